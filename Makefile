@@ -1,0 +1,59 @@
+# `make help` lists the targets. Everything is installed into .venv/ and .poetry/; nothing outside this folder is touched.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+POETRY_VERSION := 2.5.1
+POETRY_EXPORT_VERSION := 1.10.1
+PYTEST_WORKERS ?= auto
+
+venv := .venv
+poetry := .poetry/bin/poetry
+installed := $(venv)/.installed
+
+.PHONY: help setup serve test lint docs lock clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(installed) ## Make the environment in .venv/ (the command line is .venv/bin/fraud)
+
+serve: $(installed) ## Set up, train the default model if there is none, serve on 127.0.0.1:8000
+	@$(venv)/bin/fraud serve --train-if-empty
+
+test: $(installed) ## Set up and run the whole test suite with the coverage gate
+	$(venv)/bin/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term:skip-covered
+
+lint: $(installed) ## Formatting, lint rules, types, layers, vulnerable dependencies
+	$(venv)/bin/ruff format --check .
+	$(venv)/bin/ruff check .
+	$(venv)/bin/mypy
+	$(venv)/bin/lint-imports
+
+docs: $(installed) ## Write docs/reference/ anew from the code
+	$(venv)/bin/python docs/generate_reference.py
+
+lock: $(poetry) ## Solve the dependencies anew after a change to pyproject.toml
+	$(poetry) lock
+
+clean: ## Remove the environments (models in registry/ are kept)
+	rm -rf $(venv) .poetry .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+
+$(poetry): Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 setup" >&2; exit 1; }
+	@rm -rf .poetry
+	@$(PYTHON) -m venv .poetry || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing Poetry $(POETRY_VERSION) into .poetry/ …"
+	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry==$(POETRY_VERSION)" "poetry-plugin-export==$(POETRY_EXPORT_VERSION)"
+	@touch $@
+
+# pip does the installing, from the lock's hashes, so that a team's pip configuration (mirror, certificates) is honoured.
+$(installed): $(poetry) pyproject.toml poetry.lock
+	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
+	@echo "Installing the locked dependencies into $(venv)/ …"
+	@$(poetry) export --quiet --all-extras --all-groups --output $(venv)/requirements.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/requirements.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

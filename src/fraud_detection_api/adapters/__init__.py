@@ -1,0 +1,1 @@
+"""What stands behind the ports. Adapters ignore each other; the container picks them."""

@@ -1,0 +1,73 @@
+"""Builds every long-lived object, once, from the settings; used by the application, the command line and the tests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.services.access import ApiKeys
+from fraud_detection_api.services.admission import AdmissionGate
+from fraud_detection_api.services.champion import ChampionService
+from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.settings import Settings
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a process works with. `fallback_contract` documents the API while no model is loaded."""
+
+    settings: Settings
+    registry: ModelRegistry
+    champion: ChampionService
+    models: ModelService
+    keys: ApiKeys
+    gate: AdmissionGate
+    fallback_contract: Contract
+
+
+def build_container(settings: Settings, *, registry: ModelRegistry | None = None) -> Container:
+    """Everything, from settings; `registry` stands in for the configured one (tests).
+
+    Raises InvalidSetting for keys that cannot be used, InvalidContract for a contract that cannot.
+    """
+    registry = registry or build_registry(settings.registry)
+    contract = load_contract(settings.contract or CREDIT)
+    required = contract.fingerprint if settings.contract else None
+    return Container(
+        settings=settings,
+        registry=registry,
+        champion=ChampionService(registry, required_fingerprint=required),
+        models=ModelService(registry),
+        keys=_api_keys(settings),
+        gate=AdmissionGate(settings.max_in_flight),
+        fallback_contract=contract,
+    )
+
+
+def build_registry(location: str) -> ModelRegistry:
+    """The registry at that location: a folder."""
+    return FileRegistry(Path(location))
+
+
+def _api_keys(settings: Settings) -> ApiKeys:
+    name, text = "FRAUD_API_KEYS", settings.api_keys
+    if settings.api_keys_file is not None:
+        if text:
+            raise InvalidSetting(name, "set either FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, not both")
+        name, text = "FRAUD_API_KEYS_FILE", _read_secret(settings.api_keys_file)
+        if not text.strip():
+            raise InvalidSetting(name, "the file holds no key; a `role:key` a line")
+    try:
+        return ApiKeys.parse(text)
+    except ValueError as error:
+        raise InvalidSetting(name, str(error)) from None
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting("FRAUD_API_KEYS_FILE", f"cannot be read: {type(error).__name__}") from None

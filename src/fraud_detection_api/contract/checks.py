@@ -1,0 +1,122 @@
+"""What must hold between the parts of a contract, beyond the type of each key."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Reason, Rule
+from fraud_detection_api.contract.formula import Formula
+
+Problem = tuple[tuple[str, ...], str]
+
+_NUMERIC = ("int", "float", "bool")
+
+
+def contract_problems(contract: Contract) -> Iterator[Problem]:
+    """Key path and mend of everything that contradicts itself; nothing for a sound contract."""
+    if not contract.features:
+        yield ("features",), "declare at least one feature, for example [features.amount] with dtype = \"float\""
+    yield from _name_clashes(contract)
+    for name, feature in contract.features.items():
+        for key, mend in _feature_problems(contract, name, feature):
+            yield ("features", name, key), mend
+    for name, derived in contract.derived.items():
+        for key, mend in _derived_problems(contract, derived):
+            yield ("derived", name, key), mend
+    for name, rule in contract.rules.items():
+        for key, mend in _rule_problems(contract, rule):
+            yield ("rules", name, key), mend
+
+
+def _name_clashes(contract: Contract) -> Iterator[Problem]:
+    uses = [("target", contract.target.name), *(("features", name) for name in contract.features)]
+    uses += [("derived", name) for name in contract.derived]
+    uses += [("ignored", name) for name in contract.ignored]
+    uses += [("id", contract.identifier.name)] if contract.identifier else []
+    uses += [("time", contract.time.name)] if contract.time else []
+    uses += [("target", contract.target.known_probability)] if contract.target.known_probability else []
+    counts = Counter(name for _, name in uses)
+    for name in (name for name, count in counts.items() if count > 1):
+        places = ", ".join(dict.fromkeys(place for place, used in uses if used == name))
+        yield (places.split(", ")[-1],), f"the column {name!r} is declared more than once ({places}); keep one"
+
+
+def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
+    ranged = feature.dtype in ("int", "float")
+    for key in ("minimum", "maximum"):
+        if getattr(feature, key) is not None and not ranged:
+            yield key, f"only int and float features have a range, and this one is {feature.dtype}; remove the key"
+    if ranged and feature.lower > feature.upper:
+        yield "minimum", "is above the maximum; swap or mend them"
+    if feature.monotone and feature.dtype not in _NUMERIC:
+        yield "monotone", f"a {feature.dtype} has no order to be monotone in; remove the key"
+    if feature.reason:
+        yield from _reason_problems(feature.reason)
+    yield from _datetime_problems(contract, name, feature)
+
+
+def _datetime_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
+    if feature.dtype != "datetime":
+        for key in ("parts", "elapsed_days_since"):
+            if getattr(feature, key):
+                yield key, f"only datetime features have it, and this one is {feature.dtype}; remove the key"
+        return
+    if not feature.parts and feature.elapsed_days_since is None:
+        yield "parts", 'say how the model reads it: parts = ["weekday", "hour"], or elapsed_days_since = "2020-01-01"'
+    since = feature.elapsed_days_since
+    if since is not None and not _is_datetime_reference(contract, name, since):
+        yield "elapsed_days_since", "must be an ISO date, another datetime feature or the time column"
+
+
+def _is_datetime_reference(contract: Contract, name: str, since: str) -> bool:
+    if contract.time is not None and since == contract.time.name:
+        return True
+    if since in contract.features:
+        return since != name and contract.features[since].dtype == "datetime"
+    try:
+        datetime.fromisoformat(since)
+    except ValueError:
+        return False
+    return True
+
+
+def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[str, str]]:
+    try:
+        formula = derived.parsed
+    except ValueError as error:
+        yield "formula", str(error)
+        return
+    if formula.is_comparison:
+        yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [rules])"
+    yield from (("formula", mend) for mend in _operand_problems(contract, formula))
+    if derived.reason:
+        yield from _reason_problems(derived.reason)
+
+
+def _rule_problems(contract: Contract, rule: Rule) -> Iterator[tuple[str, str]]:
+    try:
+        formula = rule.parsed
+    except ValueError as error:
+        yield "check", str(error)
+        return
+    if not formula.is_comparison:
+        yield "check", 'must be a comparison, such as "arrears <= accounts"'
+    yield from (("check", mend) for mend in _operand_problems(contract, formula))
+    if rule.field not in contract.features:
+        yield "field", "must be a feature of this contract: the one that a bad record is told to mend"
+
+
+def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:
+    if not formula.names:
+        yield "reads no feature; name at least one"
+    for name in formula.names:
+        feature = contract.features.get(name)
+        if feature is None:
+            yield f"reads {name!r}, which is no feature of this contract"
+        elif feature.dtype not in _NUMERIC:
+            yield f"reads {name!r}, which is a {feature.dtype} and not a number"
+
+
+def _reason_problems(reason: Reason) -> Iterator[tuple[str, str]]:
+    if reason.text.replace("{value}", "").count("{") or reason.text.replace("{value}", "").count("}"):
+        yield "reason", "the only placeholder in the text is {value}"

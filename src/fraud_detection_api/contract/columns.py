@@ -1,0 +1,54 @@
+"""Records as columns: the one form that validation's rules and the encoding read, in training and in serving alike."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.declaration import Contract, Dtype
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+"""Column name → array of shape (n,): float64 with NaN for missing (bool as 0/1, datetime as seconds since 1970 in UTC),
+or for a category an object array of str, None for missing."""
+
+
+def columns_from_records(contract: Contract, records: Sequence[Mapping[str, Any]]) -> Columns:
+    """Columns of validated records (int, float, bool, str, datetime or None for each column; absent means None).
+
+    Shapes (n,), in the records' order: the features, and the time column where the contract has one.
+    """
+    dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in contract.features.items()}
+    if contract.time is not None:
+        dtypes[contract.time.name] = "datetime"
+    return {name: _column([record.get(name) for record in records], dtype) for name, dtype in dtypes.items()}
+
+
+def _column(values: list[Any], dtype: Dtype) -> NDArray[Any]:
+    if dtype == "category":
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    if dtype == "datetime":
+        values = [None if moment is None else epoch_seconds(moment) for moment in values]
+    return np.array(values, dtype=np.float64)
+
+
+def epoch_seconds(moment: datetime) -> float:
+    """Seconds since 1970-01-01T00:00Z; a time without an offset is taken as UTC.
+
+    >>> epoch_seconds(datetime(1970, 1, 2))
+    86400.0
+    """
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def rule_violations(contract: Contract, columns: Columns) -> dict[str, NDArray[np.bool_]]:
+    """For each rule, a mask of shape (n,): True where the record breaks it. A missing operand never breaks a rule."""
+    return {name: _broken(rule.parsed.names, rule.parsed.evaluate(columns), columns) for name, rule in contract.rules.items()}
+
+
+def _broken(names: Sequence[str], satisfied: NDArray[np.bool_], columns: Columns) -> NDArray[np.bool_]:
+    missing = np.any([np.isnan(columns[name]) for name in names], axis=0)
+    return ~(satisfied | missing)

@@ -1,0 +1,153 @@
+"""The contract's vocabulary: what a TOML contract file may say, as immutable values."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from fraud_detection_api.contract.formula import Formula, parse_formula
+
+FLOAT32_MAX = 3.4028234663852886e38
+INT_MAX = 2**53  # the largest range in which every integer is exact in float64
+
+Dtype = Literal["int", "float", "bool", "category", "datetime"]
+Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^`{}\x00-\x1f]+$")]
+
+
+class Declared(BaseModel):
+    """Base of everything a contract file says: immutable, exact types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Reason(Declared):
+    """What an analyst reads when this feature drove a decision; `{value}` in `text` stands for the record's value."""
+
+    code: ReasonCode
+    text: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Identifier(Declared):
+    """The column that names the customer; carried along, never a feature."""
+
+    name: ColumnName
+    dtype: Literal["int", "str"] = "int"
+    description: str = ""
+
+
+class Target(Declared):
+    """What is predicted. `positive` is the value that means fraud.
+
+    `known_probability` names an optional column with each record's true probability (simulated data), which makes the
+    best possible metrics known.
+    """
+
+    name: ColumnName
+    positive: bool | int | str = 1
+    known_probability: ColumnName | None = None
+    description: str = ""
+
+
+class Time(Declared):
+    """When a record was made. Used to split training data by time, never a feature; optional on the wire."""
+
+    name: ColumnName
+    description: str = ""
+
+
+class Feature(Declared):
+    """A column of the record that the model reads.
+
+    A `datetime` becomes `parts` (numbers of the UTC calendar; Monday is weekday 0) or the days elapsed since
+    `elapsed_days_since`, which is an ISO date, another datetime feature or the time column.
+    """
+
+    dtype: Dtype
+    description: str = ""
+    unit: str = ""
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    nullable: bool = False
+    monotone: Literal["increasing", "decreasing"] | None = None
+    parts: Annotated[tuple[Part, ...], Field(strict=False)] = ()
+    elapsed_days_since: str | None = None
+    example: bool | int | float | str | None = None
+    reason: Reason | None = None
+
+    @property
+    def lower(self) -> float:
+        """Smallest value that passes."""
+        return self.minimum if self.minimum is not None else (-INT_MAX if self.dtype == "int" else -FLOAT32_MAX)
+
+    @property
+    def upper(self) -> float:
+        """Largest value that passes."""
+        return self.maximum if self.maximum is not None else (INT_MAX if self.dtype == "int" else FLOAT32_MAX)
+
+
+class Derived(Declared):
+    """A feature computed from the record's own numeric columns; undefined results (x / 0) are missing."""
+
+    formula: str
+    description: str = ""
+    unit: str = ""
+    monotone: Literal["increasing", "decreasing"] | None = None
+    reason: Reason | None = None
+
+    @cached_property
+    def parsed(self) -> Formula:
+        return parse_formula(self.formula)
+
+
+class Rule(Declared):
+    """A comparison that every record must satisfy; missing operands pass. `field` is the column to blame."""
+
+    check: str
+    field: ColumnName
+    message: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    @cached_property
+    def parsed(self) -> Formula:
+        return parse_formula(self.check)
+
+
+class Contract(Declared):
+    """What a record is. Get one from `contract.loading`, which also checks what the types here cannot."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: str = ""
+    identifier: Identifier | None = Field(default=None, alias="id")
+    target: Target
+    time: Time | None = None
+    features: dict[ColumnName, Feature]
+    derived: dict[ColumnName, Derived] = {}
+    rules: dict[str, Rule] = {}
+    ignored: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """`sha256:…` of the declaration: the same for files that differ in comments, layout or spelled-out defaults."""
+        ordered = list(self.features), list(self.derived), list(self.rules)
+        canonical = json.dumps([self.as_json(), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    def as_json(self) -> dict[str, object]:
+        """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    @property
+    def record_columns(self) -> tuple[str, ...]:
+        """Columns of a record on the wire, in order: id, time, features."""
+        named = (self.identifier, self.time)
+        return (*(column.name for column in named if column is not None), *self.features)
+
+    @cached_property
+    def monotone_columns(self) -> dict[str, int]:
+        """+1 or -1 for each feature or derived feature that is declared monotone."""
+        declared = {**self.features, **self.derived}
+        signs = {"increasing": 1, "decreasing": -1}
+        return {name: signs[item.monotone] for name, item in declared.items() if item.monotone is not None}

@@ -1,0 +1,115 @@
+"""Columns to the float32 matrix that the trees read; the same code in training and in serving."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns, epoch_seconds
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract, Feature, Part
+
+_SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCodes:
+    """Numbers of a category's levels, learned at training; `unseen` for levels that training did not see, `missing`
+    for none."""
+
+    levels: Mapping[str, float]
+    unseen: float
+    missing: float
+
+    def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
+        """Shape (n,) of str or None → float64 (n,).
+
+        >>> LevelCodes({"A": 0.5}, unseen=0.1, missing=0.2).encode(np.array(["A", "Z", None], dtype=object))
+        array([0.5, 0.1, 0.2])
+        """
+        levels, unseen = self.levels, self.unseen
+        codes = [self.missing if level is None else levels.get(level, unseen) for level in values]
+        return np.array(codes, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes columns of one contract; `level_codes` holds the learned codes of each category feature."""
+
+    contract: Contract
+    level_codes: Mapping[str, LevelCodes] = field(default_factory=dict)
+
+    @cached_property
+    def _steps(self) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
+        steps: dict[str, Callable[[Columns], NDArray[np.float64]]] = {}
+        for name, feature in self.contract.features.items():
+            steps |= self._feature_steps(name, feature)
+        steps |= {name: derived.parsed.evaluate for name, derived in self.contract.derived.items()}
+        return steps
+
+    def _feature_steps(self, name: str, feature: Feature) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
+        if feature.dtype == "category":
+            codes = self.level_codes[name]
+            return {name: lambda columns: codes.encode(columns[name])}
+        if feature.dtype != "datetime":
+            return {name: lambda columns: columns[name]}
+        return _datetime_steps(name, feature)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones."""
+        return tuple(self._steps)
+
+    def encode(self, columns: Columns) -> NDArray[np.float32]:
+        """Matrix of shape (n, len(column_names)), float32, C order, NaN for missing; rows in the columns' order.
+
+        Numbers beyond float32 are clipped to its largest.
+        """
+        rows = len(next(iter(columns.values())))
+        matrix = np.empty((rows, len(self._steps)), dtype=np.float32)
+        for position, step in enumerate(self._steps.values()):
+            np.clip(step(columns), -FLOAT32_MAX, FLOAT32_MAX, out=matrix[:, position], casting="same_kind")
+        return matrix
+
+
+def _datetime_steps(name: str, feature: Feature) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
+    steps: dict[str, Callable[[Columns], NDArray[np.float64]]] = {}
+    for part in feature.parts:
+        steps[f"{name}.{part}"] = lambda columns, part=part: calendar_part(columns[name], part)  # type: ignore[misc]
+    since = feature.elapsed_days_since
+    if since is not None:
+        steps[f"{name}.elapsed_days"] = lambda columns: (columns[name] - _origin(columns, since)) / _SECONDS_A_DAY
+    return steps
+
+
+def _origin(columns: Columns, since: str) -> Any:
+    return columns[since] if since in columns else epoch_seconds(datetime.fromisoformat(since))
+
+
+def calendar_part(seconds: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+    """A number of the UTC calendar for times of shape (n,) in seconds since 1970, float64; NaN stays NaN.
+
+    >>> calendar_part(np.array([0.0, np.nan]), "weekday")  # 1970-01-01 was a Thursday
+    array([ 3., nan])
+    """
+    missing = np.isnan(seconds)
+    moments = np.where(missing, 0, np.floor(seconds)).astype("int64").astype("datetime64[s]")
+    numbers = _CALENDAR[part](moments).astype(np.float64)
+    return np.where(missing, np.nan, numbers)
+
+
+def _steps_since(moments: NDArray[np.datetime64], unit: str, origin: str) -> NDArray[np.int64]:
+    return (moments.astype(f"datetime64[{unit}]") - moments.astype(f"datetime64[{origin}]")).astype(np.int64)
+
+
+_CALENDAR: dict[Part, Callable[[NDArray[np.datetime64]], NDArray[np.int64]]] = {
+    "year": lambda moments: moments.astype("datetime64[Y]").astype(np.int64) + 1970,
+    "month": lambda moments: _steps_since(moments, "M", "Y") + 1,
+    "day": lambda moments: _steps_since(moments, "D", "M") + 1,
+    "weekday": lambda moments: (moments.astype("datetime64[D]").astype(np.int64) + 3) % 7,
+    "hour": lambda moments: _steps_since(moments, "h", "D"),
+    "minute": lambda moments: _steps_since(moments, "m", "h"),
+}

@@ -1,0 +1,38 @@
+"""CSV and Parquet files, told apart by suffix; text stays text until the contract says what it is."""
+
+from pathlib import Path
+
+import polars as pl
+
+from fraud_detection_api.errors import InvalidDataset
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
+    """The whole file. A CSV's columns are text unless `infer_types`. Raises InvalidDataset where it cannot be read."""
+    require_suffix(path)
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        if infer_types:
+            return pl.read_csv(path, try_parse_dates=True, infer_schema_length=None)
+        return pl.read_csv(path, infer_schema=False)
+    except FileNotFoundError:
+        raise InvalidDataset(str(path), ["no such file"]) from None
+    except pl.exceptions.NoDataError:
+        raise InvalidDataset(str(path), ["is empty"]) from None
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> InvalidDataset:
+    """What is told of a file that Polars gave up on; its message may quote the file, so it is not passed on."""
+    kind = "Parquet" if path.suffix == ".parquet" else "UTF-8 CSV with a header line"
+    return InvalidDataset(str(path), [f"cannot be read as {kind} ({type(error).__name__})"])
+
+
+def require_suffix(path: Path) -> None:
+    """Raise InvalidDataset unless the name ends in .csv or .parquet."""
+    if path.suffix not in SUFFIXES:
+        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix tells how it is read"])

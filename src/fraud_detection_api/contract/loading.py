@@ -1,0 +1,129 @@
+"""Contracts from TOML files; a broken one is told by line, key and mend."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from fraud_detection_api.contract.checks import contract_problems
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Identifier, Reason, Rule, Target, Time
+from fraud_detection_api.errors import InvalidContract
+
+CREDIT = "credit"
+
+_SECTION_KEYS = {
+    "": Contract,
+    "id": Identifier,
+    "target": Target,
+    "time": Time,
+    "features": Feature,
+    "derived": Derived,
+    "rules": Rule,
+    "reason": Reason,
+}
+
+
+def load_contract(source: str | Path) -> Contract:
+    """The packaged contract of that name (`credit`), or the one in the TOML file at that path.
+
+    Raises InvalidContract: no such file, not UTF-8 TOML, or keys that are wrong; every problem at once.
+    """
+    text = _packaged_text(str(source)) or _file_text(Path(source))
+    return contract_from_toml(text, source=str(source))
+
+
+def contract_from_toml(text: str, *, source: str) -> Contract:
+    """Contract from a TOML document; `source` names it in errors. Raises InvalidContract."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidContract(source, [f"not valid TOML: {error}"]) from None
+    return parse_contract(document, source=source, text=text)
+
+
+def parse_contract(document: Mapping[str, Any], *, source: str, text: str = "") -> Contract:
+    """Contract from parsed TOML or JSON values. Raises InvalidContract."""
+    try:
+        contract = Contract.model_validate(document)
+    except ValidationError as error:
+        problems = [(_path(item["loc"]), _mend(item, document)) for item in error.errors(include_url=False)]
+        raise InvalidContract(source, [_located(text, path, mend) for path, mend in dict(problems).items()]) from None
+    if problems := list(contract_problems(contract)):
+        raise InvalidContract(source, [_located(text, path, mend) for path, mend in problems])
+    return contract
+
+
+def _packaged_text(name: str) -> str | None:
+    if not re.fullmatch(r"[a-z_]+", name):
+        return None
+    packaged = resources.files("fraud_detection_api.contract") / f"{name}.toml"
+    return packaged.read_text(encoding="utf-8") if packaged.is_file() else None
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        mend = "no such file; name a TOML file or the packaged contract 'credit'"
+        raise InvalidContract(str(path), [mend]) from None
+    except UnicodeDecodeError:
+        raise InvalidContract(str(path), ["not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as error:
+        raise InvalidContract(str(path), [f"cannot be read: {error.strerror}"]) from None
+
+
+def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Key path of a pydantic location, without the union branches and list positions that pydantic adds."""
+    keys = [str(part) for part in location if isinstance(part, str) and part not in {"bool", "int", "float", "str"}]
+    return tuple(key for key in keys if key != "[key]")
+
+
+def _mend(item: Any, document: Mapping[str, Any]) -> str:
+    path = _path(item["loc"])
+    if item["type"] == "extra_forbidden":
+        return _unknown_key(path)
+    if item["type"] == "missing":
+        return "is required"
+    if item["type"] == "literal_error":
+        return f"must be one of {item['ctx']['expected']}"
+    if item["type"] == "string_pattern_mismatch" and path[-1] == "code":
+        return "must be CAPITALS, digits and underscores, such as UTILISATION_HIGH"
+    message: str = item["msg"]
+    return message[0].lower() + message[1:]
+
+
+def _unknown_key(path: tuple[str, ...]) -> str:
+    section = next((part for part in reversed(path[:-1]) if part in _SECTION_KEYS), "")
+    if len(path) == 1:
+        section = ""
+    known = [field.alias or name for name, field in _SECTION_KEYS[section].model_fields.items()]
+    close = difflib.get_close_matches(path[-1], known, n=1)
+    return f"unknown key; did you mean {close[0]!r}?" if close else f"unknown key; the keys here are {', '.join(known)}"
+
+
+def _located(text: str, path: tuple[str, ...], mend: str) -> str:
+    line = _line_of(text, path)
+    return f"{f'line {line}: ' if line else ''}{'.'.join(path)}: {mend}"
+
+
+def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """Line of the key in the text, or of the nearest table above it that the text names; None without a text."""
+    found, lines = None, text.splitlines()
+    for depth in range(1, len(path) + 1):
+        start = found or 0
+        header = re.compile(r"\s*\[+\s*" + r"\s*\.\s*".join(_key_pattern(key) for key in path[:depth]) + r"\s*\]")
+        key = re.compile(r"\s*" + _key_pattern(path[depth - 1]) + r"\s*[=.]")
+        for number, line in enumerate(lines[start:], start + 1):
+            if header.match(line) or key.match(line):
+                found = number
+                break
+    return found
+
+
+def _key_pattern(key: str) -> str:
+    return rf"[\"']?{re.escape(key)}[\"']?"

@@ -1,0 +1,152 @@
+"""Columns from a data frame, checked against the contract: counts and row numbers of what is wrong, never values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns, rule_violations
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Contract, Dtype, Feature
+
+ROWS_SHOWN = 5
+
+_ACCEPTED = {
+    "int": "whole numbers",
+    "float": "numbers",
+    "bool": "true or false (or 1 and 0)",
+    "category": "text",
+    "datetime": "ISO 8601 times",
+}
+_TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+
+
+@dataclass
+class TableCheck:
+    """What was found in a table: `columns` that passed, and a problem for each column and kind of fault."""
+
+    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> TableCheck:
+    """Check and convert the contract's columns of `frame`; columns that the contract does not know are left alone.
+
+    Text columns (a CSV's) are read as the declared dtype. Rows are numbered from `first_row`, the first record being 1.
+    """
+    check = TableCheck()
+    for name, feature in contract.features.items():
+        _check_column(check, frame, name, feature, first_row)
+    if contract.time is not None and contract.time.name in frame.columns:
+        _check_column(check, frame, contract.time.name, Feature(dtype="datetime", nullable=True), first_row)
+    elif contract.time is not None:
+        check.columns[contract.time.name] = np.full(frame.height, np.nan)
+    if not check.problems:
+        for name, broken in rule_violations(contract, check.columns).items():
+            rule = contract.rules[name]
+            check.problems += _found(f"{rule.field} {rule.message}", broken, first_row)
+    return check
+
+
+def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:
+    if name not in frame.columns:
+        check.problems.append(f"column {name!r} is missing")
+        return
+    column, unreadable, missing = read_column(frame[name], feature.dtype)
+    problems = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
+    if not feature.nullable:
+        problems += _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
+    if feature.dtype in ("int", "float"):
+        with np.errstate(invalid="ignore"):
+            outside = (column < feature.lower) | (column > feature.upper)
+        problems += _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
+    check.problems += problems
+    check.columns[name] = column
+
+
+def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Column as in `contract.columns`, with masks of shape (n,): values not of that dtype, and missing values."""
+    missing = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
+    if series.dtype == pl.String:
+        series = series.str.strip_chars()
+        missing = series.is_null() | (series == "")
+    absent = missing.fill_null(value=True).to_numpy()
+    if dtype == "category":
+        column, readable = _as_text(series, absent)
+        return column, ~readable & ~absent, absent
+    numbers = _as_numbers(series, dtype)
+    unreadable = ~np.isfinite(numbers) & ~absent
+    if dtype == "int":
+        unreadable |= np.isfinite(numbers) & ((numbers != np.trunc(numbers)) | (np.abs(numbers) > INT_MAX))
+    if dtype == "bool":
+        unreadable |= np.isfinite(numbers) & (numbers != 0) & (numbers != 1)
+    return np.where(unreadable, np.nan, numbers), unreadable, absent
+
+
+def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    textual = series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer() or _is_categorical(series.dtype)
+    text = series.cast(pl.String) if textual else pl.Series([None] * len(series), dtype=pl.String)
+    column = text.to_numpy().astype(object)
+    column[absent] = None
+    return column, np.full(len(series), textual)
+
+
+def _is_categorical(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Categorical | pl.Enum)
+
+
+def _as_numbers(series: pl.Series, dtype: Dtype) -> NDArray[np.float64]:
+    """float64 of shape (n,); NaN where the value is missing or not of the dtype."""
+    if dtype == "datetime":
+        return _as_seconds(series)
+    if series.dtype == pl.String and dtype == "bool":
+        series = series.str.to_lowercase().replace_strict(_TRUE_FALSE, default=None, return_dtype=pl.Float64)
+    elif series.dtype == pl.String or series.dtype.is_numeric():
+        series = series.cast(pl.Float64, strict=False)
+    elif series.dtype == pl.Boolean and dtype == "bool":
+        series = series.cast(pl.Float64)
+    else:
+        return np.full(len(series), np.nan)
+    numbers: NDArray[np.float64] = series.fill_null(np.nan).to_numpy().astype(np.float64)
+    return np.where(np.abs(numbers) > FLOAT32_MAX, np.inf, numbers)
+
+
+def _as_seconds(series: pl.Series) -> NDArray[np.float64]:
+    if series.dtype == pl.String:
+        series = _parse_times(series)
+    if series.dtype == pl.Date:
+        series = series.cast(pl.Datetime("us"))
+    if not isinstance(series.dtype, pl.Datetime):
+        return np.full(len(series), np.nan)
+    microseconds = series.dt.timestamp("us").cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return np.asarray(microseconds / 1e6, dtype=np.float64)
+
+
+def _parse_times(series: pl.Series) -> pl.Series:
+    """ISO 8601 text as UTC datetimes; offsets are honoured, none means UTC, null where it is no time."""
+    text = series.str.replace(" ", "T", literal=True).str.replace("Z$", "+00:00")
+    text = pl.select(pl.when(text.str.contains("T")).then(text).otherwise(text + "T00:00:00")).to_series()
+    offset = text.str.contains(r"[+-]\d\d:?\d\d$")
+    aware = pl.select(pl.when(offset).then(text).otherwise(text + "+00:00")).to_series()
+    parsed = [aware.str.to_datetime(f, strict=False, time_unit="us") for f in ("%FT%H:%M:%S%.f%z", "%FT%H:%M%z")]
+    return pl.select(pl.coalesce(*parsed)).to_series()
+
+
+def _range_text(feature: Feature) -> str:
+    return f"{feature.lower:g} to {feature.upper:g}"
+
+
+def _found(fault: str, mask: NDArray[np.bool_], first_row: int) -> list[str]:
+    rows = np.flatnonzero(mask)
+    return [f"{fault}: {rows_text(rows + first_row)}"] if rows.size else []
+
+
+def rows_text(rows: Sequence[int] | NDArray[np.int64]) -> str:
+    """Count and first row numbers of a fault.
+
+    >>> rows_text([3, 9])
+    '2 rows (3, 9)'
+    """
+    shown = ", ".join(str(row) for row in rows[:ROWS_SHOWN])
+    return f"{len(rows)} row{'' if len(rows) == 1 else 's'} ({shown}{', …' if len(rows) > ROWS_SHOWN else ''})"

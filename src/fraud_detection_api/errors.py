@@ -1,0 +1,136 @@
+"""Everything that can go wrong and is somebody's to mend. Carries data and one line that teaches; knows no HTTP."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class FraudError(Exception):
+    """Root of every expected failure. `str(error)` is one line: what is wrong and what to do, never a value sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A bad field of a request: `pointer` is its JSON Pointer (RFC 6901), `detail` reads on after the field's name."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidSetting(FraudError):
+    """A setting is unknown or has a value that cannot be used."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+
+
+class InvalidContract(FraudError):
+    """A contract file cannot be used; `problems` names each key and its mend."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"contract {source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+class InvalidDataset(FraudError):
+    """A data file cannot be used; `problems` gives columns, counts and row numbers, never values."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+class MalformedBody(FraudError):
+    """The request's body is not JSON."""
+
+
+class InvalidRecords(FraudError):
+    """The request's records break the contract; `problems` names every bad field."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        count = len(problems)
+        super().__init__(f"{count} field{'' if count == 1 else 's'} did not pass; nothing was scored")
+        self.problems = tuple(problems)
+
+
+class UnsupportedMedia(FraudError):
+    """The request's body is of a type or coding that is not read here."""
+
+
+class BodyTooLarge(FraudError):
+    """The request's body is longer than the limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes} bytes; send fewer records in each request")
+
+
+class TooManyRecords(FraudError):
+    """The request holds more records than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} records in one request; split it, or use `fraud score` for files")
+
+
+class BodyTooSlow(FraudError):
+    """The request's body did not arrive in time."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {timeout_seconds:g} seconds")
+
+
+class Overloaded(FraudError):
+    """More requests are in flight than this process takes; come back after `retry_after_seconds`."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many requests are in flight; try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unauthenticated(FraudError):
+    """No key, or a key that is not known."""
+
+
+class Forbidden(FraudError):
+    """A known key that may not do this."""
+
+
+class UnknownModel(FraudError):
+    """The registry holds no such version."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"no model version {version!r}; `fraud models list` shows what there is")
+        self.version = version
+
+
+class NoChampion(FraudError):
+    """No version has been promoted yet, or none to go back to."""
+
+
+class CorruptBundle(FraudError):
+    """A model bundle is damaged, was changed, or does not reproduce its golden rows."""
+
+    def __init__(self, source: str, detail: str) -> None:
+        super().__init__(f"model bundle {source}: {detail}; train or restore it anew")
+        self.source = source
+
+
+class ContractMismatch(FraudError):
+    """Two contracts that had to be the same are not."""
+
+
+class ModelNotReady(FraudError):
+    """There is no verified model to score with."""
+
+
+class RegistryUnavailable(FraudError):
+    """The registry's folder cannot be read or written."""
+
+
+class MissingExtra(FraudError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the optional extra {extra!r}: pip install 'fraud-detection-api[{extra}]'")
+        self.extra = extra

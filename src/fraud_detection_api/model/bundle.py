@@ -1,0 +1,136 @@
+"""A model bundle: every file that a score depends on, verified before it is read, immutable ever after."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
+from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.errors import CorruptBundle, InvalidContract
+from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.forest import Forest
+from fraud_detection_api.model.golden import golden_difference, golden_rows
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FILES = ("booster.ubj", "calibration.json", "card.json", "contract.json", "encoding.json", "golden.json", "reference.json")
+
+BundleFiles = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The part of a bundle that turns columns into probabilities."""
+
+    encoder: Encoder
+    forest: Forest
+    calibration: Calibration
+
+    def score(self, columns: Columns) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Margins, float32 (n,) in log-odds, and calibrated fraud probabilities, float64 (n,)."""
+        margins = self.forest.margins(self.encoder.encode(columns))
+        return margins, self.calibration.probabilities(margins)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it."""
+
+    digest: str
+    created_at: str
+    contract: Contract
+    scorer: Scorer
+    card: dict[str, Any]
+    reference: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBundle:
+    """A bundle's files, ready for a registry, and the digest of their content."""
+
+    files: BundleFiles
+    digest: str
+
+
+def seal_bundle(
+    scorer: Scorer, booster: bytes, *, card: dict[str, Any], reference: dict[str, Any], created_at: str
+) -> SealedBundle:
+    """The files of a bundle, golden rows and manifest included. `booster` is the UBJSON that `scorer` was made from."""
+    contract = scorer.encoder.contract
+    files = {
+        "booster.ubj": booster,
+        "calibration.json": _json_bytes(scorer.calibration.as_json()),
+        "card.json": _json_bytes(card),
+        "contract.json": _json_bytes(contract.as_json()),
+        "encoding.json": _json_bytes({name: _codes_json(codes) for name, codes in scorer.encoder.level_codes.items()}),
+        "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
+        "reference.json": _json_bytes(reference),
+    }
+    digests = {name: _sha256(content) for name, content in files.items()}
+    digest = _digest_of_all(digests)
+    manifest = {"format": FORMAT, "created_at": created_at, "digest": digest, "files": digests}
+    return SealedBundle({**files, MANIFEST: _json_bytes(manifest)}, digest)
+
+
+def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
+    """Bundle from its files: digests first, then parsing, then the golden rows.
+
+    Raises CorruptBundle, naming `source` and what is wrong, where any of that fails.
+    """
+    manifest = read_manifest(files, source=source)
+    documents = {name: json.loads(files[name]) for name in FILES if name.endswith(".json")}
+    try:
+        contract = parse_contract(documents["contract.json"], source=source)
+        codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
+        calibration = Calibration.from_json(documents["calibration.json"])
+        scorer = Scorer(Encoder(contract, codes), Forest(files["booster.ubj"]), calibration)
+        difference = golden_difference(documents["golden.json"], scorer.score)
+    except (InvalidContract, ValueError, KeyError, TypeError) as error:
+        raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
+    if difference is not None:
+        raise CorruptBundle(source, difference)
+    card, reference = documents["card.json"], documents["reference.json"]
+    return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, card, reference)
+
+
+def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
+    """The manifest, after every file was found to have the digest that it states. Raises CorruptBundle."""
+    try:
+        manifest: dict[str, Any] = json.loads(files[MANIFEST])
+        stated, whole, version = manifest["files"], manifest["digest"], manifest["format"]
+        created_at = manifest["created_at"]
+    except (KeyError, ValueError, TypeError):
+        raise CorruptBundle(source, f"{MANIFEST} is missing or broken") from None
+    if version != FORMAT or not isinstance(created_at, str):
+        raise CorruptBundle(source, f"its format is {version!r}, and this program reads format {FORMAT}")
+    if set(files) - {MANIFEST} != set(FILES) or set(stated) != set(FILES):
+        raise CorruptBundle(source, "files are missing or do not belong to it")
+    for name in FILES:
+        if _sha256(files[name]) != stated[name]:
+            raise CorruptBundle(source, f"{name} is not the file that was registered")
+    if _digest_of_all(stated) != whole:
+        raise CorruptBundle(source, "its digest is not that of its files")
+    return manifest
+
+
+def _codes_json(codes: LevelCodes) -> dict[str, Any]:
+    return {"levels": dict(codes.levels), "unseen": codes.unseen, "missing": codes.missing}
+
+
+def _json_bytes(document: object) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _sha256(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _digest_of_all(digests: Mapping[str, str]) -> str:
+    return _sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())

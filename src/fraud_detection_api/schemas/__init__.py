@@ -1,0 +1,1 @@
+"""The wire: requests, responses and problems, as callers see them."""

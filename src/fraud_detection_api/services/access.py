@@ -1,0 +1,66 @@
+"""Who may do what: keys with a role each."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from fraud_detection_api.errors import Forbidden, Unauthenticated
+
+Role = Literal["score", "admin"]
+SHORTEST_KEY = 16
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ApiKeys:
+    """Known keys, kept as digests. `admin` may do everything, `score` everything but change which model serves."""
+
+    roles: tuple[tuple[bytes, Role], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "ApiKeys":
+        """Keys from `role:key` entries separated by commas or line ends.
+
+        Raises ValueError, which tells the entry's number and never the entry.
+        """
+        entries = [entry.strip() for entry in text.replace("\n", ",").split(",") if entry.strip()]
+        return cls(tuple(_parse_entry(number, entry) for number, entry in enumerate(entries, 1)))
+
+    def __bool__(self) -> bool:
+        return bool(self.roles)
+
+    def require(self, role: Role, authorization: str | None) -> None:
+        """Pass callers whose `Authorization: Bearer KEY` has the role; everybody, where no keys are set.
+
+        Raises Unauthenticated or Forbidden.
+        """
+        if not self.roles:
+            return
+        held = self._role_of(authorization)
+        if held != "admin" and held != role:
+            raise Forbidden(f"this key's role is {held}, and this takes {role}")
+
+    def _role_of(self, authorization: str | None) -> Role:
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise Unauthenticated("send a key: Authorization: Bearer KEY")
+        digest = _digest(key.strip())
+        # every key is compared, in constant time, so that timing tells nothing about any of them
+        matches = [role for known, role in self.roles if hmac.compare_digest(known, digest)]
+        if not matches:
+            raise Unauthenticated("this key is not known")
+        return matches[0]
+
+
+def _parse_entry(number: int, entry: str) -> tuple[bytes, Role]:
+    name, _, key = entry.partition(":")
+    role = next((role for role in get_args(Role) if role == name), None)
+    if role is None:
+        raise ValueError(f"entry {number} must be role:key, the role one of {', '.join(get_args(Role))}")
+    if len(key) < SHORTEST_KEY:
+        raise ValueError(f"the key of entry {number} is shorter than {SHORTEST_KEY} characters; make a random one")
+    return _digest(key), role
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,73 @@
+"""The model in service: verified, then swapped in whole; a bad one never replaces a good one."""
+
+import asyncio
+from dataclasses import dataclass
+
+from fraud_detection_api.errors import ContractMismatch, FraudError, ModelNotReady, NoChampion
+from fraud_detection_api.model.bundle import Bundle, read_bundle
+from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.telemetry import log_event, log_failure
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A verified bundle and the version that it was registered as."""
+
+    version: str
+    bundle: Bundle
+
+
+class ChampionService:
+    """Keeps the registry's champion loaded. `required_fingerprint` is the contract that it must follow, if any."""
+
+    def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
+        self._registry = registry
+        self._required_fingerprint = required_fingerprint
+        self._served: ServedModel | None = None
+        self._reason = "the model has not been loaded yet"
+
+    def current(self) -> ServedModel:
+        """The model to score with. Raises ModelNotReady, with the reason, where there is none."""
+        if self._served is None:
+            raise ModelNotReady(self._reason)
+        return self._served
+
+    def refresh(self) -> None:
+        """Load the champion where it is another version than the one in service.
+
+        Loading verifies digests and golden rows. Where that fails, the model in service stays, and the reason is logged.
+        """
+        try:
+            version = self._registry.assigned("champion")
+            if version is None:
+                raise NoChampion("the registry has no champion: run `fraud train FILE --promote`")
+            if self._served is not None and self._served.version == version:
+                return
+            self._served = ServedModel(version, self._verified(version))
+        except FraudError as error:
+            self._refused(str(error))
+        else:
+            self._reason = ""
+            log_event("model_loaded", version=version, digest=self._served.bundle.digest)
+
+    async def watch(self, every_seconds: float) -> None:
+        """Refresh for ever, off the event loop."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception as error:  # a watcher that dies would freeze the model silently
+                log_failure("model_refresh_failed", error)
+
+    def _verified(self, version: str) -> Bundle:
+        bundle = read_bundle(self._registry.fetch(version), source=f"version {version}")
+        required = self._required_fingerprint
+        if required is not None and bundle.contract.fingerprint != required:
+            mend = "train a model for it, or unset FRAUD_CONTRACT to serve the champion's own"
+            raise ContractMismatch(f"version {version} follows another contract than FRAUD_CONTRACT; {mend}")
+        return bundle
+
+    def _refused(self, reason: str) -> None:
+        if reason != self._reason:
+            log_event("model_refused", level=40, reason=reason)
+        self._reason = reason

@@ -1,0 +1,99 @@
+"""What models there are, and which one is champion."""
+
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion
+from fraud_detection_api.model.bundle import Bundle, read_bundle
+from fraud_detection_api.ports import Alias, ModelRegistry
+
+ALIASES: tuple[Alias, ...] = get_args(Alias)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """A version as it is listed. A damaged one has a `fault`, and only its version and aliases are known."""
+
+    version: str
+    aliases: tuple[Alias, ...]
+    digest: str = ""
+    created_at: str = ""
+    card: dict[str, Any] = field(default_factory=dict)
+    fault: str | None = None
+
+
+class ModelService:
+    """Lists, describes, promotes and rolls back the registry's models. Bundles are verified before either."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._verified: dict[str, Bundle] = {}
+
+    def describe_all(self) -> list[ModelDescription]:
+        """All versions, newest first."""
+        return [self._describe(version) for version in reversed(self._registry.versions())]
+
+    def describe(self, version: str) -> ModelDescription:
+        """One version. Raises UnknownModel."""
+        self._registry.fetch(version)
+        return self._describe(version)
+
+    def bundle(self, version_or_alias: str) -> tuple[str, Bundle]:
+        """The version that is meant and its verified bundle.
+
+        Raises UnknownModel, NoChampion for an alias that was never assigned, CorruptBundle.
+        """
+        version = self.resolve(version_or_alias)
+        if version not in self._verified:
+            self._verified[version] = read_bundle(self._registry.fetch(version), source=f"version {version}")
+        return version, self._verified[version]
+
+    def resolve(self, version_or_alias: str) -> str:
+        """Version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
+        alias = next((alias for alias in ALIASES if alias == version_or_alias), None)
+        if alias is None:
+            return version_or_alias
+        version = self._registry.assigned(alias)
+        if version is None:
+            raise NoChampion(f"no model is {alias} yet; promote one: `fraud models promote VERSION`")
+        return version
+
+    def promote(self, version: str, *, allow_contract_change: bool = False) -> str:
+        """Make the version champion, after its bundle was verified; returns it.
+
+        Raises UnknownModel, CorruptBundle, and ContractMismatch where callers of the champion would have to send other
+        records and that was not allowed.
+        """
+        version, bundle = self.bundle(version)
+        incumbent = self._champion_contract()
+        if incumbent not in (None, bundle.contract.fingerprint) and not allow_contract_change:
+            mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
+            raise ContractMismatch(f"version {version} follows another contract than the champion: callers must change; {mend}")
+        self._registry.assign("champion", version)
+        return version
+
+    def rollback(self) -> str:
+        """Make the champion before this one champion again, after its bundle was verified; returns it.
+
+        Raises NoChampion where there is none, CorruptBundle.
+        """
+        previous = self._registry.previous("champion")
+        self.bundle(previous)
+        return self._registry.restore_previous("champion")
+
+    def _champion_contract(self) -> str | None:
+        champion = self._registry.assigned("champion")
+        if champion is None:
+            return None
+        try:
+            return self.bundle(champion)[1].contract.fingerprint
+        except CorruptBundle:
+            return None  # a damaged champion must not stand in the way of a sound one
+
+    def _describe(self, version: str) -> ModelDescription:
+        aliases = tuple(alias for alias in ALIASES if self._registry.assigned(alias) == version)
+        try:
+            _, bundle = self.bundle(version)
+        except CorruptBundle as error:
+            return ModelDescription(version, aliases, fault=str(error))
+        return ModelDescription(version, aliases, bundle.digest, bundle.created_at, bundle.card)

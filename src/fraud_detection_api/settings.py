@@ -1,0 +1,92 @@
+"""Settings: one frozen object, from environment variables that begin with FRAUD_, overridden by the command line."""
+
+import difflib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fraud_detection_api.errors import InvalidSetting
+
+PREFIX = "FRAUD_"
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with its default. Each field `x` is the variable FRAUD_X."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    registry: Annotated[str, Field(min_length=1)] = Field("registry", description="Folder of the model registry.")
+    contract: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Contract that records must follow: `credit`, or a TOML file. Serving then refuses a model of another "
+        "contract; when unset, the champion's own contract is served.",
+    )
+    host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
+    max_body_bytes: PositiveInt = Field(1024 * 1024, description="Largest request body; a larger one is refused (413).")
+    max_records: PositiveInt = Field(10_000, description="Most records in a request; more are refused (413).")
+    max_in_flight: PositiveInt = Field(
+        256, description="Most scoring requests that one process works on at a time; more are refused (429)."
+    )
+    body_timeout_seconds: PositiveFloat = Field(10.0, description="Time within which a request's body must arrive (408).")
+    drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
+    reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
+    api_keys: str = Field(
+        "",
+        repr=False,
+        description="Keys that callers must send, as `role:key` separated by commas; roles are `score` and `admin`.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File with the keys instead, one `role:key` a line (a mounted secret)."
+    )
+    allow_anonymous: bool = Field(
+        default=False, description="Listen on an address that others can reach although no keys are set."
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **overrides: object) -> "Settings":
+        """Settings from variables, with `overrides` that are not None on top.
+
+        Raises InvalidSetting, naming the variable: unknown, of a wrong type, or out of range.
+        """
+        given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+        unknown = [key for key in given if key[len(PREFIX) :].lower() not in cls.model_fields]
+        if unknown:
+            raise InvalidSetting(unknown[0], _unknown_text(unknown[0], list(cls.model_fields)))
+        values: dict[str, object] = {key[len(PREFIX) :].lower(): value for key, value in given.items()}
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise InvalidSetting(name, first["msg"][0].lower() + first["msg"][1:]) from None
+
+    def require_safe_address(self, *, has_keys: bool) -> None:
+        """Raise InvalidSetting where others could reach the server although no keys protect it."""
+        if has_keys or self.allow_anonymous or _is_loopback(self.host):
+            return
+        mend = "set FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, or FRAUD_ALLOW_ANONYMOUS=true where a gateway protects it"
+        raise InvalidSetting("FRAUD_HOST", f"others can reach this address and no keys are set; {mend}")
+
+
+def _unknown_text(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name[len(PREFIX) :].lower(), known, n=1)
+    hint = f"did you mean {PREFIX}{close[0].upper()}?" if close else "docs/reference/settings.md lists what there is"
+    return f"no such setting; {hint}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,1 @@
+"""File to model: data, splits, boosters, calibration, evaluation. Never imported by serving."""

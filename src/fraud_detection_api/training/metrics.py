@@ -1,0 +1,108 @@
+"""Metrics of a scored test part, weighted so that a bootstrap replicate is one pass over presorted scores."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOP_K = 100
+CALIBRATION_BINS = 20
+_SMALLEST = 1e-15
+
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoredTest:
+    """Labels and probabilities of a test part, sorted by falling probability, ties grouped.
+
+    `is_fraud` float64 (n,), `probability` float64 (n,), `group_ends` int64 (groups,): last row of each run of ties.
+    """
+
+    is_fraud: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    group_ends: NDArray[np.int64]
+
+    @classmethod
+    def sort(cls, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> "ScoredTest":
+        order = np.argsort(-probability, kind="stable")
+        ranked = probability[order]
+        ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+        return cls(is_fraud[order].astype(np.float64), ranked, ends)
+
+    def caught(self, weights: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Frauds and false alarms (weighted counts) at each distinct threshold, from the highest down."""
+        frauds = np.cumsum(weights * self.is_fraud)[self.group_ends]
+        alarms = np.cumsum(weights)[self.group_ends] - frauds
+        return frauds, alarms
+
+
+Metric = Callable[[ScoredTest, Weights], float]
+
+
+def roc_auc(test: ScoredTest, weights: Weights) -> float:
+    """Area under the ROC curve, ties counted half (trapezoids)."""
+    frauds, alarms = test.caught(weights)
+    return float(np.trapezoid(np.append(0, frauds), np.append(0, alarms)) / (frauds[-1] * alarms[-1]))
+
+
+def average_precision(test: ScoredTest, weights: Weights) -> float:
+    """Precision at each threshold, weighted by the recall that it adds; no interpolation."""
+    frauds, alarms = test.caught(weights)
+    flagged = frauds + alarms
+    precision = np.divide(frauds, flagged, out=np.ones_like(frauds), where=flagged > 0)
+    return float(np.sum(np.diff(frauds, prepend=0) * precision) / frauds[-1])
+
+
+def recall_at_fpr(share: float) -> Metric:
+    """Share of frauds caught at the lowest threshold whose false positive rate is at most `share`."""
+
+    def recall(test: ScoredTest, weights: Weights) -> float:
+        frauds, alarms = test.caught(weights)
+        allowed = np.flatnonzero(alarms <= share * alarms[-1])
+        return float(frauds[allowed[-1]] / frauds[-1]) if allowed.size else 0.0
+
+    return recall
+
+
+def precision_at_top(test: ScoredTest, weights: Weights) -> float:
+    """Share of frauds among the TOP_K records of highest probability (all records, where there are fewer)."""
+    rank = np.cumsum(weights)
+    taken = np.clip(TOP_K - (rank - weights), 0, weights)
+    return float(np.sum(taken * test.is_fraud) / np.sum(taken))
+
+
+def brier(test: ScoredTest, weights: Weights) -> float:
+    """Mean squared difference between probability and outcome."""
+    return float(np.average((test.probability - test.is_fraud) ** 2, weights=weights))
+
+
+def log_loss(test: ScoredTest, weights: Weights) -> float:
+    """Mean negative log-likelihood, in nats."""
+    probability = np.clip(test.probability, _SMALLEST, 1 - _SMALLEST)
+    likelihood = np.where(test.is_fraud > 0, probability, 1 - probability)
+    return float(-np.average(np.log(likelihood), weights=weights))
+
+
+def expected_calibration_error(test: ScoredTest, weights: Weights) -> float:
+    """Mean |fraud rate - mean probability| over CALIBRATION_BINS bins of equal count.
+
+    Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015; bins of equal
+    count, because fraud probabilities crowd near 0. Small tests overstate it: noise in a bin counts as error.
+    """
+    bins = np.minimum(np.arange(len(weights)) * CALIBRATION_BINS // len(weights), CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, weights * (test.is_fraud - test.probability), minlength=CALIBRATION_BINS)
+    return float(np.abs(gap).sum() / weights.sum())
+
+
+METRICS: dict[str, Metric] = {
+    "roc_auc": roc_auc,
+    "average_precision": average_precision,
+    "recall_at_1pct_fpr": recall_at_fpr(0.01),
+    "recall_at_5pct_fpr": recall_at_fpr(0.05),
+    f"precision_at_top_{TOP_K}": precision_at_top,
+    "brier": brier,
+    "log_loss": log_loss,
+    "expected_calibration_error": expected_calibration_error,
+}
