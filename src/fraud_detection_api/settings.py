@@ -37,7 +37,9 @@ class Settings(BaseModel):
     max_in_flight: PositiveInt = Field(
         256, description="Most scoring requests that one process works on at a time; more are refused (429)."
     )
-    body_timeout_seconds: PositiveFloat = Field(10.0, description="Time within which a request's body must arrive (408).")
+    body_timeout_seconds: PositiveFloat = Field(
+        10.0, description="Time within which a request's body must arrive (408)."
+    )
     drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
     api_keys: str = Field(

@@ -1,8 +1,8 @@
 """The default model registry: a folder. Every write is a rename of something complete, so a kill leaves no half model.
 
-    registry/
-      versions/7/…         a bundle's files, read-only
-      aliases/champion     {"history": ["5", "7"]}: the last one counts
+registry/
+  versions/7/…         a bundle's files, read-only
+  aliases/champion     {"history": ["5", "7"]}: the last one counts
 """
 
 import fcntl

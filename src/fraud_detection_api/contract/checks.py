@@ -15,7 +15,7 @@ _NUMERIC = ("int", "float", "bool")
 def contract_problems(contract: Contract) -> Iterator[Problem]:
     """Key path and mend of everything that contradicts itself; nothing for a sound contract."""
     if not contract.features:
-        yield ("features",), "declare at least one feature, for example [features.amount] with dtype = \"float\""
+        yield ("features",), 'declare at least one feature, for example [features.amount] with dtype = "float"'
     yield from _name_clashes(contract)
     for name, feature in contract.features.items():
         for key, mend in _feature_problems(contract, name, feature):

@@ -46,9 +46,12 @@ def epoch_seconds(moment: datetime) -> float:
 
 def rule_violations(contract: Contract, columns: Columns) -> dict[str, NDArray[np.bool_]]:
     """For each rule, a mask of shape (n,): True where the record breaks it. A missing operand never breaks a rule."""
-    return {name: _broken(rule.parsed.names, rule.parsed.evaluate(columns), columns) for name, rule in contract.rules.items()}
+    return {
+        name: _broken(rule.parsed.names, rule.parsed.evaluate(columns), columns)
+        for name, rule in contract.rules.items()
+    }
 
 
 def _broken(names: Sequence[str], satisfied: NDArray[np.bool_], columns: Columns) -> NDArray[np.bool_]:
     missing = np.any([np.isnan(columns[name]) for name in names], axis=0)
-    return ~(satisfied | missing)
+    return np.asarray(~(satisfied | missing), dtype=np.bool_)

@@ -148,6 +148,6 @@ class Contract(Declared):
     @cached_property
     def monotone_columns(self) -> dict[str, int]:
         """+1 or -1 for each feature or derived feature that is declared monotone."""
-        declared = {**self.features, **self.derived}
+        declared: dict[str, Feature | Derived] = {**self.features, **self.derived}
         signs = {"increasing": 1, "decreasing": -1}
         return {name: signs[item.monotone] for name, item in declared.items() if item.monotone is not None}

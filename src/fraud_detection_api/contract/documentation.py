@@ -9,7 +9,9 @@ def documentation_rows(contract: Contract) -> list[tuple[str, ...]]:
     """A row of texts under HEADINGS for each column of a record, then for each derived feature."""
     rows: list[tuple[str, ...]] = []
     if contract.identifier is not None:
-        rows.append((contract.identifier.name, contract.identifier.description, contract.identifier.dtype, "id", "", "no"))
+        rows.append(
+            (contract.identifier.name, contract.identifier.description, contract.identifier.dtype, "id", "", "no")
+        )
     if contract.time is not None:
         rows.append((contract.time.name, contract.time.description, "datetime", "", "", "yes"))
     rows += [_feature_row(name, feature) for name, feature in contract.features.items()]
@@ -26,7 +28,14 @@ def documentation_markdown(contract: Contract) -> str:
 
 
 def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
-    return (name, feature.description, feature.dtype, feature.unit, _range(feature), "yes" if feature.nullable else "no")
+    return (
+        name,
+        feature.description,
+        feature.dtype,
+        feature.unit,
+        _range(feature),
+        "yes" if feature.nullable else "no",
+    )
 
 
 def _derived_row(name: str, derived: Derived) -> tuple[str, ...]:

@@ -17,8 +17,7 @@ _SECONDS_A_DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class LevelCodes:
-    """Numbers of a category's levels, learned at training; `unseen` for levels that training did not see, `missing`
-    for none."""
+    """Numbers of a category's levels, learned at training, of levels that training did not see, and of none."""
 
     levels: Mapping[str, float]
     unseen: float
@@ -102,7 +101,8 @@ def calendar_part(seconds: NDArray[np.float64], part: Part) -> NDArray[np.float6
 
 
 def _steps_since(moments: NDArray[np.datetime64], unit: str, origin: str) -> NDArray[np.int64]:
-    return (moments.astype(f"datetime64[{unit}]") - moments.astype(f"datetime64[{origin}]")).astype(np.int64)
+    elapsed = moments.astype(f"datetime64[{unit}]") - moments.astype(f"datetime64[{origin}]")
+    return np.asarray(elapsed.astype(np.int64), dtype=np.int64)
 
 
 _CALENDAR: dict[Part, Callable[[NDArray[np.datetime64]], NDArray[np.int64]]] = {

@@ -53,7 +53,9 @@ def infer_contract(
 def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | None]) -> None:
     absent = [column for column in columns if column is not None and column not in frame.columns]
     if absent:
-        raise InvalidDataset(source, [f"no column {column!r}; there are {', '.join(frame.columns)}" for column in absent])
+        raise InvalidDataset(
+            source, [f"no column {column!r}; there are {', '.join(frame.columns)}" for column in absent]
+        )
     if frame.height == 0:
         raise InvalidDataset(source, ["holds no rows"])
 
@@ -67,7 +69,9 @@ def _head(name: str, source: str, rows: int) -> str:
 
 
 def _ignored(guesses: dict[str, _Guess]) -> str:
-    lines = [f"  {_quoted(column)},  # {guess.ignored_because}" for column, guess in guesses.items() if guess.ignored_because]
+    lines = [
+        f"  {_quoted(column)},  # {guess.ignored_because}" for column, guess in guesses.items() if guess.ignored_because
+    ]
     return "\n".join(["ignored = [", *lines, "]"]) if lines else ""
 
 

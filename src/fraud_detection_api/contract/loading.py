@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from fraud_detection_api.contract.checks import contract_problems
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Identifier, Reason, Rule, Target, Time
@@ -16,7 +16,7 @@ from fraud_detection_api.errors import InvalidContract
 
 CREDIT = "credit"
 
-_SECTION_KEYS = {
+_SECTION_KEYS: dict[str, type[BaseModel]] = {
     "": Contract,
     "id": Identifier,
     "target": Target,
@@ -51,7 +51,7 @@ def parse_contract(document: Mapping[str, Any], *, source: str, text: str = "") 
     try:
         contract = Contract.model_validate(document)
     except ValidationError as error:
-        problems = [(_path(item["loc"]), _mend(item, document)) for item in error.errors(include_url=False)]
+        problems = [(_path(item["loc"]), _mend(item)) for item in error.errors(include_url=False)]
         raise InvalidContract(source, [_located(text, path, mend) for path, mend in dict(problems).items()]) from None
     if problems := list(contract_problems(contract)):
         raise InvalidContract(source, [_located(text, path, mend) for path, mend in problems])
@@ -83,7 +83,7 @@ def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     return tuple(key for key in keys if key != "[key]")
 
 
-def _mend(item: Any, document: Mapping[str, Any]) -> str:
+def _mend(item: Any) -> str:
     path = _path(item["loc"])
     if item["type"] == "extra_forbidden":
         return _unknown_key(path)

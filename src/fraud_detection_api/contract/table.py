@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import Columns, rule_violations
+from fraud_detection_api.contract.columns import rule_violations
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Contract, Dtype, Feature
 
 ROWS_SHOWN = 5
@@ -26,7 +27,7 @@ _TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 class TableCheck:
     """What was found in a table: `columns` that passed, and a problem for each column and kind of fault."""
 
-    columns: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -65,7 +66,7 @@ def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Fe
     check.columns[name] = column
 
 
-def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.bool_]]:
+def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
     """Column as in `contract.columns`, with masks of shape (n,): values not of that dtype, and missing values."""
     missing = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
     if series.dtype == pl.String:

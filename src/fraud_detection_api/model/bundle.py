@@ -20,7 +20,15 @@ from fraud_detection_api.model.golden import golden_difference, golden_rows
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-FILES = ("booster.ubj", "calibration.json", "card.json", "contract.json", "encoding.json", "golden.json", "reference.json")
+FILES = (
+    "booster.ubj",
+    "calibration.json",
+    "card.json",
+    "contract.json",
+    "encoding.json",
+    "golden.json",
+    "reference.json",
+)
 
 BundleFiles = Mapping[str, bytes]
 

@@ -44,7 +44,7 @@ class Calibration:
         left = np.minimum(place.astype(np.int64), KNOTS - 2)
         low, high = self.knots[left], self.knots[left + 1]
         between: NDArray[np.float64] = low + (place - left) * (high - low)
-        return np.minimum(between, high)
+        return np.asarray(np.minimum(between, high), dtype=np.float64)
 
     def as_json(self) -> dict[str, Any]:
         return {"lowest_margin": LOWEST_MARGIN, "steps_per_unit": STEPS_PER_UNIT, "knots": self.knots.tolist()}

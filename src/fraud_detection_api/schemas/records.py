@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -26,7 +26,8 @@ class RecordParser:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record_type(contract))
-        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record_type(contract)])  # type: ignore[misc]
+        # the record's type is made at run time, which a type checker cannot follow
+        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record_type(contract)])  # type: ignore[arg-type,misc]
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
         """Records in the body's order.
@@ -55,6 +56,16 @@ class RecordParser:
         return InvalidRecords([*problems, *_duplicate_keys(body)][:MAX_PROBLEMS])
 
 
+_PARSERS: dict[str, RecordParser] = {}
+
+
+def record_parser(contract: Contract) -> RecordParser:
+    """The parser of that contract, built once a process."""
+    if contract.fingerprint not in _PARSERS:
+        _PARSERS[contract.fingerprint] = RecordParser(contract)
+    return _PARSERS[contract.fingerprint]
+
+
 def record_type(contract: Contract) -> Any:
     """The pydantic-ready TypedDict of one record: strict types, declared ranges, no unknown keys, the contract's rules."""
     fields: dict[str, Any] = {}
@@ -65,8 +76,8 @@ def record_type(contract: Contract) -> Any:
     for name, feature in contract.features.items():
         annotation = _documented(_feature_type(feature), _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
-    record = TypedDict("Record", fields)  # type: ignore[operator]
-    record.__pydantic_config__ = ConfigDict(extra="forbid", strict=True, title=f"{contract.name} record")
+    config = ConfigDict(extra="forbid", strict=True, title=f"{contract.name} record")
+    record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[misc,operator]
     record.__doc__ = contract.description or None
     checks = [AfterValidator(_rule_check(rule)) for rule in contract.rules.values()]
     return Annotated[record, *checks] if checks else record
@@ -112,7 +123,9 @@ def _rule_check(rule: Rule) -> Any:
     def check(record: dict[str, Any]) -> dict[str, Any]:
         if any(record.get(name) is None for name in names) or formula.evaluate(record):
             return record
-        raise PydanticCustomError("contract_rule", "{rule_message}", {"field": rule.field, "rule_message": rule.message})
+        raise PydanticCustomError(
+            "contract_rule", "{rule_message}", {"field": rule.field, "rule_message": rule.message}
+        )
 
     return check
 

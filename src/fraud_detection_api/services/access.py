@@ -37,7 +37,7 @@ class ApiKeys:
         if not self.roles:
             return
         held = self._role_of(authorization)
-        if held != "admin" and held != role:
+        if held not in ("admin", role):
             raise Forbidden(f"this key's role is {held}, and this takes {role}")
 
     def _role_of(self, authorization: str | None) -> Role:

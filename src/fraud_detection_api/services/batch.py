@@ -18,6 +18,21 @@ PROBABILITY = "fraud_probability"
 CHUNK_ROWS = 100_000
 
 
+def count_rows(source: Path) -> int:
+    """Records in a file. Raises InvalidDataset where it cannot be read."""
+    try:
+        return int(_open(source).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise unreadable(source, error) from None
+
+
+def _open(source: Path) -> pl.LazyFrame:
+    require_suffix(source)
+    if not source.is_file():
+        raise InvalidDataset(str(source), ["no such file"])
+    return pl.scan_parquet(source) if source.suffix == ".parquet" else pl.scan_csv(source, infer_schema=False)
+
+
 @dataclass(frozen=True)
 class BatchScorer:
     """Scores files with one model; `on_rows` is told how many rows are done."""
@@ -31,7 +46,6 @@ class BatchScorer:
         `target` appears whole or not at all. Raises InvalidDataset: unreadable file, missing columns, rows that break
         the contract (first row numbers, no values).
         """
-        require_suffix(source)
         require_suffix(target)
         scan = self._scan(source)
         waiting = target.with_name(f".{target.stem}.{uuid4().hex}{target.suffix}")
@@ -46,11 +60,8 @@ class BatchScorer:
 
     def _scan(self, source: Path) -> pl.LazyFrame:
         try:
-            is_parquet = source.suffix == ".parquet"
-            scan = pl.scan_parquet(source) if is_parquet else pl.scan_csv(source, infer_schema=False)
+            scan = _open(source)
             names = scan.collect_schema().names()
-        except FileNotFoundError:
-            raise InvalidDataset(str(source), ["no such file"]) from None
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unreadable(source, error) from None
         if PROBABILITY in names:

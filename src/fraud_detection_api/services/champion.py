@@ -56,7 +56,7 @@ class ChampionService:
             await asyncio.sleep(every_seconds)
             try:
                 await asyncio.to_thread(self.refresh)
-            except Exception as error:  # a watcher that dies would freeze the model silently
+            except Exception as error:  # noqa: BLE001 a watcher that dies would freeze the model silently
                 log_failure("model_refresh_failed", error)
 
     def _verified(self, version: str) -> Bundle:

@@ -68,7 +68,9 @@ class ModelService:
         incumbent = self._champion_contract()
         if incumbent not in (None, bundle.contract.fingerprint) and not allow_contract_change:
             mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
-            raise ContractMismatch(f"version {version} follows another contract than the champion: callers must change; {mend}")
+            raise ContractMismatch(
+                f"version {version} follows another contract than the champion: callers must change; {mend}"
+            )
         self._registry.assign("champion", version)
         return version
 

@@ -12,4 +12,4 @@ def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) ->
     if not records:
         return []
     _margins, probabilities = bundle.scorer.score(columns_from_records(bundle.contract, records))
-    return probabilities.tolist()
+    return [float(probability) for probability in probabilities]

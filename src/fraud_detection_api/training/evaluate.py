@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.metrics import METRICS, ScoredTest
 
 REPLICATES = 200
@@ -55,6 +57,12 @@ def evaluate(
         low, high = np.quantile([metric(test, weights) for weights in replicates], [tail, 1 - tail])
         metrics[name] = Estimate(metric(test, ones), float(low), float(high), limits.get(name))
     return Evaluation(len(is_fraud), int(is_fraud.sum()), metrics)
+
+
+def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
+    """Every metric of a model on all records of a dataset of its contract."""
+    _margins, probability = bundle.scorer.score(dataset.columns)
+    return evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
 
 
 def _limits(is_fraud: NDArray[np.bool_], known_probability: NDArray[np.float64] | None) -> dict[str, float]:

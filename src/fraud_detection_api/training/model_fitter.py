@@ -1,7 +1,7 @@
 """ModelFitter: data → split → trees → calibration → evaluation → bundle → registry."""
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,11 +36,15 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class ModelFitter:
-    """Makes models and registers them. `seed` decides the split and the trees; the bundle depends on nothing else."""
+    """Makes models and registers them. `seed` decides the split and the trees; `threads` is 0 for all cores.
+
+    The bundle depends on the data, the seed and the settings alone.
+    """
 
     registry: ModelRegistry
     seed: int
-    settings: XGBoostSettings = XGBoostSettings()
+    settings: XGBoostSettings = field(default_factory=XGBoostSettings)
+    threads: int = 0
 
     def fit(self, dataset: Dataset, *, now: datetime, on_progress: Progress = lambda _share: None) -> FittedModel:
         """Train on `dataset` and register the bundle, stamped `now`; nothing is registered where anything fails.
@@ -50,9 +54,10 @@ class ModelFitter:
         split = split_dataset(dataset, seed=self.seed)
         encoder = _fit_encoder(dataset, split)
         train, validation, test = (
-            (encoder.encode(dataset.rows(rows)), dataset.is_fraud[rows]) for rows in (split.train, split.validation, split.test)
+            (encoder.encode(dataset.rows(rows)), dataset.is_fraud[rows])
+            for rows in (split.train, split.validation, split.test)
         )
-        trees = XGBoostTrainer(self.settings, self.seed).fit(
+        trees = XGBoostTrainer(self.settings, self.seed, self.threads).fit(
             train, validation, monotone=_monotone(encoder), on_progress=on_progress
         )
         model = bytes(trees.booster.save_raw(raw_format="ubj"))
@@ -74,7 +79,8 @@ class ModelFitter:
             "split": {
                 "kind": split.kind,
                 **{
-                    name: {"rows": len(rows), "frauds": int(dataset.is_fraud[rows].sum())} for name, rows in parts.items()
+                    name: {"rows": len(rows), "frauds": int(dataset.is_fraud[rows].sum())}
+                    for name, rows in parts.items()
                 },
             },
             "training": {"seed": self.seed, "settings": asdict(self.settings), "rounds": list(trees.rounds)},

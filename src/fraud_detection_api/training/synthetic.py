@@ -92,9 +92,7 @@ FRAUD = (
 BEHAVIOURS = HONEST + FRAUD
 
 
-def simulate_credit_records(
-    rows: int, *, seed: int, fraud_rate: float = 0.02
-) -> pl.DataFrame:
+def simulate_credit_records(rows: int, *, seed: int, fraud_rate: float = 0.02) -> pl.DataFrame:
     """Draw `rows` independent records, each with its exact probability of fraud.
 
     The columns are those of the `credit` contract, `is_fraud` (int8, 0 or 1) and
@@ -122,9 +120,7 @@ def simulate_credit_records(
             "total_balance": balance,
             "number_of_accounts_in_arrears": arrears,
             "is_fraud": (behaviour >= len(HONEST)).astype(np.int8),
-            "true_fraud_probability": mixture.fraud_probability(
-                accounts, limit, balance, arrears
-            ),
+            "true_fraud_probability": mixture.fraud_probability(accounts, limit, balance, arrears),
         }
     )
 
@@ -202,9 +198,7 @@ class Mixture:
         cells = rng.permutation(np.repeat(np.arange(counts.size), counts))
         return np.unravel_index(cells, self.log_cell.shape)
 
-    def draw_limit(
-        self, behaviour: Ints, accounts: Ints, rng: np.random.Generator
-    ) -> Floats:
+    def draw_limit(self, behaviour: Ints, accounts: Ints, rng: np.random.Generator) -> Floats:
         """Draw limits of at least 1, in whole currency units, shape (rows,)."""
         log_limit = rng.standard_normal(behaviour.size)
         log_limit *= self.limit_spread[behaviour, 0]
@@ -212,26 +206,20 @@ class Mixture:
         log_limit += self.log_first_limit[behaviour, 0]
         return np.maximum(np.rint(np.exp(log_limit)), 1.0)
 
-    def draw_balance(
-        self, behaviour: Ints, limit: Floats, rng: np.random.Generator
-    ) -> Floats:
+    def draw_balance(self, behaviour: Ints, limit: Floats, rng: np.random.Generator) -> Floats:
         """Draw open balances in currency units, to the cent, shape (rows,)."""
         level = rng.standard_normal(behaviour.size)
         level *= self.utilisation_spread[behaviour, 0]
         level += self.utilisation[behaviour, 0]
         return np.round(np.sinh(level) * _balance_unit(limit), 2)
 
-    def fraud_probability(
-        self, accounts: Ints, limit: Floats, balance: Floats, arrears: Ints
-    ) -> Floats:
+    def fraud_probability(self, accounts: Ints, limit: Floats, balance: Floats, arrears: Ints) -> Floats:
         """P(fraud | record), shape (n,); block by block, to stay within the cache."""
         log_cell = self._log_cell_density()
         probability = np.empty(accounts.size)
         for start in range(0, accounts.size, ROWS_PER_BLOCK):
             block = slice(start, start + ROWS_PER_BLOCK)
-            flat_cell = self._flat_cell(
-                accounts[block], limit[block], balance[block], arrears[block]
-            )
+            flat_cell = self._flat_cell(accounts[block], limit[block], balance[block], arrears[block])
             weight = log_cell.take(flat_cell, axis=1)
             weight -= self._half_squares(accounts[block], limit[block], balance[block])
             weight -= weight.max(axis=0)
@@ -246,9 +234,7 @@ class Mixture:
         log_density[:, :, 1] -= np.log(self.utilisation_spread)[..., None, None]
         return log_density.reshape(len(BEHAVIOURS), -1)
 
-    def _flat_cell(
-        self, accounts: Ints, limit: Floats, balance: Floats, arrears: Ints
-    ) -> Ints:
+    def _flat_cell(self, accounts: Ints, limit: Floats, balance: Floats, arrears: Ints) -> Ints:
         """Index of each record's cell within one behaviour, shape (n,)."""
         accounts = np.clip(accounts, 0, MAX_ACCOUNTS)
         cell = (2 * (limit > 0.0) + (balance != 0.0)) * (MAX_ACCOUNTS + 1) + accounts
@@ -271,7 +257,7 @@ def _parameter(field: str) -> Floats:
 
 
 def _log_count(accounts: Ints) -> Floats:
-    """log of the accounts that bear a limit, 1 to MAX_ACCOUNTS."""
+    """Log of the accounts that bear a limit, 1 to MAX_ACCOUNTS."""
     table = np.log(np.arange(MAX_ACCOUNTS + 1).clip(1))
     log_count: Floats = table[accounts.clip(0, MAX_ACCOUNTS)]
     return log_count
@@ -284,7 +270,7 @@ def _balance_unit(limit: Floats) -> Floats:
 
 
 def _log_cells(behaviour: Behaviour) -> Floats:
-    """log P(limit, balance, accounts, arrears) of one behaviour, with its share."""
+    """Log P(limit, balance, accounts, arrears) of one behaviour, with its share."""
     accounts = np.arange(MAX_ACCOUNTS + 1)
     no_limit = np.where(accounts > 0, behaviour.no_limit, NO_LIMIT_WITHOUT_ACCOUNT)
     log_limit = np.log(np.stack([no_limit, 1.0 - no_limit]))
@@ -300,13 +286,11 @@ def _log_cells(behaviour: Behaviour) -> Floats:
 
 
 def _log_accounts(behaviour: Behaviour) -> Floats:
-    """log P(accounts), shape (MAX_ACCOUNTS + 1,): 0, or 1 + negative binomial."""
+    """Log P(accounts), shape (MAX_ACCOUNTS + 1,): 0, or 1 + negative binomial."""
     shape, mean = behaviour.accounts_shape, behaviour.accounts_mean - 1.0
     log_mass = np.array(
         [
-            math.lgamma(further + shape)
-            - math.lgamma(further + 1)
-            + further * math.log(mean / (mean + shape))
+            math.lgamma(further + shape) - math.lgamma(further + 1) + further * math.log(mean / (mean + shape))
             for further in range(MAX_ACCOUNTS)
         ]
     )
@@ -315,14 +299,12 @@ def _log_accounts(behaviour: Behaviour) -> Floats:
 
 
 def _log_arrears(behaviour: Behaviour) -> Floats:
-    """log P(arrears | accounts), binomial; axes accounts, arrears; -inf above."""
+    """Log P(arrears | accounts), binomial; axes accounts, arrears; -inf above."""
     log_late, log_on_time = math.log(behaviour.arrears), math.log1p(-behaviour.arrears)
     log_mass = np.full((MAX_ACCOUNTS + 1, MAX_ACCOUNTS + 1), -np.inf)
     for accounts in range(MAX_ACCOUNTS + 1):
         for late in range(accounts + 1):
             log_ways = math.log(math.comb(accounts, late))
             on_time = accounts - late
-            log_mass[accounts, late] = (
-                log_ways + late * log_late + on_time * log_on_time
-            )
+            log_mass[accounts, late] = log_ways + late * log_late + on_time * log_on_time
     return log_mass

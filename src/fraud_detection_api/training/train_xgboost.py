@@ -64,10 +64,13 @@ class XGBoostTrainer:
         `monotone` holds -1, 0 or 1 for each feature. The same data, seed and threads give the same trees.
         """
         fitting = xgboost.QuantileDMatrix(*train, max_bin=self.settings.max_bin, nthread=self._threads)
-        watching = xgboost.QuantileDMatrix(*validation, ref=fitting, max_bin=self.settings.max_bin, nthread=self._threads)
+        watching = xgboost.QuantileDMatrix(
+            *validation, ref=fitting, max_bin=self.settings.max_bin, nthread=self._threads
+        )
         parameters = self._parameters(float(train[1].mean()), monotone)
         boosters = [
-            self._fit_one(fitting, watching, parameters, number, on_progress) for number in range(self.settings.boosters)
+            self._fit_one(fitting, watching, parameters, number, on_progress)
+            for number in range(self.settings.boosters)
         ]
         return TrainedTrees(average_boosters(boosters), tuple(b.num_boosted_rounds() for b in boosters))
 
@@ -102,10 +105,10 @@ class XGBoostTrainer:
 
     @property
     def _threads(self) -> int:
-        return self.threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+        return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
-class _ProgressCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _ProgressCallback(xgboost.callback.TrainingCallback):
     def __init__(self, report: Progress, max_rounds: int) -> None:
         self._report, self._max_rounds = report, max_rounds
 

@@ -47,19 +47,13 @@ def deviation_in_standard_errors(frame: pl.DataFrame) -> float:
     return excess / math.sqrt(float((probability * (1.0 - probability)).sum()))
 
 
-def probability_of_record(
-    behaviour: Behaviour, accounts: int, limit: float, balance: float, arrears: int
-) -> float:
+def probability_of_record(behaviour: Behaviour, accounts: int, limit: float, balance: float, arrears: int) -> float:
     """P(recorded values | behaviour) from SciPy's distributions, steps integrated."""
     mean, shape = behaviour.accounts_mean - 1.0, behaviour.accounts_shape
     further = stats.nbinom(shape, shape / (shape + mean))
     in_range = further.cdf(synthetic.MAX_ACCOUNTS - 1)
     with_account = 1.0 - synthetic.NO_ACCOUNT_SHARE
-    probability = (
-        with_account * further.pmf(accounts - 1) / in_range
-        if accounts
-        else synthetic.NO_ACCOUNT_SHARE
-    )
+    probability = with_account * further.pmf(accounts - 1) / in_range if accounts else synthetic.NO_ACCOUNT_SHARE
     probability *= stats.binom.pmf(arrears, accounts, behaviour.arrears)
     none = behaviour.no_limit if accounts else synthetic.NO_LIMIT_WITHOUT_ACCOUNT
     if limit:
@@ -69,13 +63,9 @@ def probability_of_record(
     else:
         probability *= none
     unit = synthetic.UTILISATION_UNIT
-    level = stats.norm(
-        math.asinh(behaviour.utilisation / unit), behaviour.utilisation_spread
-    )
+    level = stats.norm(math.asinh(behaviour.utilisation / unit), behaviour.utilisation_spread)
     cent = np.array([balance - 0.005, balance + 0.005])
-    below, above = level.cdf(
-        np.arcsinh(cent / (unit * (limit or synthetic.NOMINAL_LIMIT)))
-    )
+    below, above = level.cdf(np.arcsinh(cent / (unit * (limit or synthetic.NOMINAL_LIMIT))))
     open_share = (1.0 - behaviour.settled) * (above - below)
     return float(probability * (open_share + behaviour.settled * (balance == 0.0)))
 
@@ -157,10 +147,7 @@ def test_fraud_share_is_the_requested_one(records: pl.DataFrame) -> None:
 
 
 def test_number_of_frauds_varies_like_independent_records() -> None:
-    frauds = [
-        simulate_credit_records(200, seed=seed, fraud_rate=0.3)["is_fraud"].sum()
-        for seed in range(50)
-    ]
+    frauds = [simulate_credit_records(200, seed=seed, fraud_rate=0.3)["is_fraud"].sum() for seed in range(50)]
     assert 0.5 < np.var(frauds) / (200 * 0.3 * 0.7) < 1.6
 
 
@@ -198,9 +185,7 @@ def test_true_probability_is_calibrated_in_every_bin(records: pl.DataFrame) -> N
     ],
     ids=["no limit", "settled", "many accounts", "in arrears", "overdrawn"],
 )
-def test_true_probability_is_calibrated_in_rare_strata(
-    records: pl.DataFrame, stratum: pl.Expr
-) -> None:
+def test_true_probability_is_calibrated_in_rare_strata(records: pl.DataFrame, stratum: pl.Expr) -> None:
     assert abs(deviation_in_standard_errors(records.filter(stratum))) < 4
 
 
@@ -222,8 +207,7 @@ def test_posterior_matches_bayes_rule_over_scipy_distributions(
     for record in sample.iter_rows(named=True):
         values = [record[name] for name in FEATURES]
         honest, fraud = (
-            sum(b.share * probability_of_record(b, *values) for b in behaviours)
-            for behaviours in (HONEST, FRAUD)
+            sum(b.share * probability_of_record(b, *values) for b in behaviours) for behaviours in (HONEST, FRAUD)
         )
         expected = 0.02 * fraud / (0.02 * fraud + 0.98 * honest)
         assert record["true_fraud_probability"] == pytest.approx(expected, rel=1e-2)
@@ -247,9 +231,7 @@ def test_ordinary_record_is_hardly_ever_fraud() -> None:
 
 def test_more_fraud_in_the_population_raises_the_probability() -> None:
     rates = (0.001, 0.02, 0.5, 0.999)
-    probabilities = [
-        true_fraud_probability(9, 9_000, 9_000, 1, fraud_rate=rate)[0] for rate in rates
-    ]
+    probabilities = [true_fraud_probability(9, 9_000, 9_000, 1, fraud_rate=rate)[0] for rate in rates]
     assert probabilities == sorted(set(probabilities))
 
 

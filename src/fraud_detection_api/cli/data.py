@@ -1,0 +1,39 @@
+"""fraud data …"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.contract.files import require_suffix
+from fraud_detection_api.errors import InvalidDataset
+
+app = typer.Typer(no_args_is_help=True, help="Data to try things with.")
+
+
+@app.callback()
+def group() -> None:
+    """Data to try things with."""
+
+
+@app.command(epilog="Example: `fraud data synth --rows 100000 --seed 7 --out credit.parquet`")
+def synth(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="CSV or Parquet file to write, told by its suffix.")
+    ],
+    rows: Annotated[int, typer.Option("--rows", min=1, max=50_000_000, help="Records to make.")] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same file.")] = 7,
+    fraud_rate: Annotated[float, typer.Option("--fraud-rate", min=0.0001, max=0.5, help="Share of fraud.")] = 0.02,
+) -> None:
+    """Make credit records with several kinds of fraud mixed in, and each record's true probability."""
+    from fraud_detection_api.training.synthetic import simulate_credit_records
+
+    require_suffix(out)
+    with progress(f"Making {rows:,} records"):
+        frame = simulate_credit_records(rows, seed=seed, fraud_rate=fraud_rate)
+        try:
+            frame.write_parquet(out) if out.suffix == ".parquet" else frame.write_csv(out)
+        except OSError as error:
+            raise InvalidDataset(str(out), [f"cannot be written: {error.strerror}"]) from error
+    say(f"{rows:,} records, {int(frame['is_fraud'].sum()):,} of them fraud, are in {out}")

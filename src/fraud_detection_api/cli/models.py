@@ -1,0 +1,91 @@
+"""fraud models …"""
+
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.evaluation import print_evaluation
+from fraud_detection_api.cli.options import AsJson, Registry, settings_with
+from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.container import build_registry
+from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
+from fraud_detection_api.services.models import ModelService
+
+app = typer.Typer(no_args_is_help=True, help="The registry: list, show, promote and roll back models.")
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`.")]
+
+
+def _service(registry: str | None) -> ModelService:
+    return ModelService(build_registry(settings_with(registry=registry).registry))
+
+
+@app.command("list", epilog="Example: `fraud models list`")
+def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
+    """List all versions, newest first."""
+    summaries = [model_summary(description) for description in _service(registry).describe_all()]
+    if as_json:
+        print_json([summary.model_dump() for summary in summaries])
+    elif not summaries:
+        say("the registry is empty: `fraud train FILE` fills it")
+    else:
+        headings = ("version", "alias", "made", "contract", "ROC AUC", "average precision", "digest")
+        print_table(headings, [_row(summary) for summary in summaries])
+
+
+@app.command(epilog="Example: `fraud models show champion`")
+def show(version: Version, registry: Registry = None, as_json: AsJson = False) -> None:
+    """Show a version's model card."""
+    service = _service(registry)
+    card = model_card(service.describe(service.resolve(version)))
+    if as_json or card.fault is not None:
+        print_json(card.model_dump())
+        return
+    about = card.card
+    rows = [
+        ("version", f"{card.version} {' '.join(card.aliases)}".strip()),
+        ("made", card.created_at or ""),
+        ("digest", card.digest or ""),
+        ("contract", f"{about['contract']['name']} ({about['contract']['fingerprint']})"),
+        ("data", f"{about['data']['rows']:,} records, {about['data']['frauds']:,} frauds ({about['data']['digest']})"),
+        ("split", about["split"]["kind"]),
+        ("trees", f"{about['training']['rounds']} rounds, seed {about['training']['seed']}"),
+        ("settings", ", ".join(f"{name} {setting}" for name, setting in about["training"]["settings"].items())),
+        ("made with", ", ".join(f"{name} {number}" for name, number in about["software"].items())),
+    ]
+    print_table(("model card", ""), rows)
+    print_evaluation(about["evaluation"], title="Held-out test part")
+
+
+@app.command(epilog="Example: `fraud models promote 7`")
+def promote(
+    version: Version,
+    registry: Registry = None,
+    allow_contract_change: Annotated[
+        bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
+    ] = False,
+) -> None:
+    """Make a version champion, after its bundle was verified. Running servers follow within seconds."""
+    service = _service(registry)
+    champion = service.promote(service.resolve(version), allow_contract_change=allow_contract_change)
+    say(f"version {champion} is champion")
+
+
+@app.command(epilog="Example: `fraud models rollback`")
+def rollback(registry: Registry = None) -> None:
+    """Make the champion before this one champion again."""
+    say(f"version {_service(registry).rollback()} is champion again")
+
+
+def _row(summary: ModelSummary) -> tuple[str, ...]:
+    if summary.status == "damaged":
+        return (summary.version, " ".join(summary.aliases), "damaged", "", "", "", "")
+    return (
+        summary.version,
+        " ".join(summary.aliases),
+        summary.created_at or "",
+        summary.contract or "",
+        f"{summary.roc_auc:.4f}",
+        f"{summary.average_precision:.4f}",
+        f"{summary.digest}"[:19],
+    )

@@ -1,0 +1,31 @@
+"""fraud score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.options import DataFile, Registry, settings_with
+from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.container import build_registry
+from fraud_detection_api.services.batch import BatchScorer, count_rows
+from fraud_detection_api.services.models import ModelService
+
+
+def score(
+    file: DataFile,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="File to write: the input's columns and the probability.")
+    ],
+    model: Annotated[str, typer.Option("--model", metavar="champion|VERSION", help="Which model scores.")] = "champion",
+    registry: Registry = None,
+) -> None:
+    """Score a file of records into another file; both may be larger than memory.
+
+    Example: `fraud score applications.csv --out scored.parquet`
+    """
+    version, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(model)
+    rows = count_rows(file)
+    with progress(f"Scoring {rows:,} records with version {version}") as report:
+        done = BatchScorer(bundle, on_rows=lambda count: report(count / max(rows, 1))).score_file(file, out)
+    say(f"{done:,} records, scored with version {version}, are in {out}")

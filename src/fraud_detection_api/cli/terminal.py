@@ -1,0 +1,71 @@
+"""What people see: errors of one line, tables, progress on a terminal; JSON for programs."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.core import TyperGroup
+
+from fraud_detection_api.errors import FraudError, InvalidContract, InvalidDataset
+
+
+class TeachingGroup(TyperGroup):
+    """Turns expected failures into one line on stderr and exit status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FraudError as error:
+            typer.echo(f"error: {_text(error)}", err=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError as error:  # the reader of a pipe went away
+            sys.stderr.close()
+            raise typer.Exit(1) from error
+
+
+def _text(error: FraudError) -> str:
+    """One line, or a line for each problem where there are several to mend."""
+    if isinstance(error, InvalidContract | InvalidDataset) and len(error.problems) > 1:
+        return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
+    return str(error)
+
+
+def print_json(document: object) -> None:
+    """For programs: one JSON document on stdout."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """For people: a table on stdout, as wide as it needs to be where stdout is no terminal."""
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    table = Table(*headings, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def say(text: str) -> None:
+    """Tell a person, on stderr, so that stdout stays for results."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr while the block runs, none where stderr is no terminal; call it with the share done, 0 to 1."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=1.0)
+        yield lambda share: bar.update(task, completed=share)

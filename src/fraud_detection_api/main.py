@@ -1,0 +1,148 @@
+"""The application: the one place where routes, middleware and error → status meet."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from fraud_detection_api import __version__, errors
+from fraud_detection_api.container import Container, build_container
+from fraud_detection_api.errors import FieldProblem, FraudError
+from fraud_detection_api.routes import contract, fraud_detection, health, models
+from fraud_detection_api.routes.context import RequestContext
+from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.schemas.problem import MEDIA_TYPE, problem_body
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import configure_logging, log_event
+
+STATUS_OF: dict[type[FraudError], int] = {
+    errors.MalformedBody: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.UnknownModel: 404,
+    errors.BodyTooSlow: 408,
+    errors.ContractMismatch: 409,
+    errors.CorruptBundle: 409,
+    errors.BodyTooLarge: 413,
+    errors.TooManyRecords: 413,
+    errors.UnsupportedMedia: 415,
+    errors.InvalidRecords: 422,
+    errors.Overloaded: 429,
+    errors.ModelNotReady: 503,
+    errors.RegistryUnavailable: 503,
+}
+
+
+def app_from_environment() -> FastAPI:
+    """The application as a server process runs it: settings from the environment, logging configured."""
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings.log_level, settings.log_format)
+    return create_app(settings)
+
+
+def create_app(settings: Settings, *, container: Container | None = None) -> FastAPI:
+    """The application. It opens nothing until its lifespan begins; `container` stands in for the configured one (tests).
+
+    Raises InvalidSetting, InvalidContract.
+    """
+    container = container or build_container(settings)
+    settings.require_safe_address(has_keys=bool(container.keys))
+    app = FastAPIOffline(
+        title="fraud-detection-api",
+        version=__version__,
+        description="Calibrated fraud probabilities for tabular customer records.",
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.container = container
+    for routes in (health, fraud_detection, contract, models):
+        app.include_router(routes.router)
+    app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
+    app.add_exception_handler(FraudError, _answer_fraud_error)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_middleware(RequestContext, unexpected_error=_unexpected_error)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    container: Container = app.state.container
+    await asyncio.to_thread(container.champion.refresh)
+    watcher = asyncio.create_task(container.champion.watch(container.settings.reload_seconds))
+    log_event("started", version=__version__)
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+        log_event("stopped")
+
+
+async def _answer_fraud_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FraudError)
+    status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+    problems = error.problems if isinstance(error, errors.InvalidRecords) else ()
+    headers = {}
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    code = _snake_case(type(error).__name__)
+    return _problem(request.state.request_id, status, code, str(error), errors=problems, headers=headers)
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = {404: ("not_found", "no such route; GET /docs shows what there is"), 405: ("method_not_allowed", "")}
+    code, detail = known.get(error.status_code, ("http_error", HTTPStatus(error.status_code).description))
+    allowed = (error.headers or {}).get("Allow", "")
+    detail = detail or f"this route takes {allowed}"
+    return _problem(request.state.request_id, error.status_code, code, detail, headers=dict(error.headers or {}))
+
+
+async def _answer_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
+    problems = tuple(
+        FieldProblem("".join(f"/{part}" for part in fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults
+    )
+    return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
+
+
+def _unexpected_error(request_id: str) -> Response:
+    detail = "an unexpected error; the server's log has it under this request_id"
+    return _problem(request_id, 500, "unexpected_error", detail)
+
+
+def _problem(
+    request_id: str,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: tuple[FieldProblem, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    title = HTTPStatus(status).phrase
+    body = problem_body(status=status, title=title, code=code, detail=detail, request_id=request_id, errors=errors)
+    return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,23 @@
+"""Keys on the wire: the Authorization header."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+
+from fraud_detection_api.container import Container
+from fraud_detection_api.services.access import Role
+
+
+def container_of(request: Request) -> Container:
+    """The process's container."""
+    container: Container = request.app.state.container
+    return container
+
+
+def require_role(role: Role) -> Callable[[Request], Awaitable[None]]:
+    """Dependency that passes callers whose key has the role. Raises Unauthenticated or Forbidden."""
+
+    async def check(request: Request) -> None:
+        container_of(request).keys.require(role, request.headers.get("authorization"))
+
+    return check

@@ -1,0 +1,44 @@
+"""The bytes of a request, within limits of type, size and time."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
+
+
+async def read_json_body(request: Request, *, limit_bytes: int, timeout_seconds: float) -> bytes:
+    """The whole body.
+
+    Raises UnsupportedMedia unless it is uncompressed application/json, BodyTooLarge, BodyTooSlow.
+    """
+    _require_json(request)
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _read(request, limit_bytes)
+    except TimeoutError:
+        raise BodyTooSlow(timeout_seconds) from None
+
+
+async def _read(request: Request, limit_bytes: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _require_json(request: Request) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMedia("send the records as JSON, with the header Content-Type: application/json")
+    name, _, charset = parameters.strip().partition("=")
+    if name.lower() == "charset" and charset.strip('"').lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("JSON is UTF-8; send no other charset")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")

@@ -1,0 +1,41 @@
+"""Is it alive, and can it score."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from fraud_detection_api.routes.access import container_of
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """A verified model is loaded."""
+
+    status: Literal["ready"] = "ready"
+    model_version: str
+
+
+@router.get("/ping", summary="Is the process alive?")
+async def get_ping() -> Alive:
+    """200 while the process is alive."""
+    return Alive()
+
+
+@router.get("/livez", summary="Liveness, for an orchestrator")
+async def get_livez() -> Alive:
+    """200 while the process is alive; a restart cannot mend what `/readyz` complains of."""
+    return Alive()
+
+
+@router.get("/readyz", summary="Readiness, for an orchestrator")
+async def get_readyz(request: Request) -> Ready:
+    """200 once a model is loaded and its golden rows are reproduced; 503 with the reason otherwise."""
+    return Ready(model_version=container_of(request).champion.current().version)

@@ -1,0 +1,47 @@
+"""Errors on the wire: RFC 9457 problem details."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fraud_detection_api.errors import FieldProblem
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:fraud-detection-api:problem:"
+
+
+class FieldError(BaseModel):
+    """A bad field: where it stands in the request, and what it must be. Never the value sent."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/3/total_balance"])
+    detail: str = Field(examples=["must be at least 0"])
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+    type: str = Field(examples=[TYPE_PREFIX + "invalid_records"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str
+    code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
+    request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
+    errors: list[FieldError] | None = Field(default=None, description="Every bad field, where fields are at fault.")
+
+
+def problem_body(
+    *, status: int, title: str, code: str, detail: str, request_id: str, errors: tuple[FieldProblem, ...] = ()
+) -> dict[str, Any]:
+    """The problem as JSON values; `errors` only where there are any."""
+    problem = Problem(
+        type=TYPE_PREFIX + code,
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+        errors=[FieldError(pointer=error.pointer, detail=error.detail) for error in errors] or None,
+    )
+    return problem.model_dump(exclude_none=True)

@@ -1,0 +1,22 @@
+"""The model that a fresh installation starts with: trained on simulated credit records."""
+
+from datetime import datetime
+
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.training.dataset import dataset_from_frame
+from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.train_xgboost import Progress
+
+ROWS = 100_000
+SEED = 7
+
+
+def fit_default_model(registry: ModelRegistry, *, now: datetime, on_progress: Progress) -> FittedModel:
+    """Register a model of the credit contract and make it champion."""
+    frame = simulate_credit_records(ROWS, seed=SEED)
+    dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
+    fitted = ModelFitter(registry, SEED).fit(dataset, now=now, on_progress=on_progress)
+    registry.assign("champion", fitted.version)
+    return fitted

@@ -1,0 +1,37 @@
+"""Fixtures that every room of the tests may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from support.builders import credit_files, registry_with_champion
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
+for name in [name for name in os.environ if name.startswith("FRAUD_") and name != "FRAUD_TEST_DATA"]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def file_registry_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry folder whose champion is a small credit model. Not to be written to."""
+    path = tmp_path_factory.mktemp("registry")
+    registry = FileRegistry(path)
+    registry.assign("champion", registry.register(credit_files()))
+    return path
+
+
+@pytest.fixture
+def registry():
+    """An in-memory registry whose champion is a small credit model."""
+    return registry_with_champion()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real data for measurement; it is not shipped, so tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("FRAUD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real data here: FRAUD_TEST_DATA names no folder")
+    return folder

@@ -1,0 +1,114 @@
+"""Small, real things to test with: a contract, records, a dataset, a trained bundle."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+import polars as pl
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.training.dataset import dataset_from_frame
+from fraud_detection_api.training.model_fitter import ModelFitter
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from support.fakes import InMemoryRegistry
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+QUICK = XGBoostSettings(boosters=2, max_rounds=30, max_bin=256, learning_rate=0.2)
+
+OVERDRAWN = {
+    "customer_id": 345435,
+    "number_of_open_accounts": 23,
+    "total_credit_limit": 12345,
+    "total_balance": 200000,
+    "number_of_accounts_in_arrears": 2,
+}
+
+EVERY_DTYPE = """
+name = "every_dtype"
+ignored = ["note"]
+[id]
+name = "application"
+dtype = "str"
+[target]
+name = "outcome"
+positive = "fraud"
+[time]
+name = "applied_at"
+[features.amount_eur]
+dtype = "float"
+minimum = 0
+monotone = "increasing"
+[features.instalments]
+dtype = "int"
+minimum = 1
+maximum = 600
+[features.is_employed]
+dtype = "bool"
+nullable = true
+[features.channel]
+dtype = "category"
+nullable = true
+[features.opened_at]
+dtype = "datetime"
+parts = ["year", "month", "day", "weekday", "hour", "minute"]
+elapsed_days_since = "2020-01-01"
+[derived.amount_a_month]
+formula = "amount_eur / instalments"
+[rules.small_loans_are_short]
+check = "instalments <= amount_eur"
+field = "instalments"
+message = "must be at most amount_eur"
+"""
+
+
+def record(**changes: object) -> dict[str, object]:
+    """The given overdrawn record, with changes."""
+    return {**OVERDRAWN, **changes}
+
+
+def every_dtype_contract():
+    """A contract that uses every dtype and option."""
+    return contract_from_toml(EVERY_DTYPE, source="every_dtype.toml")
+
+
+def every_dtype_frame(rows: int = 600) -> pl.DataFrame:
+    """Labelled records of that contract, typed as Parquet would have them; seeded by nothing but the row number."""
+    numbers = range(rows)
+    return pl.DataFrame(
+        {
+            "application": [f"A-{n}" for n in numbers],
+            "applied_at": [datetime(2025, 1 + n % 12, 1 + n % 28, n % 24, tzinfo=UTC) for n in numbers],
+            "amount_eur": [1000.0 + 37 * (n * 7919 % 101) for n in numbers],
+            "instalments": [1 + n * 31 % 60 for n in numbers],
+            "is_employed": [None if n % 11 == 0 else n % 3 == 0 for n in numbers],
+            "channel": [None if n % 13 == 0 else ("web", "branch", "phone")[n * 17 % 3] for n in numbers],
+            "opened_at": [datetime(2020 + n % 5, 1 + n % 12, 1 + n % 28, n % 24, n % 60, tzinfo=UTC) for n in numbers],
+            "outcome": ["fraud" if n * 7919 % 101 > 70 and n % 2 else "good" for n in numbers],
+            "note": ["ignored"] * rows,
+        }
+    )
+
+
+@cache
+def credit_files():
+    """Files of a small sealed bundle of the credit contract."""
+    registry = InMemoryRegistry()
+    dataset = dataset_from_frame(simulate_credit_records(6000, seed=1), load_contract("credit"), source="simulated")
+    ModelFitter(registry, 1, QUICK, threads=1).fit(dataset, now=NOW)
+    return registry.fetch("1")
+
+
+@cache
+def every_dtype_files():
+    """Files of a small sealed bundle of the every-dtype contract."""
+    registry = InMemoryRegistry()
+    dataset = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="made up")
+    ModelFitter(registry, 1, QUICK, threads=1).fit(dataset, now=NOW)
+    return registry.fetch("1")
+
+
+def registry_with_champion(files=None) -> InMemoryRegistry:
+    """A registry whose version 1 is champion."""
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(files or credit_files()))
+    return registry

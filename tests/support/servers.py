@@ -1,0 +1,67 @@
+"""A real `fraud serve` in a process of its own, on a free port."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2 as httpx
+
+_START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A running server: `url`, its `process`, and the file that its log goes to."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+
+@contextmanager
+def running_server(
+    registry: Path, log: Path, *, ready: bool = True, arguments=(), **environment: str
+) -> Iterator[Server]:
+    """Serve `registry`; variables are given as `FRAUD_…=…`. With `ready`, the block runs once /readyz answers 200."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}
+    command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "serve", "--port", "0"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--registry", str(registry), *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**clean, "OMP_NUM_THREADS": "1", **environment},
+        )
+    try:
+        yield _wait_until_up(process, log, ready)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], log: Path, ready: bool) -> Server:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"listens on (http://\S+)", log.read_text(encoding="utf-8"))
+        if found:
+            server = Server(found.group(1), process, log)
+            try:
+                if httpx.get(f"{server.url}/{'readyz' if ready else 'livez'}").status_code == 200:
+                    return server
+            except httpx.TransportError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start:\n{log.read_text(encoding='utf-8')}")
