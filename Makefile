@@ -11,9 +11,10 @@ PYTEST_WORKERS ?= auto
 
 venv := .venv
 poetry := .poetry/bin/poetry
+poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 
-.PHONY: help setup serve test lint docs lock clean
+.PHONY: help setup serve test lint audit docs lock clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,22 +27,26 @@ serve: $(installed) ## Set up, train the default model if there is none, serve o
 test: $(installed) ## Set up and run the whole test suite with the coverage gate
 	$(venv)/bin/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term:skip-covered
 
-lint: $(installed) ## Formatting, lint rules, types, layers, vulnerable dependencies
+lint: $(installed) ## Formatting, lint rules, types, layers
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/ruff check .
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
+audit: $(installed) ## Ask the advisory database about every locked dependency
+	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip
+
 docs: $(installed) ## Write docs/reference/ anew from the code
 	$(venv)/bin/python docs/generate_reference.py
 
-lock: $(poetry) ## Solve the dependencies anew after a change to pyproject.toml
+lock: $(poetry_installed) ## Solve the dependencies anew after a change to pyproject.toml
 	$(poetry) lock
 
 clean: ## Remove the environments (models in registry/ are kept)
 	rm -rf $(venv) .poetry .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 
-$(poetry): Makefile
+# The stamp's name holds the versions, so that another version installs anew and an edit of this file does not.
+$(poetry_installed):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 setup" >&2; exit 1; }
 	@rm -rf .poetry
 	@$(PYTHON) -m venv .poetry || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
@@ -50,7 +55,7 @@ $(poetry): Makefile
 	@touch $@
 
 # pip does the installing, from the lock's hashes, so that a team's pip configuration (mirror, certificates) is honoured.
-$(installed): $(poetry) pyproject.toml poetry.lock
+$(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
 	@echo "Installing the locked dependencies into $(venv)/ …"
 	@$(poetry) export --quiet --all-extras --all-groups --output $(venv)/requirements.txt

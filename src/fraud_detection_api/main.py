@@ -18,7 +18,7 @@ from fraud_detection_api.errors import FieldProblem, FraudError
 from fraud_detection_api.routes import contract, fraud_detection, health, models
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
-from fraud_detection_api.schemas.problem import MEDIA_TYPE, problem_body
+from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
 
@@ -26,6 +26,7 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.MalformedBody: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    errors.NoChampion: 404,
     errors.UnknownModel: 404,
     errors.BodyTooSlow: 408,
     errors.ContractMismatch: 409,
@@ -38,6 +39,10 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.ModelNotReady: 503,
     errors.RegistryUnavailable: 503,
 }
+
+
+# RFC 9110's phrases, which Python's own older releases do not have yet
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 def app_from_environment() -> FastAPI:
@@ -97,7 +102,7 @@ async def _answer_fraud_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
         headers["Connection"] = "close"  # the rest of the body is not read
-    code = _snake_case(type(error).__name__)
+    code = problem_code(type(error))
     return _problem(request.state.request_id, status, code, str(error), errors=problems, headers=headers)
 
 
@@ -116,7 +121,7 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     if any(fault["type"] == "json_invalid" for fault in faults):
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
     problems = tuple(
-        FieldProblem("".join(f"/{part}" for part in fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults
+        FieldProblem(json_pointer(fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults
     )
     return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
 
@@ -135,13 +140,18 @@ def _problem(
     errors: tuple[FieldProblem, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status, HTTPStatus(status).phrase)
     body = problem_body(status=status, title=title, code=code, detail=detail, request_id=request_id, errors=errors)
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
 
 
-def _snake_case(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+def problem_code(kind: type[FraudError]) -> str:
+    """An error's name on the wire.
+
+    >>> problem_code(errors.UnknownModel)
+    'unknown_model'
+    """
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).removeprefix("_")
 
 
 def _lower_first(text: str) -> str:

@@ -8,6 +8,7 @@ registry/
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from uuid import uuid4
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.ports import Alias
 
+_VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
 _HISTORY = 100
 
@@ -99,7 +101,7 @@ class FileRegistry:
 
     def _folder(self, version: str) -> Path:
         folder = self._versions / version
-        if not version.isdecimal() or str(int(version)) != version or not folder.is_dir():
+        if not _VERSION.fullmatch(version) or not folder.is_dir():
             raise UnknownModel(version)
         return folder
 

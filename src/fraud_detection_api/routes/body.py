@@ -2,15 +2,21 @@
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, UnsupportedMedia
+from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
+
+
+def has_body(request: Request) -> bool:
+    """Whether the request's headers announce a body."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 async def read_json_body(request: Request, *, limit_bytes: int, timeout_seconds: float) -> bytes:
     """The whole body.
 
-    Raises UnsupportedMedia unless it is uncompressed application/json, BodyTooLarge, BodyTooSlow.
+    Raises UnsupportedMedia unless it is uncompressed application/json, BodyTooLarge, BodyTooSlow,
+    MalformedBody where the caller hung up.
     """
     _require_json(request)
     stated = request.headers.get("content-length", "")
@@ -21,6 +27,8 @@ async def read_json_body(request: Request, *, limit_bytes: int, timeout_seconds:
             return await _read(request, limit_bytes)
     except TimeoutError:
         raise BodyTooSlow(timeout_seconds) from None
+    except ClientDisconnect:
+        raise MalformedBody("the connection closed before the body was complete") from None
 
 
 async def _read(request: Request, limit_bytes: int) -> bytes:

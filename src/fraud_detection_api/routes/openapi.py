@@ -11,15 +11,19 @@ from fraud_detection_api.errors import ModelNotReady
 from fraud_detection_api.schemas.contract import example_record, record_schema
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem
 
-_SCORING = {
+_BODY = {
     400: "The body is not JSON.",
     408: "The body did not arrive in time.",
-    413: "The body or the number of records is above the limit.",
+    413: "The body is above the limit.",
     415: "The body is not uncompressed application/json.",
+}
+_SCORING = {
+    **_BODY,
+    413: "The body or the number of records is above the limit.",
     422: "Records break the contract; `errors` names every bad field.",
     429: "Too many requests in flight; `Retry-After` says when to come back.",
 }
-_KEYED = {401: "No key, or an unknown one.", 403: "The key's role may not do this."}
+_KEYED = {401: "No key, or an unknown one."}
 _PROBLEMS: dict[tuple[str, str], dict[int, str]] = {
     ("/readyz", "get"): {503: "Not ready; `detail` says why."},
     ("/fraud_detection", "post"): {**_SCORING, **_KEYED, 503: "No verified model is loaded."},
@@ -28,7 +32,8 @@ _PROBLEMS: dict[tuple[str, str], dict[int, str]] = {
     ("/v1/models/{version}", "get"): {**_KEYED, 404: "No such version.", 503: "The registry cannot be read."},
     ("/v1/models/{version}/promote", "post"): {
         **_KEYED,
-        400: "The body is not JSON.",
+        **_BODY,
+        403: "The key's role may not do this.",
         404: "No such version.",
         409: "The bundle is damaged, or follows another contract than the champion.",
         422: "The body is not a promotion.",

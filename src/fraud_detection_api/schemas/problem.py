@@ -1,5 +1,6 @@
 """Errors on the wire: RFC 9457 problem details."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,7 @@ from fraud_detection_api.errors import FieldProblem
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fraud-detection-api:problem:"
+LONGEST_NAME = 256
 
 
 class FieldError(BaseModel):
@@ -29,6 +31,15 @@ class Problem(BaseModel):
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
     request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
     errors: list[FieldError] | None = Field(default=None, description="Every bad field, where fields are at fault.")
+
+
+def json_pointer(location: Sequence[int | str]) -> str:
+    """JSON Pointer (RFC 6901); long names, which only a caller can have made up, are cut.
+
+    >>> json_pointer([3, "a/b"])
+    '/3/a~1b'
+    """
+    return "".join("/" + str(part)[:LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def problem_body(

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import Contract, Feature, Rule
 from fraud_detection_api.errors import FieldProblem, InvalidRecords, MalformedBody, TooManyRecords
+from fraud_detection_api.schemas.problem import json_pointer
 
 INT64 = 2**63
 MAX_TEXT = 256
@@ -77,7 +78,7 @@ def record_type(contract: Contract) -> Any:
         annotation = _documented(_feature_type(feature), _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
     config = ConfigDict(extra="forbid", strict=True, title=f"{contract.name} record")
-    record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[misc,operator]
+    record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
     record.__doc__ = contract.description or None
     checks = [AfterValidator(_rule_check(rule)) for rule in contract.rules.values()]
     return Annotated[record, *checks] if checks else record
@@ -150,10 +151,10 @@ _DETAILS = {
 def _problem(detail: ErrorDetails, known: Sequence[str]) -> FieldProblem:
     kind, context, location = detail["type"], detail.get("ctx", {}), list(detail["loc"])
     if kind == "contract_rule":
-        return FieldProblem(_pointer([*location, context["field"]]), context["rule_message"])
+        return FieldProblem(json_pointer([*location, context["field"]]), context["rule_message"])
     if kind == "extra_forbidden":
-        return FieldProblem(_pointer(location), f"is not a field of a record; the fields are {', '.join(known)}")
-    return FieldProblem(_pointer(location), _detail_text(kind, context))
+        return FieldProblem(json_pointer(location), f"is not a field of a record; the fields are {', '.join(known)}")
+    return FieldProblem(json_pointer(location), _detail_text(kind, context))
 
 
 def _detail_text(kind: str, context: Mapping[str, Any]) -> str:
@@ -174,15 +175,6 @@ def _plain(number: float) -> str:
     """
     exact = isinstance(number, int) or (number.is_integer() and abs(number) < 1e16)
     return str(int(number)) if exact else f"{number:g}"
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    """JSON Pointer (RFC 6901); long names, which only a caller can have made up, are cut.
-
-    >>> _pointer([3, "a/b"])
-    '/3/a~1b'
-    """
-    return "".join("/" + str(part)[:MAX_TEXT].replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def _json_fault(detail: ErrorDetails) -> str:
@@ -207,4 +199,4 @@ def _duplicate_keys(body: bytes) -> Iterator[FieldProblem]:
     for index, keys in enumerate(parsed if isinstance(parsed, list) else []):
         for key, count in keys.items() if isinstance(keys, Counter) else ():
             if count > 1:
-                yield FieldProblem(_pointer([index, key]), "occurs more than once in the record")
+                yield FieldProblem(json_pointer([index, key]), "occurs more than once in the record")

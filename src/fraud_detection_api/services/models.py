@@ -84,16 +84,20 @@ class ModelService:
         return self._registry.restore_previous("champion")
 
     def _champion_contract(self) -> str | None:
-        champion = self._registry.assigned("champion")
-        if champion is None:
-            return None
         try:
-            return self.bundle(champion)[1].contract.fingerprint
+            champion = self._registry.assigned("champion")
+            return None if champion is None else self.bundle(champion)[1].contract.fingerprint
         except CorruptBundle:
             return None  # a damaged champion must not stand in the way of a sound one
 
+    def _points_at(self, alias: Alias, version: str) -> bool:
+        try:
+            return self._registry.assigned(alias) == version
+        except CorruptBundle:
+            return False  # a damaged alias must not hide the models; promoting mends it
+
     def _describe(self, version: str) -> ModelDescription:
-        aliases = tuple(alias for alias in ALIASES if self._registry.assigned(alias) == version)
+        aliases = tuple(alias for alias in ALIASES if self._points_at(alias, version))
         try:
             _, bundle = self.bundle(version)
         except CorruptBundle as error:

@@ -1,0 +1,108 @@
+"""Writes docs/reference/ from the code: `make docs`. A test fails while a page is not what the code says."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fraud_detection_api.container import build_container
+from fraud_detection_api.contract.documentation import documentation_markdown
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.main import STATUS_OF, create_app, problem_code
+from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.settings import PREFIX, Settings
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by `make docs`; change the code, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Text of each reference page by its file name."""
+    return {
+        "cli.md": NOTE + _command_line(),
+        "contract.md": NOTE + _contract(),
+        "http.md": NOTE + _http(),
+        "settings.md": NOTE + _settings(),
+    }
+
+
+def _settings() -> str:
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables; an option of the command line beats them. A variable that begins with `FRAUD_` and is not",
+        "listed here, or a value that cannot be used, stops the start with one line that names it.",
+        "",
+        "| variable | default | what it is |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _command_line() -> str:
+    command = [sys.executable, "-m", "typer", "fraud_detection_api.cli", "utils", "docs", "--name", "fraud"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 our own command
+    return printed.replace("# `fraud`", "# Command line", 1).strip() + "\n"
+
+
+def _contract() -> str:
+    contract = load_contract("credit")
+    return (
+        f"# The `credit` contract\n\n{contract.description} Target: `{contract.target.name}`. "
+        f"Fingerprint: `{contract.fingerprint}`.\n\n"
+        f"Shown by `fraud contract show`; its source is `src/fraud_detection_api/contract/credit.toml`. How to write one of "
+        f"your own: [contracts](../contracts.md).\n\n{documentation_markdown(contract)}"
+    )
+
+
+def _http() -> str:
+    settings = Settings()
+    api = describe_api(create_app(settings, container=build_container(settings)))
+    lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", ""]
+    for path, operations in api["paths"].items():
+        for method, operation in operations.items():
+            lines += _operation(path, method, operation)
+    return "\n".join([*lines, *_errors()]) + "\n"
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+    statuses = [f"| {status} | {answer['description']} |" for status, answer in operation["responses"].items()]
+    text = operation.get("description", "")
+    return [f"## {method.upper()} {path}", "", text, "", "| status | when |", "|---|---|", *statuses, ""]
+
+
+def _errors() -> list[str]:
+    lines = [
+        "## Errors",
+        "",
+        "Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `request_id`;",
+        "`invalid_records` has `errors` too: a JSON Pointer and a text for every bad field. No error repeats what was sent.",
+        "",
+        "| code | status | when |",
+        "|---|---|---|",
+    ]
+    for kind, status in STATUS_OF.items():
+        summary = (kind.__doc__ or "").splitlines()[0]
+        lines.append(f"| `{problem_code(kind)}` | {status} | {summary} |")
+    fixed = {
+        "not_found": (404, "There is no such route."),
+        "method_not_allowed": (405, "The route takes another method; `Allow` names it."),
+        "invalid_request": (422, "A field of a request other than records did not pass."),
+        "unexpected_error": (500, "An error nobody expected; the log has it under the request's id."),
+    }
+    return [*lines, *(f"| `{code}` | {status} | {when} |" for code, (status, when) in fixed.items())]
+
+
+def main() -> None:
+    """Write every page."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print(f"wrote {FOLDER.name}/{name}")
+
+
+if __name__ == "__main__":
+    main()

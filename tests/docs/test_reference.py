@@ -1,0 +1,53 @@
+"""The reference pages are what the code says, and the documents point at what exists."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs" / "generate_reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return generator().pages()
+
+
+@pytest.mark.parametrize("name", ["cli.md", "contract.md", "http.md", "settings.md"])
+def test_reference_page_is_what_the_code_says(pages, name):
+    assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == pages[name], "run `make docs`"
+
+
+def test_there_is_no_reference_page_that_the_code_does_not_write(pages):
+    assert {path.name for path in (ROOT / "docs" / "reference").iterdir()} == set(pages)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    targets = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
+    missing = [target for target in targets if not (document.parent / target).exists()]
+    assert not missing
+
+
+def test_every_decision_is_listed():
+    decisions = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\]\((\d{4}-[^)]+\.md)\)", (decisions / "README.md").read_text(encoding="utf-8")))
+    assert listed == {path.name for path in decisions.glob("0*.md")}
+
+
+def test_every_package_of_the_source_stands_on_the_map():
+    source = ROOT / "src" / "fraud_detection_api"
+    rooms = {path.name for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    rooms |= {path.stem for path in source.glob("*.py") if path.stem != "__init__"}
+    map_text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert {room for room in rooms if not re.search(rf"^  {room}(/|\.py) ", map_text, re.MULTILINE)} == set()

@@ -1,0 +1,57 @@
+"""The lint contracts on imports bite: a planted import that breaks one is found, by that contract."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "fraud_detection_api"
+
+PLANTED = {
+    "a lower layer imports a higher one": ("model/forest.py", f"import {PACKAGE}.services.scoring", "Layers"),
+    "services import training": ("services/scoring.py", f"import {PACKAGE}.training.splits", "Layers"),
+    "main imports cli": ("main.py", f"import {PACKAGE}.cli.terminal", "Layers"),
+    "a module without a room": ("utils.py", "", "Layers"),
+    "a service reads settings": ("services/scoring.py", f"import {PACKAGE}.settings", "Settings are read"),
+    "a route names an adapter": ("routes/health.py", f"import {PACKAGE}.adapters.file_registry", "Only the container"),
+    "adapters know each other": ("adapters/other.py", f"import {PACKAGE}.adapters.file_registry", "Adapters ignore"),
+    "a web framework below the container": ("services/scoring.py", "import starlette", "No web framework"),
+    "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.splits", "Serving never imports"),
+    "serving imports a training library": ("services/access.py", "import sklearn", "Serving never imports"),
+    "serving imports Polars": ("services/scoring.py", "import polars", "Polars stays out"),
+}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "lint-imports"
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"}
+    command = [str(program), "--no-cache"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copied_source(tmp_path):
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src" / PACKAGE, tmp_path / "src" / PACKAGE, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_source_keeps_every_contract(copied_source):
+    done = lint(copied_source)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("case", PLANTED)
+def test_a_planted_import_is_found_by_its_contract(copied_source, case):
+    name, line, contract = PLANTED[case]
+    planted = copied_source / "src" / PACKAGE / name
+    text = planted.read_text(encoding="utf-8") if planted.exists() else ""
+    planted.write_text(f"{text}\n{line}\n", encoding="utf-8")
+    done = lint(copied_source)
+    assert done.returncode == 1
+    assert any(line.startswith(contract) and line.endswith("BROKEN") for line in done.stdout.splitlines()), done.stdout
