@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
@@ -11,6 +12,10 @@ from support.builders import credit_files, registry_with_champion
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
 for name in [name for name in os.environ if name.startswith("FRAUD_") and name != "FRAUD_TEST_DATA"]:
     del os.environ[name]
+
+# the same examples in every run: a red build is somebody's change, not somebody's luck
+hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60, database=None)
+hypothesis_settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

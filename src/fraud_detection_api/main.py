@@ -120,9 +120,7 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
-    problems = tuple(
-        FieldProblem(json_pointer(fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults
-    )
+    problems = tuple(FieldProblem(json_pointer(fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults)
     return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
 
 

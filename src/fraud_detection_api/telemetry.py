@@ -49,7 +49,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         pairs = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        return f"{_time(record)[11:19]} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip()
+        line = f"{_time(record)[11:19]} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip()
+        # neither a second line nor a terminal's commands may come in with a value
+        return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -21,7 +21,7 @@ class InMemoryRegistry:
     def fetch(self, version: str) -> Mapping[str, bytes]:
         if version not in self._bundles:
             raise UnknownModel(version)
-        return self._bundles[version]
+        return dict(self._bundles[version])
 
     def versions(self) -> list[str]:
         return list(self._bundles)

@@ -1,5 +1,6 @@
-"""A real `fraud serve` in a process of its own, on a free port."""
+"""The real `fraud` command in processes of its own: run to its end, or serving on a free port."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
 _START_SECONDS = 60
 
 
@@ -26,20 +28,43 @@ class Server:
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def events(self, name: str) -> list[dict[str, object]]:
+        """The logged events of that name; the announcement at the start is no JSON, and neither may a line be cut."""
+        lines = [
+            line for line in self.log_text().splitlines(keepends=True) if line.startswith("{") and line[-1] == "\n"
+        ]
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """The environment of a command: nobody's own settings, these `FRAUD_…=…`, and one thread."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}
+    return {**inherited, "OMP_NUM_THREADS": "1", **variables}
+
+
+def run_fraud(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a `fraud` command to its end."""
+    return subprocess.run(
+        [*FRAUD, *arguments],
+        env=clean_environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
 
 @contextmanager
 def running_server(
     registry: Path, log: Path, *, ready: bool = True, arguments=(), **environment: str
 ) -> Iterator[Server]:
     """Serve `registry`; variables are given as `FRAUD_…=…`. With `ready`, the block runs once /readyz answers 200."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}
-    command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "serve", "--port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--registry", str(registry), *arguments],
+            [*FRAUD, "serve", "--port", "0", "--registry", str(registry), *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**clean, "OMP_NUM_THREADS": "1", **environment},
+            env=clean_environment(**environment),
         )
     try:
         yield _wait_until_up(process, log, ready)

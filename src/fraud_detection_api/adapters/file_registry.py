@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -55,8 +55,11 @@ class FileRegistry:
 
     def versions(self) -> list[str]:
         with self._failures("read"):
-            names = [path.name for path in self._versions.iterdir()] if self._versions.is_dir() else []
-        return [str(number) for number in sorted(int(name) for name in names if name.isdecimal())]
+            try:
+                names = [path.name for path in self._versions.iterdir()]
+            except FileNotFoundError:
+                names = []
+        return sorted(filter(_VERSION.fullmatch, names), key=int)
 
     def assigned(self, alias: Alias) -> str | None:
         history = self._history(alias)
@@ -101,27 +104,34 @@ class FileRegistry:
 
     def _folder(self, version: str) -> Path:
         folder = self._versions / version
-        if not _VERSION.fullmatch(version) or not folder.is_dir():
-            raise UnknownModel(version)
+        with self._failures("read"):
+            if not _VERSION.fullmatch(version) or not folder.is_dir():
+                raise UnknownModel(version)
         return folder
 
     def _history(self, alias: Alias) -> list[str]:
         with self._failures("read"):
             try:
-                text = (self._aliases / alias).read_text(encoding="utf-8")
+                content = (self._aliases / alias).read_bytes()
             except FileNotFoundError:
                 return []
         try:
-            return [str(version) for version in json.loads(text)["history"]]
+            history: list[str] = json.loads(content)["history"]
+            if isinstance(history, list) and all(map(_VERSION.fullmatch, history)):
+                return history
         except (ValueError, KeyError, TypeError):
-            raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again") from None
+            pass
+        raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 
     def _write_history(self, alias: Alias, history: list[str]) -> None:
         content = json.dumps({"history": history[-_HISTORY:]}).encode()
         with self._failures("written"):
             waiting = self._aliases / f".{alias}.{uuid4().hex}"
-            _write_durably(waiting, content)
-            waiting.replace(self._aliases / alias)
+            try:
+                _write_durably(waiting, content)
+                waiting.replace(self._aliases / alias)
+            finally:
+                waiting.unlink(missing_ok=True)
             _sync_folder(self._aliases)
 
     @contextmanager
@@ -136,8 +146,9 @@ class FileRegistry:
     def _sweep_staging(self) -> None:
         """Remove what killed trainings left behind; a day is longer than any write takes."""
         for path in self._staging.iterdir():
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another training's, finished meanwhile
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _failures(self, verb: str) -> Iterator[None]:

@@ -30,6 +30,7 @@ def infer(
     name: Annotated[str | None, typer.Option("--name", help="The contract's name; the file's, if left out.")] = None,
 ) -> None:
     """Draft a contract for a file, to be read and mended by a person; it goes to stdout."""
+    settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
     frame = read_file(file, infer_types=True)
     draft = infer_contract(
         frame, source=str(file), name=name or file.stem, target=target, identifier=identifier, time=time
@@ -44,7 +45,7 @@ def show(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table, for documents.")] = False,
 ) -> None:
     """Show a contract as a table, Markdown or JSON Schema."""
-    shown = load_contract(contract or settings_with().contract or CREDIT)
+    shown = load_contract(settings_with(contract=contract).contract or CREDIT)
     if as_json:
         print_json(contract_schema(shown))
     elif markdown:
@@ -56,6 +57,6 @@ def show(
 @app.command(epilog="Example: `fraud contract check my.toml`")
 def check(contract: Which = None) -> None:
     """Check a contract file; what is wrong is told by line, key and mend."""
-    checked = load_contract(contract or settings_with().contract or CREDIT)
+    checked = load_contract(settings_with(contract=contract).contract or CREDIT)
     parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.rules)} rules"
     say(f"{checked.name} is sound: {parts}, fingerprint {checked.fingerprint}")

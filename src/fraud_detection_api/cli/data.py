@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.terminal import progress, say
-from fraud_detection_api.contract.files import require_suffix
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.contract.files import require_suffix, unwritable
 
 app = typer.Typer(no_args_is_help=True, help="Data to try things with.")
 
@@ -29,11 +29,12 @@ def synth(
     """Make credit records with several kinds of fraud mixed in, and each record's true probability."""
     from fraud_detection_api.training.synthetic import simulate_credit_records
 
+    settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
     require_suffix(out)
     with progress(f"Making {rows:,} records"):
         frame = simulate_credit_records(rows, seed=seed, fraud_rate=fraud_rate)
         try:
             frame.write_parquet(out) if out.suffix == ".parquet" else frame.write_csv(out)
         except OSError as error:
-            raise InvalidDataset(str(out), [f"cannot be written: {error.strerror}"]) from error
+            raise unwritable(out, error) from error
     say(f"{rows:,} records, {int(frame['is_fraud'].sum()):,} of them fraud, are in {out}")

@@ -1,9 +1,11 @@
 """fraud serve."""
 
+import errno
 import json
 import logging
 import os
 import shlex
+import socket
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -71,12 +73,29 @@ def _run(settings: Settings, container: Container) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    socket = config.bind_socket()
-    _announce(_address(settings.host, socket.getsockname()[1]), _example(container))
+    listening = _bind(settings.host, settings.port)
+    _announce(_address(settings.host, listening.getsockname()[1]), _example(container))
     if settings.workers > 1:
-        Multiprocess(config, sockets=[socket]).run()
+        Multiprocess(config, sockets=[listening]).run()
     else:
-        uvicorn.Server(config).run(sockets=[socket])
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that the worker processes inherit. Raises InvalidSetting where the address is taken or not this machine's.
+
+    uvicorn's own `bind_socket` would log the failure and end the process with status 3.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        fault = f"cannot listen on {_address(host, port)}: {error.strerror}; stop what listens there, or name another"
+        raise InvalidSetting("FRAUD_PORT" if error.errno == errno.EADDRINUSE else "FRAUD_HOST", fault) from error
+    listening.set_inheritable(True)
+    return listening
 
 
 def _address(host: str, port: int) -> str:

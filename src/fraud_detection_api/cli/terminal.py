@@ -43,7 +43,8 @@ def print_json(document: object) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """For people: a table on stdout, as wide as it needs to be where stdout is no terminal."""
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    # a unit such as [EUR] is text, not rich's markup
+    console = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
     table = Table(*headings, title=title or None, title_justify="left")
     for row in rows:
         table.add_row(*row)

@@ -4,12 +4,23 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Reason, Rule
+from fraud_detection_api.contract.declaration import (
+    FLOAT32_MAX,
+    INT_MAX,
+    MAX_TEXT,
+    Contract,
+    Derived,
+    Feature,
+    Reason,
+    Rule,
+    plain_number,
+)
 from fraud_detection_api.contract.formula import Formula
 
 Problem = tuple[tuple[str, ...], str]
 
 _NUMERIC = ("int", "float", "bool")
+_EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "category": (str,), "datetime": (str,)}
 
 
 def contract_problems(contract: Contract) -> Iterator[Problem]:
@@ -30,6 +41,7 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
 
 def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses = [("target", contract.target.name), *(("features", name) for name in contract.features)]
+    uses += [("features", column) for name, feature in contract.features.items() for column in feature.encoded(name)]
     uses += [("derived", name) for name in contract.derived]
     uses += [("ignored", name) for name in contract.ignored]
     uses += [("id", contract.identifier.name)] if contract.identifier else []
@@ -46,13 +58,40 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
     for key in ("minimum", "maximum"):
         if getattr(feature, key) is not None and not ranged:
             yield key, f"only int and float features have a range, and this one is {feature.dtype}; remove the key"
-    if ranged and feature.lower > feature.upper:
-        yield "minimum", "is above the maximum; swap or mend them"
+    if ranged:
+        yield from _range_problems(feature)
     if feature.monotone and feature.dtype not in _NUMERIC:
         yield "monotone", f"a {feature.dtype} has no order to be monotone in; remove the key"
     if feature.reason:
         yield from _reason_problems(feature.reason)
+    if feature.example is not None and not _example_fits(feature):
+        yield "example", f"must be a value of this {feature.dtype} feature, within its range"
     yield from _datetime_problems(contract, name, feature)
+
+
+def _range_problems(feature: Feature) -> Iterator[tuple[str, str]]:
+    limit = INT_MAX if feature.dtype == "int" else FLOAT32_MAX
+    for key in ("minimum", "maximum"):
+        bound = getattr(feature, key)
+        if bound is None:
+            continue
+        if not -limit <= bound <= limit:
+            yield key, f"must be within {plain_number(-limit)} to {plain_number(limit)}; remove the key for no bound"
+        elif feature.dtype == "int" and bound != int(bound):
+            yield key, "must be a whole number, as the feature is"
+    if feature.lower > feature.upper:
+        yield "minimum", "is above the maximum; swap or mend them"
+
+
+def _example_fits(feature: Feature) -> bool:
+    example = feature.example
+    if example is None or type(example) not in _EXAMPLE_TYPES[feature.dtype]:
+        return False
+    if isinstance(example, str):
+        if feature.dtype == "datetime":
+            return _is_time(example) and example[10:11] in ("T", " ")
+        return bool(example.strip()) and len(example) <= MAX_TEXT
+    return feature.dtype == "bool" or feature.lower <= example <= feature.upper
 
 
 def _datetime_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
@@ -73,8 +112,12 @@ def _is_datetime_reference(contract: Contract, name: str, since: str) -> bool:
         return True
     if since in contract.features:
         return since != name and contract.features[since].dtype == "datetime"
+    return _is_time(since)
+
+
+def _is_time(text: str) -> bool:
     try:
-        datetime.fromisoformat(since)
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True

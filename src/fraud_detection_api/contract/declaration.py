@@ -10,12 +10,26 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from fraud_detection_api.contract.formula import Formula, parse_formula
 
 FLOAT32_MAX = 3.4028234663852886e38
-INT_MAX = 2**53  # the largest range in which every integer is exact in float64
+INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none beyond it rounds into it
+
+MAX_TEXT = 256  # characters of a category's level or of a customer's id
 
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^`{}\x00-\x1f]+$")]
+COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
+COLUMN_NAME_LENGTH = 128
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
+
+
+def plain_number(number: float) -> str:
+    """A bound as people write it.
+
+    >>> plain_number(1e12), plain_number(0.5), plain_number(-2**53)
+    ('1000000000000', '0.5', '-9007199254740992')
+    """
+    exact = isinstance(number, int) or (number.is_integer() and abs(number) < 1e16)
+    return str(int(number)) if exact else repr(number)
 
 
 class Declared(BaseModel):
@@ -88,6 +102,11 @@ class Feature(Declared):
         """Largest value that passes."""
         return self.maximum if self.maximum is not None else (INT_MAX if self.dtype == "int" else FLOAT32_MAX)
 
+    def encoded(self, name: str) -> tuple[str, ...]:
+        """Names of the columns that the model reads instead of a datetime called `name`; none for other dtypes."""
+        elapsed = (f"{name}.elapsed_days",) if self.elapsed_days_since is not None else ()
+        return (*(f"{name}.{part}" for part in self.parts), *elapsed)
+
 
 class Derived(Declared):
     """A feature computed from the record's own numeric columns; undefined results (x / 0) are missing."""
@@ -137,7 +156,10 @@ class Contract(Declared):
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if self.target.positive is True:  # equals the default 1, and would be left out
+            document["target"]["positive"] = True
+        return document
 
     @property
     def record_columns(self) -> tuple[str, ...]:

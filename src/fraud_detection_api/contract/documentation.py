@@ -1,6 +1,6 @@
 """The contract for readers: rows of a table, for a terminal, for Markdown and for the reference pages."""
 
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
 
 HEADINGS = ("column", "what it is", "type", "unit", "range", "may be missing")
 
@@ -22,9 +22,18 @@ def documentation_rows(contract: Contract) -> list[tuple[str, ...]]:
 def documentation_markdown(contract: Contract) -> str:
     """The contract as a Markdown table, followed by its rules."""
     table = [HEADINGS, ("---",) * len(HEADINGS), *documentation_rows(contract)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-    rules = [f"- `{rule.check}`: `{rule.field}` {rule.message}." for rule in contract.rules.values()]
+    lines = ["| " + " | ".join(_cell(text) for text in row) + " |" for row in table]
+    rules = [f"- {_code(rule.check)}: `{rule.field}` {rule.message}." for rule in contract.rules.values()]
     return "\n".join([*lines, *(["", "Rules:", "", *rules] if rules else [])]) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _code(formula: str) -> str:
+    # a formula that quotes names in backquotes needs two around it
+    return f"`` {formula} ``" if "`" in formula else f"`{formula}`"
 
 
 def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
@@ -39,17 +48,12 @@ def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
 
 
 def _derived_row(name: str, derived: Derived) -> tuple[str, ...]:
-    meaning = f"{derived.description} Computed: `{derived.formula}`.".strip()
+    meaning = f"{derived.description} Computed: {_code(derived.formula)}.".strip()
     return (name, meaning, "derived", derived.unit, "", "where undefined")
 
 
 def _range(feature: Feature) -> str:
-    match feature.minimum, feature.maximum:
-        case None, None:
-            return ""
-        case minimum, None:
-            return f"≥ {minimum:g}"
-        case None, maximum:
-            return f"≤ {maximum:g}"
-        case minimum, maximum:
-            return f"{minimum:g} to {maximum:g}"
+    minimum, maximum = feature.minimum, feature.maximum
+    if minimum is None:
+        return "" if maximum is None else f"≤ {plain_number(maximum)}"
+    return f"≥ {plain_number(minimum)}" if maximum is None else f"{plain_number(minimum)} to {plain_number(maximum)}"

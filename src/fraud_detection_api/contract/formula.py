@@ -5,6 +5,7 @@ same bits on every machine.
 """
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import numpy as np
 
 Values: TypeAlias = Mapping[str, Any]
 Evaluate: TypeAlias = Callable[[Values], Any]
+
+MAX_DEPTH = 50
 
 _QUOTED_NAME = re.compile(r"`([^`]+)`")
 
@@ -92,11 +95,22 @@ def parse_formula(source: str) -> Formula:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{source!r} is not a formula") from None
+    _require_shallow(tree)
     names: dict[str, None] = {}
     if isinstance(tree, ast.Compare):
         return _comparison(source, tree, names, quoted)
     evaluate = _compile(tree, names, quoted)
     return Formula(source, tuple(names), "", evaluate)
+
+
+def _require_shallow(tree: ast.expr) -> None:
+    """A formula is evaluated by nested calls, and must not exhaust the stack of the request that it serves."""
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise ValueError(f"nests more than {MAX_DEPTH} operations; split it or use a shorter one")
 
 
 def _comparison(source: str, tree: ast.Compare, names: dict[str, None], quoted: dict[str, str]) -> Formula:
@@ -113,8 +127,7 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str]) -> 
         case ast.Constant(value=bool()):
             raise ValueError("True and False are not numbers; compare with 1 or 0")
         case ast.Constant(value=int() | float() as number):
-            constant = float(number)
-            return lambda _values: constant
+            return _constant(number)
         case ast.Name(id=token):
             name = quoted.get(token, token)
             names[name] = None
@@ -129,6 +142,16 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str]) -> 
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
             return _call(name, [_compile(argument, names, quoted) for argument in arguments])
     raise ValueError("only + - * / min(a, b) max(a, b) abs(a), numbers and column names can be used")
+
+
+def _constant(number: float) -> Evaluate:
+    try:
+        constant = float(number)
+    except OverflowError:
+        constant = math.inf
+    if math.isinf(constant):
+        raise ValueError("a number is too large; the largest is about 1.8e308")
+    return lambda _values: constant
 
 
 def _call(name: str, arguments: list[Evaluate]) -> Evaluate:

@@ -4,13 +4,19 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import polars as pl
 
+from fraud_detection_api.contract.declaration import COLUMN_NAME, COLUMN_NAME_LENGTH, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.table import read_column
 from fraud_detection_api.errors import InvalidDataset
 
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
+
+_KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 _POSITIVE_WORDS = {"1", "1.0", "true", "yes", "y", "fraud", "bad", "t"}
 _NEGATIVE_WORDS = {"0", "0.0", "-1", "false", "no", "n", "legitimate", "genuine", "good", "f"}
@@ -51,17 +57,23 @@ def infer_contract(
 
 
 def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | None]) -> None:
-    absent = [column for column in columns if column is not None and column not in frame.columns]
-    if absent:
-        raise InvalidDataset(
-            source, [f"no column {column!r}; there are {', '.join(frame.columns)}" for column in absent]
-        )
+    present = frame.columns
+    problems = [
+        f"no column {c!r}; there are {', '.join(present)}" for c in columns if c is not None and c not in present
+    ]
+    problems += [
+        f"column {column!r}: rename it; a name is 1 to {COLUMN_NAME_LENGTH} characters, without `, {{, }} and line breaks"
+        for column in present
+        if len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column)
+    ]
+    if problems:
+        raise InvalidDataset(source, problems)
     if frame.height == 0:
         raise InvalidDataset(source, ["holds no rows"])
 
 
 def _head(name: str, source: str, rows: int) -> str:
-    file_name = source.replace("\\", "/").rsplit("/", 1)[-1]
+    file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     return (
         f"# A draft from {rows:,} rows of {file_name}. Read it through: units, ranges and texts are yours to say.\n"
         f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}"
@@ -76,11 +88,10 @@ def _ignored(guesses: dict[str, _Guess]) -> str:
 
 
 def _target(series: pl.Series, source: str) -> str:
-    levels = series.drop_nulls().value_counts(sort=True)
-    if levels.height != 2:
-        fault = f"the target {series.name!r} has {levels.height} different values; it must have two"
+    values = _by_count(_present(series))
+    if len(values) != 2:
+        fault = f"the target {series.name!r} has {len(values)} different values; it must have two"
         raise InvalidDataset(source, [fault])
-    values = levels[series.name].to_list()
     worded = [
         yes
         for yes, no in (values, values[::-1])
@@ -88,27 +99,52 @@ def _target(series: pl.Series, source: str) -> str:
     ]
     positive = worded[0] if worded else values[1]
     why = "the value that means fraud" if worded else "the rarer value was taken; make sure that it means fraud"
-    if isinstance(positive, float):
-        positive = int(positive)
-    return f"[target]\nname = {_quoted(series.name)}\npositive = {json.dumps(positive)}  # {why}"
+    if not isinstance(positive, bool | int):
+        whole = isinstance(positive, float) and positive.is_integer()
+        positive = int(positive) if whole else str(positive).strip()
+    text = _quoted(positive) if isinstance(positive, str) else json.dumps(positive)
+    return f"[target]\nname = {_quoted(series.name)}\npositive = {text}  # {why}"
+
+
+def _present(series: pl.Series) -> pl.Series:
+    """The values that are not missing, as `contract.table` counts missing ones."""
+    if series.dtype.is_float():
+        return series.filter(series.is_not_nan())
+    if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
+        text = series.cast(pl.String).str.strip_chars()
+        return text.filter(text != "")
+    return series.drop_nulls()
+
+
+def _by_count(present: pl.Series) -> list[Any]:
+    """Different values, the most frequent first; among equals in their own order, so that a draft is reproducible."""
+    counts = present.alias("value").value_counts()
+    return counts.sort("count", "value", descending=[True, False])["value"].to_list()
 
 
 def _guess(series: pl.Series) -> _Guess:
-    present = series.drop_nulls()
-    if series.dtype.is_float():
-        present = present.filter(present.is_not_nan())
+    if not (series.dtype.is_integer() or series.dtype.is_float()) and not isinstance(series.dtype, _KNOWN):
+        return _Guess(ignored_because=f"{series.dtype} is not a type that a contract knows")
+    present = _present(series)
     if present.n_unique() < 2:
         return _Guess(ignored_because="never varies")
     nullable = ("nullable = true",) if len(present) < len(series) else ()
     if series.dtype.is_integer() or series.dtype.is_float():
-        return _Guess((*_numeric_lines(present), *nullable))
+        return _numeric_guess(present, nullable)
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
-    if isinstance(series.dtype, pl.Date | pl.Datetime):
+    if _is_time(present):
         return _Guess((*_datetime_lines(present), *nullable))
-    if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
-        return _text_guess(present, nullable)
-    return _Guess(ignored_because=f"{series.dtype} is not a type that a contract knows")
+    return _text_guess(present, nullable)
+
+
+def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
+    largest = max(abs(float(present.min())), abs(float(present.max())))  # type: ignore[arg-type]
+    if present.dtype.is_integer() and largest > INT_MAX:
+        return _Guess(ignored_because="whole numbers beyond 2^53 cannot be kept exactly; is it an id?")
+    if largest > FLOAT32_MAX:
+        return _Guess(ignored_because="holds infinite or enormous numbers; mend the file")
+    return _Guess((*_numeric_lines(present), *nullable))
 
 
 def _numeric_lines(present: pl.Series) -> Iterator[str]:
@@ -119,9 +155,15 @@ def _numeric_lines(present: pl.Series) -> Iterator[str]:
     yield f"example = {json.dumps(middle)}"
 
 
+def _is_time(present: pl.Series) -> bool:
+    _seconds, unreadable, _missing = read_column(present, "datetime")
+    return not unreadable.any()
+
+
 def _datetime_lines(present: pl.Series) -> Iterator[str]:
     yield 'dtype = "datetime"'
-    has_hours = isinstance(present.dtype, pl.Datetime) and present.dt.hour().n_unique() > 1
+    seconds, _unreadable, _missing = read_column(present, "datetime")
+    has_hours = np.unique(seconds % 86_400 // 3_600).size > 1
     yield f"parts = {json.dumps(['weekday', 'hour'] if has_hours else ['month', 'weekday'])}"
     yield 'elapsed_days_since = "2000-01-01"'
 
@@ -130,8 +172,10 @@ def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
     if levels > MAX_LEVELS or levels > max(2, MAX_LEVEL_SHARE * len(present)):
         return _Guess(ignored_because=f"{levels:,} different texts are too many for a category")
-    common = present.value_counts(sort=True)[present.name][0]
-    return _Guess(('dtype = "category"', f"example = {_quoted(str(common))}", *nullable))
+    if (present.str.len_chars() > MAX_TEXT).any():
+        return _Guess(ignored_because=f"holds texts of more than {MAX_TEXT} characters")
+    common = str(_by_count(present)[0])
+    return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *nullable))
 
 
 def _reason(column: str) -> str:
@@ -146,4 +190,4 @@ def _key(column: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML escapes, and JSON does not

@@ -26,6 +26,7 @@ _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "rules": Rule,
     "reason": Reason,
 }
+_UNIONS = {"minimum", "maximum", "example", "positive"}
 
 
 def load_contract(source: str | Path) -> Contract:
@@ -41,7 +42,7 @@ def contract_from_toml(text: str, *, source: str) -> Contract:
     """Contract from a TOML document; `source` names it in errors. Raises InvalidContract."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; so is int's at 4,300 digits
         raise InvalidContract(source, [f"not valid TOML: {error}"]) from None
     return parse_contract(document, source=source, text=text)
 
@@ -79,8 +80,9 @@ def _file_text(path: Path) -> str:
 
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     """Key path of a pydantic location, without the union branches and list positions that pydantic adds."""
-    keys = [str(part) for part in location if isinstance(part, str) and part not in {"bool", "int", "float", "str"}]
-    return tuple(key for key in keys if key != "[key]")
+    keys = tuple(part for part in location if isinstance(part, str) and part != "[key]")
+    is_branch = len(keys) > 2 and keys[-2] in _UNIONS and keys[-1] in {"bool", "int", "float", "str"}
+    return keys[:-1] if is_branch else keys
 
 
 def _mend(item: Any) -> str:
@@ -98,9 +100,8 @@ def _mend(item: Any) -> str:
 
 
 def _unknown_key(path: tuple[str, ...]) -> str:
-    section = next((part for part in reversed(path[:-1]) if part in _SECTION_KEYS), "")
-    if len(path) == 1:
-        section = ""
+    in_reason = len(path) == 4  # features.NAME.reason.KEY; a feature itself may have any name, `reason` too
+    section = "reason" if in_reason else path[0] if len(path) > 1 else ""
     known = [field.alias or name for name, field in _SECTION_KEYS[section].model_fields.items()]
     close = difflib.get_close_matches(path[-1], known, n=1)
     return f"unknown key; did you mean {close[0]!r}?" if close else f"unknown key; the keys here are {', '.join(known)}"
@@ -115,13 +116,16 @@ def _line_of(text: str, path: tuple[str, ...]) -> int | None:
     """Line of the key in the text, or of the nearest table above it that the text names; None without a text."""
     found, lines = None, text.splitlines()
     for depth in range(1, len(path) + 1):
-        start = found or 0
+        start, in_table = found or 0, found is not None or depth == 1
         header = re.compile(r"\s*\[+\s*" + r"\s*\.\s*".join(_key_pattern(key) for key in path[:depth]) + r"\s*\]")
         key = re.compile(r"\s*" + _key_pattern(path[depth - 1]) + r"\s*[=.]")
         for number, line in enumerate(lines[start:], start + 1):
-            if header.match(line) or key.match(line):
+            if in_table and key.match(line):
+                return number
+            if header.match(line):
                 found = number
                 break
+            in_table = in_table and not line.lstrip().startswith("[")
     return found
 
 

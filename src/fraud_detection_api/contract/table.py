@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import rule_violations
-from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Contract, Dtype, Feature
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, MAX_TEXT, Contract, Dtype, Feature, plain_number
 
 ROWS_SHOWN = 5
 
@@ -20,7 +20,7 @@ _ACCEPTED = {
     "category": "text",
     "datetime": "ISO 8601 times",
 }
-_TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+_TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 
 
 @dataclass
@@ -29,6 +29,53 @@ class TableCheck:
 
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+    def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
+        """The checked columns of a CSV's `frame` in the types of `column_types`, null where missing."""
+        types = column_types(contract)
+        columns = [_typed(name, self.columns[name], types[name]) for name in self.columns if name in frame.columns]
+        identifier = contract.identifier
+        if identifier is not None and identifier.name in frame.columns:
+            columns.append(frame[identifier.name].str.strip_chars().cast(types[identifier.name]))
+        return columns
+
+
+_TYPES: dict[str, pl.DataType] = {
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+    "category": pl.String(),
+    "datetime": pl.Datetime("us", "UTC"),
+    "str": pl.String(),
+}
+
+
+def column_types(contract: Contract) -> dict[str, pl.DataType]:
+    """Polars type of each column of a record."""
+    types = {name: _TYPES[feature.dtype] for name, feature in contract.features.items()}
+    if contract.identifier is not None:
+        types[contract.identifier.name] = _TYPES[contract.identifier.dtype]
+    if contract.time is not None:
+        types[contract.time.name] = _TYPES["datetime"]
+    return types
+
+
+def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> list[str]:
+    """What is wrong with the id column, which scoring keeps; a file without one is fine."""
+    identifier = contract.identifier
+    if identifier is None or identifier.name not in frame.columns:
+        return []
+    text = frame[identifier.name].cast(pl.String).str.strip_chars()
+    broken = text.cast(pl.Int64, strict=False).is_null() if identifier.dtype == "int" else text.fill_null("") == ""
+    kind = "a whole number" if identifier.dtype == "int" else "text"
+    return _found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row)
+
+
+def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
+    if column.dtype == object:
+        return pl.Series(name, column.tolist(), dtype=pl.String)
+    series = pl.Series(name, column).fill_nan(None)
+    return (series * 1e6).round().cast(pl.Int64).cast(dtype) if dtype == _TYPES["datetime"] else series.cast(dtype)
 
 
 def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> TableCheck:
@@ -62,16 +109,23 @@ def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Fe
         with np.errstate(invalid="ignore"):
             outside = (column < feature.lower) | (column > feature.upper)
         problems += _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
+    if feature.dtype == "category":
+        too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
+        problems += _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
     check.problems += problems
     check.columns[name] = column
 
 
 def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
     """Column as in `contract.columns`, with masks of shape (n,): values not of that dtype, and missing values."""
+    if isinstance(series.dtype, pl.Categorical | pl.Enum):
+        series = series.cast(pl.String)
     missing = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
     if series.dtype == pl.String:
         series = series.str.strip_chars()
         missing = series.is_null() | (series == "")
+        if dtype in ("int", "float"):  # what a CSV writer makes of a missing number
+            missing |= series.str.to_lowercase() == "nan"
     absent = missing.fill_null(value=True).to_numpy()
     if dtype == "category":
         column, readable = _as_text(series, absent)
@@ -79,22 +133,18 @@ def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[Any], NDArray[
     numbers = _as_numbers(series, dtype)
     unreadable = ~np.isfinite(numbers) & ~absent
     if dtype == "int":
-        unreadable |= np.isfinite(numbers) & ((numbers != np.trunc(numbers)) | (np.abs(numbers) > INT_MAX))
+        unreadable |= np.isfinite(numbers) & (numbers != np.trunc(numbers))
     if dtype == "bool":
         unreadable |= np.isfinite(numbers) & (numbers != 0) & (numbers != 1)
     return np.where(unreadable, np.nan, numbers), unreadable, absent
 
 
 def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-    textual = series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer() or _is_categorical(series.dtype)
+    textual = series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer()
     text = series.cast(pl.String) if textual else pl.Series([None] * len(series), dtype=pl.String)
     column = text.to_numpy().astype(object)
     column[absent] = None
     return column, np.full(len(series), textual)
-
-
-def _is_categorical(dtype: pl.DataType) -> bool:
-    return isinstance(dtype, pl.Categorical | pl.Enum)
 
 
 def _as_numbers(series: pl.Series, dtype: Dtype) -> NDArray[np.float64]:
@@ -135,7 +185,7 @@ def _parse_times(series: pl.Series) -> pl.Series:
 
 
 def _range_text(feature: Feature) -> str:
-    return f"{feature.lower:g} to {feature.upper:g}"
+    return f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
 
 
 def _found(fault: str, mask: NDArray[np.bool_], first_row: int) -> list[str]:

@@ -93,14 +93,14 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     Raises CorruptBundle, naming `source` and what is wrong, where any of that fails.
     """
     manifest = read_manifest(files, source=source)
-    documents = {name: json.loads(files[name]) for name in FILES if name.endswith(".json")}
     try:
+        documents = {name: _json_object(files[name]) for name in FILES if name.endswith(".json")}
         contract = parse_contract(documents["contract.json"], source=source)
         codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
         calibration = Calibration.from_json(documents["calibration.json"])
         scorer = Scorer(Encoder(contract, codes), Forest(files["booster.ubj"]), calibration)
         difference = golden_difference(documents["golden.json"], scorer.score)
-    except (InvalidContract, ValueError, KeyError, TypeError) as error:
+    except (InvalidContract, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
         raise CorruptBundle(source, difference)
@@ -111,8 +111,8 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
 def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
     """The manifest, after every file was found to have the digest that it states. Raises CorruptBundle."""
     try:
-        manifest: dict[str, Any] = json.loads(files[MANIFEST])
-        stated, whole, version = manifest["files"], manifest["digest"], manifest["format"]
+        manifest = _json_object(files[MANIFEST])
+        stated, whole, version = dict(manifest["files"]), manifest["digest"], manifest["format"]
         created_at = manifest["created_at"]
     except (KeyError, ValueError, TypeError):
         raise CorruptBundle(source, f"{MANIFEST} is missing or broken") from None
@@ -126,6 +126,13 @@ def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
     if _digest_of_all(stated) != whole:
         raise CorruptBundle(source, "its digest is not that of its files")
     return manifest
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    document = json.loads(content)
+    if not isinstance(document, dict):
+        raise TypeError("not a JSON object")
+    return document
 
 
 def _codes_json(codes: LevelCodes) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Forest:
 
 
 def _booster(model: bytes, *, threads: int) -> xgboost.Booster:
+    if not model:  # XGBoost 3.2 ends the process over an empty model instead of raising
+        raise CorruptBundle("booster", "the trees cannot be read")
     try:
         booster = xgboost.Booster(model_file=bytearray(model))
     except (xgboost.core.XGBoostError, ValueError):

@@ -36,6 +36,8 @@ def golden_difference(golden: dict[str, Any], score: Score) -> str | None:
     margins, probabilities = score(columns)
     for name, found in (("margin", margins.tolist()), ("probability", probabilities.tolist())):
         expected = golden["margins" if name == "margin" else "probabilities"]
+        if len(expected) != ROWS:
+            return f"it has {len(expected)} golden rows and must have {ROWS}"
         if differing := sum(one != other for one, other in zip(found, expected, strict=True)):
             return f"the {name} of {differing} of {len(expected)} golden rows is not reproduced"
     return None

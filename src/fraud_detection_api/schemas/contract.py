@@ -1,9 +1,17 @@
 """The contract on the wire: JSON Schema of a record, with what a schema cannot say under `x-` keys."""
 
+from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
-from fraud_detection_api.contract.declaration import Contract
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from fraud_detection_api.contract.declaration import Contract, Feature
 from fraud_detection_api.schemas.records import record_parser
+
+_ROUND = (1, 10, 1000)
+_MOST_TRIED = 1000
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,12 +43,38 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
 
 
 def example_record(contract: Contract) -> dict[str, Any]:
-    """A record to try: the examples that the contract declares, or the smallest value that passes."""
+    """A record to try: the examples that the contract declares, else small values that pass the rules where any do."""
     record: dict[str, Any] = {}
     if contract.identifier is not None:
         record[contract.identifier.name] = 345435 if contract.identifier.dtype == "int" else "C-345435"
-    for name, feature in contract.features.items():
-        defaults = {"bool": False, "category": "A", "datetime": "2026-11-22T10:00:00Z"}
-        number = max(0, feature.lower) if feature.upper >= 0 else feature.upper
-        record[name] = feature.example if feature.example is not None else defaults.get(feature.dtype, number)
+    record |= {name: _candidates(feature)[0] for name, feature in contract.features.items()}
+    parser = record_parser(contract).record
+    for changes in islice(_alternatives(contract), _MOST_TRIED):
+        try:
+            parser.validate_json(to_json(record | changes))
+        except ValidationError:
+            continue
+        return record | changes
     return record
+
+
+def _alternatives(contract: Contract) -> Iterator[dict[str, Any]]:
+    """Values for the features that rules read, in every combination; the first of each first."""
+    read = list(dict.fromkeys(name for rule in contract.rules.values() for name in rule.parsed.names))
+    for values in product(*(_candidates(contract.features[name]) for name in read)):
+        yield dict(zip(read, values, strict=True))
+
+
+def _candidates(feature: Feature) -> list[Any]:
+    if feature.example is not None:
+        return [feature.example]
+    match feature.dtype:
+        case "bool":
+            return [False, True]
+        case "category":
+            return ["A"]
+        case "datetime":
+            return ["2026-11-22T10:00:00Z"]
+    return [
+        number for number in (max(0, feature.lower), *_ROUND, feature.upper) if feature.lower <= number <= feature.upper
+    ]

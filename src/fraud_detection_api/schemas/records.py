@@ -1,24 +1,37 @@
 """The request: a JSON array of records, validated by a pydantic model that is built from the contract."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
-from fraud_detection_api.contract.declaration import Contract, Feature, Rule
+from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature, Rule, plain_number
 from fraud_detection_api.errors import FieldProblem, InvalidRecords, MalformedBody, TooManyRecords
 from fraud_detection_api.schemas.problem import json_pointer
 
 INT64 = 2**63
-MAX_TEXT = 256
 MAX_PROBLEMS = 1000
 
 Record = Mapping[str, Any]
+
+_CALENDAR_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+# stripped as a file's texts are: a level must not be another one in serving than in training
+_LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": r"\S"}
 
 
 class RecordParser:
@@ -73,7 +86,8 @@ def record_type(contract: Contract) -> Any:
     if contract.identifier is not None:
         fields[contract.identifier.name] = _identifier_type(contract)
     if contract.time is not None:
-        fields[contract.time.name] = NotRequired[_documented(datetime | None, contract.time.description)]
+        moment = _feature_type(Feature(dtype="datetime"))
+        fields[contract.time.name] = NotRequired[_documented(moment | None, contract.time.description)]
     for name, feature in contract.features.items():
         annotation = _documented(_feature_type(feature), _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
@@ -103,10 +117,17 @@ def _feature_type(feature: Feature) -> Any:
         case "bool":
             annotation = bool
         case "category":
-            annotation = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+            annotation = Annotated[str, StringConstraints(**_LEVEL)]
         case "datetime":
-            annotation = datetime
+            annotation = Annotated[datetime, Field(strict=False), BeforeValidator(_calendar_text)]
     return annotation | None if feature.nullable else annotation
+
+
+def _calendar_text(moment: Any) -> str:
+    """Pydantic alone would read a text of digits as seconds since 1970."""
+    if isinstance(moment, str) and _CALENDAR_TEXT.match(moment):
+        return moment
+    raise PydanticCustomError("datetime_type", "not a calendar time")
 
 
 def _documented(annotation: Any, description: str, example: object = None) -> Any:
@@ -122,7 +143,10 @@ def _rule_check(rule: Rule) -> Any:
     names, formula = rule.parsed.names, rule.parsed
 
     def check(record: dict[str, Any]) -> dict[str, Any]:
-        if any(record.get(name) is None for name in names) or formula.evaluate(record):
+        if any(record.get(name) is None for name in names):
+            return record
+        # float64 as in a file's columns: NumPy's integers would overflow, and its booleans know no subtraction
+        if formula.evaluate({name: float(record[name]) for name in names}):
             return record
         raise PydanticCustomError(
             "contract_rule", "{rule_message}", {"field": rule.field, "rule_message": rule.message}
@@ -159,22 +183,12 @@ def _problem(detail: ErrorDetails, known: Sequence[str]) -> FieldProblem:
 
 def _detail_text(kind: str, context: Mapping[str, Any]) -> str:
     if kind == "greater_than_equal":
-        return f"must be at least {_plain(context['ge'])}"
+        return f"must be at least {plain_number(context['ge'])}"
     if kind == "less_than_equal":
-        return f"must be at most {_plain(context['le'])}"
+        return f"must be at most {plain_number(context['le'])}"
     if kind.startswith("datetime"):
         return "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"
     return _DETAILS.get(kind, "is not valid")
-
-
-def _plain(number: float) -> str:
-    """A bound as people write it.
-
-    >>> _plain(1e12), _plain(0.5), _plain(-2**53)
-    ('1000000000000', '0.5', '-9007199254740992')
-    """
-    exact = isinstance(number, int) or (number.is_integer() and abs(number) < 1e16)
-    return str(int(number)) if exact else f"{number:g}"
 
 
 def _json_fault(detail: ErrorDetails) -> str:

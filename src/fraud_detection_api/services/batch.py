@@ -9,8 +9,8 @@ from uuid import uuid4
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from fraud_detection_api.contract.files import require_suffix, unreadable
-from fraud_detection_api.contract.table import check_table
+from fraud_detection_api.contract.files import require_suffix, unreadable, unwritable
+from fraud_detection_api.contract.table import check_table, column_types, identifier_problems
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 
@@ -53,7 +53,7 @@ class BatchScorer:
             rows = self._write(source, scan, waiting)
             waiting.replace(target)
         except OSError as error:
-            raise InvalidDataset(str(target), [f"cannot be written: {error.strerror}"]) from error
+            raise unwritable(target, error) from error
         finally:
             waiting.unlink(missing_ok=True)
         return rows
@@ -76,15 +76,18 @@ class BatchScorer:
             nonlocal done
             try:
                 for frame in scan.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
-                    yield self._score(frame, source, first_row=done + 1)
+                    yield self._score(frame, source, first_row=done + 1, typed=typed)
                     done += frame.height
                     self.on_rows(done)
             except InvalidDataset as error:
                 failure.append(error)  # Polars would wrap it, and lose what it says
                 raise
 
-        schema = {**scan.collect_schema(), PROBABILITY: pl.Float64()}
-        scored = register_io_source(pieces, schema=schema)
+        # a CSV's text goes to a Parquet file as what the contract says it is
+        typed = source.suffix == ".csv" and waiting.suffix == ".parquet"
+        types = column_types(self.bundle.contract) if typed else {}
+        schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
+        scored = register_io_source(pieces, schema={**schema, PROBABILITY: pl.Float64()})
         try:
             scored.sink_parquet(waiting) if waiting.suffix == ".parquet" else scored.sink_csv(waiting)
         except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
@@ -92,12 +95,14 @@ class BatchScorer:
         _sync(waiting)
         return done
 
-    def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int) -> pl.DataFrame:
+    def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int, typed: bool) -> pl.DataFrame:
         check = check_table(frame, self.bundle.contract, first_row=first_row)
-        if check.problems:
-            raise InvalidDataset(str(source), check.problems)
+        problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
+        if problems:
+            raise InvalidDataset(str(source), problems)
         _margins, probabilities = self.bundle.scorer.score(check.columns)
-        return frame.with_columns(pl.Series(PROBABILITY, probabilities))
+        typed_columns = check.typed(frame, self.bundle.contract) if typed else []
+        return frame.with_columns(*typed_columns, pl.Series(PROBABILITY, probabilities))
 
 
 def _sync(path: Path) -> None:

@@ -42,6 +42,7 @@ class ChampionService:
             if version is None:
                 raise NoChampion("the registry has no champion: run `fraud train FILE --promote`")
             if self._served is not None and self._served.version == version:
+                self._reason = ""  # a refused version was rolled back; were it promoted again, that is news
                 return
             self._served = ServedModel(version, self._verified(version))
         except FraudError as error:

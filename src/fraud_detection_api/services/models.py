@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion
+from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.ports import Alias, ModelRegistry
 
@@ -87,8 +87,8 @@ class ModelService:
         try:
             champion = self._registry.assigned("champion")
             return None if champion is None else self.bundle(champion)[1].contract.fingerprint
-        except CorruptBundle:
-            return None  # a damaged champion must not stand in the way of a sound one
+        except (CorruptBundle, UnknownModel):
+            return None  # a damaged or removed champion must not stand in the way of a sound one
 
     def _points_at(self, alias: Alias, version: str) -> bool:
         try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.files import read_file
-from fraud_detection_api.contract.table import check_table, rows_text
+from fraud_detection_api.contract.table import check_table, read_column, rows_text
 from fraud_detection_api.errors import InvalidDataset
 
 
@@ -55,8 +55,11 @@ def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) 
     if contract.target.name in frame.columns:
         problems += _target_problems(frame[contract.target.name], contract)
     if contract.time is not None and contract.time.name in frame.columns:
-        empty = np.isnan(check.columns[contract.time.name])
-        problems += [f"{contract.time.name} is empty: {rows_text(np.flatnonzero(empty) + 1)}"] if empty.any() else []
+        _seconds, _unreadable, missing = read_column(frame[contract.time.name], "datetime")
+        problems += (
+            [f"{contract.time.name} is empty: {rows_text(np.flatnonzero(missing) + 1)}"] if missing.any() else []
+        )
+    problems += _known_probability_problems(frame, contract)
     if problems:
         raise InvalidDataset(source, problems)
     is_fraud = _is_positive(frame[contract.target.name], contract)
@@ -101,6 +104,15 @@ def _is_positive(series: pl.Series, contract: Contract) -> NDArray[np.bool_]:
 
 def _spelled(positive: Any) -> str:
     return str(positive).lower()
+
+
+def _known_probability_problems(frame: pl.DataFrame, contract: Contract) -> list[str]:
+    name = contract.target.known_probability
+    if name is None or name not in frame.columns:
+        return []
+    within = frame[name].cast(pl.Float64, strict=False).is_between(0, 1).fill_null(value=False)
+    rows = np.flatnonzero(~within.to_numpy()) + 1
+    return [f"{name} must be within 0 to 1: {rows_text(rows)}"] if rows.size else []
 
 
 def _known_probability(frame: pl.DataFrame, contract: Contract) -> NDArray[np.float64] | None:

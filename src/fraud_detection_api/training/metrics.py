@@ -106,3 +106,5 @@ METRICS: dict[str, Metric] = {
     "log_loss": log_loss,
     "expected_calibration_error": expected_calibration_error,
 }
+UNBOUNDED = ("log_loss",)
+"""The metrics that may exceed 1; none falls below 0."""

@@ -86,7 +86,7 @@ class XGBoostTrainer:
         report = _ProgressCallback(lambda share: on_progress((number + share) / count), self.settings.max_rounds)
         stop = xgboost.callback.EarlyStopping(rounds=self.settings.early_stopping_rounds, save_best=True)
         booster = xgboost.train(
-            {**parameters, "seed": self.seed * 1000 + number},
+            {**parameters, "seed": (self.seed * 1000 + number) % 2**63},  # XGBoost takes 64 bits with a sign
             fitting,
             num_boost_round=self.settings.max_rounds,
             evals=[(watching, "validation")],

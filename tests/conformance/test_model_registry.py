@@ -1,0 +1,174 @@
+"""What every model registry does, whatever it stands on."""
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.errors import NoChampion, UnknownModel
+from support.fakes import InMemoryRegistry
+
+FILES = {"booster.ubj": b"\x00\xff trees", "card.json": b"{}"}
+UNKNOWN = ["2", "0", "-1", "1.0", "01", "+1", " 1", "1 ", "1\n", "", ".", "..", "../1", "../x", "a/b", "/", "\0", "x"]
+UNKNOWN += ["champion", "1/", "٣", "²", "9" * 300, "9" * 5000, "x" * 5000]
+
+
+@pytest.fixture(params=["in memory", "folder"])
+def registry(request, tmp_path):
+    return InMemoryRegistry() if request.param == "in memory" else FileRegistry(tmp_path / "registry")
+
+
+def register(registry, count: int) -> list[str]:
+    return [registry.register({**FILES, "card.json": b'{"number": %d}' % number}) for number in range(1, count + 1)]
+
+
+def test_an_empty_registry_has_no_versions(registry):
+    assert registry.versions() == []
+
+
+def test_an_empty_registry_has_no_alias(registry):
+    assert registry.assigned("champion") is None
+    assert registry.assigned("challenger") is None
+
+
+def test_reading_an_empty_registry_twice_changes_nothing(registry):
+    registry.versions()
+    registry.assigned("champion")
+    assert registry.versions() == []
+
+
+def test_what_was_registered_is_fetched(registry):
+    assert dict(registry.fetch(registry.register(FILES))) == FILES
+
+
+def test_versions_are_numbered_from_1(registry):
+    assert register(registry, 3) == ["1", "2", "3"]
+
+
+def test_versions_are_listed_oldest_first(registry):
+    register(registry, 11)
+    assert registry.versions() == [str(number) for number in range(1, 12)]
+
+
+def test_the_same_files_make_another_version(registry):
+    assert registry.register(FILES) != registry.register(FILES)
+
+
+def test_each_version_keeps_its_own_files(registry):
+    first, second = register(registry, 2)
+    assert registry.fetch(first)["card.json"] == b'{"number": 1}'
+    assert registry.fetch(second)["card.json"] == b'{"number": 2}'
+
+
+def test_registering_moves_no_alias(registry):
+    register(registry, 2)
+    assert registry.assigned("champion") is None
+
+
+def test_what_the_caller_changes_after_registering_is_not_kept(registry):
+    files = dict(FILES)
+    version = registry.register(files)
+    files["card.json"] = b"changed"
+    assert dict(registry.fetch(version)) == FILES
+
+
+def test_what_a_reader_changes_is_not_kept(registry):
+    version = registry.register(FILES)
+    registry.fetch(version).update({"card.json": b"changed"})
+    registry.versions().clear()
+    assert dict(registry.fetch(version)) == FILES
+    assert registry.versions() == [version]
+
+
+@pytest.mark.parametrize("version", UNKNOWN, ids=lambda version: ascii(version)[:12])
+def test_a_version_that_is_none_cannot_be_fetched(registry, version):
+    registry.register(FILES)
+    with pytest.raises(UnknownModel) as caught:
+        registry.fetch(version)
+    assert caught.value.version == version
+
+
+@pytest.mark.parametrize("version", UNKNOWN, ids=lambda version: ascii(version)[:12])
+def test_a_version_that_is_none_cannot_be_assigned(registry, version):
+    registry.assign("champion", registry.register(FILES))
+    with pytest.raises(UnknownModel):
+        registry.assign("champion", version)
+    assert registry.assigned("champion") == "1"
+
+
+def test_an_alias_points_where_it_was_assigned(registry):
+    register(registry, 2)
+    registry.assign("champion", "2")
+    assert registry.assigned("champion") == "2"
+
+
+def test_aliases_do_not_share_their_version(registry):
+    register(registry, 2)
+    registry.assign("champion", "1")
+    registry.assign("challenger", "2")
+    assert (registry.assigned("champion"), registry.assigned("challenger")) == ("1", "2")
+
+
+def test_an_alias_can_move_to_an_older_version(registry):
+    register(registry, 2)
+    registry.assign("champion", "2")
+    registry.assign("champion", "1")
+    assert registry.assigned("champion") == "1"
+
+
+def test_the_version_before_is_known(registry):
+    register(registry, 3)
+    for version in ("1", "3"):
+        registry.assign("champion", version)
+    assert registry.previous("champion") == "1"
+    assert registry.assigned("champion") == "3"
+
+
+def test_restoring_goes_back_one_step_at_a_time(registry):
+    register(registry, 3)
+    for version in ("1", "2", "3"):
+        registry.assign("champion", version)
+    assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
+    assert registry.assigned("champion") == "1"
+
+
+def test_assigning_the_same_version_again_is_no_step(registry):
+    register(registry, 2)
+    for version in ("1", "2", "2"):
+        registry.assign("champion", version)
+    assert registry.restore_previous("champion") == "1"
+
+
+def test_a_version_may_return_in_the_history(registry):
+    register(registry, 2)
+    for version in ("1", "2", "1"):
+        registry.assign("champion", version)
+    assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
+
+
+@pytest.mark.parametrize("assigned", [[], ["1"]])
+def test_with_nothing_before_there_is_nothing_to_restore(registry, assigned):
+    register(registry, 1)
+    for version in assigned:
+        registry.assign("champion", version)
+    with pytest.raises(NoChampion, match="no champion before"):
+        registry.previous("champion")
+    with pytest.raises(NoChampion, match="no champion before"):
+        registry.restore_previous("champion")
+    assert registry.assigned("champion") == (assigned[0] if assigned else None)
+
+
+def test_restoring_one_alias_leaves_the_other(registry):
+    register(registry, 2)
+    for version in ("1", "2"):
+        registry.assign("champion", version)
+        registry.assign("challenger", version)
+    registry.restore_previous("champion")
+    assert registry.assigned("challenger") == "2"
+
+
+def test_an_assignment_after_a_restore_counts_from_there(registry):
+    register(registry, 3)
+    for version in ("1", "2"):
+        registry.assign("champion", version)
+    registry.restore_previous("champion")
+    registry.assign("champion", "3")
+    assert registry.previous("champion") == "1"

@@ -1,0 +1,152 @@
+"""Every kind of error that callers are promised, provoked against a real server process."""
+
+from dataclasses import dataclass, field
+
+import httpx2 as httpx
+import pytest
+
+from support.builders import OVERDRAWN, record
+from support.http import ADMIN_KEY, JSON, SCORE_KEY, Answer, assert_problem, bearer
+from support.polling import eventually
+from support.raw_http import connect, exchange, json_bytes, read_answer, request
+
+SCORE = "/fraud_detection"
+KEY = bearer(SCORE_KEY)
+ADMIN = bearer(ADMIN_KEY)
+
+
+def post(server, body, path=SCORE, headers=KEY, **more):
+    content = body if isinstance(body, bytes) else json_bytes(body)
+    return httpx.post(server.url + path, content=content, headers={**JSON, **headers, **more})
+
+
+def with_text(name: str, text: str) -> bytes:
+    """The given request with this text, which need not be JSON, as a field's value."""
+    return json_bytes([{**OVERDRAWN, name: 0}]).replace(f'"{name}": 0'.encode(), f'"{name}": {text}'.encode())
+
+
+def slow(server) -> Answer:
+    """A body whose end never comes."""
+    return exchange(server.url, request(SCORE, b"[", content_length="50", **KEY))
+
+
+def chunked(server) -> Answer:
+    """A body of no stated length above the limit."""
+    return exchange(server.url, request(SCORE, b"bb8\r\n" + b" " * 3000 + b"\r\n", transfer_encoding="chunked", **KEY))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is sent, and the status and code that come back; `pointer` is the field that is named, if any."""
+
+    status: int
+    code: str
+    send: object
+    pointer: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def get(path: str, headers=KEY):
+    return lambda server: httpx.get(server.url + path, headers=headers)
+
+
+def posting(body, path=SCORE, headers=KEY, **more: str):
+    return lambda server: post(
+        server, body, path, headers, **{name.replace("_", "-"): text for name, text in more.items()}
+    )
+
+
+PROMOTE = "/v1/models/{}/promote"
+
+BROKEN_RECORDS = {
+    "no array": ({}, ""),
+    "missing field": ([OVERDRAWN, {"customer_id": 1}], "/1/total_balance"),
+    "unknown field": ([record(surplus=1)], "/0/surplus"),
+    "string for a number": ([record(total_balance="1")], "/0/total_balance"),
+    "boolean for a number": ([record(total_balance=True)], "/0/total_balance"),
+    "null": ([record(total_balance=None)], "/0/total_balance"),
+    "NaN": (with_text("total_balance", "NaN"), "/0/total_balance"),
+    "Infinity": (with_text("total_balance", "-Infinity"), "/0/total_balance"),
+    "float that overflows": (with_text("total_balance", "1e999"), "/0/total_balance"),
+    "integer that does not fit": (with_text("customer_id", "9" * 40), "/0/customer_id"),
+    "integer of 1,000 digits": (with_text("customer_id", "9" * 1000), "/0/customer_id"),
+    "out of range": ([record(total_credit_limit=-1)], "/0/total_credit_limit"),
+    "broken rule": ([record(number_of_open_accounts=1)], "/0/number_of_accounts_in_arrears"),
+    "duplicate key": (with_text("total_balance", '1, "total_balance": 2'), "/0/total_balance"),
+}
+
+ROWS = {
+    "not JSON": Row(400, "malformed_body", posting(b"{")),
+    "no body": Row(400, "malformed_body", posting(b"")),
+    "not UTF-8": Row(400, "malformed_body", posting(b'["\xff"]')),
+    "nested too deep": Row(400, "malformed_body", posting(b"[" * 1500)),
+    "promotion that is no JSON": Row(400, "malformed_body", posting(b"{", PROMOTE.format(1), ADMIN)),
+    "no key": Row(401, "unauthenticated", posting([], headers={}), headers={"www-authenticate": "Bearer"}),
+    "unknown key": Row(401, "unauthenticated", posting([], headers=bearer("a-key-that-nobody-has"))),
+    "key of another role": Row(403, "forbidden", posting({}, PROMOTE.format(1))),
+    "no such route": Row(404, "not_found", posting([], "/fraud")),
+    "no such version": Row(404, "unknown_model", get("/v1/models/99")),
+    "version of 300 digits": Row(404, "unknown_model", get(f"/v1/models/{'9' * 300}")),
+    "another method": Row(405, "method_not_allowed", get(SCORE), headers={"allow": "POST"}),
+    "slow body": Row(408, "body_too_slow", slow, headers={"connection": "close"}),
+    "damaged bundle": Row(409, "corrupt_bundle", posting({}, PROMOTE.format(2), ADMIN)),
+    "another contract": Row(409, "contract_mismatch", posting({}, PROMOTE.format(3), ADMIN)),
+    "long body": Row(413, "body_too_large", posting(b" " * 2001), headers={"connection": "close"}),
+    "very long body": Row(413, "body_too_large", posting(b" " * 20_000_000)),
+    "long body in chunks": Row(413, "body_too_large", chunked),
+    "long promotion": Row(413, "body_too_large", posting(b" " * 2001, PROMOTE.format(1), ADMIN)),
+    "too many records": Row(413, "too_many_records", posting([OVERDRAWN] * 4)),
+    "no type": Row(415, "unsupported_media", lambda s: httpx.post(s.url + SCORE, content=b"[]", headers=KEY)),
+    "form": Row(415, "unsupported_media", lambda s: httpx.post(s.url + SCORE, data={"a": "1"}, headers=KEY)),
+    "another charset": Row(415, "unsupported_media", posting([], Content_Type="application/json; charset=latin-1")),
+    "compressed": Row(415, "unsupported_media", posting([], Content_Encoding="gzip")),
+    "broken promotion": Row(422, "invalid_request", posting({"x": 1}, PROMOTE.format(1), ADMIN), "/x"),
+    **{name: Row(422, "invalid_records", posting(body), at) for name, (body, at) in BROKEN_RECORDS.items()},
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_the_error_is_told(limited_server, row):
+    answer = row.send(limited_server)
+    problem = assert_problem(answer, row.status, row.code)
+    assert {name: answer.headers[name] for name in row.headers} == row.headers
+    pointers = [error["pointer"] for error in problem.get("errors", [])]
+    assert row.pointer in pointers if row.pointer is not None else pointers == []
+
+
+@pytest.mark.parametrize("path", [SCORE, "/readyz", "/v1/contract"])
+def test_without_a_model_the_server_says_that_it_is_not_ready(empty_server, path):
+    answer = post(empty_server, [OVERDRAWN]) if path == SCORE else httpx.get(empty_server.url + path)
+    assert "fraud train" in assert_problem(answer, 503, "model_not_ready")["detail"]
+
+
+def test_a_full_server_turns_a_request_away_with_a_time_to_come_back(limited_server):
+    with connect(limited_server.url) as slow_caller:
+        # its body takes the only place until it is complete
+        body = json_bytes([OVERDRAWN])
+        slow_caller.sendall(request(SCORE, body[:20], content_length=str(len(body)), **KEY))
+        answer = eventually(
+            lambda: (one := post(limited_server, [OVERDRAWN])).status_code == 429 and one, "the place is taken"
+        )
+        assert_problem(answer, 429, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+        slow_caller.sendall(body[20:])
+        assert read_answer(slow_caller).status_code == 200
+    assert post(limited_server, [OVERDRAWN]).status_code == 200
+
+
+def test_every_bad_field_of_the_request_is_told_at_once(limited_server):
+    answer = post(limited_server, [record(total_balance="1", surplus=2), OVERDRAWN, record(customer_id=1.5)])
+    problem = assert_problem(answer, 422, "invalid_records")
+    assert {error["pointer"] for error in problem["errors"]} == {"/0/total_balance", "/0/surplus", "/2/customer_id"}
+
+
+def test_every_status_that_callers_are_promised_is_provoked_here():
+    promised = {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 503}
+    assert {row.status for row in ROWS.values()} | {429, 503} == promised
+
+
+def test_a_refused_request_is_logged_as_one_line_of_json(limited_server):
+    post(limited_server, b"{", **{"X-Request-ID": "refused-1"})
+    (line,) = [event for event in limited_server.events("request") if event["request_id"] == "refused-1"]
+    assert (line["route"], line["status"], line["records"]) == (SCORE, 400, None)

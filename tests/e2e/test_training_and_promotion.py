@@ -1,0 +1,157 @@
+"""Training in one process, serving in another: promotions are followed, kills are harmless."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from support.builders import OVERDRAWN
+from support.polling import eventually
+from support.servers import FRAUD, clean_environment, run_fraud, running_server
+
+# runs the command, and kills its own process when a function is called for the nth time
+KILLED = """
+import importlib, os, signal, sys
+module, path, nth = sys.argv[1:4]
+del sys.argv[1:4]
+*owners, name = path.split(".")
+holder = importlib.import_module(module)
+for owner in owners:
+    holder = getattr(holder, owner)
+function, calls = getattr(holder, name), []
+def killed(*given, **named):
+    calls.append(name)
+    if len(calls) == int(nth):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*given, **named)
+setattr(holder, name, killed)
+from fraud_detection_api.cli import app
+app()
+"""
+FILES = "fraud_detection_api.adapters.file_registry"
+MOMENTS = {
+    "before the trees grow": ("fraud_detection_api.training.train_xgboost", "XGBoostTrainer.fit", "1"),
+    "before the first file is written": (FILES, "_write_durably", "1"),
+    "between two files": (FILES, "_write_durably", "4"),
+    "before the folder gets its number": (FILES, "FileRegistry._publish", "1"),
+}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "credit.parquet"
+    simulate_credit_records(4000, seed=3).write_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(file_registry_path, tmp_path_factory):
+    """A server and its registry, which every killed training leaves as it was."""
+    folder = tmp_path_factory.mktemp("served")
+    registry = shutil.copytree(file_registry_path, folder / "registry")
+    with running_server(registry, folder / "server.log", FRAUD_RELOAD_SECONDS="0.05") as server:
+        yield server, registry
+
+
+def contents(registry: Path) -> dict[str, bytes]:
+    """Every file that belongs to a version or an alias."""
+    return {
+        str(path.relative_to(registry)): path.read_bytes()
+        for folder in ("versions", "aliases")
+        for path in (registry / folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def served_version(server) -> str:
+    return httpx.get(f"{server.url}/readyz").json()["model_version"]
+
+
+def scores(server) -> bool:
+    return httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).status_code == 200
+
+
+def train_killed(moment, records: Path, registry: Path) -> int:
+    command = [sys.executable, "-c", KILLED, *moment, "train", str(records), "--registry", str(registry), "--promote"]
+    return subprocess.run(command, env=clean_environment(), capture_output=True, timeout=120, check=False).returncode
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_a_killed_training_leaves_the_registry_as_it_was(served, records, moment):
+    server, registry = served
+    before = contents(registry)
+    assert train_killed(moment, records, registry) == -signal.SIGKILL
+    assert contents(registry) == before
+    assert served_version(server) == "1"
+    assert scores(server)
+
+
+def test_a_training_killed_while_its_progress_bar_moves_leaves_the_registry_as_it_was(served, records):
+    server, registry = served
+    before = contents(registry)
+    master, terminal = os.openpty()
+    command = [*FRAUD, "train", str(records), "--registry", str(registry), "--promote"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=clean_environment(TERM="xterm"))
+    os.close(terminal)
+    try:
+        shown = b""
+        while not re.search(rb"[1-9]\d?%", shown):
+            shown += os.read(master, 4096)
+    finally:
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        os.close(master)
+    assert contents(registry) == before
+    assert scores(server)
+
+
+def test_a_training_killed_before_its_promotion_leaves_a_whole_model_and_the_old_champion(own_registry, records):
+    moment = ("fraud_detection_api.services.models", "ModelService.promote", "1")
+    assert train_killed(moment, records, own_registry) == -signal.SIGKILL
+    assert FileRegistry(own_registry).versions() == ["1", "2"]
+    assert FileRegistry(own_registry).assigned("champion") == "1"
+    assert run_fraud("models", "promote", "2", "--registry", str(own_registry)).returncode == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_running_server_follows_a_training_and_a_rollback(own_registry, records, tmp_path, workers):
+    with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS=workers) as server:
+        eventually(lambda: loaded(server).count("1") == int(workers), "every worker has loaded version 1")
+        before = probability(server)
+        trained = run_fraud("train", str(records), "--registry", str(own_registry), "--promote")
+        assert trained.returncode == 0, trained.stderr
+        eventually(
+            lambda: loaded(server).count("2") == int(workers), "every worker serves version 2", within_seconds=10
+        )
+        assert {served_version(server) for _ in range(20)} == {"2"}
+        assert probability(server) != before
+        assert run_fraud("models", "rollback", "--registry", str(own_registry)).returncode == 0
+        eventually(lambda: loaded(server).count("1") == 2 * int(workers), "every worker is back", within_seconds=10)
+        assert {served_version(server) for _ in range(20)} == {"1"}
+        assert probability(server) == before
+
+
+def loaded(server) -> list[str]:
+    """Versions that any worker has loaded, in order."""
+    return [event["version"] for event in server.events("model_loaded")]
+
+
+def probability(server) -> float:
+    return httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()[0]
+
+
+def test_a_promotion_over_http_reaches_every_worker(own_registry, tmp_path):
+    registry = FileRegistry(own_registry)
+    registry.register(registry.fetch("1"))
+    with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
+        assert httpx.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
+        eventually(lambda: loaded(server).count("2") == 2, "both workers serve version 2", within_seconds=10)
+        assert {served_version(server) for _ in range(20)} == {"2"}

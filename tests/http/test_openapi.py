@@ -1,0 +1,133 @@
+"""The OpenAPI page: complete, consistent, and the same as what the server does."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fraud_detection_api.schemas.problem import MEDIA_TYPE
+from support.builders import every_dtype_files, registry_with_champion
+from support.http import API_KEYS
+
+ROUTES = {
+    ("/ping", "get"),
+    ("/livez", "get"),
+    ("/readyz", "get"),
+    ("/fraud_detection", "post"),
+    ("/v1/contract", "get"),
+    ("/v1/models", "get"),
+    ("/v1/models/{version}", "get"),
+    ("/v1/models/{version}/promote", "post"),
+}
+OPEN = {("/ping", "get"), ("/livez", "get"), ("/readyz", "get")}
+
+
+@pytest.fixture
+def api(client):
+    return client.get("/openapi.json").json()
+
+
+def operations(api):
+    return {(path, method): about for path, item in api["paths"].items() for method, about in item.items()}
+
+
+def references(document):
+    if isinstance(document, dict):
+        if "$ref" in document:
+            yield document["$ref"]
+        for value in document.values():
+            yield from references(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from references(value)
+
+
+def test_it_is_openapi_3_1(api):
+    assert api["openapi"].startswith("3.1")
+    assert api["info"]["title"] == "fraud-detection-api"
+    assert api["info"]["version"]
+
+
+def test_every_route_is_there(api):
+    assert set(operations(api)) == ROUTES
+
+
+def test_every_route_of_the_application_is_documented(client, api):
+    undocumented = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs"}
+    assert {route.path for route in client.app.routes if hasattr(route, "path")} <= set(api["paths"]) | undocumented
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_route_has_a_summary_a_description_and_a_tag(api, route):
+    operation = operations(api)[route]
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["tags"]
+
+
+@pytest.mark.parametrize("files", [None, every_dtype_files], ids=["credit", "every dtype"])
+def test_every_body_has_an_example_that_its_schema_takes(client_for, files):
+    api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
+    bodies = [operation["requestBody"] for operation in operations(api).values() if "requestBody" in operation]
+    assert len(bodies) == 2
+    for body in bodies:
+        content = body["content"]["application/json"]
+        schema = {**content["schema"], "components": api["components"]}
+        Draft202012Validator(schema).validate(content["example"])
+
+
+def test_every_problem_is_documented_as_problem_json(api):
+    for operation in operations(api).values():
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert response["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                assert response["description"].endswith(".")
+
+
+def test_every_success_is_documented_as_json_with_a_schema(api):
+    for operation in operations(api).values():
+        assert operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+@pytest.mark.parametrize("files", [None, every_dtype_files], ids=["credit", "every dtype"])
+def test_every_reference_resolves_and_every_component_is_used(client_for, files):
+    api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
+    referred = set(references(api))
+    components = {f"#/components/schemas/{name}" for name in api["components"]["schemas"]}
+    assert referred == components
+
+
+def test_every_schema_is_a_valid_json_schema(api):
+    for schema in api["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_without_keys_no_security_is_asked_for(api):
+    assert "securitySchemes" not in api["components"]
+    assert not any("security" in operation for operation in operations(api).values())
+
+
+def test_with_keys_every_protected_route_asks_for_a_bearer_key(client_for):
+    api = client_for(api_keys=API_KEYS).get("/openapi.json").json()
+    assert api["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
+    asking = {route for route, operation in operations(api).items() if operation.get("security") == [{"key": []}]}
+    assert asking == ROUTES - OPEN
+
+
+def test_operation_ids_are_unique(api):
+    ids = [operation["operationId"] for operation in operations(api).values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_docs_page_loads_nothing_from_elsewhere(client):
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "/openapi.json" in page.text
+    assert "https://" not in page.text.replace("https://github.com", "")
+    for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        assert client.get(f"/static-offline-docs/{asset}").status_code == 200
+
+
+def test_the_page_holds_no_key(client_for):
+    text = json.dumps(client_for(api_keys=API_KEYS).get("/openapi.json").json())
+    assert not any(entry.split(":")[1] in text for entry in API_KEYS.split(","))

@@ -1,0 +1,171 @@
+"""What surrounds every request: its id, its log line, the answer to errors that nobody expected."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from fraud_detection_api.container import build_container
+from fraud_detection_api.main import create_app
+from fraud_detection_api.settings import Settings
+from support.builders import OVERDRAWN, record, registry_with_champion
+from support.http import API_KEYS, JSON, SCORE_KEY, assert_problem, bearer
+
+LINE_KEYS = {"time", "level", "event", "request_id", "method", "route", "status", "duration_ms", "records"}
+MARK = "mark-of-a-secret-98765"
+
+
+@pytest.mark.parametrize("request_id", ["a", "Req_1.2:3-4", "x" * 128])
+def test_a_request_id_is_echoed(client, request_id):
+    assert client.get("/ping", headers={"X-Request-ID": request_id}).headers["x-request-id"] == request_id
+
+
+def test_a_request_without_an_id_is_given_one_of_its_own(client):
+    made = [client.get("/ping").headers["x-request-id"] for _ in range(2)]
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for one in made)
+    assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 129, "a b", "a;b", "<script>", "a\tb", "{}"])
+def test_a_malformed_request_id_is_replaced(client, request_id):
+    answered = client.get("/ping", headers={"X-Request-ID": request_id}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", answered)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nowhere", 404, "not_found"), ("PUT", "/ping", 405, "method_not_allowed")],
+)
+def test_problems_carry_the_request_id(client, method, path, status, code):
+    answer = client.request(method, path, headers={"X-Request-ID": "r-1"})
+    assert assert_problem(answer, status, code)["request_id"] == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/fraud_detection", "POST"),
+        ("POST", "/ping", "GET"),
+        ("HEAD", "/readyz", "GET"),
+        ("DELETE", "/v1/models/1", "GET"),
+        ("GET", "/v1/models/1/promote", "POST"),
+    ],
+)
+def test_a_method_that_a_route_does_not_take_is_refused_with_those_it_takes(client, method, path, allowed):
+    answer = client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    if method != "HEAD":
+        assert allowed in assert_problem(answer, 405, "method_not_allowed")["detail"]
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/v1", "/v1/models/1/2/3", "/fraud_detection/1", "/redoc", "/%00"])
+def test_an_unknown_path_is_not_found(client, path):
+    assert_problem(client.get(path), 404, "not_found")
+
+
+def test_every_request_is_one_json_line(client, events):
+    client.post("/fraud_detection", json=[OVERDRAWN, OVERDRAWN], headers={"X-Request-ID": "r-2"})
+    (line,) = events("request")
+    assert set(line) == LINE_KEYS
+    assert (line["request_id"], line["method"], line["route"], line["status"], line["records"]) == (
+        *("r-2", "POST", "/fraud_detection"),
+        *(200, 2),
+    )
+    assert 0 < line["duration_ms"] < 10_000
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "logged"),
+    [
+        ("GET", "/ping", ("/ping", 200)),
+        ("GET", "/v1/models/1", ("/v1/models/{version}", 200)),
+        ("GET", f"/v1/models/{MARK}", ("/v1/models/{version}", 404)),
+        ("POST", "/v1/models/1/promote", ("/v1/models/{version}/promote", 200)),
+        ("POST", "/fraud_detection", ("/fraud_detection", 415)),
+        ("GET", f"/{MARK}", ("unmatched", 404)),
+    ],
+)
+def test_the_log_line_names_the_route_by_its_template(client, events, log_text, method, path, logged):
+    client.request(method, path)
+    (line,) = events("request")
+    assert (line["method"], (line["route"], line["status"]), line["records"]) == (method, logged, None)
+    assert MARK not in log_text()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps([record(customer_id=98765)]),
+        json.dumps([record(total_balance=MARK)]),
+        json.dumps([record(**{MARK: 1})]),
+        f'[{{"customer_id": {MARK}',
+        json.dumps({MARK: [OVERDRAWN]}),
+    ],
+    ids=["scored", "bad value", "unknown field", "not JSON", "no array"],
+)
+def test_nothing_of_a_body_is_logged(client_for, log_text, body):
+    client = client_for(api_keys=API_KEYS)
+    client.post(f"/fraud_detection?q={MARK}", content=body, headers=JSON | bearer(SCORE_KEY) | {"User-Agent": MARK})
+    assert '"event": "request"' in log_text()
+    assert "98765" not in log_text()
+    assert SCORE_KEY not in log_text()
+
+
+class BrokenBundle:
+    """A bundle whose every use fails with a message that quotes a record."""
+
+    @property
+    def contract(self):
+        raise RuntimeError(f"cannot score {MARK}")
+
+
+class BrokenChampion:
+    """A champion that holds it."""
+
+    version, bundle = "1", BrokenBundle()
+
+    def current(self):
+        return self
+
+    def refresh(self) -> None:
+        pass
+
+    async def watch(self, every_seconds: float) -> None:
+        pass
+
+
+@pytest.fixture
+def broken():
+    settings = Settings()
+    container = replace(build_container(settings, registry=registry_with_champion()), champion=BrokenChampion())
+    with TestClient(create_app(settings, container=container)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/fraud_detection"), ("GET", "/v1/contract")])
+def test_an_unexpected_error_is_answered_without_its_trace_or_message(broken, method, path):
+    answer = broken.request(method, path, json=[OVERDRAWN] if method == "POST" else None)
+    problem = assert_problem(answer, 500, "unexpected_error")
+    assert problem["request_id"] in answer.headers["x-request-id"]
+    for told in (MARK, "Traceback", "RuntimeError", ".py"):
+        assert told not in answer.text
+
+
+def test_an_unexpected_error_is_logged_by_type_and_places_only(broken, events, log_text):
+    broken.post("/fraud_detection", json=[OVERDRAWN], headers={"X-Request-ID": "r-3"})
+    (line,) = events("unexpected_error")
+    assert set(line) == {"time", "level", "event", "request_id", "error", "at"}
+    assert (line["level"], line["error"], line["request_id"]) == ("error", "RuntimeError", "r-3")
+    assert line["at"][-1].endswith(" contract")
+    assert any(place.startswith("fraud_detection.py:") for place in line["at"])
+    assert MARK not in log_text()
+    assert [one["status"] for one in events("request")] == [500]
+
+
+def test_after_an_unexpected_error_the_place_is_free_again(broken):
+    broken.post("/fraud_detection", json=[OVERDRAWN])
+    assert broken.app.state.container.gate.in_flight == 0

@@ -1,0 +1,305 @@
+"""The folder: whole after a kill, a full disk or a race, and clear about what it cannot do."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
+
+FILES = {"booster.ubj": b"trees", "card.json": b"{}", "manifest.json": b"{}"}
+WAIT_SECONDS = 30
+
+REGISTER_MANY = """
+import sys
+from pathlib import Path
+from fraud_detection_api.adapters.file_registry import FileRegistry
+
+print("ready", flush=True)
+sys.stdin.readline()
+registry = FileRegistry(Path(sys.argv[1]))
+for _ in range(20):
+    print(registry.register({name: sys.argv[2].encode() * 1000 for name in "abc"}), flush=True)
+"""
+
+STOP_AT_FSYNC = """
+import os, sys, time
+from pathlib import Path
+from fraud_detection_api.adapters.file_registry import FileRegistry
+
+def stand_still(descriptor, _left=[int(sys.argv[2])]):
+    _left[0] -= 1
+    if _left[0] == 0:
+        print("ready", flush=True)
+        time.sleep(600)
+
+os.fsync = stand_still
+registry = FileRegistry(Path(sys.argv[1]))
+registry.register({"booster.ubj": b"trees", "card.json": b"{}", "manifest.json": b"{}"})
+registry.assign("champion", "2")
+"""
+
+
+@pytest.fixture
+def registry(tmp_path) -> FileRegistry:
+    """One version, which is champion."""
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(FILES))
+    return registry
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def started(code: str, *arguments: object) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().strip() == "ready"
+    return process
+
+
+def test_reading_makes_no_folder(tmp_path):
+    registry = FileRegistry(tmp_path / "registry")
+    registry.versions()
+    registry.assigned("champion")
+    assert not registry.root.exists()
+
+
+def test_a_version_is_a_folder_of_read_only_files(registry):
+    folder = registry.root / "versions" / "1"
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == dict.fromkeys(FILES, 0o444)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_nothing_is_left_in_staging(registry):
+    assert list((registry.root / ".staging").iterdir()) == []
+
+
+def test_another_instance_sees_the_same(registry):
+    other = FileRegistry(registry.root)
+    assert other.versions() == ["1"]
+    assert other.assigned("champion") == "1"
+
+
+def test_a_number_is_not_used_again_after_a_gap(registry):
+    registry.register(FILES)
+    for path in (registry.root / "versions" / "1").iterdir():
+        path.unlink()
+    (registry.root / "versions" / "1").rmdir()
+    assert registry.register(FILES) == "3"
+
+
+def test_strange_entries_among_the_versions_are_left_alone(registry):
+    (registry.root / "versions" / ".DS_Store").write_text("x")
+    (registry.root / "versions" / "backup").mkdir()
+    (registry.root / "versions" / "٣").mkdir()
+    assert registry.versions() == ["1"]
+    assert registry.register(FILES) == "2"
+
+
+def test_processes_that_register_at_once_get_versions_of_their_own(tmp_path):
+    processes = [started(REGISTER_MANY, tmp_path, letter) for letter in "xyz"]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=WAIT_SECONDS)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    registry = FileRegistry(tmp_path)
+    assert sorted(int(version) for output in outputs for version in output) == list(range(1, 61))
+    for letter, output in zip("xyz", outputs, strict=True):
+        for version in output:
+            assert registry.fetch(version) == dict.fromkeys("abc", letter.encode() * 1000)
+
+
+@pytest.mark.parametrize("fsync", [1, 2, 3, 4], ids=["first file", "second file", "last file", "folder"])
+def test_a_kill_while_registering_leaves_the_registry_as_it_was(registry, fsync):
+    process = started(STOP_AT_FSYNC, registry.root, fsync)
+    process.kill()
+    process.wait()
+    process.communicate()
+    assert registry.versions() == ["1"]
+    assert registry.assigned("champion") == "1"
+    assert registry.register(FILES) == "2"
+    assert registry.fetch("2") == FILES
+
+
+@pytest.mark.parametrize(("fsync", "champion"), [(6, "1"), (7, "2")], ids=["before the rename", "after it"])
+def test_a_kill_while_promoting_leaves_one_champion_or_the_other(registry, fsync, champion):
+    process = started(STOP_AT_FSYNC, registry.root, fsync)
+    process.kill()
+    process.communicate()
+    assert registry.assigned("champion") == champion
+    registry.assign("champion", "2")
+    assert registry.assigned("champion") == "2"
+
+
+def abandoned(registry: FileRegistry, name: str, *, age_hours: float) -> Path:
+    folder = registry.root / ".staging" / name
+    folder.mkdir()
+    (folder / "booster.ubj").write_bytes(b"half")
+    then = time.time() - age_hours * 3600
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_what_killed_trainings_left_is_swept_after_a_day(registry):
+    old, recent = abandoned(registry, "old", age_hours=25), abandoned(registry, "recent", age_hours=23)
+    registry.register(FILES)
+    assert (old.exists(), recent.exists()) == (False, True)
+
+
+def test_a_staging_folder_that_others_remove_meanwhile_is_no_failure(registry, monkeypatch):
+    abandoned(registry, "theirs", age_hours=1)
+    listed = Path.iterdir
+
+    def listed_then_removed(folder):
+        entries = list(listed(folder))
+        if folder.name == ".staging":
+            for entry in entries:
+                (entry / "booster.ubj").unlink()
+                entry.rmdir()
+        return iter(entries)
+
+    monkeypatch.setattr(Path, "iterdir", listed_then_removed)
+    assert registry.register(FILES) == "2"
+
+
+def fail_with(number: int):
+    def fail(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+def test_a_full_disk_leaves_nothing_of_a_version(registry, monkeypatch, number):
+    before = snapshot(registry.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail_with(number))
+        with pytest.raises(RegistryUnavailable, match="cannot be written"):
+            registry.register(FILES)
+    assert snapshot(registry.root) == before
+    assert list((registry.root / ".staging").iterdir()) == []
+    assert registry.register(FILES) == "2"
+
+
+def test_a_full_disk_leaves_the_alias_as_it_was(registry, monkeypatch):
+    registry.register(FILES)
+    before = snapshot(registry.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail_with(errno.ENOSPC))
+        with pytest.raises(RegistryUnavailable, match=os.strerror(errno.ENOSPC)):
+            registry.assign("champion", "2")
+    assert snapshot(registry.root) == before
+
+
+def test_a_rename_that_fails_for_good_is_told(registry, monkeypatch):
+    monkeypatch.setattr(Path, "rename", fail_with(errno.EACCES))
+    with pytest.raises(RegistryUnavailable, match="cannot be written: Permission denied"):
+        registry.register(FILES)
+
+
+def test_a_number_taken_by_others_meanwhile_is_passed_over(registry, monkeypatch):
+    registry.register(FILES)
+    listings = [["1"], ["1", "2"]]
+    monkeypatch.setattr(FileRegistry, "versions", lambda _self: listings.pop(0))
+    assert registry.register(FILES) == "3"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, number):
+    registry = FileRegistry(tmp_path / "registry")
+    monkeypatch.setattr(Path, "mkdir", fail_with(number))
+    expected = f"the registry {registry.root} cannot be written: {os.strerror(number)}"
+    with pytest.raises(RegistryUnavailable) as caught:
+        registry.register(FILES)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_read_only_folder_is_read_but_not_written(registry):
+    for folder in (registry.root / ".staging", registry.root / "versions"):
+        folder.chmod(0o555)
+    assert registry.versions() == ["1"]
+    with pytest.raises(RegistryUnavailable, match="Permission denied"):
+        registry.register(FILES)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_folder_that_may_not_be_entered_is_told(registry):
+    (registry.root / "versions").chmod(0)
+    try:
+        with pytest.raises(RegistryUnavailable, match="cannot be read: Permission denied"):
+            registry.fetch("1")
+    finally:
+        (registry.root / "versions").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda registry: registry.register(FILES),
+        lambda registry: registry.versions(),
+        lambda registry: registry.assigned("champion"),
+    ],
+    ids=["register", "versions", "assigned"],
+)
+def test_a_registry_that_is_a_file_is_told(tmp_path, use):
+    path = tmp_path / "registry"
+    path.write_text("not a folder")
+    with pytest.raises(RegistryUnavailable, match=rf"the registry {path} cannot be (read|written): \w+"):
+        use(FileRegistry(path))
+
+
+def test_a_version_whose_files_cannot_be_read_is_told(registry):
+    (registry.root / "versions" / "1" / "folder").mkdir()
+    with pytest.raises(RegistryUnavailable, match="cannot be read: Is a directory"):
+        registry.fetch("1")
+
+
+DAMAGED = [b"", b"not json", b"[]", b"null", b"3", b"{}", b'{"history": 3}', b'{"history": "12"}', b"\xff\xfe\x00"]
+DAMAGED += [b'{"history": [{}]}', b'{"history": [["1"]]}']
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=ascii)
+def test_a_damaged_alias_is_an_error_when_read(registry, content):
+    (registry.root / "aliases" / "champion").chmod(0o644)
+    (registry.root / "aliases" / "champion").write_bytes(content)
+    with pytest.raises(CorruptBundle, match="alias champion: its file is damaged; promote a version again"):
+        registry.assigned("champion")
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=ascii)
+def test_a_damaged_alias_is_mended_by_assigning_it(registry, content):
+    (registry.root / "aliases" / "champion").chmod(0o644)
+    (registry.root / "aliases" / "champion").write_bytes(content)
+    registry.assign("champion", "1")
+    assert registry.assigned("champion") == "1"
+    with pytest.raises(NoChampion):
+        registry.previous("champion")
+
+
+def test_a_version_before_that_was_removed_cannot_be_restored(registry):
+    registry.assign("champion", registry.register(FILES))
+    (registry.root / "versions" / "1").rename(registry.root / "gone")
+    with pytest.raises(UnknownModel):
+        registry.restore_previous("champion")
+    assert registry.assigned("champion") == "2"
+
+
+def test_the_history_of_an_alias_does_not_grow_for_ever(registry):
+    registry.register(FILES)
+    for number in range(120):
+        registry.assign("champion", str(1 + number % 2))
+    assert len((registry.root / "aliases" / "champion").read_text()) < 1000
+    assert registry.previous("champion") == "1"

@@ -1,0 +1,119 @@
+"""What all commands share: help with an example, errors of one line, statuses, settings."""
+
+import json
+
+import pytest
+import typer
+
+from fraud_detection_api import __version__
+from fraud_detection_api.cli import app
+
+
+def commands() -> dict[str, object]:
+    """Every command by its words, such as "models list"."""
+    found, open_groups = {}, [("", typer.main.get_command(app))]
+    while open_groups:
+        words, group = open_groups.pop()
+        for name, command in group.commands.items():
+            path = f"{words} {name}".strip()
+            if hasattr(command, "commands"):
+                open_groups.append((path, command))
+            else:
+                found[path] = command
+    return found
+
+
+COMMANDS = sorted(commands())
+ARGUMENTS = {
+    "contract check": ["credit"],
+    "contract infer": ["none.csv", "--target", "bad"],
+    "contract show": ["credit"],
+    "data synth": ["--out", "out.csv", "--rows", "10"],
+    "evaluate": ["1", "none.csv"],
+    "models list": [],
+    "models promote": ["1"],
+    "models rollback": [],
+    "models show": ["1"],
+    "score": ["none.csv", "--out", "out.csv"],
+    "serve": [],
+    "train": ["none.csv"],
+}
+
+
+def test_the_commands_are_the_published_ones():
+    assert sorted(ARGUMENTS) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_holds_an_example_of_the_command(fraud, command):
+    result = fraud(*command.split(), "--help", COLUMNS="200")
+    assert result.exit_code == 0
+    assert f"Example: fraud {command}" in result.stdout.replace("`", "")
+
+
+@pytest.mark.parametrize("group", ["", "contract", "data", "models"])
+def test_a_group_alone_shows_its_help(fraud, group):
+    result = fraud(*group.split())
+    assert result.exit_code == 2
+    assert "Usage" in result.output
+
+
+def test_the_version_is_printed(fraud):
+    result = fraud("--version")
+    assert (result.exit_code, result.stdout) == (0, f"{__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["unknown"],
+        ["train"],
+        ["score", "in.csv"],
+        ["models", "promote"],
+        ["data", "synth", "--rows", "0", "--out", "x.csv"],
+        ["data", "synth", "--rows", "many", "--out", "x.csv"],
+        ["data", "synth", "--seed", "-1", "--out", "x.csv"],
+        ["train", "in.csv", "--seed", "-1"],
+        ["contract", "infer", "in.csv"],
+        ["serve", "--port", "http"],
+        ["train", "in.csv", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_use_has_status_2(fraud, arguments):
+    result = fraud(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Usage" in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_setting_stops_the_command_with_one_line(fraud, command):
+    result = fraud(*command.split(), *ARGUMENTS[command], FRAUD_REGISTRI="x")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "error: FRAUD_REGISTRI: no such setting; did you mean FRAUD_REGISTRY?\n"
+
+
+def test_a_setting_of_a_bad_value_is_told_by_name(fraud):
+    result = fraud("models", "list", FRAUD_PORT="eighty")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: FRAUD_PORT: ")
+    assert "eighty" not in result.stderr
+
+
+def test_help_needs_no_sound_environment(fraud):
+    assert fraud("train", "--help", FRAUD_REGISTRI="x").exit_code == 0
+
+
+def test_an_option_beats_the_environment(fraud, file_registry_path, tmp_path):
+    arguments = ["models", "list", "--json"]
+    empty = str(tmp_path / "empty")
+    assert json.loads(fraud(*arguments, FRAUD_REGISTRY=empty).stdout) == []
+    given = fraud(*arguments, "--registry", file_registry_path, FRAUD_REGISTRY=empty)
+    assert [model["version"] for model in json.loads(given.stdout)] == ["1"]
+
+
+def test_the_environment_beats_the_default(fraud, file_registry_path):
+    result = fraud("models", "list", "--json", FRAUD_REGISTRY=str(file_registry_path))
+    assert [model["version"] for model in json.loads(result.stdout)] == ["1"]

@@ -1,0 +1,96 @@
+"""fraud contract infer, show and check."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from support.builders import EVERY_DTYPE, every_dtype_frame
+
+CREDIT = load_contract("credit")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_infer_prints_a_contract_that_is_sound(fraud, suffix):
+    frame = every_dtype_frame(200)
+    frame.write_csv("loans.csv") if suffix == "csv" else frame.write_parquet("loans.parquet")
+    options = ["--target", "outcome", "--id", "application", "--time", "applied_at"]
+    result = fraud("contract", "infer", f"loans.{suffix}", *options)
+    assert (result.exit_code, result.stderr) == (0, "")
+    contract = contract_from_toml(result.stdout, source="inferred")
+    assert contract.name == "loans"
+    assert (contract.identifier.name, contract.time.name) == ("application", "applied_at")
+    assert (contract.target.name, contract.target.positive) == ("outcome", "fraud")
+    assert contract.features["channel"].dtype == "category"
+
+
+def test_infer_takes_a_name(fraud):
+    every_dtype_frame(200).write_csv("loans.csv")
+    result = fraud("contract", "infer", "loans.csv", "--target", "outcome", "--name", "cars")
+    assert contract_from_toml(result.stdout, source="inferred").name == "cars"
+
+
+def test_infer_of_a_target_that_is_no_column_is_told(fraud):
+    every_dtype_frame(20).write_csv("loans.csv")
+    result = fraud("contract", "infer", "loans.csv", "--target", "fraud")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: loans.csv: no column 'fraud'; there are application, ")
+
+
+def test_show_prints_a_table(fraud):
+    result = fraud("contract", "show")
+    assert result.exit_code == 0
+    assert CREDIT.fingerprint[:19] in result.stdout
+    assert all(name in result.stdout for name in CREDIT.features)
+
+
+def test_show_prints_json_schema(fraud):
+    schema = json.loads(fraud("contract", "show", "credit", "--json").stdout)
+    assert schema["x-fingerprint"] == CREDIT.fingerprint
+    assert set(CREDIT.features) <= set(schema["properties"])
+
+
+def test_show_prints_markdown(fraud):
+    printed = fraud("contract", "show", "--markdown").stdout
+    assert printed.startswith("|")
+    assert all(name in printed for name in CREDIT.features)
+
+
+@pytest.mark.parametrize("where", ["argument", "environment"])
+def test_show_takes_a_file(fraud, where):
+    Path("my.toml").write_text(EVERY_DTYPE)
+    result = (
+        fraud("contract", "show", "my.toml", "--json")
+        if where == "argument"
+        else fraud("contract", "show", "--json", FRAUD_CONTRACT="my.toml")
+    )
+    assert json.loads(result.stdout)["x-contract"] == "every_dtype"
+
+
+def test_the_argument_beats_the_environment(fraud):
+    result = fraud("contract", "show", "credit", "--json", FRAUD_CONTRACT="none.toml")
+    assert json.loads(result.stdout)["x-contract"] == "credit"
+
+
+def test_check_says_what_is_in_a_sound_contract(fraud):
+    result = fraud("contract", "check")
+    expected = f"credit is sound: 4 features, 4 derived, 1 rules, fingerprint {CREDIT.fingerprint}\n"
+    assert (result.exit_code, result.stderr) == (0, expected)
+
+
+def test_check_tells_every_problem_by_line_and_key(fraud):
+    Path("my.toml").write_text(
+        EVERY_DTYPE.replace('dtype = "int"', 'dtype = "whole"').replace("minimum = 0", "minimun = 0")
+    )
+    result = fraud("contract", "check", "my.toml")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: my.toml: 2 problems\n  line ")
+    assert "features.instalments.dtype: must be one of" in result.stderr
+    assert "did you mean 'minimum'?" in result.stderr
+
+
+def test_check_of_a_file_that_is_not_there_is_told(fraud):
+    result = fraud("contract", "check", "none.toml")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: contract none.toml: no such file")

@@ -1,0 +1,44 @@
+"""fraud score."""
+
+import polars as pl
+import pytest
+
+
+@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
+def test_score_adds_the_probability_and_says_where(fraud, file_registry_path, credit_file, target):
+    result = fraud("score", credit_file, "--out", target, "--registry", file_registry_path)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"3,000 records, scored with version 1, are in {target}\n"
+    scored = pl.read_csv(target) if target.endswith("csv") else pl.read_parquet(target)
+    assert scored.columns == [*pl.read_parquet(credit_file).columns, "fraud_probability"]
+    assert scored["fraud_probability"].is_between(0, 1).all()
+
+
+def test_a_version_may_be_named(fraud, file_registry_path, credit_file):
+    arguments = ["score", credit_file, "--out", "scored.csv", "--registry", file_registry_path]
+    assert fraud(*arguments, "--model", "1").exit_code == 0
+    result = fraud(*arguments, "--model", "2")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no model version '2'")
+
+
+def test_without_a_champion_the_mend_is_told(fraud, credit_file):
+    result = fraud("score", credit_file, "--out", "scored.csv")
+    assert result.exit_code == 1
+    assert result.stderr == "error: no model is champion yet; promote one: `fraud models promote VERSION`\n"
+
+
+def test_records_that_break_the_contract_are_told(fraud, file_registry_path, credit_file, tmp_path):
+    frame = pl.read_parquet(credit_file).with_columns(total_credit_limit=pl.lit(-1.0))
+    frame.write_parquet("bad.parquet")
+    result = fraud("score", "bad.parquet", "--out", "scored.csv", "--registry", file_registry_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: bad.parquet: total_credit_limit must be within ")
+    assert "3000 rows (1, 2, 3, 4, 5, …)" in result.stderr
+    assert not (tmp_path / "scored.csv").exists()
+
+
+def test_a_file_without_records_is_scored(fraud, file_registry_path, credit_file):
+    pl.read_parquet(credit_file).clear().write_parquet("none.parquet")
+    result = fraud("score", "none.parquet", "--out", "scored.parquet", "--registry", file_registry_path)
+    assert (result.exit_code, pl.read_parquet("scored.parquet").height) == (0, 0)

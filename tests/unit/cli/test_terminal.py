@@ -1,0 +1,109 @@
+"""Tables, progress and errors, as people and programs see them."""
+
+import io
+import sys
+
+import pytest
+import typer
+
+from fraud_detection_api.cli import terminal
+from fraud_detection_api.cli.terminal import TeachingGroup, print_json, print_table, progress, say
+from fraud_detection_api.errors import InvalidDataset, NoChampion
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def failing_app(error: BaseException) -> typer.Typer:
+    app = typer.Typer(cls=TeachingGroup, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def root() -> None:
+        pass
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    return app
+
+
+def status_of(error: BaseException) -> int:
+    with pytest.raises(SystemExit) as caught:
+        failing_app(error)(["fail"])
+    return caught.value.code
+
+
+def test_an_expected_failure_is_one_line_and_status_1(capsys):
+    assert status_of(NoChampion("there is none; train one")) == 1
+    assert capsys.readouterr() == ("", "error: there is none; train one\n")
+
+
+def test_one_problem_of_a_file_is_one_line(capsys):
+    assert status_of(InvalidDataset("a.csv", ["holds no rows"])) == 1
+    assert capsys.readouterr().err == "error: a.csv: holds no rows\n"
+
+
+def test_several_problems_of_a_file_have_a_line_each(capsys):
+    assert status_of(InvalidDataset("a.csv", ["x is empty", "y is missing"])) == 1
+    assert capsys.readouterr().err == "error: a.csv: 2 problems\n  x is empty\n  y is missing\n"
+
+
+def test_an_unexpected_failure_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        failing_app(ZeroDivisionError())(["fail"])
+
+
+def test_a_reader_that_went_away_is_status_1_and_silent(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert status_of(BrokenPipeError()) == 1
+    assert stream.closed
+
+
+def test_json_keeps_letters_as_they_are(capsys):
+    print_json({"name": "Zürich"})
+    assert '"name": "Zürich"' in capsys.readouterr().out
+
+
+def test_people_are_told_on_stderr(capsys):
+    say("done")
+    assert capsys.readouterr() == ("", "done\n")
+
+
+def test_a_table_in_a_pipe_is_not_cut(capsys):
+    print_table(["name", "text"], [["x", "long " * 30]])
+    assert ("long " * 30).strip() in capsys.readouterr().out
+
+
+def test_a_table_holds_its_title_and_every_cell(capsys):
+    print_table(["name", "value"], [["a", "1"], ["b", "2"]], title="Things")
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in ("Things", "name", "value", "a", "1", "b", "2"))
+
+
+@pytest.mark.parametrize("text", ["[eur]", "[/eur]", "[bold]x[/bold]", "limits [a, b]"])
+def test_brackets_in_a_cell_are_text(capsys, text):
+    print_table([f"head {text}"], [[text]], title=f"title {text}")
+    printed = capsys.readouterr().out
+    assert printed.count(text) == 3
+
+
+def test_there_is_no_progress_bar_in_a_pipe(capsys):
+    with progress("Working") as report:
+        report(0.5)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_there_is_a_progress_bar_on_a_terminal(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with terminal.progress("Working") as report:
+        report(1.0)
+    assert "Working" in stream.getvalue()
+    assert "100%" in stream.getvalue()

@@ -1,0 +1,186 @@
+"""fraud train and fraud evaluate."""
+
+import json
+
+import polars as pl
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.cli import training
+from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.services.models import ModelService
+from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Training in a moment."""
+    from fraud_detection_api.training import model_fitter
+
+    fitter = model_fitter.ModelFitter
+    monkeypatch.setattr(model_fitter, "ModelFitter", lambda store, seed: fitter(store, seed, QUICK, threads=1))
+
+
+@pytest.fixture
+def registry(tmp_path) -> FileRegistry:
+    """Version 1 of the credit contract is champion; commands find it without an option."""
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(credit_files()))
+    return registry
+
+
+def test_train_registers_a_model_and_the_first_is_champion(trained):
+    folder, result = trained
+    assert result.exit_code == 0
+    registry = FileRegistry(folder)
+    assert registry.versions() == ["1"]
+    assert registry.assigned("champion") == "1"
+    assert result.stderr.splitlines()[0].startswith(f"registered version 1 in {folder} (sha256:")
+    assert result.stderr.splitlines()[1:] == ["version 1 is champion"]
+
+
+def test_train_prints_the_card_as_json(trained):
+    folder, result = trained
+    printed = json.loads(result.stdout)
+    bundle = read_bundle(FileRegistry(folder).fetch("1"), source="test")
+    assert printed == {"version": "1", "digest": bundle.digest, **bundle.card}
+
+
+def test_train_uses_the_documented_defaults(trained):
+    settings = json.loads(trained[1].stdout)["training"]
+    assert settings["seed"] == 7
+    assert settings["settings"]["boosters"] == 5
+
+
+def test_the_same_training_has_the_same_digest(fraud, quick, credit_file):
+    digests = {
+        json.loads(fraud("train", credit_file, "--registry", name, "--json").stdout)["digest"] for name in ("a", "b")
+    }
+    assert len(digests) == 1
+
+
+def test_the_seed_decides(fraud, quick, credit_file):
+    digests = {json.loads(fraud("train", credit_file, "--seed", seed, "--json").stdout)["digest"] for seed in (1, 2)}
+    assert len(digests) == 2
+
+
+def test_train_prints_a_table_for_people(fraud, quick, credit_file):
+    result = fraud("train", credit_file)
+    assert "Held-out test part: 600 records" in result.stdout
+    assert all(heading in result.stdout for heading in ("roc auc", "95 % interval", "best possible"))
+
+
+def test_there_is_no_progress_bar_in_a_pipe(fraud, quick, credit_file):
+    assert len(fraud("train", credit_file).stderr.splitlines()) == 2
+
+
+def test_a_later_model_is_not_champion_unasked(fraud, quick, credit_file, registry):
+    result = fraud("train", credit_file)
+    assert result.exit_code == 0
+    assert (registry.versions(), registry.assigned("champion")) == (["1", "2"], "1")
+
+
+def test_a_later_model_is_champion_when_asked(fraud, quick, credit_file, registry):
+    assert fraud("train", credit_file, "--promote").exit_code == 0
+    assert registry.assigned("champion") == "2"
+
+
+def write_own(rows: int = 600) -> None:
+    from pathlib import Path
+
+    Path("my.toml").write_text(EVERY_DTYPE)
+    every_dtype_frame(rows).write_csv("my.csv")
+
+
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_a_contract_of_ones_own_is_followed(fraud, quick, where):
+    write_own()
+    result = (
+        fraud("train", "my.csv", "--contract", "my.toml", "--json")
+        if where == "option"
+        else fraud("train", "my.csv", "--json", FRAUD_CONTRACT="my.toml")
+    )
+    assert json.loads(result.stdout)["contract"]["name"] == "every_dtype"
+
+
+def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(fraud, quick, registry):
+    write_own()
+    result = fraud("train", "my.csv", "--contract", "my.toml", "--promote")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: version 2 follows another contract than the champion")
+    assert (registry.versions(), registry.assigned("champion")) == (["1", "2"], "1")
+
+
+def test_a_model_of_another_contract_is_promoted_when_asked(fraud, quick, registry):
+    write_own()
+    arguments = ["train", "my.csv", "--contract", "my.toml", "--promote", "--allow-contract-change"]
+    assert fraud(*arguments).exit_code == 0
+    assert registry.assigned("champion") == "2"
+
+
+def test_data_that_break_the_contract_are_told_and_nothing_is_made(fraud, tmp_path, credit_file):
+    pl.read_parquet(credit_file).drop("total_balance").with_columns(extra=pl.lit(1)).write_csv("bad.csv")
+    result = fraud("train", "bad.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: bad.csv: 2 problems\n  column 'total_balance' is missing\n")
+    assert not (tmp_path / "registry").exists()
+
+
+def test_too_few_records_are_told_and_nothing_is_registered(fraud, tmp_path, credit_file):
+    pl.read_parquet(credit_file).head(60).write_csv("few.csv")
+    result = fraud("train", "few.csv")
+    assert result.exit_code == 1
+    assert "bring more labelled records" in result.stderr
+    assert not (tmp_path / "registry").exists()
+
+
+def test_a_registry_that_cannot_be_written_is_told(fraud, quick, credit_file, tmp_path):
+    (tmp_path / "registry").write_text("a file")
+    result = fraud("train", credit_file)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: the registry registry cannot be ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_evaluate_measures_a_version_on_other_records(fraud, trained, credit_file):
+    folder, _ = trained
+    result = fraud("evaluate", "champion", credit_file, "--registry", folder, "--json")
+    printed = json.loads(result.stdout)
+    assert (printed["version"], printed["rows"]) == ("1", 3000)
+    assert printed["digest"] == ModelService(FileRegistry(folder)).bundle("1")[1].digest
+    assert printed["metrics"]["roc_auc"]["value"] > 0.85
+
+
+def test_evaluate_on_the_training_records_says_that_it_flatters(fraud, trained, credit_file):
+    folder, _ = trained
+    assert "flatter" in fraud("evaluate", "1", credit_file, "--registry", folder).stderr
+    pl.read_parquet(credit_file).head(2000).write_parquet("other.parquet")
+    assert fraud("evaluate", "1", "other.parquet", "--registry", folder).stderr == ""
+
+
+def test_evaluate_prints_a_table_for_people(fraud, file_registry_path, credit_file):
+    result = fraud("evaluate", "1", credit_file, "--registry", file_registry_path)
+    assert "Version 1 on credit.parquet: 3,000 records" in result.stdout
+    assert "best possible" in result.stdout
+
+
+def test_a_table_without_known_limits_has_no_column_for_them(fraud, file_registry_path, credit_file):
+    pl.read_parquet(credit_file).drop("true_fraud_probability").write_parquet("real.parquet")
+    result = fraud("evaluate", "1", "real.parquet", "--registry", file_registry_path)
+    assert result.exit_code == 0
+    assert "best possible" not in result.stdout
+
+
+def test_evaluate_of_an_unknown_version_is_told(fraud, file_registry_path, credit_file):
+    result = fraud("evaluate", "9", credit_file, "--registry", file_registry_path)
+    assert result.exit_code == 1
+    assert result.stderr == "error: no model version '9'; `fraud models list` shows what there is\n"
+
+
+@pytest.mark.parametrize("command", [["train", "none.csv"], ["evaluate", "1", "none.csv"]], ids=" ".join)
+def test_without_the_training_libraries_the_extra_is_named(fraud, monkeypatch, command):
+    monkeypatch.setattr(training, "find_spec", lambda _name: None)
+    result = fraud(*command)
+    assert result.exit_code == 1
+    expected = "error: training needs the optional extra 'train': pip install 'fraud-detection-api[train]'\n"
+    assert result.stderr == expected

@@ -1,0 +1,79 @@
+"""A contract is an immutable value with strict types."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature, plain_number
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from support.builders import EVERY_DTYPE, every_dtype_contract
+
+
+def test_a_contract_cannot_be_changed():
+    contract = load_contract("credit")
+    with pytest.raises(ValidationError):
+        contract.name = "other"
+    with pytest.raises(ValidationError):
+        contract.features["total_balance"].minimum = 3
+
+
+@pytest.mark.parametrize(
+    ("feature", "lower", "upper"),
+    [
+        (Feature(dtype="int"), -INT_MAX, INT_MAX),
+        (Feature(dtype="float"), -FLOAT32_MAX, FLOAT32_MAX),
+        (Feature(dtype="int", minimum=0, maximum=9), 0, 9),
+        (Feature(dtype="float", minimum=-0.5), -0.5, FLOAT32_MAX),
+    ],
+)
+def test_an_undeclared_bound_is_the_largest_that_is_kept_exactly(feature, lower, upper):
+    assert (feature.lower, feature.upper) == (lower, upper)
+
+
+def test_no_integer_beyond_the_range_rounds_into_it():
+    assert float(INT_MAX + 1) > INT_MAX
+    assert float(INT_MAX + 2) > INT_MAX
+
+
+def test_a_record_is_id_time_and_features_in_order():
+    assert every_dtype_contract().record_columns == (
+        "application",
+        "applied_at",
+        "amount_eur",
+        "instalments",
+        "is_employed",
+        "channel",
+        "opened_at",
+    )
+
+
+def test_a_record_may_have_neither_id_nor_time():
+    text = 'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "int"\n'
+    assert contract_from_toml(text, source="x").record_columns == ("x",)
+
+
+def test_monotone_columns_are_signed_features_and_derived_ones():
+    text = EVERY_DTYPE.replace("[derived.amount_a_month]", '[derived.amount_a_month]\nmonotone = "decreasing"')
+    assert contract_from_toml(text, source="x").monotone_columns == {"amount_eur": 1, "amount_a_month": -1}
+
+
+def test_the_encoded_columns_of_a_datetime_are_its_parts_and_elapsed_days():
+    opened_at = every_dtype_contract().features["opened_at"]
+    assert opened_at.encoded("t") == ("t.year", "t.month", "t.day", "t.weekday", "t.hour", "t.minute", "t.elapsed_days")
+    assert Feature(dtype="int").encoded("n") == ()
+
+
+def test_json_leaves_defaults_out():
+    assert every_dtype_contract().as_json()["features"]["is_employed"] == {"dtype": "bool", "nullable": True}
+
+
+def test_a_fingerprint_is_a_sha256():
+    algorithm, _, digest = load_contract("credit").fingerprint.partition(":")
+    assert algorithm == "sha256"
+    assert len(bytes.fromhex(digest)) == 32
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60))
+def test_a_bound_is_written_so_that_it_reads_back(number):
+    assert float(plain_number(number)) == float(number)

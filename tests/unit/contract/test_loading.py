@@ -1,0 +1,293 @@
+"""Contracts come from TOML; a broken one is told by line, key and mend, all problems at once."""
+
+import json
+
+import pytest
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
+from fraud_detection_api.errors import InvalidContract
+from support.builders import EVERY_DTYPE, every_dtype_contract
+
+HEAD = 'name = "loans"\n[target]\nname = "is_fraud"\n'
+AMOUNT = '[features.amount]\ndtype = "float"\n'
+SOUND = HEAD + AMOUNT
+INSTALMENTS = '[features.instalments]\ndtype = "int"\nminimum = 1\nmaximum = 600\n'
+EMPLOYED = '[features.is_employed]\ndtype = "bool"\nnullable = true\n'
+
+
+def problems_of(text: str) -> tuple[str, ...]:
+    with pytest.raises(InvalidContract) as caught:
+        contract_from_toml(text, source="loans.toml")
+    assert str(caught.value).startswith("contract loans.toml: ")
+    assert caught.value.source == "loans.toml"
+    return caught.value.problems
+
+
+def test_the_packaged_credit_contract_is_the_given_record():
+    credit = load_contract("credit")
+    assert credit.record_columns == (
+        "customer_id",
+        "number_of_open_accounts",
+        "total_credit_limit",
+        "total_balance",
+        "number_of_accounts_in_arrears",
+    )
+    assert (credit.identifier.name, credit.identifier.dtype, credit.target.name) == ("customer_id", "int", "is_fraud")
+    dtypes = {name: (feature.dtype, feature.minimum) for name, feature in credit.features.items()}
+    assert dtypes["number_of_open_accounts"] == dtypes["number_of_accounts_in_arrears"] == ("int", 0)
+    assert dtypes["total_credit_limit"] == ("float", 0)
+    assert dtypes["total_balance"][1] < 0
+    assert {"credit_utilisation", "arrears_share"} <= set(credit.derived)
+    assert [(rule.field, rule.check) for rule in credit.rules.values()] == [
+        ("number_of_accounts_in_arrears", "number_of_accounts_in_arrears <= number_of_open_accounts")
+    ]
+
+
+def test_every_feature_of_the_credit_contract_has_unit_range_and_reason():
+    credit = load_contract("credit")
+    for feature in credit.features.values():
+        assert feature.unit
+        assert feature.description
+        assert feature.reason is not None
+        assert feature.minimum is not None
+        assert feature.maximum is not None
+        assert feature.example is not None
+    assert all(derived.reason for derived in credit.derived.values())
+
+
+def test_utilisation_is_defined_at_limit_zero():
+    utilisation = load_contract("credit").derived["credit_utilisation"].parsed
+    assert float(utilisation.evaluate({"total_balance": 500.0, "total_credit_limit": 0.0})) == 500
+
+
+def test_a_file_is_loaded_by_its_path(tmp_path):
+    path = tmp_path / "loans.toml"
+    path.write_text("\ufeff" + SOUND, encoding="utf-8")
+    assert load_contract(path).name == load_contract(str(path)).name == "loans"
+
+
+@pytest.mark.parametrize("build", [lambda: load_contract("credit"), every_dtype_contract])
+def test_json_reads_back_as_the_same_contract(build):
+    contract = build()
+    read = parse_contract(json.loads(json.dumps(contract.as_json())), source="bundle")
+    assert read == contract
+    assert read.fingerprint == contract.fingerprint
+
+
+@pytest.mark.parametrize("positive", ["true", "false", "1", "0", "2", '"fraud"'])
+def test_json_keeps_the_positive_value_and_its_type(positive):
+    contract = contract_from_toml(SOUND.replace('"is_fraud"\n', f'"is_fraud"\npositive = {positive}\n'), source="x")
+    read = parse_contract(json.loads(json.dumps(contract.as_json())), source="bundle")
+    assert repr(read.target.positive) == repr(contract.target.positive)
+
+
+# line of the fault, the key that is named, and words of the mend
+BROKEN = {
+    "unknown key": (SOUND + "minimun = 3\n", 6, "features.amount.minimun", "did you mean 'minimum'?"),
+    "unknown key, nothing close": (
+        SOUND + "colour = 3\n",
+        6,
+        "features.amount.colour",
+        "the keys here are dtype, desc",
+    ),
+    "unknown key at the top": ("ignord = []\n" + SOUND, 1, "ignord", "did you mean 'ignored'?"),
+    "unknown table": (SOUND + '[rulez.a]\ncheck = "a"\n', None, "rulez", "did you mean 'rules'?"),
+    "unknown key of the target": (HEAD + "posit = 1\n" + AMOUNT, 4, "target.posit", "did you mean 'positive'?"),
+    "unknown key of the id": (SOUND + '[id]\nname = "a"\ntype = "int"\n', 8, "id.type", "did you mean 'dtype'?"),
+    "unknown key of the time": (SOUND + '[time]\nname = "a"\nunit = "s"\n', 8, "time.unit", "keys here are name, desc"),
+    "unknown key of a derived one": (
+        SOUND + '[derived.a]\nformulas = "amount"\nformula = "amount"\n',
+        7,
+        "derived.a.formulas",
+        "did you mean 'formula'?",
+    ),
+    "unknown key of a rule": (
+        SOUND + '[rules.a]\ncheck = "amount > 0"\nfield = "amount"\nmessage = "x"\nmesage = "x"\n',
+        10,
+        "rules.a.mesage",
+        "did you mean 'message'?",
+    ),
+    "unknown key of a reason": (
+        SOUND + 'reason = { code = "A", txt = "b", text = "b" }\n',
+        6,
+        "features.amount.reason.txt",
+        "did you mean 'text'?",
+    ),
+    "unknown key of a feature called time": (
+        SOUND + '[features.time]\ndtype = "int"\nminimun = 1\n',
+        8,
+        "features.time.minimun",
+        "did you mean 'minimum'?",
+    ),
+    "unknown key of a feature called float": (
+        SOUND + '[features.float]\ndtype = "int"\nunitt = "a"\n',
+        8,
+        "features.float.unitt",
+        "did you mean 'unit'?",
+    ),
+    "a text for a number": (SOUND + 'minimum = "0"\n', 6, "features.amount.minimum", "valid number"),
+    "a boolean for a number": (SOUND + "minimum = true\n", 6, "features.amount.minimum", "valid number"),
+    "a number for a boolean": (SOUND + "nullable = 1\n", 6, "features.amount.nullable", "valid boolean"),
+    "a number for a text": (SOUND + "unit = 1\n", 6, "features.amount.unit", "valid string"),
+    "a list for a positive value": (HEAD + "positive = [1]\n" + AMOUNT, 4, "target.positive", "valid string"),
+    "a TOML date for a text": (
+        HEAD + '[features.at]\ndtype = "datetime"\nelapsed_days_since = 2020-01-01\n',
+        6,
+        "features.at.elapsed_days_since",
+        "valid string",
+    ),
+    "a value for a table": ("target = 3\n" + 'name = "loans"\n' + AMOUNT, 1, "target", "valid dictionary"),
+    "a wrong dtype": (HEAD + '[features.amount]\ndtype = "decimal"\n', 5, "features.amount.dtype", "'int', 'float'"),
+    "a wrong direction": (SOUND + 'monotone = "up"\n', 6, "features.amount.monotone", "'increasing' or 'decreasing'"),
+    "a wrong part": (
+        HEAD + '[features.at]\ndtype = "datetime"\nparts = ["hours"]\n',
+        6,
+        "features.at.parts",
+        "'weekday', 'hour'",
+    ),
+    "no dtype": (
+        HEAD + '[features.a]\nunit = "x"\n[features.b]\ndtype = "int"\n',
+        4,
+        "features.a.dtype",
+        "is required",
+    ),
+    "no name": (SOUND.partition("\n")[2], None, "name", "is required"),
+    "no target": ('name = "loans"\n' + AMOUNT, None, "target", "is required"),
+    "no name of the target": (
+        'name = "a"\n[target]\npositive = 1\n[id]\nname = "b"\n',
+        2,
+        "target.name",
+        "is required",
+    ),
+    "no name in an inline target": (
+        'target = { positive = 1 }\nname = "a"\n' + AMOUNT,
+        1,
+        "target.name",
+        "is required",
+    ),
+    "no features": (HEAD, None, "features", "is required"),
+    "no formula": (SOUND + '[derived.name]\nunit = "x"\n', 6, "derived.name.formula", "is required"),
+    "a name with spaces": (SOUND.replace('"loans"', '"my loans"'), 1, "name", "should match pattern"),
+    "a column with a brace": (HEAD + '[features."a{b"]\ndtype = "int"\n', 4, "features.a{b", "should match pattern"),
+    "an empty column name": (SOUND.replace('"is_fraud"', '""'), 3, "target.name", "at least 1 character"),
+    "a reason code in small letters": (
+        SOUND + 'reason = { code = "amount_high", text = "b" }\n',
+        6,
+        "features.amount.reason.code",
+        "must be CAPITALS",
+    ),
+    "an empty reason text": (
+        SOUND + 'reason = { code = "A", text = "" }\n',
+        6,
+        "features.amount.reason.text",
+        "at least 1 character",
+    ),
+    "a dotted key": ('target.nam = "y"\nname = "loans"\n' + AMOUNT, 1, "target.nam", "did you mean 'name'?"),
+    "a quoted feature": (HEAD + '[features."a.b"]\ndtype = "int"\nunit = 1\n', 6, "features.a.b.unit", "valid string"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "key", "mend"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_contract_is_told_by_line_key_and_mend(text, line, key, mend):
+    (problem,) = [problem for problem in problems_of(text) if f"{key}: " in problem]
+    assert problem.startswith(f"line {line}: {key}: " if line else f"{key}: ")
+    assert mend in problem
+
+
+def test_every_problem_is_told_at_once():
+    problems = problems_of('nam = "a"\n[target]\n[features.a]\ndtype = "x"\nunit = 3\n[derived.b]\n')
+    for key in ("nam", "name", "target.name", "features.a.dtype", "features.a.unit", "derived.b.formula"):
+        assert any(problem.removeprefix("line ").lstrip("0123456789: ").startswith(f"{key}: ") for problem in problems)
+
+
+def test_every_contradiction_is_told_at_once():
+    problems = problems_of(
+        SOUND + 'minimum = 2\nmaximum = 1\nparts = ["hour"]\n[rules.a]\ncheck = "1"\nfield = "b"\nmessage = "m"\n'
+    )
+    assert len(problems) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name = ", "name = 'a'\nname = 'b'", "[features", "a = " + "[" * 3000, "a = " + "1" * 5000, "a = 2020-13-45"],
+)
+def test_text_that_is_not_toml_is_told_as_such(text):
+    (problem,) = problems_of(text)
+    assert problem.startswith("not valid TOML: ")
+
+
+def test_the_place_of_a_syntax_error_is_told():
+    assert "line 2" in problems_of('name = "a"\nid = = 3\n')[0]
+
+
+def test_a_file_that_is_not_utf8_is_told_as_such(tmp_path):
+    path = tmp_path / "loans.toml"
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(InvalidContract, match="not UTF-8 text; save it as UTF-8"):
+        load_contract(path)
+
+
+@pytest.mark.parametrize("name", ["none.toml", "no_such_contract", "../credit"])
+def test_a_missing_file_is_told_with_what_can_be_named(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidContract, match=r"no such file; name a TOML file or the packaged contract 'credit'"):
+        load_contract(name)
+
+
+def test_a_folder_is_told_as_unreadable(tmp_path):
+    with pytest.raises(InvalidContract, match="cannot be read: Is a directory"):
+        load_contract(tmp_path)
+
+
+def test_parsed_values_without_a_text_are_told_without_a_line():
+    with pytest.raises(InvalidContract) as caught:
+        parse_contract({"name": "a", "target": {}, "features": {}}, source="bundle")
+    assert caught.value.problems == ("target.name: is required",)
+
+
+def test_values_that_are_no_table_are_refused():
+    with pytest.raises(InvalidContract):
+        parse_contract([], source="bundle")  # type: ignore[arg-type]
+
+
+def test_comments_layout_and_spelled_out_defaults_leave_the_fingerprint():
+    other = "# a comment\n" + EVERY_DTYPE.replace(" = ", "=").replace("[id]", "\n\n[ id ] # the id")
+    other = other.replace('dtype="bool"\n', 'dtype="bool"\ndescription=""\nunit=""\n')
+    assert contract_from_toml(other, source="x").fingerprint == every_dtype_contract().fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "every_dtype"', 'name = "other"'),
+        ('name = "application"', 'name = "applicant"'),
+        ('positive = "fraud"', 'positive = "bad"'),
+        ('positive = "fraud"', ""),
+        ('positive = "fraud"', "positive = true"),
+        ("minimum = 0", "minimum = 1"),
+        ("minimum = 0\n", ""),
+        ('monotone = "increasing"', 'monotone = "decreasing"'),
+        ("nullable = true", "nullable = false"),
+        ('"year", "month"', '"month", "year"'),
+        ("2020-01-01", "2021-01-01"),
+        ("amount_eur / instalments", "amount_eur * instalments"),
+        ("instalments <= amount_eur", "instalments < amount_eur"),
+        ('ignored = ["note"]', "ignored = []"),
+        ('[time]\nname = "applied_at"\n', ""),
+        (INSTALMENTS + EMPLOYED, EMPLOYED + INSTALMENTS),
+    ],
+)
+def test_any_change_of_meaning_changes_the_fingerprint(old, new):
+    assert old in EVERY_DTYPE
+    changed = contract_from_toml(EVERY_DTYPE.replace(old, new, 1), source="x")
+    assert changed.fingerprint != every_dtype_contract().fingerprint
+
+
+def test_true_and_one_are_different_targets():
+    fingerprints = {
+        contract_from_toml(
+            SOUND.replace('"is_fraud"\n', f'"is_fraud"\npositive = {positive}\n'), source="x"
+        ).fingerprint
+        for positive in ("true", "1", '"1"')
+    }
+    assert len(fingerprints) == 3

@@ -1,0 +1,113 @@
+"""A file and a request say the same of a record: accepted or refused, and the same bits to the model."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fraud_detection_api.contract.columns import columns_from_records
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.table import check_table
+from fraud_detection_api.errors import InvalidRecords
+from fraud_detection_api.schemas.records import RecordParser
+from support.builders import OVERDRAWN, every_dtype_contract
+
+CODES = {"channel": LevelCodes({"web": 0.25, "branch": 0.125}, unseen=0.5, missing=0.75)}
+TIMES = st.datetimes(datetime(1, 1, 2), datetime(2250, 1, 1), timezones=st.none() | st.just(UTC))  # noqa: DTZ001
+
+# Only what both can say: 3.0 for an integer, 1 for a boolean or a number for a level are a file's ways of writing,
+# and refused on the wire.
+ODD_INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-1, 0, 2**53 - 1, 2**53, 2**53 + 1, 10_001, 601])
+ODD_NUMBERS = st.one_of(
+    st.floats(),
+    st.integers(-(2**53), 2**53),
+    st.sampled_from([-0.0, 5e-324, 1e12, 1.1e12, 3.4028234663852886e38, 3.5e38]),
+)
+WRONG = {
+    "int": st.none() | st.booleans() | ODD_INTEGERS | st.floats().filter(lambda number: not number.is_integer()),
+    "float": st.none() | st.booleans() | ODD_NUMBERS,
+    "bool": st.none() | st.integers(2, 9) | st.floats(2, 9) | st.dates().map(lambda day: datetime(day.year, 1, 1)),  # noqa: DTZ001
+    "category": st.none() | st.floats(0.1, 0.9) | st.text("ab", min_size=250, max_size=260),
+    "datetime": st.none()
+    | st.booleans()
+    | st.integers(0, 10**9)
+    | st.sampled_from(["yesterday", "2020-13-01T00:00:00"]),
+}
+RIGHT = {
+    "number_of_open_accounts": st.integers(0, 10_000),
+    "total_credit_limit": st.floats(0, 1e12) | st.integers(0, 10**12),
+    "total_balance": st.floats(-1e12, 1e12) | st.integers(-(10**12), 10**12),
+    "number_of_accounts_in_arrears": st.integers(0, 20),
+    "amount_eur": st.floats(0, 3.4e38) | st.integers(0, 10**6),
+    "instalments": st.integers(1, 600),
+    "is_employed": st.none() | st.booleans(),
+    "channel": st.none() | st.sampled_from(["web", "branch", "fax", " web ", "a:b"]),
+    "opened_at": TIMES,
+}
+CONTRACTS = {
+    contract.name: (contract, RecordParser(contract), Encoder(contract, CODES), identifier)
+    for contract, identifier in (
+        (load_contract("credit"), {"customer_id": OVERDRAWN["customer_id"]}),
+        (every_dtype_contract(), {"application": "A-1"}),
+    )
+}
+
+
+def on_the_wire(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def both(name: str, features: dict[str, object]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The matrix from a request and the one from a file; None where the record is refused."""
+    contract, parser, encoder, identifier = CONTRACTS[name]
+    check = check_table(pl.DataFrame({column: [value] for column, value in features.items()}), contract)
+    of_file = None if check.problems else encoder.encode(check.columns)
+    body = json.dumps([{**identifier, **{column: on_the_wire(value) for column, value in features.items()}}])
+    try:
+        records = parser.parse(body.encode(), limit=1)
+    except InvalidRecords:
+        return None, of_file
+    return encoder.encode(columns_from_records(contract, records)), of_file
+
+
+def assert_agreement(name: str, features: dict[str, object]) -> bool:
+    of_request, of_file = both(name, features)
+    assert (of_request is None) == (of_file is None)
+    if of_request is None or of_file is None:
+        return False
+    assert np.array_equal(of_request.view(np.uint32), of_file.view(np.uint32))
+    return True
+
+
+@st.composite
+def features_of(draw: st.DrawFn, name: str) -> dict[str, object]:
+    return {column: draw(RIGHT[column]) for column in CONTRACTS[name][0].features}
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_records_of_the_right_types_are_judged_and_encoded_alike(name, data):
+    assert_agreement(name, data.draw(features_of(name)))
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_a_record_with_one_odd_field_is_judged_and_encoded_alike(name, data):
+    features = data.draw(features_of(name))
+    column = data.draw(st.sampled_from(list(features)))
+    features[column] = data.draw(WRONG[CONTRACTS[name][0].features[column].dtype])
+    assert_agreement(name, features)
+
+
+def test_the_given_record_is_accepted_by_both():
+    features = {column: value for column, value in OVERDRAWN.items() if column != "customer_id"}
+    assert assert_agreement("credit", features)
+
+
+def test_both_refuse_what_breaks_the_rule():
+    features = {column: value for column, value in OVERDRAWN.items() if column != "customer_id"}
+    assert not assert_agreement("credit", features | {"number_of_accounts_in_arrears": 24})

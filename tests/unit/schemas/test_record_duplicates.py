@@ -1,0 +1,100 @@
+"""A field that occurs twice is refused, however it is spelled."""
+
+import json
+
+import pytest
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.errors import FieldProblem, InvalidRecords
+from fraud_detection_api.schemas.records import RecordParser
+from support.builders import OVERDRAWN, every_dtype_contract, record
+
+CREDIT = RecordParser(load_contract("credit"))
+LOANS = RecordParser(every_dtype_contract())
+NUMBER, TEXT = "must be a number", "must be a string"
+LOAN = {
+    "application": "A-1",
+    "applied_at": "2026-01-01T00:00:00Z",
+    "amount_eur": 1000.5,
+    "instalments": 12,
+    "is_employed": True,
+    "channel": "web",
+    "opened_at": "2020-02-29T10:00:00Z",
+}
+
+
+def loan(**changes: object) -> dict[str, object]:
+    return {**LOAN, **changes}
+
+
+def body(*records: object) -> bytes:
+    return json.dumps(records).encode()
+
+
+def raw(field: str, text: str, *, of: dict[str, object] = OVERDRAWN) -> bytes:
+    """A record whose `field` is `text`, as it stands."""
+    return json.dumps([{**of, field: "PLACEHOLDER"}]).replace('"PLACEHOLDER"', text).encode()
+
+
+def refused(parser: RecordParser, content: bytes, *, limit: int = 100) -> tuple[FieldProblem, ...]:
+    with pytest.raises(InvalidRecords) as caught:
+        parser.parse(content, limit=limit)
+    return caught.value.problems
+
+
+def problems_of(parser: RecordParser, content: bytes) -> dict[str, str]:
+    return {problem.pointer: problem.detail for problem in refused(parser, content)}
+
+
+TWICE = "occurs more than once in the record"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"customer_id": 1, "customer_id": 1',
+        b'"customer_id": 1, "customer_id": 2',
+        b'"customer_id": 1, "customer_i\\u0064": 2',
+        b'"\\u0063ustomer_id": 1, "\\u0063ustomer_id": 2',
+        b'"customer_id"\n:\n1\n,\n"customer_id"\n:\n2',
+    ],
+)
+def test_a_field_that_occurs_twice_is_refused(content):
+    rest = b', "number_of_open_accounts": 1, "total_credit_limit": 1, "total_balance": 1, "number_of_accounts_in_arrears": 0'
+    assert problems_of(CREDIT, body(record())[:-1] + b", {" + content + rest + b"}]") == {"/1/customer_id": TWICE}
+
+
+def test_duplicates_and_bad_fields_are_told_together():
+    content = b'[{"customer_id": 1, "customer_id": 2, "total_balance": "x", "total_balance": "y"}]'
+    problems = [(problem.pointer, problem.detail) for problem in refused(CREDIT, content)]
+    assert ("/0/total_balance", NUMBER) in problems
+    assert ("/0/customer_id", TWICE) in problems
+    assert ("/0/total_balance", TWICE) in problems
+
+
+def test_an_optional_field_left_out_does_not_hide_a_duplicate():
+    content = body({key: value for key, value in LOAN.items() if key != "channel"})
+    twice = content.replace(b'"instalments": 12', b'"instalments": 12, "instalments": 13')
+    assert problems_of(LOANS, twice) == {"/0/instalments": TWICE}
+
+
+def test_an_unknown_field_that_occurs_twice_is_told_as_both():
+    content = body(OVERDRAWN)[:-2] + b', "a~b": 1, "a~b": 2}]'
+    pointers = [problem.pointer for problem in refused(CREDIT, content)]
+    assert pointers.count("/0/a~0b") >= 2
+
+
+def test_objects_with_duplicate_keys_inside_a_field_are_refused():
+    assert problems_of(LOANS, raw("channel", '{"a": 1, "a": 2}', of=LOAN)) == {"/0/channel": TEXT}
+
+
+@pytest.mark.parametrize("text", ["a:b", '{"channel": 1, "channel": 2}', "::::", '"channel":"web"', "\\u003a"])
+def test_what_looks_like_keys_inside_a_text_is_no_duplicate(text):
+    assert LOANS.parse(body(loan(channel=text)), limit=1)[0]["channel"] == text
+
+
+def test_a_field_may_have_a_colon_in_its_name():
+    toml = 'name = "a"\n[target]\nname = "y"\n[features."a:b"]\ndtype = "int"\n'
+    parser = RecordParser(contract_from_toml(toml, source="a"))
+    assert parser.parse(b'[{"a:b": 1}, {"a\\u003ab": 2}]', limit=2) == [{"a:b": 1}, {"a:b": 2}]
+    assert problems_of(parser, b'[{"a\\u003ab": 1, "a:b": 2}]') == {"/0/a:b": TWICE}

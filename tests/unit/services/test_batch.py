@@ -1,0 +1,223 @@
+"""A file scored into another: every column kept, in any number of pieces, whole or not at all."""
+
+import os
+
+import polars as pl
+import pytest
+
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.services import batch
+from fraud_detection_api.services.batch import PROBABILITY, BatchScorer, count_rows
+from fraud_detection_api.services.scoring import fraud_probabilities
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from support.builders import credit_files, every_dtype_files, every_dtype_frame
+
+ROWS = 95
+CHUNK = 20
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(batch, "CHUNK_ROWS", CHUNK)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return read_bundle(credit_files(), source="test")
+
+
+@pytest.fixture
+def frame() -> pl.DataFrame:
+    return simulate_credit_records(ROWS, seed=9).drop("is_fraud", "true_fraud_probability")
+
+
+def write(frame: pl.DataFrame, path) -> None:
+    frame.write_parquet(path) if path.suffix == ".parquet" else frame.write_csv(path)
+
+
+def read(path) -> pl.DataFrame:
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
+
+
+def problems_of(bundle, source, target) -> tuple[str, ...]:
+    with pytest.raises(InvalidDataset) as caught:
+        BatchScorer(bundle).score_file(source, target)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("written", ["csv", "parquet"])
+@pytest.mark.parametrize("given", ["csv", "parquet"])
+def test_columns_and_order_are_kept_and_probabilities_are_those_of_the_service(tmp_path, bundle, frame, given, written):
+    source, target = tmp_path / f"in.{given}", tmp_path / f"out.{written}"
+    write(frame, source)
+    assert BatchScorer(bundle).score_file(source, target) == ROWS
+    scored = read(target)
+    assert scored.columns == [*frame.columns, PROBABILITY]
+    assert scored.drop(PROBABILITY).cast(pl.Float64).equals(frame.cast(pl.Float64))
+    assert scored[PROBABILITY].to_list() == fraud_probabilities(bundle, frame.to_dicts())
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_the_number_of_pieces_does_not_matter(tmp_path, bundle, frame, monkeypatch, rows):
+    write(frame.head(rows), tmp_path / "in.parquet")
+    assert BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "pieces.parquet") == rows
+    monkeypatch.setattr(batch, "CHUNK_ROWS", 1000)
+    BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "whole.parquet")
+    assert read(tmp_path / "pieces.parquet").equals(read(tmp_path / "whole.parquet"))
+
+
+def test_progress_counts_rows_up_to_the_last(tmp_path, bundle, frame):
+    told: list[int] = []
+    write(frame, tmp_path / "in.parquet")
+    BatchScorer(bundle, on_rows=told.append).score_file(tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert told == sorted(told)
+    assert len(told) > 1
+    assert told[-1] == ROWS
+
+
+def test_columns_that_the_contract_does_not_know_are_kept(tmp_path, bundle, frame):
+    write(frame.with_columns(note=pl.lit('x, "y"\n')), tmp_path / "in.csv")
+    BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert set(read(tmp_path / "out.csv")["note"]) == {'x, "y"\n'}
+
+
+def test_labelled_records_can_be_scored(tmp_path, bundle):
+    write(simulate_credit_records(50, seed=2), tmp_path / "in.parquet")
+    BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert "is_fraud" in read(tmp_path / "out.parquet").columns
+
+
+@pytest.mark.parametrize("given", ["csv", "parquet"])
+def test_every_dtype_is_scored(tmp_path, given):
+    bundle = read_bundle(every_dtype_files(), source="test")
+    frame = every_dtype_frame(60).drop("outcome")
+    write(frame, tmp_path / f"in.{given}")
+    BatchScorer(bundle).score_file(tmp_path / f"in.{given}", tmp_path / "out.parquet")
+    assert read(tmp_path / "out.parquet")[PROBABILITY].to_list() == fraud_probabilities(bundle, frame.to_dicts())
+
+
+def test_a_file_without_records_has_none_afterwards(tmp_path, bundle, frame):
+    write(frame.clear(), tmp_path / "in.parquet")
+    assert BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet") == 0
+    assert read(tmp_path / "out.parquet").columns == [*frame.columns, PROBABILITY]
+
+
+def test_a_file_may_be_scored_onto_itself(tmp_path, bundle, frame):
+    path = tmp_path / "in.parquet"
+    write(frame, path)
+    BatchScorer(bundle).score_file(path, path)
+    assert read(path).columns[-1] == PROBABILITY
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_that_was_scored_before_is_refused(tmp_path, bundle, frame, suffix):
+    source = tmp_path / f"in.{suffix}"
+    write(frame.with_columns(pl.lit(0.5).alias(PROBABILITY)), source)
+    assert problems_of(bundle, source, tmp_path / "out.csv") == ("has a column 'fraud_probability' already; rename it",)
+
+
+def with_balance(frame: pl.DataFrame, value: str, *rows: int) -> pl.DataFrame:
+    balances = frame["total_balance"].cast(pl.String).to_list()
+    for row in rows:
+        balances[row - 1] = value
+    return frame.with_columns(pl.Series("total_balance", balances))
+
+
+@pytest.mark.parametrize("row", [1, CHUNK, CHUNK + 1, ROWS])
+def test_a_bad_row_is_told_by_its_number_in_the_file(tmp_path, bundle, frame, row):
+    write(with_balance(frame, "secret", row), tmp_path / "in.csv")
+    (problem,) = problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert problem == f"total_balance must be numbers: 1 row ({row})"
+
+
+def test_a_missing_column_is_told(tmp_path, bundle, frame):
+    write(frame.drop("total_balance"), tmp_path / "in.csv")
+    assert problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv") == ("column 'total_balance' is missing",)
+
+
+def test_an_id_that_is_none_is_told(tmp_path, bundle, frame):
+    write(frame.with_columns(customer_id=pl.lit("secret")), tmp_path / "in.csv")
+    told = "; ".join(problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv"))
+    assert "customer_id must be a whole number" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
+def test_a_failure_late_in_the_file_leaves_no_target(tmp_path, bundle, frame, target):
+    write(with_balance(frame, "secret", ROWS), tmp_path / "in.csv")
+    problems_of(bundle, tmp_path / "in.csv", tmp_path / target)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_failure_leaves_an_earlier_target_as_it_was(tmp_path, bundle, frame):
+    (tmp_path / "out.csv").write_text("earlier")
+    write(with_balance(frame, "secret", ROWS), tmp_path / "in.csv")
+    problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "earlier"
+
+
+def test_a_full_disk_leaves_no_target(tmp_path, bundle, frame, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    write(frame, tmp_path / "in.csv")
+    monkeypatch.setattr(os, "fsync", full)
+    assert problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv") == (
+        "cannot be written: No space left on device",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_target_in_no_folder_is_told(tmp_path, bundle, frame):
+    write(frame, tmp_path / "in.csv")
+    with pytest.raises(InvalidDataset) as caught:
+        BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / "nowhere" / "out.csv")
+    assert caught.value.source == str(tmp_path / "nowhere" / "out.csv")
+    assert caught.value.problems == ("cannot be written: no such folder",)
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out"])
+def test_a_target_of_another_suffix_is_refused_before_any_work(tmp_path, bundle, name):
+    with pytest.raises(InvalidDataset, match=r"name the file \.csv or \.parquet"):
+        BatchScorer(bundle).score_file(tmp_path / "none.csv", tmp_path / name)
+
+
+def broken_files(tmp_path, frame):
+    (tmp_path / "garbage.parquet").write_bytes(b"not parquet")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder.csv").mkdir()
+    write(frame.head(3), tmp_path / "ragged.csv")
+    with (tmp_path / "ragged.csv").open("a") as file:
+        file.write("1,2,3,secret,5,6,7\n")
+    header = ",".join([*frame.columns, "note"])
+    (tmp_path / "latin.csv").write_bytes(f"{header}\n1,2,3,4,0,secret-Müller\n".encode("latin-1"))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "garbage.parquet", "empty.csv", "folder.csv"])
+def test_a_file_that_cannot_be_opened_is_told(tmp_path, bundle, frame, name):
+    broken_files(tmp_path, frame)
+    for use in (count_rows, lambda path: BatchScorer(bundle).score_file(path, tmp_path / "out.csv")):
+        with pytest.raises(InvalidDataset, match=r"no such file|cannot be read as|is empty"):
+            use(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["ragged.csv", "latin.csv"])
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
+def test_a_file_that_breaks_off_is_told_and_not_quoted(tmp_path, bundle, frame, name, target):
+    broken_files(tmp_path, frame)
+    told = "; ".join(problems_of(bundle, tmp_path / name, tmp_path / target))
+    assert told.startswith("cannot be read as UTF-8 CSV with a header line")
+    assert "secret" not in told
+    assert not (tmp_path / target).exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_rows_are_counted(tmp_path, frame, suffix):
+    write(frame, tmp_path / f"in.{suffix}")
+    assert count_rows(tmp_path / f"in.{suffix}") == ROWS
+
+
+def test_a_name_of_another_suffix_is_not_counted(tmp_path):
+    with pytest.raises(InvalidDataset, match=r"name the file \.csv or \.parquet"):
+        count_rows(tmp_path / "in.json")

@@ -1,0 +1,155 @@
+"""Which models there are; none becomes champion before its bundle was verified."""
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.services.models import ModelService
+from support.builders import credit_files, every_dtype_files
+from support.fakes import InMemoryRegistry
+
+
+def damaged(files=None) -> dict[str, bytes]:
+    files = files or credit_files()
+    return {**files, "booster.ubj": files["booster.ubj"][:-1]}
+
+
+@pytest.fixture
+def service(registry) -> ModelService:
+    """Version 1 is champion."""
+    return ModelService(registry)
+
+
+def test_an_empty_registry_lists_nothing():
+    assert ModelService(InMemoryRegistry()).describe_all() == []
+
+
+def test_versions_are_listed_newest_first(service, registry):
+    registry.register(credit_files())
+    assert [description.version for description in service.describe_all()] == ["2", "1"]
+
+
+def test_a_description_has_the_card_and_the_aliases(service, registry):
+    registry.assign("challenger", "1")
+    description = service.describe("1")
+    assert description.aliases == ("champion", "challenger")
+    assert description.fault is None
+    assert description.created_at == "2026-11-22T10:00:00Z"
+    assert description.digest.startswith("sha256:")
+    assert description.card["contract"]["name"] == "credit"
+
+
+def test_a_damaged_version_is_listed_with_its_fault(service, registry):
+    registry.register(damaged())
+    description = service.describe_all()[0]
+    assert "booster.ubj is not the file that was registered" in description.fault
+    assert (description.digest, description.created_at, description.card) == ("", "", {})
+
+
+def test_an_unknown_version_is_not_described(service):
+    with pytest.raises(UnknownModel):
+        service.describe("7")
+
+
+def test_a_bundle_is_found_by_alias_and_by_version(service):
+    version, bundle = service.bundle("champion")
+    assert version == "1"
+    assert service.bundle("1")[1] is bundle
+
+
+def test_a_bundle_is_verified_when_it_is_first_read(service, registry):
+    version = registry.register(damaged())
+    with pytest.raises(CorruptBundle, match=f"version {version}"):
+        service.bundle(version)
+
+
+def test_a_version_stands_for_itself(service):
+    assert service.resolve("12") == "12"
+
+
+def test_an_alias_that_was_never_assigned_is_told_with_the_mend(service):
+    with pytest.raises(NoChampion, match="no model is challenger yet; promote one"):
+        service.resolve("challenger")
+
+
+def test_a_sound_version_is_promoted(service, registry):
+    assert service.promote(registry.register(credit_files())) == "2"
+    assert registry.assigned("champion") == "2"
+
+
+def test_a_damaged_version_is_not_promoted(service, registry):
+    with pytest.raises(CorruptBundle):
+        service.promote(registry.register(damaged()))
+    assert registry.assigned("champion") == "1"
+
+
+@pytest.mark.parametrize("version", ["7", "../1", ""])
+def test_an_unknown_version_is_not_promoted(service, registry, version):
+    with pytest.raises(UnknownModel):
+        service.promote(version)
+    assert registry.assigned("champion") == "1"
+
+
+def test_the_first_champion_may_follow_any_contract():
+    registry = InMemoryRegistry()
+    service = ModelService(registry)
+    assert service.promote(registry.register(every_dtype_files())) == "1"
+
+
+def test_a_version_of_another_contract_is_not_promoted_unasked(service, registry):
+    with pytest.raises(ContractMismatch, match="--allow-contract-change"):
+        service.promote(registry.register(every_dtype_files()))
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_version_of_another_contract_is_promoted_when_asked(service, registry):
+    version = registry.register(every_dtype_files())
+    assert service.promote(version, allow_contract_change=True) == version
+    assert registry.assigned("champion") == version
+
+
+def test_a_damaged_champion_does_not_stand_in_the_way():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(damaged()))
+    service = ModelService(registry)
+    assert service.promote(registry.register(every_dtype_files())) == "2"
+
+
+def test_a_champion_that_was_removed_does_not_stand_in_the_way(tmp_path):
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(credit_files()))
+    (tmp_path / "versions" / "1").rename(tmp_path / "removed")
+    assert ModelService(registry).promote(registry.register(credit_files())) == "1"
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_damaged_alias_is_mended_by_promoting(tmp_path):
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(credit_files()))
+    (tmp_path / "aliases" / "champion").unlink()
+    (tmp_path / "aliases" / "champion").write_bytes(b"\xff damaged")
+    service = ModelService(registry)
+    assert [description.aliases for description in service.describe_all()] == [()]
+    assert service.promote("1") == "1"
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_rollback_restores_the_champion_before(service, registry):
+    service.promote(registry.register(credit_files()))
+    assert service.rollback() == "1"
+    assert registry.assigned("champion") == "1"
+
+
+def test_without_a_champion_before_there_is_no_rollback(service, registry):
+    with pytest.raises(NoChampion, match="no champion before"):
+        service.rollback()
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_rollback_to_a_damaged_version_is_refused():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(damaged()))
+    registry.assign("champion", registry.register(credit_files()))
+    with pytest.raises(CorruptBundle, match="version 1"):
+        ModelService(registry).rollback()
+    assert registry.assigned("champion") == "2"

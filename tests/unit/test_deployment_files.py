@@ -1,0 +1,212 @@
+"""The image and the compose services, as far as their files can show it; the image itself is built by the workflow."""
+
+import json
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import yaml
+
+from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training import default_model
+
+PROJECT = Path(__file__).parents[2]
+SERVICES = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+INSTRUCTIONS = [
+    re.sub(r"\s+", " ", line).strip()
+    for line in re.sub(
+        r"\\\n|^#.*\n", "", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE
+    ).split("\n")
+    if line.strip()
+]
+
+
+def stage(name: str) -> list[str]:
+    """The instructions of a stage, from its FROM to the next."""
+    start = next(i for i, line in enumerate(INSTRUCTIONS) if line.startswith("FROM") and line.endswith(f" AS {name}"))
+    following = [i for i, line in enumerate(INSTRUCTIONS) if line.startswith("FROM") and i > start]
+    return INSTRUCTIONS[start : following[0]]
+
+
+def image_environment() -> dict[str, str]:
+    """The variables that the serving image sets."""
+    pairs = [line.removeprefix("ENV ").split(" ") for line in stage("runtime") if line.startswith("ENV ")]
+    return dict(pair.split("=", 1) for line in pairs for pair in line)
+
+
+def compose_environment(service: str) -> dict[str, str]:
+    given = SERVICES[service].get("environment", {})
+    return given if isinstance(given, dict) else dict(pair.split("=", 1) for pair in given if "=" in pair)
+
+
+def healthcheck() -> str:
+    """The program that the image's HEALTHCHECK runs."""
+    line = next(line for line in stage("runtime") if line.startswith("HEALTHCHECK"))
+    python, option, program = json.loads(line[line.index("[") :])
+    assert (python, option) == ("python", "-c")
+    return program
+
+
+@contextmanager
+def answering(status: int):
+    """A server that answers GET /readyz with `status`, and nothing else; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def health_status(port: int) -> int:
+    command = [sys.executable, "-c", healthcheck()]
+    return subprocess.run(command, env={"FRAUD_PORT": str(port)}, check=False, stderr=subprocess.DEVNULL).returncode
+
+
+def test_the_default_image_is_the_serving_one():
+    assert INSTRUCTIONS[-1] == "FROM runtime"
+
+
+def test_the_serving_image_runs_as_a_numbered_user_that_is_not_root():
+    [user] = [line.split()[1] for line in stage("runtime") if line.startswith("USER ")]
+    assert int(user.split(":")[0]) >= 1000
+
+
+def test_the_serving_image_starts_from_the_base_and_installs_nothing():
+    first, *rest = stage("runtime")
+    assert first.startswith("FROM python:3.12-slim-bookworm ")
+    assert not [
+        line for line in rest if line.startswith("RUN") and re.search(r"\b(apt|apt-get|pip|poetry|curl|wget)\b", line)
+    ]
+
+
+def test_the_server_is_told_to_stop_directly_and_not_through_a_shell():
+    lines = stage("runtime")
+    assert 'ENTRYPOINT ["fraud"]' in lines
+    assert 'CMD ["serve"]' in lines
+    assert "STOPSIGNAL SIGTERM" in lines
+
+
+def test_the_serving_image_refuses_to_start_open_to_everybody():
+    given = {name: value for name, value in image_environment().items() if name.startswith("FRAUD_")}
+    settings = Settings.from_environment(given)
+    with pytest.raises(InvalidSetting, match="no keys are set"):
+        settings.require_safe_address(has_keys=False)
+
+
+def test_the_image_needs_no_buildkit():
+    assert not [line for line in INSTRUCTIONS if re.search(r"--mount|--chmod|--link|<<", line)]
+
+
+def test_the_image_bootstraps_the_makefiles_poetry():
+    arguments = dict(line.removeprefix("ARG ").split("=") for line in stage("builder") if line.startswith("ARG "))
+    assert arguments == dict(re.findall(r"^(POETRY\w*_VERSION) := (\S+)$", MAKEFILE, flags=re.MULTILINE))
+
+
+def test_the_image_holds_the_model_that_serving_would_train_by_itself():
+    [training] = [line for line in stage("model") if "fraud train" in line]
+    assert f"--rows {default_model.ROWS} --seed {default_model.SEED}" in training
+    assert f"fraud train credit.parquet --seed {default_model.SEED}" in training
+
+
+@pytest.mark.parametrize(("answer", "status"), [(200, 0), (503, 1), (404, 1)])
+def test_the_health_check_asks_whether_the_service_is_ready(answer, status):
+    with answering(answer) as port:
+        assert health_status(port) == status
+
+
+def test_the_health_check_fails_where_nothing_listens():
+    with answering(200) as port:
+        pass
+    assert health_status(port) != 0
+
+
+def test_compose_has_the_four_services():
+    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter"}
+
+
+@pytest.mark.parametrize(("service", "port"), [("fraud_detection_api", 8000), ("jupyter", 9000)])
+def test_a_service_is_published_on_loopback_only(service, port):
+    assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_holds_no_privileges(service):
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_compose_builds_stages_that_exist():
+    assert {name: service["build"]["target"] for name, service in SERVICES.items()} == {
+        "fraud_detection_api": "runtime",
+        "tests": "development",
+        "lint": "development",
+        "jupyter": "development",
+    }
+    assert stage("runtime")
+    assert stage("development")
+
+
+def test_the_composed_service_writes_to_its_registry_and_tmp_alone():
+    service = SERVICES["fraud_detection_api"]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["volumes"] == [f"registry:{image_environment()['FRAUD_REGISTRY']}"]
+
+
+def test_the_composed_service_has_settings_that_start():
+    given = {**image_environment(), **compose_environment("fraud_detection_api")}
+    Settings.from_environment(given).require_safe_address(has_keys=False)
+
+
+def test_the_composed_service_gets_longer_to_stop_than_to_drain():
+    settings = Settings.from_environment(compose_environment("fraud_detection_api"))
+    assert int(SERVICES["fraud_detection_api"]["stop_grace_period"].removesuffix("s")) > settings.drain_seconds
+
+
+def test_lint_runs_the_makefiles_commands():
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE).group(1)
+    commands = [line.strip().removeprefix("$(venv)/bin/") for line in recipe.splitlines()]
+    assert SERVICES["lint"]["command"] == ["sh", "-c", " && ".join(commands)]
+
+
+def test_notebooks_find_the_composed_service():
+    notebooks = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "notebooks").glob("*.ipynb"))
+    [(name, address)] = compose_environment("jupyter").items()
+    assert name in notebooks
+    assert address == "http://fraud_detection_api:8000"
+
+
+def test_notebooks_are_mounted_where_jupyter_looks():
+    assert SERVICES["jupyter"]["volumes"] == ["./notebooks:/app/notebooks"]
+    assert "--ServerApp.root_dir=/app/notebooks" in SERVICES["jupyter"]["command"]
+
+
+def test_a_notebook_server_is_never_without_a_token():
+    assert "JUPYTER_TOKEN" in SERVICES["jupyter"]["environment"]
+    assert not [word for word in SERVICES["jupyter"]["command"] if "token" in word or "password" in word]
+
+
+def test_what_git_ignores_is_not_sent_to_the_engine():
+    ignored = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    patterns = {line.removeprefix("**/") for line in ignored}
+    assert set((PROJECT / ".gitignore").read_text(encoding="utf-8").split()) <= patterns
+    assert ".git/" in patterns

@@ -1,0 +1,207 @@
+"""ModelFitter: from a dataset to a registered bundle, the same one for the same seed, or nothing at all."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.errors import InvalidDataset, RegistryUnavailable
+from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.training import model_fitter
+from fraud_detection_api.training.dataset import dataset_from_frame
+from fraud_detection_api.training.model_fitter import ModelFitter
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from support.builders import NOW, QUICK, credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
+from support.fakes import InMemoryRegistry
+
+TINY = XGBoostSettings(boosters=1, max_rounds=5, max_bin=64)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return dataset_from_frame(simulate_credit_records(3000, seed=5), load_contract("credit"), source="simulated")
+
+
+def fit(dataset, *, seed: int = 1, registry=None, settings=TINY, now=NOW, **options):
+    return ModelFitter(registry or InMemoryRegistry(), seed, settings, threads=1).fit(dataset, now=now, **options)
+
+
+def test_the_same_seed_gives_the_same_digest(dataset):
+    assert fit(dataset).digest == fit(dataset).digest
+
+
+def test_the_time_of_training_does_not_change_the_digest(dataset):
+    assert fit(dataset).digest == fit(dataset, now=NOW + timedelta(days=400)).digest
+
+
+def test_another_seed_gives_another_digest(dataset):
+    assert fit(dataset, seed=1).digest != fit(dataset, seed=2).digest
+
+
+def test_other_settings_give_another_digest(dataset):
+    assert fit(dataset).digest != fit(dataset, settings=replace(TINY, max_depth=2)).digest
+
+
+def test_other_data_give_another_digest(dataset):
+    changed = replace(dataset, digest="sha256:1")
+    assert fit(dataset).digest != fit(changed).digest
+
+
+def test_what_was_registered_is_what_was_fitted(dataset):
+    registry = InMemoryRegistry()
+    fitted = fit(dataset, registry=registry)
+    bundle = read_bundle(registry.fetch(fitted.version), source="test")
+    assert bundle.digest == fitted.digest
+    assert bundle.card == fitted.card
+    assert bundle.contract == dataset.contract
+
+
+def test_registering_makes_no_champion(dataset):
+    registry = InMemoryRegistry()
+    fit(dataset, registry=registry)
+    assert registry.assigned("champion") is None
+
+
+def test_the_bundle_is_stamped_in_utc(dataset):
+    registry = InMemoryRegistry()
+    local = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    version = fit(dataset, registry=registry, now=local).version
+    assert read_bundle(registry.fetch(version), source="test").created_at == "2025-12-31T23:30:00Z"
+
+
+def test_the_card_says_what_the_model_was_made_from(dataset):
+    card = fit(dataset).card
+    assert card["contract"] == {"name": "credit", "fingerprint": dataset.contract.fingerprint}
+    assert card["data"] == {"rows": 3000, "frauds": int(dataset.is_fraud.sum()), "digest": dataset.digest}
+    assert [card["split"][part]["rows"] for part in ("train", "validation", "test")] == [1800, 600, 600]
+    assert card["training"]["seed"] == 1
+    assert card["training"]["settings"]["max_rounds"] == 5
+    assert set(card["software"]) == {"fraud-detection-api", "python", "xgboost", "numpy", "polars"}
+
+
+def test_the_evaluation_is_of_the_test_part_alone(dataset):
+    fitted = fit(dataset)
+    assert fitted.evaluation.rows == fitted.card["split"]["test"]["rows"]
+    assert fitted.evaluation.frauds == fitted.card["split"]["test"]["frauds"]
+
+
+def test_the_limit_is_known_for_simulated_records(dataset):
+    assert fit(dataset).evaluation.metrics["roc_auc"].bayes_limit is not None
+
+
+def test_no_limit_is_known_for_other_records(dataset):
+    evaluation = fit(replace(dataset, known_probability=None)).evaluation
+    assert evaluation.metrics["roc_auc"].bayes_limit is None
+
+
+def test_the_reference_describes_the_training_part(dataset):
+    registry = InMemoryRegistry()
+    reference = read_bundle(registry.fetch(fit(dataset, registry=registry).version), source="test").reference
+    balance = reference["features"]["total_balance"]
+    assert sum(balance["counts"]) + balance["missing"] == 1800
+
+
+def test_progress_reaches_1(dataset):
+    shares: list[float] = []
+    fit(dataset, on_progress=shares.append)
+    assert shares[-1] == 1.0
+
+
+def test_a_contract_with_a_time_column_splits_by_it():
+    bundle = read_bundle(every_dtype_files(), source="test")
+    assert bundle.card["split"]["kind"] == "time"
+    assert read_bundle(credit_files(), source="test").card["split"]["kind"] == "stratified"
+
+
+def test_the_test_part_does_not_touch_the_category_codes():
+    frame = every_dtype_frame()
+    latest = frame.sort("applied_at").tail(100)["application"].to_list()
+    renamed = pl.when(pl.col("application").is_in(latest)).then(pl.lit("late")).otherwise(pl.col("channel"))
+    registry = InMemoryRegistry()
+    dataset = dataset_from_frame(frame.with_columns(channel=renamed), every_dtype_contract(), source="x")
+    fit(dataset, registry=registry)
+    codes = read_bundle(registry.fetch("1"), source="test").scorer.encoder.level_codes["channel"]
+    assert "late" not in codes.levels
+    assert set(codes.levels) == {"branch", "phone", "web"}
+
+
+def test_categories_that_tell_fraud_are_learned_from():
+    rng = np.random.default_rng(0)
+    levels = rng.choice(["a", "b", "c"], 2000)
+    rate = np.array([{"a": 0.02, "b": 0.1, "c": 0.6}[level] for level in levels])
+    frame = pl.DataFrame({"level": levels, "bad": (rng.random(2000) < rate).astype(int)})
+    contract = contract_from_toml(
+        'name = "levels"\n[target]\nname = "bad"\n[features.level]\ndtype = "category"\n', source="levels.toml"
+    )
+    fitted = fit(dataset_from_frame(frame, contract, source="x"), settings=QUICK)
+    assert fitted.evaluation.metrics["roc_auc"].value > 0.75
+
+
+def test_a_feature_that_gives_the_target_away_is_learned_without_a_warning():
+    amounts = np.arange(1000.0) % 500
+    frame = pl.DataFrame({"amount": amounts, "bad": (amounts >= 450).astype(int)})
+    contract = contract_from_toml(
+        'name = "leak"\n[target]\nname = "bad"\n[features.amount]\ndtype = "float"\n', source="leak.toml"
+    )
+    registry = InMemoryRegistry()
+    fitted = fit(dataset_from_frame(frame, contract, source="x"), settings=QUICK, registry=registry)
+    assert fitted.evaluation.metrics["roc_auc"].value == 1.0
+    read_bundle(registry.fetch("1"), source="test")
+
+
+def test_a_feature_that_tells_nothing_gives_everybody_the_base_rate():
+    frame = pl.DataFrame({"amount": [1.0, 1.0] * 500, "bad": [0] * 900 + [1] * 100})
+    contract = contract_from_toml(
+        'name = "flat"\n[target]\nname = "bad"\n[features.amount]\ndtype = "float"\n', source="flat.toml"
+    )
+    registry = InMemoryRegistry()
+    fit(dataset_from_frame(frame, contract, source="x"), registry=registry)
+    scorer = read_bundle(registry.fetch("1"), source="test").scorer
+    _, probability = scorer.score({"amount": np.array([0.0, 1.0, np.nan])})
+    assert probability == pytest.approx([0.1, 0.1, 0.1], abs=1e-3)
+
+
+class FullRegistry(InMemoryRegistry):
+    """A registry that cannot be written."""
+
+    def register(self, files):
+        raise RegistryUnavailable("the registry cannot be written: No space left on device")
+
+
+def test_a_registry_that_fails_is_told(dataset):
+    with pytest.raises(RegistryUnavailable):
+        fit(dataset, registry=FullRegistry())
+
+
+def test_nothing_is_registered_of_a_dataset_that_is_too_small(dataset):
+    registry = InMemoryRegistry()
+    few = dataset_from_frame(simulate_credit_records(60, seed=1, fraud_rate=0.1), dataset.contract, source="few")
+    with pytest.raises(InvalidDataset, match="bring more labelled records"):
+        fit(few, registry=registry)
+    assert registry.versions() == []
+
+
+@pytest.mark.parametrize("step", ["evaluate", "seal_bundle", "fit_calibration", "reference_histograms"])
+def test_nothing_is_registered_where_a_step_fails(dataset, monkeypatch, step):
+    def fail(*_arguments, **_options):
+        raise MemoryError
+
+    registry = InMemoryRegistry()
+    monkeypatch.setattr(model_fitter, step, fail)
+    with pytest.raises(MemoryError):
+        fit(dataset, registry=registry)
+    assert registry.versions() == []
+
+
+def test_nothing_is_registered_where_progress_is_interrupted(dataset):
+    def interrupt(_share):
+        raise KeyboardInterrupt
+
+    registry = InMemoryRegistry()
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset, registry=registry, on_progress=interrupt)
+    assert registry.versions() == []
