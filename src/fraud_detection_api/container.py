@@ -40,7 +40,7 @@ def build_container(settings: Settings, *, registry: ModelRegistry | None = None
         settings=settings,
         registry=registry,
         champion=ChampionService(registry, required_fingerprint=required),
-        models=ModelService(registry),
+        models=ModelService(registry, required_fingerprint=required),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,

@@ -48,7 +48,7 @@ class TextFormatter(logging.Formatter):
     """The same for people: time, level, event and `name=value` pairs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        pairs = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        pairs = " ".join(f"{name}={value}" for name, value in _fields(record).items() if value is not None)
         line = f"{_time(record)[11:19]} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip()
         # neither a second line nor a terminal's commands may come in with a value
         return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)

@@ -53,7 +53,9 @@ def test_before_any_model_the_openapi_page_shows_the_configured_contract(client_
 def test_a_server_that_is_told_its_contract_keeps_it(client_for, registry):
     registry.register(every_dtype_files())
     client = client_for(registry, contract="credit")
-    client.post("/v1/models/2/promote", json={"allow_contract_change": True})
+    refused = client.post("/v1/models/2/promote", json={"allow_contract_change": True})
+    assert refused.status_code == 409
+    assert "FRAUD_CONTRACT" in refused.json()["detail"]
     assert client.post("/fraud_detection", json=[OVERDRAWN]).status_code == 200
     assert client.get("/readyz").json()["model_version"] == "1"
 

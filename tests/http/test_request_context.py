@@ -1,5 +1,6 @@
 """What surrounds every request: its id, its log line, the answer to errors that nobody expected."""
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -9,9 +10,10 @@ from starlette.testclient import TestClient
 
 from fraud_detection_api.container import build_container
 from fraud_detection_api.main import create_app
+from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
-from support.http import API_KEYS, JSON, SCORE_KEY, assert_problem, bearer
+from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer
 
 LINE_KEYS = {"time", "level", "event", "request_id", "method", "route", "status", "duration_ms", "records"}
 MARK = "mark-of-a-secret-98765"
@@ -169,3 +171,25 @@ def test_an_unexpected_error_is_logged_by_type_and_places_only(broken, events, l
 def test_after_an_unexpected_error_the_place_is_free_again(broken):
     broken.post("/fraud_detection", json=[OVERDRAWN])
     assert broken.app.state.container.gate.in_flight == 0
+
+
+def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(events):
+    async def breaks_off(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError(MARK)
+
+    wrapped = RequestContext(breaks_off, unexpected_error=lambda _: pytest.fail("a second answer"))
+    answer = asgi_post(wrapped, "/", [])
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert [event["error"] for event in events("unexpected_error")] == ["RuntimeError"]
+
+
+def test_what_is_no_http_request_passes_unseen(events):
+    seen = []
+
+    async def lifespan(scope, receive, send):
+        seen.append(scope["type"])
+
+    asyncio.run(RequestContext(lifespan, unexpected_error=None)({"type": "lifespan"}, None, None))
+    assert seen == ["lifespan"]
+    assert not events("request")

@@ -7,6 +7,7 @@ import polars as pl
 from fraud_detection_api.errors import InvalidDataset
 
 SUFFIXES = (".csv", ".parquet")
+UNNAMED = ""  # the column under which pandas writes its row numbers; never data
 
 
 def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:

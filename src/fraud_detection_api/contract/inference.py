@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import COLUMN_NAME, COLUMN_NAME_LENGTH, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.files import UNNAMED
 from fraud_detection_api.contract.table import read_column
 from fraud_detection_api.errors import InvalidDataset
 
@@ -40,7 +41,8 @@ def infer_contract(
     can be a feature.
     """
     _require_columns(frame, source, [target, identifier, time])
-    guesses = {column: _guess(frame[column]) for column in frame.columns if column not in (target, identifier, time)}
+    spoken_for = (target, identifier, time, UNNAMED)
+    guesses = {column: _guess(frame[column]) for column in frame.columns if column not in spoken_for}
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
     sections = [_head(name, source, frame.height), _ignored(guesses)]
@@ -64,7 +66,7 @@ def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | N
     problems += [
         f"column {column!r}: rename it; a name is 1 to {COLUMN_NAME_LENGTH} characters, without `, {{, }} and line breaks"
         for column in present
-        if len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column)
+        if column != UNNAMED and (len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column))
     ]
     if problems:
         raise InvalidDataset(source, problems)

@@ -108,6 +108,18 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, card, reference)
 
 
+def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Manifest and model card, without loading the model; every file has the digest that was stated.
+
+    Raises CorruptBundle.
+    """
+    manifest = read_manifest(files, source=source)
+    try:
+        return manifest, _json_object(files["card.json"])
+    except (ValueError, TypeError):
+        raise CorruptBundle(source, "card.json is broken") from None
+
+
 def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
     """The manifest, after every file was found to have the digest that it states. Raises CorruptBundle."""
     try:

@@ -45,8 +45,9 @@ def _require_json(request: Request) -> None:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMedia("send the records as JSON, with the header Content-Type: application/json")
-    name, _, charset = parameters.strip().partition("=")
-    if name.lower() == "charset" and charset.strip('"').lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMedia("JSON is UTF-8; send no other charset")
+    for parameter in parameters.split(";"):
+        name, _, charset = parameter.strip().partition("=")
+        if name.lower() == "charset" and charset.strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMedia("JSON is UTF-8; send no other charset")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")

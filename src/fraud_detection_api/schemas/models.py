@@ -11,7 +11,7 @@ class ModelSummary(BaseModel):
     """A version of the registry."""
 
     version: str = Field(examples=["7"])
-    status: Literal["ok", "damaged"] = Field(description="`damaged`: the bundle no longer passes its verification.")
+    status: Literal["ok", "damaged"] = Field(description="`damaged`: files are not those that were registered.")
     aliases: list[str] = Field(examples=[["champion"]])
     digest: str | None = Field(examples=["sha256:9f2c…"], description="Names the bundle's content.")
     created_at: str | None = Field(examples=["2026-11-22T10:00:00Z"])

@@ -1,6 +1,8 @@
 """The model in service: verified, then swapped in whole; a bad one never replaces a good one."""
 
 import asyncio
+import logging
+import threading
 from dataclasses import dataclass
 
 from fraud_detection_api.errors import ContractMismatch, FraudError, ModelNotReady, NoChampion
@@ -25,6 +27,7 @@ class ChampionService:
         self._required_fingerprint = required_fingerprint
         self._served: ServedModel | None = None
         self._reason = "the model has not been loaded yet"
+        self._refreshing = threading.Lock()
 
     def current(self) -> ServedModel:
         """The model to score with. Raises ModelNotReady, with the reason, where there is none."""
@@ -37,6 +40,10 @@ class ChampionService:
 
         Loading verifies digests and golden rows. Where that fails, the model in service stays, and the reason is logged.
         """
+        with self._refreshing:  # or a slow load of an older champion could end after a newer one's
+            self._refresh()
+
+    def _refresh(self) -> None:
         try:
             version = self._registry.assigned("champion")
             if version is None:
@@ -62,13 +69,17 @@ class ChampionService:
 
     def _verified(self, version: str) -> Bundle:
         bundle = read_bundle(self._registry.fetch(version), source=f"version {version}")
-        required = self._required_fingerprint
-        if required is not None and bundle.contract.fingerprint != required:
-            mend = "train a model for it, or unset FRAUD_CONTRACT to serve the champion's own"
-            raise ContractMismatch(f"version {version} follows another contract than FRAUD_CONTRACT; {mend}")
+        require_contract(bundle, self._required_fingerprint, version=version)
         return bundle
 
     def _refused(self, reason: str) -> None:
         if reason != self._reason:
-            log_event("model_refused", level=40, reason=reason)
+            log_event("model_refused", level=logging.ERROR, reason=reason)
         self._reason = reason
+
+
+def require_contract(bundle: Bundle, fingerprint: str | None, *, version: str) -> None:
+    """Raise ContractMismatch where a contract is required and the bundle follows another."""
+    if fingerprint is not None and bundle.contract.fingerprint != fingerprint:
+        mend = "train a model for it, or unset FRAUD_CONTRACT to serve the champion's own"
+        raise ContractMismatch(f"version {version} follows another contract than FRAUD_CONTRACT; {mend}")

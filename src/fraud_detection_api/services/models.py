@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.model.bundle import Bundle, read_bundle
+from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card
 from fraud_detection_api.ports import Alias, ModelRegistry
+from fraud_detection_api.services.champion import require_contract
 
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
@@ -23,11 +24,14 @@ class ModelDescription:
 
 
 class ModelService:
-    """Lists, describes, promotes and rolls back the registry's models. Bundles are verified before either."""
+    """Lists, describes, promotes and rolls back the registry's models.
 
-    def __init__(self, registry: ModelRegistry) -> None:
+    `required_fingerprint` is the contract that a champion must follow, if any.
+    """
+
+    def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
         self._registry = registry
-        self._verified: dict[str, Bundle] = {}
+        self._required_fingerprint = required_fingerprint
 
     def describe_all(self) -> list[ModelDescription]:
         """All versions, newest first."""
@@ -44,9 +48,7 @@ class ModelService:
         Raises UnknownModel, NoChampion for an alias that was never assigned, CorruptBundle.
         """
         version = self.resolve(version_or_alias)
-        if version not in self._verified:
-            self._verified[version] = read_bundle(self._registry.fetch(version), source=f"version {version}")
-        return version, self._verified[version]
+        return version, read_bundle(self._registry.fetch(version), source=f"version {version}")
 
     def resolve(self, version_or_alias: str) -> str:
         """Version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
@@ -65,6 +67,7 @@ class ModelService:
         records and that was not allowed.
         """
         version, bundle = self.bundle(version)
+        require_contract(bundle, self._required_fingerprint, version=version)
         incumbent = self._champion_contract()
         if incumbent not in (None, bundle.contract.fingerprint) and not allow_contract_change:
             mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
@@ -77,10 +80,10 @@ class ModelService:
     def rollback(self) -> str:
         """Make the champion before this one champion again, after its bundle was verified; returns it.
 
-        Raises NoChampion where there is none, CorruptBundle.
+        Raises NoChampion where there is none, CorruptBundle, ContractMismatch as `promote` does.
         """
         previous = self._registry.previous("champion")
-        self.bundle(previous)
+        require_contract(self.bundle(previous)[1], self._required_fingerprint, version=previous)
         return self._registry.restore_previous("champion")
 
     def _champion_contract(self) -> str | None:
@@ -99,7 +102,7 @@ class ModelService:
     def _describe(self, version: str) -> ModelDescription:
         aliases = tuple(alias for alias in ALIASES if self._points_at(alias, version))
         try:
-            _, bundle = self.bundle(version)
+            manifest, card = read_card(self._registry.fetch(version), source=f"version {version}")
         except CorruptBundle as error:
             return ModelDescription(version, aliases, fault=str(error))
-        return ModelDescription(version, aliases, bundle.digest, bundle.created_at, bundle.card)
+        return ModelDescription(version, aliases, manifest["digest"], manifest["created_at"], card)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.files import read_file
+from fraud_detection_api.contract.files import UNNAMED, read_file
 from fraud_detection_api.contract.table import check_table, read_column, rows_text
 from fraud_detection_api.errors import InvalidDataset
 
@@ -73,7 +73,7 @@ def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
     required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
     optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
     problems = [f"column {name!r} is missing" for name in required if name not in present]
-    known = {*required, *optional, *contract.ignored}
+    known = {*required, *optional, *contract.ignored, UNNAMED}
     if extra := [name for name in present if name not in known]:
         listed = ", ".join(repr(name) for name in extra)
         problems.append(f"the contract does not know the columns {listed}; declare them, or list them under `ignored`")

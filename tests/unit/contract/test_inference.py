@@ -165,7 +165,7 @@ def test_odd_column_names_are_kept(name):
     assert drafted(frame.rename({"y": "z", name: "y"}).rename({"z": name}), target=name).target.name == name
 
 
-@pytest.mark.parametrize("name", ["`tick`", "br{ace", "new\nline", "", "x" * (COLUMN_NAME_LENGTH + 1)])
+@pytest.mark.parametrize("name", ["`tick`", "br{ace", "new\nline", "x" * (COLUMN_NAME_LENGTH + 1)])
 def test_a_column_that_a_contract_cannot_name_is_told(name):
     (problem,) = problems_of(pl.DataFrame({name: [1, 2, 3, 4], "y": IS_FRAUD}))
     assert "rename it; a name is 1 to 128 characters" in problem
@@ -273,3 +273,10 @@ def test_a_draft_of_any_small_file_loads_and_accepts_that_file(columns, target):
     frame = pl.DataFrame({**columns, target: [0, 1, 0, 1, 0, 0], "plain feature": [1, 2, 3, 4, 5, 6]})
     contract = drafted(frame, target=target)
     assert not check_table(frame, contract).problems
+
+
+def test_the_unnamed_row_numbers_that_pandas_writes_are_passed_over():
+    frame = pl.DataFrame({"": range(4), "x": [1, 2, 3, 4], "y": IS_FRAUD})
+    contract = drafted(frame)
+    assert list(contract.features) == ["x"]
+    assert contract.ignored == ()

@@ -1,7 +1,6 @@
 """A bundle is verified before it is read: a byte more, less or other than what was registered is refused."""
 
 import ast
-import hashlib
 import json
 from pathlib import Path
 
@@ -11,25 +10,9 @@ import fraud_detection_api
 from fraud_detection_api.errors import CorruptBundle
 from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_manifest
 from support.builders import credit_files, every_dtype_files
+from support.forgery import manifest_of, resealed, sha256
 
 JSON_FILES = [name for name in FILES if name.endswith(".json")]
-
-
-def sha256(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def resealed(files, **changed: bytes) -> dict[str, bytes]:
-    """Files with others of the same name in place, and a manifest that agrees with them: a forger's work."""
-    contents = {**files, **{name.replace("_", "."): content for name, content in changed.items()}}
-    del contents[MANIFEST]
-    digests = {name: sha256(content) for name, content in contents.items()}
-    whole = sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode())
-    return {**contents, MANIFEST: manifest_of(files, files=digests, digest=whole)}
-
-
-def manifest_of(bundle_files, **changes: object) -> bytes:
-    return json.dumps({**json.loads(bundle_files[MANIFEST]), **changes}).encode()
 
 
 def flipped(content: bytes, position: int) -> bytes:

@@ -7,11 +7,16 @@ from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampi
 from fraud_detection_api.services.models import ModelService
 from support.builders import credit_files, every_dtype_files
 from support.fakes import InMemoryRegistry
+from support.forgery import resealed
 
 
 def damaged(files=None) -> dict[str, bytes]:
     files = files or credit_files()
     return {**files, "booster.ubj": files["booster.ubj"][:-1]}
+
+
+def contract_of(registry, version: str) -> str:
+    return ModelService(registry).bundle(version)[1].contract.fingerprint
 
 
 @pytest.fixture
@@ -54,13 +59,50 @@ def test_an_unknown_version_is_not_described(service):
 def test_a_bundle_is_found_by_alias_and_by_version(service):
     version, bundle = service.bundle("champion")
     assert version == "1"
-    assert service.bundle("1")[1] is bundle
+    assert service.bundle("1")[1].digest == bundle.digest
 
 
-def test_a_bundle_is_verified_when_it_is_first_read(service, registry):
+def test_a_bundle_is_verified_whenever_it_is_read(service, registry):
     version = registry.register(damaged())
     with pytest.raises(CorruptBundle, match=f"version {version}"):
         service.bundle(version)
+
+
+def test_damage_that_comes_later_is_seen_in_the_list(tmp_path):
+    registry = FileRegistry(tmp_path)
+    version = registry.register(credit_files())
+    service = ModelService(registry)
+    assert service.describe(version).fault is None
+    card = tmp_path / "versions" / version / "card.json"
+    card.unlink()
+    card.write_bytes(b"{}")
+    assert "card.json is not the file" in service.describe(version).fault
+
+
+def test_a_card_that_is_no_object_is_damage():
+    registry = InMemoryRegistry()
+    version = registry.register(resealed(credit_files(), card_json=b"[]"))
+    assert "card.json is broken" in ModelService(registry).describe(version).fault
+
+
+def test_a_server_bound_to_a_contract_promotes_no_other(registry):
+    required = contract_of(registry, "1")
+    service = ModelService(registry, required_fingerprint=required)
+    other = registry.register(every_dtype_files())
+    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
+        service.promote(other, allow_contract_change=True)
+    assert registry.assigned("champion") == "1"
+    assert service.promote(registry.register(credit_files())) == "3"
+
+
+def test_a_server_bound_to_a_contract_rolls_back_to_no_other():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(every_dtype_files()))
+    registry.assign("champion", registry.register(credit_files()))
+    service = ModelService(registry, required_fingerprint=contract_of(registry, "2"))
+    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
+        service.rollback()
+    assert registry.assigned("champion") == "2"
 
 
 def test_a_version_stands_for_itself(service):

@@ -75,6 +75,18 @@ def test_unknown_columns_are_named_with_the_mend(credit):
     assert problem.startswith("the contract does not know the columns 'shoe_size', 'colour'; declare them")
 
 
+def test_the_unnamed_row_numbers_that_pandas_writes_are_no_problem(credit):
+    dataset = dataset_from_frame(credit.with_row_index(name=""), CREDIT, source="data.csv")
+    assert "" not in dataset.columns
+
+
+def test_a_time_that_is_none_is_told_once():
+    frame = every_dtype_frame().with_columns(applied_at=pl.lit("soon"))
+    assert [p for p in problems_of(frame, every_dtype_contract()) if p.startswith("applied_at")] == [
+        "applied_at must be ISO 8601 times: 600 rows (1, 2, 3, 4, 5, …)"
+    ]
+
+
 def test_ignored_columns_are_no_problem():
     assert len(dataset_from_frame(every_dtype_frame(100), every_dtype_contract(), source="x")) == 100
 
