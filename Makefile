@@ -57,7 +57,7 @@ $(poetry_installed):
 # pip does the installing, from the lock's hashes, so that a team's pip configuration (mirror, certificates) is honoured.
 $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
-	@echo "Installing the locked dependencies into $(venv)/ …"
+	@echo "Installing the locked dependencies into $(venv)/ (about a minute) …"
 	@$(poetry) export --quiet --all-extras --all-groups --output $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
