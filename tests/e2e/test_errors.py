@@ -148,5 +148,5 @@ def test_every_status_that_callers_are_promised_is_provoked_here():
 
 def test_a_refused_request_is_logged_as_one_line_of_json(limited_server):
     post(limited_server, b"{", **{"X-Request-ID": "refused-1"})
-    (line,) = [event for event in limited_server.events("request") if event["request_id"] == "refused-1"]
+    line = limited_server.request_event("refused-1")
     assert (line["route"], line["status"], line["records"]) == (SCORE, 400, None)

@@ -9,7 +9,6 @@ import pytest
 
 from support.builders import OVERDRAWN
 from support.http import assert_problem
-from support.polling import eventually
 from support.raw_http import connect, exchange, json_bytes, request
 
 SCORE = "/fraud_detection"
@@ -62,7 +61,7 @@ def test_a_body_cut_short_of_its_stated_length_is_not_scored(open_server):
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         assert b"HTTP/1.1 200" not in received(connection)
-    (line,) = eventually(lambda: lines(open_server, "cut-short"), "the request is logged")
+    line = open_server.request_event("cut-short")
     assert line["status"] == 400
     assert not [event for event in open_server.events("unexpected_error") if event["request_id"] == "cut-short"]
 
@@ -72,13 +71,9 @@ def test_a_caller_who_resets_the_connection_is_logged_as_a_refused_request(open_
         connection.sendall(request(SCORE, BODY[:10], content_length="100", x_request_id="reset"))
         # a linger of no time: the connection is reset, not closed
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    (line,) = eventually(lambda: lines(open_server, "reset"), "the request is logged")
+    line = open_server.request_event("reset")
     assert line["status"] == 400
     assert still_serves(open_server)
-
-
-def lines(server, request_id: str) -> list[dict[str, object]]:
-    return [event for event in server.events("request") if event["request_id"] == request_id]
 
 
 def test_requests_sent_ahead_on_one_connection_are_answered_in_order(open_server):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from support.polling import eventually
+
 FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
 _START_SECONDS = 60
 
@@ -34,6 +36,14 @@ class Server:
             line for line in self.log_text().splitlines(keepends=True) if line.startswith("{") and line[-1] == "\n"
         ]
         return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def request_event(self, request_id: str) -> dict[str, object]:
+        """The one line logged about a request; it is written just after the answer, so it may have to be waited for."""
+        (event,) = eventually(
+            lambda: [event for event in self.events("request") if event["request_id"] == request_id],
+            f"the request {request_id} is logged",
+        )
+        return event
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
