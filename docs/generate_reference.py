@@ -61,11 +61,22 @@ def _contract() -> str:
 def _http() -> str:
     settings = Settings()
     api = describe_api(create_app(settings, container=build_container(settings)))
-    lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", ""]
+    lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", "", *_HEADERS]
     for path, operations in api["paths"].items():
         for method, operation in operations.items():
             lines += _operation(path, method, operation)
     return "\n".join([*lines, *_errors()]) + "\n"
+
+
+_HEADERS = [
+    "| header | where | what |",
+    "|---|---|---|",
+    "| `X-Request-ID` | request, every answer | echoed where it is 1 to 128 letters, digits or `._:-`, else made |",
+    "| `X-Model-Version` | answer of `POST /fraud_detection` | the version that scored |",
+    "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../security.md) |",
+    "| `Retry-After` | answer 429 | seconds to wait |",
+    "",
+]
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
@@ -79,7 +90,8 @@ def _errors() -> list[str]:
         "## Errors",
         "",
         "Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `request_id`;",
-        "`invalid_records` has `errors` too: a JSON Pointer and a text for every bad field. No error repeats what was sent.",
+        "`invalid_records` and `invalid_request` have `errors` too: a JSON Pointer and a text for every bad field. No error",
+        "repeats what was sent.",
         "",
         "| code | status | when |",
         "|---|---|---|",

@@ -47,11 +47,14 @@ class MalformedBody(FraudError):
 
 
 class InvalidRecords(FraudError):
-    """The request's records break the contract; `problems` names every bad field."""
+    """The request's records break the contract; `problems` names every bad field, or where there are `more`, the first."""
 
-    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+    def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
         count = len(problems)
-        super().__init__(f"{count} field{'' if count == 1 else 's'} did not pass; nothing was scored")
+        found = f"{count} field{'' if count == 1 else 's'} did not pass"
+        if more:
+            found = f"more than {count} fields did not pass; the first {count} are listed"
+        super().__init__(f"{found}; nothing was scored")
         self.problems = tuple(problems)
 
 
@@ -97,10 +100,10 @@ class Forbidden(FraudError):
 
 
 class UnknownModel(FraudError):
-    """The registry holds no such version."""
+    """The registry holds no such version. A caller made `version` up, so the text leaves it out."""
 
     def __init__(self, version: str) -> None:
-        super().__init__(f"no model version {version!r}; `fraud models list` shows what there is")
+        super().__init__("no model of that version; `fraud models list` shows what there is")
         self.version = version
 
 

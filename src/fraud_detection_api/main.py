@@ -41,10 +41,6 @@ STATUS_OF: dict[type[FraudError], int] = {
 }
 
 
-# RFC 9110's phrases, which Python's own older releases do not have yet
-_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-
-
 def app_from_environment() -> FastAPI:
     """The application as a server process runs it: settings from the environment, logging configured."""
     settings = Settings.from_environment(os.environ)
@@ -64,6 +60,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         version=__version__,
         description="Calibrated fraud probabilities for tabular customer records.",
         redoc_url=None,
+        # a redirect would be made from the caller's Host header, and records would follow it there
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.container = container
@@ -138,8 +136,7 @@ def _problem(
     errors: tuple[FieldProblem, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    title = _TITLES.get(status, HTTPStatus(status).phrase)
-    body = problem_body(status=status, title=title, code=code, detail=detail, request_id=request_id, errors=errors)
+    body = problem_body(status=status, code=code, detail=detail, request_id=request_id, errors=errors)
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
 
 

@@ -171,3 +171,7 @@ def test_without_a_model_nothing_is_scored_and_the_reason_is_told(client_for):
     answer = client_for(InMemoryRegistry()).post("/fraud_detection", json=[OVERDRAWN])
     problem = assert_problem(answer, 503, "model_not_ready")
     assert "no champion" in problem["detail"]
+
+
+def test_the_answer_names_the_model_that_scored(client):
+    assert client.post("/fraud_detection", json=[OVERDRAWN]).headers["X-Model-Version"] == "1"

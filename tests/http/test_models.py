@@ -60,7 +60,7 @@ def test_a_model_card_tells_data_split_training_metrics_and_software(client):
     answer = client.get("/v1/models/1").json()
     assert set(answer) == VERSION_KEYS | {"fault", "card"}
     assert answer["fault"] is None
-    assert set(answer["card"]) == {"contract", "data", "split", "training", "evaluation", "software"}
+    assert set(answer["card"]) == {"contract", "data", "features", "split", "training", "evaluation", "software"}
 
 
 def test_the_card_of_a_damaged_model_tells_what_is_wrong(client_for):
@@ -71,9 +71,14 @@ def test_the_card_of_a_damaged_model_tells_what_is_wrong(client_for):
     assert answer["card"] == {}
 
 
-@pytest.mark.parametrize("version", ["2", "0", "champion", "%2e%2e", "1%20", "9" * 300, "9" * 5000])
+@pytest.mark.parametrize("version", ["2", "0", "%2e%2e", "1%20", "9" * 300, "9" * 5000])
 def test_an_unknown_version_is_not_found(client, version):
     assert_problem(client.get(f"/v1/models/{version}"), 404, "unknown_model")
+
+
+def test_a_model_is_found_by_its_alias(client):
+    assert client.get("/v1/models/champion").json() == client.get("/v1/models/1").json()
+    assert_problem(client.get("/v1/models/challenger"), 404, "no_champion")
 
 
 def test_a_promoted_model_serves_at_once(client_for, two_credit_models):
@@ -169,3 +174,11 @@ def test_a_registry_that_cannot_be_read_is_told(client_for, method, path):
     registry.available = False
     assert_problem(client.request(method, path), 503, "registry_unavailable")
     assert client.post("/fraud_detection", json=[OVERDRAWN]).status_code == 200
+
+
+def test_a_promotion_is_logged_with_version_and_digest(client_for, two_credit_models, caplog):
+    with caplog.at_level("INFO", logger="fraud_detection_api"):
+        client_for(two_credit_models).post("/v1/models/2/promote")
+    (promoted,) = [entry.fields for entry in caplog.records if entry.getMessage() == "promoted"]
+    assert promoted["version"] == "2"
+    assert promoted["digest"].startswith("sha256:")

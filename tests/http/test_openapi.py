@@ -5,6 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from fraud_detection_api.main import STATUS_OF, problem_code
 from fraud_detection_api.schemas.problem import MEDIA_TYPE
 from support.builders import every_dtype_files, registry_with_champion
 from support.http import API_KEYS
@@ -19,6 +20,7 @@ ROUTES = {
     ("/v1/models/{version}", "get"),
     ("/v1/models/{version}/promote", "post"),
 }
+CODES = {problem_code(kind) for kind in STATUS_OF} | {"invalid_request"}
 OPEN = {("/ping", "get"), ("/livez", "get"), ("/readyz", "get")}
 
 
@@ -80,7 +82,11 @@ def test_every_problem_is_documented_as_problem_json(api):
     for operation in operations(api).values():
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                assert response["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                assert set(response["content"]) == {MEDIA_TYPE}
+                content = response["content"][MEDIA_TYPE]
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert content["example"]["status"] == int(status)
+                assert content["example"]["code"] in CODES
                 assert response["description"].endswith(".")
 
 

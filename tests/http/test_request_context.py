@@ -15,7 +15,8 @@ from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
 from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer
 
-LINE_KEYS = {"time", "level", "event", "request_id", "method", "route", "status", "duration_ms", "records"}
+LINE_KEYS = {"time", "level", "event", "request_id", "method", "route"}
+LINE_KEYS |= {"status", "duration_ms", "records", "model_version"}
 MARK = "mark-of-a-secret-98765"
 
 
@@ -68,6 +69,13 @@ def test_an_unknown_path_is_not_found(client, path):
     assert_problem(client.get(path), 404, "not_found")
 
 
+def test_a_slash_too_many_is_no_redirect_to_the_callers_host(client):
+    answer = client.post(
+        "/fraud_detection/", json=[OVERDRAWN], headers={"Host": "evil.example"}, follow_redirects=False
+    )
+    assert_problem(answer, 404, "not_found")
+
+
 def test_every_request_is_one_json_line(client, events):
     client.post("/fraud_detection", json=[OVERDRAWN, OVERDRAWN], headers={"X-Request-ID": "r-2"})
     (line,) = events("request")
@@ -76,6 +84,7 @@ def test_every_request_is_one_json_line(client, events):
         *("r-2", "POST", "/fraud_detection"),
         *(200, 2),
     )
+    assert line["model_version"] == "1"
     assert 0 < line["duration_ms"] < 10_000
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
 

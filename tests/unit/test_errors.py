@@ -24,7 +24,7 @@ EXAMPLES = {
     errors.TooManyRecords(3): "more than 3 records in one request; split it, or use `fraud score` for files",
     errors.BodyTooSlow(2.5): "the body did not arrive within 2.5 seconds",
     errors.Overloaded(2): "too many requests are in flight; try again in 2 s",
-    errors.UnknownModel("v7"): "no model version 'v7'; `fraud models list` shows what there is",
+    errors.UnknownModel("v7"): "no model of that version; `fraud models list` shows what there is",
     errors.CorruptBundle("version 7", "a digest differs"): (
         "model bundle version 7: a digest differs; train or restore it anew"
     ),

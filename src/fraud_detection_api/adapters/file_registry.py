@@ -51,12 +51,16 @@ class FileRegistry:
     def fetch(self, version: str) -> Mapping[str, bytes]:
         folder = self._folder(version)
         with self._failures("read"):
-            return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+            paths = sorted(folder.iterdir())
+            for path in paths:
+                if not path.is_file():  # reading a pipe would never end
+                    raise CorruptBundle(f"version {version}", f"{path.name} is not a file")
+            return {path.name: path.read_bytes() for path in paths}
 
     def versions(self) -> list[str]:
         with self._failures("read"):
             try:
-                names = [path.name for path in self._versions.iterdir()]
+                names = [path.name for path in self._versions.iterdir() if path.is_dir()]
             except FileNotFoundError:
                 names = []
         return sorted(filter(_VERSION.fullmatch, names), key=int)
@@ -119,7 +123,7 @@ class FileRegistry:
             history: list[str] = json.loads(content)["history"]
             if isinstance(history, list) and all(map(_VERSION.fullmatch, history)):
                 return history
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 

@@ -6,7 +6,7 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, DataFile, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.contract.documentation import HEADINGS, documentation_markdown, documentation_rows
+from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
 from fraud_detection_api.contract.files import read_file
 from fraud_detection_api.contract.inference import infer_contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
@@ -51,7 +51,9 @@ def show(
     elif markdown:
         typer.echo(documentation_markdown(shown), nl=False)
     else:
-        print_table(HEADINGS, documentation_rows(shown), title=f"{shown.name}, {shown.fingerprint[:19]}…")
+        say(f"contract {shown.name}, {shown.fingerprint}")
+        for table in contract_tables(shown):
+            print_table(table.headings, table.rows, title=table.title)
 
 
 @app.command(epilog="Example: `fraud contract check my.toml`")

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.terminal import progress, say
-from fraud_detection_api.contract.files import require_suffix, unwritable
+from fraud_detection_api.contract.files import require_suffix, written_whole
 
 app = typer.Typer(no_args_is_help=True, help="Data to try things with.")
 
@@ -33,8 +34,6 @@ def synth(
     require_suffix(out)
     with progress(f"Making {rows:,} records"):
         frame = simulate_credit_records(rows, seed=seed, fraud_rate=fraud_rate)
-        try:
-            frame.write_parquet(out) if out.suffix == ".parquet" else frame.write_csv(out)
-        except OSError as error:
-            raise unwritable(out, error) from error
+        with leaves_on_sigterm(), written_whole(out) as waiting:
+            frame.write_parquet(waiting) if out.suffix == ".parquet" else frame.write_csv(waiting)
     say(f"{rows:,} records, {int(frame['is_fraud'].sum()):,} of them fraud, are in {out}")

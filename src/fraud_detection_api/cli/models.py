@@ -1,6 +1,7 @@
 """fraud models …"""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +11,8 @@ from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
 from fraud_detection_api.services.models import ModelService
+
+PARTS = ("train", "validation", "test")
 
 app = typer.Typer(no_args_is_help=True, help="The registry: list, show, promote and roll back models.")
 
@@ -27,9 +30,9 @@ def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([summary.model_dump() for summary in summaries])
     elif not summaries:
-        say("the registry is empty: `fraud train FILE` fills it")
+        say(f"the registry {settings_with(registry=registry).registry} is empty: `fraud train FILE` fills it")
     else:
-        headings = ("version", "alias", "made", "contract", "ROC AUC", "average precision", "digest")
+        headings = ("version", "alias", "made (UTC)", "contract", "ROC AUC", "avg. prec.", "digest")
         print_table(headings, [_row(summary) for summary in summaries])
 
 
@@ -37,7 +40,7 @@ def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
 def show(version: Version, registry: Registry = None, as_json: AsJson = False) -> None:
     """Show a version's model card."""
     service = _service(registry)
-    card = model_card(service.describe(service.resolve(version)))
+    card = model_card(service.describe(version))
     if as_json or card.fault is not None:
         print_json(card.model_dump())
         return
@@ -48,13 +51,20 @@ def show(version: Version, registry: Registry = None, as_json: AsJson = False) -
         ("digest", card.digest or ""),
         ("contract", f"{about['contract']['name']} ({about['contract']['fingerprint']})"),
         ("data", f"{about['data']['rows']:,} records, {about['data']['frauds']:,} frauds ({about['data']['digest']})"),
-        ("split", about["split"]["kind"]),
+        *_data_rows(about),
         ("trees", f"{about['training']['rounds']} rounds, seed {about['training']['seed']}"),
         ("settings", ", ".join(f"{name} {setting}" for name, setting in about["training"]["settings"].items())),
         ("made with", ", ".join(f"{name} {number}" for name, number in about["software"].items())),
     ]
     print_table(("model card", ""), rows)
     print_evaluation(about["evaluation"], title="Held-out test part")
+
+
+def _data_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    split = about["split"]
+    parts = [f"{part} {split[part]['rows']:,} ({split[part]['frauds']:,} frauds)" for part in PARTS]
+    period = [("period", " to ".join(about["data"]["period"]))] if about["data"]["period"] else []
+    return [*period, ("split", f"{split['kind']}: {', '.join(parts)}"), ("features", ", ".join(about["features"]))]
 
 
 @app.command(epilog="Example: `fraud models promote 7`")
@@ -83,9 +93,9 @@ def _row(summary: ModelSummary) -> tuple[str, ...]:
     return (
         summary.version,
         " ".join(summary.aliases),
-        summary.created_at or "",
+        (summary.created_at or "")[:16].replace("T", " "),
         summary.contract or "",
         f"{summary.roc_auc:.4f}",
         f"{summary.average_precision:.4f}",
-        f"{summary.digest}"[:19],
+        f"{summary.digest}".removeprefix("sha256:")[:12],
     )

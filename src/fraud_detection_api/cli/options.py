@@ -10,12 +10,17 @@ from fraud_detection_api.settings import Settings
 
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, told by its suffix.")]
 Registry = Annotated[
-    str | None, typer.Option("--registry", metavar="DIR", help="Folder of the model registry. [env: FRAUD_REGISTRY]")
+    str | None,
+    typer.Option(
+        "--registry", metavar="DIR", help="Folder of the model registry; ./registry if not set. [env: FRAUD_REGISTRY]"
+    ),
 ]
 ContractOption = Annotated[
     str | None,
     typer.Option(
-        "--contract", metavar="credit|PATH", help="What a record is: `credit` or a TOML file. [env: FRAUD_CONTRACT]"
+        "--contract",
+        metavar="credit|PATH",
+        help="What a record is: `credit`, the default, or a TOML file. [env: FRAUD_CONTRACT]",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import DataFile, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.container import build_registry
-from fraud_detection_api.services.batch import BatchScorer, count_rows
+from fraud_detection_api.services.batch import BatchScorer
 from fraud_detection_api.services.models import ModelService
 
 
@@ -25,7 +26,6 @@ def score(
     Example: `fraud score applications.csv --out scored.parquet`
     """
     version, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(model)
-    rows = count_rows(file)
-    with progress(f"Scoring {rows:,} records with version {version}") as report:
-        done = BatchScorer(bundle, on_rows=lambda count: report(count / max(rows, 1))).score_file(file, out)
+    with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {version}") as report:
+        done = BatchScorer(bundle, on_progress=report).score_file(file, out)
     say(f"{done:,} records, scored with version {version}, are in {out}")

@@ -28,13 +28,15 @@ APP = "fraud_detection_api.main:app_from_environment"
 
 def serve(
     host: Annotated[
-        str | None, typer.Option("--host", metavar="H", help="Address to listen on. [env: FRAUD_HOST]")
+        str | None,
+        typer.Option("--host", metavar="H", help="Address to listen on; 127.0.0.1 if not set. [env: FRAUD_HOST]"),
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="P", help="Port; 0 picks a free one. [env: FRAUD_PORT]")
+        int | None,
+        typer.Option("--port", metavar="P", help="Port; 8000 if not set, 0 picks a free one. [env: FRAUD_PORT]"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Processes. [env: FRAUD_WORKERS]")
+        int | None, typer.Option("--workers", metavar="N", help="Processes; 1 if not set. [env: FRAUD_WORKERS]")
     ] = None,
     registry: Registry = None,
     contract: ContractOption = None,

@@ -14,6 +14,8 @@ from typer.core import TyperGroup
 
 from fraud_detection_api.errors import FraudError, InvalidContract, InvalidDataset
 
+WIDEST_NAME = 40
+
 
 class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
@@ -45,7 +47,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
     """For people: a table on stdout, as wide as it needs to be where stdout is no terminal."""
     # a unit such as [EUR] is text, not rich's markup
     console = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
-    table = Table(*headings, title=title or None, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
+    longest_name = max((len(row[0]) for row in rows), default=0)
+    for position, heading in enumerate(headings):
+        # a cut name or number is worth nothing, and a folded name is hard to read
+        table.add_column(heading, overflow="fold", min_width=None if position else min(longest_name, WIDEST_NAME))
     for row in rows:
         table.add_row(*row)
     console.print(table)

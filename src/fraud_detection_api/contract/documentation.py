@@ -1,30 +1,55 @@
-"""The contract for readers: rows of a table, for a terminal, for Markdown and for the reference pages."""
+"""The contract for readers, in three tables: the record, what is derived from it, and its rules."""
 
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
+from dataclasses import dataclass
 
-HEADINGS = ("column", "what it is", "type", "unit", "range", "may be missing")
+from fraud_detection_api.contract.declaration import Contract, Feature, plain_number
 
 
-def documentation_rows(contract: Contract) -> list[tuple[str, ...]]:
-    """A row of texts under HEADINGS for each column of a record, then for each derived feature."""
-    rows: list[tuple[str, ...]] = []
-    if contract.identifier is not None:
-        rows.append(
-            (contract.identifier.name, contract.identifier.description, contract.identifier.dtype, "id", "", "no")
-        )
-    if contract.time is not None:
-        rows.append((contract.time.name, contract.time.description, "datetime", "", "", "yes"))
-    rows += [_feature_row(name, feature) for name, feature in contract.features.items()]
-    rows += [_derived_row(name, derived) for name, derived in contract.derived.items()]
-    return rows
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table of texts; `code` names the column of `headings` that holds formulas, if any."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    code: str = ""
+
+
+def contract_tables(contract: Contract) -> list[Table]:
+    """The tables that are not empty."""
+    record = Table(
+        "Record",
+        ("column", "what it is", "type", "unit", "range", "may be missing", "monotone"),
+        [*_named_columns(contract), *(_feature_row(name, feature) for name, feature in contract.features.items())],
+    )
+    derived = Table(
+        "Derived features",
+        ("name", "formula", "what it is", "unit", "monotone"),
+        [(name, d.formula, d.description, d.unit, d.monotone or "") for name, d in contract.derived.items()],
+        code="formula",
+    )
+    rules = Table(
+        "Rules",
+        ("check", "field", "that field"),
+        [(rule.check, rule.field, rule.message) for rule in contract.rules.values()],
+        code="check",
+    )
+    return [table for table in (record, derived, rules) if table.rows]
 
 
 def documentation_markdown(contract: Contract) -> str:
-    """The contract as a Markdown table, followed by its rules."""
-    table = [HEADINGS, ("---",) * len(HEADINGS), *documentation_rows(contract)]
-    lines = ["| " + " | ".join(_cell(text) for text in row) + " |" for row in table]
-    rules = [f"- {_code(rule.check)}: `{rule.field}` {rule.message}." for rule in contract.rules.values()]
-    return "\n".join([*lines, *(["", "Rules:", "", *rules] if rules else [])]) + "\n"
+    """The tables in Markdown, a heading of the second level each."""
+    return "\n".join(_markdown(table) for table in contract_tables(contract))
+
+
+def _markdown(table: Table) -> str:
+    lines = [table.headings, ("---",) * len(table.headings)]
+    for row in table.rows:
+        texts = [
+            _code(text) if heading == table.code else text for heading, text in zip(table.headings, row, strict=True)
+        ]
+        lines.append(tuple(_cell(text) for text in texts))
+    return f"## {table.title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def _cell(text: str) -> str:
@@ -36,20 +61,19 @@ def _code(formula: str) -> str:
     return f"`` {formula} ``" if "`" in formula else f"`{formula}`"
 
 
+def _named_columns(contract: Contract) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    if contract.identifier is not None:
+        identifier = contract.identifier
+        rows.append((identifier.name, identifier.description, identifier.dtype, "id", "", "no", ""))
+    if contract.time is not None:
+        rows.append((contract.time.name, contract.time.description, "datetime", "", "", "yes", ""))
+    return rows
+
+
 def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
-    return (
-        name,
-        feature.description,
-        feature.dtype,
-        feature.unit,
-        _range(feature),
-        "yes" if feature.nullable else "no",
-    )
-
-
-def _derived_row(name: str, derived: Derived) -> tuple[str, ...]:
-    meaning = f"{derived.description} Computed: {_code(derived.formula)}.".strip()
-    return (name, meaning, "derived", derived.unit, "", "where undefined")
+    missing = "yes" if feature.nullable else "no"
+    return (name, feature.description, feature.dtype, feature.unit, _range(feature), missing, feature.monotone or "")
 
 
 def _range(feature: Feature) -> str:

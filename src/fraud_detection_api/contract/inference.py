@@ -11,11 +11,13 @@ import polars as pl
 
 from fraud_detection_api.contract.declaration import COLUMN_NAME, COLUMN_NAME_LENGTH, FLOAT32_MAX, INT_MAX, MAX_TEXT
 from fraud_detection_api.contract.files import UNNAMED
-from fraud_detection_api.contract.table import read_column
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.table import ROWS_SHOWN, read_column, rows_text
 from fraud_detection_api.errors import InvalidDataset
 
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
+NUMBERS_SHARE = 0.9  # of a text column's values, from which on the others are more likely errors than a meaning
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -37,11 +39,14 @@ def infer_contract(
     """TOML text of a contract for the columns of `frame`.
 
     Ranges are declared only where the data suggests a physical one (no negatives): a maximum seen is no maximum allowed.
-    Raises InvalidDataset where `target`, `identifier` or `time` is no column, the target is not binary, or no column
-    can be a feature.
+    Raises InvalidDataset where `target`, `identifier` or `time` is no column, the target is not binary, a time cannot be
+    read, or no column can be a feature.
     """
     _require_columns(frame, source, [target, identifier, time])
-    spoken_for = (target, identifier, time, UNNAMED)
+    if time is not None:
+        _require_times(frame[time], source)
+    known_probability = _known_probability(frame, [target, identifier, time])
+    spoken_for = (target, identifier, time, known_probability, UNNAMED)
     guesses = {column: _guess(frame[column]) for column in frame.columns if column not in spoken_for}
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
@@ -49,7 +54,7 @@ def infer_contract(
     if identifier is not None:
         dtype = "int" if frame[identifier].dtype.is_integer() else "str"
         sections.append(f"[id]\nname = {_quoted(identifier)}\ndtype = {_quoted(dtype)}")
-    sections.append(_target(frame[target], source))
+    sections.append(_target(frame[target], source, known_probability))
     if time is not None:
         sections.append(f"[time]\nname = {_quoted(time)}")
     for column, guess in guesses.items():
@@ -74,6 +79,21 @@ def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | N
         raise InvalidDataset(source, ["holds no rows"])
 
 
+def _require_times(series: pl.Series, source: str) -> None:
+    _seconds, unreadable, missing = read_column(series, "datetime")
+    if (rows := np.flatnonzero(unreadable | missing) + 1).size:
+        raise InvalidDataset(source, [f"time column {series.name!r} holds no times: {rows_text(rows)}"])
+
+
+def _known_probability(frame: pl.DataFrame, spoken_for: Sequence[str | None]) -> str | None:
+    """The column in which simulated data tells each record's true probability: as a feature it would give all away."""
+    name = load_contract(CREDIT).target.known_probability
+    if name is None or name not in frame.columns or name in spoken_for or not frame[name].dtype.is_numeric():
+        return None
+    within = frame[name].cast(pl.Float64).is_between(0, 1).fill_null(value=False)  # NaN is not between
+    return name if within.all() else None
+
+
 def _head(name: str, source: str, rows: int) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     return (
@@ -89,7 +109,7 @@ def _ignored(guesses: dict[str, _Guess]) -> str:
     return "\n".join(["ignored = [", *lines, "]"]) if lines else ""
 
 
-def _target(series: pl.Series, source: str) -> str:
+def _target(series: pl.Series, source: str, known_probability: str | None) -> str:
     values = _by_count(_present(series))
     if len(values) != 2:
         fault = f"the target {series.name!r} has {len(values)} different values; it must have two"
@@ -105,7 +125,10 @@ def _target(series: pl.Series, source: str) -> str:
         whole = isinstance(positive, float) and positive.is_integer()
         positive = int(positive) if whole else str(positive).strip()
     text = _quoted(positive) if isinstance(positive, str) else json.dumps(positive)
-    return f"[target]\nname = {_quoted(series.name)}\npositive = {text}  # {why}"
+    lines = ["[target]", f"name = {_quoted(series.name)}", f"positive = {text}  # {why}"]
+    if known_probability is not None:
+        lines.append(f"known_probability = {_quoted(known_probability)}  # simulated data tells it; never a feature")
+    return "\n".join(lines)
 
 
 def _present(series: pl.Series) -> pl.Series:
@@ -125,11 +148,12 @@ def _by_count(present: pl.Series) -> list[Any]:
 
 
 def _guess(series: pl.Series) -> _Guess:
-    if not (series.dtype.is_integer() or series.dtype.is_float()) and not isinstance(series.dtype, _KNOWN):
-        return _Guess(ignored_because=f"{series.dtype} is not a type that a contract knows")
+    if strays := _strays(series):
+        return _Guess(ignored_because=strays)
+    series = _as_read(series)
     present = _present(series)
-    if present.n_unique() < 2:
-        return _Guess(ignored_because="never varies")
+    if because := _why_ignored(series.dtype, present):
+        return _Guess(ignored_because=because)
     nullable = ("nullable = true",) if len(present) < len(series) else ()
     if series.dtype.is_integer() or series.dtype.is_float():
         return _numeric_guess(present, nullable)
@@ -138,6 +162,44 @@ def _guess(series: pl.Series) -> _Guess:
     if _is_time(present):
         return _Guess((*_datetime_lines(present), *nullable))
     return _text_guess(present, nullable)
+
+
+def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
+    if not (dtype.is_integer() or dtype.is_float()) and not isinstance(dtype, _KNOWN):
+        return f"{dtype} is not a type that a contract knows"
+    return "never varies" if present.n_unique() < 2 else ""
+
+
+def _strays(series: pl.Series) -> str:
+    """What is told of a text column of numbers that some values are not; empty for any other column."""
+    if series.dtype != pl.String:
+        return ""
+    _numbers, unreadable, missing = read_column(series, "float")
+    rows, present = np.flatnonzero(unreadable) + 1, int((~missing).sum())
+    if not rows.size or present - rows.size < NUMBERS_SHARE * present:
+        return ""
+    shown = ", ".join([*map(str, rows[:ROWS_SHOWN]), *(["…"] if rows.size > ROWS_SHOWN else [])])
+    where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
+    return f"{present - rows.size:,} of {present:,} values are numbers; {where}: mend the file, or declare a category"
+
+
+def _as_read(series: pl.Series) -> pl.Series:
+    """As training will read it: Decimal as float, and text as numbers where only blanks or the word NaN hide them.
+
+    Text without either stays text: a CSV's numbers were told apart already, and a file that has types means its own.
+    """
+    if series.dtype.is_decimal():
+        return series.cast(pl.Float64)
+    if series.dtype != pl.String:
+        return series
+    stripped = series.str.strip_chars()
+    if not ((stripped != series) | (stripped.str.to_lowercase() == "nan")).any():
+        return series
+    numbers, unreadable, missing = read_column(series, "float")
+    if unreadable.any() or missing.all():
+        return series
+    whole = stripped.filter(~missing).cast(pl.Int64, strict=False).is_not_null().all()
+    return pl.Series(series.name, numbers, nan_to_null=True).cast(pl.Int64 if whole else pl.Float64)
 
 
 def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import rule_violations
+from fraud_detection_api.contract.columns import epoch_seconds, rule_violations
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, MAX_TEXT, Contract, Dtype, Feature, plain_number
+from fraud_detection_api.contract.times import parse_time
 
 ROWS_SHOWN = 5
 
@@ -165,23 +166,15 @@ def _as_numbers(series: pl.Series, dtype: Dtype) -> NDArray[np.float64]:
 
 def _as_seconds(series: pl.Series) -> NDArray[np.float64]:
     if series.dtype == pl.String:
-        series = _parse_times(series)
+        moments = [None if text is None else parse_time(text) for text in series.to_list()]
+        return np.array([np.nan if moment is None else epoch_seconds(moment) for moment in moments], dtype=np.float64)
     if series.dtype == pl.Date:
         series = series.cast(pl.Datetime("us"))
     if not isinstance(series.dtype, pl.Datetime):
         return np.full(len(series), np.nan)
-    microseconds = series.dt.timestamp("us").cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return np.asarray(microseconds / 1e6, dtype=np.float64)
-
-
-def _parse_times(series: pl.Series) -> pl.Series:
-    """ISO 8601 text as UTC datetimes; offsets are honoured, none means UTC, null where it is no time."""
-    text = series.str.replace(" ", "T", literal=True).str.replace("Z$", "+00:00")
-    text = pl.select(pl.when(text.str.contains("T")).then(text).otherwise(text + "T00:00:00")).to_series()
-    offset = text.str.contains(r"[+-]\d\d:?\d\d$")
-    aware = pl.select(pl.when(offset).then(text).otherwise(text + "+00:00")).to_series()
-    parsed = [aware.str.to_datetime(f, strict=False, time_unit="us") for f in ("%FT%H:%M:%S%.f%z", "%FT%H:%M%z")]
-    return pl.select(pl.coalesce(*parsed)).to_series()
+    # Python's integers are divided exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
+    microseconds = series.dt.timestamp("us").to_list()
+    return np.array([np.nan if each is None else each / 1_000_000 for each in microseconds], dtype=np.float64)
 
 
 def _range_text(feature: Feature) -> str:

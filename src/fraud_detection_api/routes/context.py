@@ -65,4 +65,5 @@ def _log_request(scope: Scope, state: dict[str, Any], status: int, seconds: floa
         status=status,
         duration_ms=round(seconds * 1000, 3),
         records=state.get("records"),
+        model_version=state.get("model_version"),
     )

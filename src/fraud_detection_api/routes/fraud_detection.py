@@ -16,6 +16,8 @@ router = APIRouter(tags=["scoring"])
 LARGE_BODY_BYTES = 64 * 1024
 """From here on, parsing and scoring take milliseconds, and are done off the event loop."""
 
+MODEL_VERSION = "X-Model-Version"
+
 _ANSWER = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}
 _RECORDS = {"type": "array", "items": {"$ref": "#/components/schemas/Record"}}
 
@@ -25,7 +27,13 @@ _RECORDS = {"type": "array", "items": {"$ref": "#/components/schemas/Record"}}
     summary="How likely is each record fraud?",
     dependencies=[Depends(require_role("score"))],
     response_class=Response,
-    responses={200: {"content": {"application/json": {"schema": _ANSWER}}, "description": "Probabilities, in order."}},
+    responses={
+        200: {
+            "description": "Probabilities, in order.",
+            "headers": {MODEL_VERSION: {"description": "The version that scored.", "schema": {"type": "string"}}},
+            "content": {"application/json": {"schema": _ANSWER, "example": [0.9904]}},
+        }
+    },
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _RECORDS}}}},
 )
 async def post_fraud_detection(request: Request) -> Response:
@@ -45,7 +53,8 @@ async def post_fraud_detection(request: Request) -> Response:
         else:
             probabilities = await asyncio.to_thread(_score, model, body, settings.max_records)
     request.state.records = len(probabilities)
-    return Response(to_json(probabilities), media_type="application/json")
+    request.state.model_version = model.version
+    return Response(to_json(probabilities), headers={MODEL_VERSION: model.version}, media_type="application/json")
 
 
 def _score(model: ServedModel, body: bytes, max_records: int) -> list[float]:

@@ -1,6 +1,7 @@
 """Errors on the wire: RFC 9457 problem details."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,9 @@ from fraud_detection_api.errors import FieldProblem
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fraud-detection-api:problem:"
 LONGEST_NAME = 256
+
+# RFC 9110's phrases, which Python's own older releases do not have yet
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class FieldError(BaseModel):
@@ -43,12 +47,12 @@ def json_pointer(location: Sequence[int | str]) -> str:
 
 
 def problem_body(
-    *, status: int, title: str, code: str, detail: str, request_id: str, errors: tuple[FieldProblem, ...] = ()
+    *, status: int, code: str, detail: str, request_id: str, errors: tuple[FieldProblem, ...] = ()
 ) -> dict[str, Any]:
     """The problem as JSON values; `errors` only where there are any."""
     problem = Problem(
         type=TYPE_PREFIX + code,
-        title=title,
+        title=_TITLES.get(status, HTTPStatus(status).phrase),
         status=status,
         detail=detail,
         code=code,

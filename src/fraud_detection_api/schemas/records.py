@@ -1,10 +1,10 @@
 """The request: a JSON array of records, validated by a pydantic model that is built from the contract."""
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Annotated, Any, NotRequired
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature, Rule, plain_number
+from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.errors import FieldProblem, InvalidRecords, MalformedBody, TooManyRecords
 from fraud_detection_api.schemas.problem import json_pointer
 
@@ -29,7 +30,6 @@ MAX_PROBLEMS = 1000
 
 Record = Mapping[str, Any]
 
-_CALENDAR_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 # stripped as a file's texts are: a level must not be another one in serving than in training
 _LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": r"\S"}
 
@@ -56,18 +56,24 @@ class RecordParser:
         if len(records) > limit:
             raise TooManyRecords(limit)
         if body.count(b":") != sum(map(len, records)) and (duplicates := list(_duplicate_keys(body))):
-            raise InvalidRecords(duplicates)
+            raise _invalid(duplicates)
         return records
 
     def _refusal(self, body: bytes, error: ValidationError, limit: int) -> Exception:
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             return MalformedBody(_json_fault(details[0]))
-        if _array_length(body) > limit:
+        records = _array(body)
+        if len(records) > limit:
             return TooManyRecords(limit)
-        known = self.contract.record_columns
-        problems = [_problem(detail, known) for detail in details[:MAX_PROBLEMS]]
-        return InvalidRecords([*problems, *_duplicate_keys(body)][:MAX_PROBLEMS])
+        rules = self.contract.rules.values()
+        of_fields = chain.from_iterable(_problems(detail, self.contract) for detail in details)
+        return _invalid(chain(of_fields, _rules_beside_bad_fields(rules, details, records), _duplicate_keys(body)))
+
+
+def _invalid(problems: Iterable[FieldProblem]) -> InvalidRecords:
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    return InvalidRecords(found[:MAX_PROBLEMS], more=len(found) > MAX_PROBLEMS)
 
 
 _PARSERS: dict[str, RecordParser] = {}
@@ -94,8 +100,8 @@ def record_type(contract: Contract) -> Any:
     config = ConfigDict(extra="forbid", strict=True, title=f"{contract.name} record")
     record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
     record.__doc__ = contract.description or None
-    checks = [AfterValidator(_rule_check(rule)) for rule in contract.rules.values()]
-    return Annotated[record, *checks] if checks else record
+    rules = contract.rules.values()
+    return Annotated[record, AfterValidator(_rules_check(rules))] if rules else record
 
 
 def _identifier_type(contract: Contract) -> Any:
@@ -119,15 +125,16 @@ def _feature_type(feature: Feature) -> Any:
         case "category":
             annotation = Annotated[str, StringConstraints(**_LEVEL)]
         case "datetime":
-            annotation = Annotated[datetime, Field(strict=False), BeforeValidator(_calendar_text)]
+            annotation = Annotated[datetime, BeforeValidator(_moment)]
     return annotation | None if feature.nullable else annotation
 
 
-def _calendar_text(moment: Any) -> str:
-    """Pydantic alone would read a text of digits as seconds since 1970."""
-    if isinstance(moment, str) and _CALENDAR_TEXT.match(moment):
-        return moment
-    raise PydanticCustomError("datetime_type", "not a calendar time")
+def _moment(text: Any) -> datetime:
+    """Pydantic alone reads other texts than a file's, and one of digits as seconds since 1970."""
+    moment = parse_time(text) if isinstance(text, str) else None
+    if moment is None:
+        raise PydanticCustomError("datetime_type", "not a calendar time")
+    return moment
 
 
 def _documented(annotation: Any, description: str, example: object = None) -> Any:
@@ -139,20 +146,51 @@ def _description(feature: Feature) -> str:
     return f"{feature.description} ({feature.unit})".strip() if feature.unit else feature.description
 
 
-def _rule_check(rule: Rule) -> Any:
-    names, formula = rule.parsed.names, rule.parsed
+def _rules_check(rules: Iterable[Rule]) -> Any:
+    broken_rules = _rules_reader(rules)
 
     def check(record: dict[str, Any]) -> dict[str, Any]:
-        if any(record.get(name) is None for name in names):
-            return record
-        # float64 as in a file's columns: NumPy's integers would overflow, and its booleans know no subtraction
-        if formula.evaluate({name: float(record[name]) for name in names}):
-            return record
-        raise PydanticCustomError(
-            "contract_rule", "{rule_message}", {"field": rule.field, "rule_message": rule.message}
-        )
+        if broken := broken_rules(record):
+            raise PydanticCustomError("contract_rules", "breaks rules", {"broken": broken})
+        return record
 
     return check
+
+
+def _rules_reader(rules: Iterable[Rule]) -> Callable[[Record], list[tuple[str, str]]]:
+    """A function that gives field and message of each rule that a record breaks; a missing operand breaks none."""
+    formulas = [(rule.parsed.names, rule.parsed.evaluate, (rule.field, rule.message)) for rule in rules]
+
+    def broken_rules(record: Record) -> list[tuple[str, str]]:
+        broken = []
+        for names, evaluate, blame in formulas:
+            try:
+                # float64 as in a file's columns: NumPy's integers would overflow, and its booleans know no subtraction
+                operands = {name: float(record[name]) for name in names}
+            except (KeyError, TypeError):  # left out, or None
+                continue
+            if not evaluate(operands):
+                broken.append(blame)
+        return broken
+
+    return broken_rules
+
+
+def _rules_beside_bad_fields(
+    rules: Iterable[Rule], details: Sequence[ErrorDetails], records: Sequence[Any]
+) -> Iterator[FieldProblem]:
+    """Broken rules of records that have a bad field: pydantic checks a record's rules only once all its fields pass."""
+    bad_fields: dict[int, set[str]] = {}
+    for detail in details:
+        match detail["loc"]:
+            case (int(index), str(name), *_):
+                bad_fields.setdefault(index, set()).add(name)
+    broken_rules = _rules_reader(rules)
+    for index, record in enumerate(records):
+        if index in bad_fields:
+            sound = {name: content for name, content in record.items() if name not in bad_fields[index]}
+            for field, message in broken_rules(sound):
+                yield FieldProblem(json_pointer([index, field]), message)
 
 
 _DETAILS = {
@@ -164,7 +202,7 @@ _DETAILS = {
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
     "string_type": "must be a string",
-    "string_too_short": "must not be empty; send null where it is missing",
+    "string_too_short": "must not be empty",
     "string_too_long": f"must be at most {MAX_TEXT} characters",
     "string_unicode": "must be valid Unicode",
     "dict_type": "must be an object",
@@ -172,13 +210,22 @@ _DETAILS = {
 }
 
 
-def _problem(detail: ErrorDetails, known: Sequence[str]) -> FieldProblem:
+def _problems(detail: ErrorDetails, contract: Contract) -> Iterator[FieldProblem]:
     kind, context, location = detail["type"], detail.get("ctx", {}), list(detail["loc"])
-    if kind == "contract_rule":
-        return FieldProblem(json_pointer([*location, context["field"]]), context["rule_message"])
+    if kind == "contract_rules":
+        for field, message in context["broken"]:
+            yield FieldProblem(json_pointer([*location, field]), message)
+        return
+    text = _detail_text(kind, context)
     if kind == "extra_forbidden":
-        return FieldProblem(json_pointer(location), f"is not a field of a record; the fields are {', '.join(known)}")
-    return FieldProblem(json_pointer(location), _detail_text(kind, context))
+        text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
+    elif kind == "string_too_short" and _nullable(contract, location[-1]):
+        text += "; send null where it is missing"
+    yield FieldProblem(json_pointer(location), text)
+
+
+def _nullable(contract: Contract, name: str | int) -> bool:
+    return name in contract.features and contract.features[str(name)].nullable
 
 
 def _detail_text(kind: str, context: Mapping[str, Any]) -> str:
@@ -196,12 +243,12 @@ def _json_fault(detail: ErrorDetails) -> str:
     return f"the body is not JSON: {detail.get('ctx', {}).get('error', 'it cannot be read')}"
 
 
-def _array_length(body: bytes) -> int:
+def _array(body: bytes) -> list[Any]:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
-        return 0
-    return len(parsed) if isinstance(parsed, list) else 0
+        return []
+    return parsed if isinstance(parsed, list) else []
 
 
 def _duplicate_keys(body: bytes) -> Iterator[FieldProblem]:

@@ -19,11 +19,12 @@ class ApiKeys:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKeys":
-        """Keys from `role:key` entries separated by commas or line ends.
+        """Keys from `role:key` entries separated by commas or line ends; lines that begin with # are comments.
 
         Raises ValueError, which tells the entry's number and never the entry.
         """
-        entries = [entry.strip() for entry in text.replace("\n", ",").split(",") if entry.strip()]
+        lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+        entries = [entry.strip() for entry in ",".join(lines).split(",") if entry.strip()]
         return cls(tuple(_parse_entry(number, entry) for number, entry in enumerate(entries, 1)))
 
     def __bool__(self) -> bool:

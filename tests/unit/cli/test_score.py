@@ -1,7 +1,12 @@
 """fraud score."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
+
+from support.polling import eventually
 
 
 @pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
@@ -19,7 +24,7 @@ def test_a_version_may_be_named(fraud, file_registry_path, credit_file):
     assert fraud(*arguments, "--model", "1").exit_code == 0
     result = fraud(*arguments, "--model", "2")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: no model version '2'")
+    assert result.stderr.startswith("error: no model of that version")
 
 
 def test_without_a_champion_the_mend_is_told(fraud, credit_file):
@@ -42,3 +47,23 @@ def test_a_file_without_records_is_scored(fraud, file_registry_path, credit_file
     pl.read_parquet(credit_file).clear().write_parquet("none.parquet")
     result = fraud("score", "none.parquet", "--out", "scored.parquet", "--registry", file_registry_path)
     assert (result.exit_code, pl.read_parquet("scored.parquet").height) == (0, 0)
+
+
+def test_the_input_is_not_overwritten(fraud, file_registry_path, credit_file):
+    pl.read_parquet(credit_file).write_csv("io.csv")
+    result = fraud("score", "io.csv", "--out", "./io.csv", "--registry", file_registry_path)
+    assert result.exit_code == 1
+    assert result.stderr == "error: io.csv: is the file to be scored; name another one to write\n"
+    assert "fraud_probability" not in pl.read_csv("io.csv").columns
+
+
+@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
+def test_sigterm_leaves_no_customers_rows_behind(file_registry_path, credit_file, tmp_path, target):
+    pl.concat([pl.read_parquet(credit_file)] * 1500).write_parquet("many.parquet")
+    command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "score", "many.parquet"]
+    with subprocess.Popen([*command, "--out", target, "--registry", str(file_registry_path)]) as process:
+        eventually(lambda: list(tmp_path.glob(".scored.*")) or process.poll() is not None, "a file half written")
+        process.terminate()
+        status = process.wait(30)
+    assert status == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["many.parquet"]

@@ -174,7 +174,7 @@ def test_a_table_without_known_limits_has_no_column_for_them(fraud, file_registr
 def test_evaluate_of_an_unknown_version_is_told(fraud, file_registry_path, credit_file):
     result = fraud("evaluate", "9", credit_file, "--registry", file_registry_path)
     assert result.exit_code == 1
-    assert result.stderr == "error: no model version '9'; `fraud models list` shows what there is\n"
+    assert result.stderr == "error: no model of that version; `fraud models list` shows what there is\n"
 
 
 @pytest.mark.parametrize("command", [["train", "none.csv"], ["evaluate", "1", "none.csv"]], ids=" ".join)

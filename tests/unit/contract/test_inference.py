@@ -123,7 +123,6 @@ def test_equally_frequent_levels_give_the_same_draft_each_time():
         ([[1], [2], [3], [4]], "is not a type that a contract knows"),
         ([{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}], "is not a type that a contract knows"),
         ([b"a", b"b", b"c", b"d"], "Binary is not a type that a contract knows"),
-        ([Decimal("1.5"), Decimal(2), Decimal(3), Decimal(4)], "is not a type that a contract knows"),
     ],
 )
 def test_a_column_that_cannot_be_a_feature_is_ignored_with_the_reason(values, because):
@@ -280,3 +279,87 @@ def test_the_unnamed_row_numbers_that_pandas_writes_are_passed_over():
     contract = drafted(frame)
     assert list(contract.features) == ["x"]
     assert contract.ignored == ()
+
+
+def csv_draft(tmp_path, *values: object, **options) -> str:
+    """The draft of a CSV whose column x holds these texts."""
+    path = tmp_path / "loans.csv"
+    lines = [f'{n},"{value}",{int(n % 3 == 0)}' for n, value in enumerate(values)]
+    path.write_text("\n".join(["plain,x,y", *lines]))
+    return draft(read_file(path, infer_types=True), **options)
+
+
+def test_a_decimal_is_a_float():
+    values = [Decimal("1.5"), None, Decimal(3), Decimal(4)]
+    feature = drafted_column(values)
+    assert (feature.dtype, feature.nullable, feature.minimum) == ("float", True, 0)
+    frame = pl.DataFrame({"x": values, "y": IS_FRAUD})
+    assert not check_table(frame, drafted(frame)).problems
+
+
+@pytest.mark.parametrize("stray", ["NULL", "hello", "$12", "3,14", "inf", "-inf", "n/a"])
+def test_a_column_of_numbers_with_a_stray_is_ignored_and_the_row_is_told(tmp_path, stray):
+    text = csv_draft(tmp_path, *(n + 0.5 for n in range(20)), stray)
+    (line,) = [line for line in text.splitlines() if line.startswith('  "x",')]
+    told = "20 of 21 values are numbers; the other is in row 21: mend the file, or declare a category"
+    assert line == f'  "x",  # {told}' or (stray.endswith("inf") and "infinite or enormous numbers" in line)
+
+
+def test_the_first_rows_of_many_strays_are_told(tmp_path):
+    values = ["NULL" if n % 20 == 2 else n for n in range(140)]
+    assert "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: mend" in csv_draft(
+        tmp_path, *values
+    )
+
+
+def test_a_category_that_has_some_numbers_stays_a_category(tmp_path):
+    contract = contract_from_toml(csv_draft(tmp_path, *["1", "2", "3+", "2"] * 5), source="draft.toml")
+    assert contract.features["x"].dtype == "category"
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, "NaN", 2, 3], "float"),
+        ([1, "nan", 2, 3], "int"),
+        ([1.5, "nan", 2, 3], "float"),
+        ([1.5, " NAN ", 2, 3], "float"),
+    ],
+)
+def test_nan_in_a_csv_is_a_missing_number(tmp_path, values, dtype):
+    contract = contract_from_toml(csv_draft(tmp_path, *values), source="draft.toml")
+    assert (contract.features["x"].dtype, contract.features["x"].nullable) == (dtype, True)
+    assert not check_table(read_file(tmp_path / "loans.csv"), contract).problems
+
+
+def test_blanks_around_numbers_do_not_make_them_text(tmp_path):
+    contract = contract_from_toml(csv_draft(tmp_path, 1.5, " 2", "3 ", 4), source="draft.toml")
+    assert (contract.features["x"].dtype, contract.features["x"].nullable) == ("float", False)
+
+
+def test_text_in_a_typed_file_stays_text_although_it_reads_as_numbers():
+    assert drafted_column(["01", "02", "01", "02"]).dtype == "category"
+
+
+def test_a_known_probability_is_no_feature():
+    frame = pl.DataFrame({"x": [1, 2, 3, 4], "true_fraud_probability": [0.0, 0.5, 0.25, 1.0], "y": IS_FRAUD})
+    contract = drafted(frame)
+    assert list(contract.features) == ["x"]
+    assert contract.target.known_probability == "true_fraud_probability"
+    assert contract.target.positive == 1
+
+
+@pytest.mark.parametrize("odd", [[0.0, 0.5, 0.25, 1.5], [0.0, None, 0.25, 1.0], [0.0, float("nan"), 0.25, 1.0]])
+def test_a_column_of_that_name_that_holds_no_probabilities_is_a_feature(odd):
+    contract = drafted(pl.DataFrame({"x": [1, 2, 3, 4], "true_fraud_probability": odd, "y": IS_FRAUD}))
+    assert list(contract.features) == ["x", "true_fraud_probability"]
+    assert contract.target.known_probability is None
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [([31, 42, 53, 64], "4 rows (1, 2, 3, 4)"), (["2024-01-31", "soon", None, "2024-02-28"], "2 rows (2, 3)")],
+)
+def test_a_time_column_without_times_is_told(values, rows):
+    frame = pl.DataFrame({"x": [1, 2, 3, 4], "age": values, "y": IS_FRAUD})
+    assert problems_of(frame, time="age") == (f"time column 'age' holds no times: {rows}",)

@@ -75,6 +75,8 @@ def same_columns(left, right) -> None:
             [86400] * 5,
         ),
         ("datetime", ["1970-01-01T23:30:00-0030", "1970-01-02T00:00:00.500Z"], [86400, 86400.5]),
+        ("datetime", ["1970-01-02t00:00:00z", "1970-01-02T00:00:00.123456789"], [86400, 86400.123456]),
+        ("datetime", ["9999-12-31T23:59:59.999999"], [253402300799999999 / 10**6]),
     ],
 )
 def test_values_of_the_declared_dtype_are_read(dtype, values, expected):
@@ -108,6 +110,10 @@ def test_values_of_the_declared_dtype_are_read(dtype, values, expected):
         ("datetime", ["2020-13-01", "2020-01-01"], "ISO 8601 times"),
         ("datetime", ["31.12.2020", "2020-01-01"], "ISO 8601 times"),
         ("datetime", ["1577836800", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["2020-01-01T23:59:60Z", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["2020-1-1T00:00:00", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["-001-01-01", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["0000-01-01", "2020-01-01"], "ISO 8601 times"),
         ("datetime", [1577836800, None], "ISO 8601 times"),
         ("datetime", [time(1), None], "ISO 8601 times"),
     ],

@@ -5,11 +5,20 @@ import pytest
 from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.schemas.problem import Problem, json_pointer, problem_body
 
-GIVEN = {"status": 422, "title": "Unprocessable Content", "code": "invalid_records", "detail": "d", "request_id": "r"}
+GIVEN = {"status": 422, "code": "invalid_records", "detail": "d", "request_id": "r"}
 
 
 def test_a_problem_has_the_members_of_rfc_9457_and_ours():
-    assert problem_body(**GIVEN) == {"type": "urn:fraud-detection-api:problem:invalid_records", **GIVEN}
+    assert problem_body(**GIVEN) == {
+        "type": "urn:fraud-detection-api:problem:invalid_records",
+        "title": "Unprocessable Content",
+        **GIVEN,
+    }
+
+
+@pytest.mark.parametrize(("status", "title"), [(400, "Bad Request"), (413, "Content Too Large")])
+def test_the_title_is_the_statuss_own(status, title):
+    assert problem_body(**{**GIVEN, "status": status})["title"] == title
 
 
 def test_bad_fields_are_listed_in_order():

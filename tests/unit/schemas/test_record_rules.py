@@ -58,11 +58,76 @@ def test_a_rule_does_not_overflow_on_large_integers():
     assert problems_of(with_rule("int", "a * b <= 0"), body({"a": big, "b": big})) == {"/0/a": "must do"}
 
 
-def test_several_rules_are_checked_one_after_the_other():
+TWO_RULES = """
+name = "a"
+[target]
+name = "y"
+[features.a]
+dtype = "int"
+nullable = true
+[features.b]
+dtype = "int"
+[features.c]
+dtype = "float"
+[rules.first]
+field = "a"
+message = "must be less than b"
+check = "a < b"
+[rules.second]
+field = "c"
+message = "must be at least b"
+check = "c >= b"
+"""
+TWO = RecordParser(contract_from_toml(TWO_RULES, source="a"))
+FIRST, SECOND = "must be less than b", "must be at least b"
+
+
+def test_every_broken_rule_of_a_record_is_told():
+    assert TWO.parse(body({"a": 1, "b": 2, "c": 2}), limit=1)
+    assert problems_of(TWO, body({"a": 2, "b": 2, "c": 2})) == {"/0/a": FIRST}
+    assert problems_of(TWO, body({"a": 1, "b": 2, "c": 1})) == {"/0/c": SECOND}
+    assert problems_of(TWO, body({"a": 2, "b": 2, "c": 1})) == {"/0/a": FIRST, "/0/c": SECOND}
+
+
+def test_rules_that_blame_one_field_are_told_apart():
     toml = 'name = "a"\n[target]\nname = "y"\n[features.a]\ndtype = "int"\n' + RULE + 'check = "a > 1"\n'
-    parser = RecordParser(
-        contract_from_toml(toml + RULE.replace("rules.r", "rules.s") + 'check = "a < 5"\n', source="a")
-    )
-    assert parser.parse(b'[{"a": 3}]', limit=1)
-    assert problems_of(parser, b'[{"a": 1}]') == {"/0/a": "must do"}
-    assert problems_of(parser, b'[{"a": 5}]') == {"/0/a": "must do"}
+    other = RULE.replace("rules.r", "rules.s").replace("must do", "must be even less") + 'check = "a < -5"\n'
+    problems = refused(RecordParser(contract_from_toml(toml + other, source="a")), b'[{"a": 1}]')
+    assert problems == (FieldProblem("/0/a", "must do"), FieldProblem("/0/a", "must be even less"))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"a": 3, "b": 2, "c": "1"}, {"/0/c": "must be a number", "/0/a": FIRST}),
+        ({"a": 3, "b": 2}, {"/0/c": "is required", "/0/a": FIRST}),
+        ({"a": "3", "b": 2, "c": 1}, {"/0/a": "must be an integer", "/0/c": SECOND}),
+        ({"a": None, "b": "2", "c": 1}, {"/0/b": "must be an integer"}),
+        ({"a": 3, "b": True, "c": 0}, {"/0/b": "must be an integer"}),
+        ({"a": 3, "b": [2], "c": 0}, {"/0/b": "must be an integer"}),
+        ({"a": 1, "b": 2, "c": 10**400}, {"/0/c": "must be a finite number"}),
+    ],
+)
+def test_a_bad_field_hides_no_broken_rule_but_its_own(given, told):
+    assert problems_of(TWO, body(given)) == told
+
+
+def test_an_unknown_field_hides_no_broken_rule():
+    problems = problems_of(CREDIT, body(record(), record(number_of_accounts_in_arrears=24, extra=1)))
+    assert set(problems) == {"/1/extra", "/1/number_of_accounts_in_arrears"}
+
+
+def test_rules_are_told_beside_records_that_are_no_objects():
+    assert problems_of(TWO, body(1, {"a": 2, "b": 2, "c": "x"}, [], {"a": 2, "b": 2, "c": 2})) == {
+        "/0": "must be an object",
+        "/1/a": FIRST,
+        "/1/c": "must be a number",
+        "/2": "must be an object",
+        "/3/a": FIRST,
+    }
+
+
+@pytest.mark.parametrize("content", [b'"c": 5, "c": "x"', b'"c": "x", "c": 5'])
+def test_rules_beside_a_bad_field_may_meet_a_field_that_occurs_twice(content):
+    problems = problems_of(TWO, b'[{"a": "x", "b": 6, ' + content + b"}]")
+    assert problems["/0/c"] == "occurs more than once in the record"

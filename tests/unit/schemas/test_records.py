@@ -129,14 +129,16 @@ TIME = "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"
         ("channel", '"  "', "must not be empty; send null where it is missing"),
         ("channel", '"' + "x" * 257 + '"', "must be at most 256 characters"),
         ("application", "1", TEXT),
-        ("application", '""', "must not be empty; send null where it is missing"),
+        ("application", '""', "must not be empty"),
         ("opened_at", "0", TIME),
         ("opened_at", '"1582934400"', TIME),
         ("opened_at", '"1.5"', TIME),
         ("opened_at", '"-5"', TIME),
         ("opened_at", '"yesterday"', TIME),
         ("opened_at", '"2020-02-30T00:00:00Z"', TIME),
-        ("opened_at", '"2020-02-29"', TIME),
+        ("opened_at", '"2020-02-29T23:59:60Z"', TIME),
+        ("opened_at", '"2020-02-29T10:00\\u221202:00"', TIME),
+        ("opened_at", '" "', TIME),
         ("opened_at", '"2020-02-29T25:00:00Z"', TIME),
         ("opened_at", '"0000-01-01T00:00:00Z"', TIME),
         ("opened_at", "null", TIME),
@@ -156,12 +158,25 @@ def test_a_value_of_another_kind_is_refused(field, text, detail):
         "2020-02-29T10:00:00",
         "2020-02-29 10:00:00.000Z",
         "2020-02-29T10:00",
+        "2020-02-29t10:00z",
+        " 2020-02-29T10:00\n",
     ],
 )
 def test_times_may_have_an_offset_or_mean_utc(text):
     (parsed,) = LOANS.parse(body(loan(opened_at=text)), limit=1)
     moment = parsed["opened_at"]
     assert (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) == datetime(2020, 2, 29, 10, tzinfo=UTC)
+
+
+def test_a_date_alone_is_its_midnight_in_utc():
+    assert LOANS.parse(body(loan(opened_at="2020-02-29")), limit=1)[0]["opened_at"] == datetime(2020, 2, 29, tzinfo=UTC)
+
+
+def test_null_is_not_proposed_where_it_would_be_refused():
+    toml = 'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "category"\n'
+    assert problems_of(RecordParser(contract_from_toml(toml, source="a")), b'[{"x": ""}]') == {
+        "/0/x": "must not be empty"
+    }
 
 
 def test_a_level_is_stripped_as_a_file_s_texts_are():
@@ -226,8 +241,26 @@ def test_the_error_counts_its_problems():
         CREDIT.parse(body(record(total_balance="1", total_credit_limit=None)), limit=1)
 
 
-def test_problems_are_capped():
-    assert len(refused(CREDIT, body(*[{}] * MAX_PROBLEMS), limit=MAX_PROBLEMS)) == MAX_PROBLEMS
+@pytest.mark.parametrize(
+    "content",
+    [
+        body(*[{}] * MAX_PROBLEMS),
+        body(*[record(total_balance=None)] * (MAX_PROBLEMS + 1)),
+        body(*[record(number_of_accounts_in_arrears=20, number_of_open_accounts=1)] * (MAX_PROBLEMS + 1)),
+        b"[" + b",".join([body(record())[1:-2] + b', "customer_id": 1}'] * (MAX_PROBLEMS + 1)) + b"]",
+    ],
+    ids=["many in a record", "one in a record", "rules", "duplicates"],
+)
+def test_problems_are_capped(content):
+    said = r"^more than 1000 fields did not pass; the first 1000 are listed; nothing was scored$"
+    with pytest.raises(InvalidRecords, match=said) as caught:
+        CREDIT.parse(content, limit=2 * MAX_PROBLEMS)
+    assert len(caught.value.problems) == MAX_PROBLEMS
+
+
+def test_as_many_problems_as_are_listed_are_counted():
+    with pytest.raises(InvalidRecords, match=r"^1000 fields did not pass; nothing was scored$"):
+        CREDIT.parse(body(*[record(total_balance=None)] * MAX_PROBLEMS), limit=MAX_PROBLEMS)
 
 
 @pytest.mark.parametrize("content", [b"{}", b"null", b"3", b'"text"', b"true"])

@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services import batch
-from fraud_detection_api.services.batch import PROBABILITY, BatchScorer, count_rows
+from fraud_detection_api.services.batch import PROBABILITY, BatchScorer
 from fraud_detection_api.services.scoring import fraud_probabilities
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_files, every_dtype_frame
@@ -67,13 +67,13 @@ def test_the_number_of_pieces_does_not_matter(tmp_path, bundle, frame, monkeypat
     assert read(tmp_path / "pieces.parquet").equals(read(tmp_path / "whole.parquet"))
 
 
-def test_progress_counts_rows_up_to_the_last(tmp_path, bundle, frame):
-    told: list[int] = []
+def test_progress_is_told_as_a_share_up_to_the_whole(tmp_path, bundle, frame):
+    told: list[float] = []
     write(frame, tmp_path / "in.parquet")
-    BatchScorer(bundle, on_rows=told.append).score_file(tmp_path / "in.parquet", tmp_path / "out.csv")
+    BatchScorer(bundle, on_progress=told.append).score_file(tmp_path / "in.parquet", tmp_path / "out.csv")
     assert told == sorted(told)
     assert len(told) > 1
-    assert told[-1] == ROWS
+    assert told[-1] == 1
 
 
 def test_columns_that_the_contract_does_not_know_are_kept(tmp_path, bundle, frame):
@@ -97,17 +97,48 @@ def test_every_dtype_is_scored(tmp_path, given):
     assert read(tmp_path / "out.parquet")[PROBABILITY].to_list() == fraud_probabilities(bundle, frame.to_dicts())
 
 
-def test_a_file_without_records_has_none_afterwards(tmp_path, bundle, frame):
-    write(frame.clear(), tmp_path / "in.parquet")
-    assert BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet") == 0
+@pytest.mark.parametrize("given", ["csv", "parquet"])
+def test_a_file_without_records_has_none_afterwards(tmp_path, bundle, frame, given):
+    write(frame.clear(), tmp_path / f"in.{given}")
+    assert BatchScorer(bundle).score_file(tmp_path / f"in.{given}", tmp_path / "out.parquet") == 0
     assert read(tmp_path / "out.parquet").columns == [*frame.columns, PROBABILITY]
 
 
-def test_a_file_may_be_scored_onto_itself(tmp_path, bundle, frame):
-    path = tmp_path / "in.parquet"
-    write(frame, path)
-    BatchScorer(bundle).score_file(path, path)
-    assert read(path).columns[-1] == PROBABILITY
+def test_a_bare_quote_loses_no_rows_unsaid(tmp_path, bundle, frame):
+    write(frame.head(1).with_columns(note=pl.lit("x")), tmp_path / "in.csv")
+    with (tmp_path / "in.csv").open("a") as file:
+        file.write('1,2,3,4,0,se"cret\n1,2,3,4,0,x\n')
+    told = problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert "secret" not in str(told)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["in.csv", "link.csv", "hard_link.csv"])
+def test_a_file_is_not_scored_onto_itself(tmp_path, bundle, frame, name):
+    source = tmp_path / "in.csv"
+    write(frame, source)
+    (tmp_path / "link.csv").symlink_to(source)
+    (tmp_path / "hard_link.csv").hardlink_to(source)
+    assert problems_of(bundle, source, tmp_path / name) == ("is the file to be scored; name another one to write",)
+    assert read(source).equals(frame)
+
+
+def test_a_row_that_breaks_off_is_told(tmp_path, bundle, frame):
+    write(frame, tmp_path / "in.csv")
+    content = (tmp_path / "in.csv").read_text()
+    (tmp_path / "in.csv").write_text(content[: content.rindex(",")])
+    assert problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv") == (
+        f"too few fields, where the header has 5: 1 row ({ROWS})",
+    )
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
+def test_blank_lines_at_the_end_are_not_scored(tmp_path, bundle, frame, target):
+    write(frame, tmp_path / "in.csv")
+    with (tmp_path / "in.csv").open("a") as file:
+        file.write("\n\n")
+    assert BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / target) == ROWS
+    assert read(tmp_path / target).height == ROWS
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -197,9 +228,8 @@ def broken_files(tmp_path, frame):
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "garbage.parquet", "empty.csv", "folder.csv"])
 def test_a_file_that_cannot_be_opened_is_told(tmp_path, bundle, frame, name):
     broken_files(tmp_path, frame)
-    for use in (count_rows, lambda path: BatchScorer(bundle).score_file(path, tmp_path / "out.csv")):
-        with pytest.raises(InvalidDataset, match=r"no such file|cannot be read as|is empty"):
-            use(tmp_path / name)
+    with pytest.raises(InvalidDataset, match=r"no such file|cannot be read as|is empty"):
+        BatchScorer(bundle).score_file(tmp_path / name, tmp_path / "out.csv")
 
 
 @pytest.mark.parametrize("name", ["ragged.csv", "latin.csv"])
@@ -207,17 +237,33 @@ def test_a_file_that_cannot_be_opened_is_told(tmp_path, bundle, frame, name):
 def test_a_file_that_breaks_off_is_told_and_not_quoted(tmp_path, bundle, frame, name, target):
     broken_files(tmp_path, frame)
     told = "; ".join(problems_of(bundle, tmp_path / name, tmp_path / target))
-    assert told.startswith("cannot be read as UTF-8 CSV with a header line")
+    assert told.startswith(("too many fields", "is not UTF-8"))
     assert "secret" not in told
     assert not (tmp_path / target).exists()
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_rows_are_counted(tmp_path, frame, suffix):
-    write(frame, tmp_path / f"in.{suffix}")
-    assert count_rows(tmp_path / f"in.{suffix}") == ROWS
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
+def test_a_failure_of_the_sink_is_not_blamed_on_the_source(tmp_path, bundle, frame, monkeypatch, target):
+    def full(*_arguments):
+        raise pl.exceptions.ComputeError("secret: No space left on device (os error 28)")
+
+    write(frame, tmp_path / "in.csv")
+    monkeypatch.setattr(pl.LazyFrame, "sink_csv", full)
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(InvalidDataset) as caught:
+        BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / target)
+    assert caught.value.source == str(tmp_path / target)
+    assert caught.value.problems == ("cannot be written: No space left on device",)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_a_name_of_another_suffix_is_not_counted(tmp_path):
-    with pytest.raises(InvalidDataset, match=r"name the file \.csv or \.parquet"):
-        count_rows(tmp_path / "in.json")
+def test_a_source_that_breaks_off_while_it_is_read_is_told_as_the_source(tmp_path, bundle, frame):
+    source = tmp_path / "in.parquet"
+    write(pl.concat([frame] * 200), source)
+    content = source.read_bytes()
+    source.write_bytes(content[:8] + b"secret" * 200 + content[1208:])  # pages, not the footer
+    with pytest.raises(InvalidDataset) as caught:
+        BatchScorer(bundle).score_file(source, tmp_path / "out.csv")
+    assert caught.value.source == str(source)
+    assert "cannot be read as Parquet" in str(caught.value)
+    assert not (tmp_path / "out.csv").exists()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from fraud_detection_api.training.calibrate import fit_calibration
@@ -58,3 +59,26 @@ def test_margins_that_separate_the_classes_are_calibrated_all_the_same():
     probabilities = fit_calibration(margins, margins > 0).probabilities(margins)
     assert probabilities[:50].max() < 0.05
     assert probabilities[50:].min() > 0.95
+
+
+@pytest.mark.parametrize("spread", [1e-7, 1e-5, 1e-3, 1e-2, 1e-1])
+def test_margins_that_hardly_differ_keep_the_base_rate_and_their_order(true_margins, spread):
+    is_fraud = outcomes(true_margins)
+    margins = (-3.9 + spread * true_margins).astype(np.float32)
+    probabilities = fit_calibration(margins, is_fraud).probabilities(margins)
+    assert probabilities.mean() == pytest.approx(is_fraud.mean(), rel=0.05)
+    assert np.all(np.diff(probabilities[np.argsort(margins, kind="stable")]) >= 0)
+    assert np.ptp(probabilities) > 0
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 3.0])
+def test_the_fit_is_the_one_of_greatest_likelihood(true_margins, spread):
+    is_fraud = outcomes(true_margins)
+    margins = (spread * true_margins).astype(np.float32)
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9).fit(
+        margins.astype(np.float64).reshape(-1, 1), is_fraud
+    )
+    grid = np.arange(-16, 16, 1 / 32)
+    expected = fitted.predict_proba(grid.reshape(-1, 1))[:, 1]
+    got = fit_calibration(margins, is_fraud).probabilities(grid.astype(np.float32))
+    assert np.abs(got - expected).max() < 1e-6

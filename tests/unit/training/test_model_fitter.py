@@ -76,7 +76,10 @@ def test_the_bundle_is_stamped_in_utc(dataset):
 def test_the_card_says_what_the_model_was_made_from(dataset):
     card = fit(dataset).card
     assert card["contract"] == {"name": "credit", "fingerprint": dataset.contract.fingerprint}
-    assert card["data"] == {"rows": 3000, "frauds": int(dataset.is_fraud.sum()), "digest": dataset.digest}
+    frauds = int(dataset.is_fraud.sum())
+    assert card["data"] == {"rows": 3000, "frauds": frauds, "period": None, "digest": dataset.digest}
+    assert card["features"][:2] == ["number_of_open_accounts", "total_credit_limit"]
+    assert "credit_utilisation" in card["features"]
     assert [card["split"][part]["rows"] for part in ("train", "validation", "test")] == [1800, 600, 600]
     assert card["training"]["seed"] == 1
     assert card["training"]["settings"]["max_rounds"] == 5
@@ -205,3 +208,9 @@ def test_nothing_is_registered_where_progress_is_interrupted(dataset):
     with pytest.raises(KeyboardInterrupt):
         fit(dataset, registry=registry, on_progress=interrupt)
     assert registry.versions() == []
+
+
+def test_the_card_says_from_when_to_when_the_records_are():
+    card = read_bundle(every_dtype_files(), source="test").card
+    assert card["data"]["period"] == ["2025-01-01T00:00:00Z", "2025-12-28T23:00:00Z"]
+    assert card["split"]["kind"] == "time"
