@@ -8,6 +8,7 @@ from fraud_detection_api.contract.declaration import (
     FLOAT32_MAX,
     INT_MAX,
     MAX_TEXT,
+    PROBABILITY,
     Contract,
     Derived,
     Feature,
@@ -47,6 +48,11 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses += [("id", contract.identifier.name)] if contract.identifier else []
     uses += [("time", contract.time.name)] if contract.time else []
     uses += [("target", contract.target.known_probability)] if contract.target.known_probability else []
+    yield from (
+        ((place,), f"the column {PROBABILITY!r} is the one that scoring adds; give yours another name")
+        for place, name in uses
+        if name == PROBABILITY and place != "ignored"
+    )
     counts = Counter(name for _, name in uses)
     for name in (name for name, count in counts.items() if count > 1):
         places = ", ".join(dict.fromkeys(place for place, used in uses if used == name))

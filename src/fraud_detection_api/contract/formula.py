@@ -18,6 +18,8 @@ Evaluate: TypeAlias = Callable[[Values], Any]
 
 MAX_DEPTH = 50
 
+LONGEST_SHOWN = 80
+
 _QUOTED_NAME = re.compile(r"`([^`]+)`")
 
 
@@ -94,7 +96,7 @@ def parse_formula(source: str) -> Formula:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"{source!r} is not a formula") from None
+        raise ValueError(f"{_shown(source)} is not a formula") from None
     _require_shallow(tree)
     names: dict[str, None] = {}
     if isinstance(tree, ast.Compare):
@@ -113,9 +115,13 @@ def _require_shallow(tree: ast.expr) -> None:
     raise ValueError(f"nests more than {MAX_DEPTH} operations; split it or use a shorter one")
 
 
+def _shown(source: str) -> str:
+    return repr(source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…")
+
+
 def _comparison(source: str, tree: ast.Compare, names: dict[str, None], quoted: dict[str, str]) -> Formula:
     if len(tree.ops) != 1 or type(tree.ops[0]) not in _COMPARISONS:
-        raise ValueError(f"{source!r} must be one comparison: <=, <, >=, >, == or !=")
+        raise ValueError(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
     compare, text = _COMPARISONS[type(tree.ops[0])]
     left = _compile(tree.left, names, quoted)
     right = _compile(tree.comparators[0], names, quoted)

@@ -9,12 +9,12 @@ from threading import Event
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from fraud_detection_api.contract.declaration import PROBABILITY
 from fraud_detection_api.contract.files import reading, require_rows, require_suffix, scan_file, written_whole
 from fraud_detection_api.contract.table import check_table, column_types, identifier_problems
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 
-PROBABILITY = "fraud_probability"
 CHUNK_ROWS = 100_000
 
 

@@ -173,6 +173,11 @@ def test_a_name_used_twice_is_refused(text, places):
     assert f"is declared more than once ({places}); keep one" in the_problem_of(text)
 
 
+def test_the_column_that_scoring_adds_can_be_no_column_of_a_record():
+    problem = the_problem_of(SOUND + '[features.fraud_probability]\ndtype = "float"\n')
+    assert "the column 'fraud_probability' is the one that scoring adds" in problem
+
+
 def test_a_clash_is_told_at_its_later_place():
     assert problems_of(SOUND + '[derived.amount]\nformula = "amount + 1"\n')[0].startswith(
         "derived: the column 'amount'"

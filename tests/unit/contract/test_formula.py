@@ -222,3 +222,9 @@ def test_any_text_is_a_formula_or_a_value_error(text):
 def test_overflow_warns_nobody():
     assert value("a * a", a=1e308) == math.inf
     assert math.isnan(value("a - a", a=math.inf))
+
+
+def test_an_error_shows_the_beginning_of_a_long_formula():
+    with pytest.raises(ValueError, match="is not a formula") as caught:
+        parse_formula("a +" * 5000)
+    assert len(str(caught.value)) < 120
