@@ -10,7 +10,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
-for name in [name for name in os.environ if name.startswith("FRAUD_") and name != "FRAUD_TEST_DATA"]:
+for name in [name for name in os.environ if name.startswith("FRAUD_")]:
     del os.environ[name]
 
 # the same examples in every run: a red build is somebody's change, not somebody's luck
@@ -36,7 +36,7 @@ def registry():
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real data for measurement; it is not shipped, so tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("FRAUD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip("no real data here: FRAUD_TEST_DATA names no folder")
+        pytest.skip("no real data here: TEST_DATA names no folder")
     return folder
