@@ -3,13 +3,17 @@
 import json
 import tomllib
 
+import httpx2 as httpx
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from fraud_detection_api.cli import app
+from support.servers import running_server
 
 pytestmark = pytest.mark.real_data
+
+JSON_TYPES = {"int": "integer", "float": "number", "category": "string"}
 
 FILES = {
     "german_credit": {"target": "class", "options": [], "auc": 0.72},
@@ -66,3 +70,19 @@ def test_the_whole_file_is_scored_with_its_columns_kept(trained, tmp_path):
     assert scored.drop("fraud_probability").equals(given)
     share = printed["data"]["frauds"] / printed["data"]["rows"]
     assert scored["fraud_probability"].mean() == pytest.approx(share, abs=0.03)
+
+
+def test_the_server_documents_these_columns_and_scores_them_as_the_file_was(trained, tmp_path):
+    _, path, folder, _ = trained
+    fraud("score", path, "--out", tmp_path / "scored.parquet", "--registry", folder / "registry")
+    scored = pl.read_parquet(tmp_path / "scored.parquet").head(50)
+    contract = tomllib.loads((folder / "my.toml").read_text(encoding="utf-8"))
+    named = [contract["id"]["name"]] if "id" in contract else []
+    records = scored.select(*named, *contract["features"]).to_dicts()
+    with running_server(folder / "registry", tmp_path / "server.log") as server:
+        schema = httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
+        answer = httpx.post(f"{server.url}/fraud_detection", json=records)
+    assert set(schema["required"]) == set(schema["properties"]) == {*named, *contract["features"]}
+    documented = {name: schema["properties"][name]["type"] for name in contract["features"]}
+    assert documented == {name: JSON_TYPES[feature["dtype"]] for name, feature in contract["features"].items()}
+    assert answer.json() == scored["fraud_probability"].to_list()
