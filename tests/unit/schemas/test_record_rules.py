@@ -1,29 +1,12 @@
 """The contract's rules hold for a request as they do for a file."""
 
-import json
-
 import pytest
 
-from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.errors import FieldProblem, InvalidRecords
+from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.schemas.records import RecordParser
 from support.builders import record
-
-CREDIT = RecordParser(load_contract("credit"))
-
-
-def body(*records: object) -> bytes:
-    return json.dumps(records).encode()
-
-
-def refused(parser: RecordParser, content: bytes, *, limit: int = 100) -> tuple[FieldProblem, ...]:
-    with pytest.raises(InvalidRecords) as caught:
-        parser.parse(content, limit=limit)
-    return caught.value.problems
-
-
-def problems_of(parser: RecordParser, content: bytes) -> dict[str, str]:
-    return {problem.pointer: problem.detail for problem in refused(parser, content)}
+from support.parsing import CREDIT, body, problems_of, refused
 
 
 def test_a_rule_blames_its_field():

@@ -1,0 +1,45 @@
+"""Requests to the parsers of both contracts, and what they say of bad ones."""
+
+import json
+
+import pytest
+
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.errors import FieldProblem, InvalidRecords
+from fraud_detection_api.schemas.records import RecordParser
+from support.builders import OVERDRAWN, every_dtype_contract
+
+CREDIT = RecordParser(load_contract("credit"))
+LOANS = RecordParser(every_dtype_contract())
+LOAN = {
+    "application": "A-1",
+    "applied_at": "2026-01-01T00:00:00Z",
+    "amount_eur": 1000.5,
+    "instalments": 12,
+    "is_employed": True,
+    "channel": "web",
+    "opened_at": "2020-02-29T10:00:00Z",
+}
+
+
+def loan(**changes: object) -> dict[str, object]:
+    return {**LOAN, **changes}
+
+
+def body(*records: object) -> bytes:
+    return json.dumps(records).encode()
+
+
+def raw(field: str, text: str, *, of: dict[str, object] = OVERDRAWN) -> bytes:
+    """A record whose `field` is `text`, as it stands."""
+    return json.dumps([{**of, field: "PLACEHOLDER"}]).replace('"PLACEHOLDER"', text).encode()
+
+
+def refused(parser: RecordParser, content: bytes, *, limit: int = 100) -> tuple[FieldProblem, ...]:
+    with pytest.raises(InvalidRecords) as caught:
+        parser.parse(content, limit=limit)
+    return caught.value.problems
+
+
+def problems_of(parser: RecordParser, content: bytes) -> dict[str, str]:
+    return {problem.pointer: problem.detail for problem in refused(parser, content)}
