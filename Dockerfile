@@ -13,7 +13,7 @@ WORKDIR /build
 COPY pyproject.toml poetry.lock ./
 RUN /opt/poetry/bin/poetry export --quiet --output serve.txt \
  && /opt/poetry/bin/poetry export --quiet --extras train --output train.txt \
- && /opt/poetry/bin/poetry export --quiet --all-extras --all-groups --output development.txt
+ && /opt/poetry/bin/poetry export --quiet --all-extras --with test,lint,notebook,jupyter,tracking --output development.txt
 # Poetry's pip installs from outside, so that what serves holds no installer
 RUN python -m venv --without-pip /opt/venv \
  && /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compile --require-hashes --requirement serve.txt

@@ -13,6 +13,7 @@ venv := .venv
 poetry := .poetry/bin/poetry
 poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
+groups := test,lint,notebook,jupyter,tracking
 
 .PHONY: help setup serve test lint audit docs lock clean
 
@@ -58,7 +59,7 @@ $(poetry_installed):
 $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
 	@echo "Installing the locked dependencies into $(venv)/ (about a minute) …"
-	@$(poetry) export --quiet --all-extras --all-groups --output $(venv)/requirements.txt
+	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
