@@ -6,14 +6,14 @@ from functools import cache
 import polars as pl
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.training.dataset import dataset_from_frame
+from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.fakes import InMemoryRegistry
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-QUICK = XGBoostSettings(boosters=2, max_rounds=30, max_bin=256, learning_rate=0.2)
+QUICK = XGBoostSettings(folds=2, max_rounds=30, max_bin=256, learning_rate=0.2)
 
 OVERDRAWN = {
     "customer_id": 345435,

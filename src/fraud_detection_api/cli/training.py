@@ -31,7 +31,7 @@ def train(
     Example: `fraud train credit.parquet --promote`
     """
     require_training_libraries()
-    from fraud_detection_api.training.dataset import load_dataset
+    from fraud_detection_api.training.load import load_dataset
     from fraud_detection_api.training.model_fitter import ModelFitter
 
     settings = settings_with(registry=registry, contract=contract)
@@ -60,8 +60,8 @@ def evaluate(
     Example: `fraud evaluate champion later.parquet`
     """
     require_training_libraries()
-    from fraud_detection_api.training.dataset import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
+    from fraud_detection_api.training.load import load_dataset
 
     found, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(version)
     dataset = load_dataset(file, bundle.contract)

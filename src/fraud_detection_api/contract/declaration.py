@@ -59,12 +59,13 @@ class Target(Declared):
     """What is predicted. `positive` is the value that means fraud.
 
     `known_probability` names an optional column with each record's true probability (simulated data), which makes the
-    best possible metrics known.
+    best possible metrics known. `label_delay_days` is how long after a record it is known what became of it.
     """
 
     name: ColumnName
     positive: bool | int | str = 1
     known_probability: ColumnName | None = None
+    label_delay_days: Annotated[int | float, Field(ge=0, le=36_500)] = 0
     description: str = ""
 
 
@@ -141,6 +142,7 @@ class Contract(Declared):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str = ""
+    purpose: Literal["fraud", "credit"] = "fraud"
     identifier: Identifier | None = Field(default=None, alias="id")
     target: Target
     time: Time | None = None

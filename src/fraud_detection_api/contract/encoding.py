@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ from fraud_detection_api.contract.columns import Columns, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract, Feature, Part
 
 _SECONDS_A_DAY = 86_400.0
+
+
+class LevelEncoding(Protocol):
+    """Turns the levels of a category into numbers."""
+
+    def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
+        """Shape (n,) of str or None → float64 (n,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,15 @@ class LevelCodes:
         return np.array(codes, dtype=np.float64)
 
 
+Levels = TypeVar("Levels", bound=LevelEncoding)
+
+
 @dataclass(frozen=True)
-class Encoder:
-    """Encodes columns of one contract; `level_codes` holds the learned codes of each category feature."""
+class Encoder(Generic[Levels]):
+    """Encodes columns of one contract; `level_codes` holds the numbers of each category feature's levels."""
 
     contract: Contract
-    level_codes: Mapping[str, LevelCodes] = field(default_factory=dict)
+    level_codes: Mapping[str, Levels] = field(default_factory=dict)
 
     @cached_property
     def _steps(self) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:

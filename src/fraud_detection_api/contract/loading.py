@@ -26,7 +26,7 @@ _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "rules": Rule,
     "reason": Reason,
 }
-_UNIONS = {"minimum", "maximum", "example", "positive"}
+_UNIONS = {"minimum", "maximum", "example", "positive", "label_delay_days"}
 
 
 def load_contract(source: str | Path) -> Contract:

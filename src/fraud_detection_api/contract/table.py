@@ -1,6 +1,6 @@
 """Columns from a data frame, checked against the contract: counts and row numbers of what is wrong, never values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +26,15 @@ _TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0":
 
 @dataclass
 class TableCheck:
-    """What was found in a table: `columns` that passed, and a problem for each column and kind of fault."""
+    """What was found in a table: `columns` that passed, and for each fault the numbers of its rows (none: of no row)."""
 
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    faults: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each fault: counts and first rows, never values."""
+        return fault_texts(self.faults)
 
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
         """The checked columns of a CSV's `frame` in the types of `column_types`, null where missing."""
@@ -69,7 +74,7 @@ def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: i
     text = frame[identifier.name].cast(pl.String).str.strip_chars()
     broken = text.cast(pl.Int64, strict=False).is_null() if identifier.dtype == "int" else text.fill_null("") == ""
     kind = "a whole number" if identifier.dtype == "int" else "text"
-    return _found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row)
+    return fault_texts(_found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row))
 
 
 def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
@@ -91,29 +96,29 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
         _check_column(check, frame, contract.time.name, Feature(dtype="datetime", nullable=True), first_row)
     elif contract.time is not None:
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
-    if not check.problems:
+    if not check.faults:
         for name, broken in rule_violations(contract, check.columns).items():
             rule = contract.rules[name]
-            check.problems += _found(f"{rule.field} {rule.message}", broken, first_row)
+            check.faults |= _found(f"{rule.field} {rule.message}", broken, first_row)
     return check
 
 
 def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:
     if name not in frame.columns:
-        check.problems.append(f"column {name!r} is missing")
+        check.faults[f"column {name!r} is missing"] = np.empty(0, dtype=np.int64)
         return
     column, unreadable, missing = read_column(frame[name], feature.dtype)
-    problems = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
+    faults = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
     if not feature.nullable:
-        problems += _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
+        faults |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
     if feature.dtype in ("int", "float"):
         with np.errstate(invalid="ignore"):
             outside = (column < feature.lower) | (column > feature.upper)
-        problems += _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
+        faults |= _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
     if feature.dtype == "category":
         too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
-        problems += _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
-    check.problems += problems
+        faults |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
+    check.faults |= faults
     check.columns[name] = column
 
 
@@ -181,9 +186,18 @@ def _range_text(feature: Feature) -> str:
     return f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
 
 
-def _found(fault: str, mask: NDArray[np.bool_], first_row: int) -> list[str]:
+def _found(fault: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, NDArray[np.int64]]:
     rows = np.flatnonzero(mask)
-    return [f"{fault}: {rows_text(rows + first_row)}"] if rows.size else []
+    return {fault: rows + first_row} if rows.size else {}
+
+
+def fault_texts(faults: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """A line for each fault, with the count of its rows and the first of them where there are any.
+
+    >>> fault_texts({"x is empty": np.array([3, 9])})
+    ['x is empty: 2 rows (3, 9)']
+    """
+    return [f"{fault}: {rows_text(rows)}" if rows.size else fault for fault, rows in faults.items()]
 
 
 def rows_text(rows: Sequence[int] | NDArray[np.int64]) -> str:

@@ -18,16 +18,21 @@ from fraud_detection_api.model.calibration import Calibration
 from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import golden_difference, golden_rows
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+DOCUMENTS = ("card.md", "report.html")
+"""What is in a bundle for people to read."""
+
 FILES = (
     "booster.ubj",
     "calibration.json",
     "card.json",
     "contract.json",
     "encoding.json",
+    "evidence.json",
     "golden.json",
     "reference.json",
+    *DOCUMENTS,
 )
 
 BundleFiles = Mapping[str, bytes]
@@ -37,7 +42,7 @@ BundleFiles = Mapping[str, bytes]
 class Scorer:
     """The part of a bundle that turns columns into probabilities."""
 
-    encoder: Encoder
+    encoder: Encoder[LevelCodes]
     forest: Forest
     calibration: Calibration
 
@@ -67,10 +72,20 @@ class SealedBundle:
     digest: str
 
 
-def seal_bundle(
-    scorer: Scorer, booster: bytes, *, card: dict[str, Any], reference: dict[str, Any], created_at: str
+def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
+    scorer: Scorer,
+    booster: bytes,
+    *,
+    card: dict[str, Any],
+    evidence: dict[str, Any],
+    reference: dict[str, Any],
+    documents: Mapping[str, bytes],
+    created_at: str,
 ) -> SealedBundle:
-    """The files of a bundle, golden rows and manifest included. `booster` is the UBJSON that `scorer` was made from."""
+    """The files of a bundle, golden rows and manifest included. `booster` is the UBJSON that `scorer` was made from.
+
+    `documents` holds the DOCUMENTS by name.
+    """
     contract = scorer.encoder.contract
     files = {
         "booster.ubj": booster,
@@ -78,8 +93,10 @@ def seal_bundle(
         "card.json": _json_bytes(card),
         "contract.json": _json_bytes(contract.as_json()),
         "encoding.json": _json_bytes({name: _codes_json(codes) for name, codes in scorer.encoder.level_codes.items()}),
+        "evidence.json": _json_bytes(evidence),
         "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
         "reference.json": _json_bytes(reference),
+        **{name: documents[name] for name in DOCUMENTS},
     }
     digests = {name: _sha256(content) for name, content in files.items()}
     digest = _digest_of_all(digests)

@@ -14,17 +14,46 @@ _WEAKEST_PENALTY = 1e6  # keeps the fit finite where margins separate the classe
 _HALVINGS = 100  # of an interval of log-odds: down to the last bit
 
 
-def fit_calibration(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> Calibration:
+def fit_calibration(
+    margins: NDArray[np.float32], is_fraud: NDArray[np.bool_], *, deployed_base_rate: float | None = None
+) -> Calibration:
     """Logistic recalibration p = 1 / (1 + exp(-(a·margin + b))), tabulated.
 
     `margins` float32 (n,) in log-odds, `is_fraud` bool (n,). Where the fit would fall with the margin (trees that learned
-    nothing), every margin gets the base rate. Source: Platt, "Probabilistic outputs for support vector machines", 1999.
+    nothing), every margin gets the base rate. With `deployed_base_rate` the probabilities are those of a population with
+    that share of fraud. Source: Platt, "Probabilistic outputs for support vector machines", 1999.
     """
+    base_rate = float(is_fraud.mean())
     slope, intercept = _fit_logistic(margins.astype(np.float64), is_fraud)
     if slope <= 0:
-        base_rate = float(is_fraud.mean())
-        return Calibration.tabulate(lambda grid: np.full_like(grid, base_rate))
+        slope, intercept = 0.0, _log_odds(base_rate)
+    intercept += prior_shift(base_rate, deployed_base_rate)
     return Calibration.tabulate(lambda grid: _probabilities(slope * grid + intercept))
+
+
+def uncalibrated(margins: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probabilities that the trees themselves state, float64 (n,), for margins float32 (n,) in log-odds."""
+    return _probabilities(margins.astype(np.float64))
+
+
+def prior_shift(base_rate: float, deployed_base_rate: float | None) -> float:
+    """What to add to log-odds learned at one share of fraud where another share is met; 0 for None.
+
+    Right where the sample was drawn by class alone, so that frauds look like frauds in both. Source: Saerens, Latinne and
+    Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14(1), 2002.
+
+    >>> round(prior_shift(0.5, 0.01), 4)
+    -4.5951
+    """
+    return 0.0 if deployed_base_rate is None else _log_odds(deployed_base_rate) - _log_odds(base_rate)
+
+
+def deployment_weights(is_fraud: NDArray[np.bool_], deployed_base_rate: float | None) -> NDArray[np.float64] | None:
+    """Weights, float64 (n,), that give records of another share of fraud the deployed one; None for None."""
+    if deployed_base_rate is None:
+        return None
+    base_rate = float(is_fraud.mean())
+    return np.where(is_fraud, deployed_base_rate / base_rate, (1 - deployed_base_rate) / (1 - base_rate))
 
 
 def _fit_logistic(margins: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> tuple[float, float]:
@@ -43,12 +72,16 @@ def _fit_logistic(margins: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> 
 
 def _level(log_odds: NDArray[np.float64], base_rate: float) -> float:
     """What to add to `log_odds` for the mean probability to be the base rate, found by bisection."""
-    wanted = float(np.log(base_rate / (1 - base_rate)))
+    wanted = _log_odds(base_rate)
     low, high = wanted - float(log_odds.max()), wanted - float(log_odds.min())
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if _probabilities(log_odds + middle).mean() < base_rate else (low, middle)
     return (low + high) / 2
+
+
+def _log_odds(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
 
 
 def _probabilities(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

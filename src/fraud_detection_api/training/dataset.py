@@ -1,131 +1,138 @@
-"""Training data from CSV and Parquet files, checked against the contract before anything is learned from it."""
+"""Training data: labelled records of one contract, kept once as the matrix that trees read, and parts of them by row."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.files import UNNAMED, read_file
-from fraud_detection_api.contract.table import check_table, read_column, rows_text
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.contract.encoding import LevelCodes
+
+BLOCK_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class EncodedRecords:
+    """All records of a file, which every part of it shares.
+
+    `matrix` is float32 (n, columns) as `Encoder.encode` makes it, but a category's column holds the number of its level in
+    `levels[name]`; missing is NaN. `times` holds the datetime features as float64 (n,) in seconds since 1970.
+    """
+
+    matrix: NDArray[np.float32]
+    column_names: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    times: Mapping[str, NDArray[np.float64]]
+
+    def position(self, column: str) -> int:
+        """Place of a column in the matrix."""
+        return self.column_names.index(column)
+
+
+LevelTables = Mapping[str, NDArray[np.float32]]
+"""Codes of each category's levels, float32 (folds, levels + 1), a row for each fold of records; the last one for missing."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled records of one contract, in the file's order.
+    """Labelled records, in the file's order; `rows` int64 (n,) says which of `records` they are.
 
-    `columns` as in `contract.columns`; `is_fraud` is bool (n,); `seconds` is float64 (n,) since 1970 where the contract
-    has a time column; `known_probability` is float64 (n,) where the data is simulated; `digest` names the content.
+    `is_fraud` is bool (n,). `entity`, int64 (n,), numbers whom a record is about, where the file has the contract's id
+    column. `seconds` is float64 (n,) since 1970 where the contract has a time column, `known_probability` float64 (n,) where
+    the data is simulated. `digest` names the content of the file.
     """
 
     contract: Contract
-    columns: Columns
+    records: EncodedRecords
+    rows: NDArray[np.int64]
     is_fraud: NDArray[np.bool_]
+    entity: NDArray[np.int64] | None
     seconds: NDArray[np.float64] | None
     known_probability: NDArray[np.float64] | None
     digest: str
 
     def __len__(self) -> int:
-        return len(self.is_fraud)
+        return len(self.rows)
 
-    def rows(self, chosen: NDArray[np.int64]) -> Columns:
-        """The columns of the chosen rows, in that order."""
-        return {name: column[chosen] for name, column in self.columns.items()}
+    @property
+    def base_rate(self) -> float:
+        """Share of fraud."""
+        return float(self.is_fraud.mean())
 
-
-def load_dataset(path: Path, contract: Contract) -> Dataset:
-    """Dataset from a file. Raises InvalidDataset with everything that is wrong: columns, counts, first rows, no values."""
-    return dataset_from_frame(read_file(path), contract, source=str(path))
-
-
-def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
-    """Dataset from a frame with the contract's columns and target; `source` names it in errors. Raises InvalidDataset."""
-    problems = _column_problems(frame.columns, contract)
-    if not frame.height:
-        raise InvalidDataset(source, [*problems, "holds no rows"])
-    check = check_table(frame, contract)
-    problems += [problem for problem in check.problems if problem not in problems]
-    if contract.target.name in frame.columns:
-        problems += _target_problems(frame[contract.target.name], contract)
-    if contract.time is not None and contract.time.name in frame.columns:
-        _seconds, _unreadable, missing = read_column(frame[contract.time.name], "datetime")
-        problems += (
-            [f"{contract.time.name} is empty: {rows_text(np.flatnonzero(missing) + 1)}"] if missing.any() else []
+    def take(self, chosen: NDArray[Any]) -> "Dataset":
+        """The chosen records (numbers or a mask), in that order; the matrix is shared and not copied."""
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            is_fraud=self.is_fraud[chosen],
+            entity=None if self.entity is None else self.entity[chosen],
+            seconds=None if self.seconds is None else self.seconds[chosen],
+            known_probability=None if self.known_probability is None else self.known_probability[chosen],
         )
-    problems += _known_probability_problems(frame, contract)
-    if problems:
-        raise InvalidDataset(source, problems)
-    is_fraud = _is_positive(frame[contract.target.name], contract)
-    seconds = check.columns[contract.time.name] if contract.time is not None else None
-    digest = _digest(check.columns, is_fraud)
-    return Dataset(contract, check.columns, is_fraud, seconds, _known_probability(frame, contract), digest)
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """The features as in `contract.columns`, made one at a time when asked for; numbers rounded to float32."""
+        return _Columns(self)
+
+    def level_numbers(self, name: str) -> NDArray[np.int64]:
+        """Number of each record's level of a category, int64 (n,); the count of levels stands for missing."""
+        numbers = self.records.matrix[self.rows, self.records.position(name)]
+        return _level_numbers(numbers, len(self.records.levels[name]))
+
+    def blocks(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
+        """The encoded matrix in pieces of at most BLOCK_ROWS rows, with categories coded by `tables`.
+
+        `folds` int64 (n,) chooses each record's row of the tables; without it, the first serves all.
+        """
+        for start in range(0, len(self), BLOCK_ROWS):
+            piece = slice(start, start + BLOCK_ROWS)
+            block = self.records.matrix[self.rows[piece]]
+            for name, table in tables.items():
+                column = block[:, self.records.position(name)]
+                numbers = _level_numbers(column, table.shape[1] - 1)
+                column[:] = table[0 if folds is None else folds[piece], numbers]
+            yield block
+
+    def matrix(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """The encoded matrix, float32 (n, columns): all blocks in one."""
+        return np.concatenate([*self.blocks(tables, folds)] or [self.records.matrix[:0]])
+
+    def tables_of(self, level_codes: Mapping[str, LevelCodes]) -> LevelTables:
+        """Codes as tables over this data's levels, a single row each."""
+        return {name: self._table(name, codes) for name, codes in level_codes.items()}
+
+    def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
+        names: NDArray[np.object_] = np.array([*self.records.levels[name], None], dtype=object)
+        return codes.encode(names).astype(np.float32)[np.newaxis]
 
 
-def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
-    target = contract.target
-    required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
-    optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
-    problems = [f"column {name!r} is missing" for name in required if name not in present]
-    known = {*required, *optional, *contract.ignored, UNNAMED}
-    if extra := [name for name in present if name not in known]:
-        listed = ", ".join(repr(name) for name in extra)
-        problems.append(f"the contract does not know the columns {listed}; declare them, or list them under `ignored`")
-    return problems
+class _Columns(Mapping[str, NDArray[Any]]):
+    """Columns of a dataset: nothing is kept, so that a wide file is in memory once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        data, records = self._dataset, self._dataset.records
+        if name in records.times:
+            return records.times[name][data.rows]
+        if name in records.levels:
+            names = np.array([*records.levels[name], None], dtype=object)
+            column: NDArray[np.object_] = names[data.level_numbers(name)]
+            return column
+        if name not in data.contract.features:
+            raise KeyError(name)
+        return records.matrix[data.rows, records.position(name)].astype(np.float64)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._dataset.contract.features)
+
+    def __len__(self) -> int:
+        return len(self._dataset.contract.features)
 
 
-def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
-    name, problems = contract.target.name, []
-    if series.null_count():
-        rows = series.is_null().arg_true().to_numpy() + 1
-        problems.append(f"target {name} is empty: {rows_text(rows)}")
-    levels = series.drop_nulls().n_unique()
-    if levels > 2:
-        problems.append(f"target {name} has {levels} different values and must have two")
-    positives = int(_is_positive(series, contract).sum())
-    if levels <= 2 and positives in (0, len(series)):
-        share = "no row" if positives == 0 else "every row"
-        mend = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
-        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {mend}")
-    return problems
-
-
-def _is_positive(series: pl.Series, contract: Contract) -> NDArray[np.bool_]:
-    positive = _spelled(contract.target.positive)
-    texts = series.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace(r"\.0$", "")
-    return (texts == positive).fill_null(value=False).to_numpy()
-
-
-def _spelled(positive: Any) -> str:
-    return str(positive).lower()
-
-
-def _known_probability_problems(frame: pl.DataFrame, contract: Contract) -> list[str]:
-    name = contract.target.known_probability
-    if name is None or name not in frame.columns:
-        return []
-    within = frame[name].cast(pl.Float64, strict=False).is_between(0, 1).fill_null(value=False)
-    rows = np.flatnonzero(~within.to_numpy()) + 1
-    return [f"{name} must be within 0 to 1: {rows_text(rows)}"] if rows.size else []
-
-
-def _known_probability(frame: pl.DataFrame, contract: Contract) -> NDArray[np.float64] | None:
-    name = contract.target.known_probability
-    if name is None or name not in frame.columns:
-        return None
-    return frame[name].cast(pl.Float64).to_numpy()
-
-
-def _digest(columns: Columns, is_fraud: NDArray[np.bool_]) -> str:
-    """Digest of what is learned from: the checked columns and the target, whatever file format they came in."""
-    content = hashlib.sha256(is_fraud.tobytes())
-    for name, column in columns.items():
-        content.update(name.encode())
-        content.update("\x1f".join(map(str, column)).encode() if column.dtype == object else column.tobytes())
-    return "sha256:" + content.hexdigest()
+def _level_numbers(numbers: NDArray[np.float32], missing: int) -> NDArray[np.int64]:
+    return np.where(np.isnan(numbers), np.float32(missing), numbers).astype(np.int64)

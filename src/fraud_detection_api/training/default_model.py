@@ -4,10 +4,10 @@ from datetime import datetime
 
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.ports import ModelRegistry
-from fraud_detection_api.training.dataset import dataset_from_frame
+from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.progress import Progress
 from fraud_detection_api.training.synthetic import simulate_credit_records
-from fraud_detection_api.training.train_xgboost import Progress
 
 ROWS = 100_000
 SEED = 7

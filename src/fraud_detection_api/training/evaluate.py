@@ -1,12 +1,13 @@
 """How good a model is on records it has never seen, with intervals, beside the best that is possible."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.model.bundle import Bundle, Scorer
 from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.metrics import METRICS, UNBOUNDED, ScoredTest
 
@@ -36,52 +37,107 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much a metric differs between two models on the same records, with its 95 % paired bootstrap interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
 def evaluate(
     is_fraud: NDArray[np.bool_],
     probability: NDArray[np.float64],
     *,
     known_probability: NDArray[np.float64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Every metric of METRICS with a bootstrap interval over records (REPLICATES replicates).
 
-    Arrays are (n,). Needs both classes; replicates that miss a class are drawn again. The interval is the percentile one
-    less the bootstrap's own bias, because a calibration error grows with the noise that resampling adds.
+    Arrays are (n,); `weights` counts a record as more or less than one. Needs both classes; replicates that miss a class
+    are drawn again. The interval is the percentile one less the bootstrap's own bias, because a calibration error grows
+    with the noise that resampling adds.
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
+    weights = np.ones(len(is_fraud)) if weights is None else weights
     test = ScoredTest.sort(is_fraud, probability)
-    ones = np.ones(len(is_fraud))
-    replicates = _replicates(test, np.random.default_rng(seed))
-    tail = (1 - INTERVAL) / 2
-    limits = _limits(is_fraud, known_probability)
-    metrics = {}
-    for name, metric in METRICS.items():
-        value = metric(test, ones)
-        resampled = np.array([metric(test, weights) for weights in replicates])
-        low, high = np.quantile(resampled, [tail, 1 - tail]) - (resampled.mean() - value)
-        highest = np.inf if name in UNBOUNDED else 1.0
-        metrics[name] = Estimate(value, float(max(low, 0.0)), float(min(high, highest)), limits.get(name))
-    return Evaluation(len(is_fraud), int(is_fraud.sum()), metrics)
+    best = None if known_probability is None else ScoredTest.sort(is_fraud, known_probability)
+    values = _values(test, weights)
+    resampled = np.array([_values(test, weights * draw) for draw in _draws(is_fraud, seed)])
+    limits = [None] * len(values) if best is None else _values(best, weights)
+    return Evaluation(
+        rows=len(is_fraud),
+        frauds=int(is_fraud.sum()),
+        metrics={
+            name: _estimate(value, resampled[:, place], limits[place], highest=np.inf if name in UNBOUNDED else 1.0)
+            for place, (name, value) in enumerate(zip(METRICS, values, strict=True))
+        },
+    )
+
+
+def compare(
+    is_fraud: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    *,
+    metrics: Sequence[str],
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """How much higher each metric is for `probability` than for `baseline`, float64 (n,) each, on the same records.
+
+    Both are measured on the same replicates, so that what the records share does not widen the interval.
+    """
+    first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
+
+    def gains(weights: NDArray[np.float64]) -> list[float]:
+        pairs = zip(_values(first, weights, metrics), _values(second, weights, metrics), strict=True)
+        return [one - other for one, other in pairs]
+
+    values = gains(np.ones(len(is_fraud)))
+    resampled = np.array([gains(draw) for draw in _draws(is_fraud, seed)])
+    return {
+        name: Difference(value, *_interval(value, resampled[:, place]))
+        for place, (name, value) in enumerate(zip(metrics, values, strict=True))
+    }
 
 
 def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
     """Every metric of a model on all records of a dataset of its contract."""
-    _margins, probability = bundle.scorer.score(dataset.columns)
+    _margins, probability = score_dataset(bundle.scorer, dataset)
     return evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
 
 
-def _limits(is_fraud: NDArray[np.bool_], known_probability: NDArray[np.float64] | None) -> dict[str, float]:
-    if known_probability is None:
-        return {}
-    best = ScoredTest.sort(is_fraud, known_probability)
-    return {name: metric(best, np.ones(len(is_fraud))) for name, metric in METRICS.items()}
+def score_dataset(scorer: Scorer, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Margins, float32 (n,) in log-odds, and calibrated probabilities, float64 (n,), of a dataset's records."""
+    tables = dataset.tables_of(scorer.encoder.level_codes)
+    margins = np.concatenate([scorer.forest.margins(block) for block in dataset.blocks(tables)])
+    return margins, scorer.calibration.probabilities(margins)
 
 
-def _replicates(test: ScoredTest, rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    replicates: list[NDArray[np.float64]] = []
-    count = len(test.is_fraud)
-    while len(replicates) < REPLICATES:
-        weights = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)
-        if 0 < weights @ test.is_fraud < count:
-            replicates.append(weights)
-    return replicates
+def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str] = tuple(METRICS)) -> list[float]:
+    """Metrics for weights, float64 (n,), in the order of the records before they were sorted."""
+    sorted_weights = weights[test.order]
+    return [METRICS[name](test, sorted_weights) for name in names]
+
+
+def _estimate(value: float, resampled: NDArray[np.float64], limit: float | None, *, highest: float) -> Estimate:
+    low, high = _interval(value, resampled)
+    return Estimate(value, max(low, 0.0), min(high, highest), limit)
+
+
+def _interval(value: float, resampled: NDArray[np.float64]) -> tuple[float, float]:
+    tail = (1 - INTERVAL) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail]) - (resampled.mean() - value)
+    return float(low), float(high)
+
+
+def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.float64]]:
+    """For each replicate, how often each record is in it, float64 (n,)."""
+    rng, count, made = np.random.default_rng(seed), len(is_fraud), 0
+    while made < REPLICATES:
+        draw = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)
+        if 0 < draw @ is_fraud < count:
+            made += 1
+            yield draw

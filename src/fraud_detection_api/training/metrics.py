@@ -17,19 +17,21 @@ Weights = NDArray[np.float64]
 class ScoredTest:
     """Labels and probabilities of a test part, sorted by falling probability, ties grouped.
 
-    `is_fraud` float64 (n,), `probability` float64 (n,), `group_ends` int64 (groups,): last row of each run of ties.
+    `is_fraud` float64 (n,), `probability` float64 (n,), `group_ends` int64 (groups,): last row of each run of ties;
+    `order` int64 (n,): where each row stood before it was sorted.
     """
 
     is_fraud: NDArray[np.float64]
     probability: NDArray[np.float64]
     group_ends: NDArray[np.int64]
+    order: NDArray[np.int64]
 
     @classmethod
     def sort(cls, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> "ScoredTest":
         order = np.argsort(-probability, kind="stable")
         ranked = probability[order]
         ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-        return cls(is_fraud[order].astype(np.float64), ranked, ends)
+        return cls(is_fraud[order].astype(np.float64), ranked, ends, order)
 
     def caught(self, weights: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Frauds and false alarms (weighted counts) at each distinct threshold, from the highest down."""

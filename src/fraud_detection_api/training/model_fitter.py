@@ -1,27 +1,25 @@
-"""ModelFitter: data → split → trees → calibration → evaluation → bundle → registry."""
+"""ModelFitter: data → split → scorer → evaluation → bundle → registry."""
 
-import platform
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import numpy as np
-import polars as pl
-import xgboost
-from numpy.typing import NDArray
-
-from fraud_detection_api import __version__
-from fraud_detection_api.contract.encoding import Encoder
-from fraud_detection_api.model.bundle import Scorer, seal_bundle
-from fraud_detection_api.model.forest import Forest
+from fraud_detection_api.model.bundle import seal_bundle
 from fraud_detection_api.model.reference import reference_histograms
 from fraud_detection_api.ports import ModelRegistry
-from fraud_detection_api.training.calibrate import fit_calibration
-from fraud_detection_api.training.categories import learn_level_codes
+from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
+from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.evaluate import Evaluation, evaluate
-from fraud_detection_api.training.splits import Split, split_dataset
-from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer
+from fraud_detection_api.training.demonstrate import demonstrate
+from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
+from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.leaks import leak_warnings
+from fraud_detection_api.training.progress import Progress, stages
+from fraud_detection_api.training.report.card import card_markdown
+from fraud_detection_api.training.report.page import report_html
+from fraud_detection_api.training.splits import SplitSettings, hold_out
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,96 +36,53 @@ class FittedModel:
 class ModelFitter:
     """Makes models and registers them. `seed` decides the split and the trees; `threads` is 0 for all cores.
 
-    The bundle depends on the data, the seed and the settings alone.
+    `deployed_base_rate` is the share of fraud where the model will work, if the records are a sample of another share. The
+    bundle depends on the data, the seed and the settings alone.
     """
 
     registry: ModelRegistry
     seed: int
     settings: XGBoostSettings = field(default_factory=XGBoostSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
     threads: int = 0
+    deployed_base_rate: float | None = None
 
-    def fit(self, dataset: Dataset, *, now: datetime, on_progress: Progress = lambda _share: None) -> FittedModel:
+    def fit(
+        self,
+        dataset: Dataset,
+        *,
+        now: datetime,
+        tuning: Mapping[str, Any] | None = None,
+        on_progress: Progress = lambda _share: None,
+    ) -> FittedModel:
         """Train on `dataset` and register the bundle, stamped `now`; nothing is registered where anything fails.
 
-        Raises InvalidDataset where the split would leave a part without frauds.
+        `tuning` tells the card where the settings come from. Raises InvalidDataset where the split would leave a part
+        without frauds.
         """
-        split = split_dataset(dataset, seed=self.seed)
-        encoder = _fit_encoder(dataset, split)
-        train, validation, test = (
-            (encoder.encode(dataset.rows(rows)), dataset.is_fraud[rows])
-            for rows in (split.train, split.validation, split.test)
+        split = hold_out(dataset, self.split, seed=self.seed)
+        train, test = dataset.take(split.train), dataset.take(split.test)
+        fitter = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
+        on_fit, on_prices, on_evidence = stages(on_progress, 10, 10 if dataset.contract.monotone_columns else 0, 4)
+        fitted = fitter.fit(train, on_progress=on_fit)
+        prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
+        margins, probability = score_dataset(fitted.scorer, test)
+        weights = deployment_weights(test.is_fraud, self.deployed_base_rate)
+        known = test.known_probability if weights is None else None
+        before, after = (
+            evaluate(test.is_fraud, stated, known_probability=known, weights=weights, seed=self.seed)
+            for stated in (uncalibrated(margins), probability)
         )
-        trees = XGBoostTrainer(self.settings, self.seed, self.threads).fit(
-            train, validation, monotone=_monotone(encoder), on_progress=on_progress
+        making = Making(dataset, split, fitter, fitted, before, after, leak_warnings(dataset, split), prices, tuning)
+        card = model_card(making)
+        evidence = demonstrate(fitter, fitted, train, test, on_progress=on_evidence)
+        sealed = seal_bundle(
+            fitted.scorer,
+            fitted.booster,
+            card=card,
+            reference=reference_histograms(dataset.contract, train.columns, probability),
+            evidence=evidence,
+            documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
+            created_at=timestamp(now),
         )
-        model = bytes(trees.booster.save_raw(raw_format="ubj"))
-        forest = Forest(model)
-        scorer = Scorer(encoder, forest, fit_calibration(forest.margins(validation[0]), validation[1]))
-        probability = scorer.calibration.probabilities(forest.margins(test[0]))
-        evaluation = evaluate(test[1], probability, known_probability=_known(dataset, split.test), seed=self.seed)
-        card = self._card(dataset, split, encoder, trees, evaluation)
-        reference = reference_histograms(dataset.contract, dataset.rows(split.train), probability)
-        sealed = seal_bundle(scorer, model, card=card, reference=reference, created_at=_timestamp(now))
-        return FittedModel(self.registry.register(sealed.files), sealed.digest, evaluation, card)
-
-    def _card(
-        self, dataset: Dataset, split: Split, encoder: Encoder, trees: TrainedTrees, evaluation: Evaluation
-    ) -> dict[str, Any]:
-        """The model card: what a person asks of a model. No time and no path, so that the same training has one digest."""
-        parts = {name: getattr(split, name) for name in ("train", "validation", "test")}
-        return {
-            "contract": {"name": dataset.contract.name, "fingerprint": dataset.contract.fingerprint},
-            "data": {
-                "rows": len(dataset),
-                "frauds": int(dataset.is_fraud.sum()),
-                "period": _period(dataset),
-                "digest": dataset.digest,
-            },
-            "features": list(encoder.column_names),
-            "split": {
-                "kind": split.kind,
-                **{
-                    name: {"rows": len(rows), "frauds": int(dataset.is_fraud[rows].sum())}
-                    for name, rows in parts.items()
-                },
-            },
-            "training": {"seed": self.seed, "settings": asdict(self.settings), "rounds": list(trees.rounds)},
-            "evaluation": evaluation.as_json(),
-            "software": {
-                "fraud-detection-api": __version__,
-                "python": platform.python_version(),
-                "xgboost": xgboost.__version__,
-                "numpy": np.__version__,
-                "polars": pl.__version__,
-            },
-        }
-
-
-def _period(dataset: Dataset) -> list[str] | None:
-    """First and last time of the records, ISO 8601; None where the contract has no time column."""
-    if dataset.seconds is None:
-        return None
-    return [_timestamp(datetime.fromtimestamp(float(edge(dataset.seconds)), UTC)) for edge in (np.min, np.max)]
-
-
-def _fit_encoder(dataset: Dataset, split: Split) -> Encoder:
-    """Encoder whose level codes were learned on the training part alone."""
-    codes = {
-        name: learn_level_codes(dataset.columns[name][split.train], dataset.is_fraud[split.train])
-        for name, feature in dataset.contract.features.items()
-        if feature.dtype == "category"
-    }
-    return Encoder(dataset.contract, codes)
-
-
-def _monotone(encoder: Encoder) -> tuple[int, ...]:
-    declared = encoder.contract.monotone_columns
-    return tuple(declared.get(name, 0) for name in encoder.column_names)
-
-
-def _known(dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    return None if dataset.known_probability is None else dataset.known_probability[rows]
-
-
-def _timestamp(now: datetime) -> str:
-    return now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return FittedModel(self.registry.register(sealed.files), sealed.digest, after, card)

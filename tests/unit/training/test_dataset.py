@@ -5,7 +5,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.training.dataset import dataset_from_frame, load_dataset
+from fraud_detection_api.training.load import dataset_from_frame, load_dataset
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import every_dtype_contract, every_dtype_frame
 

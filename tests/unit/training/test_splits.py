@@ -5,7 +5,8 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.training.dataset import Dataset, dataset_from_frame
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.splits import split_dataset
 from support.builders import every_dtype_contract, every_dtype_frame
 

@@ -8,7 +8,7 @@ import xgboost
 
 from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer
 
-QUICK = XGBoostSettings(boosters=2, max_rounds=25, max_bin=64, learning_rate=0.2)
+QUICK = XGBoostSettings(folds=2, max_rounds=25, max_bin=64, learning_rate=0.2)
 
 
 def sample(seed: int, rows: int = 800) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def test_a_seed_may_be_of_any_size(seed):
 
 
 def test_each_booster_has_a_seed_of_its_own():
-    both, one = fitted(), fitted(XGBoostSettings(boosters=1, max_rounds=25, max_bin=64, learning_rate=0.2))
+    both, one = fitted(), fitted(XGBoostSettings(folds=2, max_rounds=25, max_bin=64, learning_rate=0.2))
     assert not np.array_equal(margins(both.booster, VALIDATION[0]), margins(one.booster, VALIDATION[0]))
 
 
@@ -59,7 +59,7 @@ def test_the_rounds_of_every_booster_are_in_the_average():
 
 
 def test_boosters_stop_where_validation_no_longer_gains():
-    settings = XGBoostSettings(boosters=1, max_rounds=500, early_stopping_rounds=5, learning_rate=0.5, max_bin=64)
+    settings = XGBoostSettings(folds=2, max_rounds=500, early_stopping_rounds=5, learning_rate=0.5, max_bin=64)
     assert fitted(settings).rounds[0] < 100
 
 

@@ -1,0 +1,99 @@
+"""The model card: what a person asks of a model. No time and no path, so that the same training has one digest."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import xgboost
+
+from fraud_detection_api import __version__
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.evaluate import Evaluation
+from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
+from fraud_detection_api.training.splits import Split
+
+CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
+
+
+@dataclass(frozen=True)
+class Making:
+    """Everything that a card tells of how a model was made and how good it is, before and after calibration."""
+
+    data: Dataset
+    split: Split
+    fitter: ScorerFitter
+    fitted: FittedScorer
+    before: Evaluation
+    after: Evaluation
+    warnings: Sequence[str]
+    constraint_prices: Sequence[Mapping[str, Any]]
+    tuning: Mapping[str, Any] | None
+
+
+def model_card(making: Making) -> dict[str, Any]:
+    """The card, as a JSON value."""
+    data, fitter = making.data, making.fitter
+    card = {
+        "purpose": data.contract.purpose,
+        "contract": {"name": data.contract.name, "fingerprint": data.contract.fingerprint},
+        "data": {
+            "rows": len(data),
+            "frauds": int(data.is_fraud.sum()),
+            "period": _period(data),
+            "digest": data.digest,
+        },
+        "features": list(data.records.column_names),
+        "split": _split(data, making.split),
+        "training": {
+            "seed": fitter.seed,
+            "settings": asdict(fitter.settings),
+            "rounds": list(making.fitted.trees.rounds),
+        },
+        "evaluation": making.after.as_json(),
+        "calibration": {
+            "method": "logistic, fitted on scores of records that the boosters did not learn from",
+            "deployed_base_rate": fitter.deployed_base_rate,
+            "before": _calibration(making.before),
+            "after": _calibration(making.after),
+        },
+        "constraint_prices": [dict(price) for price in making.constraint_prices],
+        "warnings": list(making.warnings),
+        "software": {
+            "fraud-detection-api": __version__,
+            "python": platform.python_version(),
+            "xgboost": xgboost.__version__,
+            "numpy": np.__version__,
+            "polars": pl.__version__,
+        },
+    }
+    return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+
+
+def _split(data: Dataset, split: Split) -> dict[str, Any]:
+    parts = {"train": split.train, "test": split.test}
+    counted = {name: {"rows": len(rows), "frauds": int(data.is_fraud[rows].sum())} for name, rows in parts.items()}
+    return {"kind": split.kind, **counted}
+
+
+def _calibration(evaluation: Evaluation) -> dict[str, float]:
+    return {name: evaluation.metrics[name].value for name in CALIBRATION_METRICS}
+
+
+def _period(data: Dataset) -> list[str] | None:
+    """First and last time of the records, ISO 8601; None where the contract has no time column."""
+    if data.seconds is None:
+        return None
+    return [timestamp(datetime.fromtimestamp(float(edge(data.seconds)), UTC)) for edge in (np.min, np.max)]
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment in UTC, ISO 8601 to the second.
+
+    >>> timestamp(datetime(2026, 11, 22, 10, tzinfo=UTC))
+    '2026-11-22T10:00:00Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

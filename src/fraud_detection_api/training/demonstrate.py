@@ -1,0 +1,97 @@
+"""What a report shows of a scorer beyond its figures: curves, reasons, weak spots, and whether more data would help."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.evaluate import evaluate, score_dataset
+from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
+from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
+from fraud_detection_api.training.progress import Progress
+from fraud_detection_api.training.splits import MIN_FRAUDS, cross_fitting_folds
+
+EXPLAINED_ROWS = 1_000
+TRAINING_SHARES = (8, 4, 2)
+"""Trainings on an eighth, a quarter and half of the records tell whether more records would help."""
+TRAINING_FOLDS = 3
+LARGEST_TRAINING = 200_000
+
+
+def demonstrate(
+    fitter: ScorerFitter, fitted: FittedScorer, train: Dataset, test: Dataset, *, on_progress: Progress
+) -> dict[str, Any]:
+    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, measured on `test`."""
+    margins, probability = score_dataset(fitted.scorer, test)
+    curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
+    sizes = list(_training_sizes(fitter, train, test, on_progress))
+    evidence = gather_evidence(
+        HeldOut(
+            is_fraud=test.is_fraud,
+            probability=probability,
+            raw_probability=uncalibrated(margins),
+            columns=test.columns,
+            matrix=test.matrix(test.tables_of(fitted.scorer.encoder.level_codes)),
+            weights=deployment_weights(test.is_fraud, fitter.deployed_base_rate),
+            dtypes={name: feature.dtype for name, feature in test.contract.features.items()},
+        ),
+        _explained(fitted, test),
+        learning_curve={**curve, "training_size": sizes} if sizes else curve,
+        seed=fitter.seed,
+    )
+    on_progress(1.0)
+    return evidence
+
+
+def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
+    names = test.records.column_names
+    booster = fitted.trees.booster
+    gain = booster.get_score(importance_type="total_gain")
+    scorer = fitted.scorer
+    return Explained(
+        column_names=names,
+        score=lambda matrix: scorer.calibration.probabilities(scorer.forest.margins(matrix)),
+        gain={name: float(gain.get(f"f{position}", 0.0)) for position, name in enumerate(names)},  # type: ignore[arg-type]
+        contributions=_contributions(fitted, test),
+        level_codes={name: codes.levels for name, codes in scorer.encoder.level_codes.items()},
+    )
+
+
+def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float32]:
+    """SHAP values of some records, float32 (k, columns), the bias left out."""
+    some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
+    matrix = some.matrix(some.tables_of(fitted.scorer.encoder.level_codes))
+    contributions: NDArray[np.float32] = fitted.trees.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
+    return contributions[:, :-1]
+
+
+def _training_sizes(
+    fitter: ScorerFitter, train: Dataset, test: Dataset, on_progress: Progress
+) -> Iterator[dict[str, float]]:
+    smaller = replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
+    for done, parts in enumerate(TRAINING_SHARES):
+        share = train.take(cross_fitting_folds(train, parts, seed=fitter.seed) == 0)
+        if (
+            len(share) <= LARGEST_TRAINING
+            and min(share.is_fraud.sum(), (~share.is_fraud).sum()) >= TRAINING_FOLDS * MIN_FRAUDS
+        ):
+            yield _measured(smaller, share, test)
+        on_progress((done + 1) / (len(TRAINING_SHARES) + 1))
+
+
+def _measured(fitter: ScorerFitter, share: Dataset, test: Dataset) -> dict[str, float]:
+    _margins, probability = score_dataset(fitter.fit(share).scorer, test)
+    metrics = evaluate(test.is_fraud, probability, seed=fitter.seed).metrics
+    precision = metrics["average_precision"]
+    return {
+        "rows": len(share),
+        "average_precision": precision.value,
+        "roc_auc": metrics["roc_auc"].value,
+        "low": precision.low,
+        "high": precision.high,
+    }

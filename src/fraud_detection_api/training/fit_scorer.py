@@ -1,0 +1,96 @@
+"""From a dataset to a scorer: trees, level codes and calibration, all from the same records and none held out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.model.bundle import Scorer
+from fraud_detection_api.model.forest import Forest
+from fraud_detection_api.training.calibrate import fit_calibration, uncalibrated
+from fraud_detection_api.training.categories import learn_level_codes
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.evaluate import compare
+from fraud_detection_api.training.progress import Progress, stages
+from fraud_detection_api.training.train_xgboost import TrainedTrees, XGBoostSettings, XGBoostTrainer
+
+PRICED = ("average_precision", "roc_auc")
+MOST_PRICED_ALONE = 5
+
+
+@dataclass(frozen=True)
+class FittedScorer:
+    """A scorer, the UBJSON that its trees were made from, and what training tells of them."""
+
+    scorer: Scorer
+    booster: bytes
+    trees: TrainedTrees
+
+    @property
+    def held_out_margins(self) -> NDArray[np.float32]:
+        """Margins, float32 (n,), of the training records by boosters that did not learn from them."""
+        return self.trees.held_out_margins
+
+
+@dataclass(frozen=True)
+class ScorerFitter:
+    """Fits scorers. `seed` decides folds and trees; `threads` is 0 for all cores and decides nothing.
+
+    `deployed_base_rate` is the share of fraud where the scorer will work, if the records are a sample of another share.
+    """
+
+    settings: XGBoostSettings
+    seed: int
+    threads: int = 0
+    deployed_base_rate: float | None = None
+
+    def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
+        """Scorer of all of `data`, with the contract's monotone constraints."""
+        encoder = Encoder(data.contract, learn_level_codes(data))
+        trees = self._trees(data, data.contract.monotone_columns, on_progress)
+        booster = bytes(trees.booster.save_raw(raw_format="ubj"))
+        calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
+        return FittedScorer(Scorer(encoder, Forest(booster), calibration), booster, trees)
+
+    def constraint_prices(
+        self, data: Dataset, fitted: FittedScorer, *, on_progress: Progress = lambda _share: None
+    ) -> list[dict[str, Any]]:
+        """What the contract's monotone constraints cost: how much each set moves the metrics of PRICED.
+
+        All of `fitted`'s constraints first, then each by itself where there are 2 to MOST_PRICED_ALONE. Differences are to
+        the same training without constraints, on scores of records that the boosters did not learn from; a negative one is
+        a price.
+        """
+        declared = data.contract.monotone_columns
+        if not declared:
+            return []
+        alone = [{name: sign} for name, sign in declared.items()] if 1 < len(declared) <= MOST_PRICED_ALONE else []
+        on_free, *on_alone = stages(on_progress, *[1] * (1 + len(alone)))
+        free = self._trees(data, {}, on_free).held_out_margins
+        priced = [(declared, fitted.held_out_margins)]
+        priced += [
+            (one, self._trees(data, one, report).held_out_margins) for one, report in zip(alone, on_alone, strict=True)
+        ]
+        return [self._price(data, constraints, margins, free) for constraints, margins in priced]
+
+    def _trees(self, data: Dataset, constraints: Mapping[str, int], on_progress: Progress) -> TrainedTrees:
+        monotone = tuple(constraints.get(name, 0) for name in data.records.column_names)
+        return XGBoostTrainer(self.settings, self.seed, self.threads).fit(
+            data, monotone=monotone, on_progress=on_progress
+        )
+
+    def _price(
+        self,
+        data: Dataset,
+        constraints: Mapping[str, int],
+        margins: NDArray[np.float32],
+        free: NDArray[np.float32],
+    ) -> dict[str, Any]:
+        found = compare(data.is_fraud, uncalibrated(margins), uncalibrated(free), metrics=PRICED, seed=self.seed)
+        return {
+            "constraints": list(constraints),
+            **{name: {"difference": d.difference, "low": d.low, "high": d.high} for name, d in found.items()},
+        }
