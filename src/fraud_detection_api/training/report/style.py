@@ -67,6 +67,10 @@ td .interval { display: block; color: var(--soft); font-size: .92em; white-space
   nav { display: none; }
   h2 { break-after: avoid; margin-top: 1.4rem; }
   figure, tr, .tiles div { break-inside: avoid; }
+  caption { break-after: avoid; }
+  .tiles { grid-template-columns: repeat(4, 1fr); }
+  .gallery { grid-template-columns: 1fr 1fr; }
+  .gallery.small { grid-template-columns: 1fr 1fr 1fr; }
   .table { overflow: visible; }
   a { color: inherit; text-decoration: none; }
 }

@@ -12,7 +12,7 @@ from fraud_detection_api.training.report.numbers import date, number
 
 _PROBABILITIES = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.02, 0.05, 0.2, 0.3, 0.7, 0.8, 0.95)
 """The roundest first: they get a label before the others."""
-_CLOSEST = 0.2  # of an axis, from one label to the next
+_LETTER, _GAP = 0.026, 0.06  # widths of a letter, and between labels, as shares of a small plot's axis
 _SKEW = 8.0
 
 
@@ -42,7 +42,7 @@ def show_log_odds(axis: Axis, low: float, high: float, *, closest: float = 0.11)
     `closest` is the least distance of two labels, as a share of the axis.
     """
     within = [p for p in _PROBABILITIES if low <= float(log_odds(p)) <= high]
-    kept = _spread([float(log_odds(p)) for p in within], low, high, closest)
+    kept = _spread([float(log_odds(p)) for p in within], [closest] * len(within), high - low)
     axis.set_ticks([float(log_odds(within[k])) for k in kept], [percent_tick(within[k]) for k in kept])
 
 
@@ -65,12 +65,12 @@ def limit_shares(axes: Axes, top: float) -> None:
 def place_values(axes: Axes, values: NDArray[np.float64], *, dtype: str = "") -> NDArray[np.float64]:
     """Horizontal places of rising values, with ticks: linear, or like a logarithm (asinh) where they are skewed."""
     places = _places(values)
-    low, high = float(places[0]), float(places[-1])
     candidates = _candidates(values, dtype)
     at = np.interp(candidates, values, places)
-    kept = _spread(at.tolist(), low, high, _CLOSEST)
-    label = date if dtype == "datetime" else number
-    axes.set_xticks([float(at[k]) for k in kept], [label(float(candidates[k])) for k in kept])
+    write = date if dtype == "datetime" else number
+    labels = [write(float(candidate)) for candidate in candidates]
+    kept = _spread(at.tolist(), [_GAP + _LETTER * len(label) for label in labels], float(places[-1] - places[0]))
+    axes.set_xticks([float(at[k]) for k in kept], [labels[k] for k in kept])
     return places
 
 
@@ -106,11 +106,14 @@ def _candidates(values: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
     return np.array([tick for tick in (*rounds, *near) if low <= tick <= high])
 
 
-def _spread(at: Sequence[float], low: float, high: float, closest: float) -> list[int]:
-    """Positions of the ticks to keep, earlier ones first, so that no two stand too close; in rising order."""
+def _spread(at: Sequence[float], widths: Sequence[float], span: float) -> list[int]:
+    """Positions of the labels to keep, earlier ones first, so that none touches another; in rising order.
+
+    `at` are their places, `widths` theirs as shares of `span`.
+    """
     kept: list[int] = []
     for position, place in enumerate(at):
-        if all(abs(place - at[other]) >= closest * (high - low) for other in kept) or not kept:
+        if all(abs(place - at[other]) >= (widths[position] + widths[other]) / 2 * span for other in kept):
             kept.append(position)
     return sorted(kept, key=lambda position: at[position])
 

@@ -21,9 +21,9 @@ def segments(material: Material) -> Section:
         return Section("segments", "Segments served worst", [Paragraph(f"{told} {_none(found['looked_at'])}")])
     beyond = sum(each["beyond_chance"] for each in worst)
     sure = (
-        f" {count(beyond) if beyond else 'None'} of the {count(len(worst))} below are worse beyond what chance explains "
-        "among so many (Bonferroni, 5 %), marked “surely”; the others may be chance. Where the columns tell little, or "
-        "the event is common, even a perfect model catches less or alarms more often."
+        " Marked “surely” are those worse beyond what chance explains among so many (Bonferroni, 5 %): "
+        f"{count(beyond) if beyond else 'none'} of the {count(len(worst))} below; the others may be chance. Where the "
+        "columns tell little, or the event is common, even a perfect model catches less or alarms more often."
     )
     headings = [
         "segment",
