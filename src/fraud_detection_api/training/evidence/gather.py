@@ -78,10 +78,21 @@ def gather_evidence(
     - `dtypes`: of the columns, as given
     - `learning_curve`: as given, where it is
     """
-    is_fraud, probability = test.is_fraud, test.probability
-    weights = np.ones(len(is_fraud)) if test.weights is None else test.weights
+    weights = np.ones(len(test.is_fraud)) if test.weights is None else test.weights
     ranked = importance(model.column_names, model.gain, model.contributions)
     evidence = {
+        **_of_probabilities(test, weights, seed),
+        "importance": ranked,
+        "partial_dependence": _dependences(test, model, [item["column"] for item in ranked[:DEPENDENCES]], seed),
+        "slices": slices(test.columns, test.is_fraud, test.probability, weights),
+        "dtypes": dict(test.dtypes),
+    }
+    return evidence | ({"learning_curve": dict(learning_curve)} if learning_curve else {})
+
+
+def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) -> dict[str, Any]:
+    is_fraud, probability = test.is_fraud, test.probability
+    return {
         "rows": len(is_fraud),
         "frauds": int(is_fraud.sum()),
         "base_rate": rounded(float(np.average(is_fraud, weights=weights))),
@@ -94,12 +105,7 @@ def gather_evidence(
         "scores": score_histogram(is_fraud, probability),
         "capture": capture_at_budgets(is_fraud, probability, weights),
         "costs": cost_curve(is_fraud, probability, weights, seed=seed),
-        "importance": ranked,
-        "partial_dependence": _dependences(test, model, [item["column"] for item in ranked[:DEPENDENCES]], seed),
-        "slices": slices(test.columns, is_fraud, probability, weights),
-        "dtypes": dict(test.dtypes),
     }
-    return evidence | ({"learning_curve": dict(learning_curve)} if learning_curve else {})
 
 
 def _dependences(test: HeldOut, model: Explained, columns: Sequence[str], seed: int) -> list[dict[str, Any]]:
