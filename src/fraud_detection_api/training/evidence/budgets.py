@@ -1,0 +1,53 @@
+"""What a team that can look at a given share of the records catches."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.training.evidence.intervals import ClassWeights, wilson
+from fraud_detection_api.training.evidence.rounding import rounded
+from fraud_detection_api.training.evidence.thresholds import Thresholds
+
+ALERT_SHARES = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+
+
+def capture_at_budgets(
+    is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """For each of ALERT_SHARES, what the lowest threshold catches that flags no more than that share of the records.
+
+    Arrays are (n,) with both classes. `alerts` are those of a test part of this size in the deployed population (the
+    numbers flagged, where `weights` are 1), `lift` is precision over the base rate. Intervals are Wilson's 95 % ones at
+    this threshold; that another test part would set another threshold is not in them. Left out are budgets of less than
+    one alert, and those that equal top probabilities overrun at once.
+    """
+    flagged = Thresholds.of(is_fraud, probability, weights)
+    classes = ClassWeights.mean(is_fraud, weights)
+    total = flagged.flagged[-1]
+    positions = [(share, flagged.last_within(flagged.flagged, share * total)) for share in ALERT_SHARES]
+    return [
+        {"alert_share": share, **_capture(flagged, at, classes)}
+        for share, at in positions
+        if at is not None and share * total >= 1 - 1e-9
+    ]
+
+
+def _capture(flagged: Thresholds, at: int, classes: ClassWeights) -> dict[str, float]:
+    caught, rows = flagged.fraud_rows[at], flagged.fraud_rows[at] + flagged.alarm_rows[at]
+    precision = flagged.frauds[at] / flagged.flagged[at]
+    precision_low, precision_high = classes.interval(caught, rows)
+    recall_low, recall_high = wilson(caught, flagged.fraud_rows[-1])
+    base_rate = flagged.frauds[-1] / flagged.flagged[-1]
+    figures = {
+        "alerts": flagged.flagged[at],
+        "threshold": flagged.probability[at],
+        "precision": precision,
+        "precision_low": precision_low,
+        "precision_high": precision_high,
+        "recall": flagged.frauds[at] / flagged.frauds[-1],
+        "recall_low": recall_low,
+        "recall_high": recall_high,
+        "lift": precision / base_rate,
+    }
+    return {name: rounded(figure) for name, figure in figures.items()}

@@ -1,0 +1,123 @@
+"""All evidence about a model, from the test part that nothing of it has seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.training.evidence.budgets import capture_at_budgets
+from fraud_detection_api.training.evidence.costs import cost_curve
+from fraud_detection_api.training.evidence.curves import precision_recall_curve, roc_curve
+from fraud_detection_api.training.evidence.importance import importance
+from fraud_detection_api.training.evidence.partial_dependence import Score, partial_dependence
+from fraud_detection_api.training.evidence.reliability import reliability
+from fraud_detection_api.training.evidence.rounding import rounded
+from fraud_detection_api.training.evidence.scores import score_histogram
+from fraud_detection_api.training.evidence.slices import slices
+
+DEPENDENCES = 12
+"""Columns, the most important ones, whose partial dependence is measured."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test part: labels and probabilities (n,), columns as in `contract.columns`, and the encoded matrix.
+
+    `raw_probability` is what the trees said before calibration. `weights` are the prior-shift weights, constant in each
+    class: how many records of the deployed population each stands for; None for 1. `dtypes` tells which columns hold
+    times or truth values, for the labels of their bands.
+    """
+
+    is_fraud: NDArray[np.bool_]
+    probability: NDArray[np.float64]
+    raw_probability: NDArray[np.float64]
+    columns: Columns
+    matrix: NDArray[np.float32]
+    weights: NDArray[np.float64] | None = None
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the model says of itself.
+
+    `column_names` are those of the matrix; `score` turns a matrix into calibrated probabilities; `gain` is the total
+    gain by column name; `contributions` are SHAP values float32 (k, columns) of some test records, in log-odds, without
+    the bias; `level_codes` hold, for each category column, the code of each level.
+    """
+
+    column_names: Sequence[str]
+    score: Score
+    gain: Mapping[str, float]
+    contributions: NDArray[np.float32]
+    level_codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def gather_evidence(
+    test: HeldOut, model: Explained, *, learning_curve: Mapping[str, Any] | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """One JSON value, of floats of six digits; the same arguments give the same value. Both classes must be there.
+
+    - `rows`, `frauds`: of the test part; `base_rate`: share of fraud, weighted
+    - `roc`: `false_positive_rate`, `recall`; `precision_recall`: `recall`, `precision` (lists)
+    - `reliability`: `before` and `after` calibration, lists of bins: `rows`, `mean_probability`, `fraud_rate`, `low`,
+      `high`
+    - `scores`: `edges` (bins + 1), `legitimate`, `fraud` (counts)
+    - `capture`: list of `alert_share`, `alerts`, `threshold`, `precision`, `recall` (each with `_low`, `_high`), `lift`
+    - `costs`: `threshold` (list) and `ratios`, list of `ratio`, `trivial_cost`, `relative` (list), `best_threshold`,
+      `best_cost`, `theoretical_threshold`, `theoretical_cost`, `theoretical_relative`, `low`, `high`
+    - `importance`: list of `column`, `gain_share`, `mean_abs_contribution`, `low`, `high`; every column
+    - `partial_dependence`: list for the DEPENDENCES most important columns: `column`, `values`, `labels` (categories),
+      `probability`, `low`, `high`, `rows_at` (lists) and `missing` (where there are gaps)
+    - `slices`: `threshold`, `looked_at`, `whole` and `worst`, list of `column`, `band`, `rows`, `frauds`, `fraud_rate`,
+      `mean_probability`, `calibration_gap`, `recall`, `false_positive_rate` (each of the three with `_low`, `_high`),
+      `worse_in`, `sureness`, `beyond_chance`
+    - `dtypes`: of the columns, as given
+    - `learning_curve`: as given, where it is
+    """
+    weights = np.ones(len(test.is_fraud)) if test.weights is None else test.weights
+    ranked = importance(model.column_names, model.gain, model.contributions)
+    evidence = {
+        **_of_probabilities(test, weights, seed),
+        "importance": ranked,
+        "partial_dependence": _dependences(test, model, [item["column"] for item in ranked[:DEPENDENCES]], seed),
+        "slices": slices(test.columns, test.is_fraud, test.probability, weights),
+        "dtypes": dict(test.dtypes),
+    }
+    return evidence | ({"learning_curve": dict(learning_curve)} if learning_curve else {})
+
+
+def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) -> dict[str, Any]:
+    is_fraud, probability = test.is_fraud, test.probability
+    return {
+        "rows": len(is_fraud),
+        "frauds": int(is_fraud.sum()),
+        "base_rate": rounded(float(np.average(is_fraud, weights=weights))),
+        "roc": roc_curve(is_fraud, probability),
+        "precision_recall": precision_recall_curve(is_fraud, probability, weights),
+        "reliability": {
+            "before": reliability(is_fraud, test.raw_probability, weights),
+            "after": reliability(is_fraud, probability, weights),
+        },
+        "scores": score_histogram(is_fraud, probability),
+        "capture": capture_at_budgets(is_fraud, probability, weights),
+        "costs": cost_curve(is_fraud, probability, weights, seed=seed),
+    }
+
+
+def _dependences(test: HeldOut, model: Explained, columns: Sequence[str], seed: int) -> list[dict[str, Any]]:
+    places = {name: position for position, name in enumerate(model.column_names)}
+    return [
+        partial_dependence(
+            model.score,
+            test.matrix,
+            places[column],
+            column=column,
+            level_codes=model.level_codes.get(column),
+            seed=seed,
+        )
+        for column in columns
+    ]

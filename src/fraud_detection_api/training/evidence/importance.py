@@ -1,0 +1,37 @@
+"""How much each column counts for the model: by the trees' gain, and by what it moves in records."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.training.evidence.intervals import Z
+from fraud_detection_api.training.evidence.rounding import rounded
+
+
+def importance(
+    column_names: Sequence[str], booster_gain: Mapping[str, float], contributions: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    """Every column's share of the total gain and its mean |SHAP value|, the largest mean first.
+
+    `booster_gain` is the total gain by column name (a column that no tree splits is absent); `contributions` is float32
+    (k, columns): SHAP values of k records in log-odds before calibration, without the bias. `low` and `high` are the
+    normal 95 % interval of the mean over records. Gain is measured on the training part and favours columns of many
+    values. Source: Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
+    Nature Machine Intelligence 2, 2020.
+    """
+    total = sum(booster_gain.values()) or 1.0
+    sizes = np.abs(contributions.astype(np.float64))
+    means, errors = sizes.mean(axis=0), sizes.std(axis=0) / np.sqrt(len(sizes))
+    order = np.argsort(-means, kind="stable")
+    return [
+        {
+            "column": column_names[position],
+            "gain_share": rounded(booster_gain.get(column_names[position], 0.0) / total),
+            "mean_abs_contribution": rounded(means[position]),
+            "low": rounded(max(0.0, means[position] - Z * errors[position])),
+            "high": rounded(means[position] + Z * errors[position]),
+        }
+        for position in order
+    ]

@@ -1,0 +1,128 @@
+"""The segments of the test part that the model serves worst."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.training.evidence.intervals import ClassWeights, Z, wilson
+from fraud_detection_api.training.evidence.rounding import rounded
+from fraud_detection_api.training.evidence.segments import Segment, segments
+from fraud_detection_api.training.evidence.thresholds import Thresholds
+
+FALSE_POSITIVE_RATE = 0.01
+MIN_ROWS = 50
+MIN_FRAUDS = 10
+WORST = 12
+MEASURES = ("recall", "false_positive_rate", "calibration")
+
+
+@dataclass(frozen=True)
+class ScoredPart:
+    """The test part beside one threshold; arrays are (n,)."""
+
+    is_fraud: NDArray[np.bool_]
+    probability: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    threshold: float
+
+    @property
+    def classes(self) -> ClassWeights:
+        return ClassWeights.mean(self.is_fraud, self.weights)
+
+
+def slices(
+    columns: Mapping[str, NDArray[Any]],
+    is_fraud: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> dict[str, Any]:
+    """How the WORST segments fare at the threshold that flags 1 % of all honest records, the surest first.
+
+    Looked at are the `segments` of each column with at least MIN_ROWS records, MIN_FRAUDS frauds and MIN_FRAUDS honest
+    ones, but not all of the records. A segment is worse where it catches less, flags more honest records, or its mean
+    probability is off its fraud rate. `sureness` is how far the 95 % interval is passed, in standard errors (Z where the
+    interval ends at the whole's value); `worse_in` is the measure where that is largest. With `looked_at` segments of
+    three measures some pass 1.96 by chance: `beyond_chance` is True where Bonferroni's bound at 5 % for all of them is
+    passed too. Segments overlap and hang together, which makes the bound strict. Rates are weighted, `rows` and
+    `frauds` are not. Source: Chung et al., "Slice Finder: automated data slicing for model validation", ICDE 2019.
+    """
+    part = ScoredPart(is_fraud, probability, weights, _threshold(is_fraud, probability))
+    everything = np.ones(len(is_fraud), dtype=np.bool_)
+    whole = _figures(part, everything)
+    found = [s for name, values in columns.items() for s in segments(name, values) if _is_large(s, is_fraud)]
+    bound = NormalDist().inv_cdf(1 - 0.025 / (len(MEASURES) * max(1, len(found))))
+    measured = [_slice(part, segment, whole, bound) for segment in found]
+    measured.sort(key=lambda figures: -figures["sureness"])
+    return {
+        "threshold": rounded(part.threshold),
+        "looked_at": len(found),
+        "whole": whole,
+        "worst": [figures for figures in measured[:WORST] if figures["sureness"] > 0],
+    }
+
+
+def _threshold(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    """The lowest that flags at most FALSE_POSITIVE_RATE of the honest; the highest there is, where even that flags more."""
+    flagged = Thresholds.of(is_fraud, probability)
+    at = flagged.last_within(flagged.alarms, FALSE_POSITIVE_RATE * float(flagged.alarms[-1]))
+    return float(flagged.probability[0 if at is None else at])
+
+
+def _is_large(segment: Segment, is_fraud: NDArray[np.bool_]) -> bool:
+    rows, frauds = int(segment.rows.sum()), int((segment.rows & is_fraud).sum())
+    return MIN_ROWS <= rows < len(is_fraud) and frauds >= MIN_FRAUDS and rows - frauds >= MIN_FRAUDS
+
+
+def _slice(part: ScoredPart, segment: Segment, whole: dict[str, float], bound: float) -> dict[str, Any]:
+    figures = _figures(part, segment.rows)
+    sureness = _sureness(figures, whole)
+    worst = max(MEASURES, key=lambda measure: sureness[measure])
+    return {
+        "column": segment.column,
+        "band": segment.band,
+        **figures,
+        "worse_in": worst,
+        "sureness": rounded(sureness[worst]),
+        "beyond_chance": bool(sureness[worst] > bound),
+    }
+
+
+def _figures(part: ScoredPart, rows: NDArray[np.bool_]) -> dict[str, float]:
+    is_fraud, probability, weights = part.is_fraud[rows], part.probability[rows], part.weights[rows]
+    flagged = probability >= part.threshold
+    count, frauds = len(is_fraud), int(is_fraud.sum())
+    fraud_rate, mean = float(np.average(is_fraud, weights=weights)), float(np.average(probability, weights=weights))
+    rate_low, rate_high = part.classes.interval(frauds, count)
+    caught, needless = int((flagged & is_fraud).sum()), int((flagged & ~is_fraud).sum())
+    recall_low, recall_high = wilson(caught, frauds)
+    false_low, false_high = wilson(needless, count - frauds)
+    figures = {
+        "fraud_rate": fraud_rate,
+        "mean_probability": mean,
+        "calibration_gap": mean - fraud_rate,
+        "calibration_gap_low": mean - rate_high,
+        "calibration_gap_high": mean - rate_low,
+        "recall": caught / frauds,
+        "recall_low": recall_low,
+        "recall_high": recall_high,
+        "false_positive_rate": needless / (count - frauds),
+        "false_positive_rate_low": false_low,
+        "false_positive_rate_high": false_high,
+    }
+    return {"rows": count, "frauds": frauds, **{name: rounded(figure) for name, figure in figures.items()}}
+
+
+def _sureness(figures: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:
+    """For each measure, the distance to the whole over the distance to the interval's end on that side, times Z."""
+    recall, rate, gap = figures["recall"], figures["false_positive_rate"], figures["calibration_gap"]
+    toward_0 = gap - figures["calibration_gap_low"] if gap > 0 else figures["calibration_gap_high"] - gap
+    distances = {
+        "recall": (whole["recall"] - recall, figures["recall_high"] - recall),
+        "false_positive_rate": (rate - whole["false_positive_rate"], rate - figures["false_positive_rate_low"]),
+        "calibration": (abs(gap), toward_0),
+    }
+    return {name: Z * distance / half if half > 0 else 0.0 for name, (distance, half) in distances.items()}

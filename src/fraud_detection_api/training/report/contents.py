@@ -1,0 +1,43 @@
+"""The sections of a report, in order."""
+
+from collections.abc import Callable
+
+from fraud_detection_api.training.report.document import Section
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.sections import (
+    calibration,
+    columns,
+    decisions,
+    headline,
+    learning,
+    limits,
+    making,
+    purpose,
+    ranking,
+    segments,
+)
+
+_BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
+    purpose.purpose,
+    headline.headline,
+    limits.limits,
+    making.warnings,
+    ranking.ranking,
+    calibration.calibration,
+    decisions.capture,
+    decisions.costs,
+    columns.importance,
+    columns.dependence,
+    segments.segments,
+    learning.learning,
+    making.constraints,
+    making.data,
+    making.split,
+    making.settings,
+    making.software,
+)
+
+
+def contents(material: Material) -> list[Section]:
+    """Every section that the material has something for."""
+    return [section for build in _BUILDERS if (section := build(material)) is not None]

@@ -1,0 +1,111 @@
+"""Numbers as people read them."""
+
+from datetime import UTC, datetime
+
+_LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+def count(number: float) -> str:
+    """A number of things.
+
+    >>> count(100000.0)
+    '100,000'
+    """
+    return f"{number:,.0f}"
+
+
+def number(figure: float) -> str:
+    """Three digits of any number.
+
+    >>> number(0), number(0.123456), number(45678.9), number(-2.5e6), number(3.0), number(1e-9)
+    ('0', '0.123', '45,679', '-2.5 million', '3', '1e-09')
+    """
+    size = abs(figure)
+    for unit, name in _LARGE:
+        if unit <= size < 1e15:
+            return f"{figure / unit:.3g} {name}"
+    if figure and not 1e-4 <= size < 1e15:
+        return f"{figure:.2g}"
+    if size >= 100 or float(figure).is_integer():
+        return f"{figure:,.0f}"
+    return f"{figure:.3g}"
+
+
+def decimal(figure: float) -> str:
+    """A metric without a unit.
+
+    >>> decimal(0.94651)
+    '0.9465'
+    """
+    return f"{figure:.4f}"
+
+
+def percent(share: float) -> str:
+    """A share, or a difference of shares.
+
+    >>> percent(0.4912), percent(0.0017), percent(0), percent(1)
+    ('49.1 %', '0.17 %', '0 %', '100 %')
+    """
+    return f"{_percents(share, _decimals(share))} %"
+
+
+def percent_with_interval(share: float, low: float, high: float) -> str:
+    """A share and its interval.
+
+    >>> percent_with_interval(0.4912, 0.4557, 0.5304)
+    '49.1 % (45.6 to 53.0 %)'
+    """
+    return f"{percent(share)} ({percent_range(low, high)})"
+
+
+def percent_range(low: float, high: float) -> str:
+    """An interval of shares.
+
+    >>> percent_range(-0.001, 0.0206)
+    '-0.1 to 2.1 %'
+    """
+    decimals = _decimals(max(abs(low), abs(high)))
+    return f"{_percents(low, decimals)} to {_percents(high, decimals)} %"
+
+
+def range_of(low: float, high: float) -> str:
+    """An interval of a metric without a unit.
+
+    >>> range_of(0.93981, 0.95219)
+    '0.9398 to 0.9522'
+    """
+    return f"{decimal(low)} to {decimal(high)}"
+
+
+def date(seconds: float) -> str:
+    """A day, from seconds since 1970 in UTC; beyond the calendar, the number.
+
+    >>> date(86400.0)
+    '1970-01-02'
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return number(seconds)
+
+
+def listed(names: list[str], most: int) -> str:
+    """The first names, and how many are left out.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def _decimals(share: float) -> int:
+    size = abs(share) * 100
+    return 1 if size >= 1 else 2 if size >= 0.1 else 3
+
+
+def _percents(share: float, decimals: int) -> str:
+    if share in (0, 1):
+        return f"{share * 100:.0f}"
+    text = f"{share * 100:.{decimals}f}"
+    return "0" if not float(text) else text

@@ -1,0 +1,52 @@
+"""Can the probabilities be taken at their word?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fraud_detection_api.training.report.document import Block, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.numbers import count, percent
+from fraud_detection_api.training.report.sections.headline import metric_label, metric_text
+
+
+def calibration(material: Material) -> Section:
+    """Reliability before and after calibration, and the figures of both."""
+    bins = material.evidence["reliability"]
+    before = "A point on the dashed line keeps its word; each stands for as many records. Bars are 95 % intervals."
+    after = (
+        "Below the line the model says too much, above it too little. Triangles at the bottom are points of no "
+        f"{material.words.event} at all."
+    )
+    plots = [_plot(when, reading, bins[when], material) for when, reading in (("before", before), ("after", after))]
+    return Section("calibration", "Calibration", [*_facts(material), Gallery(plots)])
+
+
+def _plot(when: str, reading: str, bins: Sequence[Mapping[str, Any]], material: Material) -> Plot:
+    return Plot("reliability", f"Reliability {when} calibration", {"bins": bins}, reading, _here(bins, material))
+
+
+def _here(bins: Sequence[Mapping[str, Any]], material: Material) -> str:
+    within = sum(each["low"] <= each["mean_probability"] <= each["high"] for each in bins)
+    top = bins[-1]
+    return (
+        f"{count(within)} of {count(len(bins))} points agree with the line. In the top one the mean probability is "
+        f"{percent(top['mean_probability'])}, the {material.words.rate} {percent(top['fraud_rate'])}."
+    )
+
+
+def _facts(material: Material) -> list[Block]:
+    card = material.card.get("calibration")
+    if not card:
+        return [Paragraph("The card does not say how the probabilities were calibrated.")]
+    deployed = card.get("deployed_base_rate")
+    assumed = (
+        f"the stated {material.words.rate} in service, {percent(deployed)}"
+        if deployed is not None
+        else "the data's own"
+    )
+    told = f"Method: {card['method']}, fitted on records that the trees have not seen. Base rate: {assumed}."
+    rows = [
+        [metric_label(name), metric_text(name, card["before"][name]), metric_text(name, card["after"][name])]
+        for name in card["before"]
+    ]
+    return [Paragraph(told), Table("Probabilities before and after calibration", ["metric", "before", "after"], rows)]

@@ -1,0 +1,108 @@
+"""What thresholds catch and cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fraud_detection_api.training.report.document import Block, Cell, Measured, Paragraph, Plot, Section, Table
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.numbers import count, number, percent, percent_range, percent_with_interval
+
+USUAL_SHARE = 0.01
+
+
+def capture(material: Material) -> Section:
+    """What is caught when a given share of the records is looked at."""
+    budgets, words = material.evidence["capture"], material.words
+    if not budgets:
+        told = "The test part is too small, or its top probabilities are too equal, to set a threshold for any budget."
+        return Section("capture", "Alert budgets", [Paragraph(told)])
+    usual = min(budgets, key=lambda budget: abs(budget["alert_share"] - USUAL_SHARE))
+    caught = percent_with_interval(usual["recall"], usual["recall_low"], usual["recall_high"])
+    here = (
+        f"Looking at {percent(usual['alert_share'])} of the records finds {caught} of the {words.events}; "
+        f"{percent(usual['precision'])} of those alerts are right, {number(usual['lift'])} times the base rate."
+    )
+    plot = Plot(
+        "capture",
+        "Caught at an alert budget",
+        {"budgets": budgets},
+        "For each share of records that a team can look at: how many frauds it finds, and how many alerts are right. "
+        "Bars are 95 % intervals (Wilson).".replace("frauds", words.events),
+        here,
+    )
+    headings = [
+        "budget",
+        "alerts",
+        "threshold",
+        f"{words.events} caught (recall)",
+        "alerts that are right (precision)",
+        "lift",
+    ]
+    table = Table("Alert budgets, with 95 % intervals", headings, [_budget(budget) for budget in budgets])
+    return Section("capture", "Alert budgets", [plot, table])
+
+
+def _budget(budget: Mapping[str, Any]) -> list[Cell]:
+    return [
+        percent(budget["alert_share"]),
+        count(budget["alerts"]),
+        percent(budget["threshold"]),
+        *(
+            Measured(percent(budget[name]), percent_range(budget[f"{name}_low"], budget[f"{name}_high"]))
+            for name in ("recall", "precision")
+        ),
+        number(budget["lift"]),
+    ]
+
+
+def costs(material: Material) -> Section:
+    """Cost against the threshold, for several prices of a miss."""
+    words, evidence = material.words, material.evidence["costs"]
+    told = (
+        f"Suppose that a missed {words.event} costs r times a needless alert. A calibrated probability then has its best "
+        "threshold at 1 / (1 + r). Costs are in needless alerts per 1,000 records, and are set against the better of "
+        "alerting on nobody and on everybody."
+    )
+    plot = Plot(
+        "costs",
+        "Cost against the threshold",
+        evidence,
+        "Below 1, the model is cheaper than the better trivial rule; the dot is the threshold 1 / (1 + r). A flat valley "
+        "means that the exact threshold matters little.",
+        _saving(evidence["ratios"][len(evidence["ratios"]) // 2], words.event),
+    )
+    headings = [
+        "r",
+        "threshold 1/(1 + r)",
+        "cost there",
+        "cost of the trivial rule",
+        "saved",
+        "cheapest threshold here",
+    ]
+    table = Table("Costs, in needless alerts per 1,000 records", headings, [_ratio(r) for r in evidence["ratios"]])
+    blocks: list[Block] = [Paragraph(told), plot, table]
+    return Section("costs", "Costs", blocks)
+
+
+def _saving(ratio: Mapping[str, Any], event: str) -> str:
+    saved = _saved(ratio)
+    return (
+        f"Where a missed {event} costs {ratio['ratio']} needless alerts, flagging from "
+        f"{percent(ratio['theoretical_threshold'])} saves {saved.value} ({saved.interval}) of the cost."
+    )
+
+
+def _saved(ratio: Mapping[str, Any]) -> Measured:
+    return Measured(percent(1 - ratio["theoretical_relative"]), percent_range(1 - ratio["high"], 1 - ratio["low"]))
+
+
+def _ratio(ratio: Mapping[str, Any]) -> list[Cell]:
+    best = ratio["best_threshold"]
+    return [
+        str(ratio["ratio"]),
+        percent(ratio["theoretical_threshold"]),
+        number(ratio["theoretical_cost"]),
+        number(ratio["trivial_cost"]),
+        _saved(ratio),
+        "none: no alerts" if best is None else percent(best),
+    ]

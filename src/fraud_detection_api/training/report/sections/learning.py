@@ -1,0 +1,53 @@
+"""Would more rounds, or more records, help?"""
+
+from fraud_detection_api.training.report.document import Block, Gallery, Plot, Section, Table
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.numbers import count, decimal, range_of
+
+
+def learning(material: Material) -> Section | None:
+    """Learning curves, where they were recorded."""
+    curve = material.evidence.get("learning_curve") or {}
+    plots = [
+        *([_rounds(material)] if curve.get("rounds") else []),
+        *([_size(material)] if curve.get("training_size") else []),
+    ]
+    if not plots:
+        return None
+    blocks: list[Block] = [Gallery(plots)]
+    if curve.get("training_size"):
+        rows = [
+            [count(p["rows"]), decimal(p["average_precision"]), range_of(p["low"], p["high"]), decimal(p["roc_auc"])]
+            for p in curve["training_size"]
+        ]
+        headings = ["training records", "average precision", "95 % interval", "ROC AUC"]
+        blocks.append(Table("Models of fewer training records, on the same test part", headings, rows, 0))
+    return Section("learning", "Learning curves", blocks)
+
+
+def _rounds(material: Material) -> Plot:
+    curve = material.evidence["learning_curve"]
+    kept = curve.get("kept_rounds") or []
+    fitted, held_out = curve["train_log_loss"][-1], curve["held_out_log_loss"][-1]
+    span = f"Boosters kept {count(min(kept))} to {count(max(kept))} rounds. " if kept else ""
+    return Plot(
+        "rounds",
+        "Loss by round",
+        curve,
+        "Log loss on the records that the trees were grown on and on held-out ones. Where the lines part, the trees learn "
+        "by heart; the shaded rounds are where boosters stopped.",
+        f"{span}At the last round the two are {decimal(held_out - fitted)} nats apart.",
+    )
+
+
+def _size(material: Material) -> Plot:
+    points = material.evidence["learning_curve"]["training_size"]
+    last = points[-1]
+    gain = last["average_precision"] - points[-2]["average_precision"] if len(points) > 1 else 0.0
+    return Plot(
+        "training_size",
+        "Average precision by number of training records",
+        {"points": points},
+        "A line that still rises at the right end says that more records would help. The band is the 95 % interval.",
+        f"The last step, to {count(last['rows'])} records, changed average precision by {gain:+.4f}.",
+    )

@@ -1,0 +1,116 @@
+"""What the model was made from, and how."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fraud_detection_api.training.report.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Facts,
+    Measured,
+    Paragraph,
+    Section,
+    Table,
+)
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.numbers import count, decimal, listed, number, percent
+
+COLUMNS_NAMED = 40
+
+_SPLITS = {
+    "time": "By time: the training part is the earliest, the test part the latest.",
+    "stratified": "At random, with the same share of {event} in each part.",
+}
+
+
+def data(material: Material) -> Section:
+    """Data summary and digest."""
+    facts, contract, words = material.card["data"], material.card["contract"], material.words
+    period = facts.get("period")
+    items: list[tuple[str, Cell]] = [
+        ("records", count(facts["rows"])),
+        (words.events, f"{count(facts['frauds'])} ({percent(facts['frauds'] / max(1, facts['rows']))})"),
+        ("period", f"{period[0]} to {period[1]}" if period else "not known: the contract has no time column"),
+        ("contract", Code(material.contract_name)),
+        ("fingerprint of the contract", Code(contract["fingerprint"])),
+        ("digest of the data", Code(facts["digest"])),
+    ]
+    features = material.card["features"]
+    named = Paragraph(f"Columns that the model reads ({count(len(features))}): {listed(features, COLUMNS_NAMED)}.")
+    return Section("data", "Data", [Facts(items), named])
+
+
+def split(material: Material) -> Section:
+    """The parts of the split."""
+    card, words = material.card["split"], material.words
+    parts = {name: part for name, part in card.items() if isinstance(part, Mapping) and "rows" in part}
+    items: list[tuple[str, Cell]] = [(name, _part(part, words.events)) for name, part in parts.items()]
+    how = _SPLITS.get(card["kind"], "Kind: {kind}.").format(event=words.event, kind=card["kind"])
+    return Section("split", "Split", [Paragraph(how), Facts(items)])
+
+
+def _part(part: Mapping[str, int], events: str) -> str:
+    share = percent(part["frauds"] / max(1, part["rows"]))
+    return f"{count(part['rows'])} records with {count(part['frauds'])} {events} ({share})"
+
+
+def settings(material: Material) -> Section:
+    """Seed, settings, rounds, and how they were tuned."""
+    training = material.card["training"]
+    items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
+    items += [(name, _setting(setting)) for name, setting in training["settings"].items()]
+    items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
+    return Section("settings", "Settings", [Facts(items), *_tuning(material.card.get("tuning"))])
+
+
+def _setting(setting: Any) -> str:
+    is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
+    return number(setting) if is_number else str(setting)
+
+
+def _tuning(tuning: Mapping[str, Any] | None) -> list[Block]:
+    if not tuning:
+        return [Paragraph("The settings were not tuned.")]
+    chosen = ", ".join(f"{name} {_setting(setting)}" for name, setting in tuning["settings"].items())
+    told = (
+        f"Tuned in the study “{tuning['study']}” ({count(tuning['trials'])} trials): {tuning['objective']} on the "
+        f"validation part went from {decimal(tuning['default_value'])} with the defaults to "
+        f"{decimal(tuning['best_value'])} with {chosen}. The best of many trials looks a little better than it is; "
+        f"the figures of the test part do not. Digest of the study: {tuning['digest']}."
+    )
+    return [Paragraph(told)]
+
+
+def constraints(material: Material) -> Section:
+    """What the contract's monotone constraints cost."""
+    prices, title = material.card.get("constraint_prices") or [], "Price of the constraints"
+    if not prices:
+        return Section("constraints", title, [Paragraph("The contract asks for no constraint, so none has a price.")])
+    rows: list[list[Cell]] = [
+        [", ".join(price["constraints"]), _difference(price["average_precision"]), _difference(price["roc_auc"])]
+        for price in prices
+    ]
+    told = (
+        "The model with each constraint against the same model without it; below 0, the constraint costs something. "
+        "An interval that holds 0 means that no price can be told from chance."
+    )
+    headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
+    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 4)])
+
+
+def _difference(change: Mapping[str, float]) -> Measured:
+    return Measured(f"{change['difference']:+.4f}", f"{change['low']:+.4f} to {change['high']:+.4f}")
+
+
+def warnings(material: Material) -> Section:
+    """What training found suspicious in the data."""
+    found = material.card.get("warnings") or []
+    block = Bullets(found) if found else Paragraph("Training found nothing suspicious in the data.")
+    return Section("warnings", "Warnings", [block])
+
+
+def software(material: Material) -> Section:
+    """Versions."""
+    return Section("software", "Software", [Facts([(name, v) for name, v in material.card["software"].items()])])
