@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, one for all test processes of a run: it takes seconds and hundreds of MB to start."""
+"""A real MLflow server, as compose runs it but on loopback; all test processes of a run share one, for it starts slowly."""
 
 import fcntl
 import json
@@ -15,9 +15,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx2 as httpx
+import yaml
 
 _START_SECONDS = 120
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+COMPOSED = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text(encoding="utf-8"))["services"][
+    "mlflow"
+]
 _started: dict[int, subprocess.Popen[bytes]] = {}  # a server may outlive the fixture of the process that started it
 
 
@@ -37,14 +40,12 @@ def start_mlflow(folder: Path, port: int | None = None) -> RunningMlflow:
     """Start a server that keeps everything in `folder`, and wait until it answers."""
     folder.mkdir(exist_ok=True)
     port = port or free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    command = [sys.executable, "-m", *composed_command(folder, port)]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **QUIET},
+            env={**os.environ, **COMPOSED["environment"]},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # it starts processes of its own, and all are stopped together
@@ -87,6 +88,15 @@ def shared_mlflow(folder: Path) -> Iterator[RunningMlflow]:
             (users / str(os.getpid())).unlink()
             if not any(users.iterdir()):
                 stop_mlflow(server)
+
+
+def composed_command(folder: Path, port: int) -> list[str]:
+    """Compose's command, with another folder, another port, and loopback."""
+    changes = {"=0.0.0.0": "=127.0.0.1", "/mlflow/": f"{folder}/", ":5000": f":{port}", "=5000": f"={port}"}
+    changed = COMPOSED["command"]
+    for old, new in changes.items():
+        changed = [word.replace(old, new) for word in changed]
+    return changed
 
 
 def free_port() -> int:
