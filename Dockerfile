@@ -1,17 +1,20 @@
 # `docker build .` makes the image that serves. Two more stages can be asked for: `development`, which carries the sources
 # and every tool, and `runtime`, which is the same as the default. No stage needs BuildKit.
+# An image that also speaks to an MLflow server: `docker build --build-arg EXTRAS=mlflow .`
 
 FROM python:3.12-slim-bookworm AS builder
 # the Makefile's versions; a test holds the two together
 ARG POETRY_VERSION=2.5.1
 ARG POETRY_EXPORT_VERSION=1.10.1
+# extras of the library that serve as well, separated by spaces
+ARG EXTRAS=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/poetry \
  && /opt/poetry/bin/pip install --quiet "poetry==$POETRY_VERSION" "poetry-plugin-export==$POETRY_EXPORT_VERSION"
 WORKDIR /build
 COPY pyproject.toml poetry.lock ./
-RUN /opt/poetry/bin/poetry export --quiet --output serve.txt \
+RUN /opt/poetry/bin/poetry export --quiet ${EXTRAS:+--extras "$EXTRAS"} --output serve.txt \
  && /opt/poetry/bin/poetry export --quiet --extras train --output train.txt \
  && /opt/poetry/bin/poetry export --quiet --all-extras --with test,lint,notebook,jupyter,tracking --output development.txt
 # Poetry's pip installs from outside, so that what serves holds no installer
@@ -74,13 +77,15 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends curl make \
  && rm -rf /var/lib/apt/lists/*
 RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --requirement development.txt
-# HOME is a place that any user can write to: compose may run this image under the uid of whoever owns the notebooks
+# HOME is a place that any user can write to: compose may run this image under the uid of whoever owns the notebooks.
+# A volume takes over the owner of the folder that it is mounted on: /mlflow is where compose keeps MLflow's data.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp
 WORKDIR /app
 RUN useradd --uid 1000 --no-create-home developer \
- && chown developer:developer /app
+ && mkdir /mlflow \
+ && chown developer:developer /app /mlflow
 COPY --chown=1000:1000 . .
 RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --editable .
 USER 1000:1000

@@ -1,6 +1,7 @@
 """Fixtures that every room of the tests may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
+from support.mlflow_servers import RunningMlflow, shared_mlflow
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
 for name in [name for name in os.environ if name.startswith("FRAUD_")]:
@@ -31,6 +33,14 @@ def file_registry_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry():
     """An in-memory registry whose champion is a small credit model."""
     return registry_with_champion()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMlflow]:
+    """A real MLflow server that all test processes share. A test works in a location of its own: `.location()`."""
+    folder = tmp_path_factory.getbasetemp()
+    with shared_mlflow((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "shared-mlflow") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ class ModelNotReady(FraudError):
 
 
 class RegistryUnavailable(FraudError):
-    """The registry's folder cannot be read or written."""
+    """The registry, a folder or an MLflow server, cannot be read or written."""
 
 
 class MissingExtra(FraudError):

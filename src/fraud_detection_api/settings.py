@@ -21,7 +21,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    registry: Annotated[str, Field(min_length=1)] = Field("registry", description="Folder of the model registry.")
+    registry: Annotated[str, Field(min_length=1)] = Field(
+        "registry", description="The model registry: a folder, or `mlflow:http://HOST:PORT`, an MLflow server."
+    )
+    track: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Where `fraud train` tracks trainings: `mlflow`, or `mlflow:http://HOST:PORT`."
+    )
     contract: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="Contract that records must follow: `credit`, or a TOML file. Serving then refuses a model of another "

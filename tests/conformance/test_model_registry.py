@@ -3,6 +3,7 @@
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.container import build_registry
 from fraud_detection_api.errors import NoChampion, UnknownModel
 from support.fakes import InMemoryRegistry
 
@@ -11,9 +12,13 @@ UNKNOWN = ["2", "0", "-1", "1.0", "01", "+1", " 1", "1 ", "1\n", "", ".", "..", 
 UNKNOWN += ["champion", "1/", "٣", "²", "9" * 300, "9" * 5000, "x" * 5000]
 
 
-@pytest.fixture(params=["in memory", "folder"])
+@pytest.fixture(params=["in memory", "folder", "MLflow server"])
 def registry(request, tmp_path):
-    return InMemoryRegistry() if request.param == "in memory" else FileRegistry(tmp_path / "registry")
+    if request.param == "in memory":
+        return InMemoryRegistry()
+    if request.param == "folder":
+        return FileRegistry(tmp_path / "registry")
+    return build_registry(request.getfixturevalue("mlflow_server").location())
 
 
 def register(registry, count: int) -> list[str]:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx2 as httpx
 import pytest
 import yaml
 
@@ -17,7 +18,8 @@ from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import default_model
 
 PROJECT = Path(__file__).parents[2]
-SERVICES = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 INSTRUCTIONS = [
     re.sub(r"\s+", " ", line).strip()
@@ -118,7 +120,18 @@ def test_the_image_needs_no_buildkit():
 
 def test_the_image_bootstraps_the_makefiles_poetry():
     arguments = dict(line.removeprefix("ARG ").split("=") for line in stage("builder") if line.startswith("ARG "))
+    assert arguments.pop("EXTRAS") == ""
     assert arguments == dict(re.findall(r"^(POETRY\w*_VERSION) := (\S+)$", MAKEFILE, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("extras", "options"), [("", []), ("mlflow", ["--extras", "mlflow"]), ("a b", ["--extras", "a b"])]
+)
+def test_the_serving_image_holds_extras_only_where_they_are_asked_for(extras, options):
+    [line] = [line for line in stage("builder") if "--output serve.txt" in line]
+    export = line.removeprefix("RUN ").split("&&")[0].replace("/opt/poetry/bin/poetry", "printf '%s\\n'")
+    printed = subprocess.run(["sh", "-c", export], env={"EXTRAS": extras}, check=True, capture_output=True, text=True)
+    assert printed.stdout.splitlines() == ["export", "--quiet", *options, "--output", "serve.txt"]
 
 
 def test_the_image_holds_the_model_that_serving_would_train_by_itself():
@@ -139,11 +152,15 @@ def test_the_health_check_fails_where_nothing_listens():
     assert health_status(port) != 0
 
 
-def test_compose_has_the_four_services():
-    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter"}
+def test_compose_has_the_five_services():
+    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter", "mlflow"}
 
 
-@pytest.mark.parametrize(("service", "port"), [("fraud_detection_api", 8000), ("jupyter", 9000)])
+def test_mlflow_starts_only_where_it_is_named():
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["mlflow"]
+
+
+@pytest.mark.parametrize(("service", "port"), [("fraud_detection_api", 8000), ("jupyter", 9000), ("mlflow", 5000)])
 def test_a_service_is_published_on_loopback_only(service, port):
     assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
@@ -160,6 +177,7 @@ def test_compose_builds_stages_that_exist():
         "tests": "development",
         "lint": "development",
         "jupyter": "development",
+        "mlflow": "development",
     }
     assert stage("runtime")
     assert stage("development")
@@ -170,6 +188,37 @@ def test_the_composed_service_writes_to_its_registry_and_tmp_alone():
     assert service["read_only"] is True
     assert service["tmpfs"] == ["/tmp"]
     assert service["volumes"] == [f"registry:{image_environment()['FRAUD_REGISTRY']}"]
+
+
+def test_the_composed_mlflow_writes_to_its_volume_and_tmp_alone():
+    service = SERVICES["mlflow"]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["volumes"] == ["mlflow:/mlflow"]
+    assert all(re.search("=(sqlite:///)?/mlflow/", word) for word in service["command"] if "/" in word)
+    assert "mlflow" in COMPOSE["volumes"]
+
+
+def test_the_volume_of_the_composed_mlflow_belongs_to_the_user_that_writes_it():
+    [user] = [line.split()[1] for line in stage("development") if line.startswith("USER ")]
+    [made] = [line for line in stage("development") if "mkdir /mlflow" in line]
+    assert re.search(rf"useradd --uid {user.split(':')[0]} .*developer .*chown developer:developer .*/mlflow", made)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("mlflow", 200), ("localhost", 200), ("127.0.0.1", 200), ("evil.example", 403)]
+)
+def test_the_composed_mlflow_answers_to_the_names_of_its_callers_alone(mlflow_server, host, status):
+    port = mlflow_server.url.rpartition(":")[2]
+    search = f"{mlflow_server.url}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert httpx.get(search, headers={"Host": f"{host}:{port}"}).status_code == status
+
+
+def test_the_composed_mlflow_is_healthy_when_it_answers(mlflow_server):
+    [command, *words] = SERVICES["mlflow"]["healthcheck"]["test"]
+    assert command == "CMD"
+    assert words[-1] == "http://127.0.0.1:5000/health"
+    assert httpx.get(f"{mlflow_server.url}/health").status_code == 200
 
 
 def test_the_composed_service_has_settings_that_start():

@@ -19,6 +19,8 @@ PLANTED = {
     "a service reads settings": ("services/scoring.py", f"import {PACKAGE}.settings", "Settings are read"),
     "a route names an adapter": ("routes/health.py", f"import {PACKAGE}.adapters.file_registry", "Only the container"),
     "adapters know each other": ("adapters/other.py", f"import {PACKAGE}.adapters.file_registry", "Adapters ignore"),
+    "MLflow is imported elsewhere": ("services/scoring.py", "import mlflow", "MLflow is imported"),
+    "MLflow is imported beside its connection": ("adapters/mlflow/tracker.py", "import mlflow", "MLflow is imported"),
     "a web framework below the container": ("services/scoring.py", "import starlette", "No web framework"),
     "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.splits", "Serving never imports"),
     "serving imports a training library": ("services/access.py", "import sklearn", "Serving never imports"),

@@ -12,6 +12,7 @@ from fraud_detection_api.settings import Settings
 
 EVERY_SETTING = {
     "FRAUD_REGISTRY": ("models", "models"),
+    "FRAUD_TRACK": ("mlflow", "mlflow"),
     "FRAUD_CONTRACT": ("my.toml", "my.toml"),
     "FRAUD_HOST": ("0.0.0.0", "0.0.0.0"),
     "FRAUD_PORT": ("9000", 9000),

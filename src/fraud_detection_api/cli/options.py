@@ -12,7 +12,9 @@ DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, 
 Registry = Annotated[
     str | None,
     typer.Option(
-        "--registry", metavar="DIR", help="Folder of the model registry; ./registry if not set. [env: FRAUD_REGISTRY]"
+        "--registry",
+        metavar="DIR|mlflow:URL",
+        help="The model registry, a folder or an MLflow server; ./registry if not set. [env: FRAUD_REGISTRY]",
     ),
 ]
 ContractOption = Annotated[

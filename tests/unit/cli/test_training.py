@@ -74,6 +74,30 @@ def test_there_is_no_progress_bar_in_a_pipe(fraud, quick, credit_file):
     assert len(fraud("train", credit_file).stderr.splitlines()) == 2
 
 
+def test_a_training_is_tracked_where_asked(fraud, quick, credit_file, mlflow_server, registry):
+    result = fraud("train", credit_file, FRAUD_TRACK=mlflow_server.location())
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1].startswith(f"tracked at {mlflow_server.url}/#/experiments/")
+
+
+def test_a_registry_or_tracker_that_is_down_is_told_before_the_training(fraud, credit_file, registry, monkeypatch):
+    from fraud_detection_api.training import model_fitter
+
+    monkeypatch.setattr(model_fitter, "ModelFitter", None)
+    for option in ("--registry", "--track"):
+        result = fraud("train", credit_file, option, "mlflow:http://127.0.0.1:1")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("error: MLflow at http://127.0.0.1:1 does not answer as it should")
+        assert len(result.stderr.splitlines()) == 1
+    assert registry.versions() == ["1"]
+
+
+def test_tracking_without_a_server_is_told_before_the_training(fraud, credit_file, registry):
+    result = fraud("train", credit_file, "--track", "mlflow")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: FRAUD_TRACK: which server?")
+
+
 def test_a_later_model_is_not_champion_unasked(fraud, quick, credit_file, registry):
     result = fraud("train", credit_file)
     assert result.exit_code == 0

@@ -1,0 +1,129 @@
+"""A connection to an MLflow server: the one place that imports MLflow, bounds its patience and translates its failures."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fraud_detection_api.adapters.mlflow.location import MlflowLocation
+from fraud_detection_api.errors import MissingExtra, RegistryUnavailable
+from fraud_detection_api.model.bundle import MANIFEST
+
+BUNDLE = "bundle"  # the folder of a run's artifacts that holds the bundle's files
+DIGEST_TAG = "fraud_detection_api.digest"
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST",)
+
+# What the operator sets beats these. MLflow would wait 120 s and try eight times: a server's watcher would hang for minutes.
+_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it may ask for hours
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # or MLflow reports its use to its makers
+}
+_REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
+
+
+def connect(location: MlflowLocation) -> "MlflowConnection":
+    """A connection; nothing is asked of the server yet. Raises MissingExtra without the extra `mlflow`."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    try:
+        from mlflow import artifacts, entities  # noqa: PLC0415 an optional library, and seconds to import
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from mlflow.tracking import MlflowClient  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("mlflow", "an MLflow server as registry or tracker") from error
+    # each retry would be a line of its own in the server's log, every second while MLflow is down
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    client = MlflowClient(tracking_uri=location.uri, registry_uri=location.uri)
+    return MlflowConnection(location, client, artifacts, entities, MlflowException)
+
+
+@dataclass(frozen=True)
+class MlflowConnection:
+    """MLflow's `client` of one server, its modules `artifacts` and `entities`, and the root of its errors, `fault`."""
+
+    location: MlflowLocation
+    client: Any
+    artifacts: Any
+    entities: Any
+    fault: type[Exception]
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Turn every failure of MLflow and of the network (requests' errors are OSErrors) into RegistryUnavailable."""
+        try:
+            yield
+        except (self.fault, OSError) as error:
+            raise RegistryUnavailable(self._explanation(error)) from error
+
+    def found(self, call: Callable[..., Any], *given: Any, absent: tuple[str, ...] = UNKNOWN) -> Any:
+        """What the call returns, None where MLflow answers with one of the codes that mean that there is no such thing.
+
+        Raises RegistryUnavailable for every other failure.
+        """
+        with self.failures():
+            try:
+                return call(*given)
+            except self.fault as error:
+                if getattr(error, "error_code", None) in absent:
+                    return None
+                raise
+
+    def experiment_id(self) -> str:
+        """The experiment's id; it is made where there is none. Raises RegistryUnavailable, also for a deleted one."""
+        name = self.location.name
+        find = self.client.get_experiment_by_name
+        with self.failures():
+            experiment = find(name)
+        if experiment is None:
+            made = self.found(self.client.create_experiment, name, absent=("RESOURCE_ALREADY_EXISTS",))
+            if made is not None:
+                return str(made)
+            with self.failures():
+                experiment = find(name)  # somebody else made it just now
+        if experiment.lifecycle_stage != "active":
+            raise RegistryUnavailable(
+                f"the experiment {name} was deleted in MLflow; restore it, or take another ?model="
+            )
+        return str(experiment.experiment_id)
+
+    def start_run(self, run_name: str) -> Any:
+        """A new run in the experiment."""
+        experiment = self.experiment_id()
+        with self.failures():
+            return self.client.create_run(experiment, run_name=run_name)
+
+    def put_files(self, run_id: str, files: Mapping[str, bytes], *, folder: str | None = None) -> None:
+        """Keep files as artifacts of a run, in a folder of it or at its top; a name may hold folders, too."""
+        with self.failures(), TemporaryDirectory() as local:
+            for name, content in files.items():
+                path = Path(local, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run_id, local, folder)
+
+    def _explanation(self, error: Exception) -> str:
+        """One line. MLflow's own text stays out: it holds addresses, SQL and traces."""
+        response = getattr(error, "response", None)
+        code = getattr(error, "error_code", None) or getattr(response, "status_code", None) or type(error).__name__
+        server = f"MLflow at {self.location.uri}"
+        if code in _REFUSALS or code in (401, 403):
+            mend = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or let its --allowed-hosts name this address"
+            return f"{server} refuses this caller ({code}); {mend}"
+        return f"{server} does not answer as it should ({code}); see that it runs, that it is MLflow, and what it logs"
+
+
+def stated_digest(files: Mapping[str, bytes]) -> str:
+    """The digest that a bundle's manifest states, unverified; empty where there is none."""
+    try:
+        return str(json.loads(files[MANIFEST])["digest"])
+    except (KeyError, ValueError, TypeError):
+        return ""

@@ -1,0 +1,135 @@
+"""A model registry on an MLflow server: versions of a registered model. Its aliases may be moved in MLflow as well."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
+from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.ports import Alias
+
+_VERSION = re.compile("[1-9][0-9]{0,8}")  # MLflow would take 01 and +1 for 1
+_HISTORY_TAG = "fraud_detection_api.history."
+_HISTORY = 100
+_UNASSIGNED = (*UNKNOWN, "INVALID_PARAMETER_VALUE")
+
+
+class MlflowRegistry:
+    """ModelRegistry on an MLflow server. Every method raises RegistryUnavailable where the server does not do its part.
+
+    The alias in MLflow says which version is assigned; a tag of the registered model holds those that were before.
+    """
+
+    def __init__(self, connection: MlflowConnection) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._name = connection.location.name
+
+    def register(self, files: Mapping[str, bytes]) -> str:
+        """The version is made last, of artifacts that are complete: a killed registration leaves a run and no version."""
+        digest = stated_digest(files)
+        run = self._connection.start_run(f"bundle {digest[7:19]}".strip())
+        run_id, source = run.info.run_id, f"{run.info.artifact_uri}/{BUNDLE}"
+        self._connection.put_files(run_id, files, folder=BUNDLE)
+        with self._connection.failures():
+            if digest:
+                self._client.set_tag(run_id, DIGEST_TAG, digest)
+            self._client.update_run(run_id, status="FINISHED")
+        self._connection.found(self._client.create_registered_model, self._name, absent=("RESOURCE_ALREADY_EXISTS",))
+        with self._connection.failures():
+            tags = {DIGEST_TAG: digest} if digest else {}
+            made = self._client.create_model_version(self._name, source, run_id, tags, await_creation_for=0)
+            return str(made.version)
+
+    def fetch(self, version: str) -> Mapping[str, bytes]:
+        source = self._known(self._client.get_model_version_download_uri, version)
+        place = {"artifact_uri": source, "tracking_uri": self._connection.location.uri}
+        artifacts = self._connection.artifacts
+        with self._connection.failures(), TemporaryDirectory() as folder:
+            listed = artifacts.list_artifacts(**place)
+            if not listed or any(artifact.is_dir for artifact in listed):
+                raise CorruptBundle(f"version {version}", "its artifacts in MLflow are not a bundle's files")
+            paths = sorted(Path(artifacts.download_artifacts(**place, dst_path=folder)).iterdir())
+            return {path.name: path.read_bytes() for path in paths}
+
+    def versions(self) -> list[str]:
+        found: list[Any] = []
+        token: str | None = None
+        with self._connection.failures():
+            while token != "":
+                page = self._client.search_model_versions(f"name='{self._name}'", page_token=token)
+                found += page
+                token = page.token or ""
+        return sorted((str(one.version) for one in found if one.status == "READY"), key=int)
+
+    def assigned(self, alias: Alias) -> str | None:
+        """One request: servers ask every second."""
+        by_alias = self._client.get_model_version_by_alias
+        found = self._connection.found(by_alias, self._name, alias, absent=_UNASSIGNED)
+        return None if found is None else str(found.version)
+
+    def assign(self, alias: Alias, version: str) -> None:
+        self._known(self._client.get_model_version, version)
+        earlier, live = self._history(alias)
+        if live == version:
+            return
+        history = [*earlier, *([live] if live else []), version]
+        with self._connection.failures():
+            # alias first: were this process killed in between, the history would lack the step that it can see
+            self._client.set_registered_model_alias(self._name, alias, version)
+            self._write_history(alias, history)
+
+    def previous(self, alias: Alias) -> str:
+        return self._before(alias)[-1]
+
+    def restore_previous(self, alias: Alias) -> str:
+        earlier = self._before(alias)
+        with self._connection.failures():
+            # history first: were this process killed in between, the alias would still be where it was
+            self._write_history(alias, earlier)
+            self._client.set_registered_model_alias(self._name, alias, earlier[-1])
+        return earlier[-1]
+
+    def _known(self, call: Callable[[str, str], Any], version: str) -> Any:
+        """What MLflow answers about a version. Raises UnknownModel where there is none."""
+        answer = self._connection.found(call, self._name, version) if _VERSION.fullmatch(version) else None
+        if answer is None:
+            raise UnknownModel(version)
+        return answer
+
+    def _before(self, alias: Alias) -> list[str]:
+        """Versions that the alias pointed at before, oldest first. Raises NoChampion where there is none."""
+        earlier, live = self._history(alias)
+        there = set(self.versions())
+        earlier = [version for version in earlier if version in there]  # a version can be deleted in MLflow
+        while earlier and earlier[-1] == live:
+            earlier.pop()
+        if not earlier:
+            raise NoChampion(f"there is no {alias} before this one to go back to")
+        return earlier
+
+    def _history(self, alias: Alias) -> tuple[list[str], str | None]:
+        """The versions of before, oldest first, and the one that the alias points at now, whoever moved it there."""
+        model = self._connection.found(self._client.get_registered_model, self._name)
+        if model is None:
+            return [], None
+        live = model.aliases.get(alias)
+        kept = _parsed_history(model.tags.get(_HISTORY_TAG + alias, ""))
+        if live is not None and kept[-1:] == [str(live)]:
+            kept.pop()
+        return kept, None if live is None else str(live)
+
+    def _write_history(self, alias: Alias, history: list[str]) -> None:
+        self._client.set_registered_model_tag(self._name, _HISTORY_TAG + alias, json.dumps(history[-_HISTORY:]))
+
+
+def _parsed_history(text: str) -> list[str]:
+    """Versions, oldest first; none where a person has written something else into the tag."""
+    try:
+        history = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [version for version in history if isinstance(version, str)] if isinstance(history, list) else []

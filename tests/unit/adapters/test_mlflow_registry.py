@@ -1,0 +1,213 @@
+"""The registry on a real MLflow server, where people also work: they move aliases and delete versions; processes die."""
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from fraud_detection_api.container import build_registry
+from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
+from fraud_detection_api.model.bundle import read_manifest
+from support.builders import credit_files
+from support.servers import clean_environment
+
+FILES = {"booster.ubj": b"\x00\xff trees", "card.json": b"{}"}
+HISTORY_TAG = "fraud_detection_api.history.champion"
+
+# registers a bundle, and kills its own process when a function is called for the nth time
+KILLED = """
+import os, signal, sys
+from fraud_detection_api.container import build_registry
+
+registry = build_registry(sys.argv[1])
+import mlflow.store.artifact.http_artifact_repo as uploads
+from mlflow.tracking import MlflowClient
+
+holder, name = {"upload": (uploads, "http_request"), "version": (MlflowClient, "create_model_version")}[sys.argv[2]]
+function, calls = getattr(holder, name), []
+def killed(*given, **named):
+    calls.append(name)
+    if len(calls) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(*given, **named)
+setattr(holder, name, killed)
+registry.register({name: b"x" * 1000 for name in "abc"})
+"""
+
+
+@pytest.fixture
+def location(mlflow_server) -> str:
+    return mlflow_server.location()
+
+
+@pytest.fixture
+def registry(location):
+    return build_registry(location)
+
+
+@pytest.fixture
+def person(mlflow_server):
+    """Somebody who works with MLflow itself."""
+    return MlflowClient(mlflow_server.url)
+
+
+@pytest.fixture
+def name(location) -> str:
+    return location.partition("?model=")[2]
+
+
+def register(registry, count: int) -> None:
+    for _ in range(count):
+        registry.register(FILES)
+
+
+def assign(registry, *versions: str) -> None:
+    for version in versions:
+        registry.assign("champion", version)
+
+
+def test_a_version_is_a_finished_run_that_bears_the_digest(registry, person, name):
+    version = person.get_model_version(name, registry.register(credit_files()))
+    run = person.get_run(version.run_id)
+    digest = read_manifest(credit_files(), source="test")["digest"]
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["fraud_detection_api.digest"] == version.tags["fraud_detection_api.digest"] == digest
+    listed = {artifact.path for artifact in person.list_artifacts(run.info.run_id, "bundle")}
+    assert listed == {f"bundle/{file}" for file in credit_files()}
+
+
+@pytest.mark.parametrize(("step", "nth"), [("upload", "1"), ("upload", "3"), ("version", "1")])
+def test_a_killed_registration_leaves_no_version(registry, location, step, nth):
+    command = [sys.executable, "-c", KILLED, location, step, nth]
+    killed = subprocess.run(command, env=clean_environment(), capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert registry.versions() == []
+    assert registry.register(FILES) == "1"
+
+
+def test_registrations_at_once_get_a_version_each(registry):
+    with ThreadPoolExecutor(2) as pool:
+        versions = list(pool.map(lambda _: registry.register(FILES), range(4)))
+    assert sorted(versions) == registry.versions() == ["1", "2", "3", "4"]
+
+
+def test_an_alias_that_a_person_moves_is_followed(registry, person, name):
+    register(registry, 2)
+    assign(registry, "1")
+    person.set_registered_model_alias(name, "champion", "2")
+    assert registry.assigned("champion") == "2"
+
+
+def test_what_a_person_promoted_is_rolled_back(registry, person, name):
+    register(registry, 2)
+    assign(registry, "1")
+    person.set_registered_model_alias(name, "champion", "2")
+    assert registry.previous("champion") == "1"
+    assert registry.restore_previous("champion") == "1"
+    assert registry.assigned("champion") == "1"
+    with pytest.raises(NoChampion):
+        registry.previous("champion")
+
+
+def test_what_a_person_promoted_stands_in_the_history_of_what_comes_after(registry, person, name):
+    register(registry, 3)
+    assign(registry, "1")
+    person.set_registered_model_alias(name, "champion", "2")
+    assign(registry, "3")
+    assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
+
+
+def test_a_person_who_goes_back_can_be_undone(registry, person, name):
+    register(registry, 2)
+    assign(registry, "1", "2")
+    person.set_registered_model_alias(name, "champion", "1")
+    assert registry.restore_previous("champion") == "2"
+
+
+def test_an_alias_that_a_person_took_away_is_restored(registry, person, name):
+    register(registry, 2)
+    assign(registry, "1", "2")
+    person.delete_registered_model_alias(name, "champion")
+    assert registry.assigned("champion") is None
+    assert registry.restore_previous("champion") == "2"
+    assert registry.previous("champion") == "1"
+
+
+def test_a_first_champion_that_a_person_chose_has_none_before_it(registry, person, name):
+    register(registry, 1)
+    person.set_registered_model_alias(name, "champion", "1")
+    assert registry.assigned("champion") == "1"
+    with pytest.raises(NoChampion):
+        registry.restore_previous("champion")
+
+
+def test_a_deleted_version_is_passed_over(registry, person, name):
+    register(registry, 3)
+    assign(registry, "1", "2", "3")
+    person.delete_model_version(name, "2")
+    assert registry.versions() == ["1", "3"]
+    with pytest.raises(UnknownModel):
+        registry.fetch("2")
+    assert registry.restore_previous("champion") == "1"
+
+
+def test_the_number_of_a_deleted_version_is_not_given_again(registry, person, name):
+    register(registry, 2)
+    person.delete_model_version(name, "2")
+    assert registry.register(FILES) == "3"
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "{}", "null", "[1, null]", "[" * 9000])
+def test_a_history_that_a_person_spoilt_counts_as_none(registry, person, name, text):
+    register(registry, 2)
+    assign(registry, "1", "2")
+    person.set_registered_model_tag(name, HISTORY_TAG, text)
+    assert registry.assigned("champion") == "2"
+    with pytest.raises(NoChampion):
+        registry.previous("champion")
+    assign(registry, "1")
+    assert registry.previous("champion") == "2"
+
+
+def test_a_promotion_that_was_cut_off_before_its_history_counts(registry, person, name):
+    register(registry, 3)
+    assign(registry, "1", "2")
+    person.set_registered_model_alias(name, "champion", "3")  # the first half of `assign`
+    assert registry.previous("champion") == "2"
+
+
+def test_a_rollback_that_was_cut_off_before_its_alias_did_not_happen(registry, person, name):
+    register(registry, 3)
+    assign(registry, "1", "2", "3")
+    person.set_registered_model_tag(name, HISTORY_TAG, '["1", "2"]')  # the first half of `restore_previous`
+    assert registry.assigned("champion") == "3"
+    assert registry.previous("champion") == "2"
+
+
+def test_a_model_of_another_kind_is_no_bundle(registry, person, name, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    (tmp_path / "model" / "MLmodel").write_text("flavors: {}")
+    run = person.create_run(person.create_experiment(name))
+    person.log_artifacts(run.info.run_id, str(tmp_path))
+    person.create_registered_model(name)
+    person.create_model_version(name, run.info.artifact_uri, run.info.run_id, await_creation_for=0)
+    with pytest.raises(CorruptBundle, match="are not a bundle's files"):
+        registry.fetch("1")
+
+
+def test_a_version_whose_artifacts_are_gone_is_no_bundle(registry, person, name):
+    run = person.create_run(person.create_experiment(name))
+    person.create_registered_model(name)
+    person.create_model_version(name, run.info.artifact_uri, run.info.run_id, await_creation_for=0)
+    with pytest.raises(CorruptBundle):
+        registry.fetch("1")
+
+
+def test_a_deleted_experiment_is_told(registry, person, name):
+    person.delete_experiment(person.create_experiment(name))
+    with pytest.raises(RegistryUnavailable, match=rf"the experiment {name} was deleted in MLflow; restore it"):
+        registry.register(FILES)
