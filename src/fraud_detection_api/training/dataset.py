@@ -120,9 +120,8 @@ class _Columns(Mapping[str, NDArray[Any]]):
         if name in records.times:
             return records.times[name][data.rows]
         if name in records.levels:
-            names = np.array([*records.levels[name], None], dtype=object)
-            column: NDArray[np.object_] = names[data.level_numbers(name)]
-            return column
+            names: NDArray[np.object_] = np.array([*records.levels[name], None], dtype=object)
+            return np.take(names, data.level_numbers(name))
         if name not in data.contract.features:
             raise KeyError(name)
         return records.matrix[data.rows, records.position(name)].astype(np.float64)

@@ -58,7 +58,9 @@ def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
         score=lambda matrix: scorer.calibration.probabilities(scorer.forest.margins(matrix)),
         gain={name: float(gain.get(f"f{position}", 0.0)) for position, name in enumerate(names)},  # type: ignore[arg-type]
         contributions=_contributions(fitted, test),
-        level_codes={name: codes.levels for name, codes in scorer.encoder.level_codes.items()},
+        level_codes={
+            name: {**codes.levels, "(missing)": codes.missing} for name, codes in scorer.encoder.level_codes.items()
+        },
     )
 
 
@@ -76,10 +78,8 @@ def _training_sizes(
     smaller = replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
     for done, parts in enumerate(TRAINING_SHARES):
         share = train.take(cross_fitting_folds(train, parts, seed=fitter.seed) == 0)
-        if (
-            len(share) <= LARGEST_TRAINING
-            and min(share.is_fraud.sum(), (~share.is_fraud).sum()) >= TRAINING_FOLDS * MIN_FRAUDS
-        ):
+        rarer = min(int(share.is_fraud.sum()), int((~share.is_fraud).sum()))
+        if len(share) <= LARGEST_TRAINING and rarer >= TRAINING_FOLDS * MIN_FRAUDS:
             yield _measured(smaller, share, test)
         on_progress((done + 1) / (len(TRAINING_SHARES) + 1))
 
