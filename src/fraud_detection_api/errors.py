@@ -131,6 +131,14 @@ class RegistryUnavailable(FraudError):
     """The registry, a folder or an MLflow server, cannot be read or written."""
 
 
+class StudyUnavailable(FraudError):
+    """A tuning study's file cannot be used."""
+
+    def __init__(self, source: str, detail: str) -> None:
+        super().__init__(f"study {source}: {detail}")
+        self.source = source
+
+
 class MissingExtra(FraudError):
     """An optional dependency is not installed."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api import __version__
-from fraud_detection_api.cli import contract, data, models, score, serve, training
+from fraud_detection_api.cli import contract, data, models, score, serve, training, tuning
 from fraud_detection_api.cli.terminal import TeachingGroup
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(contract.app, name="contract")
 app.command("train")(training.train)
+app.command("tune")(tuning.tune)
 app.command("evaluate")(training.evaluate)
 app.add_typer(models.app, name="models")
 app.command("score")(score.score)

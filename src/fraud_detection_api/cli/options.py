@@ -31,3 +31,36 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 def settings_with(**overrides: object) -> Settings:
     """Settings from the environment, with the options that were given on top. Raises InvalidSetting."""
     return Settings.from_environment(os.environ, **overrides)
+
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides split and trees: same seed, same model.")]
+Promote = Annotated[bool, typer.Option("--promote", help="Make it champion. The first model always is.")]
+AllowContractChange = Annotated[
+    bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
+]
+Track = Annotated[
+    str | None,
+    typer.Option("--track", metavar="mlflow[:URL]", help="Track the training on MLflow. [env: FRAUD_TRACK]"),
+]
+TestShare = Annotated[
+    float, typer.Option("--test-share", min=0.05, max=0.5, help="Share of the records that is held out to measure on.")
+]
+DelayDays = Annotated[
+    float | None,
+    typer.Option(
+        "--delay-days", min=0, help="Days until a record's label is known: training ends that long before the test."
+    ),
+]
+LeaveOutKnown = Annotated[
+    bool,
+    typer.Option("--leave-out-known", help="Leave customers out of the test who were known as fraudulent by then."),
+]
+DeployedBaseRate = Annotated[
+    float | None,
+    typer.Option(
+        "--deployed-base-rate",
+        min=1e-6,
+        max=0.999999,
+        help="Share of fraud where the model will work, if the file is a sample of another share.",
+    ),
+]

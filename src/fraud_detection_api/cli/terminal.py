@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 from rich.console import Console
@@ -62,9 +62,15 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+class Report(Protocol):
+    """Told the share of the work that is done, 0 to 1, and if that is news, what is being done."""
+
+    def __call__(self, share: float, description: str | None = None) -> None: ...
+
+
 @contextmanager
-def progress(description: str) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr while the block runs, none where stderr is no terminal; call it with the share done, 0 to 1."""
+def progress(description: str) -> Iterator[Report]:
+    """A bar on stderr while the block runs, none where stderr is no terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -75,4 +81,8 @@ def progress(description: str) -> Iterator[Callable[[float], None]]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+
+        def report(share: float, description: str | None = None) -> None:
+            bar.update(task, completed=share, description=description)
+
+        yield report

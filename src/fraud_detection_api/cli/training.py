@@ -1,6 +1,5 @@
 """fraud train, fraud evaluate."""
 
-import os
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Annotated
@@ -8,27 +7,51 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli.evaluation import print_evaluation
-from fraud_detection_api.cli.options import AsJson, ContractOption, DataFile, Registry, settings_with
+from fraud_detection_api.cli.options import (
+    AllowContractChange,
+    AsJson,
+    ContractOption,
+    DataFile,
+    DelayDays,
+    DeployedBaseRate,
+    LeaveOutKnown,
+    Promote,
+    Registry,
+    Seed,
+    TestShare,
+    Track,
+    settings_with,
+)
+from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container import build_registry, build_tracker
+from fraud_detection_api.container import build_registry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.services.models import ModelService
+
+TRAINING_LIBRARIES = ("sklearn", "matplotlib", "optuna")
 
 
 def train(
     file: DataFile,
     contract: ContractOption = None,
     registry: Registry = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides split and trees: same seed, same model.")] = 7,
-    promote: Annotated[bool, typer.Option("--promote", help="Make it champion. The first model always is.")] = False,
-    allow_contract_change: Annotated[
-        bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
-    ] = False,
-    track: Annotated[
+    seed: Seed = 7,
+    test_share: TestShare = 0.2,
+    delay_days: DelayDays = None,
+    leave_out_known: LeaveOutKnown = False,
+    deployed_base_rate: DeployedBaseRate = None,
+    like: Annotated[
         str | None,
-        typer.Option("--track", metavar="mlflow[:URL]", help="Track the training on MLflow. [env: FRAUD_TRACK]"),
+        typer.Option(
+            "--like",
+            metavar="VERSION",
+            help="Take contract and settings from a model, a tuned one for example, instead of the defaults.",
+        ),
     ] = None,
+    promote: Promote = False,
+    allow_contract_change: AllowContractChange = False,
+    track: Track = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on labelled records, evaluate it on records held out, and register it.
@@ -38,26 +61,24 @@ def train(
     require_training_libraries()
     from fraud_detection_api.training.load import load_dataset
     from fraud_detection_api.training.model_fitter import ModelFitter
-    from fraud_detection_api.training.tracking import track_training
+    from fraud_detection_api.training.splits import SplitSettings
+    from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
     settings = settings_with(registry=registry, contract=contract, track=track)
-    store = build_registry(settings.registry)
-    store.versions()  # a server that cannot be reached is told before the training, not after
-    mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
-    tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=mlflow_uri)
-    dataset = load_dataset(file, load_contract(settings.contract or CREDIT))
+    goal = destination(settings)
+    model = None if like is None else ModelService(goal.registry).bundle(like)[1]
+    declared = load_contract(settings.contract or CREDIT) if model is None else model.contract
+    dataset = load_dataset(file, declared)
+    fitter = ModelFitter(
+        registry=goal.registry,
+        seed=seed,
+        settings=XGBoostSettings() if model is None else XGBoostSettings(**model.card["training"]["settings"]),
+        split=SplitSettings(test_share, delay_days, leave_out_known),
+        deployed_base_rate=deployed_base_rate,
+    )
     with progress(f"Training on {len(dataset):,} records") as report:
-        fitted = ModelFitter(store, seed).fit(dataset, now=datetime.now(UTC), on_progress=report)
-    say(f"registered version {fitted.version} in {settings.registry} ({fitted.digest[:19]}…)")
-    if promote or store.assigned("champion") is None:
-        ModelService(store).promote(fitted.version, allow_contract_change=allow_contract_change)
-        say(f"version {fitted.version} is champion")
-    if tracker:
-        say(f"tracked at {track_training(tracker, store.fetch(fitted.version), version=fitted.version)}")
-    if as_json:
-        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
-    else:
-        print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
+        fitted = fitter.fit(dataset, now=datetime.now(UTC), on_progress=report)
+    goal.announce(fitted, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
 
 
 def evaluate(
@@ -87,5 +108,5 @@ def evaluate(
 
 def require_training_libraries() -> None:
     """Raise MissingExtra in an installation that was made for serving alone."""
-    if find_spec("sklearn") is None:
+    if any(find_spec(library) is None for library in TRAINING_LIBRARIES):
         raise MissingExtra("train", "training")

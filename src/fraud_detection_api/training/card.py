@@ -55,7 +55,7 @@ def model_card(making: Making) -> dict[str, Any]:
         },
         "evaluation": making.after.as_json(),
         "calibration": {
-            "method": "logistic, fitted on scores of records that the boosters did not learn from",
+            "method": "logistic",
             "deployed_base_rate": fitter.deployed_base_rate,
             "before": _calibration(making.before),
             "after": _calibration(making.after),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.encoding import LevelCodes
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 
 BLOCK_ROWS = 100_000
 
@@ -17,18 +17,36 @@ BLOCK_ROWS = 100_000
 class EncodedRecords:
     """All records of a file, which every part of it shares.
 
-    `matrix` is float32 (n, columns) as `Encoder.encode` makes it, but a category's column holds the number of its level in
-    `levels[name]`; missing is NaN. `times` holds the datetime features as float64 (n,) in seconds since 1970.
+    `matrix` is float32 (n, m) as `Encoder.encode` makes it, but a category's column holds the number of its level in
+    `levels[name]`; missing is NaN. `places` says where in it each of `column_names` stands. `times` holds the datetime
+    features as float64 (n,) in seconds since 1970.
     """
 
     matrix: NDArray[np.float32]
     column_names: tuple[str, ...]
+    places: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
     times: Mapping[str, NDArray[np.float64]]
 
     def position(self, column: str) -> int:
-        """Place of a column in the matrix."""
+        """Place of a column among `column_names`."""
         return self.column_names.index(column)
+
+    def values(self, column: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """A column of the matrix, float32 (k,), at rows int64 (k,)."""
+        column_values: NDArray[np.float32] = self.matrix[rows, self.places[self.position(column)]]
+        return column_values
+
+    def block(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """All columns at rows int64 (k,), float32 (k, columns), in memory of its own."""
+        chosen = self.matrix[rows]
+        return chosen if len(self.places) == self.matrix.shape[1] else np.ascontiguousarray(chosen[:, self.places])
+
+    def restricted(self, column_names: tuple[str, ...]) -> "EncodedRecords":
+        """The same records with some of their columns, in that order; nothing is copied."""
+        places = self.places[[self.position(name) for name in column_names]]
+        levels = {name: levels for name, levels in self.levels.items() if name in column_names}
+        return replace(self, column_names=column_names, places=places, levels=levels)
 
 
 LevelTables = Mapping[str, NDArray[np.float32]]
@@ -72,6 +90,11 @@ class Dataset:
             known_probability=None if self.known_probability is None else self.known_probability[chosen],
         )
 
+    def following(self, contract: Contract) -> "Dataset":
+        """The same records under a contract that has fewer derived features and is the same otherwise."""
+        names = Encoder(contract, dict.fromkeys(self.records.levels, _NO_LEVELS)).column_names
+        return replace(self, contract=contract, records=self.records.restricted(names))
+
     @property
     def columns(self) -> Mapping[str, NDArray[Any]]:
         """The features as in `contract.columns`, made one at a time when asked for; numbers rounded to float32."""
@@ -79,8 +102,7 @@ class Dataset:
 
     def level_numbers(self, name: str) -> NDArray[np.int64]:
         """Number of each record's level of a category, int64 (n,); the count of levels stands for missing."""
-        numbers = self.records.matrix[self.rows, self.records.position(name)]
-        return _level_numbers(numbers, len(self.records.levels[name]))
+        return _level_numbers(self.records.values(name, self.rows), len(self.records.levels[name]))
 
     def blocks(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
         """The encoded matrix in pieces of at most BLOCK_ROWS rows, with categories coded by `tables`.
@@ -89,7 +111,7 @@ class Dataset:
         """
         for start in range(0, len(self), BLOCK_ROWS):
             piece = slice(start, start + BLOCK_ROWS)
-            block = self.records.matrix[self.rows[piece]]
+            block = self.records.block(self.rows[piece])
             for name, table in tables.items():
                 column = block[:, self.records.position(name)]
                 numbers = _level_numbers(column, table.shape[1] - 1)
@@ -98,7 +120,7 @@ class Dataset:
 
     def matrix(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """The encoded matrix, float32 (n, columns): all blocks in one."""
-        return np.concatenate([*self.blocks(tables, folds)] or [self.records.matrix[:0]])
+        return np.concatenate([*self.blocks(tables, folds)] or [self.records.block(self.rows)])
 
     def tables_of(self, level_codes: Mapping[str, LevelCodes]) -> LevelTables:
         """Codes as tables over this data's levels, a single row each."""
@@ -107,6 +129,9 @@ class Dataset:
     def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
         names: NDArray[np.object_] = np.array([*self.records.levels[name], None], dtype=object)
         return codes.encode(names).astype(np.float32)[np.newaxis]
+
+
+_NO_LEVELS = LevelCodes({}, unseen=0.0, missing=0.0)
 
 
 class _Columns(Mapping[str, NDArray[Any]]):
@@ -121,10 +146,11 @@ class _Columns(Mapping[str, NDArray[Any]]):
             return records.times[name][data.rows]
         if name in records.levels:
             names: NDArray[np.object_] = np.array([*records.levels[name], None], dtype=object)
-            return np.take(names, data.level_numbers(name))
+            column: NDArray[np.object_] = names[data.level_numbers(name)]
+            return column
         if name not in data.contract.features:
             raise KeyError(name)
-        return records.matrix[data.rows, records.position(name)].astype(np.float64)
+        return records.values(name, data.rows).astype(np.float64)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._dataset.contract.features)

@@ -28,8 +28,8 @@ def leak_warnings(data: Dataset, split: Split) -> list[str]:
 
 
 def _telltale_columns(data: Dataset) -> Iterator[str]:
-    for position, name in enumerate(data.records.column_names):
-        strength = _strength(data.records.matrix[data.rows, position], data.is_fraud)
+    for name in data.records.column_names:
+        strength = _strength(data.records.values(name, data.rows), data.is_fraud)
         if strength >= TELLTALE_AUC:
             yield (
                 f"{name!r} alone nearly decides the target (ROC AUC {strength:.3f}): is it known when a record is scored, "

@@ -142,7 +142,8 @@ class _Reader:
     def records(self) -> EncodedRecords:
         levels = {name: tuple(found.numbers) for name, found in self._levels.items()}
         times = {name: self._times[name] for name in self._times if name in self.contract.features}
-        return EncodedRecords(self._matrix, self._encoder.column_names, levels, times)
+        names = self._encoder.column_names
+        return EncodedRecords(self._matrix, names, np.arange(len(names)), levels, times)
 
     def digest(self, is_fraud: NDArray[np.bool_]) -> str:
         """Digest of what is learned from: the checked columns and the target, whatever file format they came in."""

@@ -1,0 +1,138 @@
+"""fraud tune."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fraud_detection_api.cli.options import (
+    AllowContractChange,
+    AsJson,
+    ContractOption,
+    DataFile,
+    DelayDays,
+    DeployedBaseRate,
+    LeaveOutKnown,
+    Promote,
+    Registry,
+    Seed,
+    TestShare,
+    Track,
+    settings_with,
+)
+from fraud_detection_api.cli.registering import destination
+from fraud_detection_api.cli.terminal import Report, progress, say
+from fraud_detection_api.cli.training import require_training_libraries
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+
+if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
+    from fraud_detection_api.training.tune import TuningProgress
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+Days = Annotated[float | None, typer.Option(min=0.01)]
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a duration such as 90s, 10m or 2h."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise typer.BadParameter("give a number and a unit, such as 90s, 10m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def tune(
+    file: DataFile,
+    contract: ContractOption = None,
+    registry: Registry = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Trials that the study shall have.")] = 50,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="DURATION", parser=_seconds, help="Begin no trial after this, such as 10m."),
+    ] = None,
+    objective: Annotated[
+        Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"],
+        typer.Option("--objective", help="What is made as large as can be (the cost: as small)."),
+    ] = "average_precision",
+    fpr: Annotated[
+        float, typer.Option("--fpr", min=0.0001, max=0.5, help="For recall_at_fpr: the false positive rate.")
+    ] = 0.01,
+    cost_ratio: Annotated[
+        float, typer.Option("--cost-ratio", min=1, help="For expected_cost: needless alerts that a missed fraud costs.")
+    ] = 10.0,
+    study: Annotated[
+        Path, typer.Option("--study", metavar="FILE", help="SQLite file of the study; a killed one goes on from there.")
+    ] = Path("fraud-study.db"),
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Trials at a time.")] = 1,
+    folds: Annotated[int, typer.Option("--folds", min=2, max=20, help="Folds that a trial is measured on.")] = 4,
+    train_days: Annotated[
+        float | None, typer.Option("--train-days", min=0.01, help="By time: days that a fold learns from; all before.")
+    ] = None,
+    test_days: Annotated[
+        float | None, typer.Option("--test-days", min=0.01, help="By time: days that a fold is measured on.")
+    ] = None,
+    stride_days: Annotated[
+        float | None, typer.Option("--stride-days", min=0.01, help="By time: days from a fold to the one before.")
+    ] = None,
+    delay_days: DelayDays = None,
+    leave_out_known: LeaveOutKnown = False,
+    test_share: TestShare = 0.2,
+    seed: Seed = 7,
+    deployed_base_rate: DeployedBaseRate = None,
+    promote: Promote = False,
+    allow_contract_change: AllowContractChange = False,
+    track: Track = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search for settings, and for ratios of columns of the same unit, that beat the defaults; train and register the best.
+
+    The first trial is the default. Held-out records are not looked at before the end. Ctrl-C or a kill loses no finished
+    trial: the same command goes on.
+
+    Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
+    """
+    require_training_libraries()
+    from fraud_detection_api.training.load import load_dataset
+    from fraud_detection_api.training.model_fitter import ModelFitter
+    from fraud_detection_api.training.objectives import Objective
+    from fraud_detection_api.training.splits import PrequentialSettings, SplitSettings, hold_out, validation_folds
+    from fraud_detection_api.training.tune import Tuner, contract_for_tuning
+
+    settings = settings_with(registry=registry, contract=contract, track=track)
+    goal = destination(settings)
+    declared = load_contract(settings.contract or CREDIT)
+    dataset = load_dataset(file, contract_for_tuning(declared))
+    split_settings = SplitSettings(test_share, delay_days, leave_out_known)
+    known = dataset.take(hold_out(dataset, split_settings, seed=seed).train)
+    windows = PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known)
+    tuner = Tuner(
+        path=study,
+        objective=Objective(objective, fpr, cost_ratio),
+        seed=seed,
+        workers=workers,
+        threads=max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0,
+    )
+    with progress(f"Tuning on {len(known):,} records") as report:
+        tuned = tuner.tune(
+            known,
+            validation_folds(known, windows, seed=seed),
+            contract=declared,
+            trials=trials,
+            timeout_seconds=timeout,
+            on_progress=lambda done: _tell(report, done),
+        )
+    found = tuned.summary
+    say(
+        f"{found['objective']}: {found['default_value']:.4f} with the defaults, {found['best_value']:.4f} with the best"
+    )
+    fitter = ModelFitter(goal.registry, seed, tuned.settings, split_settings, deployed_base_rate=deployed_base_rate)
+    with progress("Training with the best settings") as report:
+        fitted = fitter.fit(dataset.following(tuned.contract), now=datetime.now(UTC), tuning=found, on_progress=report)
+    goal.announce(fitted, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+
+
+def _tell(report: Report, done: "TuningProgress") -> None:
+    best = "" if done.best_value is None else f", best so far {done.best_value:.4f}"
+    report(min(1.0, done.finished / done.trials), f"Trial {done.finished} of {done.trials}{best}")

@@ -1,0 +1,91 @@
+"""A study on disk: trials that outlive the process, whatever ends it, and one process at a time."""
+
+import fcntl
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from fraud_detection_api.errors import StudyUnavailable
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_PROBLEM = "problem"
+_LOCK_TIMEOUT_SECONDS = 60
+
+
+@contextmanager
+def open_study(
+    path: Path, problem: Mapping[str, Any], *, seed: int, first: Mapping[str, Any]
+) -> Iterator[optuna.Study]:
+    """The study in the SQLite file at `path`, made where there is none; held for this process while the block runs.
+
+    `problem` (a JSON value) says what is tuned: a file may hold the study of one problem alone. `first` are the parameters
+    of the first trial. Trials that a killed process was working on are tried again. Raises StudyUnavailable.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with _held(path):
+        study = _load(path, problem, seed)
+        if not study.trials:
+            study.enqueue_trial(dict(first))
+        for trial in study.get_trials(states=(TrialState.RUNNING,)):
+            study.tell(trial.number, state=TrialState.FAIL)
+            study.enqueue_trial(trial.params)
+        yield study
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that were measured, or given up because they fell behind, in order."""
+    return study.get_trials(states=FINISHED)
+
+
+def study_digest(study: optuna.Study) -> str:
+    """Digest of what was tuned, and of the parameters and value of every finished trial."""
+    trials = [[t.number, t.params, t.value if t.state == TrialState.COMPLETE else None] for t in finished(study)]
+    content = json.dumps([study.user_attrs[_PROBLEM], trials], sort_keys=True)
+    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
+    try:
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS}}
+        )
+        study = optuna.create_study(storage=storage, study_name="fraud", direction="maximize", load_if_exists=True)
+    except Exception as error:  # whatever SQLAlchemy and Optuna raise of a file that is no study
+        mend = f"cannot be used as a study ({type(error).__name__}); name another file"
+        raise StudyUnavailable(str(path), mend) from error
+    stated = json.loads(json.dumps(problem))
+    known = study.user_attrs.get(_PROBLEM, stated)
+    if known != stated:
+        differing = ", ".join(key for key in stated if known.get(key) != stated[key])
+        raise StudyUnavailable(str(path), f"holds the study of another problem ({differing} differ); name another file")
+    study.set_user_attr(_PROBLEM, stated)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # another seed for each beginning, or a resumed study would draw what it drew before
+        study.sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed + len(study.trials))
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=5)
+    return study
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock").open("w")
+    except OSError as error:
+        raise StudyUnavailable(str(path), f"cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StudyUnavailable(
+                str(path), "another process is tuning this study; wait, or name another file"
+            ) from None
+        yield
