@@ -41,7 +41,7 @@ def build_container(settings: Settings, *, registry: ModelRegistry | None = None
     """
     registry = registry or build_registry(settings.registry)
     contract = load_contract(settings.contract or CREDIT)
-    required = contract.fingerprint if settings.contract else None
+    required = contract.record_fingerprint if settings.contract else None
     return Container(
         settings=settings,
         registry=registry,

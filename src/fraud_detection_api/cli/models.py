@@ -1,6 +1,7 @@
 """fraud models …"""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,12 @@ from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
+from fraud_detection_api.contract.files import written_whole
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
 from fraud_detection_api.services.models import ModelService
 
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "test")
+DOCUMENT_OF = {".html": "report.html", ".md": "card.md"}
 
 app = typer.Typer(no_args_is_help=True, help="The registry: list, show, promote and roll back models.")
 
@@ -65,6 +68,25 @@ def _data_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     parts = [f"{part} {split[part]['rows']:,} ({split[part]['frauds']:,} frauds)" for part in PARTS]
     period = [("period", " to ".join(about["data"]["period"]))] if about["data"]["period"] else []
     return [*period, ("split", f"{split['kind']}: {', '.join(parts)}"), ("features", ", ".join(about["features"]))]
+
+
+@app.command(epilog="Example: `fraud models report champion --out report.html`")
+def report(
+    version: Version,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="File to write: .html for the whole report, .md for the card.")
+    ],
+    registry: Registry = None,
+) -> None:
+    """Write a version's report: one page with every plot and table, or the card in Markdown."""
+    if out.suffix not in DOCUMENT_OF:
+        raise typer.BadParameter("name the file .html or .md", param_hint="--out")
+    service = _service(registry)
+    version = service.resolve(version)
+    content = service.document(version, DOCUMENT_OF[out.suffix])
+    with written_whole(out) as waiting:
+        waiting.write_bytes(content)
+    say(f"the report of version {version} is in {out}")
 
 
 @app.command(epilog="Example: `fraud models promote 7`")

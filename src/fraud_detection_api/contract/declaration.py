@@ -158,6 +158,11 @@ class Contract(Declared):
         canonical = json.dumps([self.as_json(), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
+    @cached_property
+    def record_fingerprint(self) -> str:
+        """The fingerprint but for the derived features: what callers send is the same where this is."""
+        return self.model_validate({**self.as_json(), "derived": {}}).fingerprint
+
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""
         document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

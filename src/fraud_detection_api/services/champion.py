@@ -20,7 +20,7 @@ class ServedModel:
 
 
 class ChampionService:
-    """Keeps the registry's champion loaded. `required_fingerprint` is the contract that it must follow, if any."""
+    """Keeps the registry's champion loaded. `required_fingerprint` is that of the records that it must take, if any."""
 
     def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
         self._registry = registry
@@ -79,7 +79,7 @@ class ChampionService:
 
 
 def require_contract(bundle: Bundle, fingerprint: str | None, *, version: str) -> None:
-    """Raise ContractMismatch where a contract is required and the bundle follows another."""
-    if fingerprint is not None and bundle.contract.fingerprint != fingerprint:
+    """Raise ContractMismatch where records of one contract are required and the bundle takes others."""
+    if fingerprint is not None and bundle.contract.record_fingerprint != fingerprint:
         mend = "train a model for it, or unset FRAUD_CONTRACT to serve the champion's own"
         raise ContractMismatch(f"version {version} follows another contract than FRAUD_CONTRACT; {mend}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card
+from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card, read_manifest
 from fraud_detection_api.ports import Alias, ModelRegistry
 from fraud_detection_api.services.champion import require_contract
 from fraud_detection_api.telemetry import log_event
@@ -27,7 +27,7 @@ class ModelDescription:
 class ModelService:
     """Lists, describes, promotes and rolls back the registry's models.
 
-    `required_fingerprint` is the contract that a champion must follow, if any.
+    `required_fingerprint` is that of the records that a champion must take, if any.
     """
 
     def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
@@ -53,6 +53,16 @@ class ModelService:
         version = self.resolve(version_or_alias)
         return version, read_bundle(self._registry.fetch(version), source=f"version {version}")
 
+    def document(self, version_or_alias: str, name: str) -> bytes:
+        """A file of a version's bundle, `report.html` for example, after every file was found to be the registered one.
+
+        Raises UnknownModel, NoChampion, CorruptBundle.
+        """
+        version = self.resolve(version_or_alias)
+        files = self._registry.fetch(version)
+        read_manifest(files, source=f"version {version}")
+        return files[name]
+
     def resolve(self, version_or_alias: str) -> str:
         """Version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
         alias = next((alias for alias in ALIASES if alias == version_or_alias), None)
@@ -72,7 +82,7 @@ class ModelService:
         version, bundle = self.bundle(version)
         require_contract(bundle, self._required_fingerprint, version=version)
         incumbent = self._champion_contract()
-        if incumbent not in (None, bundle.contract.fingerprint) and not allow_contract_change:
+        if incumbent not in (None, bundle.contract.record_fingerprint) and not allow_contract_change:
             mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
             raise ContractMismatch(
                 f"version {version} follows another contract than the champion: callers must change; {mend}"
@@ -95,7 +105,7 @@ class ModelService:
     def _champion_contract(self) -> str | None:
         try:
             champion = self._registry.assigned("champion")
-            return None if champion is None else self.bundle(champion)[1].contract.fingerprint
+            return None if champion is None else self.bundle(champion)[1].contract.record_fingerprint
         except (CorruptBundle, UnknownModel):
             return None  # a damaged or removed champion must not stand in the way of a sound one
 

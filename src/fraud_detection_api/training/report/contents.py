@@ -15,6 +15,7 @@ from fraud_detection_api.training.report.sections import (
     purpose,
     ranking,
     segments,
+    tuning,
 )
 
 _BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
@@ -34,6 +35,7 @@ _BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
     making.data,
     making.split,
     making.settings,
+    tuning.tuning,
     making.software,
 )
 

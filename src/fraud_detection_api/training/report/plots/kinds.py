@@ -13,6 +13,7 @@ from fraud_detection_api.training.report.plots.decisions import capture, costs
 from fraud_detection_api.training.report.plots.dependence import dependence, levels
 from fraud_detection_api.training.report.plots.learning import rounds, training_size
 from fraud_detection_api.training.report.plots.ranking import precision_recall, roc, scores
+from fraud_detection_api.training.report.plots.tuning import tuning_history, tuning_importance
 from fraud_detection_api.training.report.words import Words
 
 Paint: TypeAlias = Callable[[Figure, Axes, Mapping[str, Any], Words], None]
@@ -28,6 +29,8 @@ KINDS: dict[str, Paint] = {
     "training_size": training_size,
     "dependence": dependence,
     "levels": levels,
+    "tuning_history": tuning_history,
+    "tuning_importance": tuning_importance,
 }
 
 

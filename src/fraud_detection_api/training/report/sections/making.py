@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fraud_detection_api.training.report.document import (
-    Block,
     Bullets,
     Cell,
     Code,
@@ -15,7 +14,7 @@ from fraud_detection_api.training.report.document import (
     Table,
 )
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, decimal, listed, number, percent
+from fraud_detection_api.training.report.numbers import count, listed, number, percent
 
 COLUMNS_NAMED = 40
 
@@ -57,30 +56,17 @@ def _part(part: Mapping[str, int], events: str) -> str:
 
 
 def settings(material: Material) -> Section:
-    """Seed, settings, rounds, and how they were tuned."""
+    """Seed, settings, rounds."""
     training = material.card["training"]
     items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
     items += [(name, _setting(setting)) for name, setting in training["settings"].items()]
     items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
-    return Section("settings", "Settings", [Facts(items), *_tuning(material.card.get("tuning"))])
+    return Section("settings", "Settings", [Facts(items)])
 
 
 def _setting(setting: Any) -> str:
     is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
     return number(setting) if is_number else str(setting)
-
-
-def _tuning(tuning: Mapping[str, Any] | None) -> list[Block]:
-    if not tuning:
-        return [Paragraph("The settings were not tuned.")]
-    chosen = ", ".join(f"{name} {_setting(setting)}" for name, setting in tuning["settings"].items())
-    told = (
-        f"Tuned in the study “{tuning['study']}” ({count(tuning['trials'])} trials): {tuning['objective']} on the "
-        f"validation part went from {decimal(tuning['default_value'])} with the defaults to "
-        f"{decimal(tuning['best_value'])} with {chosen}. The best of many trials looks a little better than it is; "
-        f"the figures of the test part do not. Digest of the study: {tuning['digest']}."
-    )
-    return [Paragraph(told)]
 
 
 def constraints(material: Material) -> Section:

@@ -1,0 +1,38 @@
+"""A study's history and importances."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE
+from fraud_detection_api.training.report.words import Words
+
+
+def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """Value of each trial, and the best so far."""
+    measured = [trial for trial in data["history"] if trial["value"] is not None]
+    numbers, values = [trial["trial"] for trial in measured], [trial["value"] for trial in measured]
+    axes.plot(numbers, values, "o", color=ORANGE, markersize=3.5, label="trial")
+    axes.step(numbers, np.maximum.accumulate(values), where="post", color=BLUE, label="best so far")
+    low, high = np.quantile(values, 0.1), max(values)
+    margin = max((high - low) * 0.15, 1e-4)
+    axes.set_ylim(low - margin, high + margin)  # a few hopeless trials would squash the rest
+    axes.set_xlabel("trial")
+    axes.set_ylabel("value")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    figure.legend(loc="outside upper left", ncols=2)
+
+
+def tuning_importance(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """A bar for each parameter, the most important on top."""
+    names = list(data["importance"])[::-1]
+    axes.barh(names, [data["importance"][name] for name in names], color=BLUE, height=0.6)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the variance explained")
+    axes.grid(visible=False, axis="y")

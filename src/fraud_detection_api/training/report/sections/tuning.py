@@ -1,0 +1,52 @@
+"""How the settings were found, where a study found them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fraud_detection_api.training.report.document import Block, Bullets, Gallery, Paragraph, Plot, Section
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.report.numbers import count, decimal, number, percent
+
+
+def tuning(material: Material) -> Section | None:
+    """What a study gained, its history, and which parameters mattered; absent where nothing was tuned."""
+    study = material.card.get("tuning")
+    if not study:
+        return None
+    blocks: list[Block] = [Paragraph(_gain(study))]
+    if ratios := study.get("ratios"):
+        blocks += [Paragraph("Ratios that the study added to the contract's derived features:"), Bullets(ratios)]
+    plots = [_history(study), *([_importance(study)] if study.get("importance") else [])]
+    return Section("tuning", "Tuning", [*blocks, Gallery(plots)])
+
+
+def _gain(study: Mapping[str, Any]) -> str:
+    chosen = ", ".join(f"{name} {number(setting)}" for name, setting in study["settings"].items())
+    return (
+        f"Study “{study['study']}” of {count(study['trials'])} trials: {study['objective']}, the mean over folds of the "
+        f"training part, went from {decimal(study['default_value'])} with the defaults to {decimal(study['best_value'])} "
+        f"with {chosen}. The best of many trials looks a little better than it is; the figures of the test part do not. "
+        f"Digest of the study: {study['digest']}."
+    )
+
+
+def _history(study: Mapping[str, Any]) -> Plot:
+    given_up = sum(trial["value"] is None for trial in study["history"])
+    return Plot(
+        "tuning_history",
+        "Trials",
+        {"history": study["history"], "objective": study["objective"]},
+        "A dot is a trial, the line the best one so far. Where it has been flat for long, more trials would add little.",
+        f"{count(given_up)} of {count(study['trials'])} trials fell behind on their first folds and were given up.",
+    )
+
+
+def _importance(study: Mapping[str, Any]) -> Plot:
+    first, share = next(iter(study["importance"].items()))
+    return Plot(
+        "tuning_importance",
+        "What mattered",
+        {"importance": study["importance"]},
+        "Share of the differences between trials that each parameter explains.",
+        f"{first} explains {percent(share)}.",
+    )
