@@ -20,7 +20,7 @@ from fraud_detection_api.training.splits import Split
 from fraud_detection_api.training.study import finished, open_study, study_digest
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
-RATIO_COUNTS = (0, 6, 12, 24, 48)
+RATIO_COUNTS = (0, 6, 12, 24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,8 @@ def contract_for_tuning(contract: Contract) -> Contract:
 
 
 SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
-    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 8),
-    "learning_rate": lambda trial, name: trial.suggest_float(name, 0.02, 0.1, log=True),
+    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 6),
+    "learning_rate": lambda trial, name: trial.suggest_float(name, 0.03, 0.12, log=True),
     "min_child_weight": lambda trial, name: trial.suggest_float(name, 0.1, 20, log=True),
     "subsample": lambda trial, name: trial.suggest_float(name, 0.4, 1.0),
     "colsample_bytree": lambda trial, name: trial.suggest_float(name, 0.3, 1.0),
