@@ -10,8 +10,8 @@ from fraud_detection_api.contract.loading import contract_from_toml, load_contra
 from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.services.scoring import fraud_probabilities
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.evaluate import evaluate_bundle
+from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings

@@ -30,6 +30,7 @@ def demonstrate(
     margins, probability = score_dataset(fitted.scorer, test)
     curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
     sizes = list(_training_sizes(fitter, train, test, on_progress))
+    sizes += [_size_point(len(train), test, probability, fitter.seed)] if sizes else []
     evidence = gather_evidence(
         HeldOut(
             is_fraud=test.is_fraud,
@@ -86,10 +87,14 @@ def _training_sizes(
 
 def _measured(fitter: ScorerFitter, share: Dataset, test: Dataset) -> dict[str, float]:
     _margins, probability = score_dataset(fitter.fit(share).scorer, test)
-    metrics = evaluate(test.is_fraud, probability, seed=fitter.seed).metrics
+    return _size_point(len(share), test, probability, fitter.seed)
+
+
+def _size_point(rows: int, test: Dataset, probability: NDArray[np.float64], seed: int) -> dict[str, float]:
+    metrics = evaluate(test.is_fraud, probability, seed=seed).metrics
     precision = metrics["average_precision"]
     return {
-        "rows": len(share),
+        "rows": rows,
         "average_precision": precision.value,
         "roc_auc": metrics["roc_auc"].value,
         "low": precision.low,

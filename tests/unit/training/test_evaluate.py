@@ -7,8 +7,8 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.evaluate import evaluate, evaluate_bundle
+from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.metrics import METRICS
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import credit_files

@@ -18,7 +18,7 @@ def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: 
     numbers, values = [trial["trial"] for trial in measured], [trial["value"] for trial in measured]
     axes.plot(numbers, values, "o", color=ORANGE, markersize=3.5, label="trial")
     axes.step(numbers, np.maximum.accumulate(values), where="post", color=BLUE, label="best so far")
-    low, high = np.quantile(values, 0.1), max(values)
+    low, high = np.quantile(values, 0.2), max(values)
     margin = max((high - low) * 0.15, 1e-4)
     axes.set_ylim(low - margin, high + margin)  # a few hopeless trials would squash the rest
     axes.set_xlabel("trial")
