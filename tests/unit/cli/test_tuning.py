@@ -1,0 +1,69 @@
+"""fraud tune."""
+
+import json
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+
+TINY = XGBoostSettings(folds=2, max_rounds=30, max_bin=64, learning_rate=0.1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Training and tuning in a moment."""
+    from fraud_detection_api.training import tune
+
+    monkeypatch.setattr(tune.Tuner, "__init__", _with_defaults(tune.Tuner.__init__, TINY))
+
+
+def _with_defaults(initialise, settings):
+    return lambda self, **given: initialise(self, defaults=settings, **{**given, "threads": 1})
+
+
+def test_tune_registers_the_best_and_tells_what_it_gained(fraud, quick, credit_file, tmp_path):
+    result = fraud("tune", credit_file, "--trials", 2, "--folds", 2)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0].startswith("average precision: 0.")
+    assert "with the defaults" in result.stderr
+    assert FileRegistry(tmp_path / "registry").versions() == ["1"]
+    assert "Held-out test part" in result.stdout
+
+
+def test_the_bundle_says_how_it_was_tuned(fraud, quick, credit_file, tmp_path):
+    result = fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json")
+    printed = json.loads(result.stdout)
+    card = read_bundle(FileRegistry(tmp_path / "registry").fetch(printed["version"]), source="test").card
+    assert card["tuning"]["study"] == "fraud-study.db"
+    assert card["tuning"]["digest"].startswith("sha256:")
+    assert card["tuning"]["trials"] == 2
+    assert card["training"]["settings"]["max_depth"] == card["tuning"]["settings"]["max_depth"]
+    assert b"Tuning" in FileRegistry(tmp_path / "registry").fetch(printed["version"])["report.html"]
+
+
+def test_the_same_command_goes_on(fraud, quick, credit_file):
+    fraud("tune", credit_file, "--trials", 1, "--folds", 2)
+    again = json.loads(fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json").stdout)
+    assert [trial["trial"] for trial in again["tuning"]["history"]] == [0, 1]
+
+
+def test_a_study_of_another_objective_is_refused_in_one_line(fraud, quick, credit_file):
+    fraud("tune", credit_file, "--trials", 1, "--folds", 2)
+    result = fraud("tune", credit_file, "--trials", 1, "--folds", 2, "--objective", "roc_auc")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: study fraud-study.db: holds the study of another problem")
+
+
+@pytest.mark.parametrize("duration", ["10", "m", "-5s", "0s", "10 m", "ten"])
+def test_a_duration_without_sense_is_a_usage_error(fraud, credit_file, duration):
+    result = fraud("tune", credit_file, f"--timeout={duration}")
+    assert result.exit_code == 2
+    assert "such as 90s" in " ".join(result.stderr.split())
+
+
+def test_time_that_runs_out_still_gives_a_model(fraud, quick, credit_file):
+    result = fraud("tune", credit_file, "--trials", 50, "--folds", 2, "--timeout", "0.001s", "--json")
+    assert json.loads(result.stdout)["tuning"]["trials"] == 1
