@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from functools import cache
 
+import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.training.dataset import Dataset, EncodedRecords
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.synthetic import simulate_credit_records
@@ -112,3 +114,20 @@ def registry_with_champion(files=None) -> InMemoryRegistry:
     registry = InMemoryRegistry()
     registry.assign("champion", registry.register(files or credit_files()))
     return registry
+
+
+def labelled(is_fraud, *, matrix=None, seconds=None, entity=None, levels=None, contract=None) -> Dataset:
+    """A dataset of labels, and of whatever else is given: times, entities, a matrix whose columns are called c0, c1, …"""
+    is_fraud = np.array(is_fraud, dtype=bool)
+    matrix = np.zeros((len(is_fraud), 1), dtype=np.float32) if matrix is None else matrix.astype(np.float32)
+    names = tuple(f"c{position}" for position in range(matrix.shape[1]))
+    return Dataset(
+        contract=contract or load_contract("credit"),
+        records=EncodedRecords(matrix, names, np.arange(len(names)), levels or {}, {}),
+        rows=np.arange(len(is_fraud)),
+        is_fraud=is_fraud,
+        entity=None if entity is None else np.array(entity),
+        seconds=seconds,
+        known_probability=None,
+        digest="sha256:0",
+    )

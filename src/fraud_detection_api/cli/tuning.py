@@ -27,6 +27,7 @@ from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import Report, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.ratios import contract_for_tuning
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
     from fraud_detection_api.training.tune import TuningProgress
@@ -98,7 +99,7 @@ def tune(
     from fraud_detection_api.training.model_fitter import ModelFitter
     from fraud_detection_api.training.objectives import Objective
     from fraud_detection_api.training.splits import PrequentialSettings, SplitSettings, hold_out, validation_folds
-    from fraud_detection_api.training.tune import Tuner, contract_for_tuning
+    from fraud_detection_api.training.tune import Tuner
 
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(settings)

@@ -47,3 +47,9 @@ def _ratio(one: str, other: str) -> Derived:
         unit="times",
         reason=Reason(code=f"RATIO_{code}"[:64], text=f"{one} is {{value}} times {other}"[:200]),
     )
+
+
+def contract_for_tuning(contract: Contract) -> Contract:
+    """The contract with every candidate ratio; the data to tune on is loaded with it."""
+    ratios = candidate_ratios(contract)
+    return with_ratios(contract, ratios, ratios)

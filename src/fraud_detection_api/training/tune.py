@@ -120,12 +120,6 @@ class Tuner:
         return names
 
 
-def contract_for_tuning(contract: Contract) -> Contract:
-    """The contract with every ratio that tuning may choose; the data to tune on is loaded with it."""
-    ratios = candidate_ratios(contract)
-    return with_ratios(contract, ratios, ratios)
-
-
 SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
     "max_depth": lambda trial, name: trial.suggest_int(name, 2, 6),
     "learning_rate": lambda trial, name: trial.suggest_float(name, 0.03, 0.12, log=True),

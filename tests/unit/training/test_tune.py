@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.contract.ratios import contract_for_tuning
 from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.objectives import Objective
 from fraud_detection_api.training.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
-from fraud_detection_api.training.tune import SEARCH_SPACE, Tuner, contract_for_tuning
+from fraud_detection_api.training.tune import SEARCH_SPACE, Tuner
 
 TINY = XGBoostSettings(folds=2, max_rounds=40, early_stopping_rounds=10, learning_rate=0.1, max_bin=64)
 CONTRACT = contract_from_toml(

@@ -1,0 +1,115 @@
+"""The protocols: a file, its contract, which records a model learns from and which it is measured on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.ratios import contract_for_tuning
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.load import load_dataset
+from fraud_detection_api.training.objectives import ObjectiveName
+from fraud_detection_api.training.splits import PrequentialSettings, Split, prequential_folds
+
+CONTRACTS = Path(__file__).parent / "contracts"
+SECONDS_A_DAY = 86_400.0
+TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)
+"""The handbook's folds for tuning lie 14 days before those for testing: nothing later may be looked at."""
+
+WINDOWS = PrequentialSettings(
+    folds=4, train_days=7, delay_days=7, test_days=7, stride_days=7, leave_out_known=True
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """`tuned_for` is None where the data is too small to tune on; `tuned_once` where tuning has data of its own."""
+
+    name: str
+    title: str
+    file: str
+    metrics: tuple[str, ...]
+    folds: Callable[[Dataset], list[Split]]
+    tuned_for: ObjectiveName | None = None
+    tuned_once: Callable[[Dataset], tuple[Dataset, list[Split]]] | None = None
+
+    @property
+    def contract(self) -> Contract:
+        return load_contract(CONTRACTS / f"{self.name}.toml")
+
+    def load(self, folder: Path) -> Dataset:
+        """The file with every ratio that tuning may choose; `following(contract)` is without."""
+        return load_dataset(folder / self.file, contract_for_tuning(self.contract))
+
+
+def _stratified(repeats: int) -> Callable[[Dataset], list[Split]]:
+    def folds(data: Dataset) -> list[Split]:
+        return [
+            Split("stratified", train, test)
+            for repeat in range(repeats)
+            for train, test in StratifiedKFold(3, shuffle=True, random_state=repeat).split(data.rows, data.is_fraud)
+        ]
+
+    return folds
+
+
+def _handbook_tuning(data: Dataset) -> tuple[Dataset, list[Split]]:
+    assert data.seconds is not None
+    early = data.take(data.seconds < TUNED_BEFORE)
+    return early, prequential_folds(early, WINDOWS)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "1": Protocol(
+        "handbook",
+        "Card payments of the Fraud Detection Handbook, four folds in time",
+        "handbook_transactions.parquet",
+        ("AUC", "AP", "CP@100"),
+        lambda data: prequential_folds(data, WINDOWS),
+        tuned_for="average_precision",
+        tuned_once=_handbook_tuning,
+    ),
+    "2": Protocol(
+        "uci",
+        "UCI default of credit card clients, stratified 3-fold",
+        "uci_default_credit_card.parquet",
+        ("AUC", "AP"),
+        _stratified(1),
+        tuned_for="roc_auc",
+    ),
+    "3": Protocol(
+        "german", "German credit, stratified 3-fold, ten repeats", "german_credit.parquet", ("AUC", "AP"), _stratified(10)
+    ),
+    "4": Protocol(
+        "polish",
+        "Polish companies' bankruptcy, first year, stratified 3-fold",
+        "polish_bankruptcy_1year.parquet",
+        ("AUC", "AP"),
+        _stratified(1),
+    ),
+}
+
+
+def card_precision(test: Dataset, score: NDArray[np.float64], *, alerts: int = 100) -> float:
+    """Share of defrauded customers among the `alerts` highest scoring ones of a day, mean over the days.
+
+    A customer counts with the highest score of the day, and no more once found defrauded on an earlier day.
+    """
+    assert test.entity is not None
+    assert test.seconds is not None
+    days = np.floor(test.seconds / SECONDS_A_DAY)
+    found: set[int] = set()
+    precisions = []
+    for day in np.unique(days):
+        rows = np.flatnonzero((days == day) & ~np.isin(test.entity, list(found)))
+        order = rows[np.lexsort((test.entity[rows], -score[rows]))]
+        customers = list(dict.fromkeys(test.entity[order].tolist()))[:alerts]
+        defrauded = set(test.entity[rows[test.is_fraud[rows]]].tolist()).intersection(customers)
+        precisions.append(len(defrauded) / alerts)
+        found |= defrauded
+    return float(np.mean(precisions))

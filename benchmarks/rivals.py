@@ -1,0 +1,110 @@
+"""Who is measured: this product, and what others reach for, each with its defaults."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from xgboost import XGBClassifier
+
+from fraud_detection_api.training.calibrate import uncalibrated
+from fraud_detection_api.training.categories import learn_level_codes
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.evaluate import score_dataset
+from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+
+Scores: TypeAlias = dict[str, NDArray[np.float64]]
+"""`probability` float64 (n,), and where a model is calibrated afterwards, what it was `before`."""
+
+Rival: TypeAlias = Callable[[Dataset, Dataset], Scores]
+SEED = 7
+
+
+def ours(settings: XGBoostSettings | None = None) -> Rival:
+    """This product's training with those settings, or its defaults."""
+
+    def score(train: Dataset, test: Dataset) -> Scores:
+        scorer = ScorerFitter(settings or XGBoostSettings(), SEED).fit(train).scorer
+        margins, probability = score_dataset(scorer, test)
+        return {"probability": probability, "before": uncalibrated(margins)}
+
+    return score
+
+
+def _encoded(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    codes = learn_level_codes(train)
+    return train.matrix(train.tables_of(codes)), test.matrix(test.tables_of(codes))
+
+
+def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
+    """Matrices whose categories hold the number of their level, missing its own, and where those columns are."""
+    records = train.records
+    tables = {n: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis] for n, levels in records.levels.items()}
+    return train.matrix(tables), test.matrix(tables), [records.position(name) for name in records.levels]
+
+
+def _xgboost(train: Dataset, test: Dataset) -> Scores:
+    fitting, measuring = _encoded(train, test)
+    return {"probability": XGBClassifier(random_state=SEED).fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
+
+
+def _forest(train: Dataset, test: Dataset) -> Scores:
+    fitting, measuring = _encoded(train, test)
+    model = make_pipeline(SimpleImputer(), RandomForestClassifier(random_state=SEED, n_jobs=-1))
+    return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
+
+
+def _logistic(train: Dataset, test: Dataset) -> Scores:
+    fitting, measuring, categories = _numbered(train, test)
+    numbers = [position for position in range(fitting.shape[1]) if position not in categories]
+    prepared = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), categories),
+        ]
+    )
+    model = make_pipeline(prepared, LogisticRegression(max_iter=2000))
+    return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
+
+
+def _lightgbm(train: Dataset, test: Dataset) -> Scores:
+    from lightgbm import LGBMClassifier  # noqa: PLC0415 the group `benchmark` alone has it
+
+    fitting, measuring, categories = _numbered(train, test)
+    model = LGBMClassifier(random_state=SEED, verbose=-1)
+    model.fit(fitting, train.is_fraud, categorical_feature=categories)
+    return {"probability": model.predict_proba(measuring)[:, 1]}
+
+
+def _catboost(train: Dataset, test: Dataset) -> Scores:
+    from catboost import CatBoostClassifier, Pool  # noqa: PLC0415 the group `benchmark` alone has it
+
+    fitting, measuring, categories = _numbered(train, test)
+    if categories:
+        fitting, measuring = (_with_texts(matrix, categories) for matrix in (fitting, measuring))
+    model = CatBoostClassifier(random_seed=SEED, verbose=0, allow_writing_files=False)
+    model.fit(Pool(fitting, train.is_fraud, cat_features=categories))
+    return {"probability": model.predict_proba(Pool(measuring, cat_features=categories))[:, 1]}
+
+
+def _with_texts(matrix: NDArray[np.float32], categories: list[int]) -> NDArray[np.object_]:
+    table = matrix.astype(object)
+    for position in categories:
+        table[:, position] = [str(int(number)) for number in matrix[:, position]]
+    return table
+
+
+RIVALS: dict[str, Rival] = {
+    "XGBoost 3, defaults": _xgboost,
+    "logistic regression (scikit-learn)": _logistic,
+    "random forest (scikit-learn)": _forest,
+    "LightGBM, defaults": _lightgbm,
+    "CatBoost, defaults": _catboost,
+}
