@@ -21,9 +21,7 @@ SECONDS_A_DAY = 86_400.0
 TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)
 """The handbook's folds for tuning lie 14 days before those for testing: nothing later may be looked at."""
 
-WINDOWS = PrequentialSettings(
-    folds=4, train_days=7, delay_days=7, test_days=7, stride_days=7, leave_out_known=True
-)
+WINDOWS = PrequentialSettings(folds=4, train_days=7, delay_days=7, test_days=7, stride_days=7, leave_out_known=True)
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,11 @@ PROTOCOLS: dict[str, Protocol] = {
         tuned_for="roc_auc",
     ),
     "3": Protocol(
-        "german", "German credit, stratified 3-fold, ten repeats", "german_credit.parquet", ("AUC", "AP"), _stratified(10)
+        "german",
+        "German credit, stratified 3-fold, ten repeats",
+        "german_credit.parquet",
+        ("AUC", "AP"),
+        _stratified(10),
     ),
     "4": Protocol(
         "polish",

@@ -1,6 +1,6 @@
 """Model quality on public data, beside other libraries and published figures.
 
-    make bench-quality DATA=folder [ARGS="--tune 20 --protocols 1,2 --write page.md"]
+make bench-quality DATA=folder [ARGS="--tune 20 --protocols 1,2 --write page.md"]
 """
 
 import argparse
@@ -61,7 +61,8 @@ def run(protocol: Protocol, folder: Path, *, trials: int, rivals: bool) -> list[
         rows.append(_tuned_row(protocol, data, folds, trials))
     if rivals:
         rows += [
-            _measured(name, protocol, folds, lambda _fold, rival=rival: (plain, rival)) for name, rival in RIVALS.items()
+            _measured(name, protocol, folds, lambda _fold, rival=rival: (plain, rival))
+            for name, rival in RIVALS.items()
         ]
     published = [Row(name, figures, source) for name, figures, source in PUBLISHED[protocol.name]]
     return [*rows, *published]
@@ -117,7 +118,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the files of the protocols")
     parser.add_argument("--protocols", default="1,2,3,4", help="numbers, separated by commas")
-    parser.add_argument("--tune", type=int, default=0, metavar="TRIALS", help="tune with so many trials; 0 leaves it out")
+    parser.add_argument(
+        "--tune", type=int, default=0, metavar="TRIALS", help="tune with so many trials; 0 leaves it out"
+    )
     parser.add_argument("--alone", action="store_true", help="leave the other libraries out")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures for programs")

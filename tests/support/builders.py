@@ -15,7 +15,7 @@ from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.fakes import InMemoryRegistry
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-QUICK = XGBoostSettings(folds=2, max_rounds=30, max_bin=256, learning_rate=0.2)
+QUICK = XGBoostSettings(folds=2, max_rounds=60, max_bin=256, learning_rate=0.2)
 
 OVERDRAWN = {
     "customer_id": 345435,

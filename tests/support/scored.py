@@ -92,9 +92,12 @@ def card(test: HeldOut | None = None, **changes):
             "digest": "sha256:" + "3" * 64,
             "trials": 40,
             "objective": "log_loss",
-            "default_value": 0.3,
-            "best_value": 0.29,
-            "settings": {"max_depth": 6},
+            "default_value": -0.3,
+            "best_value": -0.29,
+            "settings": {"max_depth": 6, "ratios": 1},
+            "ratios": ["amount / usual"],
+            "history": [{"trial": 0, "value": -0.3}, {"trial": 1, "value": None}, {"trial": 2, "value": -0.29}],
+            "importance": {"max_depth": 0.8, "ratios": 0.2},
         },
     }
     return {name: value for name, value in {**fields, **changes}.items() if value is not None}

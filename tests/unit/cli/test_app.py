@@ -32,11 +32,13 @@ ARGUMENTS = {
     "evaluate": ["1", "none.csv"],
     "models list": [],
     "models promote": ["1"],
+    "models report": ["1", "--out", "report.html"],
     "models rollback": [],
     "models show": ["1"],
     "score": ["none.csv", "--out", "out.csv"],
     "serve": [],
     "train": ["none.csv"],
+    "tune": ["none.csv"],
 }
 
 

@@ -12,7 +12,7 @@ from fraud_detection_api.services.champion import ChampionService
 from support.builders import credit_files, every_dtype_files
 from support.fakes import InMemoryRegistry
 
-CREDIT = read_bundle(credit_files(), source="test").contract.fingerprint
+CREDIT = read_bundle(credit_files(), source="test").contract.record_fingerprint
 
 
 def damaged(files) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ def damaged(files=None) -> dict[str, bytes]:
 
 
 def contract_of(registry, version: str) -> str:
-    return ModelService(registry).bundle(version)[1].contract.fingerprint
+    return ModelService(registry).bundle(version)[1].contract.record_fingerprint
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_sound_records_make_a_dataset(credit):
     dataset = dataset_from_frame(credit, CREDIT, source="data.parquet")
     assert len(dataset) == ROWS
     assert dataset.is_fraud.tolist() == (credit["is_fraud"] == 1).to_list()
-    assert dataset.columns["total_balance"].tolist() == credit["total_balance"].to_list()
+    assert dataset.columns["total_balance"].tolist() == credit["total_balance"].cast(pl.Float32).to_list()
     assert dataset.known_probability.tolist() == credit["true_fraud_probability"].to_list()
     assert dataset.seconds is None
 
@@ -51,8 +51,10 @@ def test_chosen_rows_come_in_the_order_that_was_asked_for(credit):
     import numpy as np
 
     dataset = dataset_from_frame(credit, CREDIT, source="data.parquet")
-    chosen = dataset.rows(np.array([7, 0, 7]))
-    assert chosen["total_balance"].tolist() == [credit["total_balance"][row] for row in (7, 0, 7)]
+    chosen = dataset.take(np.array([7, 0, 7]))
+    balances = credit["total_balance"].cast(pl.Float32)
+    assert chosen.columns["total_balance"].tolist() == [balances[row] for row in (7, 0, 7)]
+    assert chosen.is_fraud.tolist() == [credit["is_fraud"][row] == 1 for row in (7, 0, 7)]
 
 
 @pytest.mark.parametrize("optional", ["customer_id", "true_fraud_probability"])

@@ -17,7 +17,9 @@ BAD = (RNG.random(ROWS) < 0.1).astype(int)
 
 
 def warnings_for(column, dtype: str, *, name: str = "suspect") -> list[str]:
-    toml = f'name = "x"\n[target]\nname = "bad"\n[features.{name}]\ndtype = "{dtype}"\n[features.noise]\ndtype = "float"\n'
+    toml = (
+        f'name = "x"\n[target]\nname = "bad"\n[features.{name}]\ndtype = "{dtype}"\n[features.noise]\ndtype = "float"\n'
+    )
     frame = pl.DataFrame({name: column, "noise": np.random.default_rng(1).normal(size=ROWS), "bad": BAD})
     return warnings_of(dataset_from_frame(frame, contract_from_toml(toml, source="x.toml"), source="x"))
 

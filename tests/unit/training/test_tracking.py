@@ -56,7 +56,8 @@ def test_nested_lists_and_nothing_are_no_parameters():
 
 def test_a_tracker_gets_the_bundle_and_its_digest(tracked):
     assert tracked["digest"] == json.loads(credit_files()["manifest.json"])["digest"]
-    assert tracked["files"] == {f"bundle/{name}": content for name, content in credit_files().items()}
+    bundle = {f"bundle/{name}": content for name, content in credit_files().items()}
+    assert tracked["files"] == bundle | {name: credit_files()[name] for name in ("report.html", "card.md")}
     assert tracked["tags"] == {"contract": "credit", "version": "3"}
 
 

@@ -35,7 +35,8 @@ def material(name: str):
         "training": {"seed": 1, "settings": {name: name}, "rounds": [1]},
         "tuning": {
             "study": name, "digest": name, "trials": 1, "objective": name, "default_value": 1.0, "best_value": 1.0,
-            "settings": {name: name},
+            "settings": {name: name}, "ratios": [name], "history": [{"trial": 0, "value": 1.0}],
+            "importance": {name: 1.0},
         },
         "calibration": {"method": name, "deployed_base_rate": None, "before": {name: 0.1}, "after": {name: 0.1}},
     }  # fmt: skip

@@ -8,8 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE
+from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE, plain
 from fraud_detection_api.training.report.words import Words
+
+
+LABEL_LENGTH = 20
 
 
 def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
@@ -32,7 +35,9 @@ def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: 
 def tuning_importance(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
     """A bar for each parameter, the most important on top."""
     names = list(data["importance"])[::-1]
-    axes.barh(names, [data["importance"][name] for name in names], color=BLUE, height=0.6)
+    at = np.arange(len(names))
+    axes.barh(at, [data["importance"][name] for name in names], color=BLUE, height=0.6)
+    axes.set_yticks(at.tolist(), [plain(name, LABEL_LENGTH) for name in names])
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the variance explained")
     axes.grid(visible=False, axis="y")

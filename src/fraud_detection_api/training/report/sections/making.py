@@ -59,12 +59,14 @@ def settings(material: Material) -> Section:
     """Seed, settings, rounds."""
     training = material.card["training"]
     items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
-    items += [(name, _setting(setting)) for name, setting in training["settings"].items()]
+    items += [(name, setting_text(setting)) for name, setting in training["settings"].items()]
     items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
-    return Section("settings", "Settings", [Facts(items)])
+    untuned = [] if material.card.get("tuning") else [Paragraph("The settings were not tuned.")]
+    return Section("settings", "Settings", [Facts(items), *untuned])
 
 
-def _setting(setting: Any) -> str:
+def setting_text(setting: Any) -> str:
+    """A setting as people write it."""
     is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
     return number(setting) if is_number else str(setting)
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fraud_detection_api.training.report.document import Block, Bullets, Gallery, Paragraph, Plot, Section
+from fraud_detection_api.training.report.document import Block, Gallery, Paragraph, Plot, Section
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, decimal, number, percent
+from fraud_detection_api.training.report.numbers import count, decimal, percent
+from fraud_detection_api.training.report.sections.making import setting_text
 
 
 def tuning(material: Material) -> Section | None:
@@ -15,13 +16,13 @@ def tuning(material: Material) -> Section | None:
         return None
     blocks: list[Block] = [Paragraph(_gain(study))]
     if ratios := study.get("ratios"):
-        blocks += [Paragraph("Ratios that the study added to the contract's derived features:"), Bullets(ratios)]
+        blocks.append(Paragraph(f"Ratios that the study added to the derived features: {'; '.join(ratios)}."))
     plots = [_history(study), *([_importance(study)] if study.get("importance") else [])]
     return Section("tuning", "Tuning", [*blocks, Gallery(plots)])
 
 
 def _gain(study: Mapping[str, Any]) -> str:
-    chosen = ", ".join(f"{name} {number(setting)}" for name, setting in study["settings"].items())
+    chosen = ", ".join(f"{name} {setting_text(setting)}" for name, setting in study["settings"].items())
     return (
         f"Study “{study['study']}” of {count(study['trials'])} trials: {study['objective']}, the mean over folds of the "
         f"training part, went from {decimal(study['default_value'])} with the defaults to {decimal(study['best_value'])} "
