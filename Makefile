@@ -15,7 +15,7 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs lock clean
+.PHONY: help setup serve test lint audit docs lock clean bench-quality
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ lint: $(installed) ## Formatting, lint rules, types, layers
 	$(venv)/bin/ruff check .
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
+
+bench-quality: $(venv)/.benchmark ## Measure the models beside others: make bench-quality DATA=FOLDER [ARGS="--tune 20"]
+	@test -n "$(DATA)" || { echo "Name the folder with the data: make bench-quality DATA=FOLDER" >&2; exit 2; }
+	$(venv)/bin/python -m benchmarks.quality --data $(DATA) $(ARGS)
 
 audit: $(installed) ## Ask the advisory database about every locked dependency
 	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip
@@ -62,4 +66,10 @@ $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# CatBoost and LightGBM, which only the benchmark needs
+$(venv)/.benchmark: $(installed)
+	@$(poetry) export --quiet --only benchmark --output $(venv)/benchmark.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/benchmark.txt
 	@touch $@

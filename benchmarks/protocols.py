@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from fraud_detection_api.contract.declaration import Contract
@@ -17,7 +16,6 @@ from fraud_detection_api.training.objectives import ObjectiveName
 from fraud_detection_api.training.splits import PrequentialSettings, Split, prequential_folds
 
 CONTRACTS = Path(__file__).parent / "contracts"
-SECONDS_A_DAY = 86_400.0
 TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)
 """The handbook's folds for tuning lie 14 days before those for testing: nothing later may be looked at."""
 
@@ -95,23 +93,3 @@ PROTOCOLS: dict[str, Protocol] = {
         _stratified(1),
     ),
 }
-
-
-def card_precision(test: Dataset, score: NDArray[np.float64], *, alerts: int = 100) -> float:
-    """Share of defrauded customers among the `alerts` highest scoring ones of a day, mean over the days.
-
-    A customer counts with the highest score of the day, and no more once found defrauded on an earlier day.
-    """
-    assert test.entity is not None
-    assert test.seconds is not None
-    days = np.floor(test.seconds / SECONDS_A_DAY)
-    found: set[int] = set()
-    precisions = []
-    for day in np.unique(days):
-        rows = np.flatnonzero((days == day) & ~np.isin(test.entity, list(found)))
-        order = rows[np.lexsort((test.entity[rows], -score[rows]))]
-        customers = list(dict.fromkeys(test.entity[order].tolist()))[:alerts]
-        defrauded = set(test.entity[rows[test.is_fraud[rows]]].tolist()).intersection(customers)
-        precisions.append(len(defrauded) / alerts)
-        found |= defrauded
-    return float(np.mean(precisions))

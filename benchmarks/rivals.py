@@ -25,13 +25,15 @@ Scores: TypeAlias = dict[str, NDArray[np.float64]]
 
 Rival: TypeAlias = Callable[[Dataset, Dataset], Scores]
 SEED = 7
+THREADS = 1
+"""For all alike, so that their seconds can be compared."""
 
 
 def ours(settings: XGBoostSettings | None = None) -> Rival:
     """This product's training with those settings, or its defaults."""
 
     def score(train: Dataset, test: Dataset) -> Scores:
-        scorer = ScorerFitter(settings or XGBoostSettings(), SEED).fit(train).scorer
+        scorer = ScorerFitter(settings or XGBoostSettings(), SEED, THREADS).fit(train).scorer
         margins, probability = score_dataset(scorer, test)
         return {"probability": probability, "before": uncalibrated(margins)}
 
@@ -52,12 +54,13 @@ def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArr
 
 def _xgboost(train: Dataset, test: Dataset) -> Scores:
     fitting, measuring = _encoded(train, test)
-    return {"probability": XGBClassifier(random_state=SEED).fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
+    model = XGBClassifier(random_state=SEED, n_jobs=THREADS)
+    return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
 
 
 def _forest(train: Dataset, test: Dataset) -> Scores:
     fitting, measuring = _encoded(train, test)
-    model = make_pipeline(SimpleImputer(), RandomForestClassifier(random_state=SEED, n_jobs=-1))
+    model = make_pipeline(SimpleImputer(), RandomForestClassifier(random_state=SEED, n_jobs=THREADS))
     return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
 
 
@@ -78,7 +81,7 @@ def _lightgbm(train: Dataset, test: Dataset) -> Scores:
     from lightgbm import LGBMClassifier  # noqa: PLC0415 the group `benchmark` alone has it
 
     fitting, measuring, categories = _numbered(train, test)
-    model = LGBMClassifier(random_state=SEED, verbose=-1)
+    model = LGBMClassifier(random_state=SEED, n_jobs=THREADS, verbose=-1)
     model.fit(fitting, train.is_fraud, categorical_feature=categories)
     return {"probability": model.predict_proba(measuring)[:, 1]}
 
@@ -87,17 +90,19 @@ def _catboost(train: Dataset, test: Dataset) -> Scores:
     from catboost import CatBoostClassifier, Pool  # noqa: PLC0415 the group `benchmark` alone has it
 
     fitting, measuring, categories = _numbered(train, test)
-    if categories:
-        fitting, measuring = (_with_texts(matrix, categories) for matrix in (fitting, measuring))
-    model = CatBoostClassifier(random_seed=SEED, verbose=0, allow_writing_files=False)
-    model.fit(Pool(fitting, train.is_fraud, cat_features=categories))
-    return {"probability": model.predict_proba(Pool(measuring, cat_features=categories))[:, 1]}
+    model = CatBoostClassifier(random_seed=SEED, thread_count=THREADS, verbose=0, allow_writing_files=False)
+    model.fit(Pool(_with_texts(fitting, categories), train.is_fraud, cat_features=categories))
+    return {"probability": model.predict_proba(Pool(_with_texts(measuring, categories), cat_features=categories))[:, 1]}
 
 
-def _with_texts(matrix: NDArray[np.float32], categories: list[int]) -> NDArray[np.object_]:
+def _with_texts(matrix: NDArray[np.float32], categories: list[int]) -> NDArray[np.float32] | NDArray[np.object_]:
+    """The matrix as it is, or with its categories as the text that CatBoost wants."""
+    if not categories:
+        return matrix
     table = matrix.astype(object)
     for position in categories:
-        table[:, position] = [str(int(number)) for number in matrix[:, position]]
+        numbers: NDArray[np.int64] = matrix[:, position].astype(np.int64)
+        table[:, position] = [str(number) for number in numbers.tolist()]
     return table
 
 
@@ -108,3 +113,12 @@ RIVALS: dict[str, Rival] = {
     "LightGBM, defaults": _lightgbm,
     "CatBoost, defaults": _catboost,
 }
+
+NEEDED = {
+    "XGBoost 3, defaults": "xgboost",
+    "logistic regression (scikit-learn)": "sklearn",
+    "random forest (scikit-learn)": "sklearn",
+    "LightGBM, defaults": "lightgbm",
+    "CatBoost, defaults": "catboost",
+}
+"""The module that each rival is made of; those of the group `benchmark` may be missing, and CatBoost is for Python 3.14."""

@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.files import UNNAMED, reading, require_rows, scan_file
-from fraud_detection_api.contract.table import check_table, fault_texts, read_column, rows_text
+from fraud_detection_api.contract.table import check_table, fault_texts, read_column, rows_text, rule_fault
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.training.dataset import Dataset, EncodedRecords
 
@@ -44,7 +44,7 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
     for frame in _pieces(scan, [name for name in reader.columns if name in names]):
         reader.add(frame)
     about = _about(scan, names, contract)
-    problems += [problem for problem in fault_texts(reader.faults) if problem not in problems]
+    problems += [problem for problem in fault_texts(reader.told()) if problem not in problems]
     if contract.target.name in names:
         problems += _target_problems(about[contract.target.name], contract)
     problems += _known_probability_problems(about, contract)
@@ -117,6 +117,12 @@ class _Reader:
             self._keep(check.columns, slice(self.done, self.done + frame.height))
         self.done += frame.height
 
+    def told(self) -> dict[str, NDArray[np.int64]]:
+        """The faults; broken rules only where there are no others, for rules of a piece with others were not looked at."""
+        rules = {rule_fault(rule) for rule in self.contract.rules.values()}
+        others = {fault: rows for fault, rows in self.faults.items() if fault not in rules}
+        return others or self.faults
+
     def _untimed(self, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """A record without a time cannot be placed before or after another."""
         time = self.contract.time
@@ -132,7 +138,7 @@ class _Reader:
         for name, content in self._hashes.items():
             column = columns[name]
             text = column.dtype == object
-            content.update("".join(f"{level}\x1f" for level in column).encode() if text else column.tobytes())
+            content.update(_joined(column).encode() if text else column.tobytes())
 
     @property
     def seconds(self) -> NDArray[np.float64] | None:
@@ -151,6 +157,11 @@ class _Reader:
         for name, column in self._hashes.items():
             content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
         return "sha256:" + content.hexdigest()
+
+
+def _joined(levels: NDArray[np.object_]) -> str:
+    """A text for levels of a category; missing is the empty text, which no level is."""
+    return "".join(f"{'' if level is None else level}\x1f" for level in levels)
 
 
 def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
@@ -204,12 +215,16 @@ def _known_probability(about: pl.DataFrame, contract: Contract) -> NDArray[np.fl
 
 
 def _entities(about: pl.DataFrame, contract: Contract) -> NDArray[np.int64] | None:
-    """A number for each different id; every record without one is an entity of its own."""
+    """A number for each different id; every record without one (none, blank or NaN) is an entity of its own."""
     identifier = contract.identifier
     if identifier is None or identifier.name not in about.columns:
         return None
     ids = about[identifier.name]
-    ids = ids.cast(pl.String).str.strip_chars() if not ids.dtype.is_integer() else ids
+    if ids.dtype.is_float():
+        ids = ids.fill_nan(None)
+    elif not ids.dtype.is_integer():
+        ids = ids.cast(pl.String).str.strip_chars()
+        ids = ids.replace(["", "nan", "NaN"] if identifier.dtype == "int" else [""], None)
     numbers: NDArray[np.float64] = ids.rank("dense").cast(pl.Float64).fill_null(np.nan).to_numpy()
     unknown = np.isnan(numbers)
     return np.where(unknown, -1 - np.arange(len(ids)), np.where(unknown, 0, numbers)).astype(np.int64)

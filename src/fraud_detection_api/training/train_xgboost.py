@@ -33,10 +33,10 @@ class XGBoostSettings:
     repeats: int = 1
     max_rounds: int = 2000
     early_stopping_rounds: int = 50
-    learning_rate: float = 0.04
+    learning_rate: float = 0.03
     max_depth: int = 4
     min_child_weight: float = 1.0
-    subsample: float = 0.8
+    subsample: float = 0.7
     colsample_bytree: float = 0.5
     reg_lambda: float = 1.0
     max_bin: int = 4096

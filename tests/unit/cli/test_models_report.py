@@ -1,0 +1,62 @@
+"""fraud models report."""
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from support.builders import credit_files
+
+
+@pytest.fixture
+def registry(tmp_path) -> FileRegistry:
+    """Version 1 is champion; commands find it without an option."""
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(credit_files()))
+    return registry
+
+
+@pytest.mark.parametrize("version", ["1", "champion"])
+@pytest.mark.parametrize(("name", "document"), [("x.html", "report.html"), ("x.md", "card.md")])
+def test_the_report_is_the_document_of_the_bundle(fraud, registry, tmp_path, version, name, document):
+    result = fraud("models", "report", version, "--out", name)
+    assert (result.exit_code, result.stderr) == (0, f"the report of version 1 is in {name}\n")
+    assert (tmp_path / name).read_bytes() == credit_files()[document]
+
+
+@pytest.mark.parametrize("name", ["x.pdf", "x", "html"])
+def test_a_file_of_another_suffix_is_a_usage_error(fraud, registry, tmp_path, name):
+    result = fraud("models", "report", "1", "--out", name)
+    assert result.exit_code == 2
+    assert "name the file .html or .md" in " ".join(result.stderr.split())
+    assert not (tmp_path / name).exists()
+
+
+def test_an_earlier_report_is_replaced(fraud, registry, tmp_path):
+    (tmp_path / "x.md").write_text("an earlier one")
+    assert fraud("models", "report", "1", "--out", "x.md").exit_code == 0
+    assert (tmp_path / "x.md").read_bytes() == credit_files()["card.md"]
+
+
+def test_a_damaged_version_has_no_report(fraud, registry, tmp_path):
+    damaged = registry.register({**credit_files(), "report.html": b"<!DOCTYPE html>"})
+    result = fraud("models", "report", damaged, "--out", "x.html")
+    assert result.exit_code == 1
+    assert "report.html is not the file that was registered" in result.stderr
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_an_unknown_version_is_told(fraud, registry):
+    result = fraud("models", "report", "9", "--out", "x.html")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no model of that version")
+
+
+def test_without_a_champion_there_is_no_report_of_it(fraud):
+    result = fraud("models", "report", "champion", "--out", "x.html")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no model is champion yet")
+
+
+def test_a_folder_that_is_not_there_is_told_in_one_line(fraud, registry):
+    result = fraud("models", "report", "1", "--out", "nowhere/x.html")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
