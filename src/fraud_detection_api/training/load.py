@@ -204,12 +204,16 @@ def _known_probability(about: pl.DataFrame, contract: Contract) -> NDArray[np.fl
 
 
 def _entities(about: pl.DataFrame, contract: Contract) -> NDArray[np.int64] | None:
-    """A number for each different id; every record without one is an entity of its own."""
+    """A number for each different id; every record without one (none, blank or NaN) is an entity of its own."""
     identifier = contract.identifier
     if identifier is None or identifier.name not in about.columns:
         return None
     ids = about[identifier.name]
-    ids = ids.cast(pl.String).str.strip_chars() if not ids.dtype.is_integer() else ids
+    if ids.dtype.is_float():
+        ids = ids.fill_nan(None)
+    elif not ids.dtype.is_integer():
+        ids = ids.cast(pl.String).str.strip_chars()
+        ids = ids.replace(["", "nan", "NaN"] if identifier.dtype == "int" else [""], None)
     numbers: NDArray[np.float64] = ids.rank("dense").cast(pl.Float64).fill_null(np.nan).to_numpy()
     unknown = np.isnan(numbers)
     return np.where(unknown, -1 - np.arange(len(ids)), np.where(unknown, 0, numbers)).astype(np.int64)
