@@ -132,7 +132,7 @@ class _Reader:
         for name, content in self._hashes.items():
             column = columns[name]
             text = column.dtype == object
-            content.update("".join(f"{level}\x1f" for level in column).encode() if text else column.tobytes())
+            content.update(_joined(column).encode() if text else column.tobytes())
 
     @property
     def seconds(self) -> NDArray[np.float64] | None:
@@ -151,6 +151,11 @@ class _Reader:
         for name, column in self._hashes.items():
             content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
         return "sha256:" + content.hexdigest()
+
+
+def _joined(levels: NDArray[np.object_]) -> str:
+    """A text for levels of a category; missing is the empty text, which no level is."""
+    return "".join(f"{'' if level is None else level}\x1f" for level in levels)
 
 
 def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:

@@ -74,6 +74,13 @@ def test_broken_rules_of_all_pieces_are_counted_together(monkeypatch):
     assert problems_of(broken) == (f"instalments must be at most amount_eur: {ROWS} rows (1, 2, 3, 4, 5, …)",)
 
 
+def test_a_missing_category_is_not_the_level_called_none():
+    toml = 'name = "x"\n[target]\nname = "bad"\n[features.level]\ndtype = "category"\nnullable = true\n'
+    contract = contract_from_toml(toml, source="x.toml")
+    frames = [pl.DataFrame({"level": [level, "b"], "bad": [0, 1]}) for level in ("None", None)]
+    assert len({dataset_from_frame(frame, contract, source="x").digest for frame in frames}) == 2
+
+
 def entities_of(ids, dtype: str = "str", path=None):
     """Entities of records with these ids, from a frame, or from a file at `path`."""
     toml = f'name = "x"\n[id]\nname = "who"\ndtype = "{dtype}"\n[target]\nname = "bad"\n[features.x]\ndtype = "float"\n'
