@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import epoch_seconds, rule_violations
-from fraud_detection_api.contract.declaration import FLOAT32_MAX, MAX_TEXT, Contract, Dtype, Feature, plain_number
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, MAX_TEXT, Contract, Dtype, Feature, Rule, plain_number
 from fraud_detection_api.contract.times import parse_time
 
 ROWS_SHOWN = 5
@@ -98,9 +98,13 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
     if not check.faults:
         for name, broken in rule_violations(contract, check.columns).items():
-            rule = contract.rules[name]
-            check.faults |= _found(f"{rule.field} {rule.message}", broken, first_row)
+            check.faults |= _found(rule_fault(contract.rules[name]), broken, first_row)
     return check
+
+
+def rule_fault(rule: Rule) -> str:
+    """What a table's record that breaks a rule is told."""
+    return f"{rule.field} {rule.message}"
 
 
 def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:

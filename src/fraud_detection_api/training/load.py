@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.files import UNNAMED, reading, require_rows, scan_file
-from fraud_detection_api.contract.table import check_table, fault_texts, read_column, rows_text
+from fraud_detection_api.contract.table import check_table, fault_texts, read_column, rows_text, rule_fault
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.training.dataset import Dataset, EncodedRecords
 
@@ -44,7 +44,7 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
     for frame in _pieces(scan, [name for name in reader.columns if name in names]):
         reader.add(frame)
     about = _about(scan, names, contract)
-    problems += [problem for problem in fault_texts(reader.faults) if problem not in problems]
+    problems += [problem for problem in fault_texts(reader.told()) if problem not in problems]
     if contract.target.name in names:
         problems += _target_problems(about[contract.target.name], contract)
     problems += _known_probability_problems(about, contract)
@@ -116,6 +116,12 @@ class _Reader:
         if not self.faults:
             self._keep(check.columns, slice(self.done, self.done + frame.height))
         self.done += frame.height
+
+    def told(self) -> dict[str, NDArray[np.int64]]:
+        """The faults; broken rules only where there are no others, for rules of a piece with others were not looked at."""
+        rules = {rule_fault(rule) for rule in self.contract.rules.values()}
+        others = {fault: rows for fault, rows in self.faults.items() if fault not in rules}
+        return others or self.faults
 
     def _untimed(self, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """A record without a time cannot be placed before or after another."""

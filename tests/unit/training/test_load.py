@@ -74,6 +74,14 @@ def test_broken_rules_of_all_pieces_are_counted_together(monkeypatch):
     assert problems_of(broken) == (f"instalments must be at most amount_eur: {ROWS} rows (1, 2, 3, 4, 5, …)",)
 
 
+def test_rules_are_told_of_whole_files_only_where_no_column_is_at_fault(monkeypatch):
+    broken = with_gaps(every_dtype_frame(ROWS).with_columns(amount_eur=pl.lit(0.5)), "instalments", [1])
+    whole = problems_of(broken)
+    in_pieces_of(10, monkeypatch)
+    assert problems_of(broken) == whole
+    assert len(whole) == 1
+
+
 def test_a_missing_category_is_not_the_level_called_none():
     toml = 'name = "x"\n[target]\nname = "bad"\n[features.level]\ndtype = "category"\nnullable = true\n'
     contract = contract_from_toml(toml, source="x.toml")
