@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 
 BLOCK_ROWS = 100_000
@@ -128,7 +128,7 @@ class Dataset:
 
     def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
         names: NDArray[np.object_] = np.array([*self.records.levels[name], None], dtype=object)
-        return codes.encode(names).astype(np.float32)[np.newaxis]
+        return np.clip(codes.encode(names), -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)[np.newaxis]
 
 
 _NO_LEVELS = LevelCodes({}, unseen=0.0, missing=0.0)

@@ -1,10 +1,16 @@
 """Training data that breaks its contract is refused with columns, counts and row numbers, and never a value."""
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.training import dataset as dataset_module
 from fraud_detection_api.training.load import dataset_from_frame, load_dataset
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import every_dtype_contract, every_dtype_frame
@@ -292,3 +298,98 @@ def test_the_digest_does_not_follow_what_is_not_learned_from(credit):
     other_ids = credit.with_columns(pl.col("customer_id") + 5).drop("true_fraud_probability")
     digests = {dataset_from_frame(frame, CREDIT, source="x").digest for frame in (credit, other_ids)}
     assert len(digests) == 1
+
+
+TEXTS = st.one_of(st.none(), st.sampled_from(["web", "branch", "None", "ünïcode"]))
+CODES = st.builds(
+    LevelCodes,
+    levels=st.dictionaries(st.sampled_from(["web", "branch", "None"]), st.floats(-1e300, 1e300)),
+    unseen=st.floats(-9, 9),
+    missing=st.floats(-9, 9),
+)
+
+
+@given(
+    channels=st.lists(TEXTS, min_size=8, max_size=8),
+    amounts=st.lists(st.floats(600, 3e38), min_size=8, max_size=8),
+    employed=st.lists(st.one_of(st.none(), st.booleans()), min_size=8, max_size=8),
+    codes=CODES,
+    chosen=st.lists(st.integers(0, 7), min_size=1, max_size=12),
+)
+def test_the_matrix_of_any_part_is_what_serving_would_encode_to_the_bit(channels, amounts, employed, codes, chosen):
+    frame = every_dtype_frame(8).with_columns(
+        channel=pl.Series(channels, dtype=pl.String),
+        amount_eur=pl.Series(amounts, dtype=pl.Float64),
+        is_employed=pl.Series(employed, dtype=pl.Boolean),
+        outcome=pl.Series(["fraud", "good"] * 4),
+    )
+    contract = every_dtype_contract()
+    part = dataset_from_frame(frame, contract, source="x").take(np.array(chosen))
+    served = Encoder(contract, {"channel": codes}).encode(check_table(frame[chosen], contract).columns)
+    matrix = part.matrix(part.tables_of({"channel": codes}))
+    assert matrix.dtype == served.dtype
+    np.testing.assert_array_equal(matrix.view(np.uint32), served.view(np.uint32))
+
+
+@pytest.fixture(scope="module")
+def every_dtype():
+    return dataset_from_frame(every_dtype_frame(100), every_dtype_contract(), source="x")
+
+
+def test_blocks_are_the_matrix_in_pieces(every_dtype, monkeypatch):
+    codes = {"channel": LevelCodes({"web": 0.25, "branch": 0.5}, unseen=0.1, missing=0.2)}
+    whole = every_dtype.matrix(every_dtype.tables_of(codes))
+    monkeypatch.setattr(dataset_module, "BLOCK_ROWS", 30)
+    blocks = list(every_dtype.blocks(every_dtype.tables_of(codes)))
+    assert [len(block) for block in blocks] == [30, 30, 30, 10]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_each_record_is_coded_by_the_table_of_its_own_fold(every_dtype, monkeypatch):
+    monkeypatch.setattr(dataset_module, "BLOCK_ROWS", 30)
+    folds = np.arange(100) % 3
+    levels = every_dtype.records.levels["channel"]
+    table = np.arange(3 * (len(levels) + 1), dtype=np.float32).reshape(3, -1)
+    column = every_dtype.matrix({"channel": table}, folds)[:, every_dtype.records.position("channel")]
+    assert column.tolist() == table[folds, every_dtype.level_numbers("channel")].tolist()
+
+
+def test_coding_a_part_leaves_the_shared_matrix_alone(every_dtype):
+    before = every_dtype.records.matrix.copy()
+    every_dtype.matrix(every_dtype.tables_of({"channel": LevelCodes({}, unseen=9.0, missing=9.0)}))
+    np.testing.assert_array_equal(every_dtype.records.matrix, before)
+
+
+def test_a_level_is_numbered_as_it_comes_and_missing_after_all_of_them(every_dtype):
+    levels = every_dtype.records.levels["channel"]
+    names = [*levels, None]
+    frame = every_dtype_frame(100)
+    assert [names[number] for number in every_dtype.level_numbers("channel")] == frame["channel"].to_list()
+    assert list(levels) == list(dict.fromkeys(frame["channel"].drop_nulls().to_list()))
+
+
+def test_columns_are_those_of_the_file_in_float32(every_dtype):
+    frame = every_dtype_frame(100)
+    columns = every_dtype.columns
+    assert set(columns) == set(every_dtype_contract().features)
+    assert len(columns) == len(every_dtype_contract().features)
+    assert columns["channel"].tolist() == frame["channel"].to_list()
+    assert columns["instalments"].tolist() == frame["instalments"].cast(pl.Float64).to_list()
+    assert columns["opened_at"].tolist() == [moment.timestamp() for moment in frame["opened_at"]]
+    employed = [np.nan if known is None else float(known) for known in frame["is_employed"]]
+    np.testing.assert_array_equal(columns["is_employed"], employed)
+
+
+@pytest.mark.parametrize("name", ["amount_a_month", "applied_at", "outcome", "application"])
+def test_what_is_no_feature_is_no_column(every_dtype, name):
+    with pytest.raises(KeyError):
+        every_dtype.columns[name]
+
+
+def test_a_part_may_be_chosen_by_a_mask_and_of_a_part(every_dtype):
+    late = every_dtype.take(every_dtype.seconds > np.median(every_dtype.seconds))
+    last = late.take(np.array([len(late) - 1]))
+    assert last.seconds[0] == late.seconds[-1]
+    assert last.entity[0] == late.entity[-1]
+    assert last.columns["amount_eur"][0] == late.columns["amount_eur"][-1]
+    assert last.records is every_dtype.records
