@@ -1,6 +1,7 @@
 """Which records a model learns from and which it is measured on: by time, by customer, or by chance."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.training.dataset import Dataset
 
 TEST_SHARE = 0.2
+MOST_PARTS = 1000
 MIN_FRAUDS = 3
 SECONDS_A_DAY = 86_400.0
 
@@ -78,8 +80,10 @@ def hold_out(data: Dataset, settings: SplitSettings, *, seed: int) -> Split:
     if kind == "time":
         split = _latest(data, settings)
     else:
-        parts = 1 / settings.test_share
-        chosen = cross_fitting_folds(data, round(parts), seed=seed) == 0
+        share = Fraction(settings.test_share).limit_denominator(MOST_PARTS)
+        folds = cross_fitting_folds(data, share.denominator, seed=seed)
+        # spread over the folds, of which the first have more where records are few
+        chosen = folds * share.numerator % share.denominator < share.numerator
         split = Split(kind, np.flatnonzero(~chosen), np.flatnonzero(chosen))
     for name, rows in (("train", split.train), ("test", split.test)):
         require_both_classes(data.is_fraud[rows], f"the {name} part")
