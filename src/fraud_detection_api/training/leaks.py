@@ -24,7 +24,7 @@ def leak_warnings(data: Dataset, split: Split) -> list[str]:
     """What should be looked at before the model is believed, a sentence each, by the names of columns."""
     learned = data.take(split.train)
     sample = learned.take(np.linspace(0, len(learned) - 1, min(len(learned), SAMPLE_ROWS)).astype(np.int64))
-    return [*_telltale_columns(sample), *_id_columns(sample), *_duplicates(data, split)]
+    return [*_telltale_columns(sample), *_id_columns(learned), *_duplicates(data, split)]
 
 
 def _telltale_columns(data: Dataset) -> Iterator[str]:
@@ -74,9 +74,17 @@ def _numbers_records(data: Dataset, name: str) -> bool:
     """Whole numbers that are different for nearly every record, and dense as a counter's, or named as an id is."""
     column = data.columns[name]
     present = column[~np.isnan(column)]
-    if len(present) < FEWEST_ROWS or not _mostly_different(present, share=0.99):
+    if len(present) < FEWEST_ROWS:
         return False
-    return bool(_ID_NAME.search(name)) or float(np.ptp(present)) < 2 * len(present)
+    if _ID_NAME.search(name) and _mostly_different(present, share=0.99):
+        return True
+    count, spread = len(present), float(np.ptp(present))
+    if not 0.99 * count - 1 <= spread < 2 * count:
+        return False
+    # float32 rounds whole numbers beyond 2**24 to its steps: no more can be different than there are steps, and where a
+    # fifth of the records is held out, some steps are of those alone
+    step = max(1.0, float(np.spacing(np.float32(np.abs(present).max()))))
+    return len(np.unique(present)) >= (0.99 if step == 1 else 0.85) * min(count, spread / step + 1)
 
 
 def _mostly_different(values: NDArray[np.generic], *, share: float) -> bool:
