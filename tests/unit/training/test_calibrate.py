@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from fraud_detection_api.training.calibrate import fit_calibration
+from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, prior_shift, uncalibrated
 
 
 def outcomes(margins: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -82,3 +82,82 @@ def test_the_fit_is_the_one_of_greatest_likelihood(true_margins, spread):
     expected = fitted.predict_proba(grid.reshape(-1, 1))[:, 1]
     got = fit_calibration(margins, is_fraud).probabilities(grid.astype(np.float32))
     assert np.abs(got - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("base_rate", "deployed"), [(0.5, 0.01), (0.3, 0.02), (0.02, 0.2)])
+def test_a_shift_multiplies_the_odds_as_bayes_rule_does(base_rate, deployed):
+    probability = np.array([0.05, 0.5, 0.9])
+    shifted = 1 / (1 + np.exp(-(np.log(probability / (1 - probability)) + prior_shift(base_rate, deployed))))
+    fraud, legitimate = probability * deployed / base_rate, (1 - probability) * (1 - deployed) / (1 - base_rate)
+    np.testing.assert_allclose(shifted, fraud / (fraud + legitimate))
+
+
+def test_the_same_share_or_none_shifts_nothing():
+    assert prior_shift(0.1, 0.1) == prior_shift(0.1, None) == 0.0
+
+
+@pytest.fixture(scope="module")
+def population() -> tuple[np.ndarray, np.ndarray]:
+    """Margins that are the true log-odds of a population with 4 % of fraud, and its outcomes."""
+    margins = np.random.default_rng(2).normal(-4.5, 1.7, 200_000).astype(np.float32)
+    return margins, outcomes(margins, seed=3)
+
+
+@pytest.fixture(scope="module")
+def sample(population) -> tuple[np.ndarray, np.ndarray]:
+    """All its frauds, and as many others."""
+    margins, is_fraud = population
+    legitimate = np.random.default_rng(4).choice(np.flatnonzero(~is_fraud), is_fraud.sum(), replace=False)
+    chosen = np.concatenate([np.flatnonzero(is_fraud), legitimate])
+    return margins[chosen], is_fraud[chosen]
+
+
+def test_a_sample_by_class_is_calibrated_on_the_population_that_it_is_of(population, sample):
+    (margins, is_fraud), base_rate = population, float(population[1].mean())
+    assert 0.03 < base_rate < 0.05
+    shifted = fit_calibration(*sample, deployed_base_rate=base_rate).probabilities(margins)
+    assert shifted.mean() == pytest.approx(base_rate, rel=0.05)
+    for tenth in np.array_split(np.argsort(shifted), 10)[5:]:
+        assert shifted[tenth].mean() == pytest.approx(is_fraud[tenth].mean(), rel=0.15)
+    truth = 1 / (1 + np.exp(-margins.astype(np.float64)))
+    assert log_loss(is_fraud, shifted) < log_loss(is_fraud, truth) + 0.001
+
+
+def test_a_sample_by_class_is_far_off_without_the_share_of_fraud_where_it_is_deployed(population, sample):
+    margins, is_fraud = population
+    assert fit_calibration(*sample).probabilities(margins).mean() > 3 * is_fraud.mean()
+
+
+def test_the_shift_leaves_the_order_of_records_alone(sample):
+    margins, is_fraud = sample
+    probabilities = fit_calibration(margins, is_fraud, deployed_base_rate=0.01).probabilities(margins)
+    assert np.all(np.diff(probabilities[np.argsort(margins, kind="stable")]) >= 0)
+
+
+def test_margins_that_tell_nothing_get_the_share_where_they_are_deployed(true_margins):
+    knots = fit_calibration(true_margins, outcomes(-true_margins), deployed_base_rate=0.01).knots
+    assert knots == pytest.approx(np.full(len(knots), 0.01))
+
+
+def test_deployment_weights_make_the_share_and_keep_the_count():
+    is_fraud = np.arange(1000) < 400
+    weights = deployment_weights(is_fraud, 0.02)
+    assert np.average(is_fraud, weights=weights) == pytest.approx(0.02)
+    assert weights.sum() == pytest.approx(1000)
+    assert len(np.unique(weights)) == 2
+
+
+def test_without_another_share_records_have_no_weights():
+    assert deployment_weights(np.arange(10) < 4, None) is None
+
+
+def test_a_weighted_sample_measures_what_the_population_would(population, sample):
+    base_rate = float(population[1].mean())
+    probabilities = [1 / (1 + np.exp(-margins.astype(np.float64))) for margins in (population[0], sample[0])]
+    weighted = log_loss(sample[1], probabilities[1], sample_weight=deployment_weights(sample[1], base_rate))
+    assert weighted == pytest.approx(log_loss(population[1], probabilities[0]), rel=0.03)
+
+
+def test_what_the_trees_state_is_the_logistic_of_their_margins():
+    margins = np.array([-1000.0, 0.0, 2.0, 1000.0], dtype=np.float32)
+    assert uncalibrated(margins) == pytest.approx([0.0, 0.5, 1 / (1 + np.exp(-2.0)), 1.0])
