@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.training.evaluate import evaluate, evaluate_bundle
+from fraud_detection_api.training.evaluate import compare, evaluate, evaluate_bundle, score_dataset
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.metrics import METRICS
 from fraud_detection_api.training.synthetic import simulate_credit_records
-from support.builders import credit_files
+from support.builders import credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,97 @@ def test_an_interval_stays_within_what_the_metric_can_be(name):
     estimate = evaluate(is_fraud, np.where(is_fraud, 0.9, 0.1) + np.linspace(0, 0.05, 60)).metrics[name]
     assert 0 <= estimate.low <= estimate.high
     assert name == "log_loss" or estimate.high <= 1
+
+
+def test_equal_weights_change_nothing(scored):
+    weighted = evaluate(*scored, weights=np.ones(len(scored[0])))
+    assert weighted == evaluate(*scored)
+
+
+@pytest.mark.parametrize("name", sorted(set(METRICS) - {"expected_calibration_error"}))  # whose bins are of equal count
+def test_a_weight_of_three_is_three_records(scored, name):
+    is_fraud, probability = (column[:400] for column in scored)
+    times = np.where(np.arange(400) % 3 == 0, 3, 1)
+    weighted = evaluate(is_fraud, probability, weights=times.astype(float)).metrics[name]
+    repeated = evaluate(np.repeat(is_fraud, times), np.repeat(probability, times)).metrics[name]
+    assert weighted.value == pytest.approx(repeated.value)
+
+
+def test_weights_move_the_interval_with_the_value(scored):
+    weights = np.where(scored[0], 0.2, 1.0)
+    plain, weighted = (evaluate(*scored, weights=w).metrics["average_precision"] for w in (None, weights))
+    assert weighted.low <= weighted.value <= weighted.high < plain.low
+
+
+def test_counts_are_of_records_whatever_they_weigh(scored):
+    evaluation = evaluate(*scored, weights=np.full(len(scored[0]), 0.5))
+    assert (evaluation.rows, evaluation.frauds) == (2000, scored[0].sum())
+
+
+PAIRED = ("roc_auc", "average_precision", "log_loss")
+
+
+def test_a_model_does_not_differ_from_itself(scored):
+    is_fraud, probability = scored
+    found = compare(is_fraud, probability, probability, metrics=PAIRED)
+    assert list(found) == list(PAIRED)
+    assert {(d.difference, d.low, d.high) for d in found.values()} == {(0.0, 0.0, 0.0)}
+
+
+def noisier(probability: np.ndarray, noise: float) -> np.ndarray:
+    return np.clip(probability + np.random.default_rng(1).normal(0, noise, len(probability)), 0.001, 0.999)
+
+
+def test_a_clearly_better_model_is_better_beyond_chance(scored):
+    is_fraud, probability = scored
+    found = compare(is_fraud, probability, noisier(probability, 0.2), metrics=PAIRED)
+    assert found["roc_auc"].low > 0
+    assert found["average_precision"].low > 0
+    assert found["log_loss"].high < 0
+
+
+def test_a_difference_is_that_of_the_two_evaluations(scored):
+    is_fraud, probability = scored
+    baseline = noisier(probability, 0.05)
+    one, other = (evaluate(is_fraud, stated).metrics for stated in (probability, baseline))
+    for name, found in compare(is_fraud, probability, baseline, metrics=PAIRED).items():
+        assert found.difference == pytest.approx(one[name].value - other[name].value)
+        assert found.low <= found.difference <= found.high
+
+
+def test_turned_round_a_difference_changes_its_sign(scored):
+    is_fraud, probability = scored
+    baseline = noisier(probability, 0.05)
+    forwards = compare(is_fraud, probability, baseline, metrics=["roc_auc"])["roc_auc"]
+    backwards = compare(is_fraud, baseline, probability, metrics=["roc_auc"])["roc_auc"]
+    assert (backwards.difference, backwards.low, backwards.high) == pytest.approx(
+        (-forwards.difference, -forwards.high, -forwards.low)
+    )
+
+
+def test_the_paired_interval_is_much_narrower_than_that_of_one_model(scored):
+    is_fraud, probability = scored
+    paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics=["roc_auc"])["roc_auc"]
+    alone = evaluate(is_fraud, probability).metrics["roc_auc"]
+    assert paired.high - paired.low < (alone.high - alone.low) / 3
+
+
+def test_the_same_seed_compares_alike(scored):
+    is_fraud, probability = scored
+    runs = [compare(is_fraud, probability, noisier(probability, 0.05), metrics=PAIRED, seed=s) for s in (3, 3, 4)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize("case", ["credit", "every dtype"])
+def test_a_dataset_scores_as_serving_would_to_the_bit(case, monkeypatch):
+    from fraud_detection_api.training import dataset as dataset_module
+
+    if case == "credit":
+        frame, contract, files = simulate_credit_records(500, seed=9), load_contract("credit"), credit_files()
+    else:
+        frame, contract, files = every_dtype_frame(500), every_dtype_contract(), every_dtype_files()
+    scorer = read_bundle(files, source="test").scorer
+    monkeypatch.setattr(dataset_module, "BLOCK_ROWS", 130)
+    found = score_dataset(scorer, dataset_from_frame(frame, contract, source="x"))
+    for got, served in zip(found, scorer.score(check_table(frame, contract).columns), strict=True):
+        np.testing.assert_array_equal(got, served)
