@@ -264,6 +264,8 @@ def test_comments_layout_and_spelled_out_defaults_leave_the_fingerprint():
         ('positive = "fraud"', 'positive = "bad"'),
         ('positive = "fraud"', ""),
         ('positive = "fraud"', "positive = true"),
+        ('positive = "fraud"', 'positive = "fraud"\nlabel_delay_days = 30'),
+        ('name = "every_dtype"', 'name = "every_dtype"\npurpose = "credit"'),
         ("minimum = 0", "minimum = 1"),
         ("minimum = 0\n", ""),
         ('monotone = "increasing"', 'monotone = "decreasing"'),
@@ -281,6 +283,37 @@ def test_any_change_of_meaning_changes_the_fingerprint(old, new):
     assert old in EVERY_DTYPE
     changed = contract_from_toml(EVERY_DTYPE.replace(old, new, 1), source="x")
     assert changed.fingerprint != every_dtype_contract().fingerprint
+
+
+def test_a_contract_is_about_fraud_whose_labels_come_at_once_unless_it_says_otherwise():
+    plain = every_dtype_contract()
+    assert (plain.purpose, plain.target.label_delay_days) == ("fraud", 0)
+    said = EVERY_DTYPE.replace('name = "every_dtype"', 'name = "every_dtype"\npurpose = "fraud"', 1)
+    said = said.replace('positive = "fraud"', 'positive = "fraud"\nlabel_delay_days = 0', 1)
+    assert contract_from_toml(said, source="x").fingerprint == plain.fingerprint
+
+
+def test_a_contract_that_says_nothing_new_has_the_fingerprint_that_older_programs_gave_it():
+    fingerprint = contract_from_toml(SOUND, source="x").fingerprint
+    assert fingerprint == "sha256:1c2e4e8035f28f57df205a9bd23ea23a56c738c938099864fb5698ad77eefe91"
+
+
+@pytest.mark.parametrize("days", ["30", "2.5", "0", "36500"])
+def test_a_delay_is_a_number_of_days_and_survives_a_bundle(days):
+    contract = contract_from_toml(SOUND.replace('"is_fraud"\n', f'"is_fraud"\nlabel_delay_days = {days}\n'), source="x")
+    assert contract.target.label_delay_days == float(days)
+    assert parse_contract(contract.as_json(), source="bundle").fingerprint == contract.fingerprint
+
+
+@pytest.mark.parametrize("days", ["-1", "36501", '"30"', "true", "nan", "inf"])
+def test_a_delay_that_is_no_number_of_days_is_refused_by_its_key(days):
+    with pytest.raises(InvalidContract, match=r"target\.label_delay_days: "):
+        contract_from_toml(SOUND.replace('"is_fraud"\n', f'"is_fraud"\nlabel_delay_days = {days}\n'), source="x")
+
+
+def test_another_purpose_is_refused_with_those_there_are():
+    with pytest.raises(InvalidContract, match="purpose: must be one of 'fraud' or 'credit'"):
+        contract_from_toml('purpose = "churn"\n' + SOUND, source="x")
 
 
 def test_true_and_one_are_different_targets():
