@@ -11,7 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE, plain
 from fraud_detection_api.training.report.words import Words
 
-
 LABEL_LENGTH = 20
 
 
