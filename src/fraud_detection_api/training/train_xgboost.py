@@ -26,7 +26,8 @@ WATCHED_ROWS = 50_000
 class XGBoostSettings:
     """Hyper-parameters; those that XGBoost has too are in its own terms. What was measured: docs/decisions/0006.
 
-    `folds` boosters are grown for each of `repeats` ways to cut the records into folds.
+    `folds` boosters are grown for each of `repeats` ways to cut the records into folds. Raises ValueError for fewer than 2
+    folds: a single one would leave nothing to learn from.
     """
 
     folds: int = 5
@@ -40,6 +41,10 @@ class XGBoostSettings:
     colsample_bytree: float = 0.5
     reg_lambda: float = 1.0
     max_bin: int = 4096
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise ValueError("folds must be at least 2")
 
 
 OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds")

@@ -72,3 +72,26 @@ def test_a_folds_own_labels_do_not_move_its_codes():
     before, after = (cross_fitted_tables(categorical(LEVELS, labels), FOLDS)["c0"] for labels in (FRAUDS, flipped))
     np.testing.assert_array_equal(before[0], after[0])
     assert not np.array_equal(before[1], after[1])
+
+
+def test_a_level_that_the_other_folds_do_not_hold_has_their_base_rate():
+    levels, folds = ["a", "a", "b", "b"], np.array([0, 0, 1, 1])
+    table = cross_fitted_tables(categorical(levels, [True, False, True, True]), folds)["c0"]
+    assert table[0].tolist() == [1.0, pytest.approx((2 + SMOOTHING) / (2 + SMOOTHING)), 1.0]
+    assert table[1, 1] == pytest.approx(0.5)
+
+
+def test_no_training_record_sees_its_own_outcome():
+    rng = np.random.default_rng(0)
+    levels, folds = rng.choice(["a", "b", "c"], 60).tolist(), rng.integers(3, size=60)
+    is_fraud = rng.random(60) < 0.4
+
+    def codes(labels):
+        data = categorical(levels, labels)
+        return data.matrix(cross_fitted_tables(data, folds), folds)[:, 0]
+
+    before = codes(is_fraud)
+    for record in range(60):
+        after = codes(np.where(np.arange(60) == record, ~is_fraud, is_fraud))
+        assert after[record] == before[record]
+        assert (after != before).any()

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.training import leaks
 from fraud_detection_api.training.leaks import leak_warnings
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.splits import SplitSettings, hold_out
@@ -59,6 +60,44 @@ def test_a_strong_but_honest_column_is_no_leak():
 def test_numbers_that_count_or_name_records_are_ids(name, values):
     (warning,) = warnings_for(RNG.permutation(values), "int", name=name)
     assert warning.startswith(f"'{name}' is different for nearly every record")
+
+
+@pytest.mark.parametrize("first", [0, 20_000_000, 100_000_001, 4_000_000_000])
+def test_a_counter_is_an_id_however_large_its_numbers(first):
+    """float32 tells whole numbers beyond 16,777,216 apart only in steps."""
+    (warning,) = warnings_for(first + RNG.permutation(ROWS), "int", name="contract_reference")
+    assert warning.startswith("'contract_reference' is different for nearly every record")
+
+
+def test_a_counter_is_an_id_however_many_records_there_are(monkeypatch):
+    monkeypatch.setattr(leaks, "SAMPLE_ROWS", 500)
+    (warning,) = warnings_for(RNG.permutation(ROWS), "int", name="contract_reference")
+    assert warning.startswith("'contract_reference' is different for nearly every record")
+
+
+def test_a_category_of_which_every_level_occurs_thrice_is_no_id_however_many_records_there_are(monkeypatch):
+    monkeypatch.setattr(leaks, "SAMPLE_ROWS", 500)
+    assert warnings_for([f"S-{number // 3}" for number in RNG.permutation(ROWS)], "category") == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        RNG.integers(18, 95, ROWS),
+        RNG.integers(0, 2 * ROWS, ROWS),
+        100_000_000 + RNG.integers(0, 40, ROWS),
+        1_700_000_000 + RNG.integers(0, 3 * 365 * 86_400, ROWS),
+    ],
+    ids=["ages", "counts", "large and alike", "seconds"],
+)
+def test_whole_numbers_that_measure_something_are_no_ids(values):
+    assert warnings_for(values, "int", name="measured") == []
+
+
+def test_few_records_are_not_looked_at_for_ids():
+    frame = pl.DataFrame({"number_of_row": np.arange(200), "bad": np.arange(200) % 2})
+    toml = 'name = "x"\n[target]\nname = "bad"\n[features.number_of_row]\ndtype = "int"\n'
+    assert warnings_of(dataset_from_frame(frame, contract_from_toml(toml, source="x.toml"), source="x")) == []
 
 
 def test_amounts_in_cents_are_no_ids():

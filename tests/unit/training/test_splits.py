@@ -47,6 +47,20 @@ def test_another_share_is_held_out_where_it_is_asked_for():
     assert len(split_of(labelled(every_tenth(1000)), test_share=0.5).test) == 500
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.4, 0.45, 0.7])
+@pytest.mark.parametrize("entity", [None, np.arange(2000) // 2], ids=["class", "entity"])
+def test_any_share_is_held_out_as_it_was_asked_for(share, entity):
+    data = labelled(every_tenth(2000), entity=entity)
+    test = split_of(data, test_share=share).test
+    assert len(test) / 2000 == pytest.approx(share, abs=0.005)
+    assert data.is_fraud[test].sum() / 200 == pytest.approx(share, abs=0.03)
+
+
+def test_few_frauds_are_held_out_in_the_share_that_was_asked_for():
+    data = labelled(np.arange(2000) < 12)
+    assert data.is_fraud[split_of(data, test_share=0.35).test].sum() in (4, 5)
+
+
 def test_each_part_has_the_same_share_of_fraud():
     data = labelled(every_tenth(1000))
     split = split_of(data)
@@ -92,6 +106,28 @@ def test_a_customer_known_as_fraudulent_is_left_out_of_the_test():
     kept = split_of(data, delay_days=2).test
     left = split_of(data, delay_days=2, leave_out_known=True).test
     assert set(kept) - set(left) == {81, 82, 83}
+
+
+def test_records_in_the_delay_are_in_no_part():
+    days = np.arange(1000) / 10
+    split = split_of(labelled(every_tenth(1000), seconds=days * DAY), delay_days=7)
+    left = np.setdiff1d(np.arange(1000), np.concatenate([split.train, split.test]))
+    assert (days[left] > 73).all()
+    assert (days[left] < 80).all()
+    assert len(left) == 69
+
+
+def test_a_delay_longer_than_the_data_leaves_nothing_to_learn_from():
+    with pytest.raises(InvalidDataset, match="the train part would hold 0 frauds in 0 rows"):
+        split_of(labelled(every_tenth(1000), seconds=np.arange(1000) * 60.0), delay_days=30)
+
+
+def test_a_customer_of_whom_no_fraud_is_known_is_kept_although_known_ones_are_left_out():
+    days = np.arange(100.0)
+    entity = np.arange(100)
+    entity[[71, 81, 91]] = 7  # none of them a fraud
+    data = labelled(np.arange(100) % 5 == 0, seconds=days * DAY, entity=entity)
+    assert {81, 91} <= set(split_of(data, leave_out_known=True).test)
 
 
 def test_a_fraud_is_known_the_delay_after_its_day():

@@ -64,6 +64,12 @@ def test_the_rounds_of_every_booster_are_in_the_average():
     assert trees.booster.num_boosted_rounds() == sum(trees.rounds)
 
 
+@pytest.mark.parametrize("folds", [-1, 0, 1])
+def test_a_single_fold_would_leave_nothing_to_learn_from(folds):
+    with pytest.raises(ValueError, match="folds must be at least 2"):
+        XGBoostSettings(folds=folds)
+
+
 def test_boosters_stop_where_the_held_out_fold_no_longer_gains():
     settings = XGBoostSettings(folds=2, max_rounds=500, early_stopping_rounds=5, learning_rate=0.5, max_bin=64)
     assert max(fitted(settings).rounds) < 100
@@ -120,6 +126,38 @@ def test_data_that_is_read_in_pieces_gives_as_good_trees(monkeypatch):
         auc(truth.is_fraud, margins(whole.booster, FRESH).astype(float)), abs=0.02
     )
     assert as_bytes(pieces) == as_bytes(fitted(threads=2))
+
+
+def categories(rows: int = 900):
+    """A category whose levels tell fraud, and noise."""
+    rng = np.random.default_rng(4)
+    numbers = rng.integers(3, size=rows)
+    matrix = np.column_stack([np.where(rng.random(rows) < 0.1, np.nan, numbers), rng.standard_normal(rows)])
+    is_fraud = rng.random(rows) < np.array([0.05, 0.3, 0.8])[numbers]
+    return labelled(is_fraud, matrix=matrix, levels={"c0": ("a", "b", "c")})
+
+
+def test_categories_that_are_read_in_pieces_are_coded_as_they_are_in_one(monkeypatch):
+    data = categories()
+    whole = fitted(data=data).held_out_margins
+    for module in (dataset, train_xgboost):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 200)
+    pieces = fitted(data=data).held_out_margins
+    assert auc(data.is_fraud, whole.astype(float)) > 0.75
+    assert np.corrcoef(whole, pieces)[0, 1] > 0.99
+
+
+def test_records_of_one_customer_are_held_out_together():
+    """A customer's label is told by a feature that names the customer: only another record of the same one could tell."""
+    customers = np.arange(400) // 2
+    is_fraud = (np.random.default_rng(0).random(200) < 0.4)[customers]
+    settings = XGBoostSettings(folds=2, max_rounds=60, early_stopping_rounds=500, max_depth=8, learning_rate=0.5)
+    scores = [
+        fitted(settings, data=labelled(is_fraud, matrix=customers.reshape(-1, 1), entity=entity)).held_out_margins
+        for entity in (customers, np.arange(400))
+    ]
+    together, apart = (auc(is_fraud, score.astype(float)) for score in scores)
+    assert together < 0.6 < apart
 
 
 def test_probabilities_keep_the_base_rate():
