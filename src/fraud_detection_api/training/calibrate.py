@@ -1,7 +1,10 @@
 """Calibration fitted on records that the trees were not grown on."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from fraud_detection_api.model.calibration import STEPS_PER_UNIT, Calibration
@@ -63,7 +66,11 @@ def _fit_logistic(margins: NDArray[np.float64], is_fraud: NDArray[np.bool_]) -> 
     centre, spread = float(margins.mean()), float(margins.std())
     # margins that hardly vary, or are far from 0, would make the solver's equations too ill-conditioned to solve
     scaled = ((margins - centre) / spread).reshape(-1, 1)
-    regression = LogisticRegression(C=_WEAKEST_PENALTY, solver="newton-cholesky", tol=1e-9).fit(scaled, is_fraud)
+    regression = LogisticRegression(C=_WEAKEST_PENALTY, solver="newton-cholesky", tol=1e-9)
+    with warnings.catch_warnings():
+        # of margins that separate the classes: another solver goes on from there, and the slope is capped anyway
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit(scaled, is_fraud)
     slope, level = float(regression.coef_[0, 0]) / spread, float(regression.intercept_[0])
     if slope > STEEPEST:
         slope, level = STEEPEST, _level(STEEPEST * (margins - centre), float(is_fraud.mean()))
