@@ -64,6 +64,8 @@ def train(
     from fraud_detection_api.training.splits import SplitSettings
     from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
+    if like is not None and contract is not None:
+        raise typer.BadParameter("a model brings its contract along; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(settings)
     model = None if like is None else ModelService(goal.registry).bundle(like)[1]

@@ -160,8 +160,10 @@ class Contract(Declared):
 
     @cached_property
     def record_fingerprint(self) -> str:
-        """The fingerprint but for the derived features: what callers send is the same where this is."""
-        return self.model_validate({**self.as_json(), "derived": {}}).fingerprint
+        """The fingerprint but for what callers do not send: derived features, purpose, the labels' delay."""
+        document = self.as_json()
+        target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
+        return self.model_validate({**document, "target": target, "derived": {}, "purpose": "fraud"}).fingerprint
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""

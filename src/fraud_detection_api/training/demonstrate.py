@@ -30,7 +30,7 @@ def demonstrate(
     margins, probability = score_dataset(fitted.scorer, test)
     curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
     sizes = list(_training_sizes(fitter, train, test, on_progress))
-    sizes += [_size_point(len(train), test, probability, fitter.seed)] if sizes else []
+    sizes += [_size_point(len(train), test, probability, fitter)] if sizes else []
     evidence = gather_evidence(
         HeldOut(
             is_fraud=test.is_fraud,
@@ -87,11 +87,12 @@ def _training_sizes(
 
 def _measured(fitter: ScorerFitter, share: Dataset, test: Dataset) -> dict[str, float]:
     _margins, probability = score_dataset(fitter.fit(share).scorer, test)
-    return _size_point(len(share), test, probability, fitter.seed)
+    return _size_point(len(share), test, probability, fitter)
 
 
-def _size_point(rows: int, test: Dataset, probability: NDArray[np.float64], seed: int) -> dict[str, float]:
-    metrics = evaluate(test.is_fraud, probability, seed=seed).metrics
+def _size_point(rows: int, test: Dataset, probability: NDArray[np.float64], fitter: ScorerFitter) -> dict[str, float]:
+    weights = deployment_weights(test.is_fraud, fitter.deployed_base_rate)
+    metrics = evaluate(test.is_fraud, probability, weights=weights, seed=fitter.seed).metrics
     precision = metrics["average_precision"]
     return {
         "rows": rows,

@@ -94,3 +94,9 @@ def test_a_delay_that_leaves_nothing_to_learn_from_is_told_and_nothing_is_regist
 
 def test_a_delay_below_0_is_a_usage_error(fraud, own_file):
     assert fraud("train", own_file, "--delay-days=-1").exit_code == 2
+
+
+def test_a_contract_beside_a_model_that_brings_its_own_is_a_usage_error(fraud, credit_file):
+    result = fraud("train", credit_file, "--like", "champion", "--contract", "credit")
+    assert result.exit_code == 2
+    assert "brings its contract" in " ".join(result.stderr.replace("│", " ").split())

@@ -78,3 +78,13 @@ def test_the_credit_contract_has_candidates_beyond_its_own():
         "number_of_open_accounts / number_of_accounts_in_arrears",
         "total_credit_limit / total_balance",
     }
+
+
+def test_purpose_and_the_delay_of_labels_are_nothing_that_callers_send():
+    other = contract_from_toml(
+        'name = "x"\npurpose = "credit"\n[target]\nname = "bad"\nlabel_delay_days = 30\n' + feature("amount", "EUR"),
+        source="x.toml",
+    )
+    plain = contract_of(feature("amount", "EUR"))
+    assert other.fingerprint != plain.fingerprint
+    assert other.record_fingerprint == plain.record_fingerprint
