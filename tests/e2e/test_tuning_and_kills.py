@@ -45,10 +45,13 @@ def finished(study: Path) -> list[tuple[object, ...]]:
 def rows(study: Path, query: str) -> list[tuple[object, ...]]:
     if not study.exists():
         return []
-    connection = sqlite3.connect(f"file:{study}?mode=ro", uri=True, timeout=10)
+    # not read-only: a kill may leave a journal, and whoever opens the file next has to roll it back
+    connection = sqlite3.connect(f"file:{study}?mode=rw", uri=True, timeout=10)
     try:
         return connection.execute(query).fetchall()
-    except sqlite3.OperationalError:  # its tables are not there yet
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
         return []
     finally:
         connection.close()

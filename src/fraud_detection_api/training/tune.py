@@ -77,7 +77,7 @@ class Tuner:
         with open_study(self.path, problem, seed=self.seed, first=first) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
-            run = _Run(self, study, data, folds, contract, ranking)
+            run = _Run(self, study, data, folds, contract, ranking, first)
 
             def stop_or_report(study: optuna.Study, _trial: FrozenTrial) -> None:
                 done = finished(study)
@@ -140,6 +140,7 @@ class _Run:
     folds: Sequence[Split]
     contract: Contract
     ranking: list[str]
+    first: Mapping[str, Any]
 
     def objective(self, trial: Trial) -> float:
         """Mean over the folds. Raises TrialPruned where that falls behind other trials' after the same folds."""
@@ -156,7 +157,8 @@ class _Run:
             _margins, probability = score_dataset(fitter.fit(data.take(fold.train)).scorer, test)
             values.append(self.tuner.objective.value(test.is_fraud, probability))
             trial.report(float(np.mean(values)), number)
-            if number + 1 < len(self.folds) and trial.number > 0 and trial.should_prune():
+            # the default is measured to its end, for it is what the best is compared with
+            if number + 1 < len(self.folds) and trial.params != self.first and trial.should_prune():
                 raise optuna.TrialPruned
         trial.set_user_attr("fold_values", values)
         return float(np.mean(values))
@@ -174,7 +176,7 @@ class _Run:
             "digest": study_digest(self.study),
             "trials": len(done),
             "objective": self.tuner.objective.text,
-            "default_value": measured[0].value,
+            "default_value": next((t for t in measured if t.params == self.first), measured[0]).value,
             "best_value": best.value,
             "settings": {**chosen, "ratios": len(added)},
             "ratios": added,
