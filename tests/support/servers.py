@@ -16,7 +16,7 @@ import httpx2 as httpx
 from support.polling import eventually
 
 FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
-_START_SECONDS = 60
+_START_SECONDS = 180  # a server may train its first model before it listens
 
 
 @dataclass

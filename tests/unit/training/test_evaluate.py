@@ -123,6 +123,12 @@ def test_weights_move_the_interval_with_the_value(scored):
     assert weighted.low <= weighted.value <= weighted.high < plain.low
 
 
+def test_records_that_weigh_next_to_nothing_do_not_narrow_the_interval(scored):
+    weights = np.where(np.arange(2000) < 200, 1.0, 1e-9)
+    whole, few = (evaluate(*scored, weights=w).metrics["roc_auc"] for w in (None, weights))
+    assert few.high - few.low > 2 * (whole.high - whole.low)
+
+
 def test_counts_are_of_records_whatever_they_weigh(scored):
     evaluation = evaluate(*scored, weights=np.full(len(scored[0]), 0.5))
     assert (evaluation.rows, evaluation.frauds) == (2000, scored[0].sum())
