@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # it takes the training libraries, which a serving installati
     from fraud_detection_api.training.tune import TuningProgress
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-Days = Annotated[float | None, typer.Option(min=0.01)]
 
 
 def _seconds(text: str) -> float:
