@@ -92,7 +92,7 @@ def _recorded() -> Iterator[list[Grown]]:
 def _grow_bare(data: Dataset, settings: XGBoostSettings, grown: list[Grown]) -> None:
     folds = cross_fitting_folds(data, settings.folds, seed=SEED)
     columns = data.matrix(cross_fitted_tables(data, folds), folds)
-    matrix = xgboost.QuantileDMatrix(columns, data.is_fraud, max_bin=settings.max_bin, nthread=THREADS)
+    matrix = xgboost.QuantileDMatrix(columns, data.is_fraud, max_bin=settings.bins(len(data)), nthread=THREADS)
     for booster in grown:
         matrix.set_info(weight=booster.weight)
         xgboost.train(booster.parameters, matrix, booster.rounds, verbose_eval=False)

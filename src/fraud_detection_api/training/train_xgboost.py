@@ -21,13 +21,17 @@ CHECK_EVERY = 5
 WATCHED_ROWS = 50_000
 """Most training records whose loss is followed; it is for a plot, and decides nothing."""
 
+COARSE_BINS = 256
+RECORDS_IN_A_BIN = 16
+"""Finer bins than one for so many records tell nothing more, and cost most of the time where records are few."""
+
 
 @dataclass(frozen=True, slots=True)
 class XGBoostSettings:
     """Hyper-parameters; those that XGBoost has too are in its own terms. What was measured: docs/decisions/0006.
 
-    `folds` boosters are grown for each of `repeats` ways to cut the records into folds. Raises ValueError for fewer than 2
-    folds: a single one would leave nothing to learn from.
+    `folds` boosters are grown for each of `repeats` ways to cut the records into folds. `max_bin` is for many records; see
+    `bins`. Raises ValueError for fewer than 2 folds: a single one would leave nothing to learn from.
     """
 
     folds: int = 5
@@ -37,14 +41,23 @@ class XGBoostSettings:
     learning_rate: float = 0.03
     max_depth: int = 4
     min_child_weight: float = 1.0
-    subsample: float = 0.7
-    colsample_bytree: float = 0.5
+    subsample: float = 0.9
+    colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
     max_bin: int = 4096
 
     def __post_init__(self) -> None:
         if self.folds < 2:
             raise ValueError("folds must be at least 2")
+
+    def bins(self, records: int) -> int:
+        """Most bins of a column for so many records."""
+        return min(self.max_bin, max(COARSE_BINS, records // RECORDS_IN_A_BIN))
+
+    def parameters(self, records: int) -> dict[str, Any]:
+        """The settings that XGBoost has too, for so many records."""
+        named = {name: setting for name, setting in asdict(self).items() if name not in OWN_SETTINGS}
+        return {**named, "max_bin": self.bins(records)}
 
 
 OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds")
@@ -93,7 +106,7 @@ class XGBoostTrainer:
             for fold in range(self.settings.folds):
                 number = len(parts)
                 part = _Part(data.is_fraud, folds == fold, reports[number], self.settings)
-                part.grow(matrix, self._parameters(data.base_rate, monotone, number))
+                part.grow(matrix, self._parameters(data, monotone, number))
                 parts.append(part)
         on_progress(1.0)
         return TrainedTrees(
@@ -104,17 +117,17 @@ class XGBoostTrainer:
         )
 
     def _quantised(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> xgboost.QuantileDMatrix:
-        options = {"max_bin": self.settings.max_bin, "nthread": self._threads}
+        options = {"max_bin": self.settings.bins(len(data)), "nthread": self._threads}
         if len(data) <= BLOCK_ROWS:
             return xgboost.QuantileDMatrix(data.matrix(tables, folds), data.is_fraud, **options)
         return xgboost.QuantileDMatrix(_Blocks(data, tables, folds), **options)
 
-    def _parameters(self, base_rate: float, monotone: tuple[int, ...], number: int) -> dict[str, Any]:
-        parameters = {name: setting for name, setting in asdict(self.settings).items() if name not in OWN_SETTINGS}
+    def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int) -> dict[str, Any]:
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone} if any(monotone) else {}
-        own = {"base_score": base_rate, "nthread": self._threads, "seed": (self.seed * 1000 + number) % 2**63}
-        return {**parameters, **fixed, **constraints, **own}  # XGBoost takes a seed of 64 bits with a sign
+        seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes one of 64 bits with a sign
+        own = {"base_score": data.base_rate, "nthread": self._threads, "seed": seed}
+        return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property
     def _threads(self) -> int:

@@ -64,6 +64,17 @@ def test_the_rounds_of_every_booster_are_in_the_average():
     assert trees.booster.num_boosted_rounds() == sum(trees.rounds)
 
 
+@pytest.mark.parametrize(
+    ("records", "bins"), [(1, 256), (4096, 256), (16_000, 1000), (65_536, 4096), (10_000_000, 4096)]
+)
+def test_the_more_records_the_finer_the_bins(records, bins):
+    assert XGBoostSettings().bins(records) == XGBoostSettings().parameters(records)["max_bin"] == bins
+
+
+def test_no_finer_bins_than_asked_for():
+    assert XGBoostSettings(max_bin=64).bins(1_000_000) == 64
+
+
 @pytest.mark.parametrize("folds", [-1, 0, 1])
 def test_a_single_fold_would_leave_nothing_to_learn_from(folds):
     with pytest.raises(ValueError, match="folds must be at least 2"):
