@@ -6,14 +6,14 @@ FROM python:3.12-slim-bookworm AS builder
 # the Makefile's versions; a test holds the two together
 ARG POETRY_VERSION=2.5.1
 ARG POETRY_EXPORT_VERSION=1.10.1
-# extras of the library that serve as well, separated by spaces
-ARG EXTRAS=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/poetry \
  && /opt/poetry/bin/pip install --quiet "poetry==$POETRY_VERSION" "poetry-plugin-export==$POETRY_EXPORT_VERSION"
 WORKDIR /build
 COPY pyproject.toml poetry.lock ./
+# extras of the library that serve as well, separated by spaces; below Poetry, which other extras need not install anew
+ARG EXTRAS=
 RUN /opt/poetry/bin/poetry export --quiet ${EXTRAS:+--extras "$EXTRAS"} --output serve.txt \
  && /opt/poetry/bin/poetry export --quiet --extras train --output train.txt \
  && /opt/poetry/bin/poetry export --quiet --all-extras --with test,lint,notebook,jupyter,tracking --output development.txt
