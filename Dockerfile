@@ -17,9 +17,9 @@ ARG EXTRAS=
 RUN /opt/poetry/bin/poetry export --quiet ${EXTRAS:+--extras "$EXTRAS"} --output serve.txt \
  && /opt/poetry/bin/poetry export --quiet --extras train --output train.txt \
  && /opt/poetry/bin/poetry export --quiet --all-extras --with test,lint,notebook,jupyter,tracking --output development.txt
-# Poetry's pip installs from outside, so that what serves holds no installer
+# Poetry's pip installs from outside, so that what serves holds no installer. --no-deps as in the Makefile.
 RUN python -m venv --without-pip /opt/venv \
- && /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compile --require-hashes --requirement serve.txt
+ && /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compile --no-deps --require-hashes --requirement serve.txt
 
 
 # The libraries that serving needs, without their own tests (49 MB), compiled because nothing can be written later.
@@ -39,7 +39,7 @@ RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compi
 
 # The model that a fresh container starts with: the same simulated records and seed as `fraud serve --train-if-empty`.
 FROM builder AS model
-RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --requirement train.txt
+RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --require-hashes --requirement train.txt
 COPY --from=service /service/ /
 RUN /opt/venv/bin/fraud data synth --rows 100000 --seed 7 --out credit.parquet \
  && /opt/venv/bin/fraud train credit.parquet --seed 7 --registry /registry
@@ -76,7 +76,7 @@ FROM builder AS development
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends curl make \
  && rm -rf /var/lib/apt/lists/*
-RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --requirement development.txt
+RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --require-hashes --requirement development.txt
 # HOME is a place that any user can write to: compose may run this image under the uid of whoever owns the notebooks.
 # A volume takes over the owner of the folder that it is mounted on: /mlflow is where compose keeps MLflow's data.
 ENV PATH=/opt/venv/bin:$PATH \

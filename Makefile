@@ -60,16 +60,17 @@ $(poetry_installed):
 	@touch $@
 
 # pip does the installing, from the lock's hashes, so that a team's pip configuration (mirror, certificates) is honoured.
+# --no-deps: the lock is complete, and pips before 23.3 look beyond it for `coverage[toml]`, then miss its hash.
 $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
 	@echo "Installing the locked dependencies into $(venv)/ (about a minute) …"
 	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/requirements.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 # CatBoost and LightGBM, which only the benchmark needs
 $(venv)/.benchmark: $(installed)
 	@$(poetry) export --quiet --only benchmark --output $(venv)/benchmark.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(venv)/benchmark.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/benchmark.txt
 	@touch $@

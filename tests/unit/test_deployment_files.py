@@ -124,6 +124,12 @@ def test_the_image_bootstraps_the_makefiles_poetry():
     assert arguments == dict(re.findall(r"^(POETRY\w*_VERSION) := (\S+)$", MAKEFILE, flags=re.MULTILINE))
 
 
+def test_pip_takes_what_the_lock_holds_and_looks_for_nothing_else():
+    installs = [line for line in [*INSTRUCTIONS, *MAKEFILE.splitlines()] if "install" in line and "-hashes" in line]
+    assert len(installs) == 5
+    assert all(" --no-deps --require-hashes " in line for line in installs)
+
+
 @pytest.mark.parametrize(
     ("extras", "options"), [("", []), ("mlflow", ["--extras", "mlflow"]), ("a b", ["--extras", "a b"])]
 )
