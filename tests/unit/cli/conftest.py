@@ -2,12 +2,16 @@
 
 import logging
 import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import app
+from fraud_detection_api.training import model_fitter
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +52,29 @@ def trained(fraud, credit_file, tmp_path_factory):
     """A registry that `fraud train` filled, and what it printed. Not to be written to."""
     folder = tmp_path_factory.mktemp("trained") / "registry"
     return folder, fraud("train", credit_file, "--registry", folder, "--json")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Training in a moment."""
+    fitter = model_fitter.ModelFitter
+    monkeypatch.setattr(
+        model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1})
+    )
+
+
+@pytest.fixture
+def registry(tmp_path) -> FileRegistry:
+    """Version 1 of the credit contract is champion; commands find it without an option."""
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(credit_files()))
+    return registry
+
+
+@pytest.fixture
+def own_file(tmp_path) -> Path:
+    """Labelled records of the every-dtype contract, and that contract in my.toml."""
+    Path("my.toml").write_text(EVERY_DTYPE)
+    path = tmp_path / "my.parquet"
+    every_dtype_frame().write_parquet(path)
+    return path

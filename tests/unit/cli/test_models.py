@@ -4,15 +4,12 @@ import json
 
 import pytest
 
-from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, every_dtype_files
 
 
 @pytest.fixture
-def registry(tmp_path) -> FileRegistry:
-    """Version 1 is champion, 2 is the same model again; commands find them without an option."""
-    registry = FileRegistry(tmp_path / "registry")
-    registry.assign("champion", registry.register(credit_files()))
+def registry(registry):
+    """Version 2, beside the champion, is the same model again."""
     registry.register(credit_files())
     return registry
 

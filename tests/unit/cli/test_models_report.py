@@ -2,16 +2,7 @@
 
 import pytest
 
-from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files
-
-
-@pytest.fixture
-def registry(tmp_path) -> FileRegistry:
-    """Version 1 is champion; commands find it without an option."""
-    registry = FileRegistry(tmp_path / "registry")
-    registry.assign("champion", registry.register(credit_files()))
-    return registry
 
 
 @pytest.mark.parametrize("version", ["1", "champion"])

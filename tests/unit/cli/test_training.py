@@ -9,26 +9,6 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import training
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.models import ModelService
-from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Training in a moment."""
-    from fraud_detection_api.training import model_fitter
-
-    fitter = model_fitter.ModelFitter
-    monkeypatch.setattr(
-        model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1})
-    )
-
-
-@pytest.fixture
-def registry(tmp_path) -> FileRegistry:
-    """Version 1 of the credit contract is champion; commands find it without an option."""
-    registry = FileRegistry(tmp_path / "registry")
-    registry.assign("champion", registry.register(credit_files()))
-    return registry
 
 
 def test_train_registers_a_model_and_the_first_is_champion(trained):
@@ -112,35 +92,25 @@ def test_a_later_model_is_champion_when_asked(fraud, quick, credit_file, registr
     assert registry.assigned("champion") == "2"
 
 
-def write_own(rows: int = 600) -> None:
-    from pathlib import Path
-
-    Path("my.toml").write_text(EVERY_DTYPE)
-    every_dtype_frame(rows).write_csv("my.csv")
-
-
 @pytest.mark.parametrize("where", ["option", "environment"])
-def test_a_contract_of_ones_own_is_followed(fraud, quick, where):
-    write_own()
+def test_a_contract_of_ones_own_is_followed(fraud, quick, own_file, where):
     result = (
-        fraud("train", "my.csv", "--contract", "my.toml", "--json")
+        fraud("train", own_file, "--contract", "my.toml", "--json")
         if where == "option"
-        else fraud("train", "my.csv", "--json", FRAUD_CONTRACT="my.toml")
+        else fraud("train", own_file, "--json", FRAUD_CONTRACT="my.toml")
     )
     assert json.loads(result.stdout)["contract"]["name"] == "every_dtype"
 
 
-def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(fraud, quick, registry):
-    write_own()
-    result = fraud("train", "my.csv", "--contract", "my.toml", "--promote")
+def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(fraud, quick, own_file, registry):
+    result = fraud("train", own_file, "--contract", "my.toml", "--promote")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: version 2 follows another contract than the champion")
     assert (registry.versions(), registry.assigned("champion")) == (["1", "2"], "1")
 
 
-def test_a_model_of_another_contract_is_promoted_when_asked(fraud, quick, registry):
-    write_own()
-    arguments = ["train", "my.csv", "--contract", "my.toml", "--promote", "--allow-contract-change"]
+def test_a_model_of_another_contract_is_promoted_when_asked(fraud, quick, own_file, registry):
+    arguments = ["train", own_file, "--contract", "my.toml", "--promote", "--allow-contract-change"]
     assert fraud(*arguments).exit_code == 0
     assert registry.assigned("champion") == "2"
 

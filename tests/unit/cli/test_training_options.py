@@ -2,45 +2,21 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from fraud_detection_api.adapters.file_registry import FileRegistry
-from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_files, every_dtype_frame
+from support.builders import QUICK, every_dtype_files
 
 DAY = 86_400.0
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Training in a moment."""
-    from fraud_detection_api.training import model_fitter
-
-    fitter = model_fitter.ModelFitter
-    monkeypatch.setattr(
-        model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1})
-    )
-
-
-@pytest.fixture
-def registry(tmp_path) -> FileRegistry:
-    """Version 1 is the credit champion, 2 follows the every-dtype contract; commands find them without an option."""
-    registry = FileRegistry(tmp_path / "registry")
-    registry.assign("champion", registry.register(credit_files()))
+def registry(registry):
+    """Version 2, beside the champion, follows the every-dtype contract."""
     registry.register(every_dtype_files())
     return registry
-
-
-@pytest.fixture
-def own_file(tmp_path) -> Path:
-    """Labelled records of the every-dtype contract, and that contract in my.toml."""
-    Path("my.toml").write_text(EVERY_DTYPE)
-    path = tmp_path / "my.parquet"
-    every_dtype_frame().write_parquet(path)
-    return path
 
 
 def card_of(result) -> dict:
