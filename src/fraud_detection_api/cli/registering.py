@@ -1,43 +1,54 @@
-"""What `fraud train` and `fraud tune` do around a training: find the registry and the tracker, then tell of the model."""
+"""How `fraud train` and `fraud tune` end: a training, the model in the registry, and what is told of it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.evaluation import print_evaluation
-from fraud_detection_api.cli.terminal import print_json, say
+from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.container import build_registry, build_tracker
 from fraud_detection_api.ports import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
-    from fraud_detection_api.training.model_fitter import FittedModel
+    from fraud_detection_api.training.dataset import Dataset
+    from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a model goes: the registry at `location`, and the tracker if one was asked for."""
+    """Where a model goes: the registry at `location`, and the tracker if one was asked for; and what is done there."""
 
     location: str
     registry: ModelRegistry
     tracker: ExperimentTracker | None
+    promote: bool
+    allow_contract_change: bool
+    as_json: bool
 
-    def announce(self, fitted: "FittedModel", *, promote: bool, allow_contract_change: bool, as_json: bool) -> None:
-        """Promote where that is asked for, track, and print how good the model is."""
+    def train(
+        self,
+        fitter: "ModelFitter",
+        dataset: "Dataset",
+        description: str,
+        *,
+        tuning: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Train, with `description` beside the bar; promote where that is asked for, track, and tell of the model."""
+        with progress(description) as report:
+            fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=report)
         for warning in fitted.card["warnings"]:
             say(f"warning: {warning}")
         say(f"registered version {fitted.version} in {self.location} ({fitted.digest[:19]}…)")
-        if promote or self.registry.assigned("champion") is None:
-            ModelService(self.registry).promote(fitted.version, allow_contract_change=allow_contract_change)
+        if self.promote or self.registry.assigned("champion") is None:
+            ModelService(self.registry).promote(fitted.version, allow_contract_change=self.allow_contract_change)
             say(f"version {fitted.version} is champion")
         if self.tracker is not None:
             self._track(self.tracker, fitted)
-        if as_json:
-            print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
-        else:
-            print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
-            say(f"the whole report: fraud models report {fitted.version} --out report.html")
+        self._print(fitted)
 
     def _track(self, tracker: ExperimentTracker, fitted: "FittedModel") -> None:
         from fraud_detection_api.training.tracking import track_training
@@ -45,11 +56,18 @@ class Destination:
         files = self.registry.fetch(fitted.version)
         say(f"tracked at {track_training(tracker, files, version=fitted.version)}")
 
+    def _print(self, fitted: "FittedModel") -> None:
+        if self.as_json:
+            print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
+        else:
+            print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
+            say(f"the whole report: fraud models report {fitted.version} --out report.html")
 
-def destination(settings: Settings) -> Destination:
+
+def destination(settings: Settings, *, promote: bool, allow_contract_change: bool, as_json: bool) -> Destination:
     """The registry and the tracker that are set; what cannot be reached is told before the training, not after."""
     registry = build_registry(settings.registry)
     registry.versions()
     mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=mlflow_uri)
-    return Destination(settings.registry, registry, tracker)
+    return Destination(settings.registry, registry, tracker, promote, allow_contract_change, as_json)

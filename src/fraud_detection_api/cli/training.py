@@ -1,29 +1,15 @@
 """fraud train, fraud evaluate."""
 
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli import options
 from fraud_detection_api.cli.evaluation import print_evaluation
-from fraud_detection_api.cli.options import (
-    AllowContractChange,
-    AsJson,
-    ContractOption,
-    DataFile,
-    DelayDays,
-    DeployedBaseRate,
-    LeaveOutKnown,
-    Promote,
-    Registry,
-    Seed,
-    TestShare,
-    Track,
-    settings_with,
-)
+from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.registering import destination
-from fraud_detection_api.cli.terminal import print_json, progress, say
+from fraud_detection_api.cli.terminal import print_json, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import MissingExtra
@@ -31,28 +17,30 @@ from fraud_detection_api.services.models import ModelService
 
 TRAINING_LIBRARIES = ("sklearn", "matplotlib", "optuna")
 
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="VERSION",
+        help="Take contract and settings from a model, a tuned one for example, instead of the defaults.",
+    ),
+]
+
 
 def train(
-    file: DataFile,
-    contract: ContractOption = None,
-    registry: Registry = None,
-    seed: Seed = 7,
-    test_share: TestShare = 0.2,
-    delay_days: DelayDays = None,
-    leave_out_known: LeaveOutKnown = False,
-    deployed_base_rate: DeployedBaseRate = None,
-    like: Annotated[
-        str | None,
-        typer.Option(
-            "--like",
-            metavar="VERSION",
-            help="Take contract and settings from a model, a tuned one for example, instead of the defaults.",
-        ),
-    ] = None,
-    promote: Promote = False,
-    allow_contract_change: AllowContractChange = False,
-    track: Track = None,
-    as_json: AsJson = False,
+    file: options.DataFile,
+    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    seed: options.Seed = 7,
+    test_share: options.TestShare = 0.2,
+    delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    like: Like = None,
+    promote: options.Promote = False,
+    allow_contract_change: options.AllowContractChange = False,
+    track: options.Track = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a model on labelled records, evaluate it on records held out, and register it.
 
@@ -67,7 +55,7 @@ def train(
     if like is not None and contract is not None:
         raise typer.BadParameter("a model brings its contract along; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
-    goal = destination(settings)
+    goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
     model = None if like is None else ModelService(goal.registry).bundle(like)[1]
     declared = load_contract(settings.contract or CREDIT) if model is None else model.contract
     dataset = load_dataset(file, declared)
@@ -78,16 +66,14 @@ def train(
         split=SplitSettings(test_share, delay_days, leave_out_known),
         deployed_base_rate=deployed_base_rate,
     )
-    with progress(f"Training on {len(dataset):,} records") as report:
-        fitted = fitter.fit(dataset, now=datetime.now(UTC), on_progress=report)
-    goal.announce(fitted, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
 
 
 def evaluate(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")],
-    file: DataFile,
-    registry: Registry = None,
-    as_json: AsJson = False,
+    file: options.DataFile,
+    registry: options.Registry = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure a registered model on a file of labelled records.
 

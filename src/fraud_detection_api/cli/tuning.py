@@ -2,27 +2,14 @@
 
 import os
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fraud_detection_api.cli.options import (
-    AllowContractChange,
-    AsJson,
-    ContractOption,
-    DataFile,
-    DelayDays,
-    DeployedBaseRate,
-    LeaveOutKnown,
-    Promote,
-    Registry,
-    Seed,
-    TestShare,
-    Track,
-    settings_with,
-)
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import Report, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
@@ -43,48 +30,61 @@ def _seconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+Trials = Annotated[int, typer.Option("--trials", min=1, help="Trials that the study shall have.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="DURATION", parser=_seconds, help="Begin no trial after this, such as 10m."),
+]
+ObjectiveName = Annotated[
+    Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"],
+    typer.Option("--objective", help="What is made as large as can be (the cost: as small)."),
+]
+FalsePositiveRate = Annotated[
+    float, typer.Option("--fpr", min=0.0001, max=0.5, help="For recall_at_fpr: the false positive rate.")
+]
+CostRatio = Annotated[
+    float, typer.Option("--cost-ratio", min=1, help="For expected_cost: needless alerts that a missed fraud costs.")
+]
+Study = Annotated[
+    Path, typer.Option("--study", metavar="FILE", help="SQLite file of the study; a killed one goes on from there.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Trials at a time.")]
+Folds = Annotated[int, typer.Option("--folds", min=2, max=20, help="Folds that a trial is measured on.")]
+TrainDays = Annotated[
+    float | None, typer.Option("--train-days", min=0.01, help="By time: days that a fold learns from; all before.")
+]
+TestDays = Annotated[
+    float | None, typer.Option("--test-days", min=0.01, help="By time: days that a fold is measured on.")
+]
+StrideDays = Annotated[
+    float | None, typer.Option("--stride-days", min=0.01, help="By time: days from a fold to the one before.")
+]
+
+
 def tune(
-    file: DataFile,
-    contract: ContractOption = None,
-    registry: Registry = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Trials that the study shall have.")] = 50,
-    timeout: Annotated[
-        float | None,
-        typer.Option("--timeout", metavar="DURATION", parser=_seconds, help="Begin no trial after this, such as 10m."),
-    ] = None,
-    objective: Annotated[
-        Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"],
-        typer.Option("--objective", help="What is made as large as can be (the cost: as small)."),
-    ] = "average_precision",
-    fpr: Annotated[
-        float, typer.Option("--fpr", min=0.0001, max=0.5, help="For recall_at_fpr: the false positive rate.")
-    ] = 0.01,
-    cost_ratio: Annotated[
-        float, typer.Option("--cost-ratio", min=1, help="For expected_cost: needless alerts that a missed fraud costs.")
-    ] = 10.0,
-    study: Annotated[
-        Path, typer.Option("--study", metavar="FILE", help="SQLite file of the study; a killed one goes on from there.")
-    ] = Path("fraud-study.db"),
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Trials at a time.")] = 1,
-    folds: Annotated[int, typer.Option("--folds", min=2, max=20, help="Folds that a trial is measured on.")] = 4,
-    train_days: Annotated[
-        float | None, typer.Option("--train-days", min=0.01, help="By time: days that a fold learns from; all before.")
-    ] = None,
-    test_days: Annotated[
-        float | None, typer.Option("--test-days", min=0.01, help="By time: days that a fold is measured on.")
-    ] = None,
-    stride_days: Annotated[
-        float | None, typer.Option("--stride-days", min=0.01, help="By time: days from a fold to the one before.")
-    ] = None,
-    delay_days: DelayDays = None,
-    leave_out_known: LeaveOutKnown = False,
-    test_share: TestShare = 0.2,
-    seed: Seed = 7,
-    deployed_base_rate: DeployedBaseRate = None,
-    promote: Promote = False,
-    allow_contract_change: AllowContractChange = False,
-    track: Track = None,
-    as_json: AsJson = False,
+    file: options.DataFile,
+    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    trials: Trials = 50,
+    timeout: Timeout = None,
+    objective: ObjectiveName = "average_precision",
+    fpr: FalsePositiveRate = 0.01,
+    cost_ratio: CostRatio = 10.0,
+    study: Study = Path("fraud-study.db"),
+    workers: Workers = 1,
+    folds: Folds = 4,
+    train_days: TrainDays = None,
+    test_days: TestDays = None,
+    stride_days: StrideDays = None,
+    delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False,
+    test_share: options.TestShare = 0.2,
+    seed: options.Seed = 7,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    promote: options.Promote = False,
+    allow_contract_change: options.AllowContractChange = False,
+    track: options.Track = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Search for settings, and for ratios of columns of the same unit, that beat the defaults; train and register the best.
 
@@ -101,11 +101,11 @@ def tune(
     from fraud_detection_api.training.tune import Tuner
 
     settings = settings_with(registry=registry, contract=contract, track=track)
-    goal = destination(settings)
+    goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
     declared = load_contract(settings.contract or CREDIT)
     dataset = load_dataset(file, contract_for_tuning(declared))
-    split_settings = SplitSettings(test_share, delay_days, leave_out_known)
-    known = dataset.take(hold_out(dataset, split_settings, seed=seed).train)
+    split = SplitSettings(test_share, delay_days, leave_out_known)
+    known = dataset.take(hold_out(dataset, split, seed=seed).train)
     windows = PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known)
     tuner = Tuner(
         path=study,
@@ -123,16 +123,16 @@ def tune(
             timeout_seconds=timeout,
             on_progress=lambda done: _tell(report, done),
         )
-    found = tuned.summary
-    say(
-        f"{found['objective']}: {found['default_value']:.4f} with the defaults, {found['best_value']:.4f} with the best"
-    )
-    fitter = ModelFitter(goal.registry, seed, tuned.settings, split_settings, deployed_base_rate=deployed_base_rate)
-    with progress("Training with the best settings") as report:
-        fitted = fitter.fit(dataset.following(tuned.contract), now=datetime.now(UTC), tuning=found, on_progress=report)
-    goal.announce(fitted, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    _tell_gain(tuned.summary)
+    fitter = ModelFitter(goal.registry, seed, tuned.settings, split, deployed_base_rate=deployed_base_rate)
+    goal.train(fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary)
 
 
 def _tell(report: Report, done: "TuningProgress") -> None:
     best = "" if done.best_value is None else f", best so far {done.best_value:.4f}"
     report(min(1.0, done.finished / done.trials), f"Trial {done.finished} of {done.trials}{best}")
+
+
+def _tell_gain(found: Mapping[str, Any]) -> None:
+    default, best = found["default_value"], found["best_value"]
+    say(f"{found['objective']}: {default:.4f} with the defaults, {best:.4f} with the best")
