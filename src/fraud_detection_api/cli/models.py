@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fraud_detection_api.cli.evaluation import print_evaluation
-from fraud_detection_api.cli.options import AsJson, Registry, settings_with
+from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.contract.files import written_whole
@@ -93,9 +93,7 @@ def report(
 def promote(
     version: Version,
     registry: Registry = None,
-    allow_contract_change: Annotated[
-        bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
-    ] = False,
+    allow_contract_change: AllowContractChange = False,
 ) -> None:
     """Make a version champion, after its bundle was verified. Running servers follow within seconds."""
     service = _service(registry)
