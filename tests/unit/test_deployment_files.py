@@ -5,9 +5,8 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import httpx2 as httpx
 import pytest
@@ -16,6 +15,7 @@ import yaml
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import default_model
+from support.listening import listening
 
 PROJECT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -65,17 +65,8 @@ def answering(status: int):
             self.send_response(status if self.path == "/readyz" else 404)
             self.end_headers()
 
-        def log_message(self, *arguments):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as port:
+        yield port
 
 
 def health_status(port: int) -> int:

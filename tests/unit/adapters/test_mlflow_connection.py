@@ -6,13 +6,13 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from fraud_detection_api.container import build_registry, build_tracker
 from fraud_detection_api.errors import MissingExtra, RegistryUnavailable
+from support.listening import listening
 from support.mlflow_servers import free_port
 
 UNKNOWN_MODEL = json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no model"}).encode()
@@ -32,17 +32,8 @@ def answering(status: int, body: bytes = b"", **headers: str):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", requests
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}", requests
 
 
 def refusal(url: str, *, within_seconds: float = 5) -> str:
