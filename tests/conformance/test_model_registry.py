@@ -5,6 +5,7 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.errors import NoChampion, UnknownModel
+from support.builders import assign_each
 from support.fakes import InMemoryRegistry
 
 FILES = {"booster.ubj": b"\x00\xff trees", "card.json": b"{}"}
@@ -121,39 +122,34 @@ def test_an_alias_can_move_to_an_older_version(registry):
 
 def test_the_version_before_is_known(registry):
     register(registry, 3)
-    for version in ("1", "3"):
-        registry.assign("champion", version)
+    assign_each(registry, "1", "3")
     assert registry.previous("champion") == "1"
     assert registry.assigned("champion") == "3"
 
 
 def test_restoring_goes_back_one_step_at_a_time(registry):
     register(registry, 3)
-    for version in ("1", "2", "3"):
-        registry.assign("champion", version)
+    assign_each(registry, "1", "2", "3")
     assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
     assert registry.assigned("champion") == "1"
 
 
 def test_assigning_the_same_version_again_is_no_step(registry):
     register(registry, 2)
-    for version in ("1", "2", "2"):
-        registry.assign("champion", version)
+    assign_each(registry, "1", "2", "2")
     assert registry.restore_previous("champion") == "1"
 
 
 def test_a_version_may_return_in_the_history(registry):
     register(registry, 2)
-    for version in ("1", "2", "1"):
-        registry.assign("champion", version)
+    assign_each(registry, "1", "2", "1")
     assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
 
 
 @pytest.mark.parametrize("assigned", [[], ["1"]])
 def test_with_nothing_before_there_is_nothing_to_restore(registry, assigned):
     register(registry, 1)
-    for version in assigned:
-        registry.assign("champion", version)
+    assign_each(registry, *assigned)
     with pytest.raises(NoChampion, match="no champion before"):
         registry.previous("champion")
     with pytest.raises(NoChampion, match="no champion before"):
@@ -172,8 +168,7 @@ def test_restoring_one_alias_leaves_the_other(registry):
 
 def test_an_assignment_after_a_restore_counts_from_there(registry):
     register(registry, 3)
-    for version in ("1", "2"):
-        registry.assign("champion", version)
+    assign_each(registry, "1", "2")
     registry.restore_previous("champion")
     registry.assign("champion", "3")
     assert registry.previous("champion") == "1"

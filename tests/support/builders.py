@@ -116,6 +116,12 @@ def registry_with_champion(files=None) -> InMemoryRegistry:
     return registry
 
 
+def assign_each(registry, *versions: str) -> None:
+    """Make one version after the other champion."""
+    for version in versions:
+        registry.assign("champion", version)
+
+
 def labelled(is_fraud, *, matrix=None, seconds=None, entity=None, levels=None, contract=None) -> Dataset:
     """A dataset of labels, and of whatever else is given: times, entities, a matrix whose columns are called c0, c1, …"""
     is_fraud = np.array(is_fraud, dtype=bool)

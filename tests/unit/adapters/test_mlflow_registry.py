@@ -6,12 +6,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.bundle import read_manifest
-from support.builders import credit_files
+from support.builders import assign_each, credit_files
 from support.servers import clean_environment
 
 FILES = {"booster.ubj": b"\x00\xff trees", "card.json": b"{}"}
@@ -39,34 +38,13 @@ registry.register({name: b"x" * 1000 for name in "abc"})
 
 
 @pytest.fixture
-def location(mlflow_server) -> str:
-    return mlflow_server.location()
-
-
-@pytest.fixture
 def registry(location):
     return build_registry(location)
-
-
-@pytest.fixture
-def person(mlflow_server):
-    """Somebody who works with MLflow itself."""
-    return MlflowClient(mlflow_server.url)
-
-
-@pytest.fixture
-def name(location) -> str:
-    return location.partition("?model=")[2]
 
 
 def register(registry, count: int) -> None:
     for _ in range(count):
         registry.register(FILES)
-
-
-def assign(registry, *versions: str) -> None:
-    for version in versions:
-        registry.assign("champion", version)
 
 
 def test_a_version_is_a_finished_run_that_bears_the_digest(registry, person, name):
@@ -96,14 +74,14 @@ def test_registrations_at_once_get_a_version_each(registry):
 
 def test_an_alias_that_a_person_moves_is_followed(registry, person, name):
     register(registry, 2)
-    assign(registry, "1")
+    assign_each(registry, "1")
     person.set_registered_model_alias(name, "champion", "2")
     assert registry.assigned("champion") == "2"
 
 
 def test_what_a_person_promoted_is_rolled_back(registry, person, name):
     register(registry, 2)
-    assign(registry, "1")
+    assign_each(registry, "1")
     person.set_registered_model_alias(name, "champion", "2")
     assert registry.previous("champion") == "1"
     assert registry.restore_previous("champion") == "1"
@@ -114,22 +92,22 @@ def test_what_a_person_promoted_is_rolled_back(registry, person, name):
 
 def test_what_a_person_promoted_stands_in_the_history_of_what_comes_after(registry, person, name):
     register(registry, 3)
-    assign(registry, "1")
+    assign_each(registry, "1")
     person.set_registered_model_alias(name, "champion", "2")
-    assign(registry, "3")
+    assign_each(registry, "3")
     assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
 
 
 def test_a_person_who_goes_back_can_be_undone(registry, person, name):
     register(registry, 2)
-    assign(registry, "1", "2")
+    assign_each(registry, "1", "2")
     person.set_registered_model_alias(name, "champion", "1")
     assert registry.restore_previous("champion") == "2"
 
 
 def test_an_alias_that_a_person_took_away_is_restored(registry, person, name):
     register(registry, 2)
-    assign(registry, "1", "2")
+    assign_each(registry, "1", "2")
     person.delete_registered_model_alias(name, "champion")
     assert registry.assigned("champion") is None
     assert registry.restore_previous("champion") == "2"
@@ -146,7 +124,7 @@ def test_a_first_champion_that_a_person_chose_has_none_before_it(registry, perso
 
 def test_a_deleted_version_is_passed_over(registry, person, name):
     register(registry, 3)
-    assign(registry, "1", "2", "3")
+    assign_each(registry, "1", "2", "3")
     person.delete_model_version(name, "2")
     assert registry.versions() == ["1", "3"]
     with pytest.raises(UnknownModel):
@@ -163,25 +141,25 @@ def test_the_number_of_a_deleted_version_is_not_given_again(registry, person, na
 @pytest.mark.parametrize("text", ["", "no JSON", "{}", "null", "[1, null]", "[" * 9000])
 def test_a_history_that_a_person_spoilt_counts_as_none(registry, person, name, text):
     register(registry, 2)
-    assign(registry, "1", "2")
+    assign_each(registry, "1", "2")
     person.set_registered_model_tag(name, HISTORY_TAG, text)
     assert registry.assigned("champion") == "2"
     with pytest.raises(NoChampion):
         registry.previous("champion")
-    assign(registry, "1")
+    assign_each(registry, "1")
     assert registry.previous("champion") == "2"
 
 
 def test_a_promotion_that_was_cut_off_before_its_history_counts(registry, person, name):
     register(registry, 3)
-    assign(registry, "1", "2")
+    assign_each(registry, "1", "2")
     person.set_registered_model_alias(name, "champion", "3")  # the first half of `assign`
     assert registry.previous("champion") == "2"
 
 
 def test_a_rollback_that_was_cut_off_before_its_alias_did_not_happen(registry, person, name):
     register(registry, 3)
-    assign(registry, "1", "2", "3")
+    assign_each(registry, "1", "2", "3")
     person.set_registered_model_tag(name, HISTORY_TAG, '["1", "2"]')  # the first half of `restore_previous`
     assert registry.assigned("champion") == "3"
     assert registry.previous("champion") == "2"

@@ -1,7 +1,6 @@
 """What a training leaves on a real MLflow server."""
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from fraud_detection_api.container import build_registry, build_tracker
 from fraud_detection_api.model.bundle import read_manifest
@@ -21,26 +20,16 @@ TRAINING = {
 
 
 @pytest.fixture
-def location(mlflow_server) -> str:
-    return mlflow_server.location()
-
-
-@pytest.fixture
 def tracker(location):
     return build_tracker("mlflow", registry=location, mlflow_uri=None)
 
 
 @pytest.fixture
-def person(mlflow_server):
-    return MlflowClient(mlflow_server.url)
-
-
-@pytest.fixture
-def runs(person, location):
+def runs(person, name):
     """All runs of the test's experiment, newest first."""
 
     def search():
-        experiment = person.get_experiment_by_name(location.partition("?model=")[2])
+        experiment = person.get_experiment_by_name(name)
         return person.search_runs([experiment.experiment_id])
 
     return search
