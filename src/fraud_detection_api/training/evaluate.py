@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from fraud_detection_api.training.metrics import METRICS, UNBOUNDED, ScoredTest
 
 REPLICATES = 200
 INTERVAL = 0.95
+
+Counts: TypeAlias = NDArray[np.uint16]
+"""How often each of n records is in a replicate, (n,): seldom beyond 10, and put in order faster than wider numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ def evaluate(
     weights = np.ones(len(is_fraud)) if weights is None else weights
     test = ScoredTest.sort(is_fraud, probability)
     best = None if known_probability is None else ScoredTest.sort(is_fraud, known_probability)
-    values = _values(test, weights)
-    resampled = np.array([_values(test, weights * draw) for draw in _draws(is_fraud, seed)])
-    limits = [None] * len(values) if best is None else _values(best, weights)
+    sorted_weights = weights[test.order]
+    values = _values(test, sorted_weights)
+    resampled = np.array([_values(test, sorted_weights * draw[test.order]) for draw in _draws(is_fraud, seed)])
+    limits = [None] * len(values) if best is None else _values(best, weights[best.order])
     return Evaluation(
         rows=len(is_fraud),
         frauds=int(is_fraud.sum()),
@@ -91,11 +95,11 @@ def compare(
     """
     first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
 
-    def gains(weights: NDArray[np.float64]) -> list[float]:
-        pairs = zip(_values(first, weights, metrics), _values(second, weights, metrics), strict=True)
-        return [one - other for one, other in pairs]
+    def gains(counts: Counts) -> list[float]:
+        both = (_values(test, counts[test.order].astype(np.float64), metrics) for test in (first, second))
+        return [one - other for one, other in zip(*both, strict=True)]
 
-    values = gains(np.ones(len(is_fraud)))
+    values = gains(np.ones(len(is_fraud), np.uint16))
     resampled = np.array([gains(draw) for draw in _draws(is_fraud, seed)])
     return {
         name: Difference(value, *_interval(value, resampled[:, place]))
@@ -117,9 +121,8 @@ def score_dataset(scorer: Scorer, dataset: Dataset) -> tuple[NDArray[np.float32]
 
 
 def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str] = tuple(METRICS)) -> list[float]:
-    """Metrics for weights, float64 (n,), in the order of the records before they were sorted."""
-    sorted_weights = weights[test.order]
-    return [METRICS[name](test, sorted_weights) for name in names]
+    """Metrics for weights, float64 (n,), in the order of the sorted records."""
+    return [METRICS[name](test, weights) for name in names]
 
 
 def _estimate(value: float, resampled: NDArray[np.float64], limit: float | None, *, highest: float) -> Estimate:
@@ -133,11 +136,12 @@ def _interval(value: float, resampled: NDArray[np.float64]) -> tuple[float, floa
     return float(low), float(high)
 
 
-def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.float64]]:
-    """For each replicate, how often each record is in it, float64 (n,)."""
+def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[Counts]:
+    """For each replicate, how often each record is in it."""
     rng, count, made = np.random.default_rng(seed), len(is_fraud), 0
+    frauds = np.flatnonzero(is_fraud)
     while made < REPLICATES:
-        draw = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)
-        if 0 < draw @ is_fraud < count:
+        draw = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.uint16)
+        if 0 < draw[frauds].sum() < count:
             made += 1
             yield draw

@@ -64,6 +64,46 @@ def test_an_integer_weight_is_a_repeated_record(metric, labelled, seed):
     assert weighted == pytest.approx(repeated, abs=1e-9)
 
 
+@pytest.fixture(scope="module")
+def resampled():
+    """A test part of rare fraud and many ties, and a bootstrap replicate's weights in its sorted order."""
+    rng = np.random.default_rng(0)
+    is_fraud = rng.random(20_000) < 0.01
+    probability = np.round(1 / (1 + np.exp(-(rng.standard_normal(20_000) + 2 * is_fraud - 4))), 3)
+    counts = np.bincount(rng.integers(20_000, size=20_000), minlength=20_000)
+    test = ScoredTest.sort(is_fraud, probability)
+    return test, counts[test.order].astype(np.float64)
+
+
+@pytest.mark.parametrize(("metric", "expected"), REFERENCES, ids=NAMES)
+def test_a_metric_of_a_resample_agrees_with_scikit_learn(resampled, metric, expected):
+    test, weights = resampled
+    assert metric(test, weights) == pytest.approx(expected(test.is_fraud, test.probability, sample_weight=weights))
+
+
+def test_recall_of_a_resample_agrees_with_the_roc_curve(resampled):
+    test, weights = resampled
+    rate, recall, _ = reference.roc_curve(test.is_fraud, test.probability, sample_weight=weights)
+    assert recall_at_fpr(0.05)(test, weights) == pytest.approx(recall[rate <= 0.05].max())
+
+
+@given(scored(), st.integers(0, 10_000))
+def test_the_curve_at_its_bends_is_the_whole_curve(labelled, seed):
+    test = ScoredTest.sort(*labelled)
+    weights = np.random.default_rng(seed).integers(0, 4, len(test.is_fraud)) / 2
+    whole, bends = test.caught(weights), test.caught_at_bends(weights)
+    kept = np.isin(test.group_ends, test.bends)
+    for all_values, values in zip(whole, bends, strict=True):
+        np.testing.assert_array_equal(values, all_values[kept])
+    assert np.trapezoid(whole[0], whole[1]) == pytest.approx(np.trapezoid(bends[0], bends[1]))
+
+
+def test_rare_fraud_has_few_bends():
+    rng = np.random.default_rng(0)
+    test = ScoredTest.sort(np.arange(10_000) < 10, rng.random(10_000))
+    assert len(test.bends) <= 2 * 10 + 1
+
+
 def test_constant_probabilities_have_an_auc_of_one_half():
     assert measured(roc_auc, [True, False, False, True], [0.3] * 4) == 0.5
 
@@ -97,6 +137,16 @@ def test_recall_agrees_with_the_roc_curve():
 def test_precision_at_the_top_is_the_share_of_fraud_there():
     is_fraud = np.arange(500) < 60
     assert measured(precision_at_top, is_fraud, np.linspace(1, 0, 500)) == pytest.approx(60 / TOP_K)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0, 2, 300, 499]))
+def test_precision_at_the_top_is_that_of_the_records_before_it_is_full(seed, first_fraud):
+    rng = np.random.default_rng(seed)
+    is_fraud = (rng.random(500) < 0.1) & (np.arange(500) > first_fraud)
+    is_fraud[first_fraud] = True
+    weights = rng.integers(0, 3, 500)
+    top = np.repeat(is_fraud, weights)[:TOP_K]
+    assert measured(precision_at_top, is_fraud, np.linspace(1, 0, 500), weights.astype(float)) == top.mean()
 
 
 def test_precision_at_the_top_of_fewer_records_takes_them_all():
