@@ -14,6 +14,7 @@ from fraud_detection_api import __version__
 from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
+from fraud_detection_api.training.measured import MeasuredTest
 from fraud_detection_api.training.splits import Split
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
@@ -21,14 +22,13 @@ CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
 @dataclass(frozen=True)
 class Making:
-    """Everything that a card tells of how a model was made and how good it is, before and after calibration."""
+    """Everything that a card tells of how a model was made and how good it is."""
 
     data: Dataset
     split: Split
     fitter: ScorerFitter
     fitted: FittedScorer
-    before: Evaluation
-    after: Evaluation
+    measured: MeasuredTest
     warnings: Sequence[str]
     constraint_prices: Sequence[Mapping[str, Any]]
     tuning: Mapping[str, Any] | None
@@ -53,12 +53,12 @@ def model_card(making: Making) -> dict[str, Any]:
             "settings": asdict(fitter.settings),
             "rounds": list(making.fitted.trees.rounds),
         },
-        "evaluation": making.after.as_json(),
+        "evaluation": making.measured.after.as_json(),
         "calibration": {
             "method": "logistic",
             "deployed_base_rate": fitter.deployed_base_rate,
-            "before": _calibration(making.before),
-            "after": _calibration(making.after),
+            "before": _calibration(making.measured.before),
+            "after": _calibration(making.measured.after),
         },
         "constraint_prices": [dict(price) for price in making.constraint_prices],
         "warnings": list(making.warnings),

@@ -8,11 +8,11 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
 from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.evaluate import evaluate, score_dataset
+from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
+from fraud_detection_api.training.measured import MeasuredTest
 from fraud_detection_api.training.progress import Progress
 from fraud_detection_api.training.splits import MIN_FRAUDS, cross_fitting_folds
 
@@ -24,21 +24,21 @@ LARGEST_TRAINING = 200_000
 
 
 def demonstrate(
-    fitter: ScorerFitter, fitted: FittedScorer, train: Dataset, test: Dataset, *, on_progress: Progress
+    fitter: ScorerFitter, fitted: FittedScorer, train: Dataset, measured: MeasuredTest, *, on_progress: Progress
 ) -> dict[str, Any]:
-    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, measured on `test`."""
-    margins, probability = score_dataset(fitted.scorer, test)
+    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, whose test part is `measured`."""
+    test = measured.data
     curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
-    sizes = list(_training_sizes(fitter, train, test, on_progress))
-    sizes += [_size_point(len(train), test, probability, fitter)] if sizes else []
+    sizes = list(_training_sizes(fitter, train, measured, on_progress))
+    sizes += [_size_point(len(train), measured.after)] if sizes else []
     evidence = gather_evidence(
         HeldOut(
             is_fraud=test.is_fraud,
-            probability=probability,
-            raw_probability=uncalibrated(margins),
+            probability=measured.probability,
+            raw_probability=measured.raw_probability,
             columns=test.columns,
             matrix=test.matrix(test.tables_of(fitted.scorer.encoder.level_codes)),
-            weights=deployment_weights(test.is_fraud, fitter.deployed_base_rate),
+            weights=measured.weights,
             dtypes={name: feature.dtype for name, feature in test.contract.features.items()},
         ),
         _explained(fitted, test),
@@ -74,30 +74,29 @@ def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float32]:
 
 
 def _training_sizes(
-    fitter: ScorerFitter, train: Dataset, test: Dataset, on_progress: Progress
+    fitter: ScorerFitter, train: Dataset, measured: MeasuredTest, on_progress: Progress
 ) -> Iterator[dict[str, float]]:
     smaller = replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
     for done, parts in enumerate(TRAINING_SHARES):
         share = train.take(cross_fitting_folds(train, parts, seed=fitter.seed) == 0)
         rarer = min(int(share.is_fraud.sum()), int((~share.is_fraud).sum()))
         if len(share) <= LARGEST_TRAINING and rarer >= TRAINING_FOLDS * MIN_FRAUDS:
-            yield _measured(smaller, share, test)
+            yield _trained_on(share, smaller, measured)
         on_progress((done + 1) / (len(TRAINING_SHARES) + 1))
 
 
-def _measured(fitter: ScorerFitter, share: Dataset, test: Dataset) -> dict[str, float]:
+def _trained_on(share: Dataset, fitter: ScorerFitter, measured: MeasuredTest) -> dict[str, float]:
+    test = measured.data
     _margins, probability = score_dataset(fitter.fit(share).scorer, test)
-    return _size_point(len(share), test, probability, fitter)
+    return _size_point(len(share), evaluate(test.is_fraud, probability, weights=measured.weights, seed=fitter.seed))
 
 
-def _size_point(rows: int, test: Dataset, probability: NDArray[np.float64], fitter: ScorerFitter) -> dict[str, float]:
-    weights = deployment_weights(test.is_fraud, fitter.deployed_base_rate)
-    metrics = evaluate(test.is_fraud, probability, weights=weights, seed=fitter.seed).metrics
-    precision = metrics["average_precision"]
+def _size_point(rows: int, evaluation: Evaluation) -> dict[str, float]:
+    precision = evaluation.metrics["average_precision"]
     return {
         "rows": rows,
         "average_precision": precision.value,
-        "roc_auc": metrics["roc_auc"].value,
+        "roc_auc": evaluation.metrics["roc_auc"].value,
         "low": precision.low,
         "high": precision.high,
     }

@@ -8,13 +8,13 @@ from typing import Any
 from fraud_detection_api.model.bundle import seal_bundle
 from fraud_detection_api.model.reference import reference_histograms
 from fraud_detection_api.ports import ModelRegistry
-from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
 from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.demonstrate import demonstrate
-from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
+from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.leaks import leak_warnings
+from fraud_detection_api.training.measured import measure
 from fraud_detection_api.training.progress import Progress, stages
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.page import report_html
@@ -66,23 +66,17 @@ class ModelFitter:
         on_fit, on_prices, on_evidence = stages(on_progress, 10, 10 if dataset.contract.monotone_columns else 0, 4)
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
-        margins, probability = score_dataset(fitted.scorer, test)
-        weights = deployment_weights(test.is_fraud, self.deployed_base_rate)
-        known = test.known_probability if weights is None else None
-        before, after = (
-            evaluate(test.is_fraud, stated, known_probability=known, weights=weights, seed=self.seed)
-            for stated in (uncalibrated(margins), probability)
-        )
-        making = Making(dataset, split, fitter, fitted, before, after, leak_warnings(dataset, split), prices, tuning)
+        measured = measure(fitter, fitted, test)
+        making = Making(dataset, split, fitter, fitted, measured, leak_warnings(dataset, split), prices, tuning)
         card = model_card(making)
-        evidence = demonstrate(fitter, fitted, train, test, on_progress=on_evidence)
+        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence)
         sealed = seal_bundle(
             fitted.scorer,
             fitted.booster,
             card=card,
-            reference=reference_histograms(dataset.contract, train.columns, probability),
+            reference=reference_histograms(dataset.contract, train.columns, measured.probability),
             evidence=evidence,
             documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
             created_at=timestamp(now),
         )
-        return FittedModel(self.registry.register(sealed.files), sealed.digest, after, card)
+        return FittedModel(self.registry.register(sealed.files), sealed.digest, measured.after, card)

@@ -11,6 +11,7 @@ from fraud_detection_api.training.demonstrate import demonstrate
 from fraud_detection_api.training.evaluate import evaluate, score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.training.measured import measure
 from fraud_detection_api.training.splits import SplitSettings, hold_out
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
@@ -35,11 +36,15 @@ def fitted(credit):
     return FITTER.fit(credit[0])
 
 
+def evidence_of(train, test, fitted, *, fitter=FITTER, on_progress=lambda _share: None):
+    return demonstrate(fitter, fitted, train, measure(fitter, fitted, test), on_progress=on_progress)
+
+
 @pytest.fixture(scope="module")
 def shown(credit, fitted):
     """The evidence, and the progress that was told on the way."""
     shares: list[float] = []
-    return demonstrate(FITTER, fitted, *credit, on_progress=shares.append), shares
+    return evidence_of(*credit, fitted, on_progress=shares.append), shares
 
 
 def test_it_is_measured_on_the_test_part(shown, credit):
@@ -66,14 +71,14 @@ def test_smaller_trainings_end_with_the_whole_training_part(shown, credit, fitte
 
 def test_trainings_beyond_the_largest_are_left_out(monkeypatch, credit, fitted):
     monkeypatch.setattr(demonstrate_module, "LARGEST_TRAINING", len(credit[0]) // 3)
-    sizes = demonstrate(FITTER, fitted, *credit, on_progress=lambda _share: None)["learning_curve"]["training_size"]
+    sizes = evidence_of(*credit, fitted)["learning_curve"]["training_size"]
     assert [point["rows"] / len(credit[0]) for point in sizes] == pytest.approx([1 / 8, 1 / 4, 1], abs=0.01)
 
 
 def test_of_few_frauds_there_are_no_smaller_trainings(credit):
     train, test = credit
     few = train.take(np.concatenate([np.flatnonzero(train.is_fraud)[:12], np.flatnonzero(~train.is_fraud)]))
-    curve = demonstrate(FITTER, FITTER.fit(few), few, test, on_progress=lambda _share: None)["learning_curve"]
+    curve = evidence_of(few, test, FITTER.fit(few))["learning_curve"]
     assert "training_size" not in curve
     assert curve["rounds"]
 
@@ -100,13 +105,13 @@ def test_contributions_and_bias_are_the_margin(credit, fitted):
 
 def test_where_another_share_is_met_the_evidence_is_of_that_share(credit):
     elsewhere = replace(FITTER, deployed_base_rate=0.01)
-    evidence = demonstrate(elsewhere, elsewhere.fit(credit[0]), *credit, on_progress=lambda _share: None)
+    evidence = evidence_of(*credit, elsewhere.fit(credit[0]), fitter=elsewhere)
     assert evidence["base_rate"] == pytest.approx(0.01)
 
 
 def test_a_categorys_levels_and_its_missing_one_are_shown_by_name():
     train, test = parts_of(dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="x"))
-    evidence = demonstrate(FITTER, FITTER.fit(train), train, test, on_progress=lambda _share: None)
+    evidence = evidence_of(train, test, FITTER.fit(train))
     (channel,) = [item for item in evidence["partial_dependence"] if item["column"] == "channel"]
     assert set(channel["labels"]) == {"web", "branch", "phone", "(missing)"}
     assert evidence["dtypes"]["channel"] == "category"

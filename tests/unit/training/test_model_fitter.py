@@ -241,7 +241,7 @@ def test_nothing_is_registered_of_a_dataset_that_is_too_small(dataset):
     assert registry.versions() == []
 
 
-@pytest.mark.parametrize("step", ["evaluate", "seal_bundle", "demonstrate", "report_html", "reference_histograms"])
+@pytest.mark.parametrize("step", ["measure", "seal_bundle", "demonstrate", "report_html", "reference_histograms"])
 def test_nothing_is_registered_where_a_step_fails(dataset, monkeypatch, step):
     def fail(*_arguments, **_options):
         raise MemoryError
