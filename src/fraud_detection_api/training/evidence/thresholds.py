@@ -31,7 +31,7 @@ class Thresholds:
         fraud_rows, alarm_rows = test.caught(np.ones(len(is_fraud)))
         frauds, alarms = fraud_rows, alarm_rows
         if weights is not None:
-            frauds, alarms = test.caught(weights[np.argsort(-probability, kind="stable")])
+            frauds, alarms = test.caught(weights[test.order])
         return cls(test.probability[test.group_ends], frauds, alarms, fraud_rows, alarm_rows)
 
     @property
