@@ -33,20 +33,26 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: mean figures of the folds, calibration of all their predictions, seconds of all trainings."""
+    """A line of a table: mean figures of the folds, calibration of all their predictions, seconds of all trainings.
+
+    `errors` are the standard errors of the means; folds that share training records make them smaller than they should be.
+    """
 
     name: str
     figures: dict[str, float]
     source: str
     seconds: float | None = None
-    calibration: Calibrated | None = field(default=None)
+    calibration: Calibrated | None = None
+    errors: dict[str, float] = field(default_factory=dict)
 
 
 def measure(name: str, metrics: Sequence[str], folds: Sequence[tuple[Dataset, Scores]], seconds: float) -> Row:
     """A row from the test part and the scores of each fold."""
     figures = [_figures(metrics, test, scores["probability"]) for test, scores in folds]
-    means = {metric: float(np.mean([figure[metric] for figure in figures])) for metric in metrics}
-    return Row(name, means, "measured here", seconds, _calibration(folds))
+    columns = {metric: np.array([figure[metric] for figure in figures]) for metric in metrics}
+    means = {metric: float(np.mean(column)) for metric, column in columns.items()}
+    errors = {metric: float(np.std(column, ddof=1) / np.sqrt(len(column))) for metric, column in columns.items()}
+    return Row(name, means, "measured here", seconds, _calibration(folds), errors)
 
 
 def card_precision(test: Dataset, score: NDArray[np.float64], *, alerts: int = 100) -> float:

@@ -5,16 +5,16 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
 from fraud_detection_api.training.calibrate import uncalibrated
-from fraud_detection_api.training.categories import learn_level_codes
 from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
@@ -40,11 +40,6 @@ def ours(settings: XGBoostSettings | None = None) -> Rival:
     return score
 
 
-def _encoded(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    codes = learn_level_codes(train)
-    return train.matrix(train.tables_of(codes)), test.matrix(test.tables_of(codes))
-
-
 def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
     """Matrices whose categories hold the number of their level, missing its own, and where those columns are."""
     records = train.records
@@ -53,27 +48,31 @@ def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArr
 
 
 def _xgboost(train: Dataset, test: Dataset) -> Scores:
-    fitting, measuring = _encoded(train, test)
-    model = XGBClassifier(random_state=SEED, n_jobs=THREADS)
+    fitting, measuring, categories = _numbered(train, test)
+    kinds = ["c" if position in categories else "float" for position in range(fitting.shape[1])]
+    model = XGBClassifier(random_state=SEED, n_jobs=THREADS, enable_categorical=True, feature_types=kinds)
     return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
 
 
 def _forest(train: Dataset, test: Dataset) -> Scores:
-    fitting, measuring = _encoded(train, test)
-    model = make_pipeline(SimpleImputer(), RandomForestClassifier(random_state=SEED, n_jobs=THREADS))
-    return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
+    return _one_hot(
+        train, test, make_pipeline(SimpleImputer()), RandomForestClassifier(random_state=SEED, n_jobs=THREADS)
+    )
 
 
 def _logistic(train: Dataset, test: Dataset) -> Scores:
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    return _one_hot(train, test, numbers, LogisticRegression(max_iter=2000))
+
+
+def _one_hot(train: Dataset, test: Dataset, numbers: Pipeline, classifier: ClassifierMixin) -> Scores:
+    """A classifier of scikit-learn that gets a column for each level of a category, and the numbers prepared."""
     fitting, measuring, categories = _numbered(train, test)
-    numbers = [position for position in range(fitting.shape[1]) if position not in categories]
+    others = [position for position in range(fitting.shape[1]) if position not in categories]
     prepared = ColumnTransformer(
-        [
-            ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
-            ("categories", OneHotEncoder(handle_unknown="ignore"), categories),
-        ]
+        [("numbers", numbers, others), ("categories", OneHotEncoder(handle_unknown="ignore"), categories)]
     )
-    model = make_pipeline(prepared, LogisticRegression(max_iter=2000))
+    model = make_pipeline(prepared, classifier)
     return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
 
 

@@ -20,7 +20,7 @@ def table(title: str, metrics: Sequence[str], rows: Sequence[Row]) -> str:
     headings = ["", *metrics, *CALIBRATION, "seconds", "source"]
     lines = [headings, ["---"] * len(headings)]
     for row in rows:
-        figures = [_figure(row.figures.get(metric), best[metric]) for metric in metrics]
+        figures = [_figure(row.figures.get(metric), best[metric], row.errors.get(metric)) for metric in metrics]
         lines.append([row.name, *figures, *_calibration(row.calibration), _seconds(row.seconds), row.source])
     return f"### {title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
@@ -30,7 +30,9 @@ def page(tables: Sequence[str], *, today: date, command: str) -> str:
     return (
         "# How good the models are\n\n"
         f"Written by `{command}` on {today.isoformat()}; {_machine()}. Do not edit: run it again.\n\n"
-        "Figures are means over the protocol's folds; “seconds” are those of all trainings and scorings, on "
+        "Figures are means over the protocol's folds, ± their standard error: folds differ in how hard they "
+        "are, more than two models on one fold do, and repeats share their records. “Seconds” are "
+        "those of all trainings and scorings, on "
         f"{THREADS} thread for every library. ECE is the expected calibration error of all folds' predictions, over "
         "20 bins of equal count; beside it stands what chance alone makes of a perfectly calibrated model's "
         "predictions on as many records: mean, and what 95 % of draws stay below. `fraud-detection-api` runs with the "
@@ -39,11 +41,12 @@ def page(tables: Sequence[str], *, today: date, command: str) -> str:
     )
 
 
-def _figure(figure: float | None, best: float) -> str:
+def _figure(figure: float | None, best: float, error: float | None) -> str:
     if figure is None:
         return ""
     text = f"{figure:.4f}"
-    return f"**{text}**" if text == f"{best:.4f}" else text
+    marked = f"**{text}**" if text == f"{best:.4f}" else text
+    return marked if error is None else f"{marked} ± {error:.4f}"
 
 
 def _calibration(found: Calibrated | None) -> list[str]:
