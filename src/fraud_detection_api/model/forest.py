@@ -1,76 +1,57 @@
 """The trees: matrix to margins."""
 
-import json
-from collections.abc import Sequence
-from typing import Any
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.errors import CorruptBundle
+from fraud_detection_api.model.kernels import add_margins
+from fraud_detection_api.model.trees import load_booster, read_trees
 
-FEW_ROWS = 512
-"""Up to here one thread is faster than starting several (dmlc/xgboost#3042, #7734: small calls jitter with threads)."""
+Margins = NDArray[np.float32]
+
+CORES = os.cpu_count() or 1
+"""Asked for once: asking takes longer than scoring a record."""
+
+ROWS_A_THREAD = 2048
+"""Fewer rows are scored before a thread has started."""
 
 
 class Forest:
     """A trained XGBoost model, ready to score; safe to use from several threads."""
 
     def __init__(self, model: bytes) -> None:
-        """`model` is UBJSON as `xgboost.Booster.save_raw` writes it. Raises CorruptBundle where XGBoost cannot read it."""
-        self._few_rows = _booster(model, threads=1)
-        self._many_rows = _booster(model, threads=0)
+        """`model` is UBJSON as `xgboost.Booster.save_raw` writes it.
 
-    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Log-odds, float32 of shape (n,), before calibration; `matrix` is float32 (n, features) with NaN for missing.
-
-        A row's margin does not depend on the rows beside it.
+        Raises CorruptBundle where XGBoost cannot read it, or where it is not of binary-logistic trees that split numbers.
         """
-        if not len(matrix):
-            return np.empty(0, dtype=np.float32)
-        booster = self._few_rows if len(matrix) <= FEW_ROWS else self._many_rows
-        margins: NDArray[np.float32] = booster.inplace_predict(matrix, predict_type="margin", validate_features=False)
+        self.trees = read_trees(load_booster(model))
+
+    def margins(self, matrix: NDArray[np.float32]) -> Margins:
+        """Log-odds, float32 of shape (n,), before calibration; `matrix` is float32 (n, features), finite or NaN for missing.
+
+        They are XGBoost's own to the bit, and a row's does not depend on the rows beside it. Raises ValueError for another
+        number of features.
+        """
+        if matrix.ndim != 2 or matrix.shape[1] != self.trees.features:
+            raise ValueError(f"the matrix must have {self.trees.features} columns")
+        rows = np.ascontiguousarray(matrix)
+        margins = np.empty(len(rows), dtype=np.float32)
+        threads = min(CORES, len(rows) // ROWS_A_THREAD)
+        if threads < 2:
+            self._walk(rows, margins)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda piece: self._walk(rows[piece], margins[piece]), _pieces(len(rows), threads)))
         return margins
 
-
-def _booster(model: bytes, *, threads: int) -> xgboost.Booster:
-    if not model:  # XGBoost 3.2 ends the process over an empty model instead of raising
-        raise CorruptBundle("booster", "the trees cannot be read")
-    try:
-        booster = xgboost.Booster(model_file=bytearray(model))
-    except (xgboost.core.XGBoostError, ValueError):
-        raise CorruptBundle("booster", "the trees cannot be read") from None
-    booster.set_param({"nthread": threads})
-    return booster
+    def _walk(self, matrix: NDArray[np.float32], margins: Margins) -> None:
+        add_margins(matrix, self.trees.trees, self.trees.nodes, self.trees.base_margin, margins)
 
 
-def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
-    """One booster whose margin is the mean of the margins of `boosters`, up to the rounding of leaves to float32.
-
-    All must be binary-logistic tree boosters of one shape with the same `base_score`: each tree's leaves are divided by
-    the number of boosters and the trees are joined. Raises ValueError where the base scores differ.
-    """
-    models = [json.loads(booster.save_raw(raw_format="json")) for booster in boosters]
-    merged = models[0]
-    if len({model["learner"]["learner_model_param"]["base_score"] for model in models}) != 1:
-        raise ValueError("only boosters of the same base_score can be averaged")
-    forest = merged["learner"]["gradient_booster"]["model"]
-    trees = [tree for model in models for tree in model["learner"]["gradient_booster"]["model"]["trees"]]
-    for number, tree in enumerate(trees):
-        tree["id"] = number
-        _divide_leaves(tree, len(models))
-    forest["trees"] = trees
-    forest["tree_info"] = [0] * len(trees)
-    forest["iteration_indptr"] = list(range(len(trees) + 1))
-    forest["gbtree_model_param"]["num_trees"] = str(len(trees))
-    merged["learner"]["attributes"] = {}
-    return xgboost.Booster(model_file=bytearray(json.dumps(merged).encode()))
-
-
-def _divide_leaves(tree: dict[str, Any], count: int) -> None:
-    """In XGBoost's JSON a node without a left child is a leaf, and its value stands among the split conditions."""
-    for node, left in enumerate(tree["left_children"]):
-        tree["base_weights"][node] = float(np.float32(tree["base_weights"][node] / count))
-        if left == -1:
-            tree["split_conditions"][node] = float(np.float32(tree["split_conditions"][node] / count))
+def _pieces(rows: int, count: int) -> list[slice]:
+    """Rows in equal parts."""
+    bounds = [rows * part // count for part in range(count + 1)]
+    return [slice(*ends) for ends in pairwise(bounds)]

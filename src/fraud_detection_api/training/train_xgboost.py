@@ -9,7 +9,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.forest import average_boosters
+from fraud_detection_api.training.averaging import average_boosters
 from fraud_detection_api.training.categories import cross_fitted_tables
 from fraud_detection_api.training.dataset import BLOCK_ROWS, Dataset, LevelTables
 from fraud_detection_api.training.progress import Progress, stages

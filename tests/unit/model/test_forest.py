@@ -1,4 +1,4 @@
-"""The trees give XGBoost's own margins, whatever the number of rows, and boosters are averaged by their leaves."""
+"""The trees give XGBoost's own margins to the bit, whatever trees, values and number of rows."""
 
 import json
 
@@ -9,37 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_detection_api.errors import CorruptBundle
-from fraud_detection_api.model.forest import FEW_ROWS, Forest, average_boosters
-
-FEATURES = 5
-
-
-def random_matrix(seed: int, rows: int, *, missing: float = 0.2) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    matrix = rng.standard_normal((rows, FEATURES)).astype(np.float32)
-    matrix[rng.random(matrix.shape) < missing] = np.nan
-    return matrix
-
-
-def random_booster(seed: int, *, depth: int = 3, rounds: int = 6, base_score: float = 0.1) -> xgboost.Booster:
-    matrix = random_matrix(seed, 300)
-    outcome = np.random.default_rng(seed).random(300) < 0.3
-    parameters = {
-        "objective": "binary:logistic",
-        "max_depth": depth,
-        "base_score": base_score,
-        "nthread": 1,
-        "seed": seed,
-    }
-    return xgboost.train(parameters, xgboost.DMatrix(matrix, outcome), num_boost_round=rounds)
-
-
-def margins_of(booster: xgboost.Booster, matrix: np.ndarray) -> np.ndarray:
-    return booster.predict(xgboost.DMatrix(matrix), output_margin=True)
-
-
-def as_bytes(booster: xgboost.Booster) -> bytes:
-    return bytes(booster.save_raw(raw_format="ubj"))
+from fraud_detection_api.model import forest as forest_module
+from fraud_detection_api.model.forest import ROWS_A_THREAD, Forest
+from fraud_detection_api.training.averaging import average_boosters
+from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
 
 
 @pytest.fixture(scope="module")
@@ -47,49 +20,93 @@ def forest() -> Forest:
     return Forest(as_bytes(average_boosters([random_booster(seed, depth=6) for seed in range(3)])))
 
 
-def test_margins_are_those_of_xgboost_to_the_bit():
-    merged = average_boosters([random_booster(seed) for seed in range(3)])
-    matrix = random_matrix(99, 1000)
-    np.testing.assert_array_equal(Forest(as_bytes(merged)).margins(matrix), margins_of(merged, matrix))
+@st.composite
+def boosters(draw) -> xgboost.Booster:
+    """One booster or the average of three, with up to 1000 trees in all."""
+    seed, depth, count = draw(st.integers(0, 10_000)), draw(st.integers(1, 10)), draw(st.sampled_from([1, 1, 3]))
+    rounds = draw(st.sampled_from([1, 2, 3, 4, 5, 30, 1000])) // count + 1
+    base_score = draw(st.sampled_from([0.5, 0.003, 0.97] if count > 1 else [None, 0.5, 0.003]))
+    parts = [random_booster(seed + n, depth=depth, rounds=rounds, base_score=base_score) for n in range(count)]
+    return average_boosters(parts) if count > 1 else parts[0]
+
+
+@given(boosters(), st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from([1, 63, 64, 65, 300]))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_margins_are_those_of_xgboost_to_the_bit(booster, missing, rows):
+    matrix = random_matrix(rows, rows, missing=missing)
+    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
+
+
+LARGE = np.finfo(np.float32).max
 
 
 @given(
-    seeds=st.lists(st.integers(0, 10_000), min_size=1, max_size=4),
-    depth=st.integers(1, 8),
-    missing=st.sampled_from([0.0, 0.2, 1.0]),
+    st.lists(
+        st.sampled_from([-LARGE, -1.0, -0.0, 0.0, 1.0, 1e-45, LARGE, np.nan]), min_size=FEATURES, max_size=FEATURES
+    )
 )
-@settings(max_examples=25, deadline=None, derandomize=True)
-def test_the_average_of_boosters_is_the_mean_of_their_margins(seeds, depth, missing):
-    boosters = [random_booster(seed, depth=depth) for seed in seeds]
-    matrix = random_matrix(7, 200, missing=missing)
-    mean = np.mean([margins_of(booster, matrix).astype(np.float64) for booster in boosters], axis=0)
-    np.testing.assert_allclose(margins_of(average_boosters(boosters), matrix), mean, rtol=0, atol=1e-6)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_values_at_a_threshold_and_at_the_ends_of_float32_go_where_xgboost_sends_them(values):
+    rng = np.random.default_rng(0)
+    seen = rng.choice(np.array([-LARGE, -1, 0, 1, LARGE, np.nan], dtype=np.float32), (400, FEATURES))
+    outcome = (np.nan_to_num(seen[:, 0], nan=0.5) > 0) ^ (rng.random(400) < 0.2)
+    booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(seen, outcome), 20)
+    row = np.array([values], dtype=np.float32)
+    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(row), margins_of(booster, row))
 
 
-def test_boosters_of_different_length_are_averaged():
-    boosters = [random_booster(1, rounds=2), random_booster(2, rounds=9)]
-    matrix = random_matrix(3, 50)
-    mean = np.mean([margins_of(booster, matrix) for booster in boosters], axis=0)
-    merged = average_boosters(boosters)
-    assert merged.num_boosted_rounds() == 11
-    np.testing.assert_allclose(margins_of(merged, matrix), mean, rtol=0, atol=1e-6)
+def test_a_forest_of_stumps_and_bare_leaves_scores():
+    booster = random_booster(1, rounds=5, gamma=1e9)
+    matrix = random_matrix(2, 9)
+    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
 
 
-def test_boosters_of_different_base_scores_are_not_averaged():
-    with pytest.raises(ValueError, match="same base_score"):
-        average_boosters([random_booster(1, base_score=0.1), random_booster(1, base_score=0.2)])
+def test_several_threads_give_the_bits_of_one(forest, monkeypatch):
+    matrix = random_matrix(5, 3 * ROWS_A_THREAD + 7)
+    monkeypatch.setattr(forest_module, "CORES", 1)
+    alone = forest.margins(matrix)
+    monkeypatch.setattr(forest_module, "CORES", 4)
+    np.testing.assert_array_equal(forest.margins(matrix), alone)
 
 
-def test_the_average_forgets_the_attributes_of_its_first_booster():
-    booster = random_booster(1)
-    booster.set_attr(best_iteration="0")
-    merged = average_boosters([booster, random_booster(2)])
-    assert json.loads(merged.save_raw(raw_format="json"))["learner"]["attributes"] == {}
+def test_columns_side_by_side_in_memory_score_as_rows_do(forest):
+    matrix = random_matrix(6, 20)
+    np.testing.assert_array_equal(forest.margins(np.asfortranarray(matrix)), forest.margins(matrix))
 
 
-def test_either_side_of_the_thread_boundary_gives_the_same_bits(forest):
-    matrix = random_matrix(5, FEW_ROWS + 1)
-    np.testing.assert_array_equal(forest.margins(matrix)[:FEW_ROWS], forest.margins(matrix[:FEW_ROWS]))
+@pytest.mark.parametrize("shape", [(3, FEATURES - 1), (3, FEATURES + 1), (FEATURES,)])
+def test_another_number_of_columns_is_refused(forest, shape):
+    with pytest.raises(ValueError, match=f"must have {FEATURES} columns"):
+        forest.margins(np.zeros(shape, dtype=np.float32))
+
+
+def edited(**changes) -> bytes:
+    document = json.loads(random_booster(1).save_raw(raw_format="json"))
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    for name, value in changes.items():
+        tree[name] = [value] * len(tree[name])
+    return bytes(xgboost.Booster(model_file=bytearray(json.dumps(document).encode())).save_raw(raw_format="ubj"))
+
+
+def test_a_split_on_a_feature_that_there_is_not_is_a_corrupt_bundle():
+    with pytest.raises(CorruptBundle, match="a feature that there is not"):
+        Forest(edited(split_indices=FEATURES))
+
+
+@pytest.mark.parametrize("parameters", [{"objective": "reg:squarederror"}, {"booster": "dart"}])
+def test_another_kind_of_model_is_a_corrupt_bundle(parameters):
+    with pytest.raises(CorruptBundle, match="only trees of the objective binary:logistic"):
+        Forest(as_bytes(random_booster(1, **parameters)))
+
+
+def test_splits_of_categories_are_a_corrupt_bundle():
+    rng = np.random.default_rng(0)
+    matrix = xgboost.DMatrix(
+        rng.integers(0, 9, (300, 1)).astype(float), rng.random(300) < 0.3, feature_types=["c"], enable_categorical=True
+    )
+    booster = xgboost.train({"objective": "binary:logistic", "max_cat_to_onehot": 1, "nthread": 1}, matrix, 3)
+    with pytest.raises(CorruptBundle, match="only splits of numbers"):
+        Forest(as_bytes(booster))
 
 
 def test_a_batch_scores_as_its_rows_do_one_by_one(forest):
@@ -98,7 +115,7 @@ def test_a_batch_scores_as_its_rows_do_one_by_one(forest):
     np.testing.assert_array_equal(forest.margins(matrix), np.array(singles, dtype=np.float32))
 
 
-@pytest.mark.parametrize("rows", [40, FEW_ROWS + 300])
+@pytest.mark.parametrize("rows", [40, 300])
 def test_permuted_rows_have_permuted_margins(forest, rows):
     matrix = random_matrix(8, rows)
     order = np.random.default_rng(0).permutation(rows)
