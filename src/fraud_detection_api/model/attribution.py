@@ -38,14 +38,12 @@ class Attribution:
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds that each feature adds to a row's margin, float64 (n, features); with `bias` they sum up to the margin.
 
-        `matrix` is float32 (n, features), finite or NaN for missing. Raises ValueError for another number of features.
+        `matrix` is float32 (n, features) in C order, finite or NaN for missing.
         """
-        if matrix.ndim != 2 or matrix.shape[1] != self._trees.features:
-            raise ValueError(f"the matrix must have {self._trees.features} columns")
-        rows, cut = np.ascontiguousarray(matrix), self._cut
-        found = np.zeros(rows.shape, dtype=np.float64)
+        cut = self._cut
+        found = np.zeros(matrix.shape, dtype=np.float64)
         failed = np.empty(self._most_nodes, dtype=np.int64)
-        asked = (rows, self._trees.trees, self._trees.nodes, cut.cuts, cut.tops, cut.place, cut.groups, cut.features)
+        asked = (matrix, self._trees.trees, self._trees.nodes, cut.cuts, cut.tops, cut.place, cut.groups, cut.features)
         if self._table is not None:
             look_up_contributions(*asked, self._table, failed, found)
         else:

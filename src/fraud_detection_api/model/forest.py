@@ -1,22 +1,24 @@
-"""The trees: matrix to margins."""
+"""The trees: matrix to margins, and what each feature has to do with them."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
+import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.kernels import add_margins
-from fraud_detection_api.model.trees import load_booster, read_trees
+from fraud_detection_api.model.compilation import kernels
+from fraud_detection_api.model.trees import Trees, load_booster, read_trees
 
-Margins = NDArray[np.float32]
 
-CORES = os.cpu_count() or 1
-"""Asked for once: asking takes longer than scoring a record."""
+class Engine(Protocol):
+    """What walks the trees; matrices are float32 (n, features), in C order, finite or NaN."""
 
-ROWS_A_THREAD = 2048
-"""Fewer rows are scored before a thread has started."""
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]: ...
+
+    @property
+    def bias(self) -> float: ...
 
 
 class Forest:
@@ -27,31 +29,69 @@ class Forest:
 
         Raises CorruptBundle where XGBoost cannot read it, or where it is not of binary-logistic trees that split numbers.
         """
-        self.trees = read_trees(load_booster(model))
+        booster = load_booster(model)
+        trees = read_trees(booster)
+        self._features = trees.features
+        self._engine = _engine(booster, trees)
 
-    def margins(self, matrix: NDArray[np.float32]) -> Margins:
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-odds, float32 of shape (n,), before calibration; `matrix` is float32 (n, features), finite or NaN for missing.
 
         They are XGBoost's own to the bit, and a row's does not depend on the rows beside it. Raises ValueError for another
         number of features.
         """
-        if matrix.ndim != 2 or matrix.shape[1] != self.trees.features:
-            raise ValueError(f"the matrix must have {self.trees.features} columns")
-        rows = np.ascontiguousarray(matrix)
-        margins = np.empty(len(rows), dtype=np.float32)
-        threads = min(CORES, len(rows) // ROWS_A_THREAD)
-        if threads < 2:
-            self._walk(rows, margins)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(lambda piece: self._walk(rows[piece], margins[piece]), _pieces(len(rows), threads)))
+        return self._engine.margins(self._checked(matrix))
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds that each feature adds to a row's margin, float64 (n, features); with `bias` they sum up to the margin.
+
+        Exact path-dependent TreeSHAP; see `model.attribution`. Raises ValueError for another number of features.
+        """
+        return self._engine.contributions(self._checked(matrix))
+
+    @property
+    def bias(self) -> float:
+        """Mean margin over the training records, in log-odds: where contributions begin."""
+        return self._engine.bias
+
+    def _checked(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        if matrix.ndim != 2 or matrix.shape[1] != self._features:
+            raise ValueError(f"the matrix must have {self._features} columns")
+        return np.ascontiguousarray(matrix)
+
+
+def _engine(booster: xgboost.Booster, trees: Trees) -> Engine:
+    if kernels() is None:
+        return XGBoostTrees(booster, trees.features)
+    from fraud_detection_api.model.walking import CompiledTrees  # noqa: PLC0415 it needs what `kernels` looks for
+
+    return CompiledTrees(trees)
+
+
+class XGBoostTrees:
+    """The booster itself, where its trees cannot be walked by compiled loops."""
+
+    def __init__(self, booster: xgboost.Booster, features: int) -> None:
+        self._booster, self._features = booster, features
+
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not len(matrix):
+            return np.empty(0, dtype=np.float32)
+        margins: NDArray[np.float32] = self._booster.inplace_predict(
+            matrix, predict_type="margin", validate_features=False
+        )
         return margins
 
-    def _walk(self, matrix: NDArray[np.float32], margins: Margins) -> None:
-        add_margins(matrix, self.trees.trees, self.trees.nodes, self.trees.base_margin, margins)
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        if not len(matrix):
+            return np.empty(matrix.shape, dtype=np.float64)
+        return self._with_bias(matrix)[:, :-1]
 
+    @property
+    def bias(self) -> float:
+        return float(self._with_bias(np.zeros((1, self._features), dtype=np.float32))[0, -1])
 
-def _pieces(rows: int, count: int) -> list[slice]:
-    """Rows in equal parts."""
-    bounds = [rows * part // count for part in range(count + 1)]
-    return [slice(*ends) for ends in pairwise(bounds)]
+    def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        rows = xgboost.DMatrix(matrix, nthread=1)
+        found: NDArray[np.float32] = self._booster.predict(rows, pred_contribs=True, validate_features=False)
+        return found.astype(np.float64)

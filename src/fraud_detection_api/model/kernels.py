@@ -10,6 +10,7 @@ Values of a matrix are finite or NaN: at a leaf, whose threshold is infinite, a 
 import numpy as np
 from numba import float32, float64, from_dtype, int32, int64, njit, void
 
+from fraud_detection_api.model.compilation import compiled
 from fraud_detection_api.model.groups import CUT, GROUP, LEAST_SHARE
 from fraud_detection_api.model.trees import NODE, TREE
 
@@ -30,7 +31,7 @@ def _step(matrix, row, number, nodes):
     return node.left + np.int32(not goes_left)
 
 
-@njit(void(float32[:, ::1], _TREES, _NODES, float32, float32[::1]), cache=True, nogil=True)
+@compiled(void(float32[:, ::1], _TREES, _NODES, float32, float32[::1]))
 def add_margins(matrix, trees, nodes, base_margin, margins) -> None:
     """Log-odds of each row into `margins`: the base margin and then each tree's leaf, in the trees' order, in float32."""
     rows, in_step = matrix.shape[0], len(trees) - len(trees) % TOGETHER
@@ -108,7 +109,7 @@ def _add_group(group, code, nodes, place, way_shares, points, weights, passes, s
             _integrate(group, np.float64(nodes[leaf].value), passes, shares, points, weights, found)
 
 
-@njit(void(_NODES, int32[::1], _GROUPS, float64[::1], *_POINTS, float64[:, ::1], float32[::1]), cache=True, nogil=True)
+@compiled(void(_NODES, int32[::1], _GROUPS, float64[::1], *_POINTS, float64[:, ::1], float32[::1]))
 def fill_tables(nodes, place, groups, way_shares, points, weights, room, table) -> None:
     """The contributions for each code of each group into `table`. `room` is float64 (3, most features of a group)."""
     for number in range(len(groups)):
@@ -147,7 +148,7 @@ def _code(matrix, row, group, nodes, failures):
 _CUT_TREES = (float32[:, ::1], _TREES, _NODES, _CUTS, int32[::1], int32[::1], _GROUPS, int32[::1])
 
 
-@njit(void(*_CUT_TREES, float32[::1], int64[::1], float64[:, ::1]), cache=True, nogil=True)
+@compiled(void(*_CUT_TREES, float32[::1], int64[::1], float64[:, ::1]))
 def look_up_contributions(matrix, trees, nodes, cuts, tops, place, groups, features, table, failed, found) -> None:
     """Add each feature's log-odds to `found`, (rows, features), by `table`. `failed` has room for a tree's nodes."""
     for tree in range(len(trees)):
@@ -161,7 +162,7 @@ def look_up_contributions(matrix, trees, nodes, cuts, tops, place, groups, featu
                     found[row, features[group.first + slot]] += table[start + slot]
 
 
-@njit(void(*_CUT_TREES, float64[::1], *_POINTS, float64[:, ::1], int64[::1], float64[:, ::1]), cache=True, nogil=True)
+@compiled(void(*_CUT_TREES, float64[::1], *_POINTS, float64[:, ::1], int64[::1], float64[:, ::1]))
 def work_out_contributions(
     matrix, trees, nodes, cuts, tops, place, groups, features, way_shares, points, weights, room, failed, found
 ) -> None:

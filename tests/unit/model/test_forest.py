@@ -1,6 +1,7 @@
 """The trees give XGBoost's own margins to the bit, whatever trees, values and number of rows."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_detection_api.errors import CorruptBundle
-from fraud_detection_api.model import forest as forest_module
-from fraud_detection_api.model.forest import ROWS_A_THREAD, Forest
+from fraud_detection_api.model import compilation, walking
+from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.training.averaging import average_boosters
 from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
 
@@ -62,16 +63,45 @@ def test_a_forest_of_stumps_and_bare_leaves_scores():
 
 
 def test_several_threads_give_the_bits_of_one(forest, monkeypatch):
-    matrix = random_matrix(5, 3 * ROWS_A_THREAD + 7)
-    monkeypatch.setattr(forest_module, "CORES", 1)
+    matrix = random_matrix(5, 3 * walking.ROWS_A_THREAD + 7)
+    monkeypatch.setattr(walking, "CORES", 1)
     alone = forest.margins(matrix)
-    monkeypatch.setattr(forest_module, "CORES", 4)
+    monkeypatch.setattr(walking, "CORES", 4)
     np.testing.assert_array_equal(forest.margins(matrix), alone)
 
 
 def test_columns_side_by_side_in_memory_score_as_rows_do(forest):
     matrix = random_matrix(6, 20)
     np.testing.assert_array_equal(forest.margins(np.asfortranarray(matrix)), forest.margins(matrix))
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """As on a platform for which Numba has no wheel."""
+    compilation.kernels.cache_clear()
+    monkeypatch.setitem(sys.modules, "fraud_detection_api.model.kernels", None)
+    yield
+    compilation.kernels.cache_clear()
+
+
+def test_without_numba_xgboost_scores_the_same_and_that_is_said_once(forest, without_numba, caplog):
+    booster = random_booster(3, depth=6, rounds=30)
+    matrix = random_matrix(7, 100)
+    slow, again = Forest(as_bytes(booster)), Forest(as_bytes(booster))
+    np.testing.assert_array_equal(slow.margins(matrix), margins_of(booster, matrix))
+    contributions = booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
+    np.testing.assert_array_equal(slow.contributions(matrix), contributions[:, :-1])
+    assert again.bias == pytest.approx(contributions[0, -1])
+    assert [record.message for record in caplog.records] == ["numba_unavailable"]
+    nothing = np.empty((0, FEATURES), np.float32)
+    assert slow.margins(nothing).shape == (0,)
+    assert slow.contributions(nothing).shape == (0, FEATURES)
+
+
+def test_a_forest_explains_what_it_scores(forest):
+    matrix = random_matrix(9, 50)
+    total = forest.contributions(matrix).sum(axis=1) + forest.bias
+    np.testing.assert_allclose(total, forest.margins(matrix), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, FEATURES - 1), (3, FEATURES + 1), (FEATURES,)])
