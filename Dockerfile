@@ -25,15 +25,19 @@ RUN python -m venv --without-pip /opt/venv \
 # The libraries that serving needs, without their own tests (49 MB), compiled because nothing can be written later.
 # Hash-based bytecode is not compared with the sources' times, which a layer need not keep.
 FROM builder AS libraries
-RUN find /opt/venv/lib -type d -name tests \( -path '*/numpy/*' -o -path '*/scipy/*' \) -prune -exec rm -rf {} + \
+RUN find /opt/venv/lib -type d -name tests \( -path '*/numba/*' -o -path '*/numpy/*' -o -path '*/scipy/*' \) -prune -exec rm -rf {} + \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 
 # The service by itself: a change to it ships a layer of kilobytes, and the libraries' layer stays as it was.
+# The loops over trees are machine code for any processor of the image's kind, not for the one that builds it.
 FROM builder AS service
+ENV NUMBA_CPU_NAME=generic \
+    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.numba_cache.BesideSource
 COPY README.md LICENSE ./
 COPY src src
 RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compile --no-deps --root /service . \
+ && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'import fraud_detection_api.model.kernels' \
  && /opt/venv/bin/python -m compileall -q -s /service -p / --invalidation-mode unchecked-hash /service
 
 
@@ -59,6 +63,8 @@ COPY --from=service /service/ /
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    NUMBA_CPU_NAME=generic \
+    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.numba_cache.BesideSource \
     FRAUD_HOST=0.0.0.0 \
     FRAUD_REGISTRY=/app/registry
 # by number, so that an orchestrator can tell that it is not root
