@@ -1,0 +1,123 @@
+"""Reasons are the strongest contributions, in the contract's words, stable, and never more than four."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.model.reasons import MOST_REASONS, Reasoner, readable
+
+CONTRACT = contract_from_toml(
+    """
+name = "loans"
+[target]
+name = "is_fraud"
+[features.amount]
+dtype = "float"
+reason = { code = "AMOUNT", text = "The amount is {value}" }
+[features.open]
+dtype = "int"
+nullable = true
+reason = { code = "OPEN", text = "{value} accounts are open" }
+[features."2nd job"]
+dtype = "bool"
+[features.opened]
+dtype = "datetime"
+parts = ["hour", "weekday"]
+reason = { code = "OPENED", text = "Opened at {value}" }
+[derived.share]
+formula = "amount / max(open, 1)"
+reason = { code = "SHARE", text = "{value} of it" }
+""",
+    source="loans",
+)
+NAMES = Encoder(CONTRACT).column_names
+RECORD = {"amount": 1234.5, "open": 3, "2nd job": True, "opened": datetime(2026, 1, 2, 10, tzinfo=UTC)}
+ENCODED = np.array([1234.5, 3, 1, 10, 4, 411.5], dtype=np.float32)
+
+
+def reasons(contributions, *, record=RECORD, encoded=ENCODED, adverse=True):
+    return Reasoner(CONTRACT, NAMES).reasons(np.array(contributions, float), record, encoded, adverse=adverse)
+
+
+def test_the_columns_are_those_expected():
+    assert NAMES == ("amount", "open", "2nd job", "opened.hour", "opened.weekday", "share")
+
+
+def test_the_strongest_come_first_and_are_worded_by_the_contract():
+    found = reasons([0.1, 0.3, 0, 0, 0, 0.2])
+    assert [(reason.rank, reason.code, reason.description) for reason in found] == [
+        (1, "OPEN", "3 accounts are open"),
+        (2, "SHARE", "412 of it"),
+        (3, "AMOUNT", "The amount is 1,234"),
+    ]
+    assert found[1].value == 411.5
+    assert found[0].contribution_log_odds == 0.3
+
+
+def test_an_adverse_outcome_is_explained_by_what_pushed_towards_fraud_alone():
+    assert [reason.code for reason in reasons([-5, 0.3, 0, 0, 0, -1])] == ["OPEN"]
+    both = reasons([-5, 0.3, 0, 0, 0, -1], adverse=False)
+    assert [(reason.code, reason.direction) for reason in both] == [
+        ("AMOUNT", "decreases_risk"),
+        ("SHARE", "decreases_risk"),
+        ("OPEN", "increases_risk"),
+    ]
+
+
+def test_the_parts_of_a_time_are_one_reason():
+    found = reasons([0.4, 0, 0, 0.3, 0.2, 0])
+    assert [(reason.code, reason.contribution_log_odds) for reason in found] == [("OPENED", 0.5), ("AMOUNT", 0.4)]
+    assert found[0].description == "Opened at 2026-01-02T10:00:00Z"
+
+
+def test_equal_contributions_stand_in_the_contract_s_order():
+    assert [reason.feature for reason in reasons([0.2, 0.2, 0.2, 0.1, 0.1, 0.2])] == [
+        "amount",
+        "open",
+        "2nd job",
+        "opened",
+    ]
+
+
+def test_a_missing_value_is_said_to_be_missing():
+    record = {name: value for name, value in RECORD.items() if name != "open"}
+    encoded = np.array([1234.5, np.nan, 1, 10, 4, np.nan], dtype=np.float32)
+    found = reasons([0, 0.3, 0, 0, 0, 0.2], record=record, encoded=encoded)
+    assert [(reason.value, reason.description) for reason in found] == [
+        (None, "open is missing"),
+        (None, "share is missing"),
+    ]
+
+
+def test_a_feature_without_a_declared_reason_has_one_made_of_its_name():
+    found = reasons([0, 0, 1, 0, 0, 0])
+    assert (found[0].code, found[0].description) == ("F_2ND_JOB", "2nd job is yes")
+
+
+@given(st.lists(st.floats(-5, 5), min_size=len(NAMES), max_size=len(NAMES)))
+def test_no_more_than_four_and_none_without_a_part_in_it(contributions):
+    found = reasons(contributions)
+    assert len(found) <= MOST_REASONS
+    assert all(reason.contribution_log_odds > 0 for reason in found)
+    assert [reason.rank for reason in found] == list(range(1, len(found) + 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-16.25, "-16.2"),
+        (999.96, "1,000"),
+        (0.1 + 0.2, "0.3"),
+        (1e300, "1e+300"),
+        (-3, "-3"),
+        (False, "no"),
+    ],
+)
+def test_numbers_are_rounded_as_people_read_them(value, text):
+    assert readable(value) == text
