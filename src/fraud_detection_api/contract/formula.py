@@ -6,6 +6,7 @@ same bits on every machine.
 
 import ast
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ LONGEST_SHOWN = 80
 _QUOTED_NAME = re.compile(r"`([^`]+)`")
 
 
+Operations: TypeAlias = Mapping[type[ast.AST] | str, Callable[..., Any]]
+
+
 def _divide(numerator: Any, denominator: Any) -> Any:
     """Division whose undefined cases (x / 0, 0 / 0) are missing, not infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -30,25 +34,62 @@ def _divide(numerator: Any, denominator: Any) -> Any:
     return np.where(np.isfinite(quotient), quotient, np.nan)
 
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+def _divide_one(numerator: float, denominator: float) -> float:
+    quotient = numerator / denominator if denominator else math.nan
+    return quotient if math.isfinite(quotient) else math.nan
+
+
+def _least_of_two(first: float, second: float) -> float:
+    return first if first <= second or first != first else second  # noqa: PLR0124 NaN stays NaN, as NumPy has it
+
+
+def _greatest_of_two(first: float, second: float) -> float:
+    return first if first >= second or first != first else second  # noqa: PLR0124
+
+
+_ELEMENTWISE: Operations = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,
     ast.Div: _divide,
+    ast.USub: np.negative,
+    ast.LtE: np.less_equal,
+    ast.Lt: np.less,
+    ast.GtE: np.greater_equal,
+    ast.Gt: np.greater,
+    ast.Eq: np.equal,
+    ast.NotEq: np.not_equal,
+    "min": np.minimum,
+    "max": np.maximum,
+    "abs": np.abs,
 }
-_COMPARISONS: dict[type[ast.cmpop], tuple[Callable[[Any, Any], Any], str]] = {
-    ast.LtE: (np.less_equal, "at most"),
-    ast.Lt: (np.less, "less than"),
-    ast.GtE: (np.greater_equal, "at least"),
-    ast.Gt: (np.greater, "greater than"),
-    ast.Eq: (np.equal, "equal to"),
-    ast.NotEq: (np.not_equal, "other than"),
+_OF_ONE: Operations = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: _divide_one,
+    ast.USub: operator.neg,
+    ast.LtE: operator.le,
+    ast.Lt: operator.lt,
+    ast.GtE: operator.ge,
+    ast.Gt: operator.gt,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    "min": _least_of_two,
+    "max": _greatest_of_two,
+    "abs": abs,
 }
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "min": (np.minimum, 2),
-    "max": (np.maximum, 2),
-    "abs": (np.abs, 1),
+"""The same for floats of Python, which round as those of NumPy do and take a tenth of the time for one record."""
+
+_COMPARISON_TEXTS: dict[type[ast.cmpop], str] = {
+    ast.LtE: "at most",
+    ast.Lt: "less than",
+    ast.GtE: "at least",
+    ast.Gt: "greater than",
+    ast.Eq: "equal to",
+    ast.NotEq: "other than",
 }
+_ARITIES = {"min": 2, "max": 2, "abs": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +104,30 @@ class Formula:
     names: tuple[str, ...]
     comparison_text: str
     _evaluate: Evaluate
+    _evaluate_one: Evaluate
 
     @property
     def is_comparison(self) -> bool:
         return bool(self.comparison_text)
 
     def evaluate(self, values: Values) -> Any:
-        """Value for scalars, or elementwise for arrays of one shape.
+        """Value for arrays of one shape, elementwise.
 
         Missing (NaN) operands give NaN, or False for a comparison.
 
-        >>> float(parse_formula("balance / max(limit, 1)").evaluate({"balance": 50.0, "limit": 0.0}))
-        50.0
+        >>> parse_formula("balance / max(limit, 1)").evaluate({"balance": np.array([50.0]), "limit": np.array([0.0])})
+        array([50.])
         """
         with np.errstate(over="ignore", invalid="ignore"):
             return self._evaluate(values)
+
+    def evaluate_one(self, values: Mapping[str, float]) -> Any:
+        """The same for floats: a float, or a bool for a comparison.
+
+        >>> parse_formula("balance / max(limit, 1)").evaluate_one({"balance": 50.0, "limit": 0.0})
+        50.0
+        """
+        return self._evaluate_one(values)
 
 
 def parse_formula(source: str) -> Formula:
@@ -99,10 +149,9 @@ def parse_formula(source: str) -> Formula:
         raise ValueError(f"{_shown(source)} is not a formula") from None
     _require_shallow(tree)
     names: dict[str, None] = {}
-    if isinstance(tree, ast.Compare):
-        return _comparison(source, tree, names, quoted)
-    evaluate = _compile(tree, names, quoted)
-    return Formula(source, tuple(names), "", evaluate)
+    text = _comparison_text(source, tree) if isinstance(tree, ast.Compare) else ""
+    evaluate, evaluate_one = (_compile(tree, names, quoted, operations) for operations in (_ELEMENTWISE, _OF_ONE))
+    return Formula(source, tuple(names), text, evaluate, evaluate_one)
 
 
 def _require_shallow(tree: ast.expr) -> None:
@@ -119,16 +168,18 @@ def _shown(source: str) -> str:
     return repr(source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…")
 
 
-def _comparison(source: str, tree: ast.Compare, names: dict[str, None], quoted: dict[str, str]) -> Formula:
-    if len(tree.ops) != 1 or type(tree.ops[0]) not in _COMPARISONS:
+def _comparison_text(source: str, tree: ast.Compare) -> str:
+    if len(tree.ops) != 1 or type(tree.ops[0]) not in _COMPARISON_TEXTS:
         raise ValueError(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
-    compare, text = _COMPARISONS[type(tree.ops[0])]
-    left = _compile(tree.left, names, quoted)
-    right = _compile(tree.comparators[0], names, quoted)
-    return Formula(source, tuple(names), text, lambda values: compare(left(values), right(values)))
+    return _COMPARISON_TEXTS[type(tree.ops[0])]
 
 
-def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str]) -> Evaluate:
+def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], operations: Operations) -> Evaluate:
+    def compiled(inner: ast.expr) -> Evaluate:
+        if isinstance(inner, ast.Compare):
+            raise _not_understood()
+        return _compile(inner, names, quoted, operations)
+
     match node:
         case ast.Constant(value=bool()):
             raise ValueError("True and False are not numbers; compare with 1 or 0")
@@ -139,15 +190,20 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str]) -> 
             names[name] = None
             return lambda values: values[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            inner = _compile(operand, names, quoted)
-            return lambda values: np.negative(inner(values))
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-            operation = _ARITHMETIC[type(op)]
-            first, second = _compile(left, names, quoted), _compile(right, names, quoted)
-            return lambda values: operation(first(values), second(values))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
-            return _call(name, [_compile(argument, names, quoted) for argument in arguments])
-    raise ValueError("only + - * / min(a, b) max(a, b) abs(a), numbers and column names can be used")
+            return _applied(operations[ast.USub], [compiled(operand)])
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in operations:
+            return _applied(operations[type(op)], [compiled(left), compiled(right)])
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _applied(operations[type(op)], [compiled(left), compiled(right)])
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _ARITIES:
+            operands = [compiled(argument) for argument in arguments]
+            _require_arity(name, len(operands))
+            return _applied(operations[name], operands)
+    raise _not_understood()
+
+
+def _not_understood() -> ValueError:
+    return ValueError("only + - * / min(a, b) max(a, b) abs(a), numbers and column names can be used")
 
 
 def _constant(number: float) -> Evaluate:
@@ -160,8 +216,15 @@ def _constant(number: float) -> Evaluate:
     return lambda _values: constant
 
 
-def _call(name: str, arguments: list[Evaluate]) -> Evaluate:
-    function, arity = _FUNCTIONS[name]
-    if len(arguments) != arity:
-        raise ValueError(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {len(arguments)}")
-    return lambda values: function(*(argument(values) for argument in arguments))
+def _applied(operation: Callable[..., Any], arguments: list[Evaluate]) -> Evaluate:
+    if len(arguments) == 1:
+        (only,) = arguments
+        return lambda values: operation(only(values))
+    first, second = arguments
+    return lambda values: operation(first(values), second(values))
+
+
+def _require_arity(name: str, count: int) -> None:
+    arity = _ARITIES[name]
+    if count != arity:
+        raise ValueError(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {count}")
