@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.encoding import Encoder, LevelCodes
+from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, RecordEncoder
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import CorruptBundle, InvalidContract
 from fraud_detection_api.model.calibration import Calibration
@@ -45,6 +46,18 @@ class Scorer:
     encoder: Encoder[LevelCodes]
     forest: Forest
     calibration: Calibration
+
+    def score_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float32], list[float]]:
+        """Matrix, float32 (n, columns), of validated records, and their calibrated fraud probabilities."""
+        matrix = self._of_records.encode(records)
+        margins = self.forest.margins(matrix)
+        if len(records) <= FEW_RECORDS:
+            return matrix, [self.calibration.probability(margin) for margin in margins.tolist()]
+        return matrix, self.calibration.probabilities(margins).tolist()
+
+    @cached_property
+    def _of_records(self) -> RecordEncoder:
+        return RecordEncoder(self.encoder)
 
     def score(self, columns: Columns) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Margins, float32 (n,) in log-odds, and calibrated fraud probabilities, float64 (n,)."""

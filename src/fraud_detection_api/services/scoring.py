@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.model.bundle import Bundle
 
 
 def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) -> list[float]:
     """Calibrated probability of fraud, 0 to 1, of each record, in order."""
-    if not records:
-        return []
-    _margins, probabilities = bundle.scorer.score(columns_from_records(bundle.contract, records))
-    return [float(probability) for probability in probabilities]
+    _matrix, probabilities = bundle.scorer.score_records(records)
+    return probabilities

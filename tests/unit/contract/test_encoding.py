@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.contract.columns import columns_from_records, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX
-from fraud_detection_api.contract.encoding import Encoder, LevelCodes, calendar_part
+from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, RecordEncoder, calendar_part
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from support.builders import every_dtype_contract, record
 
@@ -125,6 +125,26 @@ def test_a_batch_is_its_single_records_bit_for_bit_in_any_order(contract_and_rec
     assert same_bits(batch, np.concatenate([encoded(contract, [each]) for each in records]))
     order = data.draw(st.permutations(range(len(records))))
     assert same_bits(batch[list(order)], encoded(contract, [records[index] for index in order]))
+
+
+@pytest.mark.parametrize(
+    "contract_and_records", [(CREDIT, CREDIT_RECORDS), (LOANS, LOAN_RECORDS)], ids=["credit", "loans"]
+)
+@given(data=st.data())
+def test_a_few_records_are_encoded_as_many_are(contract_and_records, data):
+    contract, strategy = contract_and_records
+    records = data.draw(st.lists(strategy, max_size=FEW_RECORDS + 2))
+    few = RecordEncoder(Encoder(contract, CODES)).encode(records)
+    assert few.dtype == np.float32
+    assert few.flags.c_contiguous
+    np.testing.assert_array_equal(few, encoded(contract, records))
+
+
+def test_a_record_may_leave_out_what_may_be_missing():
+    loan = {"amount_eur": 100, "instalments": 8, "opened_at": datetime(2020, 1, 2, tzinfo=UTC)}
+    few = RecordEncoder(Encoder(LOANS, CODES)).encode([loan, {"amount_eur": 1e300, "instalments": 1}])
+    np.testing.assert_array_equal(few, encoded(LOANS, [loan, {"amount_eur": 1e300, "instalments": 1}]))
+    assert few[1, 0] == np.float32(FLOAT32_MAX)
 
 
 @given(LOAN_RECORDS, st.randoms(use_true_random=False))
