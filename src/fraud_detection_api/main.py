@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
-from fraud_detection_api.routes import contract, fraud_detection, health, models
+from fraud_detection_api.routes import contract, health, models
 from fraud_detection_api.routes.context import RequestContext
+from fraud_detection_api.routes.fraud_detection import fraud_detection_route
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.settings import Settings
@@ -65,7 +66,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         lifespan=_lifespan,
     )
     app.state.container = container
-    for routes in (health, fraud_detection, contract, models):
+    app.router.routes.insert(0, fraud_detection_route(container))
+    for routes in (health, contract, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(FraudError, _answer_fraud_error)

@@ -1,5 +1,6 @@
 """The OpenAPI page: FastAPI's own, completed with the contract's record and the problems of every route."""
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fraud_detection_api.container import Container
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import FieldProblem, ModelNotReady
+from fraud_detection_api.routes.fraud_detection import OPERATION, PATH
 from fraud_detection_api.schemas.contract import example_record, record_schema
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem, problem_body
 
@@ -25,7 +27,7 @@ _NO_REGISTRY: _Problems = {503: ("registry_unavailable", "The registry cannot be
 _NO_VERSION: _Problems = {404: ("unknown_model", "No such version.")}
 _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
-    ("/fraud_detection", "post"): {
+    (PATH, "post"): {
         **_BODY,
         **_KEYED,
         **_NO_MODEL,
@@ -57,6 +59,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     container: Container = app.state.container
     contract = _contract(container)
     api = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    api["paths"] = {PATH: {"post": deepcopy(OPERATION)}, **api["paths"]}
     schemas = api["components"]["schemas"]
     schemas["Record"] = record_schema(contract)
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -65,7 +68,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     for (path, method), problems in _PROBLEMS.items():
         _add_problems(api["paths"][path][method], problems)
-    scoring = api["paths"]["/fraud_detection"]["post"]["requestBody"]["content"]["application/json"]
+    scoring = api["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
     scoring["example"] = [example_record(contract)]
     if container.keys:
         _add_security(api)
