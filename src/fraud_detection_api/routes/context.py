@@ -1,17 +1,17 @@
 """What surrounds every request: its id, its log line, and the last net under unexpected errors. Plain ASGI."""
 
+import os
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.telemetry import log_event, log_failure
 
 REQUEST_ID = "X-Request-ID"
+_REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 UnexpectedError = Callable[[str], Callable[[Scope, Receive, Send], Awaitable[None]]]
@@ -29,7 +29,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id = _request_id(Headers(scope=scope).get(REQUEST_ID))
+        state["request_id"] = request_id = _request_id(scope["headers"])
         started = time.perf_counter()
         status = 0
 
@@ -37,7 +37,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
         try:
@@ -50,8 +50,9 @@ class RequestContext:
             _log_request(scope, state, status, time.perf_counter() - started)
 
 
-def _request_id(sent: str | None) -> str:
-    return sent if sent is not None and _ACCEPTED_ID.fullmatch(sent) else uuid4().hex
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    sent = next((content.decode("latin-1") for name, content in headers if name == _REQUEST_ID_HEADER), "")
+    return sent if _ACCEPTED_ID.fullmatch(sent) else os.urandom(16).hex()
 
 
 def _log_request(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:

@@ -7,12 +7,11 @@ import asyncio
 from typing import Any
 
 from pydantic_core import to_json
-from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
-from fraud_detection_api.routes.body import read_json_body
+from fraud_detection_api.routes.body import headers_of, read_json_body
 from fraud_detection_api.schemas.records import record_parser
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.scoring import fraud_probabilities
@@ -65,12 +64,12 @@ class FraudDetection:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         container, settings = self._container, self._container.settings
         scope["route"] = self  # as FastAPI notes its own, for the log
-        request = Request(scope, receive)
-        container.keys.require("score", request.headers.get("authorization"))
+        headers = headers_of(scope)
+        container.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
         with container.gate.admit():
             model = container.champion.current()
             body = await read_json_body(
-                request, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
+                headers, receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
             )
             if len(body) < LARGE_BODY_BYTES:
                 probabilities = _score(model, body, settings.max_records)

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from fraud_detection_api.routes.access import container_of, require_role
-from fraud_detection_api.routes.body import has_body, read_json_body
+from fraud_detection_api.routes.body import has_body, headers_of, read_json_body
 from fraud_detection_api.schemas.models import ModelCard, ModelList, Promoted, PromoteRequest, model_card, model_summary
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -28,11 +28,12 @@ def get_model(request: Request, version: str) -> ModelCard:
 
 async def _promote_request(request: Request) -> PromoteRequest:
     """How to promote, from the body; by default where there is none. Read here, after the key was checked."""
-    if not has_body(request):
+    headers = headers_of(request.scope)
+    if not has_body(headers):
         return PromoteRequest()
     settings = container_of(request).settings
     body = await read_json_body(
-        request, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
+        headers, request.receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
     )
     try:
         return PromoteRequest.model_validate_json(body)
