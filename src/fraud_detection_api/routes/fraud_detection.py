@@ -7,7 +7,6 @@ import asyncio
 from typing import Any
 
 from pydantic_core import to_json
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
@@ -77,11 +76,6 @@ class FraudDetection:
                 probabilities = await asyncio.to_thread(_score, model, body, settings.max_records)
         scope["state"] |= {"records": len(probabilities), "model_version": model.version}
         await _answer(send, to_json(probabilities), model.version)
-
-
-def fraud_detection_route(container: Container) -> Route:
-    """The route, to stand before FastAPI's own."""
-    return Route(PATH, FraudDetection(container), methods=["POST"])
 
 
 def _score(model: ServedModel, body: bytes, max_records: int) -> list[float]:
