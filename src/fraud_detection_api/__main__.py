@@ -1,6 +1,8 @@
 """The command `fraud`, also as `python -m fraud_detection_api`."""
 
 import os
+import signal
+import sys
 
 
 def main() -> None:
@@ -8,9 +10,12 @@ def main() -> None:
     # OpenMP reads this once, when XGBoost is loaded: threads that wait by spinning are starved by any busy neighbour, and
     # a training of 12 s was seen to take 8 minutes
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from fraud_detection_api.cli import app  # noqa: PLC0415 see above
+    try:
+        from fraud_detection_api.cli import app  # noqa: PLC0415 see above
 
-    app()
+        app()
+    except KeyboardInterrupt:  # while modules are imported, where typer does not see it yet
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ class ModelRegistry(Protocol):
         """Keep a bundle's files, all or nothing, and return its new version."""
         ...
 
+    def require_writable(self) -> None:
+        """Raise RegistryUnavailable where nothing could be registered; so that hours of training are not lost to that."""
+        ...
+
     def fetch(self, version: str) -> Mapping[str, bytes]:
         """Files of a version. Raises UnknownModel."""
         ...

@@ -26,6 +26,11 @@ def register(registry, count: int) -> list[str]:
     return [registry.register({**FILES, "card.json": b'{"number": %d}' % number}) for number in range(1, count + 1)]
 
 
+def test_what_can_be_written_is_not_written_by_asking(registry):
+    registry.require_writable()
+    assert registry.versions() == []
+
+
 def test_an_empty_registry_has_no_versions(registry):
     assert registry.versions() == []
 

@@ -18,6 +18,9 @@ class InMemoryRegistry:
         self._bundles[version] = dict(files)
         return version
 
+    def require_writable(self) -> None:
+        """A dict always is."""
+
     def fetch(self, version: str) -> Mapping[str, bytes]:
         if version not in self._bundles:
             raise UnknownModel(version)

@@ -48,6 +48,17 @@ class FileRegistry:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def require_writable(self) -> None:
+        absent = [folder for folder in (self._staging, self.root, *self.root.parents) if not folder.exists()]
+        with self._failures("written"):
+            try:
+                self._staging.mkdir(parents=True, exist_ok=True)
+                Path(tempfile.mkdtemp(dir=self._staging)).rmdir()
+            finally:
+                for folder in absent:
+                    with suppress(OSError):  # somebody else's registration may have begun in it
+                        folder.rmdir()
+
     def fetch(self, version: str) -> Mapping[str, bytes]:
         folder = self._folder(version)
         with self._failures("read"):

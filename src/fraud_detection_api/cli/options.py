@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.settings import Settings
 
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, told by its suffix.")]
@@ -28,6 +29,18 @@ ContractOption = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
+def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:
+    """Refuse options that say nothing of records without a time, or without an id: left unused, they would mislead."""
+    given = [f"--{name.replace('_', '-')}" for name, number in days.items() if number is not None]
+    given += ["--leave-out-known"] if leave_out_known else []
+    if given and contract.time is None:
+        fault = "the contract names no [time], so records are not told apart by time; add it, or leave this out"
+        raise typer.BadParameter(fault, param_hint=" ".join(given))
+    if leave_out_known and contract.identifier is None:
+        fault = "the contract names no [id], so nobody is known from before; add it, or leave this out"
+        raise typer.BadParameter(fault, param_hint="--leave-out-known")
+
+
 def settings_with(**overrides: object) -> Settings:
     """Settings from the environment, with the options that were given on top. Raises InvalidSetting."""
     return Settings.from_environment(os.environ, **overrides)
@@ -48,7 +61,10 @@ TestShare = Annotated[
 DelayDays = Annotated[
     float | None,
     typer.Option(
-        "--delay-days", min=0, help="Days until a record's label is known: training ends that long before the test."
+        "--delay-days",
+        min=0,
+        max=36_500,
+        help="Days until a record's label is known: training ends that long before the test.",
     ),
 ]
 LeaveOutKnown = Annotated[

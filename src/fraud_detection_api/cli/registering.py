@@ -67,7 +67,7 @@ class Destination:
 def destination(settings: Settings, *, promote: bool, allow_contract_change: bool, as_json: bool) -> Destination:
     """The registry and the tracker that are set; what cannot be reached is told before the training, not after."""
     registry = build_registry(settings.registry)
-    registry.versions()
+    registry.require_writable()
     mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=mlflow_uri)
     return Destination(settings.registry, registry, tracker, promote, allow_contract_change, as_json)

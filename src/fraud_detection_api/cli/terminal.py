@@ -63,9 +63,12 @@ def say(text: str) -> None:
 
 
 class Report(Protocol):
-    """Told the share of the work that is done, 0 to 1, and if that is news, what is being done."""
+    """Told the share of the work that is done, 0 to 1, and if that is news, what is being done.
 
-    def __call__(self, share: float, description: str | None = None) -> None: ...
+    A milestone is said even where there is no bar: a run of hours in a log must be seen to live.
+    """
+
+    def __call__(self, share: float, description: str | None = None, *, milestone: bool = False) -> None: ...
 
 
 @contextmanager
@@ -82,7 +85,9 @@ def progress(description: str) -> Iterator[Report]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=1.0)
 
-        def report(share: float, description: str | None = None) -> None:
+        def report(share: float, description: str | None = None, *, milestone: bool = False) -> None:
             bar.update(task, completed=share, description=description)
+            if milestone and not console.is_terminal and description is not None:
+                say(description)
 
         yield report

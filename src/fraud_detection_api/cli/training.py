@@ -22,7 +22,7 @@ Like = Annotated[
     typer.Option(
         "--like",
         metavar="VERSION",
-        help="Take contract and settings from a model, a tuned one for example, instead of the defaults.",
+        help="Take contract, settings and deployed base rate from a model, a tuned one for example.",
     ),
 ]
 
@@ -58,7 +58,10 @@ def train(
     goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
     model = None if like is None else ModelService(goal.registry).bundle(like)[1]
     declared = load_contract(settings.contract or CREDIT) if model is None else model.contract
+    options.require_meaning(declared, delay_days=delay_days, leave_out_known=leave_out_known)
     dataset = load_dataset(file, declared)
+    if model is not None and deployed_base_rate is None:
+        deployed_base_rate = model.card["calibration"]["deployed_base_rate"]
     fitter = ModelFitter(
         registry=goal.registry,
         seed=seed,

@@ -103,6 +103,8 @@ def tune(
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
     declared = load_contract(settings.contract or CREDIT)
+    by_time = {"train_days": train_days, "test_days": test_days, "stride_days": stride_days, "delay_days": delay_days}
+    options.require_meaning(declared, leave_out_known=leave_out_known, **by_time)
     dataset = load_dataset(file, contract_for_tuning(declared))
     split = SplitSettings(test_share, delay_days, leave_out_known)
     known = dataset.take(hold_out(dataset, split, seed=seed).train)
@@ -130,7 +132,8 @@ def tune(
 
 def _tell(report: Report, done: "TuningProgress") -> None:
     best = "" if done.best_value is None else f", best so far {done.best_value:.4f}"
-    report(min(1.0, done.finished / done.trials), f"Trial {done.finished} of {done.trials}{best}")
+    told = f"{done.finished} of {done.trials} trials are finished{best}"
+    report(min(1.0, done.finished / done.trials), told, milestone=True)
 
 
 def _tell_gain(found: Mapping[str, Any]) -> None:

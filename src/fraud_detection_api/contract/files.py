@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -83,7 +83,8 @@ def written_whole(target: Path) -> Iterator[Path]:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise unwritable(target, error) from error
     finally:
-        waiting.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove, and the reason is on its way
+            waiting.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -24,7 +24,16 @@ def leak_warnings(data: Dataset, split: Split) -> list[str]:
     """What should be looked at before the model is believed, a sentence each, by the names of columns."""
     learned = data.take(split.train)
     sample = learned.take(np.linspace(0, len(learned) - 1, min(len(learned), SAMPLE_ROWS)).astype(np.int64))
-    return [*_telltale_columns(sample), *_id_columns(learned), *_duplicates(data, split)]
+    return [*_telltale_columns(sample), *_constant_columns(learned), *_id_columns(learned), *_duplicates(data, split)]
+
+
+def _constant_columns(data: Dataset) -> Iterator[str]:
+    for name in data.records.column_names:
+        column = data.records.values(name, data.rows)
+        present = column[~np.isnan(column)]
+        if not present.size or (present.size == len(column) and present.min() == present.max()):
+            state = "is empty in" if not present.size else "has one value in"
+            yield f"{name!r} {state} all training records, and tells nothing: is the file what it should be?"
 
 
 def _telltale_columns(data: Dataset) -> Iterator[str]:

@@ -183,7 +183,8 @@ def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
         problems.append(f"target {name} is empty: {rows_text(rows)}")
     levels = series.drop_nulls().n_unique()
     if levels > 2:
-        problems.append(f"target {name} has {levels} different values and must have two")
+        mend = "leave out rows whose outcome is not known yet, and write the rest as two values"
+        problems.append(f"target {name} has {levels} different values and must have two; {mend}")
     positives = int(_is_positive(series, contract).sum())
     if levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from fraud_detection_api.errors import StudyUnavailable
 
@@ -36,7 +37,22 @@ def open_study(
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params)
-        yield study
+        try:
+            yield study
+        except Exception as error:
+            if _is_of_storage(error):
+                mend = "finished trials are in it, and the same command goes on from there"
+                raise StudyUnavailable(str(path), f"can no longer be written: is the disk full? {mend}") from error
+            raise
+
+
+def _is_of_storage(error: BaseException | None) -> bool:
+    """Whether SQLAlchemy's error is behind this one: Optuna may stumble over it and raise another."""
+    while error is not None:
+        if isinstance(error, SQLAlchemyError | optuna.exceptions.StorageInternalError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -64,7 +80,7 @@ def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
     known = study.user_attrs.get(_PROBLEM, stated)
     if known != stated:
         differing = ", ".join(key for key in stated if known.get(key) != stated[key])
-        raise StudyUnavailable(str(path), f"holds the study of another problem ({differing} differ); name another file")
+        raise StudyUnavailable(str(path), f"holds the study of another problem (other {differing}); name another file")
     study.set_user_attr(_PROBLEM, stated)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

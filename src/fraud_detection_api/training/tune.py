@@ -85,7 +85,9 @@ class Tuner:
                 if len(done) >= trials or (ends is not None and monotonic() >= ends):
                     study.stop()
 
-            if len(finished(study)) < trials:
+            if before := finished(study):
+                on_progress(TuningProgress(len(before), trials, _best_value(before)))
+            if len(before) < trials:
                 study.optimize(run.objective, n_jobs=self.workers, callbacks=[stop_or_report])
             return run.result()
 

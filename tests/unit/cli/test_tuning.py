@@ -26,8 +26,11 @@ def _with_defaults(initialise, settings):
 def test_tune_registers_the_best_and_tells_what_it_gained(fraud, quick, credit_file, tmp_path):
     result = fraud("tune", credit_file, "--trials", 2, "--folds", 2)
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[0].startswith("average precision: 0.")
-    assert "with the defaults" in result.stderr
+    first, second, gain, *_rest = result.stderr.splitlines()
+    assert first.startswith("1 of 2 trials are finished, best so far 0.")
+    assert second.startswith("2 of 2 trials are finished, best so far 0.")
+    assert gain.startswith("average precision: 0.")
+    assert "with the defaults" in gain
     assert FileRegistry(tmp_path / "registry").versions() == ["1"]
     assert "Held-out test part" in result.stdout
 
@@ -47,6 +50,20 @@ def test_the_same_command_goes_on(fraud, quick, credit_file):
     fraud("tune", credit_file, "--trials", 1, "--folds", 2)
     again = json.loads(fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json").stdout)
     assert [trial["trial"] for trial in again["tuning"]["history"]] == [0, 1]
+
+
+def test_a_resumed_study_says_from_where_it_goes_on(fraud, quick, credit_file):
+    fraud("tune", credit_file, "--trials", 1, "--folds", 2)
+    again = fraud("tune", credit_file, "--trials", 2, "--folds", 2)
+    told = [line.partition(",")[0] for line in again.stderr.splitlines()[:2]]
+    assert told == ["1 of 2 trials are finished", "2 of 2 trials are finished"]
+
+
+@pytest.mark.parametrize("option", [["--train-days", 3], ["--delay-days", 0], ["--leave-out-known"]])
+def test_an_option_about_time_is_refused_where_the_contract_has_none(fraud, credit_file, option):
+    result = fraud("tune", credit_file, *option)
+    assert result.exit_code == 2
+    assert "names no [time]" in result.stderr
 
 
 def test_a_study_of_another_objective_is_refused_in_one_line(fraud, quick, credit_file):

@@ -1,7 +1,9 @@
 """Files are told apart by suffix, and told in one line where they cannot be read."""
 
 import ctypes
+import errno
 import os
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -152,6 +154,16 @@ def test_a_csv_of_a_header_alone_has_no_records(tmp_path):
     path.write_text("a,b\n\n")
     assert read_file(path).shape == (0, 2)
     assert scan_file(path)[1] == 0
+
+
+def test_the_reason_survives_a_file_system_that_lets_nothing_be_removed(tmp_path, monkeypatch):
+    def refuse(*_given, **_options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(InvalidDataset, match="cannot be written: Read-only file system"):  # noqa: SIM117
+        with written_whole(tmp_path / "a.csv"):
+            refuse()
 
 
 def test_what_is_written_whole_takes_the_place_of_an_earlier_file(tmp_path):

@@ -52,6 +52,25 @@ def test_a_missing_value_can_give_the_target_away_too():
     assert "'closed_on'" in warning
 
 
+@pytest.mark.parametrize(("value", "state"), [(1.5, "has one value in"), (None, "is empty in")])
+def test_a_column_that_tells_nothing_is_named(value, state):
+    toml = 'name = "x"\n[target]\nname = "bad"\n[features.dead]\ndtype = "float"\nnullable = true\n'
+    toml += '[features.noise]\ndtype = "float"\n'
+    frame = pl.DataFrame(
+        {"dead": [value] * ROWS, "noise": RNG.normal(size=ROWS), "bad": BAD}, schema_overrides={"dead": pl.Float64}
+    )
+    (warning,) = warnings_of(dataset_from_frame(frame, contract_from_toml(toml, source="x.toml"), source="x"))
+    assert warning == f"'dead' {state} all training records, and tells nothing: is the file what it should be?"
+
+
+def test_a_column_of_one_value_or_none_tells_by_being_missing():
+    values = [1.0 if number % 2 else None for number in range(ROWS)]
+    toml = 'name = "x"\n[target]\nname = "bad"\n[features.some]\ndtype = "float"\nnullable = true\n'
+    toml += '[features.noise]\ndtype = "float"\n'
+    frame = pl.DataFrame({"some": values, "noise": RNG.normal(size=ROWS), "bad": BAD})
+    assert warnings_of(dataset_from_frame(frame, contract_from_toml(toml, source="x.toml"), source="x")) == []
+
+
 def test_a_strong_but_honest_column_is_no_leak():
     assert warnings_for(BAD + RNG.normal(0, 0.8, ROWS), "float") == []
 

@@ -4,6 +4,7 @@ import sqlite3
 
 import optuna
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.study import finished, open_study, study_digest
@@ -44,6 +45,25 @@ def test_a_resumed_study_does_not_draw_what_it_drew(tmp_path):
     assert len(set(drawn)) == len(drawn)
 
 
+def test_a_disk_that_fills_up_is_told_and_loses_no_finished_trial(tmp_path):
+    def optimise_until_full(study):
+        study.optimize(square, n_trials=2)
+        try:
+            raise OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full"))
+        except OperationalError:
+            raise AssertionError("Should not reach.") from None  # as Optuna stumbles over it
+
+    with pytest.raises(StudyUnavailable, match="can no longer be written"), opened(tmp_path / "s.db") as study:
+        optimise_until_full(study)
+    with opened(tmp_path / "s.db") as study:
+        assert len(finished(study)) == 2
+
+
+def test_a_fault_of_a_trial_itself_is_not_taken_for_the_disk_s(tmp_path):
+    with pytest.raises(KeyError, match="mistake"), opened(tmp_path / "s.db"):
+        raise KeyError("mistake")
+
+
 def test_a_trial_that_a_kill_cut_off_is_tried_again(tmp_path):
     with opened(tmp_path / "s.db") as study:
         study.optimize(square, n_trials=1)
@@ -59,7 +79,7 @@ def test_another_problem_is_refused_and_what_differs_is_named(tmp_path):
     with opened(tmp_path / "s.db"):
         pass
     with (
-        pytest.raises(StudyUnavailable, match=r"another problem \(data differ\); name another file"),
+        pytest.raises(StudyUnavailable, match=r"another problem \(other data\); name another file"),
         opened(tmp_path / "s.db", problem={**PROBLEM, "data": "sha256:2"}),
     ):
         pass

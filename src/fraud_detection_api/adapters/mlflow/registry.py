@@ -44,6 +44,9 @@ class MlflowRegistry:
             made = self._client.create_model_version(self._name, source, run_id, tags, await_creation_for=0)
             return str(made.version)
 
+    def require_writable(self) -> None:
+        self.versions()  # whether the server takes files shows when it gets some; that it answers is what can be asked
+
     def fetch(self, version: str) -> Mapping[str, bytes]:
         source = self._known(self._client.get_model_version_download_uri, version)
         place = {"artifact_uri": source, "tracking_uri": self._connection.location.uri}
