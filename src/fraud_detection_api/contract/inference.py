@@ -47,7 +47,7 @@ def infer_contract(
         _require_times(frame[time], source)
     known_probability = _known_probability(frame, [target, identifier, time])
     spoken_for = (target, identifier, time, known_probability, UNNAMED)
-    guesses = {column: _guess(frame[column]) for column in frame.columns if column not in spoken_for}
+    guesses = {column: _guess(frame[column], time) for column in frame.columns if column not in spoken_for}
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
     sections = [_head(name, source, frame.height), _ignored(guesses)]
@@ -147,7 +147,7 @@ def _by_count(present: pl.Series) -> list[Any]:
     return counts.sort("count", "value", descending=[True, False])["value"].to_list()
 
 
-def _guess(series: pl.Series) -> _Guess:
+def _guess(series: pl.Series, time: str | None) -> _Guess:
     if strays := _strays(series):
         return _Guess(ignored_because=strays)
     series = _as_read(series)
@@ -160,7 +160,7 @@ def _guess(series: pl.Series) -> _Guess:
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
     if _is_time(present):
-        return _Guess((*_datetime_lines(present), *nullable))
+        return _Guess((*_datetime_lines(present, time), *nullable))
     return _text_guess(present, nullable)
 
 
@@ -224,12 +224,14 @@ def _is_time(present: pl.Series) -> bool:
     return not unreadable.any()
 
 
-def _datetime_lines(present: pl.Series) -> Iterator[str]:
+def _datetime_lines(present: pl.Series, time: str | None) -> Iterator[str]:
+    if time is None:
+        yield "# is this when the record was made? Then draft again with --time, and training is measured on later records"
     yield 'dtype = "datetime"'
     seconds, _unreadable, _missing = read_column(present, "datetime")
     has_hours = np.unique(seconds % 86_400 // 3_600).size > 1
     yield f"parts = {json.dumps(['weekday', 'hour'] if has_hours else ['month', 'weekday'])}"
-    yield 'elapsed_days_since = "2000-01-01"'
+    yield f"elapsed_days_since = {_quoted(time or '2000-01-01')}"
 
 
 def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:

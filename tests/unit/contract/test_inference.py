@@ -363,3 +363,18 @@ def test_a_column_of_that_name_that_holds_no_probabilities_is_a_feature(odd):
 def test_a_time_column_without_times_is_told(values, rows):
     frame = pl.DataFrame({"x": [1, 2, 3, 4], "age": values, "y": IS_FRAUD})
     assert problems_of(frame, time="age") == (f"time column 'age' holds no times: {rows}",)
+
+
+def test_days_are_counted_to_the_time_of_the_record_where_that_is_named():
+    frame = pl.DataFrame(
+        {
+            "applied_at": [f"2026-01-{day:02}T10:00:00Z" for day in range(1, 21)],
+            "opened_at": [f"2020-02-{day:02}T08:00:00Z" for day in range(1, 21)],
+            "bad": [0, 1] * 10,
+        }
+    )
+    draft = infer_contract(frame, name="loans", source="x.csv", target="bad", identifier=None, time="applied_at")
+    assert 'elapsed_days_since = "applied_at"' in draft
+    undecided = infer_contract(frame, name="loans", source="x.csv", target="bad", identifier=None, time=None)
+    assert undecided.count("is this when the record was made?") == 2
+    assert 'elapsed_days_since = "2000-01-01"' in undecided
