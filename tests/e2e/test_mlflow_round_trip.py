@@ -120,7 +120,7 @@ def test_an_outage_of_mlflow_is_told_and_the_loaded_model_goes_on_serving(own_ml
         eventually(lambda: server.events("model_refused"), "the outage is logged")
         started = time.monotonic()
         listing = run_fraud("models", "list", "--registry", location)
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60  # and not the hours that its client would try again for
         assert listing.returncode == 1
         assert listing.stderr.startswith("error: MLflow at http://127.0.0.1:")
         assert len(listing.stderr.splitlines()) == 1

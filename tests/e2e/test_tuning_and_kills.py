@@ -64,7 +64,7 @@ def begun(study: Path) -> int:
 
 
 def begins_another(study: Path, before: int) -> None:
-    eventually(lambda: begun(study) > before, "another trial is begun", within_seconds=60)
+    eventually(lambda: begun(study) > before, "another trial is begun", within_seconds=120)
 
 
 @contextmanager
@@ -85,7 +85,8 @@ def test_ten_kills_lose_no_finished_trial(records, tmp_path):
     known: list[tuple[object, ...]] = []
     for _ in range(KILLS):
         with killed(tuning(records, tmp_path, trials=TRIALS)):
-            begins_another(study, begun(study))
+            # where two are begun, one was finished; so a slow machine gets somewhere too
+            begins_another(study, begun(study) + moments.randrange(2))
             time.sleep(moments.uniform(0, 1.2))
         found = finished(study)
         assert found[: len(known)] == known
