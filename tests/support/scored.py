@@ -65,6 +65,11 @@ def card(test: HeldOut | None = None, **changes):
         "features": ["amount", "channel", "opened_at", "is_employed"],
         "split": {
             "kind": "stratified",
+            "test_share": 0.2,
+            "delay_days": None,
+            "rows_in_delay": 0,
+            "leave_out_known": False,
+            "rows_of_known": 0,
             "train": {"rows": 3600, "frauds": 420},
             "validation": {"rows": 1200, "frauds": 140},
             "test": {"rows": len(test.is_fraud), "frauds": int(test.is_fraud.sum())},

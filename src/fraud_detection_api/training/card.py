@@ -15,7 +15,7 @@ from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 from fraud_detection_api.training.measured import MeasuredTest
-from fraud_detection_api.training.splits import Split
+from fraud_detection_api.training.splits import Split, SplitSettings
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
@@ -26,6 +26,7 @@ class Making:
 
     data: Dataset
     split: Split
+    split_settings: SplitSettings
     fitter: ScorerFitter
     fitted: FittedScorer
     measured: MeasuredTest
@@ -47,7 +48,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "digest": data.digest,
         },
         "features": list(data.records.column_names),
-        "split": _split(data, making.split),
+        "split": split_card(data, making.split, making.split_settings),
         "training": {
             "seed": fitter.seed,
             "settings": asdict(fitter.settings),
@@ -73,10 +74,29 @@ def model_card(making: Making) -> dict[str, Any]:
     return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
 
 
-def _split(data: Dataset, split: Split) -> dict[str, Any]:
+def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:
+    """How the records were split by `hold_out(data, settings)`, and how many are where.
+
+    Only a split by time leaves records out: `rows_in_delay` lie between the parts, whose label was not known when the
+    test part began; `rows_of_known` are of entities already known as fraudulent.
+    """
     parts = {"train": split.train, "test": split.test}
     counted = {name: {"rows": len(rows), "frauds": int(data.is_fraud[rows].sum())} for name, rows in parts.items()}
-    return {"kind": split.kind, **counted}
+    return {"kind": split.kind, "test_share": settings.test_share, **_in_time(data, split, settings), **counted}
+
+
+def _in_time(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:
+    if split.kind != "time":
+        return {"delay_days": None, "rows_in_delay": 0, "leave_out_known": False, "rows_of_known": 0}
+    declared, left_out = data.contract.target.label_delay_days, len(data) - len(split.train) - len(split.test)
+    earlier = round(len(data) * (1 - settings.test_share))
+    of_known = len(data) - earlier - len(split.test)
+    return {
+        "delay_days": declared if settings.delay_days is None else settings.delay_days,
+        "rows_in_delay": left_out - of_known,
+        "leave_out_known": settings.leave_out_known,
+        "rows_of_known": of_known,
+    }
 
 
 def _calibration(evaluation: Evaluation) -> dict[str, float]:

@@ -67,8 +67,8 @@ class ModelFitter:
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
-        making = Making(dataset, split, fitter, fitted, measured, leak_warnings(dataset, split), prices, tuning)
-        card = model_card(making)
+        warnings = leak_warnings(dataset, split)
+        card = model_card(Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, tuning))
         evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence)
         sealed = seal_bundle(
             fitted.scorer,

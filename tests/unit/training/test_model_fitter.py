@@ -14,6 +14,7 @@ from fraud_detection_api.training import model_fitter
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
+from fraud_detection_api.training.splits import SplitSettings
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, QUICK, credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
@@ -171,6 +172,13 @@ def test_a_contract_with_a_time_column_splits_by_it():
     bundle = read_bundle(every_dtype_files(), source="test")
     assert bundle.card["split"]["kind"] == "time"
     assert read_bundle(credit_files(), source="test").card["split"]["kind"] == "stratified"
+
+
+def test_the_card_tells_the_settings_of_the_split():
+    dataset = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="made up")
+    split = fit(dataset, split=SplitSettings(test_share=0.3, delay_days=30)).card["split"]
+    assert (split["test_share"], split["delay_days"], split["test"]["rows"]) == (0.3, 30, 180)
+    assert split["rows_in_delay"] == 600 - 180 - split["train"]["rows"] > 0
 
 
 def test_the_test_part_does_not_touch_the_category_codes():

@@ -15,11 +15,13 @@ from fraud_detection_api.training.report.document import (
 )
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.numbers import count, listed, number, percent
+from fraud_detection_api.training.splits import Kind
 
 COLUMNS_NAMED = 40
 
-_SPLITS = {
+SPLITS: dict[Kind, str] = {
     "time": "By time: the training part is the earliest, the test part the latest.",
+    "grouped": "By id: all records of an id are in one part, with nearly the same share of {event} in each part.",
     "stratified": "At random, with the same share of {event} in each part.",
 }
 
@@ -42,12 +44,23 @@ def data(material: Material) -> Section:
 
 
 def split(material: Material) -> Section:
-    """The parts of the split."""
+    """The parts of the split, how they were told apart, and what is in neither."""
     card, words = material.card["split"], material.words
-    parts = {name: part for name, part in card.items() if isinstance(part, Mapping) and "rows" in part}
+    parts = {name: part for name, part in card.items() if isinstance(part, Mapping)}
     items: list[tuple[str, Cell]] = [(name, _part(part, words.events)) for name, part in parts.items()]
-    how = _SPLITS.get(card["kind"], "Kind: {kind}.").format(event=words.event, kind=card["kind"])
-    return Section("split", "Split", [Paragraph(how), Facts(items)])
+    items.append(("share asked for the test part", percent(card["test_share"])))
+    if card["kind"] == "time":
+        items += _in_time(card, words.events)
+    return Section("split", "Split", [Paragraph(SPLITS[card["kind"]].format(event=words.event)), Facts(items)])
+
+
+def _in_time(card: Mapping[str, Any], events: str) -> list[tuple[str, Cell]]:
+    known = f"left out of the test part: {count(card['rows_of_known'])} records" if card["leave_out_known"] else "kept"
+    return [
+        ("label delay", f"{number(card['delay_days'])} days before the test part begins"),
+        ("records within the delay, in no part", count(card["rows_in_delay"])),
+        (f"ids already known for {events}", known),
+    ]
 
 
 def _part(part: Mapping[str, int], events: str) -> str:

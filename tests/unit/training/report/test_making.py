@@ -1,0 +1,43 @@
+"""What the report says of how a model was made."""
+
+from typing import get_args
+
+import pytest
+
+from fraud_detection_api.training.report.sections.making import SPLITS
+from fraud_detection_api.training.splits import Kind
+from support.scored import card, evidence
+
+DELAYED = {
+    **card()["split"], "kind": "time", "delay_days": 7.0, "rows_in_delay": 1234, "leave_out_known": True,
+    "rows_of_known": 56, "test_share": 0.25,
+}  # fmt: skip
+
+
+def test_every_kind_of_split_has_a_sentence():
+    assert set(SPLITS) == set(get_args(Kind))
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_sentence_of_a_split_is_on_the_page_and_in_the_card(kind, page_of, markdown_of):
+    changed = card(split={**DELAYED, "kind": kind})
+    told = SPLITS[kind].format(event="fraud")
+    assert told in page_of(changed, evidence()).sections["split"]
+    assert told in markdown_of(changed, evidence())
+
+
+def test_a_split_by_time_tells_its_delay_and_what_is_in_no_part(markdown_of):
+    text = markdown_of(card(split=DELAYED), evidence())
+    assert "share asked for the test part: 25.0 %" in text
+    assert "label delay: 7 days before the test part begins" in text
+    assert "records within the delay, in no part: 1,234" in text
+    assert "ids already known for frauds: left out of the test part: 56 records" in text
+
+
+def test_known_ids_that_were_kept_are_told(markdown_of):
+    text = markdown_of(card(split={**DELAYED, "leave_out_known": False, "rows_of_known": 0}), evidence())
+    assert "ids already known for frauds: kept" in text
+
+
+def test_a_split_by_chance_has_no_delay(markdown_of):
+    assert "label delay" not in markdown_of(card(), evidence())
