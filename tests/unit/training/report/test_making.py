@@ -1,11 +1,13 @@
 """What the report says of how a model was made."""
 
+from dataclasses import asdict, replace
 from typing import get_args
 
 import pytest
 
 from fraud_detection_api.training.report.sections.making import SPLITS
 from fraud_detection_api.training.splits import Kind
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.scored import card, evidence
 
 DELAYED = {
@@ -41,3 +43,31 @@ def test_known_ids_that_were_kept_are_told(markdown_of):
 
 def test_a_split_by_chance_has_no_delay(markdown_of):
     assert "label delay" not in markdown_of(card(), evidence())
+
+
+def of_settings(settings: XGBoostSettings, **changes):
+    return card(training={"seed": 1, "settings": asdict(settings), "rounds": [12, 15]}, **changes)
+
+
+TUNED = replace(XGBoostSettings(), max_depth=6, learning_rate=0.05)
+DIFFERING = "Settings that differ from the default: learning_rate 0.05 (default 0.03), max_depth 6 (default 4)."
+
+
+def test_default_settings_are_told_as_such(markdown_of):
+    assert "Settings: those of the default." in markdown_of(of_settings(XGBoostSettings(), tuning=None), evidence())
+
+
+def test_default_settings_that_tuning_did_not_better_are_told(markdown_of):
+    assert "the default, which tuning did not better." in markdown_of(of_settings(XGBoostSettings()), evidence())
+
+
+@pytest.mark.parametrize(("changes", "came"), [({}, "were tuned in this training"), ({"tuning": None}, "taken over")])
+def test_settings_that_differ_from_the_default_are_listed_whether_tuned_or_taken_over(changes, came, page_of):
+    told = page_of(of_settings(TUNED, **changes), evidence()).sections["settings"]
+    assert DIFFERING in told
+    assert came in told
+
+
+def test_a_setting_that_the_default_does_not_know_is_named(markdown_of):
+    training = {"seed": 1, "settings": {**asdict(XGBoostSettings()), "gamma": 2}, "rounds": [12]}
+    assert "differ from the default: gamma 2 (not in the default)." in markdown_of(card(training=training), evidence())

@@ -133,7 +133,7 @@ def test_what_is_optional_may_be_absent(page_of):
     )
     assert "asks for no constraint" in page.sections["constraints"]
     assert "nothing suspicious" in page.sections["warnings"]
-    assert "were not tuned" in page.sections["settings"]
+    assert "not tuned here" in page.sections["settings"]
     assert "does not say how" in page.sections["calibration"]
 
 

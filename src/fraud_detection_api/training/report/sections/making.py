@@ -1,6 +1,7 @@
 """What the model was made from, and how."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fraud_detection_api.training.report.document import (
@@ -16,6 +17,7 @@ from fraud_detection_api.training.report.document import (
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.numbers import count, listed, number, percent
 from fraud_detection_api.training.splits import Kind
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 COLUMNS_NAMED = 40
 
@@ -74,8 +76,26 @@ def settings(material: Material) -> Section:
     items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
     items += [(name, setting_text(setting)) for name, setting in training["settings"].items()]
     items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
-    untuned = [] if material.card.get("tuning") else [Paragraph("The settings were not tuned.")]
-    return Section("settings", "Settings", [Facts(items), *untuned])
+    return Section("settings", "Settings", [Facts(items), Paragraph(_origin(material))])
+
+
+def _origin(material: Material) -> str:
+    """What the settings have to do with the defaults, whoever chose them."""
+    is_tuned, defaults = bool(material.card.get("tuning")), asdict(XGBoostSettings())
+    chosen = material.card["training"]["settings"]
+    differing = [
+        f"{name} {setting_text(setting)} ({_default(defaults, name)})"
+        for name, setting in chosen.items()
+        if setting != defaults.get(name)
+    ]
+    if not differing:
+        return "Settings: those of the default" + (", which tuning did not better." if is_tuned else ".")
+    came = "They were tuned in this training; see “Tuning”" if is_tuned else "They were taken over, not tuned here"
+    return f"Settings that differ from the default: {', '.join(differing)}. {came}."
+
+
+def _default(defaults: Mapping[str, Any], name: str) -> str:
+    return f"default {setting_text(defaults[name])}" if name in defaults else "not in the default"
 
 
 def setting_text(setting: Any) -> str:
@@ -98,7 +118,7 @@ def constraints(material: Material) -> Section:
         "An interval that holds 0 means that no price can be told from chance."
     )
     headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
-    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 4)])
+    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 3)])
 
 
 def _difference(change: Mapping[str, float]) -> Measured:
