@@ -36,8 +36,9 @@ def _history(study: Mapping[str, Any]) -> Plot:
     return Plot(
         "tuning_history",
         "Trials",
-        {"history": study["history"], "objective": study["objective"]},
-        "A dot is a trial, the line the best one so far. Where it has been flat for long, more trials would add little.",
+        {name: study[name] for name in ("history", "objective", "default_value")},
+        "A dot is a trial, the diamond the default, the line the best one so far; much worse trials may lie below the "
+        "plot. Where the line has been flat for long, more trials would add little.",
         f"{count(given_up)} of {count(study['trials'])} trials fell behind on their first folds and were given up.",
     )
 

@@ -1,0 +1,50 @@
+"""Plots of material at its edges: what must be seen is within the axes."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from fraud_detection_api.training.objectives import Objective, ObjectiveName
+from fraud_detection_api.training.report.plots.kinds import KINDS
+from fraud_detection_api.training.report.words import words_for
+
+
+def painted(kind: str, data):
+    figure = Figure(layout="constrained")
+    axes = figure.add_subplot()
+    KINDS[kind](figure, axes, data, words_for("fraud"))
+    return axes
+
+
+def line(axes, label: str):
+    return next(each for each in axes.get_lines() if each.get_label() == label)
+
+
+def study(values, **changes):
+    history = [{"trial": number, "value": value} for number, value in enumerate(values)]
+    return {"history": history, "objective": "average precision", "default_value": values[0], **changes}
+
+
+@pytest.mark.parametrize("values", [[0.1, *np.linspace(0.8, 0.9, 40)], [0.9, *np.linspace(0.1, 0.5, 40)], [0.5]])
+def test_the_default_trial_is_marked_and_within_the_plot(values):
+    axes = painted("tuning_history", study([*values, None]))
+    low, high = axes.get_ylim()
+    default = line(axes, "default")
+    assert (list(default.get_xdata()), list(default.get_ydata())) == ([0], [values[0]])
+    assert low < values[0] < high
+
+
+def test_a_default_that_was_tried_again_is_marked_where_it_was_measured():
+    history = [{"trial": 1, "value": 0.7}, {"trial": 2, "value": 0.6}]
+    axes = painted("tuning_history", study([0.6], history=history))
+    assert list(line(axes, "default").get_xdata()) == [2]
+
+
+@pytest.mark.parametrize("name", get_args(ObjectiveName))
+def test_the_axis_of_values_is_named_after_the_objective(name):
+    text = Objective(name).text
+    label = painted("tuning_history", study([0.5, 0.6], objective=text)).get_ylabel()
+    assert label.replace("\n", " ") == text
+    assert max(map(len, label.splitlines())) <= 40
