@@ -52,9 +52,14 @@ def _said(block: Block) -> Iterator[str]:
         case Paragraph(text):
             yield text
         case Plot():
-            yield block.here
+            yield from _labelled(block)
         case Gallery(plots):
-            yield from (plot.here for plot in plots)
+            yield from (said for plot in plots for said in _labelled(plot))
+
+
+def _labelled(plot: Plot) -> Iterator[str]:
+    if plot.here:
+        yield f"{plot.title}: {plot.here}"
 
 
 def _listed(block: Block) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The Markdown card: the report's facts, short."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,20 @@ def test_every_table_has_as_many_cells_in_each_row(markdown_of):
     assert len(tables) >= 6
     for table in tables:
         assert len({line.count("|") - line.count("\\|") for line in table}) == 1
+
+
+def test_what_plots_show_is_told_under_their_titles(markdown_of):
+    text = markdown_of(card(), evidence())
+    before, after = (len(evidence()["reliability"][when]) for when in ("before", "after"))
+    for when, points in (("before", before), ("after", after)):
+        assert re.search(rf"Reliability {when} calibration: \d+ of {points} points agree", text)
+
+
+def test_a_plot_that_shows_nothing_particular_has_no_title_in_the_card(markdown_of):
+    evaluation = card()["evaluation"]
+    without = {**evaluation, "metrics": {"gini": evaluation["metrics"]["roc_auc"]}}
+    assert "ROC curve:" in markdown_of(card(), evidence())
+    assert "ROC curve:" not in markdown_of(card(evaluation=without), evidence())
 
 
 def test_it_holds_no_picture_and_no_markup(markdown_of):
