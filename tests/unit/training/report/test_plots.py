@@ -1,14 +1,19 @@
 """Plots of material at its edges: what must be seen is within the axes."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from fraud_detection_api.training.evidence.costs import cost_curve
+from fraud_detection_api.training.evidence.gather import gather_evidence
 from fraud_detection_api.training.objectives import Objective, ObjectiveName
 from fraud_detection_api.training.report.plots.kinds import KINDS
+from fraud_detection_api.training.report.plots.scales import log_odds
 from fraud_detection_api.training.report.words import words_for
+from support.scored import card, explained, held_out, score
 
 
 def painted(kind: str, data):
@@ -48,3 +53,19 @@ def test_the_axis_of_values_is_named_after_the_objective(name):
     label = painted("tuning_history", study([0.5, 0.6], objective=text)).get_ylabel()
     assert label.replace("\n", " ") == text
     assert max(map(len, label.splitlines())) <= 40
+
+
+@pytest.mark.parametrize("level", [1e-9, 1e-6, 1e-3, 0.5, 1 - 1e-9])
+def test_probabilities_that_are_all_alike_have_axes_that_hold_the_best_thresholds(level):
+    probability = np.full(200, level)
+    data = cost_curve(np.arange(200) % 10 == 0, probability, np.ones(200))
+    low, high = painted("costs", data).get_xlim()
+    assert low < log_odds(1 / 101) < log_odds(1 / 6) < high
+
+
+def test_a_tiny_base_rate_makes_a_report(page_of):
+    """Warnings are errors here, matplotlib's too."""
+    test = held_out(600)
+    tiny = replace(test, probability=test.probability * 1e-7, raw_probability=test.raw_probability * 1e-7)
+    explained_tiny = replace(explained(), score=lambda matrix: score(matrix) * 1e-7)
+    assert "costs" in page_of(card(), gather_evidence(tiny, explained_tiny)).sections

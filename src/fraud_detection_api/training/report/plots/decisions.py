@@ -41,14 +41,15 @@ def costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) ->
     """Cost over that of the better trivial rule against the threshold, a line for each ratio."""
     at = log_odds(data["threshold"])
     axes.axhline(1, color=GREY, linewidth=0.9)
-    for ratio, (color, style) in zip(data["ratios"], _LINES, strict=False):
+    best_at = log_odds([ratio["theoretical_threshold"] for ratio in data["ratios"]])
+    for ratio, best, (color, style) in zip(data["ratios"], best_at, _LINES, strict=False):
         axes.plot(at, ratio["relative"], style, color=color, label=f"r = {ratio['ratio']}")
-        best = log_odds(ratio["theoretical_threshold"])
         axes.plot([best], [ratio["theoretical_relative"]], "o", color=color, markersize=5)
     axes.set_ylim(0, _HIGHEST_COST)
-    low = min(float(at[0]), *(float(log_odds(ratio["theoretical_threshold"])) - 0.3 for ratio in data["ratios"]))
-    axes.set_xlim(low, float(at[-1]))
-    show_log_odds(axes.xaxis, low, float(at[-1]))
+    # the best thresholds lie apart, also where all probabilities are one to the eye
+    low, high = min(float(at[0]), float(best_at.min()) - 0.3), max(float(at[-1]), float(best_at.max()) + 0.3)
+    axes.set_xlim(low, high)
+    show_log_odds(axes.xaxis, low, high)
     axes.set_xlabel("threshold: flag from this probability (log-odds scale)")
     axes.set_ylabel("cost / cost of the better trivial rule")
     figure.legend(loc="outside upper left", ncols=4)
