@@ -13,7 +13,7 @@ from fraud_detection_api.training.objectives import Objective, ObjectiveName
 from fraud_detection_api.training.report.plots.kinds import KINDS
 from fraud_detection_api.training.report.plots.scales import log_odds
 from fraud_detection_api.training.report.words import words_for
-from support.scored import card, explained, held_out, score
+from support.scored import card, evidence, explained, held_out, score
 
 
 def painted(kind: str, data):
@@ -69,3 +69,19 @@ def test_a_tiny_base_rate_makes_a_report(page_of):
     tiny = replace(test, probability=test.probability * 1e-7, raw_probability=test.raw_probability * 1e-7)
     explained_tiny = replace(explained(), score=lambda matrix: score(matrix) * 1e-7)
     assert "costs" in page_of(card(), gather_evidence(tiny, explained_tiny)).sections
+
+
+@pytest.mark.parametrize(("kept", "left", "right"), [([3, 9], 2.5, 6.5), ([2, 4], 1.5, 4.5), ([6], 5.5, 6.5)])
+def test_the_shading_ends_with_the_lines(kept, left, right):
+    losses = {"rounds": [1, 6], "train_log_loss": [0.3, 0.2], "held_out_log_loss": [0.3, 0.25]}
+    (shaded,) = painted("rounds", {**losses, "kept_rounds": kept}).patches
+    box = shaded.get_extents().transformed(shaded.axes.transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx((left, right))
+
+
+@pytest.mark.parametrize(("kept", "is_cut"), [([3, 9], True), ([2, 4], False)])
+def test_a_shading_that_is_cut_is_told(kept, is_cut, markdown_of):
+    found = {**evidence(), "learning_curve": {**evidence()["learning_curve"], "kept_rounds": kept}}
+    text = markdown_of(card(), found)
+    assert "The lines end at round 4, the last that all boosters reached" in text
+    assert ("and the shading with them" in text) == is_cut

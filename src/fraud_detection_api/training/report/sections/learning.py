@@ -30,13 +30,16 @@ def _rounds(material: Material) -> Plot:
     kept = curve.get("kept_rounds") or []
     fitted, held_out = curve["train_log_loss"][-1], curve["held_out_log_loss"][-1]
     span = f"Boosters kept {count(min(kept))} to {count(max(kept))} rounds. " if kept else ""
+    last = curve["rounds"][-1]
+    shading = ", and the shading with them" if kept and max(kept) > last else ""
     return Plot(
         "rounds",
         "Loss by round",
         curve,
         "Log loss on the records that the trees were grown on and on held-out ones. Where the lines part, the trees learn "
-        "by heart; the shaded rounds are where boosters stopped.",
-        f"{span}At the last round the two are {decimal(held_out - fitted)} nats apart.",
+        "by heart; the shaded rounds are those after which boosters gained no more.",
+        f"{span}The lines end at round {count(last)}, the last that all boosters reached{shading}; there the two are "
+        f"{decimal(held_out - fitted)} nats apart.",
     )
 
 
