@@ -30,7 +30,7 @@ from fraud_detection_api.training.report.style import CSS
 from fraud_detection_api.training.report.words import Words
 
 WIDE = 4
-"""Columns from which on a table becomes a list on a narrow screen."""
+"""Columns from which on a table becomes a list on a narrow screen; so does one with intervals, which break no line."""
 
 
 def report_html(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
@@ -106,11 +106,15 @@ def _facts(facts: Facts) -> str:
 def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{_text(heading)}</th>' for heading in table.headings)
     rows = "".join(f"<tr>{''.join(_cells(table, row))}</tr>" for row in table.rows)
-    kinds = ["table", *(["wide"] if len(table.headings) >= WIDE else [])]
-    kinds += ["bars"] if any(isinstance(cell, Bar) for row in table.rows for cell in row) else []
+    kinds = ["table", *(["wide"] if len(table.headings) >= WIDE or _holds(table, Measured) else [])]
+    kinds += ["bars"] if _holds(table, Bar) else []
     caption = f"<caption>{_text(table.caption)}</caption>"
     content = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="{" ".join(kinds)}"><table>{content}</table></div>'
+
+
+def _holds(table: Table, kind: type[Cell]) -> bool:
+    return any(isinstance(cell, kind) for row in table.rows for cell in row)
 
 
 def _cells(table: Table, row: Sequence[Cell]) -> Iterator[str]:

@@ -93,6 +93,13 @@ def test_ids_are_unique_and_references_lead_somewhere(page):
     assert set(clips) <= set(ids)
 
 
+def test_tables_with_intervals_become_lists_on_a_narrow_screen():
+    document = report_html(card(), evidence()).decode()
+    captions = re.findall(r'<div class="table wide[^"]*"><table><caption>(.*?)</caption>', document)
+    assert "Prices, with 95&nbsp;% intervals" in captions
+    assert "Probabilities before and after calibration" not in captions
+
+
 def test_plots_say_what_they_show_here(page):
     recall = card()["evaluation"]["metrics"]["recall_at_1pct_fpr"]
     assert f"At 1 % of honest records flagged, {100 * recall['value']:.1f} % (" in page.sections["ranking"]
