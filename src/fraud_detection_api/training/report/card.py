@@ -19,6 +19,7 @@ from fraud_detection_api.training.report.document import (
     Plot,
     Table,
 )
+from fraud_detection_api.training.report.identity import identity
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.numbers import count
 
@@ -30,7 +31,7 @@ def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes
     has, ValueError where it states a purpose that is none.
     """
     material = Material.of(card, evidence)
-    lines = [f"# Model card: {_text(material.contract_name)}", ""]
+    lines = [f"# Model card: {_text(material.contract_name)}", "", _text(identity(material)), ""]
     for section in contents(material):
         if section.in_card:
             lines += [f"## {_text(section.title)}", "", *_blocks(section.blocks)]

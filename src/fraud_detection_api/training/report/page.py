@@ -23,6 +23,7 @@ from fraud_detection_api.training.report.document import (
     Tiles,
 )
 from fraud_detection_api.training.report.escaping import html_text
+from fraud_detection_api.training.report.identity import identity
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.numbers import count
 from fraud_detection_api.training.report.plots.kinds import svg
@@ -60,7 +61,7 @@ def _head(title: str) -> str:
 def _header(title: str, material: Material) -> str:
     data, words = material.card["data"], material.words
     lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}."
-    return f'<header><h1>{_text(title)}</h1><p class="lead">{_text(lead)}</p></header>'
+    return f'<header><h1>{_text(title)}</h1><p class="lead">{_text(lead)} {_text(identity(material))}</p></header>'
 
 
 def _toc(sections: list[Section]) -> str:

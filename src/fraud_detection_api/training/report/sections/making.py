@@ -118,7 +118,7 @@ def constraints(material: Material) -> Section:
         "An interval that holds 0 means that no price can be told from chance."
     )
     headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
-    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 3)])
+    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 2)])
 
 
 def _difference(change: Mapping[str, float]) -> Measured:

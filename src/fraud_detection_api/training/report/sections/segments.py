@@ -34,7 +34,7 @@ def segments(material: Material) -> Section:
         f"{words.others} flagged",
         f"mean probability less {words.rate}",
     ]
-    table = Table("Worst segments, with 95 % intervals", headings, [_row(each, material) for each in worst], 5)
+    table = Table("Worst segments, with 95 % intervals", headings, [_row(each, material) for each in worst], 4)
     return Section("segments", "Segments served worst", [Paragraph(told + sure), table])
 
 
