@@ -165,7 +165,8 @@ def test_a_target_spelled_otherwise_than_the_contract_says_is_a_single_class(cre
 
 def test_a_target_of_three_values_is_told(credit):
     (problem,) = problems_of(with_values(credit, "is_fraud", 2, [5]))
-    assert problem == "target is_fraud has 3 different values and must have two"
+    mend = "leave out rows whose outcome is not known yet, and write the rest as two values"
+    assert problem == f"target is_fraud has 3 different values and must have two; {mend}"
 
 
 def test_an_empty_target_is_counted_with_its_first_rows(credit):
