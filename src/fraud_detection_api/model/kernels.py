@@ -24,11 +24,15 @@ _TREES, _NODES = from_dtype(TREE)[::1], from_dtype(NODE)[::1]
 
 
 @njit(inline="always")
+def _goes_right(matrix, row, node):
+    value = matrix[row, node.feature]
+    return np.int32(not ((value < node.threshold) | (node.default_left & np.isnan(value))))
+
+
+@njit(inline="always")
 def _step(matrix, row, number, nodes):
     node = nodes[number]
-    value = matrix[row, node.feature]
-    goes_left = (value < node.threshold) | (node.default_left & np.isnan(value))
-    return node.left + np.int32(not goes_left)
+    return node.left + _goes_right(matrix, row, node)
 
 
 @compiled(void(float32[:, ::1], _TREES, _NODES, float32, float32[::1]))
@@ -59,12 +63,6 @@ def add_margins(matrix, trees, nodes, base_margin, margins) -> None:
 
 _CUTS, _GROUPS = from_dtype(CUT)[::1], from_dtype(GROUP)[::1]
 _POINTS = (float64[::1], float64[::1])
-
-
-@njit(inline="always")
-def _goes_right(matrix, row, node):
-    value = matrix[row, node.feature]
-    return np.int64(not ((value < node.threshold) | (node.default_left & np.isnan(value))))
 
 
 @njit(inline="always")

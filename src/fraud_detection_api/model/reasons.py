@@ -30,7 +30,7 @@ class ReasonGiven:
     rank: int
     code: str
     feature: str
-    value: bool | int | float | str | None
+    value: Shown | None
     direction: Direction
     contribution_log_odds: float
     description: str
@@ -88,7 +88,7 @@ def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:
     return item.encoded(name) if isinstance(item, Feature) and item.dtype == "datetime" else (name,)
 
 
-def _plain(value: Any) -> bool | int | float | str | None:
+def _plain(value: Any) -> Shown | None:
     """A value as JSON has it. A float32 becomes the shortest number that is rounded to it."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")

@@ -81,6 +81,15 @@ def read_trees(booster: xgboost.Booster) -> Trees:
     return Trees(trees, nodes, features, _base_margin(document, features))
 
 
+def replace_trees(document: dict[str, Any], trees: list[dict[str, Any]]) -> None:
+    """Put other trees, one a round, into XGBoost's JSON of a model."""
+    forest = document["learner"]["gradient_booster"]["model"]
+    forest["trees"] = trees
+    forest["tree_info"] = [0] * len(trees)
+    forest["iteration_indptr"] = list(range(len(trees) + 1))
+    forest["gbtree_model_param"]["num_trees"] = str(len(trees))
+
+
 class _Layout:
     """A tree of XGBoost's JSON, breadth first: `order` holds its nodes' numbers there, siblings side by side."""
 
@@ -122,11 +131,9 @@ class _Layout:
 
 def _base_margin(document: dict[str, Any], features: int) -> np.float32:
     """What XGBoost itself makes of the base score: the margin of the first tree alone, with leaves of 0."""
-    forest = document["learner"]["gradient_booster"]["model"]
-    tree = forest["trees"][0]
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
     leaves = [left == NO_CHILD for left in tree["left_children"]]
     conditions = [0.0 if leaf else condition for leaf, condition in zip(leaves, tree["split_conditions"], strict=True)]
-    forest |= {"trees": [tree | {"split_conditions": conditions}], "tree_info": [0], "iteration_indptr": [0, 1]}
-    forest["gbtree_model_param"]["num_trees"] = "1"
+    replace_trees(document, [tree | {"split_conditions": conditions}])
     bare = load_booster(json.dumps(document).encode())
     return np.float32(bare.inplace_predict(np.zeros((1, features), np.float32), predict_type="margin")[0])

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from fraud_detection_api.model.trees import NO_CHILD, replace_trees
+
 
 def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
     """One booster whose margin is the mean of the margins of `boosters`, up to the rounding of leaves to float32.
@@ -18,15 +20,11 @@ def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
     merged = models[0]
     if len({model["learner"]["learner_model_param"]["base_score"] for model in models}) != 1:
         raise ValueError("only boosters of the same base_score can be averaged")
-    forest = merged["learner"]["gradient_booster"]["model"]
     trees = [tree for model in models for tree in model["learner"]["gradient_booster"]["model"]["trees"]]
     for number, tree in enumerate(trees):
         tree["id"] = number
         _divide_leaves(tree, len(models))
-    forest["trees"] = trees
-    forest["tree_info"] = [0] * len(trees)
-    forest["iteration_indptr"] = list(range(len(trees) + 1))
-    forest["gbtree_model_param"]["num_trees"] = str(len(trees))
+    replace_trees(merged, trees)
     merged["learner"]["attributes"] = {}
     return xgboost.Booster(model_file=bytearray(json.dumps(merged).encode()))
 
@@ -35,5 +33,5 @@ def _divide_leaves(tree: dict[str, Any], count: int) -> None:
     """In XGBoost's JSON a node without a left child is a leaf, and its value stands among the split conditions."""
     for node, left in enumerate(tree["left_children"]):
         tree["base_weights"][node] = float(np.float32(tree["base_weights"][node] / count))
-        if left == -1:
+        if left == NO_CHILD:
             tree["split_conditions"][node] = float(np.float32(tree["split_conditions"][node] / count))

@@ -15,7 +15,7 @@ from fraud_detection_api.training.dataset import Dataset
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 from fraud_detection_api.training.measured import MeasuredTest
-from fraud_detection_api.training.splits import Split, SplitSettings
+from fraud_detection_api.training.splits import Split, SplitSettings, delay_in_days, rows_before_test
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
@@ -88,14 +88,12 @@ def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str
 def _in_time(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:
     if split.kind != "time":
         return {"delay_days": None, "rows_in_delay": 0, "leave_out_known": False, "rows_of_known": 0}
-    declared, left_out = data.contract.target.label_delay_days, len(data) - len(split.train) - len(split.test)
-    earlier = round(len(data) * (1 - settings.test_share))
-    of_known = len(data) - earlier - len(split.test)
+    before = rows_before_test(data, settings)
     return {
-        "delay_days": declared if settings.delay_days is None else settings.delay_days,
-        "rows_in_delay": left_out - of_known,
+        "delay_days": delay_in_days(data, settings.delay_days),
+        "rows_in_delay": before - len(split.train),
         "leave_out_known": settings.leave_out_known,
-        "rows_of_known": of_known,
+        "rows_of_known": len(data) - before - len(split.test),
     }
 
 

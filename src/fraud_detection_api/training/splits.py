@@ -86,9 +86,7 @@ def hold_out(data: Dataset, settings: SplitSettings, *, seed: int) -> Split:
         chosen = folds * share.numerator % share.denominator < share.numerator
         split = Split(kind, np.flatnonzero(~chosen), np.flatnonzero(chosen))
     if kind == "time" and not len(split.train):
-        fault = (
-            f"no record lies {_delay(data, settings.delay_days):g} days before the test part, the delay of the labels"
-        )
+        fault = f"no record lies {delay_in_days(data, settings.delay_days):g} days before the test part, the delay of the labels"
         raise InvalidDataset("the data", [f"{fault}; shorten the delay, or bring older records"])
     for name, rows in (("train", split.train), ("test", split.test)):
         require_both_classes(data.is_fraud[rows], f"the {name} part")
@@ -106,9 +104,9 @@ def require_both_classes(is_fraud: NDArray[np.bool_], part: str) -> None:
 def _latest(data: Dataset, settings: SplitSettings) -> Split:
     assert data.seconds is not None
     order = np.argsort(data.seconds, kind="stable")
-    test = order[round(len(order) * (1 - settings.test_share)) :]
+    test = order[rows_before_test(data, settings) :]
     begin = data.seconds[test[0]] if len(test) else np.inf
-    delay = _delay(data, settings.delay_days)
+    delay = delay_in_days(data, settings.delay_days)
     earlier = order[: len(order) - len(test)]
     train = earlier[data.seconds[earlier] + delay * SECONDS_A_DAY <= begin]
     if settings.leave_out_known:
@@ -116,7 +114,13 @@ def _latest(data: Dataset, settings: SplitSettings) -> Split:
     return Split("time", train, test)
 
 
-def _delay(data: Dataset, given: float | None) -> float:
+def rows_before_test(data: Dataset, settings: SplitSettings) -> int:
+    """Records that come before the test part, where it is the latest."""
+    return round(len(data) * (1 - settings.test_share))
+
+
+def delay_in_days(data: Dataset, given: float | None) -> float:
+    """The delay of the labels: as given, or else the contract's."""
     return data.contract.target.label_delay_days if given is None else given
 
 
@@ -141,7 +145,7 @@ def prequential_folds(data: Dataset, settings: PrequentialSettings) -> list[Spli
         raise InvalidDataset("the data", ["has no time, so there are no folds in time; declare [time] in the contract"])
     days = data.seconds / SECONDS_A_DAY
     first, end = np.floor(days.min()), np.floor(days.max()) + 1
-    delay = _delay(data, settings.delay_days)
+    delay = delay_in_days(data, settings.delay_days)
     test_days = settings.test_days or (end - first - delay) / 2 / settings.folds
     stride = settings.stride_days or test_days
     folds = []
