@@ -86,7 +86,8 @@ def hold_out(data: Dataset, settings: SplitSettings, *, seed: int) -> Split:
         chosen = folds * share.numerator % share.denominator < share.numerator
         split = Split(kind, np.flatnonzero(~chosen), np.flatnonzero(chosen))
     if kind == "time" and not len(split.train):
-        fault = f"no record lies {delay_in_days(data, settings.delay_days):g} days before the test part, the delay of the labels"
+        days = delay_in_days(data, settings.delay_days)
+        fault = f"no record lies {days:g} days before the test part, the delay of the labels"
         raise InvalidDataset("the data", [f"{fault}; shorten the delay, or bring older records"])
     for name, rows in (("train", split.train), ("test", split.test)):
         require_both_classes(data.is_fraud[rows], f"the {name} part")
