@@ -1,6 +1,7 @@
 """A study outlives its process: finished trials stay, begun ones are tried again, and nobody else interferes."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import optuna
 import pytest
@@ -43,6 +44,15 @@ def test_a_resumed_study_does_not_draw_what_it_drew(tmp_path):
             study.optimize(square, n_trials=3)
     drawn = [trial.params["x"] for trial in finished(study)]
     assert len(set(drawn)) == len(drawn)
+
+
+def test_two_workers_never_take_the_same_trial(tmp_path):
+    with opened(tmp_path / "s.db") as study:
+        for number in range(39):
+            study.enqueue_trial({"x": number / 40})
+        with ThreadPoolExecutor(2) as workers:
+            taken = list(workers.map(lambda _: study.ask().number, range(40)))
+        assert sorted(taken) == list(range(40))
 
 
 def test_a_disk_that_fills_up_is_told_and_loses_no_finished_trial(tmp_path):
