@@ -4,14 +4,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from http import HTTPStatus
+from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -58,38 +59,54 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     """
     container = container or build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
-    app = FastAPIOffline(
+    app = Application(
         title="fraud-detection-api",
         version=__version__,
         description="Calibrated fraud probabilities for tabular customer records.",
+        docs_url=None,  # these pages would load their scripts from other hosts
         redoc_url=None,
         # a redirect would be made from the caller's Host header, and records would follow it there
         redirect_slashes=False,
         lifespan=_lifespan,
     )
+    pages = FastAPIOffline(title=app.title, redoc_url=None)
+    app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
     app.state.container = container
-    scoring = fraud_detection.FraudDetection(container)
-    app.router.routes.append(Route(fraud_detection.PATH, scoring, methods=["POST"]))
+    app.add_scoring(fraud_detection.FraudDetection(container))
     for routes in (health, contract, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
-    app.add_exception_handler(FraudError, _answer_fraud_error)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(ShortWay, scoring=ExceptionMiddleware(scoring, {FraudError: _answer_fraud_error}))
-    app.add_middleware(RequestContext, unexpected_error=_unexpected_error)
+    app.add_middleware(RequestContext, answer_to=_answer_to)
     return app
 
 
-class ShortWay:
-    """Middleware: a request to score goes straight there, past all that FastAPI has around a route. Plain ASGI."""
+class ScoringRoute(Protocol):
+    """A plain ASGI application that answers POST requests at `path`."""
 
-    def __init__(self, app: ASGIApp, scoring: ASGIApp) -> None:
-        self._app, self._scoring = app, scoring
+    path: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class Application(FastAPI):
+    """FastAPI; but requests to score go past all that it has around a route, which takes longer than scoring."""
+
+    def add_scoring(self, route: ScoringRoute) -> None:
+        """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
+        self.router.routes.append(Route(route.path, route, methods=["POST"]))
+        self._scoring[route.path] = RequestContext(route, _answer_to)
+
+    @cached_property
+    def _scoring(self) -> dict[str, ASGIApp]:
+        return {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_scoring = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == fraud_detection.PATH
-        await (self._scoring if is_scoring else self._app)(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] == "POST" and (short := self._scoring.get(scope["path"])):
+            await short(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 @asynccontextmanager
@@ -106,8 +123,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         log_event("stopped")
 
 
-async def _answer_fraud_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FraudError)
+def _answer_to(error: Exception, request_id: str) -> Response:
+    if not isinstance(error, FraudError):
+        detail = "an unexpected error; the server's log has it under this request_id"
+        return _problem(request_id, 500, "unexpected_error", detail)
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
     problems = error.problems if isinstance(error, errors.InvalidRecords) else ()
     headers = {}
@@ -117,8 +136,7 @@ async def _answer_fraud_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
         headers["Connection"] = "close"  # the rest of the body is not read
-    code = problem_code(type(error))
-    return _problem(request.state.request_id, status, code, str(error), errors=problems, headers=headers)
+    return _problem(request_id, status, problem_code(type(error)), str(error), errors=problems, headers=headers)
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -137,11 +155,6 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
     problems = tuple(FieldProblem(json_pointer(fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults)
     return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
-
-
-def _unexpected_error(request_id: str) -> Response:
-    detail = "an unexpected error; the server's log has it under this request_id"
-    return _problem(request_id, 500, "unexpected_error", detail)
 
 
 def _problem(

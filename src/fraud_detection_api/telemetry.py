@@ -1,10 +1,16 @@
 """Structured logs: one event a line, JSON for machines or text for a terminal, never a payload and never a trace."""
 
+import asyncio
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from functools import lru_cache
+from threading import Lock
+from typing import Literal, TextIO, TypeAlias
 
 from pydantic_core import to_json
 
@@ -12,21 +18,42 @@ LOGGER_NAME = "fraud_detection_api"
 
 LogFormat = Literal["auto", "json", "text"]
 
+Render: TypeAlias = Callable[[float, str, str, Mapping[str, object]], str]
+"""A line from seconds since 1970, level, event and fields."""
+
+LONGEST_WAIT_SECONDS = 0.05
+"""Lines about requests are written together, because writing each takes longer than scoring a record."""
+
+_LOGGER, _ROOT = logging.getLogger(LOGGER_NAME), logging.getLogger()
+
 
 def configure_logging(level: str, log_format: LogFormat, *, stream: TextIO | None = None) -> None:
     """Send every log line of this process to `stream` (stderr by default) in one format; "auto" is text on a terminal."""
     stream = stream or sys.stderr
     as_text = log_format == "text" or (log_format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(
+        level=level.upper(), handlers=[LineHandler(stream, text_line if as_text else json_line)], force=True
+    )
     # no line tells them, and looking them up takes time: the library's own advice
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Log `event` with `fields`: names and numbers of what happened, never what a caller sent."""
-    logging.getLogger(LOGGER_NAME).log(level, event, extra={"fields": fields})
+    _LOGGER.log(level, event, extra={"fields": fields})
+
+
+def log_often(event: str, **fields: object) -> None:
+    """Log what happens thousands of times a second: as `log_event`, but its line may come LONGEST_WAIT_SECONDS later.
+
+    Only where every line of this process goes to one LineHandler; elsewhere it is `log_event`.
+    """
+    handlers = _ROOT.handlers
+    if len(handlers) == 1 and isinstance(handlers[0], LineHandler) and not _LOGGER.handlers:
+        if _LOGGER.isEnabledFor(logging.INFO):
+            handlers[0].write_soon(time.time(), "info", event, fields)
+    else:
+        _LOGGER.info(event, extra={"fields": fields})
 
 
 def log_failure(event: str, error: BaseException, **fields: object) -> None:
@@ -39,26 +66,63 @@ def places(error: BaseException) -> list[str]:
     return [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
 
 
-class JsonFormatter(logging.Formatter):
-    """A JSON object a line: time, level, event and the event's fields."""
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes lines in order. Those of `write_soon` wait for one another, and for no other line."""
+
+    def __init__(self, stream: TextIO, render: Render) -> None:
+        super().__init__(stream)
+        self._render, self._waiting, self._hold = render, list[str](), Lock()
 
     def format(self, record: logging.LogRecord) -> str:
-        head = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
-        return to_json({**head, **_fields(record)}, fallback=str).decode()
+        line = self._render(record.created, record.levelname.lower(), record.getMessage(), _fields(record))
+        return "\n".join([*self._taken(), line])
+
+    def write_soon(self, seconds: float, level: str, event: str, fields: Mapping[str, object]) -> None:
+        """Write a line within LONGEST_WAIT_SECONDS; at once where no event loop runs."""
+        line = self._render(seconds, level, event, fields)
+        with self._hold:
+            self._waiting.append(line)
+            first = len(self._waiting) == 1
+        if first:
+            try:
+                asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. A log that cannot be written to stops nothing, as everywhere in `logging`."""
+        with self.lock or nullcontext(), suppress(OSError, ValueError):
+            if lines := self._taken():
+                self.stream.write("\n".join(lines) + self.terminator)
+            super().flush()
+
+    def _taken(self) -> list[str]:
+        with self._hold:
+            taken, self._waiting = self._waiting, []
+        return taken
 
 
-class TextFormatter(logging.Formatter):
+def json_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
+    """A JSON object: time, level, event and the event's fields."""
+    return to_json({"time": _time(seconds), "level": level, "event": event, **fields}, fallback=str).decode()
+
+
+def text_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """The same for people: time, level, event and `name=value` pairs."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        pairs = " ".join(f"{name}={value}" for name, value in _fields(record).items() if value is not None)
-        line = f"{_time(record)[11:19]} {record.levelname.lower():7} {record.getMessage()} {pairs}".rstrip()
-        # neither a second line nor a terminal's commands may come in with a value
-        return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
+    pairs = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+    line = f"{_time(seconds)[11:19]} {level:7} {event} {pairs}".rstrip()
+    # neither a second line nor a terminal's commands may come in with a value
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
 
 
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _time(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from fraud_detection_api.container import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.telemetry import LOGGER_NAME, JsonFormatter
+from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
 from support.builders import registry_with_champion
 
 
@@ -39,8 +39,7 @@ def client(client_for) -> TestClient:
 def log_text() -> Iterator[Callable[[], str]]:
     """Everything logged so far, as a server would write it."""
     stream = StringIO()
-    handler, logger = logging.StreamHandler(stream), logging.getLogger(LOGGER_NAME)
-    handler.setFormatter(JsonFormatter())
+    handler, logger = LineHandler(stream, json_line), logging.getLogger(LOGGER_NAME)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

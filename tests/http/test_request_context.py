@@ -187,7 +187,7 @@ def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(e
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError(MARK)
 
-    wrapped = RequestContext(breaks_off, unexpected_error=lambda _: pytest.fail("a second answer"))
+    wrapped = RequestContext(breaks_off, answer_to=lambda *_: pytest.fail("a second answer"))
     answer = asgi_post(wrapped, "/", [])
     assert (answer.status_code, answer.content) == (200, b"")
     assert [event["error"] for event in events("unexpected_error")] == ["RuntimeError"]
@@ -199,6 +199,6 @@ def test_what_is_no_http_request_passes_unseen(events):
     async def lifespan(scope, receive, send):
         seen.append(scope["type"])
 
-    asyncio.run(RequestContext(lifespan, unexpected_error=None)({"type": "lifespan"}, None, None))
+    asyncio.run(RequestContext(lifespan, answer_to=None)({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
     assert not events("request")

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 
 from starlette.types import Receive, Scope
 
 from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
 
 Headers = Mapping[bytes, bytes]
+
+_LATE = "the body is late"
 
 
 def headers_of(scope: Scope) -> Headers:
@@ -30,11 +33,18 @@ async def read_json_body(headers: Headers, receive: Receive, *, limit_bytes: int
     stated = headers.get(b"content-length", b"")
     if stated.isdigit() and int(stated) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
+    reader = asyncio.current_task()
+    assert reader is not None
+    # asyncio.timeout would take as long as validating a record does
+    late = asyncio.get_running_loop().call_later(timeout_seconds, reader.cancel, _LATE)
     try:
-        async with asyncio.timeout(timeout_seconds):
-            return await _read(receive, limit_bytes)
-    except TimeoutError:
+        return await _read(receive, limit_bytes)
+    except asyncio.CancelledError as stopped:
+        if _LATE not in stopped.args or reader.uncancel():
+            raise
         raise BodyTooSlow(timeout_seconds) from None
+    finally:
+        late.cancel()
 
 
 async def _read(receive: Receive, limit_bytes: int) -> bytes:
@@ -52,12 +62,19 @@ async def _read(receive: Receive, limit_bytes: int) -> bytes:
 
 
 def _require_json(headers: Headers) -> None:
-    media_type, _, parameters = headers.get(b"content-type", b"").decode("latin-1").partition(";")
+    if (fault := _media_fault(headers.get(b"content-type", b""))) is not None:
+        raise UnsupportedMedia(fault)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
+
+
+@lru_cache(maxsize=64)
+def _media_fault(content_type: bytes) -> str | None:
+    media_type, _, parameters = content_type.decode("latin-1").partition(";")
     if media_type.strip().lower() != "application/json":
-        raise UnsupportedMedia("send the records as JSON, with the header Content-Type: application/json")
+        return "send the records as JSON, with the header Content-Type: application/json"
     for parameter in parameters.split(";"):
         name, _, charset = parameter.strip().partition("=")
         if name.lower() == "charset" and charset.strip('"').lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMedia("JSON is UTF-8; send no other charset")
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
+            return "JSON is UTF-8; send no other charset"
+    return None

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, and the last net under unexpected errors. Plain ASGI."""
+"""What surrounds every request: its id, its log line, and the last net under errors. Plain ASGI."""
 
 import os
 import re
@@ -8,21 +8,22 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fraud_detection_api.telemetry import log_event, log_failure
+from fraud_detection_api.errors import FraudError
+from fraud_detection_api.telemetry import log_failure, log_often
 
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-UnexpectedError = Callable[[str], Callable[[Scope, Receive, Send], Awaitable[None]]]
+AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable[None]]]
+"""The answer to an error, for the request's id."""
 
 
 class RequestContext:
-    """Middleware: echoes or makes X-Request-ID, logs one line a request, answers errors that nobody expected."""
+    """Middleware: echoes or makes X-Request-ID, logs one line a request, answers errors, those too that nobody expected."""
 
-    def __init__(self, app: ASGIApp, unexpected_error: UnexpectedError) -> None:
-        self._app = app
-        self._unexpected_error = unexpected_error
+    def __init__(self, app: ASGIApp, answer_to: AnswerTo) -> None:
+        self._app, self._answer_to = app, answer_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,21 +44,29 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 the last net: whatever it was, the caller gets an answer without a trace
-            log_failure("unexpected_error", error, request_id=request_id)
+            if not isinstance(error, FraudError):
+                log_failure("unexpected_error", error, request_id=request_id)
             if not status:
-                await self._unexpected_error(request_id)(scope, receive, send_with_id)
+                await self._answer_to(error, request_id)(scope, receive, send_with_id)
         finally:
             _log_request(scope, state, status, time.perf_counter() - started)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    sent = next((content.decode("latin-1") for name, content in headers if name == _REQUEST_ID_HEADER), "")
-    return sent if _ACCEPTED_ID.fullmatch(sent) else os.urandom(16).hex()
+    for name, content in headers:
+        if name == _REQUEST_ID_HEADER:
+            sent = content.decode("latin-1")
+            return sent if _ACCEPTED_ID.fullmatch(sent) else _new_id()
+    return _new_id()
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _log_request(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
     route = scope.get("route")
-    log_event(
+    log_often(
         "request",
         request_id=state["request_id"],
         method=scope["method"],

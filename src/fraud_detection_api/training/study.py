@@ -75,7 +75,9 @@ def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
             engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS, "isolation_level": None}},
         )
         # SQLite knows no SELECT FOR UPDATE: without the write lock from the start, two workers take the same trial
-        sqlalchemy.event.listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        sqlalchemy.event.listen(
+            storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
+        )
         study = optuna.create_study(storage=storage, study_name="fraud", direction="maximize", load_if_exists=True)
     except Exception as error:  # whatever SQLAlchemy and Optuna raise of a file that is no study
         mend = f"cannot be used as a study ({type(error).__name__}); name another file"
