@@ -15,6 +15,7 @@ from fraud_detection_api.ports import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.access import ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
+from fraud_detection_api.services.decisions import DecisionService
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.settings import Settings
 
@@ -29,6 +30,7 @@ class Container:
     registry: ModelRegistry
     champion: ChampionService
     models: ModelService
+    decisions: DecisionService
     keys: ApiKeys
     gate: AdmissionGate
     fallback_contract: Contract
@@ -47,6 +49,7 @@ def build_container(settings: Settings, *, registry: ModelRegistry | None = None
         registry=registry,
         champion=ChampionService(registry, required_fingerprint=required),
         models=ModelService(registry, required_fingerprint=required),
+        decisions=DecisionService(fallback=settings.fallback_outcome),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,

@@ -58,6 +58,14 @@ class InvalidRecords(FraudError):
         self.problems = tuple(problems)
 
 
+class InvalidHeader(FraudError):
+    """A header of the request cannot be used."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"the header {name} {detail}")
+        self.name = name
+
+
 class UnsupportedMedia(FraudError):
     """The request's body is of a type or coding that is not read here."""
 

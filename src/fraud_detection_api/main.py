@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from http import HTTPStatus
-from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,14 +18,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
-from fraud_detection_api.routes import contract, fraud_detection, health, models
+from fraud_detection_api.routes import contract, decisions, fraud_detection, health, models
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.routes.scoring import ScoringRoute
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.schemas.records import record_parser
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
 
 STATUS_OF: dict[type[FraudError], int] = {
+    errors.InvalidHeader: 400,
     errors.MalformedBody: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
@@ -72,7 +74,9 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     pages = FastAPIOffline(title=app.title, redoc_url=None)
     app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
     app.state.container = container
-    app.add_scoring(fraud_detection.FraudDetection(container))
+    container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
+    for scoring in (fraud_detection, decisions):
+        app.add_scoring(ScoringRoute(scoring.PATH, container, scoring.answer))
     for routes in (health, contract, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
@@ -80,14 +84,6 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_middleware(RequestContext, answer_to=_answer_to)
     return app
-
-
-class ScoringRoute(Protocol):
-    """A plain ASGI application that answers POST requests at `path`."""
-
-    path: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 class Application(FastAPI):

@@ -37,13 +37,22 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
-    max_body_bytes: PositiveInt = Field(1024 * 1024, description="Largest request body; a larger one is refused (413).")
+    max_body_bytes: PositiveInt = Field(
+        4 * 1024 * 1024, description="Largest request body; a larger one is refused (413)."
+    )
     max_records: PositiveInt = Field(10_000, description="Most records in a request; more are refused (413).")
     max_in_flight: PositiveInt = Field(
         256, description="Most scoring requests that one process works on at a time; more are refused (429)."
     )
     body_timeout_seconds: PositiveFloat = Field(
         10.0, description="Time within which a request's body must arrive (408)."
+    )
+    deadline_ms: PositiveFloat | None = Field(
+        None,
+        description="Time within which a request for decisions is to be answered; its header X-Deadline-Ms goes before.",
+    )
+    fallback_outcome: Literal["approve", "review", "decline"] = Field(
+        "review", description="Outcome of records that were not scored within the deadline."
     )
     drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")

@@ -66,6 +66,28 @@ def places(error: BaseException) -> list[str]:
     return [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
 
 
+class Stopwatch:
+    """Seconds that the stages of one piece of work take. `began` is when it was made, on the clock of `perf_counter`."""
+
+    def __init__(self) -> None:
+        self.began = self._last = time.perf_counter()
+        self.stages: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin the next stage here."""
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """End a stage, which began where the last one ended; one that ends again goes on."""
+        now = time.perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def server_timing(self) -> str:
+        """The stages in milliseconds, as the header Server-Timing has them. Source: W3C, "Server Timing"."""
+        return ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.stages.items()])
+
+
 class LineHandler(logging.StreamHandler[TextIO]):
     """Writes lines in order. Those of `write_soon` wait for one another, and for no other line."""
 

@@ -35,7 +35,7 @@ def too_slow(start, operation):
 
 def full(start, operation):
     client = start(max_in_flight=1)
-    with client.app.state.container.gate.admit():
+    with client.app.state.container.gate:
         return call(client, operation)
 
 

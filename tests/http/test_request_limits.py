@@ -99,7 +99,7 @@ def test_too_many_records_are_too_many_even_where_some_are_bad(client_for):
 
 def test_a_process_that_is_full_turns_requests_away_at_once(client_for):
     client = client_for(max_in_flight=1)
-    with client.app.state.container.gate.admit():
+    with client.app.state.container.gate:
         answer = client.post("/fraud_detection", json=[OVERDRAWN])
     assert_problem(answer, 429, "overloaded")
     assert answer.headers["retry-after"] == "1"
@@ -115,5 +115,5 @@ def test_a_refused_request_gives_its_place_back(client_for):
 
 def test_a_full_process_still_answers_its_health_checks(client_for):
     client = client_for(max_in_flight=1)
-    with client.app.state.container.gate.admit():
+    with client.app.state.container.gate:
         assert client.get("/readyz").status_code == 200

@@ -9,7 +9,6 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import Bundle, read_bundle
-from fraud_detection_api.services.scoring import fraud_probabilities
 from fraud_detection_api.training.evaluate import evaluate_bundle
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
@@ -17,6 +16,7 @@ from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, OVERDRAWN, record
 from support.fakes import InMemoryRegistry
+from support.scoring import fraud_probabilities
 
 SETTINGS = XGBoostSettings(folds=2, max_rounds=150, max_bin=512, learning_rate=0.1)
 BASE_RATE = 0.02

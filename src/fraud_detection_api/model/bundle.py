@@ -18,6 +18,7 @@ from fraud_detection_api.errors import CorruptBundle, InvalidContract
 from fraud_detection_api.model.calibration import Calibration
 from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import golden_difference, golden_rows
+from fraud_detection_api.model.reasons import Reasoner
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -47,13 +48,15 @@ class Scorer:
     forest: Forest
     calibration: Calibration
 
-    def score_records(self, records: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float32], list[float]]:
-        """Matrix, float32 (n, columns), of validated records, and their calibrated fraud probabilities."""
-        matrix = self._of_records.encode(records)
-        margins = self.forest.margins(matrix)
-        if len(records) <= FEW_RECORDS:
-            return matrix, [self.calibration.probability(margin) for margin in margins.tolist()]
-        return matrix, self.calibration.probabilities(margins).tolist()
+    def encode(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
+        """Matrix, float32 (n, columns), of validated records."""
+        return self._of_records.encode(records)
+
+    def probabilities(self, margins: NDArray[np.float32]) -> list[float]:
+        """Calibrated fraud probabilities of margins (n,)."""
+        if len(margins) <= FEW_RECORDS:
+            return [self.calibration.probability(margin) for margin in margins.tolist()]
+        return [float(probability) for probability in self.calibration.probabilities(margins)]
 
     @cached_property
     def _of_records(self) -> RecordEncoder:
@@ -75,6 +78,11 @@ class Bundle:
     scorer: Scorer
     card: dict[str, Any]
     reference: dict[str, Any]
+
+    @cached_property
+    def reasoner(self) -> Reasoner:
+        """Words the reasons for this model's scores."""
+        return Reasoner(self.contract, self.scorer.encoder.column_names)
 
 
 @dataclass(frozen=True, slots=True)

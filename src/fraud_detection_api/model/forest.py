@@ -31,7 +31,7 @@ class Forest:
         """
         booster = load_booster(model)
         trees = read_trees(booster)
-        self._features = trees.features
+        self.features = trees.features
         self._engine = _engine(booster, trees)
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -55,8 +55,8 @@ class Forest:
         return self._engine.bias
 
     def _checked(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        if matrix.ndim != 2 or matrix.shape[1] != self._features:
-            raise ValueError(f"the matrix must have {self._features} columns")
+        if matrix.ndim != 2 or matrix.shape[1] != self.features:
+            raise ValueError(f"the matrix must have {self.features} columns")
         return np.ascontiguousarray(matrix)
 
 
@@ -72,7 +72,7 @@ class XGBoostTrees:
     """The booster itself, where its trees cannot be walked by compiled loops."""
 
     def __init__(self, booster: xgboost.Booster, features: int) -> None:
-        self._booster, self._features = booster, features
+        self._booster, self.features = booster, features
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if not len(matrix):
@@ -89,7 +89,7 @@ class XGBoostTrees:
 
     @property
     def bias(self) -> float:
-        return float(self._with_bias(np.zeros((1, self._features), dtype=np.float32))[0, -1])
+        return float(self._with_bias(np.zeros((1, self.features), dtype=np.float32))[0, -1])
 
     def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         rows = xgboost.DMatrix(matrix, nthread=1)

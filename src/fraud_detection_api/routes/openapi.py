@@ -9,8 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from fraud_detection_api.container import Container
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import FieldProblem, ModelNotReady
-from fraud_detection_api.routes.fraud_detection import OPERATION, PATH
-from fraud_detection_api.schemas.contract import example_record, record_schema
+from fraud_detection_api.routes import decisions, fraud_detection
+from fraud_detection_api.schemas.contract import decision_request_schema, example_record, record_schema
+from fraud_detection_api.schemas.decisions import DecisionsBody
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem, problem_body
 
 _Problems = dict[int, tuple[str, str]]  # status → code, when
@@ -25,16 +26,18 @@ _KEYED: _Problems = {401: ("unauthenticated", "No key, or an unknown one.")}
 _NO_MODEL: _Problems = {503: ("model_not_ready", "No verified model is loaded; `detail` says why.")}
 _NO_REGISTRY: _Problems = {503: ("registry_unavailable", "The registry cannot be read or written.")}
 _NO_VERSION: _Problems = {404: ("unknown_model", "No such version.")}
+_SCORING: _Problems = {
+    **_BODY,
+    **_KEYED,
+    **_NO_MODEL,
+    413: ("too_many_records", "The body or the number of records is above the limit."),
+    422: ("invalid_records", "Records break the contract; `errors` names every bad field."),
+    429: ("overloaded", "Too many requests in flight; `Retry-After` says when to come back."),
+}
 _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
-    (PATH, "post"): {
-        **_BODY,
-        **_KEYED,
-        **_NO_MODEL,
-        413: ("too_many_records", "The body or the number of records is above the limit."),
-        422: ("invalid_records", "Records break the contract; `errors` names every bad field."),
-        429: ("overloaded", "Too many requests in flight; `Retry-After` says when to come back."),
-    },
+    (fraud_detection.PATH, "post"): _SCORING,
+    (decisions.PATH, "post"): _SCORING,
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},
@@ -59,20 +62,46 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     container: Container = app.state.container
     contract = _contract(container)
     api = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    api["paths"] = {PATH: {"post": deepcopy(OPERATION)}, **api["paths"]}
+    scoring = {route.PATH: {"post": deepcopy(route.OPERATION)} for route in (fraud_detection, decisions)}
+    api["paths"] = {**scoring, **api["paths"]}
     schemas = api["components"]["schemas"]
     schemas["Record"] = record_schema(contract)
-    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= schemas["Problem"].pop("$defs")
+    schemas["DecisionRequest"] = _decision_request(contract)
+    for body in (Problem, DecisionsBody):
+        schemas[body.__name__] = body.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schemas[body.__name__].pop("$defs")
+    _name_entity(schemas["DecisionBody"], contract)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for (path, method), problems in _PROBLEMS.items():
         _add_problems(api["paths"][path][method], problems)
-    scoring = api["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
-    scoring["example"] = [example_record(contract)]
+    _body_of(api, fraud_detection.PATH)["example"] = [example_record(contract)]
+    _body_of(api, decisions.PATH)["example"] = {"records": [example_record(contract)], "explain": True}
     if container.keys:
         _add_security(api)
     return api
+
+
+def _body_of(api: dict[str, Any], path: str) -> dict[str, Any]:
+    content: dict[str, Any] = api["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    return content
+
+
+def _decision_request(contract: Contract) -> dict[str, Any]:
+    """The schema of the request, whose records are those of the contract."""
+    schema = decision_request_schema(contract)
+    schema.pop("$defs", None)
+    schema["properties"]["records"]["items"] = {"$ref": "#/components/schemas/Record"}
+    return schema
+
+
+def _name_entity(decision: dict[str, Any], contract: Contract) -> None:
+    """A decision repeats the record's id, under the contract's name for it."""
+    if contract.identifier is None:
+        return
+    name = contract.identifier.name
+    decision["properties"][name] = record_schema(contract)["properties"][name]
+    decision["required"].append(name)
 
 
 def _contract(container: Container) -> Contract:

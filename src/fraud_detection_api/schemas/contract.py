@@ -21,6 +21,11 @@ def record_schema(contract: Contract) -> dict[str, Any]:
     return record_parser(contract).record.json_schema()
 
 
+def decision_request_schema(contract: Contract) -> dict[str, Any]:
+    """JSON Schema of a request for decisions."""
+    return record_parser(contract).decision_request.json_schema()
+
+
 def contract_schema(contract: Contract) -> dict[str, Any]:
     """JSON Schema of one record, with the contract's fingerprint, target, units, derived features and rules."""
     schema = record_schema(contract)

@@ -35,16 +35,18 @@ _LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length
 
 
 class RecordParser:
-    """Bytes of a request body to validated records of one contract."""
+    """Bytes of request bodies to validated records of one contract."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record_type(contract))
+        record = record_type(contract)
+        self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         # the record's type is made at run time, which a type checker cannot follow
-        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record_type(contract)])  # type: ignore[arg-type,misc]
+        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record])
+        self.decision_request: TypeAdapter[dict[str, Any]] = TypeAdapter(_decision_request(record))
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
-        """Records in the body's order.
+        """Records of a JSON array, in its order.
 
         Raises MalformedBody where the body is no JSON, TooManyRecords above `limit`, InvalidRecords with every bad
         field (up to MAX_PROBLEMS) otherwise.
@@ -52,23 +54,53 @@ class RecordParser:
         try:
             records = self._records.validate_json(body)
         except ValidationError as error:
-            raise self._refusal(body, error, limit) from None
-        if len(records) > limit:
-            raise TooManyRecords(limit)
-        if body.count(b":") != sum(map(len, records)) and (duplicates := list(_duplicate_keys(body))):
-            raise _invalid(duplicates)
+            raise self._refusal(body, error, limit, at=()) from None
+        _require_allowed(records, limit)
+        _require_no_duplicates(body, sum(map(len, records)))
         return records
 
-    def _refusal(self, body: bytes, error: ValidationError, limit: int) -> Exception:
+    def parse_decisions(self, body: bytes, *, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Records of a request for decisions, in its order, and whether reasons are asked for. Raises as `parse`."""
+        try:
+            asked = self.decision_request.validate_json(body)
+        except ValidationError as error:
+            raise self._refusal(body, error, limit, at=(RECORDS,)) from None
+        records: list[dict[str, Any]] = asked[RECORDS]
+        _require_allowed(records, limit)
+        _require_no_duplicates(body, len(asked) + sum(map(len, records)))
+        return records, asked.get(EXPLAIN, False)
+
+    def _refusal(self, body: bytes, error: ValidationError, limit: int, *, at: tuple[str, ...]) -> Exception:
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             return MalformedBody(_json_fault(details[0]))
-        records = _array(body)
+        records = _array(body, at)
         if len(records) > limit:
             return TooManyRecords(limit)
-        rules = self.contract.rules.values()
-        of_fields = chain.from_iterable(_problems(detail, self.contract) for detail in details)
-        return _invalid(chain(of_fields, _rules_beside_bad_fields(rules, details, records), _duplicate_keys(body)))
+        of_fields = chain.from_iterable(_problems(detail, self.contract, at) for detail in details)
+        of_rules = _rules_beside_bad_fields(self.contract.rules.values(), details, records, at)
+        return _invalid(chain(of_fields, of_rules, _duplicate_keys(body)))
+
+
+RECORDS, EXPLAIN = "records", "explain"
+
+
+def _decision_request(record: Any) -> Any:
+    explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
+    config = ConfigDict(extra="forbid", strict=True)
+    request = TypedDict("DecisionRequest", {RECORDS: list[record], EXPLAIN: NotRequired[explain]})  # type: ignore[misc,valid-type]
+    return with_config(config)(request)
+
+
+def _require_allowed(records: Sequence[Any], limit: int) -> None:
+    if len(records) > limit:
+        raise TooManyRecords(limit)
+
+
+def _require_no_duplicates(body: bytes, keys: int) -> None:
+    """Look for duplicate keys where the body has more colons than keys were read: finding none is the rule, and cheap."""
+    if body.count(b":") != keys and (duplicates := list(_duplicate_keys(body))):
+        raise _invalid(duplicates)
 
 
 def _invalid(problems: Iterable[FieldProblem]) -> InvalidRecords:
@@ -177,12 +209,12 @@ def _rules_reader(rules: Iterable[Rule]) -> Callable[[Record], list[tuple[str, s
 
 
 def _rules_beside_bad_fields(
-    rules: Iterable[Rule], details: Sequence[ErrorDetails], records: Sequence[Any]
+    rules: Iterable[Rule], details: Sequence[ErrorDetails], records: Sequence[Any], at: tuple[str, ...]
 ) -> Iterator[FieldProblem]:
     """Broken rules of records that have a bad field: pydantic checks a record's rules only once all its fields pass."""
     bad_fields: dict[int, set[str]] = {}
     for detail in details:
-        match detail["loc"]:
+        match detail["loc"][len(at) :]:
             case (int(index), str(name), *_):
                 bad_fields.setdefault(index, set()).add(name)
     broken_rules = _rules_reader(rules)
@@ -190,7 +222,7 @@ def _rules_beside_bad_fields(
         if index in bad_fields:
             sound = {name: content for name, content in record.items() if name not in bad_fields[index]}
             for field, message in broken_rules(sound):
-                yield FieldProblem(json_pointer([index, field]), message)
+                yield FieldProblem(json_pointer([*at, index, field]), message)
 
 
 _DETAILS = {
@@ -210,15 +242,19 @@ _DETAILS = {
 }
 
 
-def _problems(detail: ErrorDetails, contract: Contract) -> Iterator[FieldProblem]:
+def _problems(detail: ErrorDetails, contract: Contract, at: tuple[str, ...]) -> Iterator[FieldProblem]:
     kind, context, location = detail["type"], detail.get("ctx", {}), list(detail["loc"])
     if kind == "contract_rules":
         for field, message in context["broken"]:
             yield FieldProblem(json_pointer([*location, field]), message)
         return
     text = _detail_text(kind, context)
-    if kind == "extra_forbidden":
+    if kind == "extra_forbidden" and len(location) == 1:
+        text = f"is not a field of a request; the fields are {RECORDS}, {EXPLAIN}"
+    elif kind == "extra_forbidden":
         text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
+    elif kind == "dict_type" and at and not location:
+        text = f'must be an object: {{"{RECORDS}": [...]}}'
     elif kind == "string_too_short" and _nullable(contract, location[-1]):
         text += "; send null where it is missing"
     yield FieldProblem(json_pointer(location), text)
@@ -243,21 +279,38 @@ def _json_fault(detail: ErrorDetails) -> str:
     return f"the body is not JSON: {detail.get('ctx', {}).get('error', 'it cannot be read')}"
 
 
-def _array(body: bytes) -> list[Any]:
+def _array(body: bytes, at: tuple[str, ...]) -> list[Any]:
     try:
         parsed = json.loads(body)
-    except (ValueError, RecursionError):
+        for name in at:
+            parsed = parsed[name]
+    except (ValueError, RecursionError, TypeError, LookupError):
         return []
     return parsed if isinstance(parsed, list) else []
 
 
+class _Keys(dict[str, Any]):
+    """A JSON object that remembers which of its keys occurred more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+
+
 def _duplicate_keys(body: bytes) -> Iterator[FieldProblem]:
-    """Keys that occur twice in one record. JSON readers keep the last one silently; two callers could read two records."""
+    """Keys that occur twice in one object. JSON readers keep the last one silently; two callers could read two records."""
     try:
-        parsed = json.loads(body, object_pairs_hook=lambda pairs: Counter(key for key, _ in pairs))
+        parsed = json.loads(body, object_pairs_hook=_Keys)
     except (ValueError, RecursionError):
         return
-    for index, keys in enumerate(parsed if isinstance(parsed, list) else []):
-        for key, count in keys.items() if isinstance(keys, Counter) else ():
-            if count > 1:
-                yield FieldProblem(json_pointer([index, key]), "occurs more than once in the record")
+    yield from _repeated((), parsed)
+    inside = parsed.get(RECORDS) if isinstance(parsed, _Keys) else parsed
+    at = (RECORDS,) if isinstance(parsed, _Keys) else ()
+    for index, record in enumerate(inside if isinstance(inside, list) else []):
+        yield from _repeated((*at, index), record)
+
+
+def _repeated(location: tuple[int | str, ...], parsed: Any) -> Iterator[FieldProblem]:
+    whose = "record" if location else "request"
+    for key in parsed.repeated if isinstance(parsed, _Keys) else ():
+        yield FieldProblem(json_pointer([*location, key]), f"occurs more than once in the {whose}")

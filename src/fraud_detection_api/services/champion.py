@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from fraud_detection_api.errors import ContractMismatch, FraudError, ModelNotReady, NoChampion
 from fraud_detection_api.model.bundle import Bundle, read_bundle
@@ -24,6 +27,7 @@ class ChampionService:
 
     def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
         self._registry = registry
+        self._preparations: list[Callable[[Bundle], object]] = [_warm_up]
         self._required_fingerprint = required_fingerprint
         self._served: ServedModel | None = None
         self._reason = "the model has not been loaded yet"
@@ -34,6 +38,10 @@ class ChampionService:
         if self._served is None:
             raise ModelNotReady(self._reason)
         return self._served
+
+    def prepare_with(self, preparation: Callable[[Bundle], object]) -> None:
+        """Do this with each model before it goes into service, so that no request waits for it."""
+        self._preparations.append(preparation)
 
     def refresh(self) -> None:
         """Load the champion where it is another version than the one in service.
@@ -70,12 +78,20 @@ class ChampionService:
     def _verified(self, version: str) -> Bundle:
         bundle = read_bundle(self._registry.fetch(version), source=f"version {version}")
         require_contract(bundle, self._required_fingerprint, version=version)
+        for prepare in self._preparations:
+            prepare(bundle)
         return bundle
 
     def _refused(self, reason: str) -> None:
         if reason != self._reason:
             log_event("model_refused", level=logging.ERROR, reason=reason)
         self._reason = reason
+
+
+def _warm_up(bundle: Bundle) -> None:
+    """Fill the tables that explanations are looked up in."""
+    forest = bundle.scorer.forest
+    forest.contributions(np.zeros((1, forest.features), dtype=np.float32))
 
 
 def require_contract(bundle: Bundle, fingerprint: str | None, *, version: str) -> None:

@@ -1,12 +1,31 @@
 """Validated records to fraud probabilities."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.telemetry import Stopwatch
 
 
-def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Calibrated probability of fraud, 0 to 1, of each record, in order."""
-    _matrix, probabilities = bundle.scorer.score_records(records)
-    return probabilities
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the model says of n records: margins in log-odds, and of them probabilities. `matrix`, float32, is what it read."""
+
+    matrix: NDArray[np.float32]
+    margins: list[float]
+    probabilities: list[float]
+
+
+def score(bundle: Bundle, records: Sequence[Mapping[str, Any]], watch: Stopwatch) -> Scored:
+    """Margin and calibrated probability of fraud, 0 to 1, of each record, in order."""
+    scorer = bundle.scorer
+    matrix = scorer.encode(records)
+    watch.lap("encode")
+    margins = scorer.forest.margins(matrix)
+    probabilities = scorer.probabilities(margins)
+    watch.lap("score")
+    return Scored(matrix, margins.tolist(), probabilities)

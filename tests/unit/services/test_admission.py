@@ -8,13 +8,13 @@ from fraud_detection_api.services.admission import RETRY_AFTER_SECONDS, Admissio
 
 def test_as_many_as_the_limit_are_let_in():
     gate = AdmissionGate(2)
-    with gate.admit(), gate.admit():
+    with gate, gate:
         assert gate.in_flight == 2
 
 
 def test_one_more_is_turned_away_and_told_when_to_come_back():
     gate = AdmissionGate(1)
-    with gate.admit(), pytest.raises(Overloaded) as caught, gate.admit():
+    with gate, pytest.raises(Overloaded) as caught, gate:
         pass
     assert caught.value.retry_after_seconds == RETRY_AFTER_SECONDS
     assert gate.in_flight == 0
@@ -22,9 +22,9 @@ def test_one_more_is_turned_away_and_told_when_to_come_back():
 
 def test_being_turned_away_takes_no_place():
     gate = AdmissionGate(1)
-    with gate.admit():
+    with gate:
         for _ in range(3):
-            with pytest.raises(Overloaded), gate.admit():
+            with pytest.raises(Overloaded), gate:
                 pass
         assert gate.in_flight == 1
 
@@ -32,13 +32,13 @@ def test_being_turned_away_takes_no_place():
 def test_a_place_is_free_again_after_the_work():
     gate = AdmissionGate(1)
     for _ in range(3):
-        with gate.admit():
+        with gate:
             pass
     assert gate.in_flight == 0
 
 
 def test_a_place_is_free_again_after_a_failure():
     gate = AdmissionGate(1)
-    with pytest.raises(ZeroDivisionError), gate.admit():
+    with pytest.raises(ZeroDivisionError), gate:
         raise ZeroDivisionError
     assert gate.in_flight == 0

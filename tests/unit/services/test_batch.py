@@ -10,9 +10,9 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services import batch
 from fraud_detection_api.services.batch import BatchScorer
-from fraud_detection_api.services.scoring import fraud_probabilities
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_files, every_dtype_frame
+from support.scoring import fraud_probabilities
 
 ROWS = 95
 CHUNK = 20

@@ -3,8 +3,8 @@
 import pytest
 
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.scoring import fraud_probabilities
 from support.builders import credit_files, record
+from support.scoring import fraud_probabilities
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+"""A decision: what was said of one record, and everything that says why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fraud_detection_api.decision.policy import Outcome
+
+Source = Literal["model", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """The model and the policy behind a decision."""
+
+    version: str
+    digest: str
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`decided_at` is in milliseconds since 1970. A fallback outcome has no probability, no risk score and no model.
+
+    `entity_id` is None where the contract names no id; `reasons` is None where none were given.
+    """
+
+    decision_id: str
+    entity_id: int | str | None
+    outcome: Outcome
+    fraud_probability: float | None
+    risk_score: int | None
+    reasons: Sequence[object] | None
+    made_by: MadeBy | None
+    decided_at: int
+
+    @property
+    def source(self) -> Source:
+        """Who decided: a deadline that had passed leaves it to the fallback."""
+        return "fallback" if self.made_by is None else "model"

@@ -1,0 +1,72 @@
+"""POST /v1/decisions: records in, decisions with outcome and reasons out."""
+
+from typing import Any
+
+from fraud_detection_api.errors import InvalidHeader
+from fraud_detection_api.routes.body import Headers
+from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
+from fraud_detection_api.schemas.decisions import decisions_body
+from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.services.decisions import NEVER, Task
+
+PATH = "/v1/decisions"
+
+DEADLINE = "X-Deadline-Ms"
+LONGEST_DEADLINE_MS = 3_600_000
+_DEADLINE_HEADER = DEADLINE.lower().encode()
+
+OPERATION: dict[str, Any] = {
+    "tags": ["scoring"],
+    "summary": "What is to be done about each record, and why?",
+    "description": (
+        "Decisions in the records' order. One bad record refuses the whole request; the answer then names every bad "
+        "field.\n\nWhere time runs out, explanations are dropped first; records that were not scored within the deadline "
+        "get a fallback outcome, marked by `decision_source`."
+    ),
+    "operationId": "post_decisions",
+    "parameters": [
+        {
+            "name": DEADLINE,
+            "in": "header",
+            "description": "Milliseconds from the request's arrival within which it is to be answered.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
+        }
+    ],
+    "requestBody": {
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionRequest"}}},
+        "required": True,
+    },
+    "responses": {
+        "200": {
+            "description": "Decisions, in order.",
+            "headers": ANSWER_HEADERS,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionsBody"}}},
+        }
+    },
+}
+"""The route in OpenAPI, which FastAPI does not know of."""
+
+
+def answer(request: ScoringRequest) -> Answer:
+    """The decisions on the request's records."""
+    contract, settings = request.model.bundle.contract, request.container.settings
+    deadline = _deadline(request, settings.deadline_ms)
+    records, explain = record_parser(contract).parse_decisions(request.body, limit=settings.max_records)
+    request.watch.lap("parse")
+    decided = request.container.decisions.decide(Task(request.model, explain, deadline, request.watch), records)
+    return Answer(decisions_body(decided, contract), len(records))
+
+
+def _deadline(request: ScoringRequest, default_ms: float | None) -> float:
+    milliseconds = _stated_deadline_ms(request.headers) or default_ms
+    return NEVER if milliseconds is None else request.watch.began + milliseconds / 1000
+
+
+def _stated_deadline_ms(headers: Headers) -> int | None:
+    """Raises InvalidHeader."""
+    stated = headers.get(_DEADLINE_HEADER)
+    if stated is None:
+        return None
+    if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):
+        raise InvalidHeader(DEADLINE, f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}")
+    return int(stated)

@@ -1,0 +1,91 @@
+"""Decisions on the wire."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.decision import Decision, Source
+from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.services.decisions import Decided, Explanations
+
+
+class ReasonBody(BaseModel):
+    """A feature's part in a score."""
+
+    rank: int = Field(description="1 is the strongest.")
+    code: str = Field(examples=["UTILISATION_HIGH"])
+    feature: str = Field(examples=["credit_utilisation"])
+    value: bool | float | str | None = Field(description="The record's own value, or what was derived from it.")
+    direction: Literal["increases_risk", "decreases_risk"]
+    contribution_log_odds: float = Field(description="What the feature adds to the model's log-odds.", examples=[2.31])
+    description: str = Field(examples=["Balance is 16.2 times the credit limit"])
+
+
+class ModelBody(BaseModel):
+    """The model behind a decision."""
+
+    version: str = Field(examples=["7"])
+    digest: str = Field(examples=["sha256:…"])
+
+
+class DecisionBody(BaseModel):
+    """What was decided about one record. The record's id stands beside these, under the name that the contract gives it."""
+
+    decision_id: str = Field(description="UUID of version 7: it sorts by time.")
+    fraud_probability: float | None = Field(ge=0, le=1, description="Calibrated; null for a fallback.")
+    risk_score: int | None = Field(
+        ge=0, le=1000, description="Per-mille of legitimate validation records that score lower; null for a fallback."
+    )
+    outcome: Outcome
+    reasons: list[ReasonBody] | None = Field(
+        description="At most four, the strongest first; null where none were asked for, or the deadline left no time."
+    )
+    model: ModelBody | None = Field(description="Null for a fallback.")
+    policy_version: str | None = Field(description="Null for a fallback.", examples=["3"])
+    decided_at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
+    decision_source: Source = Field(
+        description="`fallback` where the deadline had passed: the outcome is then a setting."
+    )
+
+
+class DecisionsBody(BaseModel):
+    """Decisions in the records' order."""
+
+    decisions: list[DecisionBody]
+    explanations: Explanations = Field(description="`dropped` where the deadline left no time for all of them.")
+
+
+def decisions_body(decided: Decided, contract: Contract) -> bytes:
+    """The answer's bytes."""
+    identifier = None if contract.identifier is None else contract.identifier.name
+    decisions = [_decision(decision, identifier) for decision in decided.decisions]
+    return to_json({"decisions": decisions, "explanations": decided.explanations})
+
+
+def _decision(decision: Decision, identifier: str | None) -> dict[str, Any]:
+    made_by = decision.made_by
+    return {
+        "decision_id": decision.decision_id,
+        **({} if identifier is None else {identifier: decision.entity_id}),
+        "fraud_probability": decision.fraud_probability,
+        "risk_score": decision.risk_score,
+        "outcome": decision.outcome,
+        "reasons": decision.reasons,
+        "model": None if made_by is None else {"version": made_by.version, "digest": made_by.digest},
+        "policy_version": None if made_by is None else made_by.policy_version,
+        "decided_at": iso_time(decision.decided_at),
+        "decision_source": decision.source,
+    }
+
+
+def iso_time(milliseconds: int) -> str:
+    """ISO 8601 in UTC, from milliseconds since 1970.
+
+    >>> iso_time(1_795_341_600_123)
+    '2026-11-22T10:00:00.123Z'
+    """
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
