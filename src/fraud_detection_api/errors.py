@@ -33,6 +33,15 @@ class InvalidContract(FraudError):
         self.problems = tuple(problems)
 
 
+class InvalidPolicy(FraudError):
+    """A decision policy cannot be used; `problems` names each key and its mend."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"policy {source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
 class InvalidDataset(FraudError):
     """A data file cannot be used; `problems` gives columns, counts and row numbers, never values."""
 

@@ -17,6 +17,7 @@ PLAIN = (
 EXAMPLES = {
     errors.InvalidSetting("FRAUD_PORT", "must be a number"): "FRAUD_PORT: must be a number",
     errors.InvalidContract("a.toml", ["one", "two"]): "contract a.toml: one; two",
+    errors.InvalidPolicy("costs.toml", ["one", "two"]): "policy costs.toml: one; two",
     errors.InvalidDataset("a.csv", ["one", "two"]): "a.csv: one; two",
     errors.InvalidRecords([FieldProblem("/0/a", "is required")]): "1 field did not pass; nothing was scored",
     errors.InvalidRecords([FieldProblem("/0", "x")] * 2): "2 fields did not pass; nothing was scored",

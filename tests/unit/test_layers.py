@@ -13,6 +13,7 @@ PACKAGE = "fraud_detection_api"
 
 PLANTED = {
     "a lower layer imports a higher one": ("model/forest.py", f"import {PACKAGE}.services.scoring", "Layers"),
+    "the decision layer knows a model": ("decision/policy.py", f"import {PACKAGE}.model.forest", "Layers"),
     "services import training": ("services/scoring.py", f"import {PACKAGE}.training.splits", "Layers"),
     "main imports cli": ("main.py", f"import {PACKAGE}.cli.terminal", "Layers"),
     "a module without a room": ("utils.py", "", "Layers"),

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from typer.core import TyperGroup
 
-from fraud_detection_api.errors import FraudError, InvalidContract, InvalidDataset
+from fraud_detection_api.errors import FraudError, InvalidContract, InvalidDataset, InvalidPolicy
 
 WIDEST_NAME = 40
 
@@ -33,7 +33,7 @@ class TeachingGroup(TyperGroup):
 
 def _text(error: FraudError) -> str:
     """One line, or a line for each problem where there are several to mend."""
-    if isinstance(error, InvalidContract | InvalidDataset) and len(error.problems) > 1:
+    if isinstance(error, InvalidContract | InvalidDataset | InvalidPolicy) and len(error.problems) > 1:
         return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
     return str(error)
 
