@@ -29,6 +29,7 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
     if not contract.features:
         yield ("features",), 'declare at least one feature, for example [features.amount] with dtype = "float"'
     yield from _name_clashes(contract)
+    yield from _amount_problems(contract)
     for name, feature in contract.features.items():
         for key, mend in _feature_problems(contract, name, feature):
             yield ("features", name, key), mend
@@ -57,6 +58,17 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     for name in (name for name, count in counts.items() if count > 1):
         places = ", ".join(dict.fromkeys(place for place, used in uses if used == name))
         yield (places.split(", ")[-1],), f"the column {name!r} is declared more than once ({places}); keep one"
+
+
+def _amount_problems(contract: Contract) -> Iterator[Problem]:
+    name = contract.amount_at_risk
+    if name is None:
+        return
+    feature = contract.features.get(name)
+    if feature is None:
+        yield ("amount_at_risk",), f"{name!r} is no feature of this contract; name an int or float one"
+    elif feature.dtype not in ("int", "float"):
+        yield ("amount_at_risk",), f"{name!r} is a {feature.dtype} and not an amount; name an int or float feature"
 
 
 def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:

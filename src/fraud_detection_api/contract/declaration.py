@@ -138,11 +138,15 @@ class Rule(Declared):
 
 
 class Contract(Declared):
-    """What a record is. Get one from `contract.loading`, which also checks what the types here cannot."""
+    """What a record is. Get one from `contract.loading`, which also checks what the types here cannot.
+
+    `amount_at_risk` names the numeric feature that says how much money an approved fraud could take.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str = ""
     purpose: Literal["fraud", "credit"] = "fraud"
+    amount_at_risk: ColumnName | None = None
     identifier: Identifier | None = Field(default=None, alias="id")
     target: Target
     time: Time | None = None
@@ -160,10 +164,11 @@ class Contract(Declared):
 
     @cached_property
     def record_fingerprint(self) -> str:
-        """The fingerprint but for what callers do not send: derived features, purpose, the labels' delay."""
+        """The fingerprint but for what callers do not send: derived features, purpose, amount at risk, the labels' delay."""
         document = self.as_json()
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
-        return self.model_validate({**document, "target": target, "derived": {}, "purpose": "fraud"}).fingerprint
+        unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
+        return self.model_validate({**document, "target": target, **unsent}).fingerprint
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""

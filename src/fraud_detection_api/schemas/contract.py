@@ -27,7 +27,7 @@ def decision_request_schema(contract: Contract) -> dict[str, Any]:
 
 
 def contract_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema of one record, with the contract's fingerprint, target, units, derived features and rules."""
+    """JSON Schema of one record; under `x-` the fingerprint, target, amount at risk, units, derived features and rules."""
     schema = record_schema(contract)
     for name, feature in contract.features.items():
         schema["properties"][name] |= {"x-dtype": feature.dtype} | ({"x-unit": feature.unit} if feature.unit else {})
@@ -35,6 +35,7 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         name: item.model_dump(include={"formula", "description", "unit"}) for name, item in contract.derived.items()
     }
     rules = {name: rule.model_dump() for name, rule in contract.rules.items()}
+    amount = {} if contract.amount_at_risk is None else {"x-amount-at-risk": contract.amount_at_risk}
     return {
         "$schema": DIALECT,
         "$id": f"urn:fraud-detection-api:contract:{contract.fingerprint}",
@@ -42,6 +43,7 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         "x-contract": contract.name,
         "x-fingerprint": contract.fingerprint,
         "x-target": contract.target.name,
+        **amount,
         "x-derived": derived,
         "x-rules": rules,
     }

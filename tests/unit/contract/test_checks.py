@@ -243,3 +243,25 @@ def test_a_reason_text_has_one_placeholder(section, text):
 def test_a_reason_text_may_repeat_or_leave_out_the_value(text):
     section = f'[features.x]\ndtype = "int"\nreason = {{ code = "A", text = "{text}" }}\n'
     assert isinstance(contract_from_toml(SOUND + section, source="x"), Contract)
+
+
+def with_amount(name: str) -> str:
+    features = '[features.is_new]\ndtype = "bool"\n[features.count]\ndtype = "int"\n'
+    return f'amount_at_risk = "{name}"\n{SOUND}{features}'
+
+
+@pytest.mark.parametrize("name", ["amount", "count"])
+def test_the_amount_at_risk_is_a_number_of_the_record(name):
+    assert contract_from_toml(with_amount(name), source="x").amount_at_risk == name
+
+
+@pytest.mark.parametrize("name", ["channel", "opened_at", "is_new"])
+def test_an_amount_at_risk_that_is_no_amount_is_refused(name):
+    problem = the_problem_of(with_amount(name))
+    assert problem.startswith(f"line 1: amount_at_risk: '{name}' is a ")
+    assert problem.endswith("name an int or float feature")
+
+
+@pytest.mark.parametrize("name", ["sum", "is_fraud", "customer", "applied_at"])
+def test_an_amount_at_risk_that_is_no_feature_is_refused(name):
+    assert f"'{name}' is no feature of this contract; name an int or float one" in the_problem_of(with_amount(name))

@@ -77,3 +77,19 @@ def test_a_fingerprint_is_a_sha256():
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60))
 def test_a_bound_is_written_so_that_it_reads_back(number):
     assert float(plain_number(number)) == float(number)
+
+
+CREDIT_BEFORE_AMOUNTS = "sha256:b32e58fe82cc2d5d51aa5b2fddf05384115e019fd22558f0323446199e7ab099"
+"""The fingerprint of the packaged contract from before there were amounts at risk: models in use carry it."""
+
+
+def test_a_contract_without_an_amount_at_risk_keeps_the_fingerprint_that_it_had():
+    assert load_contract("credit").fingerprint == CREDIT_BEFORE_AMOUNTS
+
+
+def test_the_amount_at_risk_is_declared_and_nothing_that_callers_send():
+    plain = every_dtype_contract()
+    other = contract_from_toml('amount_at_risk = "amount_eur"\n' + EVERY_DTYPE, source="x")
+    assert other.as_json()["amount_at_risk"] == "amount_eur"
+    assert other.fingerprint != plain.fingerprint
+    assert other.record_fingerprint == plain.record_fingerprint

@@ -13,7 +13,7 @@ from fraud_detection_api.contract.loading import contract_from_toml, load_contra
 from fraud_detection_api.errors import InvalidRecords
 from fraud_detection_api.schemas.contract import contract_schema, example_record, record_schema
 from fraud_detection_api.schemas.records import RecordParser
-from support.builders import OVERDRAWN, every_dtype_contract, every_dtype_frame
+from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract, every_dtype_frame
 
 HEAD = 'name = "a"\n[target]\nname = "y"\n'
 
@@ -112,6 +112,12 @@ def test_what_a_schema_cannot_say_is_under_x_keys():
     assert schema["x-target"] == "is_fraud"
     assert list(schema["x-derived"]) == list(contract.derived)
     assert schema["x-rules"]["arrears_within_open_accounts"]["field"] == "number_of_accounts_in_arrears"
+
+
+def test_the_amount_at_risk_is_in_the_schema_where_there_is_one():
+    contract = contract_from_toml('amount_at_risk = "amount_eur"\n' + EVERY_DTYPE, source="x")
+    assert contract_schema(contract)["x-amount-at-risk"] == "amount_eur"
+    assert "x-amount-at-risk" not in contract_schema(every_dtype_contract())
 
 
 def test_the_schema_is_json():
