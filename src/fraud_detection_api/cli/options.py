@@ -80,3 +80,11 @@ DeployedBaseRate = Annotated[
         help="Share of fraud where the model will work, if the file is a sample of another share.",
     ),
 ]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE.toml",
+        help="Costs and review capacity that outcomes follow from; the defaults, or with --like the model's, if not given.",
+    ),
+]

@@ -12,6 +12,8 @@ from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import print_json, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.services.models import ModelService
 
@@ -22,7 +24,7 @@ Like = Annotated[
     typer.Option(
         "--like",
         metavar="VERSION",
-        help="Take contract, settings and deployed base rate from a model, a tuned one for example.",
+        help="Take contract, settings, policy and deployed base rate from a model, a tuned one for example.",
     ),
 ]
 
@@ -36,6 +38,7 @@ def train(
     delay_days: options.DelayDays = None,
     leave_out_known: options.LeaveOutKnown = False,
     deployed_base_rate: options.DeployedBaseRate = None,
+    policy: options.PolicyFile = None,
     like: Like = None,
     promote: options.Promote = False,
     allow_contract_change: options.AllowContractChange = False,
@@ -47,6 +50,7 @@ def train(
     Example: `fraud train credit.parquet --promote`
     """
     require_training_libraries()
+    from fraud_detection_api.training.decide import with_records_a_day
     from fraud_detection_api.training.load import load_dataset
     from fraud_detection_api.training.model_fitter import ModelFitter
     from fraud_detection_api.training.splits import SplitSettings
@@ -56,18 +60,22 @@ def train(
         raise typer.BadParameter("a model brings its contract along; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    given = None if policy is None else load_policy(policy)
     model = None if like is None else ModelService(goal.registry).bundle(like)[1]
     declared = load_contract(settings.contract or CREDIT) if model is None else model.contract
     options.require_meaning(declared, delay_days=delay_days, leave_out_known=leave_out_known)
     dataset = load_dataset(file, declared)
     if model is not None and deployed_base_rate is None:
         deployed_base_rate = model.card["calibration"]["deployed_base_rate"]
+    costs = given or (Policy() if model is None else model.policy)
     fitter = ModelFitter(
         registry=goal.registry,
         seed=seed,
         settings=XGBoostSettings() if model is None else XGBoostSettings(**model.card["training"]["settings"]),
         split=SplitSettings(test_share, delay_days, leave_out_known),
         deployed_base_rate=deployed_base_rate,
+        policy=with_records_a_day(costs, dataset, deployed_base_rate, source=str(policy or like)),
+        succeeds=None if model is None else model.policy,
     )
     goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
 

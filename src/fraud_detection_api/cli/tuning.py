@@ -15,6 +15,8 @@ from fraud_detection_api.cli.terminal import Report, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.ratios import contract_for_tuning
+from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.policy_file import load_policy
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
     from fraud_detection_api.training.tune import TuningProgress
@@ -81,6 +83,7 @@ def tune(
     test_share: options.TestShare = 0.2,
     seed: options.Seed = 7,
     deployed_base_rate: options.DeployedBaseRate = None,
+    policy: options.PolicyFile = None,
     promote: options.Promote = False,
     allow_contract_change: options.AllowContractChange = False,
     track: options.Track = None,
@@ -94,6 +97,7 @@ def tune(
     Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
     """
     require_training_libraries()
+    from fraud_detection_api.training.decide import with_records_a_day
     from fraud_detection_api.training.load import load_dataset
     from fraud_detection_api.training.model_fitter import ModelFitter
     from fraud_detection_api.training.objectives import Objective
@@ -102,10 +106,13 @@ def tune(
 
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    costs = Policy() if policy is None else load_policy(policy)
     declared = load_contract(settings.contract or CREDIT)
     by_time = {"train_days": train_days, "test_days": test_days, "stride_days": stride_days, "delay_days": delay_days}
     options.require_meaning(declared, leave_out_known=leave_out_known, **by_time)
     dataset = load_dataset(file, contract_for_tuning(declared))
+    # now, or hours of tuning would end in the error
+    costs = with_records_a_day(costs, dataset, deployed_base_rate, source=str(policy))
     split = SplitSettings(test_share, delay_days, leave_out_known)
     known = dataset.take(hold_out(dataset, split, seed=seed).train)
     windows = PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known)
@@ -126,7 +133,9 @@ def tune(
             on_progress=lambda done: _tell(report, done),
         )
     _tell_gain(tuned.summary)
-    fitter = ModelFitter(goal.registry, seed, tuned.settings, split, deployed_base_rate=deployed_base_rate)
+    fitter = ModelFitter(
+        goal.registry, seed, tuned.settings, split, deployed_base_rate=deployed_base_rate, policy=costs
+    )
     goal.train(fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary)
 
 

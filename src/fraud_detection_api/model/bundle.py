@@ -14,13 +14,15 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, RecordEncoder
 from fraud_detection_api.contract.loading import parse_contract
-from fraud_detection_api.errors import CorruptBundle, InvalidContract
+from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration
 from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import golden_difference, golden_rows
 from fraud_detection_api.model.reasons import Reasoner
+from fraud_detection_api.model.risk_score import RiskScale
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 DOCUMENTS = ("card.md", "report.html")
 """What is in a bundle for people to read."""
@@ -33,7 +35,9 @@ FILES = (
     "encoding.json",
     "evidence.json",
     "golden.json",
+    "policy.json",
     "reference.json",
+    "risk.json",
     *DOCUMENTS,
 )
 
@@ -76,6 +80,8 @@ class Bundle:
     created_at: str
     contract: Contract
     scorer: Scorer
+    policy: Policy
+    risk: RiskScale
     card: dict[str, Any]
     reference: dict[str, Any]
 
@@ -97,6 +103,8 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
     scorer: Scorer,
     booster: bytes,
     *,
+    policy: Policy,
+    risk: RiskScale,
     card: dict[str, Any],
     evidence: dict[str, Any],
     reference: dict[str, Any],
@@ -116,7 +124,9 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "encoding.json": _json_bytes({name: _codes_json(codes) for name, codes in scorer.encoder.level_codes.items()}),
         "evidence.json": _json_bytes(evidence),
         "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
+        "policy.json": _json_bytes(policy.as_json()),
         "reference.json": _json_bytes(reference),
+        "risk.json": _json_bytes(risk.as_json()),
         **{name: documents[name] for name in DOCUMENTS},
     }
     digests = {name: _sha256(content) for name, content in files.items()}
@@ -137,13 +147,14 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
         calibration = Calibration.from_json(documents["calibration.json"])
         scorer = Scorer(Encoder(contract, codes), Forest(files["booster.ubj"]), calibration)
+        policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
-    except (InvalidContract, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (InvalidContract, InvalidPolicy, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
         raise CorruptBundle(source, difference)
     card, reference = documents["card.json"], documents["reference.json"]
-    return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, card, reference)
+    return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, card, reference)
 
 
 def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[str, Any]]:

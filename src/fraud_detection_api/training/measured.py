@@ -15,11 +15,13 @@ from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 class MeasuredTest:
     """Records that a scorer has not learned from, what it says of them, and how good that is.
 
-    Arrays are float64 (n,). `raw_probability` is what the trees said, `probability` the calibrated one; `before` and
-    `after` are their evaluations. `weights` are those of `deployment_weights`, None for 1 each.
+    Arrays are (n,): `margins` float32 in log-odds, the others float64. `raw_probability` is what the trees said,
+    `probability` the calibrated one; `before` and `after` are their evaluations. `weights` are those of
+    `deployment_weights`, None for 1 each.
     """
 
     data: Dataset
+    margins: NDArray[np.float32]
     raw_probability: NDArray[np.float64]
     probability: NDArray[np.float64]
     weights: NDArray[np.float64] | None
@@ -37,4 +39,4 @@ def measure(fitter: ScorerFitter, fitted: FittedScorer, test: Dataset) -> Measur
         evaluate(test.is_fraud, stated, known_probability=known, weights=weights, seed=fitter.seed)
         for stated in (raw_probability, probability)
     )
-    return MeasuredTest(test, raw_probability, probability, weights, before, after)
+    return MeasuredTest(test, margins, raw_probability, probability, weights, before, after)

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.model.bundle import seal_bundle
 from fraud_detection_api.model.reference import reference_histograms
+from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.ports import ModelRegistry
 from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.decide import decided_policy, with_records_a_day
 from fraud_detection_api.training.demonstrate import demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter
@@ -36,8 +39,9 @@ class FittedModel:
 class ModelFitter:
     """Makes models and registers them. `seed` decides the split and the trees; `threads` is 0 for all cores.
 
-    `deployed_base_rate` is the share of fraud where the model will work, if the records are a sample of another share. The
-    bundle depends on the data, the seed and the settings alone.
+    `deployed_base_rate` is the share of fraud where the model will work, if the records are a sample of another share.
+    `policy` says the costs and the capacity, `succeeds` whose next version it is. The bundle depends on the data, the seed
+    and the settings alone.
     """
 
     registry: ModelRegistry
@@ -46,6 +50,8 @@ class ModelFitter:
     split: SplitSettings = field(default_factory=SplitSettings)
     threads: int = 0
     deployed_base_rate: float | None = None
+    policy: Policy = field(default_factory=Policy)
+    succeeds: Policy | None = None
 
     def fit(
         self,
@@ -58,8 +64,9 @@ class ModelFitter:
         """Train on `dataset` and register the bundle, stamped `now`; nothing is registered where anything fails.
 
         `tuning` tells the card where the settings come from. Raises InvalidDataset where the split would leave a part
-        without frauds.
+        without frauds, InvalidPolicy where a capacity is for an unknown number of records.
         """
+        terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
         fitter = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
@@ -67,12 +74,17 @@ class ModelFitter:
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
+        policy, weighed = decided_policy(
+            terms, train, fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
+        )
         warnings = leak_warnings(dataset, split)
         card = model_card(Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, tuning))
-        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence)
+        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence) | {"policy": weighed}
         sealed = seal_bundle(
             fitted.scorer,
             fitted.booster,
+            policy=policy,
+            risk=RiskScale.of(measured.margins[~test.is_fraud]),
             card=card,
             reference=reference_histograms(dataset.contract, train.columns, measured.probability),
             evidence=evidence,

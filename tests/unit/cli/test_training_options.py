@@ -38,6 +38,59 @@ def test_a_model_like_another_follows_its_contract(fraud, registry, own_file):
     assert card["contract"]["name"] == "every_dtype"
 
 
+COSTS = "amount_at_risk = 400\nreview_cost = 8\nreviews_a_day = 10\nrecords_a_day = 1000\n"
+
+
+def policy_of(registry, version) -> dict:
+    return json.loads(registry.fetch(version)["policy.json"])
+
+
+def test_a_model_has_the_policy_of_the_file_priced_on_its_own_scores(fraud, registry, quick, credit_file):
+    Path("costs.toml").write_text(COSTS)
+    policy = policy_of(registry, card_of(fraud("train", credit_file, "--policy", "costs.toml", "--json"))["version"])
+    assert (policy["version"], policy["amount_at_risk"], policy["review_cost"]) == ("1", 400, 8)
+    assert (policy["reviews_a_day"], policy["records_a_day"]) == (10, 1000)
+    assert policy["review_price"] > 0
+
+
+def test_a_model_like_another_keeps_its_policy_priced_anew_as_the_next_version(fraud, registry, quick, credit_file):
+    Path("costs.toml").write_text(COSTS)
+    first = card_of(fraud("train", credit_file, "--policy", "costs.toml", "--json"))["version"]
+    alike = card_of(fraud("train", credit_file, "--like", first, "--seed", "8", "--json"))["version"]
+    former, later = policy_of(registry, first), policy_of(registry, alike)
+    assert later == {**former, "version": "2", "review_price": later["review_price"]}
+    assert later["review_price"] != former["review_price"]
+
+
+def test_a_model_like_another_has_the_same_policy_where_nothing_is_priced(fraud, registry, quick, credit_file):
+    version = card_of(fraud("train", credit_file, "--like", "champion", "--json"))["version"]
+    assert policy_of(registry, version) == policy_of(registry, "1")
+
+
+def test_a_policy_file_beats_that_of_the_model_like_which_another_is_made(fraud, registry, quick, credit_file):
+    Path("costs.toml").write_text("review_cost = 8\n")
+    version = card_of(fraud("train", credit_file, "--like", "1", "--policy", "costs.toml", "--json"))["version"]
+    assert policy_of(registry, version) == {**policy_of(registry, "1"), "version": "2", "review_cost": 8}
+
+
+def test_a_broken_policy_file_is_told_in_one_line(fraud, registry, credit_file):
+    Path("costs.toml").write_text("review_costs = 8\n")
+    result = fraud("train", credit_file, "--policy", "costs.toml")
+    assert result.exit_code == 1
+    assert result.stderr == "error: policy costs.toml: review_costs: unknown key; did you mean 'review_cost'?\n"
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_capacity_for_an_unknown_number_of_records_is_told_before_anything_is_trained(
+    fraud, registry, credit_file, command
+):
+    Path("costs.toml").write_text("reviews_a_day = 10\n")
+    result = fraud(command, credit_file, "--policy", "costs.toml")
+    assert result.exit_code == 1
+    assert "error: policy costs.toml: records_a_day: say how many records come in a day" in result.stderr
+    assert registry.versions() == ["1", "2"]
+
+
 @pytest.mark.parametrize("version", ["9", "../1"])
 def test_a_model_like_one_that_is_not_there_is_told(fraud, registry, credit_file, version):
     result = fraud("train", credit_file, "--like", version)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import fraud_detection_api
+from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.errors import CorruptBundle
 from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_manifest
 from support.builders import credit_files, every_dtype_files
@@ -25,6 +26,15 @@ def test_a_sound_bundle_is_read():
     assert bundle.created_at == "2026-11-22T10:00:00Z"
     assert bundle.digest == json.loads(credit_files()[MANIFEST])["digest"]
     assert bundle.card["data"]["rows"] == 6000
+
+
+def test_the_policy_and_the_risk_scale_survive_sealing():
+    files = credit_files()
+    bundle = read_bundle(files, source="version 1")
+    assert bundle.policy == Policy()
+    assert json.loads(files["policy.json"]) == bundle.policy.as_json()
+    assert json.loads(files["risk.json"]) == bundle.risk.as_json()
+    assert len(set(bundle.risk.margins.tolist())) > 500
 
 
 def test_categories_survive_sealing():
@@ -83,10 +93,10 @@ def test_a_manifest_whose_files_are_no_table_is_refused(stated):
         read_bundle({**files, MANIFEST: manifest_of(files, files=stated)}, source="version 1")
 
 
-@pytest.mark.parametrize("number", [0, 1, "2", None])
+@pytest.mark.parametrize("number", [0, 2, "3", None])
 def test_another_format_is_refused_by_its_number(number):
     files = credit_files()
-    with pytest.raises(CorruptBundle, match="reads format 2"):
+    with pytest.raises(CorruptBundle, match="reads format 3"):
         read_bundle({**files, MANIFEST: manifest_of(files, format=number)}, source="version 1")
 
 
@@ -147,10 +157,25 @@ def test_a_document_that_is_no_table_is_refused_although_its_digest_holds(name, 
         read_bundle(resealed(credit_files(), **{name.replace(".", "_"): content}), source="version 1")
 
 
-@pytest.mark.parametrize("name", ["calibration.json", "contract.json", "golden.json"])
+@pytest.mark.parametrize("name", ["calibration.json", "contract.json", "golden.json", "policy.json", "risk.json"])
 def test_a_document_without_its_keys_is_refused_although_its_digest_holds(name):
     with pytest.raises(CorruptBundle):
         read_bundle(resealed(credit_files(), **{name.replace(".", "_"): b"{}"}), source="version 1")
+
+
+@pytest.mark.parametrize("change", [{"review_cost": -1}, {"version": 1}, {"review_costs": 3}, {"amount_at_risk": None}])
+def test_a_policy_that_cannot_be_is_refused_although_its_digest_holds(change):
+    files = credit_files()
+    policy = json.dumps({**json.loads(files["policy.json"]), **change}).encode()
+    with pytest.raises(CorruptBundle, match="cannot be read"):
+        read_bundle(resealed(files, policy_json=policy), source="version 1")
+
+
+def test_a_risk_scale_that_falls_is_refused_although_its_digest_holds():
+    files = credit_files()
+    falling = json.dumps({"margins": json.loads(files["risk.json"])["margins"][::-1]}).encode()
+    with pytest.raises(CorruptBundle, match="cannot be read"):
+        read_bundle(resealed(files, risk_json=falling), source="version 1")
 
 
 @pytest.mark.parametrize("encoding", [b"{}", b'{"channel": []}', b'{"channel": {"levels": {}}}'])

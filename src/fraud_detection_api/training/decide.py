@@ -1,0 +1,65 @@
+"""The policy of a model in the making: its capacity, and the price of a review on scores that were held out."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.population import Population
+from fraud_detection_api.decision.pricing import price_reviews, require_records_a_day
+from fraud_detection_api.training.calibrate import deployment_weights
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.fit_scorer import FittedScorer
+
+SECONDS_A_DAY = 86_400.0
+
+
+def with_records_a_day(
+    policy: Policy, data: Dataset, deployed_base_rate: float | None, *, source: str = "of the model"
+) -> Policy:
+    """The policy, with the records a day of the file where it does not say them and the file does.
+
+    A file without times does not, nor one that is a sample (a deployed base rate is given). Raises InvalidPolicy where a
+    capacity needs them, naming `source`.
+    """
+    found = None if deployed_base_rate is not None else _records_a_day(data)
+    if policy.records_a_day is None and found is not None:
+        policy = replace(policy, records_a_day=found)
+    require_records_a_day(policy, source=source)
+    return policy
+
+
+def decided_policy(
+    policy: Policy,
+    train: Dataset,
+    fitted: FittedScorer,
+    *,
+    deployed_base_rate: float | None,
+    succeeds: Policy | None,
+) -> tuple[Policy, dict[str, Any]]:
+    """The priced policy, a version after `succeeds`, and the cells that it can be weighed on later, as a JSON value.
+
+    Both are of the training records, scored by boosters that did not learn from them.
+    """
+    population = held_out_population(train, fitted, deployed_base_rate=deployed_base_rate)
+    return price_reviews(policy, population).succeeding(succeeds), population.cells().as_json()
+
+
+def held_out_population(train: Dataset, fitted: FittedScorer, *, deployed_base_rate: float | None) -> Population:
+    """The training records by their held-out probabilities, weighted as they are met in deployment."""
+    probabilities = fitted.scorer.calibration.probabilities(fitted.held_out_margins)
+    amount = train.contract.amount_at_risk
+    return Population.of_records(
+        train.is_fraud,
+        probabilities,
+        None if amount is None else train.columns[amount],
+        deployment_weights(train.is_fraud, deployed_base_rate),
+    )
+
+
+def _records_a_day(data: Dataset) -> float | None:
+    """Of a file with times, to three digits; None where they do not differ."""
+    seconds = data.seconds
+    span = 0.0 if seconds is None else float(np.ptp(seconds))
+    return float(f"{len(data) / (span / SECONDS_A_DAY):.3g}") if span > 0 else None
