@@ -42,7 +42,7 @@ class RecordParser:
         record = record_type(contract)
         self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         # the record's type is made at run time, which a type checker cannot follow
-        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record])
+        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record])  # type: ignore[valid-type]
         self.decision_request: TypeAdapter[dict[str, Any]] = TypeAdapter(_decision_request(record))
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ RECORDS, EXPLAIN = "records", "explain"
 def _decision_request(record: Any) -> Any:
     explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
     config = ConfigDict(extra="forbid", strict=True)
-    request = TypedDict("DecisionRequest", {RECORDS: list[record], EXPLAIN: NotRequired[explain]})  # type: ignore[misc,valid-type]
+    request = TypedDict("DecisionRequest", {RECORDS: list[record], EXPLAIN: NotRequired[explain]})  # type: ignore[misc]
     return with_config(config)(request)
 
 

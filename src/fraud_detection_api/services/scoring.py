@@ -13,7 +13,7 @@ from fraud_detection_api.telemetry import Stopwatch
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the model says of n records: margins in log-odds, and of them probabilities. `matrix`, float32, is what it read."""
+    """What the model says of n records: margins in log-odds, then probabilities. `matrix`, float32, is what it read."""
 
     matrix: NDArray[np.float32]
     margins: list[float]
