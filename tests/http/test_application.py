@@ -14,8 +14,9 @@ from support.http import API_KEYS, assert_problem, flipped
 from support.polling import eventually
 
 # raised while a process starts or by the command line; no request meets them
-NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidDataset, errors.MissingExtra} | {
-    errors.StudyUnavailable
+NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidDataset, errors.InvalidPolicy} | {
+    errors.MissingExtra,
+    errors.StudyUnavailable,
 }
 
 

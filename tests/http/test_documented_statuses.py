@@ -7,17 +7,19 @@ from support.builders import OVERDRAWN, credit_files, every_dtype_files, registr
 from support.fakes import InMemoryRegistry
 from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk
 
-SCORE, CONTRACT, MODELS = ("post", "/fraud_detection"), ("get", "/v1/contract"), ("get", "/v1/models")
+SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
+CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
 MODEL, PROMOTE = ("get", "/v1/models/{version}"), ("post", "/v1/models/{version}/promote")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
-KEYED = [SCORE, CONTRACT, MODELS, MODEL, PROMOTE]
-WITH_BODY = [SCORE, PROMOTE]
+KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE]
+WITH_BODY = [SCORE, DECIDE, PROMOTE]
+BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}}
 
 
 def call(client, operation, *, version="1", **given):
     method, path = operation
-    if operation == SCORE and "content" not in given:
-        given.setdefault("json", [OVERDRAWN])
+    if operation in BODIES and "content" not in given:
+        given.setdefault("json", BODIES[operation])
     return client.request(method.upper(), path.format(version=version), **given)
 
 
@@ -67,9 +69,10 @@ PROVOKED = {
     },
     (PROMOTE, 409): other_contract,
     (SCORE, 429): full,
+    (DECIDE, 429): full,
     **{
         (operation, 503): lambda start, operation: call(start(InMemoryRegistry()), operation)
-        for operation in [HEALTH[-1], SCORE, CONTRACT]
+        for operation in [HEALTH[-1], SCORE, DECIDE, CONTRACT]
     },
     **{
         (operation, 503): lambda start, operation: call(start(unavailable()), operation)

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from fraud_detection_api.routes import fraud_detection
+from fraud_detection_api.routes import scoring
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import JSON, assert_problem
@@ -70,9 +70,9 @@ def test_ten_thousand_records_are_answered(client_for):
 
 def test_a_large_body_that_is_scored_off_the_event_loop_gets_the_same_answers(client, monkeypatch):
     records = varied(1000)
-    assert len(json.dumps(records)) > fraud_detection.LARGE_BODY_BYTES
+    assert len(json.dumps(records)) > scoring.LARGE_BODY_BYTES
     in_a_thread = client.post("/fraud_detection", json=records)
-    monkeypatch.setattr(fraud_detection, "LARGE_BODY_BYTES", 10**9)
+    monkeypatch.setattr(scoring, "LARGE_BODY_BYTES", 10**9)
     assert in_a_thread.json() == client.post("/fraud_detection", json=records).json()
 
 

@@ -31,6 +31,7 @@ OPERATIONS = [
     ("GET", "/livez"),
     ("GET", "/readyz"),
     ("POST", "/fraud_detection"),
+    ("POST", "/v1/decisions"),
     ("GET", "/v1/contract"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),

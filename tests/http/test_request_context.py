@@ -142,6 +142,9 @@ class BrokenChampion:
     def current(self):
         return self
 
+    def prepare_with(self, preparation) -> None:
+        pass
+
     def refresh(self) -> None:
         pass
 

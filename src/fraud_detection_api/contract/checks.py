@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from fraud_detection_api.contract.declaration import (
+    DECISION_FIELDS,
     FLOAT32_MAX,
     INT_MAX,
     MAX_TEXT,
@@ -54,6 +55,8 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
         for place, name in uses
         if name == PROBABILITY and place != "ignored"
     )
+    if contract.identifier is not None and contract.identifier.name in DECISION_FIELDS:
+        yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; give yours another name"
     counts = Counter(name for _, name in uses)
     for name in (name for name, count in counts.items() if count > 1):
         places = ", ".join(dict.fromkeys(place for place, used in uses if used == name))

@@ -14,6 +14,19 @@ INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none
 
 PROBABILITY = "fraud_probability"  # the column that scoring adds to a file; no record may have it
 
+DECISION_FIELDS = (
+    "decision_id",
+    "fraud_probability",
+    "risk_score",
+    "outcome",
+    "reasons",
+    "model",
+    "policy_version",
+    "decided_at",
+    "decision_source",
+)
+"""What stands beside a record's id in a decision; the id's column has another name."""
+
 MAX_TEXT = 256  # characters of a category's level or of a customer's id
 
 Dtype = Literal["int", "float", "bool", "category", "datetime"]

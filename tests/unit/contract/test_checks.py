@@ -3,7 +3,7 @@
 import pytest
 
 from fraud_detection_api.contract.checks import contract_problems
-from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.declaration import DECISION_FIELDS, PROBABILITY, Contract
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidContract
 from support.builders import every_dtype_contract
@@ -176,6 +176,13 @@ def test_a_name_used_twice_is_refused(text, places):
 def test_the_column_that_scoring_adds_can_be_no_column_of_a_record():
     problem = the_problem_of(SOUND + '[features.fraud_probability]\ndtype = "float"\n')
     assert "the column 'fraud_probability' is the one that scoring adds" in problem
+
+
+@pytest.mark.parametrize("name", sorted({*DECISION_FIELDS} - {PROBABILITY}))
+def test_an_id_is_not_named_as_a_field_of_a_decision(name):
+    problem = the_problem_of(SOUND.replace('name = "customer"', f'name = "{name}"'))
+    assert "give yours another name" in problem
+    assert name in problem
 
 
 def test_a_clash_is_told_at_its_later_place():
