@@ -126,20 +126,26 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
 def json_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """A JSON object: time, level, event and the event's fields."""
-    return to_json({"time": _time(seconds), "level": level, "event": event, **fields}, fallback=str).decode()
+    return to_json(
+        {"time": utc_text(int(seconds * 1000)), "level": level, "event": event, **fields}, fallback=str
+    ).decode()
 
 
 def text_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """The same for people: time, level, event and `name=value` pairs."""
     pairs = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
-    line = f"{_time(seconds)[11:19]} {level:7} {event} {pairs}".rstrip()
+    line = f"{utc_text(int(seconds * 1000))[11:19]} {level:7} {event} {pairs}".rstrip()
     # neither a second line nor a terminal's commands may come in with a value
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
 
 
-def _time(seconds: float) -> str:
-    whole = int(seconds)
-    return f"{_second(whole)}.{int((seconds - whole) * 1000):03}Z"
+def utc_text(milliseconds: int) -> str:
+    """ISO 8601 in UTC, from milliseconds since 1970.
+
+    >>> utc_text(1_795_341_600_123)
+    '2026-11-22T10:00:00.123Z'
+    """
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
 
 
 @lru_cache(maxsize=2)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.decision.reason import ReasonGiven
 
 Source = Literal["model", "fallback"]
 
@@ -18,8 +19,7 @@ class MadeBy:
     policy_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """`decided_at` is in milliseconds since 1970. A fallback outcome has no probability, no risk score and no model.
 
     `entity_id` is None where the contract names no id; `reasons` is None where none were given.
@@ -30,7 +30,7 @@ class Decision:
     outcome: Outcome
     fraud_probability: float | None
     risk_score: int | None
-    reasons: Sequence[object] | None
+    reasons: Sequence[ReasonGiven] | None
     made_by: MadeBy | None
     decided_at: int
 

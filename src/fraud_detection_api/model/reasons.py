@@ -4,36 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
+from fraud_detection_api.decision.reason import Direction, ReasonGiven, Shown
 
 MOST_REASONS = 4
 """As many as Regulation B's commentary (12 CFR 1002, comment 9(b)(2)-1) finds likely to help whoever is refused."""
-
-Direction = Literal["increases_risk", "decreases_risk"]
-
-Shown: TypeAlias = bool | float | str
-"""A value on the wire."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonGiven:
-    """A feature's part in a score. `value` is the record's own, or what was derived from it; None where it is missing.
-
-    `contribution_log_odds` is what the feature adds to the margin (see `model.attribution`).
-    """
-
-    rank: int
-    code: str
-    feature: str
-    value: Shown | None
-    direction: Direction
-    contribution_log_odds: float
-    description: str
 
 
 class Reasoner:
@@ -41,47 +21,50 @@ class Reasoner:
 
     def __init__(self, contract: Contract, column_names: Sequence[str]) -> None:
         declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
-        self._declared = declared
-        self._names = tuple(declared)
-        sources = {column: name for name, item in declared.items() for column in _columns_of(name, item)}
-        self._source = np.array([self._names.index(sources[column]) for column in column_names])
-        self._column = {name: column_names.index(name) for name in contract.derived}
+        self._features = [_Worded.of(name, item, column_names) for name, item in declared.items()]
 
     def reasons(
-        self,
-        contributions: NDArray[np.float64],
-        record: Mapping[str, Any],
-        encoded: NDArray[np.float32],
-        *,
-        adverse: bool,
+        self, contributions: Sequence[float], record: Mapping[str, Any], encoded: NDArray[np.float32], *, adverse: bool
     ) -> list[ReasonGiven]:
         """At most MOST_REASONS, the strongest first; features of equal strength in the contract's order.
 
-        `contributions`, float64 (columns,), and `encoded`, float32 (columns,), are the record's rows. For an adverse outcome
-        only what pushed towards fraud is a reason. The parts of a datetime count as one feature.
+        `contributions` (columns,) and `encoded`, float32 (columns,), are the record's rows. For an adverse outcome only what
+        pushed towards fraud is a reason. The parts of a datetime count as one feature.
         """
-        totals = np.bincount(self._source, contributions, minlength=len(self._names))
-        strength = totals if adverse else np.abs(totals)
-        ranked = [feature for feature in np.argsort(-strength, kind="stable")[:MOST_REASONS] if strength[feature] > 0]
+        totals = [sum([contributions[column] for column in feature.columns]) for feature in self._features]
+        strength = totals if adverse else [abs(total) for total in totals]
+        ranked = sorted(
+            [place for place, strong in enumerate(strength) if strong > 0], key=lambda place: -strength[place]
+        )
         return [
-            self._reason(rank, self._names[feature], float(totals[feature]), record, encoded)
-            for rank, feature in enumerate(ranked, 1)
+            self._features[place].reason(rank, totals[place], record, encoded)
+            for rank, place in enumerate(ranked[:MOST_REASONS], 1)
         ]
 
-    def _reason(
-        self, rank: int, name: str, contribution: float, record: Mapping[str, Any], encoded: NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True)
+class _Worded:
+    """A feature's name, code and text, and its columns of the matrix."""
+
+    name: str
+    code: str
+    text: str
+    columns: tuple[int, ...]
+    is_derived: bool
+
+    @classmethod
+    def of(cls, name: str, item: Feature | Derived, column_names: Sequence[str]) -> "_Worded":
+        text = item.reason.text if item.reason is not None else f"{name} is {{value}}"
+        columns = tuple(column_names.index(column) for column in _columns_of(name, item))
+        return cls(name, _code(name, item), text, columns, isinstance(item, Derived))
+
+    def reason(
+        self, rank: int, contribution: float, record: Mapping[str, Any], encoded: NDArray[np.float32]
     ) -> ReasonGiven:
-        column = self._column.get(name)
-        value = _plain(record.get(name) if column is None else encoded[column])
-        return ReasonGiven(
-            rank=rank,
-            code=_code(name, self._declared[name]),
-            feature=name,
-            value=value,
-            direction="increases_risk" if contribution > 0 else "decreases_risk",
-            contribution_log_odds=contribution,
-            description=_description(name, self._declared[name], value),
-        )
+        value = _plain(encoded[self.columns[0]] if self.is_derived else record.get(self.name))
+        description = f"{self.name} is missing" if value is None else self.text.replace("{value}", readable(value))
+        direction: Direction = "increases_risk" if contribution > 0 else "decreases_risk"
+        return ReasonGiven(rank, self.code, self.name, value, direction, contribution, description)
 
 
 def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:
@@ -102,13 +85,6 @@ def _code(name: str, item: Feature | Derived) -> str:
         return item.reason.code
     letters = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
     return letters if letters[0].isalpha() else f"F_{letters}"
-
-
-def _description(name: str, item: Feature | Derived, value: Shown | None) -> str:
-    if value is None:
-        return f"{name} is missing"
-    text = item.reason.text if item.reason is not None else f"{name} is {{value}}"
-    return text.replace("{value}", readable(value))
 
 
 def readable(value: Shown) -> str:

@@ -1,6 +1,5 @@
 """Decisions on the wire."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -10,6 +9,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decision import Decision, Source
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.services.decisions import Decided, Explanations
+from fraud_detection_api.telemetry import utc_text
 
 
 class ReasonBody(BaseModel):
@@ -73,19 +73,9 @@ def _decision(decision: Decision, identifier: str | None) -> dict[str, Any]:
         "fraud_probability": decision.fraud_probability,
         "risk_score": decision.risk_score,
         "outcome": decision.outcome,
-        "reasons": decision.reasons,
+        "reasons": None if decision.reasons is None else [reason._asdict() for reason in decision.reasons],
         "model": None if made_by is None else {"version": made_by.version, "digest": made_by.digest},
         "policy_version": None if made_by is None else made_by.policy_version,
-        "decided_at": iso_time(decision.decided_at),
+        "decided_at": utc_text(decision.decided_at),
         "decision_source": decision.source,
     }
-
-
-def iso_time(milliseconds: int) -> str:
-    """ISO 8601 in UTC, from milliseconds since 1970.
-
-    >>> iso_time(1_795_341_600_123)
-    '2026-11-22T10:00:00.123Z'
-    """
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"

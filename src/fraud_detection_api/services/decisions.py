@@ -10,8 +10,8 @@ from typing import Any, Literal
 from fraud_detection_api.decision.decision import Decision, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.model.reasons import ReasonGiven
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.scoring import Scored, score
 from fraud_detection_api.telemetry import Stopwatch
@@ -112,7 +112,7 @@ class DecisionService:
         if not task.explain or began + self._seconds_to_explain * len(records) >= task.deadline:
             return [None] * len(records)
         bundle, matrix = task.model.bundle, scored.matrix
-        contributions = bundle.scorer.forest.contributions(matrix)
+        contributions = bundle.scorer.forest.contributions(matrix).tolist()
         reasons = [
             bundle.reasoner.reasons(contributions[place], record, matrix[place], adverse=outcomes[place] != "approve")
             for place, record in enumerate(records)

@@ -41,7 +41,7 @@ ENCODED = np.array([1234.5, 3, 1, 10, 4, 411.5], dtype=np.float32)
 
 
 def reasons(contributions, *, record=RECORD, encoded=ENCODED, adverse=True):
-    return Reasoner(CONTRACT, NAMES).reasons(np.array(contributions, float), record, encoded, adverse=adverse)
+    return Reasoner(CONTRACT, NAMES).reasons([float(one) for one in contributions], record, encoded, adverse=adverse)
 
 
 def test_the_columns_are_those_expected():

@@ -1,0 +1,23 @@
+"""A reason: a feature's part in a decision, in the contract's words."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+Direction = Literal["increases_risk", "decreases_risk"]
+
+Shown: TypeAlias = bool | float | str
+"""A value on the wire."""
+
+
+class ReasonGiven(NamedTuple):
+    """A feature's part in a score. `value` is the record's own, or what was derived from it; None where it is missing.
+
+    `contribution_log_odds` is what the feature adds to the margin (see `model.attribution`).
+    """
+
+    rank: int
+    code: str
+    feature: str
+    value: Shown | None
+    direction: Direction
+    contribution_log_odds: float
+    description: str
