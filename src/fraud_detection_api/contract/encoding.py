@@ -1,25 +1,18 @@
 """Columns, or a few records, to the float32 matrix that the trees read; the same in training and in serving."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import Columns, columns_from_records, epoch_seconds
+from fraud_detection_api.contract.columns import Columns, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract, Feature, Part
 
-FEW_RECORDS = 16
-"""Up to here Python's own numbers are faster than arrays so short."""
-
-_SECONDS_A_DAY = 86_400.0
-
-Values = Mapping[str, Any]
-"""A record's features: float, NaN for missing (bool as 0 or 1, datetime as seconds since 1970), or a level or None."""
+SECONDS_A_DAY = 86_400.0
 
 
 class LevelEncoding(Protocol):
@@ -96,87 +89,17 @@ class Encoder(Generic[Levels]):
         return matrix
 
 
-@dataclass(frozen=True)
-class RecordEncoder:
-    """Encodes validated records with an encoder's learned codes, a few of them without the price of arrays."""
-
-    encoder: Encoder[LevelCodes]
-
-    def encode(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
-        """The matrix that `Encoder.encode` makes of the records' columns, to the bit."""
-        if not 0 < len(records) <= FEW_RECORDS:
-            return self.encoder.encode(columns_from_records(self.encoder.contract, records))
-        return np.array([self._row(record) for record in records], dtype=np.float32)
-
-    def _row(self, record: Mapping[str, Any]) -> list[float]:
-        values = {name: read(record.get(name)) for name, read in self._readers.items()}
-        return [min(max(step(values), -FLOAT32_MAX), FLOAT32_MAX) for step in self._steps]
-
-    @cached_property
-    def _readers(self) -> dict[str, Callable[[Any], Any]]:
-        contract = self.encoder.contract
-        readers = {name: _READERS.get(feature.dtype, _number) for name, feature in contract.features.items()}
-        return readers | ({contract.time.name: _seconds} if contract.time is not None else {})
-
-    @cached_property
-    def _steps(self) -> list[Callable[[Values], float]]:
-        contract = self.encoder.contract
-        steps = [step for name, feature in contract.features.items() for step in self._feature_steps(name, feature)]
-        return steps + [derived.parsed.evaluate_one for derived in contract.derived.values()]
-
-    def _feature_steps(self, name: str, feature: Feature) -> list[Callable[[Values], float]]:
-        if feature.dtype == "category":
-            codes = self.encoder.level_codes[name]
-            return [lambda values: codes.encode_one(values[name])]
-        if feature.dtype != "datetime":
-            return [lambda values: values[name]]
-        steps: list[Callable[[Values], float]] = [partial(_part_of_one, name, part) for part in feature.parts]
-        since = feature.elapsed_days_since
-        if since is not None:
-            steps.append(lambda values: (values[name] - _origin(values, since)) / _SECONDS_A_DAY)
-        return steps
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _seconds(moment: datetime | None) -> float:
-    return math.nan if moment is None else epoch_seconds(moment)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {"category": lambda level: level, "datetime": _seconds}
-
-
-def _part_of_one(name: str, part: Part, values: Values) -> float:
-    seconds = values[name]
-    return (
-        math.nan if math.isnan(seconds) else float(_PART_OF_ONE[part](_EPOCH + timedelta(seconds=math.floor(seconds))))
-    )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PART_OF_ONE: Mapping[Part, Callable[[datetime], int]] = {
-    "year": lambda moment: moment.year,
-    "month": lambda moment: moment.month,
-    "day": lambda moment: moment.day,
-    "weekday": lambda moment: moment.weekday(),
-    "hour": lambda moment: moment.hour,
-    "minute": lambda moment: moment.minute,
-}
-
-
 def _datetime_steps(name: str, feature: Feature) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
     steps: dict[str, Callable[[Columns], NDArray[np.float64]]] = {}
     for part in feature.parts:
         steps[f"{name}.{part}"] = lambda columns, part=part: calendar_part(columns[name], part)  # type: ignore[misc]
     since = feature.elapsed_days_since
     if since is not None:
-        steps[f"{name}.elapsed_days"] = lambda columns: (columns[name] - _origin(columns, since)) / _SECONDS_A_DAY
+        steps[f"{name}.elapsed_days"] = lambda columns: (columns[name] - _origin(columns, since)) / SECONDS_A_DAY
     return steps
 
 
-def _origin(columns: Columns | Values, since: str) -> Any:
+def _origin(columns: Columns, since: str) -> Any:
     return columns[since] if since in columns else epoch_seconds(datetime.fromisoformat(since))
 
 

@@ -1,7 +1,6 @@
 """A decision: what was said of one record, and everything that says why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from fraud_detection_api.decision.policy import Outcome
@@ -10,8 +9,7 @@ from fraud_detection_api.decision.reason import ReasonGiven
 Source = Literal["model", "fallback"]
 
 
-@dataclass(frozen=True, slots=True)
-class MadeBy:
+class MadeBy(NamedTuple):
     """The model and the policy behind a decision."""
 
     version: str

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, RecordEncoder
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.contract.record_encoding import FEW_RECORDS, RecordEncoder
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration

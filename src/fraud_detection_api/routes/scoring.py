@@ -6,7 +6,7 @@ A scored record costs less than what a framework does around one.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
@@ -27,8 +27,7 @@ ANSWER_HEADERS = {
 """Of every scoring answer, in OpenAPI."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoringRequest:
+class ScoringRequest(NamedTuple):
     """A request that may pass: the model to score with, and what was sent. `watch` has run since the request came in."""
 
     container: Container
@@ -38,8 +37,7 @@ class ScoringRequest:
     watch: Stopwatch
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The JSON body of an answer, and of how many records it tells."""
 
     body: bytes

@@ -191,17 +191,17 @@ def _rules_check(rules: Iterable[Rule]) -> Any:
 
 def _rules_reader(rules: Iterable[Rule]) -> Callable[[Record], list[tuple[str, str]]]:
     """A function that gives field and message of each rule that a record breaks; a missing operand breaks none."""
-    formulas = [(rule.parsed.names, rule.parsed.evaluate_one, (rule.field, rule.message)) for rule in rules]
+    checks = [(rule.parsed.names, rule.parsed.for_one_record(), (rule.field, rule.message)) for rule in rules]
 
     def broken_rules(record: Record) -> list[tuple[str, str]]:
         broken = []
-        for names, evaluate, blame in formulas:
+        for names, satisfied, blame in checks:
             try:
                 # float64 as in a file's columns
                 operands = {name: float(record[name]) for name in names}
             except (KeyError, TypeError):  # left out, or None
                 continue
-            if not evaluate(operands):
+            if not satisfied(operands):
                 broken.append(blame)
         return broken
 

@@ -4,8 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fraud_detection_api.decision.decision import Decision, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
@@ -29,16 +28,14 @@ Explanations = Literal["given", "not_asked", "dropped"]
 Record = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """Decisions in the records' order. Explanations are `dropped` where there was no time for all of them."""
 
     decisions: list[Decision]
     explanations: Explanations
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What is asked for; `deadline` is a moment on the clock of the service, NEVER for none."""
 
     model: ServedModel

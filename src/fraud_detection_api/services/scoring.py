@@ -1,8 +1,7 @@
 """Validated records to fraud probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.telemetry import Stopwatch
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """What the model says of n records: margins in log-odds, then probabilities. `matrix`, float32, is what it read."""
 
     matrix: NDArray[np.float32]

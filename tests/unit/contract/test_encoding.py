@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.contract.columns import columns_from_records, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX
-from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, RecordEncoder, calendar_part
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes, calendar_part
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.record_encoding import FEW_RECORDS, RecordEncoder
 from support.builders import every_dtype_contract, record
 
 CODES = {"channel": LevelCodes({"web": 0.25, "branch": 0.125}, unseen=0.5, missing=0.75)}
@@ -142,8 +143,8 @@ def test_a_few_records_are_encoded_as_many_are(contract_and_records, data):
 
 def test_a_record_may_leave_out_what_may_be_missing():
     loan = {"amount_eur": 100, "instalments": 8, "opened_at": datetime(2020, 1, 2, tzinfo=UTC)}
-    few = RecordEncoder(Encoder(LOANS, CODES)).encode([loan, {"amount_eur": 1e300, "instalments": 1}])
-    np.testing.assert_array_equal(few, encoded(LOANS, [loan, {"amount_eur": 1e300, "instalments": 1}]))
+    few = RecordEncoder(Encoder(LOANS, CODES)).encode([loan, {"amount_eur": FLOAT32_MAX, "instalments": 1}])
+    np.testing.assert_array_equal(few, encoded(LOANS, [loan, {"amount_eur": FLOAT32_MAX, "instalments": 1}]))
     assert few[1, 0] == np.float32(FLOAT32_MAX)
 
 

@@ -29,13 +29,13 @@ FORMULAS = st.recursive(
 
 
 def value(formula: str, **columns: float) -> float:
-    return float(parse_formula(formula).evaluate_one(columns))
+    return float(parse_formula(formula).for_one_record()(columns))
 
 
 @given(FORMULAS, NUMBERS, NUMBERS, NUMBERS)
 def test_one_record_has_the_value_that_it_has_among_others(formula, a, b, c):
     parsed, names = parse_formula(formula), ("a", "b", "c d")
-    one = parsed.evaluate_one(dict(zip(names, (a, b, c), strict=True)))
+    one = parsed.for_one_record()(dict(zip(names, (a, b, c), strict=True)))
     columns = {name: np.array([1.0, number, np.nan]) for name, number in zip(names, (a, b, c), strict=True)}
     among = np.broadcast_to(parsed.evaluate(columns), 3)[1]
     assert one == among or (math.isnan(one) and math.isnan(among))
