@@ -1,7 +1,9 @@
 """The application: the one place where routes, middleware and error → status meet."""
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -105,10 +107,16 @@ class Application(FastAPI):
             await super().__call__(scope, receive, send)
 
 
+LONGEST_TURN_SECONDS = 0.0005
+"""A thread with a large request gives way to small ones after so long; Python's own 5 ms pass several times for each."""
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
+    sys.setswitchinterval(LONGEST_TURN_SECONDS)
     await asyncio.to_thread(container.champion.refresh)
+    gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
     watcher = asyncio.create_task(container.champion.watch(container.settings.reload_seconds))
     log_event("started", version=__version__)
     try:

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from fraud_detection_api.routes import scoring
+from fraud_detection_api.schemas import records as of_records
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.http import JSON, assert_problem
 
@@ -172,6 +173,7 @@ def test_a_large_body_that_is_decided_off_the_event_loop_gets_the_same_answers(c
     assert len(json.dumps(records)) > scoring.LARGE_BODY_BYTES
     in_a_thread = ask(client, records, explain=True).json()["decisions"]
     monkeypatch.setattr(scoring, "LARGE_BODY_BYTES", 10**9)
+    monkeypatch.setattr(of_records, "LARGE_BODY_BYTES", 10**9)
     on_the_loop = ask(client, records, explain=True).json()["decisions"]
     same = ["customer_id", "fraud_probability", "risk_score", "outcome", "reasons"]
     assert [[one[key] for key in same] for one in in_a_thread] == [[one[key] for key in same] for one in on_the_loop]

@@ -4,6 +4,7 @@ import random
 import pytest
 
 from fraud_detection_api.routes import scoring
+from fraud_detection_api.schemas import records as of_records
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import JSON, assert_problem
@@ -73,6 +74,7 @@ def test_a_large_body_that_is_scored_off_the_event_loop_gets_the_same_answers(cl
     assert len(json.dumps(records)) > scoring.LARGE_BODY_BYTES
     in_a_thread = client.post("/fraud_detection", json=records)
     monkeypatch.setattr(scoring, "LARGE_BODY_BYTES", 10**9)
+    monkeypatch.setattr(of_records, "LARGE_BODY_BYTES", 10**9)
     assert in_a_thread.json() == client.post("/fraud_detection", json=records).json()
 
 

@@ -12,11 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body
+from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
-
-LARGE_BODY_BYTES = 64 * 1024
-"""From here on, parsing and scoring take milliseconds, and are done off the event loop."""
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
 

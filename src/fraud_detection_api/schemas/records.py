@@ -28,6 +28,10 @@ from fraud_detection_api.schemas.problem import json_pointer
 INT64 = 2**63
 MAX_PROBLEMS = 1000
 
+LARGE_BODY_BYTES = 64 * 1024
+"""From here on, parsing and scoring take milliseconds. Records are then validated one by one, as they are asked for, because
+validating them all is one step in which no other request's turn comes."""
+
 Record = Mapping[str, Any]
 
 # stripped as a file's texts are: a level must not be another one in serving than in training
@@ -42,8 +46,10 @@ class RecordParser:
         record = record_type(contract)
         self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         # the record's type is made at run time, which a type checker cannot follow
-        self._records: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[record])  # type: ignore[valid-type]
-        self.decision_request: TypeAdapter[dict[str, Any]] = TypeAdapter(_decision_request(record))
+        self._records: TypeAdapter[Any] = TypeAdapter(list[record])  # type: ignore[valid-type]
+        self._lazy_records: TypeAdapter[Any] = TypeAdapter(Iterable[record])  # type: ignore[valid-type]
+        self.decision_request: TypeAdapter[Any] = TypeAdapter(_decision_request(list[record]))  # type: ignore[valid-type]
+        self._lazy_request: TypeAdapter[Any] = TypeAdapter(_decision_request(Iterable[record]))  # type: ignore[valid-type]
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
         """Records of a JSON array, in its order.
@@ -52,9 +58,12 @@ class RecordParser:
         field (up to MAX_PROBLEMS) otherwise.
         """
         try:
-            records = self._records.validate_json(body)
-        except ValidationError as error:
-            raise self._refusal(body, error, limit, at=()) from None
+            if len(body) < LARGE_BODY_BYTES:
+                records: list[dict[str, Any]] = self._records.validate_json(body)
+            else:
+                records = _each(self._lazy_records.validate_json(body))
+        except ValidationError:
+            raise self._refusal(self._records, body, limit, at=()) from None
         _require_allowed(records, limit)
         _require_no_duplicates(body, sum(map(len, records)))
         return records
@@ -62,16 +71,21 @@ class RecordParser:
     def parse_decisions(self, body: bytes, *, limit: int) -> tuple[list[dict[str, Any]], bool]:
         """Records of a request for decisions, in its order, and whether reasons are asked for. Raises as `parse`."""
         try:
-            asked = self.decision_request.validate_json(body)
-        except ValidationError as error:
-            raise self._refusal(body, error, limit, at=(RECORDS,)) from None
-        records: list[dict[str, Any]] = asked[RECORDS]
+            if len(body) < LARGE_BODY_BYTES:
+                asked = self.decision_request.validate_json(body)
+                records = asked[RECORDS]
+            else:
+                asked = self._lazy_request.validate_json(body)
+                records = _each(asked[RECORDS])
+        except ValidationError:
+            raise self._refusal(self.decision_request, body, limit, at=(RECORDS,)) from None
         _require_allowed(records, limit)
         _require_no_duplicates(body, len(asked) + sum(map(len, records)))
         return records, asked.get(EXPLAIN, False)
 
-    def _refusal(self, body: bytes, error: ValidationError, limit: int, *, at: tuple[str, ...]) -> Exception:
-        details = error.errors(include_url=False, include_input=False)
+    def _refusal(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> Exception:
+        """What to raise of a body that did not pass, with all that is wrong with it."""
+        details = _faults(adapter, body)
         if details[0]["type"] == "json_invalid":
             return MalformedBody(_json_fault(details[0]))
         records = _array(body, at)
@@ -85,10 +99,22 @@ class RecordParser:
 RECORDS, EXPLAIN = "records", "explain"
 
 
-def _decision_request(record: Any) -> Any:
+def _each(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [record for record in records]  # noqa: C416 in a loop of Python's, other threads' turn comes; in list(), it does not
+
+
+def _faults(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
+    try:
+        adapter.validate_json(body)
+    except ValidationError as error:
+        return error.errors(include_url=False, include_input=False)
+    raise AssertionError("a body passed that had not passed before")
+
+
+def _decision_request(records: Any) -> Any:
     explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
     config = ConfigDict(extra="forbid", strict=True)
-    request = TypedDict("DecisionRequest", {RECORDS: list[record], EXPLAIN: NotRequired[explain]})  # type: ignore[misc]
+    request = TypedDict("DecisionRequest", {RECORDS: records, EXPLAIN: NotRequired[explain]})  # type: ignore[misc]
     return with_config(config)(request)
 
 
