@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.decision.rounding import six_digits
+
 CELL_ROWS = 10
 """Fewest records in a cell, so that no cell tells of a person."""
 
@@ -15,7 +17,6 @@ SHARE_OF_THOSE_ABOVE = {False: 0.03, True: 0.05}
 """Records in a band of probabilities, as a share of those in it or above; wider where each is cut up by amounts."""
 
 AMOUNT_BANDS = 8
-DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -123,4 +124,4 @@ def _bands(order: NDArray[np.int64], *, with_amounts: bool) -> list[NDArray[np.i
 
 
 def _rounded(numbers: list[float]) -> NDArray[np.float64]:
-    return np.array([float(f"{number:.{DIGITS}g}") for number in numbers], dtype=np.float64)
+    return np.array([six_digits(number) for number in numbers], dtype=np.float64)

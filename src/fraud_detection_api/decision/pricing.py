@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.decision.policy import OUTCOMES, Policy
 from fraud_detection_api.decision.population import Population
+from fraud_detection_api.decision.rounding import DIGITS, six_digits
 from fraud_detection_api.errors import InvalidPolicy
 
-DIGITS = 6
 _REVIEW = OUTCOMES.index("review")
 
 
@@ -63,4 +63,4 @@ def _reviewed(policy: Policy, population: Population) -> float:
 def _up(price: float) -> float:
     """The next number of six digits that is above."""
     step = 10.0 ** (math.floor(math.log10(price)) + 1 - DIGITS) if price > 0 else 10.0**-DIGITS
-    return float(f"{(math.floor(price / step) + 1) * step:.{DIGITS}g}")
+    return six_digits((math.floor(price / step) + 1) * step)
