@@ -4,6 +4,9 @@ from functools import cache
 
 import numpy as np
 
+from fraud_detection_api.decision.consequences import policy_card
+from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.population import Population
 from fraud_detection_api.training.evaluate import evaluate
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
 
@@ -17,6 +20,9 @@ LEARNING_CURVE = {
         {"rows": 1000, "average_precision": 0.45, "roc_auc": 0.83, "low": 0.37, "high": 0.53},
     ],
 }
+
+
+POLICY = Policy(version="3", reviews_a_day=80, records_a_day=1000, review_price=12.5)
 
 
 def score(matrix):
@@ -52,7 +58,14 @@ def explained(*, name: str = "amount", level: str = "web") -> Explained:
 @cache
 def evidence():
     """All evidence about the made-up model. Not to be changed."""
-    return gather_evidence(held_out(), explained(), learning_curve=LEARNING_CURVE)
+    cells = population(held_out()).cells().as_json()
+    return gather_evidence(held_out(), explained(), learning_curve=LEARNING_CURVE) | {"policy": cells}
+
+
+def population(test: HeldOut, *, with_amounts: bool = True) -> Population:
+    """The records of a test part, each with an amount in proportion to its first column where that is there."""
+    amounts = 800 + 300 * test.columns[next(iter(test.columns))] if with_amounts else None
+    return Population.of_records(test.is_fraud, test.probability, amounts, None)
 
 
 def card(test: HeldOut | None = None, **changes):
@@ -78,6 +91,7 @@ def card(test: HeldOut | None = None, **changes):
         "evaluation": evaluation,
         "software": {"python": "3.11.7", "xgboost": "3.2.0"},
         "purpose": "fraud",
+        "policy": policy_card(POLICY, population(held_out())),
         "constraint_prices": [
             {
                 "constraints": ["amount"],

@@ -32,6 +32,7 @@ class Making:
     measured: MeasuredTest
     warnings: Sequence[str]
     constraint_prices: Sequence[Mapping[str, Any]]
+    policy: Mapping[str, Any]
     tuning: Mapping[str, Any] | None
 
 
@@ -61,6 +62,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "before": _calibration(making.measured.before),
             "after": _calibration(making.measured.after),
         },
+        "policy": dict(making.policy),
         "constraint_prices": [dict(price) for price in making.constraint_prices],
         "warnings": list(making.warnings),
         "software": {

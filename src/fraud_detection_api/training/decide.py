@@ -1,10 +1,11 @@
 """The policy of a model in the making: its capacity, and the price of a review on scores that were held out."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from fraud_detection_api.decision.consequences import policy_card
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.population import Population
 from fraud_detection_api.decision.pricing import price_reviews, require_records_a_day
@@ -30,6 +31,15 @@ def with_records_a_day(
     return policy
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedPolicy:
+    """A priced policy, what the card tells of it, and the cells that another can be weighed on later; two JSON values."""
+
+    policy: Policy
+    card: dict[str, Any]
+    evidence: dict[str, Any]
+
+
 def decided_policy(
     policy: Policy,
     train: Dataset,
@@ -37,13 +47,14 @@ def decided_policy(
     *,
     deployed_base_rate: float | None,
     succeeds: Policy | None,
-) -> tuple[Policy, dict[str, Any]]:
-    """The priced policy, a version after `succeeds`, and the cells that it can be weighed on later, as a JSON value.
+) -> DecidedPolicy:
+    """The policy, priced on the training records as boosters scored them that did not learn from them.
 
-    Both are of the training records, scored by boosters that did not learn from them.
+    It is the version after `succeeds`.
     """
     population = held_out_population(train, fitted, deployed_base_rate=deployed_base_rate)
-    return price_reviews(policy, population).succeeding(succeeds), population.cells().as_json()
+    priced = price_reviews(policy, population).succeeding(succeeds)
+    return DecidedPolicy(priced, policy_card(priced, population), population.cells().as_json())
 
 
 def held_out_population(train: Dataset, fitted: FittedScorer, *, deployed_base_rate: float | None) -> Population:

@@ -74,16 +74,17 @@ class ModelFitter:
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
-        policy, weighed = decided_policy(
+        decided = decided_policy(
             terms, train, fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
         warnings = leak_warnings(dataset, split)
-        card = model_card(Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, tuning))
-        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence) | {"policy": weighed}
+        made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
+        card = model_card(made)
+        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence) | {"policy": decided.evidence}
         sealed = seal_bundle(
             fitted.scorer,
             fitted.booster,
-            policy=policy,
+            policy=decided.policy,
             risk=RiskScale.of(measured.margins[~test.is_fraud]),
             card=card,
             reference=reference_histograms(dataset.contract, train.columns, measured.probability),

@@ -63,11 +63,12 @@ def test_a_sample_does_not_say_how_many_records_come_in_a_day():
 
 
 def test_reviews_of_records_that_boosters_have_not_seen_stay_within_the_capacity(train, fitted):
-    policy, cells = decided_policy(CAPACITY, train, fitted, deployed_base_rate=None, succeeds=None)
+    decided = decided_policy(CAPACITY, train, fitted, deployed_base_rate=None, succeeds=None)
     held_out = held_out_population(train, fitted, deployed_base_rate=None)
-    assert 0.018 <= reviewed_share(policy, held_out) <= 0.02
-    assert reviewed_share(policy, Population.from_json(cells)) == pytest.approx(0.02, abs=0.004)
-    assert policy.version == "1"
+    assert 0.018 <= reviewed_share(decided.policy, held_out) <= 0.02
+    assert reviewed_share(decided.policy, Population.from_json(decided.evidence)) == pytest.approx(0.02, abs=0.004)
+    assert decided.policy.version == "1"
+    assert 18 <= decided.card["expected_reviews_a_day"] <= 20
 
 
 def test_a_deployed_base_rate_weighs_the_records(train, fitted):
@@ -89,6 +90,6 @@ def test_amounts_are_those_of_the_column_that_the_contract_names():
 
 def test_the_policy_is_a_version_after_the_one_that_it_succeeds(train, fitted):
     former = Policy(version="6")
-    same, _ = decided_policy(former, train, fitted, deployed_base_rate=None, succeeds=former)
-    other, _ = decided_policy(replace(former, review_cost=1), train, fitted, deployed_base_rate=None, succeeds=former)
-    assert (same.version, other.version) == ("6", "7")
+    same = decided_policy(former, train, fitted, deployed_base_rate=None, succeeds=former)
+    other = decided_policy(replace(former, review_cost=1), train, fitted, deployed_base_rate=None, succeeds=former)
+    assert (same.policy.version, other.policy.version) == ("6", "7")

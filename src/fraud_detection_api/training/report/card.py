@@ -25,7 +25,7 @@ from fraud_detection_api.training.report.numbers import count
 
 
 def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
-    """The card of a model, GitHub-flavoured Markdown in UTF-8, at most 150 lines; the same arguments give the same bytes.
+    """The card of a model, GitHub-flavoured Markdown in UTF-8, at most 165 lines; the same arguments give the same bytes.
 
     `evidence` as `evidence.gather.gather_evidence` documents it. Raises KeyError where the card lacks what every card
     has, ValueError where it states a purpose that is none.

@@ -16,11 +16,13 @@ from fraud_detection_api.training.report.sections.learning import learning
 from support.scored import card, evidence
 
 SECTIONS = (
-    "purpose", "headline", "limits", "warnings", "ranking", "calibration", "capture", "costs", "importance", "dependence",
-    "segments", "learning", "constraints", "data", "split", "settings", "tuning",
+    "purpose", "headline", "limits", "warnings", "ranking", "calibration", "capture", "costs", "policy", "importance",
+    "dependence", "segments", "learning", "constraints", "data", "split", "settings", "tuning",
     "software",
 )  # fmt: skip
-PLOTS = 2 + 1 + 2 + 1 + 1 + 4 + 2 + 2  # curves, scores, reliability, budgets, costs, dependence, learning, tuning
+PLOTS = (
+    2 + 1 + 2 + 1 + 1 + 2 + 4 + 2 + 2
+)  # curves, scores, reliability, budgets, costs, policy, dependence, learning, tuning
 
 
 def test_every_section_is_there_and_in_the_contents(page):
@@ -132,11 +134,11 @@ def test_a_card_without_what_every_card_has_is_refused(field):
 
 
 def test_what_is_optional_may_be_absent(page_of):
-    names = ("purpose", "constraint_prices", "warnings", "calibration", "tuning")
+    names = ("purpose", "policy", "constraint_prices", "warnings", "calibration", "tuning")
     bare = {name: part for name, part in evidence().items() if name not in ("learning_curve", "dtypes")}
     page = page_of(card(**dict.fromkeys(names)), bare)
     assert tuple(name for name in page.sections if name) == tuple(
-        name for name in SECTIONS if name not in ("learning", "tuning")
+        name for name in SECTIONS if name not in ("learning", "policy", "tuning")
     )
     assert "asks for no constraint" in page.sections["constraints"]
     assert "nothing suspicious" in page.sections["warnings"]

@@ -18,7 +18,7 @@ def test_three_frauds_make_a_report(page_of, markdown_of):
     page = page_of(card(test), found)
     assert "the test part holds 3" in page.sections["limits"]
     assert "None has enough records of both kinds" in page.sections["segments"]
-    assert len(markdown_of(card(test), found).splitlines()) < 150
+    assert len(markdown_of(card(test), found).splitlines()) < 165
 
 
 def test_a_model_that_learned_nothing_makes_a_report(page_of):

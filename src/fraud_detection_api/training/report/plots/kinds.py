@@ -12,6 +12,7 @@ from fraud_detection_api.training.report.plots.canvas import draw
 from fraud_detection_api.training.report.plots.decisions import capture, costs
 from fraud_detection_api.training.report.plots.dependence import dependence, levels
 from fraud_detection_api.training.report.plots.learning import rounds, training_size
+from fraud_detection_api.training.report.plots.policy import outcome_costs, threshold_costs
 from fraud_detection_api.training.report.plots.ranking import precision_recall, roc, scores
 from fraud_detection_api.training.report.plots.tuning import tuning_history, tuning_importance
 from fraud_detection_api.training.report.words import Words
@@ -25,6 +26,8 @@ KINDS: dict[str, Paint] = {
     "reliability": reliability,
     "capture": capture,
     "costs": costs,
+    "outcome_costs": outcome_costs,
+    "threshold_costs": threshold_costs,
     "rounds": rounds,
     "training_size": training_size,
     "dependence": dependence,
