@@ -16,12 +16,15 @@ from fraud_detection_api.services.models import ModelService
 def score(
     file: DataFile,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="File to write: the input's columns and the probability.")
+        Path, typer.Option("--out", metavar="FILE", help="File to write: the input's columns and three more.")
     ],
     model: Annotated[str, typer.Option("--model", metavar="champion|VERSION", help="Which model scores.")] = "champion",
     registry: Registry = None,
 ) -> None:
     """Score a file of records into another file; both may be larger than memory.
+
+    Added are `fraud_probability`, `risk_score` (the per-mille of legitimate records that score lower) and `outcome`
+    (approve, review or decline, by the model's policy).
 
     Example: `fraud score applications.csv --out scored.parquet`
     """

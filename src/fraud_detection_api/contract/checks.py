@@ -9,7 +9,9 @@ from fraud_detection_api.contract.declaration import (
     FLOAT32_MAX,
     INT_MAX,
     MAX_TEXT,
+    OUTCOME,
     PROBABILITY,
+    RISK_SCORE,
     Contract,
     Derived,
     Feature,
@@ -21,6 +23,8 @@ from fraud_detection_api.contract.formula import Formula
 
 Problem = tuple[tuple[str, ...], str]
 
+# what a label is called must not matter: only a labelled file that is to be scored must leave `outcome` out
+_ADDED = (PROBABILITY, RISK_SCORE, OUTCOME)
 _NUMERIC = ("int", "float", "bool")
 _EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "category": (str,), "datetime": (str,)}
 
@@ -51,9 +55,9 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses += [("time", contract.time.name)] if contract.time else []
     uses += [("target", contract.target.known_probability)] if contract.target.known_probability else []
     yield from (
-        ((place,), f"the column {PROBABILITY!r} is the one that scoring adds; give yours another name")
+        ((place,), f"the column {name!r} is one that scoring adds; give yours another name")
         for place, name in uses
-        if name == PROBABILITY and place != "ignored"
+        if name in _ADDED and place != "ignored" and (place, name) != ("target", OUTCOME)
     )
     if contract.identifier is not None and contract.identifier.name in DECISION_FIELDS:
         yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; give yours another name"

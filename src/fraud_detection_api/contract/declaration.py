@@ -12,7 +12,7 @@ from fraud_detection_api.contract.formula import Formula, parse_formula
 FLOAT32_MAX = 3.4028234663852886e38
 INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none beyond it rounds into it
 
-PROBABILITY = "fraud_probability"  # the column that scoring adds to a file; no record may have it
+PROBABILITY, RISK_SCORE, OUTCOME = "fraud_probability", "risk_score", "outcome"  # what scoring adds; no record has them
 
 DECISION_FIELDS = (
     "decision_id",

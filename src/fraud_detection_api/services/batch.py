@@ -6,16 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from fraud_detection_api.contract.declaration import PROBABILITY
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.contract.files import reading, require_rows, require_suffix, scan_file, written_whole
 from fraud_detection_api.contract.table import check_table, column_types, identifier_problems
+from fraud_detection_api.decision.policy import OUTCOMES
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 
 CHUNK_ROWS = 100_000
+
+ADDED = {PROBABILITY: pl.Float64(), RISK_SCORE: pl.Int16(), OUTCOME: pl.String()}
+"""The columns that scoring adds, in order."""
+
+_OUTCOMES = np.array(OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class BatchScorer:
     on_progress: Callable[[float], None] = lambda _share: None
 
     def score_file(self, source: Path, target: Path) -> int:
-        """Write `source`'s columns and `fraud_probability` to `target`; both are CSV or Parquet by suffix. Returns rows.
+        """Write `source`'s columns and those of ADDED to `target`; both are CSV or Parquet by suffix. Returns rows.
 
         `target` appears whole or not at all. Raises InvalidDataset: unreadable file, missing columns, rows that break
         the contract (first row numbers, no values), a target that is the source or cannot be written.
@@ -37,8 +45,8 @@ class BatchScorer:
             raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
         with reading(source):
             names = scan.collect_schema().names()
-        if PROBABILITY in names:
-            raise InvalidDataset(str(source), [f"has a column {PROBABILITY!r} already; rename it"])
+        if taken := [name for name in ADDED if name in names]:
+            raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])
         with written_whole(target) as waiting:
             self._write(source, scan, waiting, rows=rows)
         return rows
@@ -61,7 +69,7 @@ class BatchScorer:
 
         types = column_types(self.bundle.contract) if typed else {}
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
-        scored = register_io_source(pieces, schema={**schema, PROBABILITY: pl.Float64()})
+        scored = register_io_source(pieces, schema={**schema, **ADDED})
         sink = scored.sink_parquet if waiting.suffix == ".parquet" else scored.sink_csv
         # Python hears a signal in its main thread alone, and not while that thread is inside Polars
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -86,6 +94,12 @@ class BatchScorer:
         problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
         if problems:
             raise InvalidDataset(str(source), problems)
-        _margins, probabilities = self.bundle.scorer.score(check.columns)
         typed_columns = check.typed(frame, self.bundle.contract) if typed else []
-        return frame.with_columns(*typed_columns, pl.Series(PROBABILITY, probabilities))
+        return frame.with_columns(*typed_columns, *self._added(check.columns))
+
+    def _added(self, columns: Columns) -> list[pl.Series]:
+        margins, probabilities = self.bundle.scorer.score(columns)
+        amount = self.bundle.contract.amount_at_risk
+        codes = self.bundle.policy.outcomes(probabilities, None if amount is None else columns[amount])
+        added = (probabilities, self.bundle.risk.scores(margins), _OUTCOMES[codes])
+        return [pl.Series(name, column, dtype=ADDED[name]) for name, column in zip(ADDED, added, strict=True)]

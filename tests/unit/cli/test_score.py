@@ -15,8 +15,10 @@ def test_score_adds_the_probability_and_says_where(fraud, file_registry_path, cr
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"3,000 records, scored with version 1, are in {target}\n"
     scored = pl.read_csv(target) if target.endswith("csv") else pl.read_parquet(target)
-    assert scored.columns == [*pl.read_parquet(credit_file).columns, "fraud_probability"]
+    assert scored.columns == [*pl.read_parquet(credit_file).columns, "fraud_probability", "risk_score", "outcome"]
     assert scored["fraud_probability"].is_between(0, 1).all()
+    assert scored["risk_score"].is_between(0, 1000).all()
+    assert {"approve", "review"} <= set(scored["outcome"]) <= {"approve", "review", "decline"}
 
 
 def test_a_version_may_be_named(fraud, file_registry_path, credit_file):

@@ -173,9 +173,14 @@ def test_a_name_used_twice_is_refused(text, places):
     assert f"is declared more than once ({places}); keep one" in the_problem_of(text)
 
 
-def test_the_column_that_scoring_adds_can_be_no_column_of_a_record():
-    problem = the_problem_of(SOUND + '[features.fraud_probability]\ndtype = "float"\n')
-    assert "the column 'fraud_probability' is the one that scoring adds" in problem
+@pytest.mark.parametrize("name", ["fraud_probability", "risk_score", "outcome"])
+def test_a_column_that_scoring_adds_can_be_no_column_of_a_record(name):
+    problem = the_problem_of(f'{SOUND}[features.{name}]\ndtype = "float"\n')
+    assert f"the column {name!r} is one that scoring adds; give yours another name" in problem
+
+
+def test_a_label_may_be_called_outcome():
+    assert contract_from_toml(SOUND.replace("is_fraud", "outcome"), source="x").target.name == "outcome"
 
 
 @pytest.mark.parametrize("name", sorted({*DECISION_FIELDS} - {PROBABILITY}))

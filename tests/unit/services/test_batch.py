@@ -1,17 +1,20 @@
 """A file scored into another: every column kept, in any number of pieces, whole or not at all."""
 
+import json
 import os
 
 import polars as pl
 import pytest
 
-from fraud_detection_api.contract.declaration import PROBABILITY
+from fraud_detection_api.contract.columns import columns_from_records
+from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services import batch
-from fraud_detection_api.services.batch import BatchScorer
+from fraud_detection_api.services.batch import ADDED, BatchScorer
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_files, every_dtype_frame
+from support.forgery import resealed
 from support.scoring import fraud_probabilities
 
 ROWS = 95
@@ -54,9 +57,33 @@ def test_columns_and_order_are_kept_and_probabilities_are_those_of_the_service(t
     write(frame, source)
     assert BatchScorer(bundle).score_file(source, target) == ROWS
     scored = read(target)
-    assert scored.columns == [*frame.columns, PROBABILITY]
-    assert scored.drop(PROBABILITY).cast(pl.Float64).equals(frame.cast(pl.Float64))
+    assert scored.columns == [*frame.columns, *ADDED]
+    assert scored.drop(ADDED).cast(pl.Float64).equals(frame.cast(pl.Float64))
     assert scored[PROBABILITY].to_list() == fraud_probabilities(bundle, frame.to_dicts())
+
+
+@pytest.mark.parametrize("written", ["csv", "parquet"])
+def test_risk_scores_and_outcomes_are_those_that_each_record_gets_alone(tmp_path, bundle, frame, written):
+    write(frame, tmp_path / "in.parquet")
+    BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / f"out.{written}")
+    scored = read(tmp_path / f"out.{written}")
+    assert scored[OUTCOME].to_list() == [bundle.policy.outcome(p) for p in scored[PROBABILITY]]
+    margins, _probabilities = bundle.scorer.score(columns_from_records(bundle.contract, frame.to_dicts()))
+    assert scored[RISK_SCORE].to_list() == [bundle.risk.score(margin) for margin in margins.tolist()]
+
+
+def test_outcomes_follow_the_amount_at_risk_that_the_contract_names(tmp_path):
+    sound = json.loads(every_dtype_files()["contract.json"])
+    contract = json.dumps({**sound, "amount_at_risk": "amount_eur"}).encode()
+    bundle = read_bundle(resealed(every_dtype_files(), contract_json=contract), source="test")
+    frame = every_dtype_frame(60).drop("outcome").with_columns(amount_eur=pl.Series([0.0, 5.0, 1e6] * 20))
+    frame = frame.with_columns(instalments=pl.lit(1), amount_eur=pl.max_horizontal("amount_eur", 1.0))
+    write(frame, tmp_path / "in.parquet")
+    BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    scored = read(tmp_path / "out.parquet")
+    alone = map(bundle.policy.outcome, scored[PROBABILITY], scored["amount_eur"])
+    assert scored[OUTCOME].to_list() == list(alone)
+    assert scored[OUTCOME].to_list() != [bundle.policy.outcome(p) for p in scored[PROBABILITY]]
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
@@ -102,7 +129,7 @@ def test_every_dtype_is_scored(tmp_path, given):
 def test_a_file_without_records_has_none_afterwards(tmp_path, bundle, frame, given):
     write(frame.clear(), tmp_path / f"in.{given}")
     assert BatchScorer(bundle).score_file(tmp_path / f"in.{given}", tmp_path / "out.parquet") == 0
-    assert read(tmp_path / "out.parquet").columns == [*frame.columns, PROBABILITY]
+    assert read(tmp_path / "out.parquet").columns == [*frame.columns, *ADDED]
 
 
 def test_a_bare_quote_loses_no_rows_unsaid(tmp_path, bundle, frame):
@@ -145,8 +172,19 @@ def test_blank_lines_at_the_end_are_not_scored(tmp_path, bundle, frame, target):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_file_that_was_scored_before_is_refused(tmp_path, bundle, frame, suffix):
     source = tmp_path / f"in.{suffix}"
-    write(frame.with_columns(pl.lit(0.5).alias(PROBABILITY)), source)
-    assert problems_of(bundle, source, tmp_path / "out.csv") == ("has a column 'fraud_probability' already; rename it",)
+    write(frame, tmp_path / f"first.{suffix}")
+    BatchScorer(bundle).score_file(tmp_path / f"first.{suffix}", source)
+    names = ("fraud_probability", "risk_score", "outcome")
+    told = tuple(f"has a column {name!r} already; rename it" for name in names)
+    assert problems_of(bundle, source, tmp_path / "out.csv") == told
+
+
+@pytest.mark.parametrize("name", ["risk_score", "outcome"])
+def test_a_column_that_scoring_adds_is_not_overwritten(tmp_path, bundle, frame, name):
+    write(frame.with_columns(pl.lit("mine").alias(name)), tmp_path / "in.csv")
+    assert problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv") == (
+        f"has a column {name!r} already; rename it",
+    )
 
 
 def with_balance(frame: pl.DataFrame, value: str, *rows: int) -> pl.DataFrame:
