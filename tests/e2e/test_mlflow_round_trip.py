@@ -92,6 +92,27 @@ def test_a_promotion_in_mlflow_is_served_to_the_bit_as_from_a_folder(trained, cl
     assert loaded == [json.loads(done.stdout)["digest"]] * 2
 
 
+def test_another_policy_is_another_version_on_mlflow_with_the_same_scores(mlflow_server, tmp_path):
+    location = mlflow_server.location()
+    registry = build_registry(location)
+    registry.assign("champion", registry.register(credit_files()))
+    (tmp_path / "costs.toml").write_text("review_cost = 20\n")
+    simulated = run_fraud(
+        "policy", "simulate", "--policy", str(tmp_path / "costs.toml"), "--registry", location, "--json"
+    )
+    done = run_fraud("policy", "set", str(tmp_path / "costs.toml"), "--promote", "--registry", location, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(simulated.stdout)["new"]["shares"] == json.loads(done.stdout)["to"]["shares"]
+    assert registry.assigned("champion") == "2"
+    files = registry.fetch("2")
+    assert {name for name, content in credit_files().items() if files[name] == content} >= {
+        "booster.ubj",
+        "golden.json",
+    }
+    shown = run_fraud("policy", "show", "--registry", location, "--json")
+    assert json.loads(shown.stdout)["version"] == "2"
+
+
 @pytest.fixture
 def own_mlflow(tmp_path):
     """Starts and stops an MLflow server on the same port and folder; version 1, a credit model, is champion."""

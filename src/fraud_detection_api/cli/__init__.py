@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api import __version__
-from fraud_detection_api.cli import contract, data, models, score, serve, training, tuning
+from fraud_detection_api.cli import contract, data, models, policy, score, serve, training, tuning
 from fraud_detection_api.cli.terminal import TeachingGroup
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("train")(training.train)
 app.command("tune")(tuning.tune)
 app.command("evaluate")(training.evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.command("score")(score.score)
 app.command("serve")(serve.serve)
 

@@ -16,6 +16,7 @@ from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.contract.record_encoding import FEW_RECORDS, RecordEncoder
 from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.population import Population
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration
 from fraud_detection_api.model.forest import Forest
@@ -130,6 +131,19 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "risk.json": _json_bytes(risk.as_json()),
         **{name: documents[name] for name in DOCUMENTS},
     }
+    return _sealed(files, created_at)
+
+
+def with_policy(
+    files: BundleFiles, policy: Policy, *, card: dict[str, Any], documents: Mapping[str, bytes], created_at: str
+) -> SealedBundle:
+    """A verified bundle's files with another policy, and the card and DOCUMENTS that tell of it; scores stay the same."""
+    told = {name: documents[name] for name in DOCUMENTS}
+    changed = {"policy.json": _json_bytes(policy.as_json()), "card.json": _json_bytes(card), **told}
+    return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at)
+
+
+def _sealed(files: BundleFiles, created_at: str) -> SealedBundle:
     digests = {name: _sha256(content) for name, content in files.items()}
     digest = _digest_of_all(digests)
     manifest = {"format": FORMAT, "created_at": created_at, "digest": digest, "files": digests}
@@ -168,6 +182,16 @@ def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[
         return manifest, _json_object(files["card.json"])
     except (ValueError, TypeError):
         raise CorruptBundle(source, "card.json is broken") from None
+
+
+def read_evidence(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], Population]:
+    """The report's evidence, and the out-of-fold scores in cells that policies are weighed on. Raises CorruptBundle."""
+    read_manifest(files, source=source)
+    try:
+        evidence = _json_object(files["evidence.json"])
+        return evidence, Population.from_json(evidence["policy"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise CorruptBundle(source, "evidence.json is broken") from None
 
 
 def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""fraud policy …"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.options import AsJson, Registry, settings_with
+from fraud_detection_api.cli.policy_tables import comparison_tables, policy_tables, print_tables, thresholds_text
+from fraud_detection_api.cli.terminal import print_json, progress, say
+from fraud_detection_api.cli.training import require_training_libraries
+from fraud_detection_api.container import build_registry
+from fraud_detection_api.decision.policy_file import load_policy
+from fraud_detection_api.model.bundle import read_card, read_evidence
+from fraud_detection_api.services.models import ModelService
+
+app = typer.Typer(no_args_is_help=True, help="Who is approved, reviewed and declined: show, try out and set policies.")
+
+Model = Annotated[str, typer.Option("--model", metavar="champion|VERSION", help="The model whose policy it is about.")]
+
+
+@app.command(epilog="Example: `fraud policy show 7 --json`")
+def show(
+    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="A version, such as 7.")] = "champion",
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a model's policy: costs, thresholds, who gets which outcome, and what that costs."""
+    held = build_registry(settings_with(registry=registry).registry)
+    version = ModelService(held).resolve(version)
+    told = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
+    if as_json:
+        print_json({"model_version": version, **told})
+    else:
+        print_tables(policy_tables(told, title=f"Policy {told['version']} of model version {version}"))
+
+
+@app.command("set", epilog="Example: `fraud policy set costs.toml --promote`")
+def set_policy(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="Costs, and the reviews that can be done a day.")],
+    model: Model = "champion",
+    promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a model anew with another policy; its scores stay the same to the bit.
+
+    The price of a review is worked out on the model's own out-of-fold scores. `fraud models rollback` takes a promotion
+    back.
+    """
+    require_training_libraries()
+    from fraud_detection_api.training.change_policy import change_policy
+
+    terms = load_policy(file)
+    held = build_registry(settings_with(registry=registry).registry)
+    service = ModelService(held)
+    held.require_writable()
+    version = service.resolve(model)
+    files = held.fetch(version)
+    changed = change_policy(files, terms, source=f"version {version}", file=str(file), now=datetime.now(UTC))
+    registered = held.register(changed.sealed.files)
+    say(f"registered version {registered}: version {version} with policy {changed.new['version']}")
+    if promote:
+        service.promote(registered)
+        say(f"version {registered} is champion")
+    if as_json:
+        told = {
+            "from": {"model_version": version, **changed.former},
+            "to": {"model_version": registered, **changed.new},
+        }
+        print_json({"version": registered, "digest": changed.sealed.digest, **told})
+    else:
+        say(f"was: {thresholds_text(changed.former)}")
+        say(f"now: {thresholds_text(changed.new)}")
+        if not promote:
+            say(f"to decide by it: fraud models promote {registered}")
+
+
+@app.command(epilog="Example: `fraud policy simulate later.parquet --policy costs.toml`")
+def simulate(
+    policy: Annotated[Path, typer.Option("--policy", metavar="FILE.toml", help="The policy to try out.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="Labelled records, CSV or Parquet; the out-of-fold scores that the model keeps, if not given.",
+        ),
+    ] = None,
+    model: Model = "champion",
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's policy with another one, and register nothing.
+
+    Told are shares and counts of the outcomes, reviews a day, money for 1,000 records, and how many records would change.
+    With labelled records, money has 95 % intervals.
+    """
+    require_training_libraries()
+    from fraud_detection_api.training.change_policy import priced_policy
+    from fraud_detection_api.training.load import load_dataset
+    from fraud_detection_api.training.simulate_policy import compare_on_evidence, compare_on_records
+
+    terms = load_policy(policy)
+    held = build_registry(settings_with(registry=registry).registry)
+    version, bundle = ModelService(held).bundle(model)
+    _evidence, population = read_evidence(held.fetch(version), source=f"version {version}")
+    new = priced_policy(terms, bundle.policy, population, file=str(policy))
+    if file is None:
+        comparison = compare_on_evidence(bundle.policy, new, population)
+    else:
+        dataset = load_dataset(file, bundle.contract)
+        with progress(f"Scoring {len(dataset):,} records"):
+            comparison = compare_on_records(bundle.policy, new, bundle, dataset)
+    told = {"model_version": version, "on": "out-of-fold scores" if file is None else str(file), **comparison.as_json()}
+    if as_json:
+        print_json(told)
+    else:
+        print_tables(comparison_tables(told))

@@ -1,0 +1,168 @@
+"""fraud policy: show, simulate and set, with errors of one line that say what to do."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fraud_detection_api.model.bundle import read_bundle
+from support.builders import credit_files, every_dtype_files
+from support.forgery import resealed
+
+COSTS = "review_cost = 20\nreviews_a_day = 30\nrecords_a_day = 1000\n"
+
+
+@pytest.fixture(autouse=True)
+def costs():
+    Path("costs.toml").write_text(COSTS)
+
+
+def told(result) -> dict:
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_show_tells_costs_thresholds_outcomes_and_money(fraud, registry):
+    result = fraud("policy", "show")
+    assert result.exit_code == 0
+    for text in ("Policy 1 of model version 1", "review_cost", "5.00 %", "75.00 %", "of legitimate", "approve all"):
+        assert text in result.stdout
+
+
+def test_show_tells_programs_the_same(fraud, registry):
+    shown = told(fraud("policy", "show", "1", "--json"))
+    assert (shown["model_version"], shown["version"]) == ("1", "1")
+    assert shown["thresholds"] == [{"amount": 1000.0, "review_above": 0.05, "decline_above": 0.75}]
+    assert sum(shown["shares"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("command", [["show", "9"], ["set", "costs.toml", "--model", "9"]])
+def test_a_version_that_is_not_there_is_told(fraud, registry, command):
+    result = fraud("policy", *command)
+    assert result.exit_code == 1
+    assert result.stderr == "error: no model of that version; `fraud models list` shows what there is\n"
+
+
+def test_a_damaged_version_is_told(fraud, registry):
+    registry.register({**credit_files(), "policy.json": b"{}"})
+    result = fraud("policy", "show", "2")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: model bundle version 2: policy.json is not the file that was registered")
+
+
+def test_set_registers_the_model_anew_and_tells_what_changes(fraud, registry):
+    result = fraud("policy", "set", "costs.toml")
+    assert result.exit_code == 0
+    lines = result.stderr.splitlines()
+    assert lines[0] == "registered version 2: version 1 with policy 2"
+    assert lines[1].startswith(
+        "was: policy 1, with 1,000 at risk reviewed above 5.00 %, declined above 75.00 %; approve "
+    )
+    assert lines[2].startswith("now: policy 2, with 1,000 at risk reviewed above ")
+    assert lines[3] == "to decide by it: fraud models promote 2"
+    assert registry.versions() == ["1", "2"]
+    assert registry.assigned("champion") == "1"
+    assert read_bundle(registry.fetch("2"), source="x").policy.review_cost == 20
+
+
+def test_set_promotes_where_that_is_asked_for_and_rollback_goes_back(fraud, registry):
+    assert fraud("policy", "set", "costs.toml", "--promote").exit_code == 0
+    assert registry.assigned("champion") == "2"
+    assert fraud("models", "rollback").exit_code == 0
+    assert registry.assigned("champion") == "1"
+
+
+def test_set_tells_programs_both_policies(fraud, registry):
+    answer = told(fraud("policy", "set", "costs.toml", "--json"))
+    assert (answer["version"], answer["from"]["version"], answer["to"]["version"]) == ("2", "1", "2")
+    assert answer["digest"] == read_bundle(registry.fetch("2"), source="x").digest
+
+
+def test_set_takes_another_model_than_the_champion(fraud, registry):
+    registry.register(every_dtype_files())
+    answer = told(fraud("policy", "set", "costs.toml", "--model", "2", "--json"))
+    assert answer["from"]["model_version"] == "2"
+    assert read_bundle(registry.fetch("3"), source="x").contract.name == "every_dtype"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("review_cots = 1\n", "review_cots: unknown key; did you mean 'review_cost'?"),
+        ("review_cost = -1\n", "review_cost must be a number from 0 to 1e+15"),
+        ("reviews_a_day = 5\n", "records_a_day: say how many records come in a day"),
+        ("review_cost = 50\n", "is the policy of version 1 already; nothing was registered"),
+    ],
+)
+def test_a_policy_that_cannot_be_set_is_told_by_file_and_key(fraud, registry, text, fault):
+    Path("costs.toml").write_text(text)
+    result = fraud("policy", "set", "costs.toml")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: policy costs.toml: {fault}")
+    assert result.stderr.count("\n") == 1
+    assert registry.versions() == ["1"]
+
+
+def test_several_faults_of_a_file_are_a_line_each(fraud, registry):
+    Path("costs.toml").write_text("review_cots = 1\nfoo = 2\n")
+    assert fraud("policy", "set", "costs.toml").stderr.splitlines()[0] == "error: costs.toml: 2 problems"
+
+
+def test_a_model_whose_evidence_is_broken_is_told(fraud, registry):
+    registry.register(resealed(credit_files(), evidence_json=b"{}"))
+    result = fraud("policy", "set", "costs.toml", "--model", "2")
+    assert result.exit_code == 1
+    assert "evidence.json is broken" in result.stderr
+
+
+def test_simulate_compares_on_the_model_s_own_scores(fraud, registry):
+    result = fraud("policy", "simulate", "--policy", "costs.toml")
+    assert result.exit_code == 0
+    for text in (
+        "Model version 1 on out-of-fold scores",
+        "current (1)",
+        "new (2)",
+        "reviews a day",
+        "Records that change",
+    ):
+        assert text in result.stdout
+    assert registry.versions() == ["1"]
+
+
+def test_simulate_tells_what_set_then_does(fraud, registry):
+    simulated = told(fraud("policy", "simulate", "--policy", "costs.toml", "--json"))
+    done = told(fraud("policy", "set", "costs.toml", "--json"))
+    assert simulated["new"]["policy"] == {key: done["to"][key] for key in simulated["new"]["policy"]}
+    assert simulated["new"]["shares"] == done["to"]["shares"]
+
+
+def test_simulate_on_labelled_records_has_intervals(fraud, registry, credit_file):
+    answer = told(fraud("policy", "simulate", credit_file, "--policy", "costs.toml", "--json"))
+    assert answer["records"] == 3000
+    assert answer["difference"]["low"] <= answer["difference"]["cost_per_1000"] <= answer["difference"]["high"]
+    shown = fraud("policy", "simulate", credit_file, "--policy", "costs.toml").stdout
+    assert f"({answer['new']['low']:,.0f} to {answer['new']['high']:,.0f})" in shown
+
+
+def test_simulate_on_records_without_a_label_is_told(fraud, registry, credit_file):
+    pl.read_parquet(credit_file).drop("is_fraud").write_parquet("unlabelled.parquet")
+    result = fraud("policy", "simulate", "unlabelled.parquet", "--policy", "costs.toml")
+    assert result.exit_code == 1
+    assert "column 'is_fraud' is missing" in result.stderr
+
+
+def test_simulate_asks_for_the_policy(fraud, registry):
+    result = fraud("policy", "simulate")
+    assert result.exit_code == 2
+    assert "--policy" in result.stderr
+
+
+def test_a_model_is_asked_for_where_none_is_champion(fraud):
+    result = fraud("policy", "show")
+    assert result.stderr == "error: no model is champion yet; promote one: `fraud models promote VERSION`\n"
+
+
+@pytest.mark.parametrize("command", ["show", "set", "simulate"])
+def test_help_has_an_example(fraud, command):
+    assert "Example: " in fraud("policy", command, "--help").stdout
