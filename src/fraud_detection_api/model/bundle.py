@@ -23,6 +23,7 @@ from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import golden_difference, golden_rows
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.risk_score import RiskScale
+from fraud_detection_api.model.trees import Trees
 
 FORMAT = 3
 MANIFEST = "manifest.json"
@@ -36,6 +37,7 @@ FILES = (
     "contract.json",
     "encoding.json",
     "evidence.json",
+    "forest.npz",
     "golden.json",
     "policy.json",
     "reference.json",
@@ -125,6 +127,7 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "contract.json": _json_bytes(contract.as_json()),
         "encoding.json": _json_bytes({name: _codes_json(codes) for name, codes in scorer.encoder.level_codes.items()}),
         "evidence.json": _json_bytes(evidence),
+        "forest.npz": scorer.forest.trees.as_bytes(),
         "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
         "policy.json": _json_bytes(policy.as_json()),
         "reference.json": _json_bytes(reference),
@@ -161,7 +164,9 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         contract = parse_contract(documents["contract.json"], source=source)
         codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
         calibration = Calibration.from_json(documents["calibration.json"])
-        scorer = Scorer(Encoder(contract, codes), Forest(files["booster.ubj"]), calibration)
+        scorer = Scorer(
+            Encoder(contract, codes), Forest(Trees.from_bytes(files["forest.npz"]), files["booster.ubj"]), calibration
+        )
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
     except (InvalidContract, InvalidPolicy, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -3,11 +3,10 @@
 from typing import Protocol
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.compilation import kernels
-from fraud_detection_api.model.trees import Trees, load_booster, read_trees
+from fraud_detection_api.model.trees import Trees
 
 
 class Engine(Protocol):
@@ -24,15 +23,20 @@ class Engine(Protocol):
 class Forest:
     """A trained XGBoost model, ready to score; safe to use from several threads."""
 
-    def __init__(self, model: bytes) -> None:
-        """`model` is UBJSON as `xgboost.Booster.save_raw` writes it.
+    def __init__(self, trees: Trees, booster: bytes) -> None:
+        """`booster` is the model that the trees were read from; it is looked at only where they cannot be walked."""
+        self.trees, self.features = trees, trees.features
+        self._engine = _engine(trees, booster)
+
+    @classmethod
+    def of_booster(cls, booster: bytes) -> "Forest":
+        """`booster` is UBJSON as `xgboost.Booster.save_raw` writes it.
 
         Raises CorruptBundle where XGBoost cannot read it, or where it is not of binary-logistic trees that split numbers.
         """
-        booster = load_booster(model)
-        trees = read_trees(booster)
-        self.features = trees.features
-        self._engine = _engine(booster, trees)
+        from fraud_detection_api.model.boosters import load_booster, read_trees  # noqa: PLC0415 serving needs no XGBoost
+
+        return cls(read_trees(load_booster(booster)), booster)
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-odds, float32 of shape (n,), before calibration; `matrix` is float32 (n, features), finite or NaN for missing.
@@ -60,38 +64,11 @@ class Forest:
         return np.ascontiguousarray(matrix)
 
 
-def _engine(booster: xgboost.Booster, trees: Trees) -> Engine:
+def _engine(trees: Trees, booster: bytes) -> Engine:
     if kernels() is None:
-        return XGBoostTrees(booster, trees.features)
+        from fraud_detection_api.model.boosters import XGBoostTrees, load_booster  # noqa: PLC0415
+
+        return XGBoostTrees(load_booster(booster), trees.features)
     from fraud_detection_api.model.walking import CompiledTrees  # noqa: PLC0415 it needs what `kernels` looks for
 
     return CompiledTrees(trees)
-
-
-class XGBoostTrees:
-    """The booster itself, where its trees cannot be walked by compiled loops."""
-
-    def __init__(self, booster: xgboost.Booster, features: int) -> None:
-        self._booster, self.features = booster, features
-
-    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not len(matrix):
-            return np.empty(0, dtype=np.float32)
-        margins: NDArray[np.float32] = self._booster.inplace_predict(
-            matrix, predict_type="margin", validate_features=False
-        )
-        return margins
-
-    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        if not len(matrix):
-            return np.empty(matrix.shape, dtype=np.float64)
-        return self._with_bias(matrix)[:, :-1]
-
-    @property
-    def bias(self) -> float:
-        return float(self._with_bias(np.zeros((1, self.features), dtype=np.float32))[0, -1])
-
-    def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        rows = xgboost.DMatrix(matrix, nthread=1)
-        found: NDArray[np.float32] = self._booster.predict(rows, pred_contribs=True, validate_features=False)
-        return found.astype(np.float64)

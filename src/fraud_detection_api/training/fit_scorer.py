@@ -53,7 +53,7 @@ class ScorerFitter:
         trees = self._trees(data, data.contract.monotone_columns, on_progress)
         booster = bytes(trees.booster.save_raw(raw_format="ubj"))
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
-        return FittedScorer(Scorer(encoder, Forest(booster), calibration), booster, trees)
+        return FittedScorer(Scorer(encoder, Forest.of_booster(booster), calibration), booster, trees)
 
     def constraint_prices(
         self, data: Dataset, fitted: FittedScorer, *, on_progress: Progress = lambda _share: None

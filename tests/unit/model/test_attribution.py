@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.model import attribution
 from fraud_detection_api.model.attribution import Attribution
+from fraud_detection_api.model.boosters import read_trees
 from fraud_detection_api.model.forest import Forest
-from fraud_detection_api.model.trees import read_trees
 from fraud_detection_api.training.averaging import average_boosters
 from support.boosters import FEATURES, as_bytes, random_booster, random_matrix
 
@@ -54,7 +54,7 @@ def test_contributions_are_those_of_xgboost(tables, booster, missing):
 def test_contributions_and_bias_sum_up_to_the_margin(booster):
     matrix = random_matrix(4, 40)
     found = attribution_of(booster)
-    margins = Forest(as_bytes(booster)).margins(matrix)
+    margins = Forest.of_booster(as_bytes(booster)).margins(matrix)
     np.testing.assert_allclose(found.contributions(matrix).sum(axis=1) + found.bias, margins, rtol=0, atol=WITHIN)
 
 
@@ -92,7 +92,7 @@ def test_a_tree_without_splits_contributes_nothing():
     found = attribution_of(booster)
     matrix = random_matrix(2, 5)
     assert not found.contributions(matrix).any()
-    assert found.bias == pytest.approx(float(Forest(as_bytes(booster)).margins(matrix)[0]), abs=1e-6)
+    assert found.bias == pytest.approx(float(Forest.of_booster(as_bytes(booster)).margins(matrix)[0]), abs=1e-6)
 
 
 def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it():

@@ -18,7 +18,7 @@ from support.boosters import FEATURES, as_bytes, margins_of, random_booster, ran
 
 @pytest.fixture(scope="module")
 def forest() -> Forest:
-    return Forest(as_bytes(average_boosters([random_booster(seed, depth=6) for seed in range(3)])))
+    return Forest.of_booster(as_bytes(average_boosters([random_booster(seed, depth=6) for seed in range(3)])))
 
 
 @st.composite
@@ -35,7 +35,7 @@ def boosters(draw) -> xgboost.Booster:
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_margins_are_those_of_xgboost_to_the_bit(booster, missing, rows):
     matrix = random_matrix(rows, rows, missing=missing)
-    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
+    np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
 
 
 LARGE = np.finfo(np.float32).max
@@ -53,13 +53,13 @@ def test_values_at_a_threshold_and_at_the_ends_of_float32_go_where_xgboost_sends
     outcome = (np.nan_to_num(seen[:, 0], nan=0.5) > 0) ^ (rng.random(400) < 0.2)
     booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(seen, outcome), 20)
     row = np.array([values], dtype=np.float32)
-    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(row), margins_of(booster, row))
+    np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(row), margins_of(booster, row))
 
 
 def test_a_forest_of_stumps_and_bare_leaves_scores():
     booster = random_booster(1, rounds=5, gamma=1e9)
     matrix = random_matrix(2, 9)
-    np.testing.assert_array_equal(Forest(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
+    np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
 
 
 def test_several_threads_give_the_bits_of_one(forest, monkeypatch):
@@ -87,7 +87,7 @@ def without_numba(monkeypatch):
 def test_without_numba_xgboost_scores_the_same_and_that_is_said_once(forest, without_numba, caplog):
     booster = random_booster(3, depth=6, rounds=30)
     matrix = random_matrix(7, 100)
-    slow, again = Forest(as_bytes(booster)), Forest(as_bytes(booster))
+    slow, again = Forest.of_booster(as_bytes(booster)), Forest.of_booster(as_bytes(booster))
     np.testing.assert_array_equal(slow.margins(matrix), margins_of(booster, matrix))
     contributions = booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
     np.testing.assert_array_equal(slow.contributions(matrix), contributions[:, :-1])
@@ -120,13 +120,13 @@ def edited(**changes) -> bytes:
 
 def test_a_split_on_a_feature_that_there_is_not_is_a_corrupt_bundle():
     with pytest.raises(CorruptBundle, match="a feature that there is not"):
-        Forest(edited(split_indices=FEATURES))
+        Forest.of_booster(edited(split_indices=FEATURES))
 
 
 @pytest.mark.parametrize("parameters", [{"objective": "reg:squarederror"}, {"booster": "dart"}])
 def test_another_kind_of_model_is_a_corrupt_bundle(parameters):
     with pytest.raises(CorruptBundle, match="only trees of the objective binary:logistic"):
-        Forest(as_bytes(random_booster(1, **parameters)))
+        Forest.of_booster(as_bytes(random_booster(1, **parameters)))
 
 
 def test_splits_of_categories_are_a_corrupt_bundle():
@@ -136,7 +136,7 @@ def test_splits_of_categories_are_a_corrupt_bundle():
     )
     booster = xgboost.train({"objective": "binary:logistic", "max_cat_to_onehot": 1, "nthread": 1}, matrix, 3)
     with pytest.raises(CorruptBundle, match="only splits of numbers"):
-        Forest(as_bytes(booster))
+        Forest.of_booster(as_bytes(booster))
 
 
 def test_a_batch_scores_as_its_rows_do_one_by_one(forest):
@@ -161,10 +161,10 @@ def test_no_rows_have_no_margins(forest):
 @pytest.mark.parametrize("garbage", [b"", b"garbage", b"{}", b"{" * 500, bytes(range(256))])
 def test_bytes_that_are_no_model_are_a_corrupt_bundle(garbage):
     with pytest.raises(CorruptBundle, match="trees cannot be read"):
-        Forest(garbage)
+        Forest.of_booster(garbage)
 
 
 def test_a_truncated_model_is_a_corrupt_bundle():
     whole = as_bytes(random_booster(1))
     with pytest.raises(CorruptBundle, match="trees cannot be read"):
-        Forest(whole[: len(whole) // 2])
+        Forest.of_booster(whole[: len(whole) // 2])

@@ -76,7 +76,7 @@ def test_a_changed_booster_is_seen():
     scorer = read_bundle(files, source="test").scorer
     booster = xgboost.Booster(model_file=bytearray(files["booster.ubj"]))
     fewer = bytes(booster[: booster.num_boosted_rounds() - 1].save_raw(raw_format="ubj"))
-    changed = Scorer(scorer.encoder, Forest(fewer), scorer.calibration)
+    changed = Scorer(scorer.encoder, Forest.of_booster(fewer), scorer.calibration)
     assert "margin of" in golden_difference(golden_of(files), changed.score)
 
 

@@ -124,7 +124,7 @@ def test_the_forest_is_the_mean_of_its_parts(monkeypatch):
     monkeypatch.setattr(train_xgboost, "average_boosters", lambda boosters: kept.extend(boosters) or average(boosters))
     trees = fitted()
     mean = np.mean([margins(booster, FRESH) for booster in kept], axis=0)
-    np.testing.assert_allclose(Forest(as_bytes(trees)).margins(FRESH), mean, atol=1e-5)
+    np.testing.assert_allclose(Forest.of_booster(as_bytes(trees)).margins(FRESH), mean, atol=1e-5)
 
 
 def test_data_that_is_read_in_pieces_gives_as_good_trees(monkeypatch):
