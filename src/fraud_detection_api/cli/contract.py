@@ -7,8 +7,6 @@ import typer
 from fraud_detection_api.cli.options import AsJson, DataFile, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
-from fraud_detection_api.contract.files import read_file
-from fraud_detection_api.contract.inference import infer_contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.schemas.contract import contract_schema
 
@@ -31,6 +29,9 @@ def infer(
 ) -> None:
     """Draft a contract for a file, to be read and mended by a person; it goes to stdout."""
     settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
+    from fraud_detection_api.contract.files import read_file
+    from fraud_detection_api.contract.inference import infer_contract
+
     frame = read_file(file, infer_types=True)
     draft = infer_contract(
         frame, source=str(file), name=name or file.stem, target=target, identifier=identifier, time=time

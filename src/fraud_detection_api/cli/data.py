@@ -8,7 +8,6 @@ import typer
 from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.terminal import progress, say
-from fraud_detection_api.contract.files import require_suffix, written_whole
 
 app = typer.Typer(no_args_is_help=True, help="Data to try things with.")
 
@@ -28,6 +27,7 @@ def synth(
     fraud_rate: Annotated[float, typer.Option("--fraud-rate", min=0.0001, max=0.5, help="Share of fraud.")] = 0.02,
 ) -> None:
     """Make credit records with several kinds of fraud mixed in, and each record's true probability."""
+    from fraud_detection_api.contract.files import require_suffix, written_whole
     from fraud_detection_api.training.synthetic import simulate_credit_records
 
     settings_with()  # nothing is read from it here, but a misspelt variable is told by every command

@@ -10,7 +10,6 @@ from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
-from fraud_detection_api.contract.files import written_whole
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
 from fraud_detection_api.services.models import ModelService
 
@@ -79,6 +78,8 @@ def report(
     registry: Registry = None,
 ) -> None:
     """Write a version's report: one page with every plot and table, or the card in Markdown."""
+    from fraud_detection_api.contract.files import written_whole
+
     if out.suffix not in DOCUMENT_OF:
         raise typer.BadParameter("name the file .html or .md", param_hint="--out")
     service = _service(registry)

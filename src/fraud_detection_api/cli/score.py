@@ -9,7 +9,6 @@ from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import DataFile, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.container import build_registry
-from fraud_detection_api.services.batch import BatchScorer
 from fraud_detection_api.services.models import ModelService
 
 
@@ -28,6 +27,8 @@ def score(
 
     Example: `fraud score applications.csv --out scored.parquet`
     """
+    from fraud_detection_api.services.batch import BatchScorer
+
     version, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {version}") as report:
         done = BatchScorer(bundle, on_progress=report).score_file(file, out)
