@@ -15,10 +15,10 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs lock clean bench-quality
+.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(installed) ## Make the environment in .venv/ (the command line is .venv/bin/fraud)
 
@@ -38,6 +38,9 @@ bench-quality: $(venv)/.benchmark ## Measure the models beside others: make benc
 	@test -n "$(DATA)" || { echo "Name the folder with the data: make bench-quality DATA=FOLDER" >&2; exit 2; }
 	$(venv)/bin/python -m benchmarks.quality --data $(DATA) $(ARGS)
 
+bench-serving: $(installed) ## Measure serving beside others: make bench-serving [ARGS="--quick"] (wants wrk; peers go to .benchmark/)
+	@$(venv)/bin/python -m benchmarks.serving $(ARGS)
+
 audit: $(installed) ## Ask the advisory database about every locked dependency
 	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip
 
@@ -48,7 +51,7 @@ lock: $(poetry_installed) ## Solve the dependencies anew after a change to pypro
 	$(poetry) lock
 
 clean: ## Remove the environments (models in registry/ are kept)
-	rm -rf $(venv) .poetry .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(venv) .poetry .benchmark .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 
 # The stamp's name holds the versions, so that another version installs anew and an edit of this file does not.
 $(poetry_installed):

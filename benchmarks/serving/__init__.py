@@ -1,0 +1,1 @@
+"""Speed, delay and memory of serving, beside what others reach for, on one machine and one model."""

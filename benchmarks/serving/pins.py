@@ -1,0 +1,58 @@
+"""Which releases are measured. A peer's own environment holds its requirements and what they bring along."""
+
+from dataclasses import dataclass
+
+XGBOOST = "3.2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Requirements with their pins, and the distributions whose versions the page states."""
+
+    name: str
+    requirements: tuple[str, ...]
+    stated: tuple[str, ...]
+
+
+ENVIRONMENTS = {
+    environment.name: environment
+    for environment in (
+        Environment(
+            "pandas",
+            (
+                "fastapi==0.165.0",
+                "uvicorn[standard]==0.54.0",
+                "pandas==3.1.1",
+                "scikit-learn==1.9.1",
+                f"xgboost-cpu=={XGBOOST}",
+            ),
+            ("fastapi", "uvicorn", "pandas", "xgboost-cpu"),
+        ),
+        Environment(
+            "mlserver",
+            ("mlserver==1.7.1", "mlserver-xgboost==1.7.1", f"xgboost=={XGBOOST}"),
+            ("mlserver", "mlserver-xgboost", "fastapi", "uvicorn", "xgboost"),
+        ),
+        Environment(
+            "bentoml",
+            ("bentoml==1.4.40", f"xgboost-cpu=={XGBOOST}"),
+            ("bentoml", "uvicorn", "xgboost-cpu"),
+        ),
+        Environment(
+            "mlflow",
+            ("mlflow==3.17.2", f"xgboost-cpu=={XGBOOST}"),
+            ("mlflow", "fastapi", "uvicorn", "xgboost-cpu"),
+        ),
+        Environment(
+            "onnx",
+            (
+                "onnxruntime==1.32.0",
+                "onnxmltools==1.16.0",
+                "onnx==1.23.2",
+                "skl2onnx==1.20.0",
+                f"xgboost-cpu=={XGBOOST}",
+            ),
+            ("onnxruntime", "onnxmltools", "onnx"),
+        ),
+    )
+}
