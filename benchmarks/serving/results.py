@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-
 WHEN_READY, AFTER_LOAD = "when ready", "after the load"
 
 

@@ -37,7 +37,7 @@ def _no_preparation(_place: Place) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Server:
-    """A server program. `environment` is None for the project's own; `ready` is a path that answers 200 when it can score."""
+    """A server program. `environment` is None for the project's own; `ready` is a path that answers 200 once it can."""
 
     name: str
     ready: str

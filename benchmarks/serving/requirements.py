@@ -1,0 +1,110 @@
+"""What is wanted of serving, and whether it was measured so."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from benchmarks.serving.in_process import MARGINS, OURS, REASONS, XGBOOST
+from benchmarks.serving.measure import COLD, WARM
+from benchmarks.serving.results import AFTER_LOAD, WHEN_READY, Loaded, Results
+from benchmarks.serving.summary import failures, p50, p99, ratio_to, summarised
+from benchmarks.serving.targets import DECIDE, EMPTY, SCORE
+
+CONNECTIONS, RECORDS = 32, 1
+"""Where requests a second are compared."""
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A requirement: what is wanted, what was measured (None if nothing was), and whether it is met."""
+
+    subject: str
+    wanted: str
+    measured: float | None
+    unit: str
+    met: bool | None
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Every requirement, in the order of the page."""
+    return [*_rates(results), *_delays(results), *_in_process(results), *_process(results)]
+
+
+def _at_least(subject: str, bound: float, measured: float | None, unit: str) -> Verdict:
+    met = None if measured is None else measured >= bound
+    return Verdict(subject, f"at least {bound:g}{unit}", measured, unit, met)
+
+
+def _at_most(subject: str, bound: float, measured: float | None, unit: str) -> Verdict:
+    met = None if measured is None else measured <= bound
+    return Verdict(subject, f"at most {bound:g}{unit}", measured, unit, met)
+
+
+def _rates(results: Results) -> Iterator[Verdict]:
+    where = f"requests/s, {CONNECTIONS} connections, one record: "
+    for route, target, others in (
+        ("`/fraud_detection`", SCORE, ((EMPTY, "the empty application", 0.45), ("mlserver", "MLServer", 10.0))),
+        ("`/fraud_detection`", SCORE, (("pandas", "the pandas handler", 25.0),)),
+        (
+            "`/v1/decisions` with reasons",
+            DECIDE,
+            ((EMPTY, "the empty application", 0.2), ("mlserver", "MLServer", 5.0)),
+        ),
+    ):
+        loaded = results.loaded(target, CONNECTIONS, RECORDS)
+        for other, told, bound in others:
+            measured = None if loaded is None else ratio_to(results, loaded, other)
+            yield _at_least(f"{where}{route} beside {told}", bound, measured, " times")
+
+
+def _delays(results: Results) -> Iterator[Verdict]:
+    loaded = results.loaded(SCORE, CONNECTIONS, RECORDS)
+    subject = f"p99 beside p50, {CONNECTIONS} connections, `/fraud_detection`"
+    yield _at_most(subject, 3, None if loaded is None else _tail(loaded), " times")
+    beside = next((one for one in results.neighbours if one.target == SCORE), None)
+    singles = None if beside is None else summarised(beside.singles, p99).median
+    yield _at_most("p99 of single records beside a caller's batches of 10,000", 25, singles, " ms")
+    failed = sum(failures(one.rounds) for one in results.loads if one.target in {SCORE, DECIDE})
+    yield _at_most("requests of this product that failed", 0, failed if results.loads else None, "")
+
+
+def _tail(loaded: Loaded) -> float | None:
+    if any(not load.p50_ms for load in loaded.rounds):
+        return None
+    return median(p99(load) / p50(load) for load in loaded.rounds)
+
+
+def _in_process(results: Results) -> Iterator[Verdict]:
+    ours = partial(_us_per_row, results, engine=OURS)
+    theirs = partial(_us_per_row, results, engine=XGBOOST)
+    yield _at_most("margin of one row, in process", 10, ours(MARGINS, 1), " µs")
+    yield _at_least("reasons of one row, faster than `pred_contribs`", 10, _faster(ours, theirs, REASONS, 1), " times")
+    faster = _faster(ours, theirs, MARGINS, 10_000)
+    yield _at_least("margins of 10,000 rows, faster than `inplace_predict` on one thread", 1, faster, " times")
+
+
+def _us_per_row(results: Results, task: str, rows: int, *, engine: str) -> float | None:
+    timing = results.timing(task, engine, rows)
+    return None if timing is None else median(timing.us_per_row)
+
+
+def _faster(
+    ours: Callable[[str, int], float | None], theirs: Callable[[str, int], float | None], task: str, rows: int
+) -> float | None:
+    mine, other = ours(task, rows), theirs(task, rows)
+    return None if mine is None or other is None else other / mine
+
+
+def _process(results: Results) -> Iterator[Verdict]:
+    for name, bound in ((WARM, 3), (COLD, 15)):
+        seconds = [second for one in results.starts if one.server == name for second in one.seconds]
+        yield _at_most(f"seconds from start to ready: {name}", bound, median(seconds) if seconds else None, " s")
+    for when in (WHEN_READY, AFTER_LOAD):
+        sizes = _rss(results, when)
+        yield _at_most(f"resident memory of a worker, {when}", 250, max(sizes) / MEGABYTE if sizes else None, " MB")
+
+
+def _rss(results: Results, when: str) -> Sequence[int]:
+    return [one.rss_bytes[0] for one in results.memories if (one.server, one.when) == ("product", when)]
