@@ -16,6 +16,7 @@ from time import monotonic
 
 from pydantic import ValidationError
 
+from benchmarks.serving.environments import NotMeasured
 from benchmarks.serving.fleet import Fleet
 from benchmarks.serving.in_process import measure_in_process
 from benchmarks.serving.machine import own_versions, this_machine
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         results = from_json(asked.render.read_bytes()) if asked.render else _measure(asked)
     except NoWrk as missing:
         return _refused(str(missing))
+    except NotMeasured as reason:
+        return _refused(f"the product is not measured: {reason}; its log is under {asked.cache}/servers")
     except OSError as error:
         return _refused(f"{error.filename}: {error.strerror}")
     except ValidationError:

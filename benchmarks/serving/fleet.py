@@ -97,9 +97,9 @@ class Fleet:
             self.results.versions[server.name] = stated_versions(place.python, stated)
 
     def _compiled(self, server: Server) -> Path:
-        """Where compiled loops are kept; filled already, for compiling takes memory that a server then keeps."""
+        """Where compiled loops are kept; by a start before, for compiling takes memory that a server then keeps."""
         folder = self.folder / "numba"
-        if server.name == "product" and not any(folder.glob("**/*.nbi")):
+        if server.name == "product":
             start(server, self.place(server), folder).stop()
         return folder
 

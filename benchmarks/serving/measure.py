@@ -61,7 +61,10 @@ def measure_neighbours(fleet: Fleet, targets: Sequence[Target], effort: Effort) 
 
 
 def measure_starts(fleet: Fleet, effort: Effort) -> None:
-    """Seconds until the product can score: with nothing compiled before, and with what that start has left."""
+    """Seconds until the product can score: with nothing compiled before, and with what that start has left.
+
+    Raises NotMeasured where it does not start at all: a run without the product tells nothing.
+    """
     cold: list[float] = []
     warm: list[float] = []
     for number in range(1, effort.starts + 1):

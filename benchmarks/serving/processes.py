@@ -75,8 +75,7 @@ def start(server: Server, place: Place, compiled: Path) -> Running:
     Raises NotMeasured where the server ends first, or is not ready in START_SECONDS.
     """
     write_files(server, place)
-    environment = {**os.environ, **THREADS, **server.variables(place), "NUMBA_CACHE_DIR": str(compiled)}
-    environment["PATH"] = f"{place.python.parent}{os.pathsep}{environment['PATH']}"
+    environment = _environment(server, place) | {"NUMBA_CACHE_DIR": str(compiled)}
     log = place.folder / "log.txt"
     for command in server.preparation(place):
         done = subprocess.run(command, env=environment, cwd=place.folder, capture_output=True, check=False)  # noqa: S603 ours
@@ -116,6 +115,14 @@ def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[i
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+def _environment(server: Server, place: Place) -> dict[str, str]:
+    """One's own, without settings of this product that happen to be there, and without its modules for a peer."""
+    unwanted = () if server.environment is None else ("PYTHONPATH", "PYTHONHOME")
+    kept = {n: text for n, text in os.environ.items() if n not in unwanted and not n.startswith("FRAUD_")}
+    path = f"{place.python.parent}{os.pathsep}{kept['PATH']}"  # some peers start others by name
+    return {**kept, **THREADS, **server.variables(place), "PATH": path}
 
 
 def _wait(running: Running) -> None:

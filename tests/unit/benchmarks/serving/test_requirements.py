@@ -1,0 +1,54 @@
+"""Wanted beside measured."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.serving.requirements import verdicts
+from benchmarks.serving.results import Loaded
+
+
+def verdict(results, *words):
+    (found,) = [one for one in verdicts(results) if all(word in one.subject for word in words)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "measured", "met"),
+    [
+        (("`/fraud_detection`", "the empty application"), 0.525, True),
+        (("`/fraud_detection`", "MLServer"), 21, True),
+        (("p99 beside p50",), 2.5, True),
+        (("batches of 10,000",), 12.5, True),
+        (("margin of one row",), 5.5, True),
+        (("reasons of one row",), 40, True),
+        (("margins of 10,000 rows",), 2, True),
+        (("cold",), 6, True),
+        (("warm",), 2.1, True),
+        (("resident memory", "when ready"), 240, True),
+        (("resident memory", "after the load"), 260, False),
+        (("that failed",), 0, True),
+    ],
+)
+def test_a_requirement_is_held_against_what_was_measured(results, words, measured, met):
+    found = verdict(results, *words)
+    assert found.measured == pytest.approx(measured)
+    assert found.met is met
+
+
+@pytest.mark.parametrize("words", [("`/v1/decisions`", "MLServer"), ("the pandas handler",)])
+def test_what_was_not_measured_is_neither_met_nor_missed(results, words):
+    found = verdict(results, *words)
+    assert found.measured is None
+    assert found.met is None
+
+
+def test_a_failed_request_of_the_product_is_a_missed_requirement(results):
+    rounds = [replace(load, failed=1) for load in results.loaded("score", 32, 1).rounds]
+    failed = replace(results, loads=[*results.loads, Loaded("score", 128, 1, rounds)])
+    assert verdict(failed, "that failed").met is False
+
+
+def test_an_empty_run_leaves_every_requirement_open(results):
+    bare = replace(results, loads=[], neighbours=[], starts=[], memories=[], timings=[])
+    assert {one.met for one in verdicts(bare)} == {None}
