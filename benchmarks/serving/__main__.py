@@ -8,6 +8,7 @@ and wants a machine on which nothing else runs.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ CACHE = PROJECT / ".benchmark"
 def main(arguments: Sequence[str]) -> int:
     """Measure what was asked for and write the page, or write it anew from results."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
     try:
         results = from_json(asked.render.read_bytes()) if asked.render else _measure(asked)
     except NoWrk as missing:
@@ -53,6 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     write_page(results, page)
     say(f"written: {page}")
     return 0
+
+
+def _end(number: int, _frame: object) -> None:
+    """End as Ctrl-C would, so that no server is left behind."""
+    sys.exit(128 + number)
 
 
 def _refused(why: str) -> int:

@@ -66,11 +66,11 @@ class BenchmarkModel:
     @cached_property
     def matrix(self) -> NDArray[np.float32]:
         """The same records encoded, float32 (ASKED_ROWS, columns)."""
-        return self.scorer.score_records(self.records)[0]
+        return self.scorer.encode(self.records)
 
     def fraud_probabilities(self, rows: int) -> list[float]:
         """What the product answers for the first records: calibrated."""
-        return self.scorer.score_records(self.records[:rows])[1]
+        return self.scorer.probabilities(self.forest.margins(self.matrix[:rows]))
 
     def booster_probabilities(self, rows: int) -> list[float]:
         """What XGBoost answers for them: the product's margins, not calibrated."""
@@ -106,6 +106,8 @@ def cut_to(files: BundleFiles, trees: int) -> BundleFiles:
     return seal_bundle(
         replace(bundle.scorer, forest=Forest(booster)),
         booster,
+        policy=bundle.policy,
+        risk=bundle.risk,
         card=bundle.card,
         evidence=json.loads(files["evidence.json"]),
         reference=bundle.reference,

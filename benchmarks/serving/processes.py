@@ -86,7 +86,12 @@ def start(server: Server, place: Place, compiled: Path) -> Running:
     with log.open("ab") as output:
         begun = perf_counter()
         process = subprocess.Popen(  # noqa: S603 ours
-            server.command(place), env=environment, cwd=place.folder, stdout=output, stderr=subprocess.STDOUT
+            server.command(place),
+            env=environment,
+            cwd=place.folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # else the shell's end would wake those that are stopped
         )
     running = Running(server, process, place.port, log, ready_seconds=0.0)
     try:

@@ -127,6 +127,7 @@ MLFLOW = Server(
         *(str(place.python.with_name("mlflow")), "models", "serve", "--model-uri", str(place.folder / "model")),
         *("--env-manager", "local", "--host", HOST, "--port", str(place.port), "--workers", "1"),
     ],
+    variables=lambda _place: {"UVICORN_ACCESS_LOG": "false"},
     preparation=lambda place: [
         [
             *(str(place.python), str(PEERS / "save_mlflow_model.py")),
