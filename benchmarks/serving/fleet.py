@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 from benchmarks.serving.environments import NotMeasured, install, stated_versions
 from benchmarks.serving.memory import measure_memory
@@ -22,8 +22,9 @@ from benchmarks.serving.targets import Target
 CHECKED_ROWS = 20
 TOLERANCE = 1e-5
 IDLE_SECONDS = 2.0
-SETTLE_SECONDS = 0.2
-"""From the end of a measurement until a server is stopped: it sees its callers go."""
+LOOK_SECONDS, DRAIN_SECONDS = 0.2, 30.0
+IDLE_SHARE = 0.2
+"""Of a core. A server works on for callers who have gone; it is stopped, and asked again, when it is done with that."""
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Fleet:
         try:
             yield
         finally:
-            sleep(SETTLE_SECONDS)
+            drain(running)
             running.pause()
 
     def measure_memory(self, when: str) -> None:
@@ -90,7 +91,7 @@ class Fleet:
         running = start(server, place, self._compiled(server))
         self.running[server.name] = running
         self.say(f"{server.name}: ready after {running.ready_seconds:.1f} s")
-        self.results.idles.append(Idle(server.name, _idle_share(running)))
+        self.results.idles.append(Idle(server.name, _share(running, IDLE_SECONDS)))
         if server.environment is not None:
             self.results.starts.append(Started(server.name, [running.ready_seconds]))
             stated = ENVIRONMENTS[server.environment].stated
@@ -111,10 +112,18 @@ class Fleet:
         return Place(python, self.model, self.folder / "servers" / server.name, free_ports())
 
 
-def _idle_share(running: Running) -> float:
+def drain(running: Running) -> None:
+    """Wait until the server does nothing, for DRAIN_SECONDS at most."""
+    deadline = monotonic() + DRAIN_SECONDS
+    while _share(running, LOOK_SECONDS) > IDLE_SHARE and monotonic() < deadline:
+        pass
+
+
+def _share(running: Running, seconds: float) -> float:
+    """What it takes of a core in so many seconds from now."""
     before = running.processor_seconds()
-    sleep(IDLE_SECONDS)
-    return (running.processor_seconds() - before) / IDLE_SECONDS
+    sleep(seconds)
+    return (running.processor_seconds() - before) / seconds
 
 
 def check_answers(port: int, target: Target, model: BenchmarkModel) -> None:

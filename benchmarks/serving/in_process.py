@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.serving.environments import NotMeasured, install, stated_versions
 from benchmarks.serving.fleet import CHECKED_ROWS, same
@@ -22,7 +24,10 @@ from benchmarks.serving.servers import PEERS
 from fraud_detection_api.model.trees import load_booster
 
 MARGINS, REASONS = "margins", "contributions"
-OURS, XGBOOST, XGBOOST_ALL, ONNX = "this product", "XGBoost, 1 thread", "XGBoost, all cores", "ONNX Runtime, 1 thread"
+OURS, OURS_ALONE = "this product", "this product, 1 thread"
+XGBOOST, XGBOOST_ALL, ONNX = "XGBoost, 1 thread", "XGBoost, all cores", "ONNX Runtime, 1 thread"
+PIECE_ROWS = 2_000
+"""So few rows at a time this product scores on one thread."""
 ROWS: Mapping[str, tuple[int, ...]] = {MARGINS: (1, 16, 100, 10_000), REASONS: (1, 1000)}
 BURST_SECONDS = 0.1
 """About so long is a repeat, in as many calls as that takes."""
@@ -33,11 +38,12 @@ Seconds = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class Engine:
-    """Something that does a task."""
+    """Something that does a task; with fewer rows than `least_rows` it would do the same as another."""
 
     task: str
     name: str
     seconds: Seconds
+    least_rows: int = 1
 
 
 class OnnxRows:
@@ -77,7 +83,7 @@ def measure_in_process(
             engines.append(Engine(MARGINS, ONNX, onnx.seconds))
         for task, sizes in ROWS.items():
             for rows in sizes:
-                chosen = [engine for engine in engines if engine.task == task]
+                chosen = [engine for engine in engines if engine.task == task and rows >= engine.least_rows]
                 results.timings.extend(_timed(chosen, rows, repeats))
                 say(f"in process: {task} of {rows:,} rows measured")
     finally:
@@ -87,15 +93,28 @@ def measure_in_process(
 
 def _own_engines(model: BenchmarkModel) -> list[Engine]:
     single, parallel, matrix = model.booster, load_booster(model.booster_ubj.read_bytes()), model.matrix
-    parallel.set_param({"nthread": os.cpu_count() or 1})
+    cores = os.cpu_count() or 1
+    parallel.set_param({"nthread": cores})
 
     def called(function: Callable[[Any], object]) -> Seconds:
         return lambda rows, calls: _seconds_of(function, matrix[:rows], calls)
 
+    def on_all_cores(function: Callable[[Any], object]) -> Seconds:
+        def seconds(rows: int, calls: int) -> float:
+            with threadpool_limits(cores, user_api="openmp"):  # OMP_NUM_THREADS is a limit to XGBoost
+                return _seconds_of(function, matrix[:rows], calls)
+
+        return seconds
+
+    def by_pieces(rows: NDArray[np.float32]) -> None:
+        for first in range(0, len(rows), PIECE_ROWS):
+            model.forest.margins(rows[first : first + PIECE_ROWS])
+
     return [
         Engine(MARGINS, OURS, called(model.forest.margins)),
+        Engine(MARGINS, OURS_ALONE, called(by_pieces), least_rows=2 * PIECE_ROWS),
         Engine(MARGINS, XGBOOST, called(lambda rows: single.inplace_predict(rows, predict_type="margin"))),
-        Engine(MARGINS, XGBOOST_ALL, called(lambda rows: parallel.inplace_predict(rows, predict_type="margin"))),
+        Engine(MARGINS, XGBOOST_ALL, on_all_cores(lambda rows: parallel.inplace_predict(rows, predict_type="margin"))),
         Engine(REASONS, OURS, called(model.forest.contributions)),
         Engine(
             REASONS,

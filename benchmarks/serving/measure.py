@@ -17,6 +17,8 @@ from benchmarks.serving.wrk import Ask, finish_wrk, run_wrk, start_wrk
 WARM_UP_SECONDS = 1
 NEIGHBOUR = Scenario(connections=4, records=1)
 BATCH_RECORDS = 10_000
+BATCH_SECONDS = 2
+"""Times as long are large batches measured: few of them are answered."""
 LEAD_SECONDS = 0.5
 COLD, WARM = "product, cold", "product, warm"
 
@@ -87,6 +89,7 @@ def _ready_seconds(fleet: Fleet, name: str, compiled: Path) -> float:
 
 def _loaded(fleet: Fleet, target: Target, scenario: Scenario, seconds: int) -> Load:
     ask = _ask(fleet, target, scenario)
+    seconds *= BATCH_SECONDS if scenario.records == BATCH_RECORDS else 1
     with fleet.awake(target):
         return _measured(lambda: _warmed_up(ask, seconds))
 

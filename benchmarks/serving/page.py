@@ -103,8 +103,8 @@ _METHOD = """\
 - The empty application reads the body and answers five bytes, on the same uvicorn with the same settings as this
   product: the ceiling of any Python server of that kind.
 - wrk asks, with one thread on the same machine, keeping connections open: {rounds} rounds, all servers in turns within
-  a round, each for {seconds} s after a second of warming up. Servers that are not being asked are stopped (SIGSTOP)
-  meanwhile.
+  a round, each for {seconds} s after a second of warming up (batches of 10,000: twice as long). Servers that are not
+  being asked are stopped (SIGSTOP) meanwhile.
 - A figure is the median of the rounds, in brackets the least and the most of them. “Of the empty application” is the
   median of the rounds' ratios. “Failed” are answers with a status of 400 or more, broken connections and time-outs,
   over all rounds.
@@ -121,9 +121,10 @@ are their delays."""
 
 _PROCESSES = """\
 From the start of the process until it says that it can score. RSS is resident memory, of each process; PSS counts what
-processes share once, and is that of all processes together at the last measurement. Peers were started once."""
+processes share once, and is that of all processes together at the last measurement. This product was started anew to
+be timed, the others were started once. “Idle” is the share of one core that is used while nobody asks."""
 
 _IN_PROCESS = """\
 One thread calls, in turns, bursts of about a tenth of a second; medians, and in brackets the least and the most. For
-4,096 rows and more this product uses all cores; “XGBoost, all cores” may too. Reasons are exact TreeSHAP values of
-every column: XGBoost's are `pred_contribs`."""
+4,096 rows and more this product uses all cores, if it is not given them in pieces of 2,000 (“1 thread”). Reasons are
+exact TreeSHAP values of every column: XGBoost's are `pred_contribs`."""

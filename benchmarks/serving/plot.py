@@ -66,6 +66,8 @@ def _rates(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_yticks(places, [target.label.replace("`", "") for target, _ in bars])
     for place, summary in zip(places, summaries, strict=True):
         axes.annotate(figure(summary.median), (summary.most, place), (4, 0), textcoords="offset points", va="center")
+    axes.xaxis.set_major_formatter(lambda number, _place: f"{number:,.0f}")
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(0, 1.15 * max([summary.most for summary in summaries], default=1))
     axes.set_xlabel(f"requests a second, one record, {CONNECTIONS} connections")
     axes.grid(axis="x")

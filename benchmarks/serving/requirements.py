@@ -80,9 +80,9 @@ def _in_process(results: Results) -> Iterator[Verdict]:
     ours = partial(_us_per_row, results, engine=OURS)
     theirs = partial(_us_per_row, results, engine=XGBOOST)
     yield _at_most("margin of one row, in process", 10, ours(MARGINS, 1), " µs")
-    yield _at_least("reasons of one row, faster than `pred_contribs`", 10, _faster(ours, theirs, REASONS, 1), " times")
+    yield _at_least("reasons of one row, as fast as `pred_contribs`", 10, _faster(ours, theirs, REASONS, 1), " times")
     faster = _faster(ours, theirs, MARGINS, 10_000)
-    yield _at_least("margins of 10,000 rows, faster than `inplace_predict` on one thread", 1, faster, " times")
+    yield _at_least("margins of 10,000 rows, as fast as `inplace_predict` on one thread", 1, faster, " times")
 
 
 def _us_per_row(results: Results, task: str, rows: int, *, engine: str) -> float | None:

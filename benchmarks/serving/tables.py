@@ -1,7 +1,6 @@
 """Results as Markdown tables."""
 
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 from benchmarks.serving.in_process import ROWS
 from benchmarks.serving.measure import COLD, WARM
@@ -103,7 +102,7 @@ def timing_table(results: Results, task: str) -> str:
     rows = []
     for engine in engines:
         timings = [results.timing(task, engine, count) for count in sizes]
-        figures = [spread(Summary.of(timing.us_per_row)) if timing else NOT_MEASURED for timing in timings]
+        figures = [spread(Summary.of(timing.us_per_row)) if timing else "" for timing in timings]
         rows.append([engine, *figures])
     return table(("", *(f"{count:,} {'row' if count == 1 else 'rows'}" for count in sizes)), rows)
 
@@ -121,25 +120,23 @@ def spread(summary: Summary) -> str:
 def figure(number: float) -> str:
     """Three digits, or all before the point.
 
-    >>> figure(12345.6), figure(12.34), figure(0.0812)
-    ('12,346', '12.3', '0.08')
+    >>> figure(12345.6), figure(12.34), figure(0.0812), figure(0)
+    ('12,346', '12.3', '0.081', '0')
     """
-    decimals = next((count for count, bound in enumerate((100, 10)) if number >= bound), 2)
-    return f"{number:,.{decimals}f}"
+    decimals = next((count for count, bound in enumerate((100, 10, 0.1)) if number >= bound), 3)
+    return f"{number:,.{decimals}f}" if number else "0"
 
 
 def _load_figures(results: Results, loaded: Loaded) -> list[str]:
     failed = failures(loaded.rounds)
+    if not failed and not any(map(rate, loaded.rounds)):
+        return ["no answer within the time of a measurement", "", "", "", "0"]
     share = None if loaded.target == EMPTY else ratio_to(results, loaded)
     return [
         *(spread(summarised(loaded.rounds, of)) for of in (rate, p50, p99)),
-        "" if share is None else _share(share),
+        "" if share is None else figure(share),
         f"**{failed:,}**" if failed else "0",
     ]
-
-
-def _share(share: float) -> str:
-    return f"{share:.2f}" if share >= 0.1 else f"{share:.3f}"
 
 
 def _megabytes(sizes: Sequence[int]) -> str:
@@ -148,8 +145,3 @@ def _megabytes(sizes: Sequence[int]) -> str:
 
 def _measured(verdict: Verdict) -> str:
     return NOT_MEASURED if verdict.measured is None else f"{figure(verdict.measured)}{verdict.unit}"
-
-
-def median_rate(loaded: Loaded) -> float:
-    """Requests a second, the median of the rounds."""
-    return median(map(rate, loaded.rounds))
