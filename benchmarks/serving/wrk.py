@@ -24,12 +24,12 @@ class NoWrk(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What wrk is to post: a file, to an address, on so many connections for so many seconds."""
+    """What wrk is to post: a file, to an address, on so many connections for so many seconds, which wrk wants whole."""
 
     url: str
     body: Path
     connections: int
-    seconds: float
+    seconds: int
 
 
 def require_wrk() -> None:
@@ -39,8 +39,8 @@ def require_wrk() -> None:
 
 
 def start_wrk(ask: Ask) -> subprocess.Popen[str]:
-    """Set wrk to work, on one thread; `finish_wrk` waits for it. wrk knows whole seconds only."""
-    command = ["wrk", "--threads", "1", "--connections", str(ask.connections), "--duration", f"{ask.seconds:.0f}s"]
+    """Set wrk to work, on one thread; `finish_wrk` waits for it."""
+    command = ["wrk", "--threads", "1", "--connections", str(ask.connections), "--duration", f"{ask.seconds}s"]
     command += ["--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), ask.url]
     environment = {**os.environ, "BENCHMARK_BODY": str(ask.body)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 ours
