@@ -133,7 +133,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="a short run that shows that all works; its figures are rough")
-    add("--only", type=_names(list(TARGETS)), metavar="NAME,…", help=f"of {', '.join(TARGETS)}; all if left out")
+    add(
+        "--only",
+        type=_names(list(TARGETS)),
+        metavar="NAME,…",
+        help=f"of {', '.join(TARGETS)}; all if left out; ratios want empty",
+    )
     add("--parts", type=_names(PARTS), default=PARTS, metavar="PART,…", help=f"of {', '.join(PARTS)}; all if left out")
     add("--rounds", type=int, metavar="N", help=f"rounds; {THOROUGH.rounds} if left out")
     add("--seconds", type=int, metavar="S", help=f"seconds of one measurement; {THOROUGH.seconds} if left out")

@@ -24,17 +24,19 @@ class NotMeasured(Exception):
 def install(environment: Environment, folder: Path, say: Callable[[str], None]) -> Path:
     """The Python of the environment under `folder`, made if need be. Raises NotMeasured where no Python can have it."""
     home = folder / environment.name
-    python, stamp = home / "bin" / "python", home / "requirements.txt"
-    wanted = "".join(f"{requirement}\n" for requirement in environment.requirements)
+    python, stamp, constraints = home / "bin" / "python", home / "requirements.txt", folder / "constraints.txt"
+    wanted = "".join(f"{line}\n" for line in (*environment.requirements, *environment.constraints))
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return python
+    folder.mkdir(parents=True, exist_ok=True)
     for candidate in _pythons():
-        say(f"{environment.name}: installing {', '.join(environment.requirements)}")
+        say(f"{environment.name}: installing {' '.join(environment.requirements)}")
+        constraints.write_text("".join(f"{line}\n" for line in environment.constraints), encoding="utf-8")
         shutil.rmtree(home, ignore_errors=True)
-        if _made(candidate, home, environment, say):
+        if _made(candidate, home, environment, constraints, say):
             stamp.write_text(wanted, encoding="utf-8")
             return python
-    raise NotMeasured(f"pip could not install {environment.requirements[0]}")
+    raise NotMeasured(f"pip could not install its environment, {environment.name}")
 
 
 def stated_versions(python: Path, distributions: tuple[str, ...]) -> dict[str, str]:
@@ -49,8 +51,9 @@ def _pythons() -> Iterator[str]:
     yield from filter(None, map(shutil.which, OTHER_PYTHONS))
 
 
-def _made(python: str, home: Path, environment: Environment, say: Callable[[str], None]) -> bool:
+def _made(python: str, home: Path, environment: Environment, constraints: Path, say: Callable[[str], None]) -> bool:
     pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--constraint", str(constraints)]
     for command in ([python, "-m", "venv", str(home)], [*pip, *environment.requirements]):
         done = _run(command)
         if done.returncode:

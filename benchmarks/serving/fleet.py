@@ -13,10 +13,10 @@ from time import monotonic, sleep
 from benchmarks.serving.environments import NotMeasured, install, stated_versions
 from benchmarks.serving.memory import measure_memory
 from benchmarks.serving.model import BenchmarkModel
-from benchmarks.serving.pins import ENVIRONMENTS
+from benchmarks.serving.pins import ENVIRONMENTS, product_environment
 from benchmarks.serving.processes import Running, ask, free_ports, start
 from benchmarks.serving.results import Idle, Results, Started
-from benchmarks.serving.servers import SERVERS, Place, Server, python_of_the_project
+from benchmarks.serving.servers import SERVERS, Place, Server
 from benchmarks.serving.targets import Target
 
 CHECKED_ROWS = 20
@@ -92,10 +92,7 @@ class Fleet:
         self.running[server.name] = running
         self.say(f"{server.name}: ready after {running.ready_seconds:.1f} s")
         self.results.idles.append(Idle(server.name, _share(running, IDLE_SECONDS)))
-        if server.environment is not None:
-            self.results.starts.append(Started(server.name, [running.ready_seconds]))
-            stated = ENVIRONMENTS[server.environment].stated
-            self.results.versions[server.name] = stated_versions(place.python, stated)
+        self.results.starts.append(Started(server.name, [running.ready_seconds]))
 
     def _compiled(self, server: Server) -> Path:
         """Where compiled loops are kept; by a start before, for compiling takes memory that a server then keeps."""
@@ -106,9 +103,10 @@ class Fleet:
 
     def place(self, server: Server) -> Place:
         """Where to start it. Raises NotMeasured where its environment cannot be made."""
-        python = python_of_the_project()
-        if server.environment is not None:
-            python = install(ENVIRONMENTS[server.environment], self.folder / "environments", self.say)
+        environment = product_environment() if server.environment == "product" else ENVIRONMENTS[server.environment]
+        python = install(environment, self.folder / "environments", self.say)
+        if environment.name not in self.results.versions:
+            self.results.versions[environment.name] = stated_versions(python, environment.stated)
         return Place(python, self.model, self.folder / "servers" / server.name, free_ports())
 
 

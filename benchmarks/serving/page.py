@@ -84,7 +84,12 @@ def _timings(results: Results) -> str:
 
 
 def _versions(results: Results) -> str:
-    labels = {**SERVER_LABELS, "project": "this product, and the empty application", "onnx": "ONNX Runtime, in process"}
+    labels = {
+        **SERVER_LABELS,
+        "product": "this product, and the empty application",
+        "project": "in process",
+        "onnx": "ONNX Runtime, in process",
+    }
     return "".join(
         f"- {labels.get(name, name)}: {', '.join(f'{one} {version}' for one, version in stated.items())}\n"
         for name, stated in results.versions.items()
@@ -97,9 +102,10 @@ _METHOD = """\
   Its peers get the columns' values, worked out already, and answer XGBoost's probability as it is.
 - Before anything is timed, 20 answers of each are compared with what the model gives for the same records: within 1e-5.
 - Each server has one process to score with (the row with 2 workers has two), `OMP_NUM_THREADS=1`, and logs to a file;
-  this product writes its line for each request, the others were told to write none. Peers live in environments of
-  their own, with pinned releases. MLServer runs the model in its own process (`parallel_workers` 0), without metrics;
-  BentoML without metrics and access log; MLflow is asked with `inputs`, which it answers faster than data frames.
+  this product writes its line for each request, the others were told to write none.
+- Each runs in an environment of its own: peers in pinned releases, this product and the empty application without what
+  only training needs. MLServer runs the model in its own process (`parallel_workers` 0), without metrics; BentoML
+  without metrics and access log; MLflow is asked with `inputs`, which it answers faster than data frames.
 - The empty application reads the body and answers five bytes, on the same uvicorn with the same settings as this
   product: the ceiling of any Python server of that kind.
 - wrk asks, with one thread on the same machine, keeping connections open: {rounds} rounds, all servers in turns within

@@ -1,17 +1,28 @@
 """Which releases are measured. A peer's own environment holds its requirements and what they bring along."""
 
 from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
 
+FOLDER, NAME = Path(__file__).parents[2], "fraud-detection-api"
 XGBOOST = "3.2.0"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Requirements with their pins, and the distributions whose versions the page states."""
+    """Requirements with their pins, the distributions whose versions the page states, and what else pip must keep to."""
 
     name: str
     requirements: tuple[str, ...]
     stated: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+
+
+def product_environment() -> Environment:
+    """This project for serving alone, in the releases that are installed here, without what only training needs."""
+    installed = {f"{found.name}=={found.version}" for found in distributions() if found.name != NAME}
+    stated = (NAME, "fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "numba", "numpy", "xgboost-cpu")
+    return Environment("product", ("--editable", str(FOLDER)), stated, tuple(sorted(installed)))
 
 
 ENVIRONMENTS = {

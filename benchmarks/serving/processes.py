@@ -123,8 +123,8 @@ def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[i
 
 
 def _environment(server: Server, place: Place) -> dict[str, str]:
-    """One's own, without settings of this product that happen to be there, and without its modules for a peer."""
-    unwanted = () if server.environment is None else ("PYTHONPATH", "PYTHONHOME")
+    """One's own, without settings of this product that happen to be there, and without modules from elsewhere."""
+    unwanted = ("PYTHONPATH", "PYTHONHOME")
     kept = {n: text for n, text in os.environ.items() if n not in unwanted and not n.startswith("FRAUD_")}
     path = f"{place.python.parent}{os.pathsep}{kept['PATH']}"  # some peers start others by name
     return {**kept, **THREADS, **server.variables(place), "PATH": path}

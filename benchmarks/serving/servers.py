@@ -1,7 +1,6 @@
 """Who serves: how each is started with one worker and the same model, as its own documentation has it."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,12 +36,12 @@ def _no_preparation(_place: Place) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Server:
-    """A server program. `environment` is None for the project's own; `ready` is a path that answers 200 once it can."""
+    """A server program, and the environment that it runs in; `ready` is a path that answers 200 once it can score."""
 
     name: str
+    environment: str
     ready: str
     command: Callable[[Place], list[str]]
-    environment: str | None = None
     variables: Callable[[Place], Mapping[str, str]] = _no_variables
     preparation: Callable[[Place], list[list[str]]] = _no_preparation
     files: Callable[[Place], Mapping[str, object]] = field(default=lambda _place: {})
@@ -54,6 +53,7 @@ def product(workers: int = 1) -> Server:
     return Server(
         name,
         ready="/readyz",
+        environment="product",
         command=lambda place: [
             *(str(place.python), "-m", "fraud_detection_api", "serve"),
             *("--host", HOST, "--port", str(place.port), "--workers", str(workers)),
@@ -90,7 +90,10 @@ def _model_variable(place: Place) -> Mapping[str, str]:
 
 
 EMPTY = Server(
-    "empty", ready="/", command=lambda place: [str(place.python), str(PEERS / "empty_app.py"), HOST, str(place.port)]
+    "empty",
+    ready="/",
+    environment="product",
+    command=lambda place: [str(place.python), str(PEERS / "empty_app.py"), HOST, str(place.port)],
 )
 PANDAS = Server(
     "pandas",
@@ -144,8 +147,3 @@ def write_files(server: Server, place: Place) -> None:
     place.folder.mkdir(parents=True, exist_ok=True)
     for name, document in server.files(place).items():
         (place.folder / name).write_text(json.dumps(document), encoding="utf-8")
-
-
-def python_of_the_project() -> Path:
-    """The interpreter that runs this: the product and the empty application are in its environment."""
-    return Path(sys.executable)

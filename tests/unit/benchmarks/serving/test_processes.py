@@ -20,7 +20,7 @@ CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'http.ser
 def running(folder: Path):
     """A server that is the child of a process that only waits for it."""
     place = Place(Path(sys.executable), None, folder, processes.free_ports())
-    child = Server("files", "/", lambda place: [str(place.python), "-c", CHILD, "127.0.0.1", str(place.port)])
+    child = Server("files", "none", "/", lambda place: [str(place.python), "-c", CHILD, "127.0.0.1", str(place.port)])
     found = processes.start(child, place, folder)
     try:
         yield found
@@ -50,7 +50,7 @@ def test_a_server_is_stopped_woken_and_ended_with_its_child(tmp_path):
 
 def test_a_server_that_ends_instead_of_listening_is_not_measured(tmp_path):
     place = Place(Path(sys.executable), None, tmp_path, processes.free_ports())
-    failing = Server("failing", "/", lambda place: [str(place.python), "-c", "raise SystemExit(3)"])
+    failing = Server("failing", "none", "/", lambda place: [str(place.python), "-c", "raise SystemExit(3)"])
     with pytest.raises(NotMeasured, match="ended with status 3"):
         processes.start(failing, place, tmp_path)
 
@@ -59,6 +59,7 @@ def test_a_model_that_cannot_be_prepared_is_said(tmp_path):
     place = Place(Path(sys.executable), None, tmp_path, processes.free_ports())
     unprepared = Server(
         "unprepared",
+        "none",
         "/",
         lambda _place: [],
         preparation=lambda place: [[str(place.python), "-c", "raise SystemExit(1)"]],

@@ -12,7 +12,7 @@ def test_every_target_has_a_server_and_every_server_of_a_peer_pinned_releases():
     assert {target.server for target in TARGETS.values()} == set(SERVERS)
     assert set(SERVERS) <= set(SERVER_LABELS)
     for server in SERVERS.values():
-        assert server.environment is None or server.environment in ENVIRONMENTS
+        assert server.environment in {"product", *ENVIRONMENTS}
     for environment in ENVIRONMENTS.values():
         assert all("==" in requirement for requirement in environment.requirements)
 
