@@ -26,6 +26,7 @@ from fraud_detection_api.model.trees import load_booster
 MARGINS, REASONS = "margins", "contributions"
 OURS, OURS_ALONE = "this product", "this product, 1 thread"
 XGBOOST, XGBOOST_ALL, ONNX = "XGBoost, 1 thread", "XGBoost, all cores", "ONNX Runtime, 1 thread"
+ENGINES = (OURS, OURS_ALONE, XGBOOST, XGBOOST_ALL, ONNX)
 PIECE_ROWS = 2_000
 """So few rows at a time this product scores on one thread."""
 ROWS: Mapping[str, tuple[int, ...]] = {MARGINS: (1, 16, 100, 10_000), REASONS: (1, 1000)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.serving.in_process import ROWS
+from benchmarks.serving.in_process import ENGINES, ROWS
 from benchmarks.serving.measure import COLD, WARM
 from benchmarks.serving.requirements import MEGABYTE, Verdict, verdicts
 from benchmarks.serving.results import Loaded, Results
@@ -98,9 +98,9 @@ def process_table(results: Results) -> str:
 def timing_table(results: Results, task: str) -> str:
     """Microseconds a row by engine and number of rows."""
     sizes = ROWS[task]
-    engines = dict.fromkeys(timing.engine for timing in results.timings if timing.task == task)
+    measured = {timing.engine for timing in results.timings if timing.task == task}
     rows = []
-    for engine in engines:
+    for engine in [engine for engine in ENGINES if engine in measured]:
         timings = [results.timing(task, engine, count) for count in sizes]
         figures = [spread(Summary.of(timing.us_per_row)) if timing else "" for timing in timings]
         rows.append([engine, *figures])
