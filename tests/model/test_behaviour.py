@@ -9,6 +9,9 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import Bundle, read_bundle
+from fraud_detection_api.services.champion import ServedModel
+from fraud_detection_api.services.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.telemetry import Stopwatch
 from fraud_detection_api.training.evaluate import evaluate_bundle
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
@@ -20,6 +23,7 @@ from support.scoring import fraud_probabilities
 
 SETTINGS = XGBoostSettings(folds=2, max_rounds=150, max_bin=512, learning_rate=0.1)
 BASE_RATE = 0.02
+ARREARS = {"ACCOUNTS_IN_ARREARS", "ARREARS_SHARE"}
 
 DIRECTED = """
 name = "directed"
@@ -192,3 +196,26 @@ def test_the_mean_probability_is_near_the_base_rate(credit):
 def test_extreme_records_have_a_probability(credit, extreme):
     (probability,) = fraud_probabilities(credit, [record(**extreme)])
     assert 0 <= probability <= 1
+
+
+def test_reasons_name_what_a_person_would_name(credit):
+    """A thousand random records whose outcome is adverse, and rules that were written by hand."""
+    records = simulate_credit_records(40_000, seed=31).select(credit.contract.record_columns).to_dicts()
+    decided = DecisionService(fallback="review").decide(
+        Task(ServedModel("1", credit), explain=True, deadline=NEVER, watch=Stopwatch()), records
+    )
+    adverse = [
+        (one, {reason.code for reason in decision.reasons})
+        for one, decision in zip(records, decided.decisions, strict=True)
+        if decision.outcome != "approve"
+    ][:1000]
+    assert len(adverse) == 1000
+    overdrawn = [
+        "UTILISATION_HIGH" in codes for one, codes in adverse if one["total_balance"] > one["total_credit_limit"]
+    ]
+    in_arrears = [bool(ARREARS & codes) for one, codes in adverse if one["number_of_accounts_in_arrears"] > 0]
+    for named in (overdrawn, in_arrears):
+        assert len(named) > 100
+        assert np.mean(named) > 0.95, "named but where four others are stronger"
+    without_debt = [codes for one, codes in adverse if one["total_balance"] <= 0]
+    assert not any("UTILISATION_HIGH" in codes for codes in without_debt)

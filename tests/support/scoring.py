@@ -5,9 +5,8 @@ from typing import Any
 
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.services.scoring import score
-from fraud_detection_api.telemetry import Stopwatch
 
 
 def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) -> list[float]:
     """What a request with these validated records is answered."""
-    return score(bundle, records, Stopwatch()).probabilities
+    return score(bundle, records).probabilities

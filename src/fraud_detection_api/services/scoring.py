@@ -18,8 +18,9 @@ class Scored(NamedTuple):
     probabilities: list[float]
 
 
-def score(bundle: Bundle, records: Sequence[Mapping[str, Any]], watch: Stopwatch) -> Scored:
-    """Margin and calibrated probability of fraud, 0 to 1, of each record, in order."""
+def score(bundle: Bundle, records: Sequence[Mapping[str, Any]], watch: Stopwatch | None = None) -> Scored:
+    """Margin and calibrated probability of fraud, 0 to 1, of each record, in order; `watch` is told of the stages."""
+    watch = watch or Stopwatch()
     scorer = bundle.scorer
     matrix = scorer.encode(records)
     watch.lap("encode")
