@@ -8,6 +8,7 @@ import typer
 
 from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, settings_with
+from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
@@ -56,6 +57,7 @@ def show(version: Version, registry: Registry = None, as_json: AsJson = False) -
         *_data_rows(about),
         ("trees", f"{about['training']['rounds']} rounds, seed {about['training']['seed']}"),
         ("settings", ", ".join(f"{name} {setting}" for name, setting in about["training"]["settings"].items())),
+        ("policy", thresholds_text(about["policy"])),
         ("made with", ", ".join(f"{name} {number}" for name, number in about["software"].items())),
     ]
     print_table(("model card", ""), rows)

@@ -22,7 +22,7 @@ Model = Annotated[str, typer.Option("--model", metavar="champion|VERSION", help=
 
 @app.command(epilog="Example: `fraud policy show 7 --json`")
 def show(
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="A version, such as 7.")] = "champion",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = "champion",
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,7 +83,7 @@ def simulate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="Labelled records, CSV or Parquet; the out-of-fold scores that the model keeps, if not given.",
         ),
     ] = None,
@@ -94,7 +94,7 @@ def simulate(
     """Compare a model's policy with another one, and register nothing.
 
     Told are shares and counts of the outcomes, reviews a day, money for 1,000 records, and how many records would change.
-    With labelled records, money has 95 % intervals.
+    Money is at the new costs for both; with labelled records it has 95 % intervals.
     """
     require_training_libraries()
     from fraud_detection_api.training.change_policy import priced_policy

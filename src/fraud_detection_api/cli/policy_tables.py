@@ -54,7 +54,7 @@ def comparison_tables(told: Mapping[str, Any]) -> Iterator[Table]:
     ]
     rows += [("reviews a day", *(_amount(each["expected_reviews_a_day"]) for each in both))]
     rows += [(f"fraud {name}", *(_percent(each["fraud"][name]) for each in both)) for name in OUTCOMES]
-    rows += [("cost of 1,000", *(_money(each) for each in both))]
+    rows += [("cost of 1,000, at the new costs", *(_money(each) for each in both))]
     records = f"{told['records']:,.0f} records, {told['frauds']:,.0f} of them fraud"
     where = f"Model version {told['model_version']} on {told['on']}: {records}"
     yield where, ("", *versions), rows
@@ -77,7 +77,9 @@ def _money(each: Mapping[str, Any]) -> str:
 
 
 def _amount(number: float | None) -> str:
-    return "" if number is None else f"{number:,.6g}"
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if number >= 10_000 else f"{number:,.6g}"
 
 
 def _percent(share: float) -> str:

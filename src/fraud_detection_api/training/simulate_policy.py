@@ -27,7 +27,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `new` does to a population beside `current`; intervals are of money for 1,000 records, None for cells."""
+    """What `new` does to a population beside `current`, at the costs of `new` for both: those are what things cost now.
+
+    Intervals are of money for 1,000 records, None for cells.
+    """
 
     current: Policy
     new: Policy
@@ -46,7 +49,10 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         intervals = self.intervals or {}
-        both = {name: consequences(policy, self.population) for name, policy in self._named}
+        both = {
+            name: consequences(self.new, self.population, _codes(policy, self.population))
+            for name, policy in self._named
+        }
         return {
             "records": six_digits(float(self.population.counts.sum())),
             "frauds": six_digits(float(self.population.fraud.sum())),
@@ -92,7 +98,7 @@ def compare_on_records(current: Policy, new: Policy, bundle: Bundle, dataset: Da
 
 
 def _intervals(current: Policy, new: Policy, population: Population, seed: int) -> dict[str, Interval]:
-    before, after = (chosen_costs(policy, population, _codes(policy, population)) for policy in (current, new))
+    before, after = (chosen_costs(new, population, _codes(policy, population)) for policy in (current, new))
     rng, count = np.random.default_rng(seed), len(before)
     means = np.empty((REPLICATES, 2))
     for replicate in range(REPLICATES):

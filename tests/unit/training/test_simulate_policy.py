@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.decision.consequences import chosen_costs, consequences
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.model.bundle import read_bundle, read_evidence
 from fraud_detection_api.training.load import dataset_from_frame
@@ -37,7 +38,19 @@ def test_a_cheaper_review_is_done_more_often(on_records):
     told = on_records.as_json()
     assert told["new"]["shares"]["review"] > told["current"]["shares"]["review"]
     assert told["new"]["expected_reviews_a_day"] == pytest.approx(1000 * told["new"]["shares"]["review"], rel=1e-4)
-    assert told["current"]["expected_reviews_a_day"] is None
+    assert told["current"]["expected_reviews_a_day"] == pytest.approx(
+        1000 * told["current"]["shares"]["review"], rel=1e-4
+    )
+
+
+def test_both_are_weighed_at_the_new_costs():
+    _evidence, population = read_evidence(credit_files(), source="x")
+    dearer = replace(
+        NEW, loss_given_fraud=2.0, wrong_decline_cost=400, review_cost=100
+    )  # the same outcomes as Policy()'s
+    told = compare_on_evidence(Policy(), dearer, population).as_json()
+    assert told["changed"] == told["difference"]["cost_per_1000"] == 0
+    assert told["current"]["cost_per_1000"] == pytest.approx(2 * consequences(Policy(), population).cost, rel=1e-5)
 
 
 def test_money_has_an_interval_around_it_and_the_difference_a_narrower_one(on_records):
@@ -71,7 +84,6 @@ def test_cells_tell_nearly_what_their_records_do_and_no_interval():
 def test_an_interval_holds_the_true_mean_about_as_often_as_it_says(on_records):
     people = on_records.population
     rng, held = np.random.default_rng(1), 0
-    from fraud_detection_api.decision.consequences import chosen_costs
     from fraud_detection_api.training import simulate_policy
 
     true = 1000 * chosen_costs(NEW, people, NEW.outcomes(people.probabilities)).mean()
