@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.decision.rounding import six_digits
 
-CELL_ROWS = 10
-"""Fewest records in a cell, so that no cell tells of a person."""
+CELL_ROWS, CELLS_IN_A_BAND = 10, 8
+"""Fewest records in a cell, so that none tells of a person; and cells that a band of probabilities has room for."""
 
-SHARE_OF_THOSE_ABOVE = {False: 0.03, True: 0.05}
+BAND = {False: 0.03, True: 0.05}
 """Records in a band of probabilities, as a share of those in it or above; wider where each is cut up by amounts."""
 
-AMOUNT_BANDS = 8
+AMOUNT_BANDS = 12
+"""Most bands of amounts that a band of probabilities is cut into, as many records in each."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ class Population:
         A row is a cell's sums, and its means by weight. Records without an amount have cells of their own. A band is a
         constant share of the records above it, so whatever share of the records can be reviewed is met about as well.
         """
-        order = np.argsort(-self.probabilities, kind="stable")
-        parts = [part for band in _bands(order, with_amounts=self.amounts is not None) for part in self._cut(band)]
+        with_amounts = self.amounts is not None
+        least = CELL_ROWS * (CELLS_IN_A_BAND if with_amounts else 1)
+        bands = _bands(np.argsort(-self.probabilities, kind="stable"), BAND[with_amounts], least)
+        parts = [part for band in bands for part in self._cut(band)]
         return Population(
             self._means(self.probabilities, parts),
             None if self.amounts is None else self._means(self.amounts, parts),
@@ -110,17 +113,13 @@ class Population:
         return _rounded([float(np.average(column[part], weights=counts[part])) for part in parts])
 
 
-def _bands(order: NDArray[np.int64], *, with_amounts: bool) -> list[NDArray[np.int64]]:
-    """Consecutive pieces of `order`, from the top: each is a constant share of what ends with it, and not too small."""
-    share = SHARE_OF_THOSE_ABOVE[with_amounts]
-    least = CELL_ROWS * (AMOUNT_BANDS if with_amounts else 1)
-    ends, end = [], len(order)
-    while end > least:
-        ends.append(end)
+def _bands(order: NDArray[np.int64], share: float, least: int) -> list[NDArray[np.int64]]:
+    """Consecutive pieces of `order`, each that share of itself and what stands before it, but at least `least` records."""
+    ends, end = [len(order)], len(order)
+    while end >= 2 * least:
         end -= max(least, int(share * end))
-    ends.append(max(end, 0))
-    edges = sorted({0, *(ends if ends[-1] >= least else ends[:-1]), len(order)})
-    return [order[low:high] for low, high in pairwise(edges)]
+        ends.append(end)
+    return [order[low:high] for low, high in pairwise([0, *reversed(ends)])]
 
 
 def _rounded(numbers: list[float]) -> NDArray[np.float64]:

@@ -135,6 +135,7 @@ def _plots(told: Mapping[str, Any], population: Population) -> list[Plot]:
         "policy": told["cost_per_1000"] / 1000,
     }
     said = ", ".join(f"{PAST[name]} above {percent(p)}" for name, p in thresholds.items() if p is not None)
+    own = ", with each record's own amount" if told["amounts_known"] else ""
     common = "; each record is judged by its own amount" if told["amounts_known"] else ""
     return [
         Plot(
@@ -149,7 +150,7 @@ def _plots(told: Mapping[str, Any], population: Population) -> list[Plot]:
             "Mean cost against the thresholds",
             mean,
             "What a record costs on average, as all turned out, were one threshold moved for all amounts and the other "
-            "left; the dots are the policy's.",
+            f"left; the dots are the policy's, and the grey line is what it costs{own}.",
         ),
     ]
 
