@@ -57,9 +57,14 @@ def explained(*, name: str = "amount", level: str = "web") -> Explained:
 
 @cache
 def evidence():
-    """All evidence about the made-up model. Not to be changed."""
-    cells = population(held_out()).cells().as_json()
-    return gather_evidence(held_out(), explained(), learning_curve=LEARNING_CURVE) | {"policy": cells}
+    """All evidence about the made-up model, as a bundle holds it. Not to be changed."""
+    return gathered() | {"policy": population(held_out()).cells().as_json()}
+
+
+@cache
+def gathered():
+    """What is gathered about it on its test part. Not to be changed."""
+    return gather_evidence(held_out(), explained(), learning_curve=LEARNING_CURVE)
 
 
 def population(test: HeldOut, *, with_amounts: bool = True) -> Population:

@@ -52,8 +52,8 @@ def set_policy(
     require_training_libraries()
     from fraud_detection_api.training.change_policy import change_policy
 
-    terms = load_policy(file)
     held = build_registry(settings_with(registry=registry).registry)
+    terms = load_policy(file)
     service = ModelService(held)
     held.require_writable()
     version = service.resolve(model)
@@ -101,8 +101,8 @@ def simulate(
     from fraud_detection_api.training.load import load_dataset
     from fraud_detection_api.training.simulate_policy import compare_on_evidence, compare_on_records
 
-    terms = load_policy(policy)
     held = build_registry(settings_with(registry=registry).registry)
+    terms = load_policy(policy)
     version, bundle = ModelService(held).bundle(model)
     _evidence, population = read_evidence(held.fetch(version), source=f"version {version}")
     new = priced_policy(terms, bundle.policy, population, file=str(policy))

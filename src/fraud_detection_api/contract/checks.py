@@ -25,6 +25,7 @@ Problem = tuple[tuple[str, ...], str]
 
 # what a label is called must not matter: only a labelled file that is to be scored must leave `outcome` out
 _ADDED = (PROBABILITY, RISK_SCORE, OUTCOME)
+_DECIDED = {*DECISION_FIELDS} - {*_ADDED}
 _NUMERIC = ("int", "float", "bool")
 _EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "category": (str,), "datetime": (str,)}
 
@@ -59,7 +60,7 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
         for place, name in uses
         if name in _ADDED and place != "ignored" and (place, name) != ("target", OUTCOME)
     )
-    if contract.identifier is not None and contract.identifier.name in DECISION_FIELDS:
+    if contract.identifier is not None and contract.identifier.name in _DECIDED:
         yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; give yours another name"
     counts = Counter(name for _, name in uses)
     for name in (name for name, count in counts.items() if count > 1):

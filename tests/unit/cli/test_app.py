@@ -35,6 +35,9 @@ ARGUMENTS = {
     "models report": ["1", "--out", "report.html"],
     "models rollback": [],
     "models show": ["1"],
+    "policy set": ["none.toml"],
+    "policy show": [],
+    "policy simulate": ["--policy", "none.toml"],
     "score": ["none.csv", "--out", "out.csv"],
     "serve": [],
     "train": ["none.csv"],
@@ -53,7 +56,7 @@ def test_help_holds_an_example_of_the_command(fraud, command):
     assert f"Example: fraud {command}" in result.stdout.replace("`", "")
 
 
-@pytest.mark.parametrize("group", ["", "contract", "data", "models"])
+@pytest.mark.parametrize("group", ["", "contract", "data", "models", "policy"])
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
     assert result.exit_code == 2

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.training.evidence.gather import DEPENDENCES, Explained, gather_evidence
-from support.scored import LEARNING_CURVE, evidence, explained, held_out, score
+from support.scored import LEARNING_CURVE, explained, gathered, held_out, score
 
 
 def test_evidence_is_json():
-    assert json.loads(json.dumps(evidence(), allow_nan=False)) == evidence()
+    assert json.loads(json.dumps(gathered(), allow_nan=False)) == gathered()
 
 
 def test_every_part_that_is_documented_is_there_and_none_beside():
     documented = {line.split("`")[1] for line in gather_evidence.__doc__.splitlines() if line.strip().startswith("- `")}
-    assert set(evidence()) == documented | {"frauds", "base_rate", "precision_recall"}
+    assert set(gathered()) == documented | {"frauds", "base_rate", "precision_recall"}
 
 
-def test_the_same_arguments_give_the_same_evidence():
+def test_the_same_arguments_give_the_same_gathered():
     again = gather_evidence(held_out(), explained(), learning_curve=LEARNING_CURVE)
-    assert json.dumps(again) == json.dumps(evidence())
+    assert json.dumps(again) == json.dumps(gathered())
 
 
 def test_no_number_has_more_than_six_digits():
@@ -36,7 +36,7 @@ def test_no_number_has_more_than_six_digits():
             else []
         )
 
-    found = numbers({name: part for name, part in evidence().items() if name != "learning_curve"})
+    found = numbers({name: part for name, part in gathered().items() if name != "learning_curve"})
     assert len(found) > 500
     assert all(number == float(f"{number:.6g}") for number in found)
 
@@ -46,7 +46,7 @@ def test_without_a_learning_curve_there_is_none():
 
 
 def test_reliability_is_given_before_and_after_calibration():
-    reliability = evidence()["reliability"]
+    reliability = gathered()["reliability"]
     assert reliability["before"] != reliability["after"]
 
 
@@ -76,5 +76,5 @@ def test_weights_move_the_base_rate():
     weighted = replace(test, weights=np.where(test.is_fraud, 0.1, 1.0))
     found = gather_evidence(weighted, explained())
     assert found["base_rate"] == pytest.approx(np.average(test.is_fraud, weights=weighted.weights), rel=1e-5)
-    assert found["roc"] == evidence()["roc"]
-    assert found["precision_recall"] != evidence()["precision_recall"]
+    assert found["roc"] == gathered()["roc"]
+    assert found["precision_recall"] != gathered()["precision_recall"]
