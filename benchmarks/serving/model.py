@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.model.boosters import load_booster, read_trees
 from fraud_detection_api.model.bundle import DOCUMENTS, FORMAT, BundleFiles, Scorer, read_bundle, seal_bundle
 from fraud_detection_api.model.forest import Forest
-from fraud_detection_api.model.trees import load_booster, read_trees
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.synthetic import simulate_credit_records
@@ -104,7 +104,7 @@ def cut_to(files: BundleFiles, trees: int) -> BundleFiles:
     bundle = read_bundle(files, source="benchmark")
     booster = bytes(load_booster(files[BOOSTER])[:trees].save_raw(raw_format="ubj"))
     return seal_bundle(
-        replace(bundle.scorer, forest=Forest(booster)),
+        replace(bundle.scorer, forest=Forest.of_booster(booster)),
         booster,
         policy=bundle.policy,
         risk=bundle.risk,

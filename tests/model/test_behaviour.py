@@ -169,7 +169,7 @@ def test_the_order_of_training_records_hardly_matters_to_quality(credit):
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=1)
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(shuffled, load_contract("credit"), source="shuffled")
-    ModelFitter(registry, 7, settings, threads=1).fit(dataset, now=NOW)
+    ModelFitter(registry, 7, SETTINGS, threads=1).fit(dataset, now=NOW)
     later = dataset_from_frame(simulate_credit_records(10_000, seed=55), load_contract("credit"), source="later")
     one = evaluate_bundle(credit, later).metrics["roc_auc"].value
     other = evaluate_bundle(read_bundle(registry.fetch("1"), source="test"), later).metrics["roc_auc"].value
