@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraud_detection_api.cli import app
+from fraud_detection_api.services.batch import ADDED
 from support.servers import running_server
 
 pytestmark = pytest.mark.real_data
@@ -67,7 +68,7 @@ def test_the_whole_file_is_scored_with_its_columns_kept(trained, tmp_path):
     _, path, folder, printed = trained
     fraud("score", path, "--out", tmp_path / "scored.parquet", "--registry", folder / "registry")
     given, scored = pl.read_parquet(path), pl.read_parquet(tmp_path / "scored.parquet")
-    assert scored.drop("fraud_probability").equals(given)
+    assert scored.drop(ADDED).equals(given)
     share = printed["data"]["frauds"] / printed["data"]["rows"]
     assert scored["fraud_probability"].mean() == pytest.approx(share, abs=0.03)
 

@@ -96,7 +96,7 @@ def test_a_contract_that_is_not_there_is_told(tmp_path):
 
 def test_as_many_requests_as_set_are_let_in():
     gate = build_container(Settings(max_in_flight=1)).gate
-    with gate.admit(), pytest.raises(Overloaded), gate.admit():
+    with gate, pytest.raises(Overloaded), gate:
         pass
 
 

@@ -23,6 +23,8 @@ EVERY_SETTING = {
     "FRAUD_MAX_RECORDS": ("5", 5),
     "FRAUD_MAX_IN_FLIGHT": ("3", 3),
     "FRAUD_BODY_TIMEOUT_SECONDS": ("2.5", 2.5),
+    "FRAUD_DEADLINE_MS": ("50", 50.0),
+    "FRAUD_FALLBACK_OUTCOME": ("decline", "decline"),
     "FRAUD_DRAIN_SECONDS": ("7", 7),
     "FRAUD_RELOAD_SECONDS": ("0.5", 0.5),
     "FRAUD_API_KEYS": ("score:abc", "score:abc"),
@@ -48,7 +50,7 @@ def test_every_setting_is_described():
 
 def test_an_empty_environment_gives_the_defaults():
     assert Settings.from_environment({}) == Settings()
-    assert (Settings().host, Settings().max_body_bytes, Settings().max_records) == ("127.0.0.1", 1024 * 1024, 10_000)
+    assert (Settings().host, Settings().max_body_bytes, Settings().max_records) == ("127.0.0.1", 4 * 1024 * 1024, 10_000)
 
 
 def test_other_variables_are_left_alone():
