@@ -1,16 +1,16 @@
 """The bytes of a request, within limits of type, size and time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import lru_cache
+from types import coroutine
+from typing import Any
 
 from starlette.types import Receive, Scope
 
 from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
 
 Headers = Mapping[bytes, bytes]
-
-_LATE = "the body is late"
 
 
 def headers_of(scope: Scope) -> Headers:
@@ -33,18 +33,32 @@ async def read_json_body(headers: Headers, receive: Receive, *, limit_bytes: int
     stated = headers.get(b"content-length", b"")
     if stated.isdigit() and int(stated) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
-    reader = asyncio.current_task()
-    assert reader is not None
-    # asyncio.timeout would take as long as validating a record does
-    late = asyncio.get_running_loop().call_later(timeout_seconds, reader.cancel, _LATE)
+    reading = _read(receive, limit_bytes)
     try:
-        return await _read(receive, limit_bytes)
-    except asyncio.CancelledError as stopped:
-        if _LATE not in stopped.args or reader.uncancel():
-            raise
+        waiting_for = reading.send(None)
+    except StopIteration as whole:  # it has arrived with its headers, as nearly all do: no clock is needed
+        body: bytes = whole.value
+        return body
+    return await _in_time(_resumed(reading, waiting_for), timeout_seconds)
+
+
+async def _in_time(reading: Awaitable[bytes], timeout_seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await reading
+    except TimeoutError:
         raise BodyTooSlow(timeout_seconds) from None
-    finally:
-        late.cancel()
+
+
+@coroutine
+def _resumed(reading: Coroutine[Any, Any, bytes], waiting_for: object) -> Generator[Any, Any, bytes]:
+    """Go on with a coroutine that stopped to wait."""
+    try:
+        yield waiting_for
+    except BaseException as stopped:
+        reading.throw(stopped)
+        raise
+    return (yield from reading.__await__())
 
 
 async def _read(receive: Receive, limit_bytes: int) -> bytes:
