@@ -21,6 +21,8 @@ LogFormat = Literal["auto", "json", "text"]
 Render: TypeAlias = Callable[[float, str, str, Mapping[str, object]], str]
 """A line from seconds since 1970, level, event and fields."""
 
+_Event: TypeAlias = tuple[float, str, str, Mapping[str, object]]
+
 LONGEST_WAIT_SECONDS = 0.05
 """Lines about requests are written together, because writing each takes longer than scoring a record."""
 
@@ -93,7 +95,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO, render: Render) -> None:
         super().__init__(stream)
-        self._render, self._waiting, self._hold = render, list[str](), Lock()
+        self._render, self._waiting, self._hold = render, list[_Event](), Lock()
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._render(record.created, record.levelname.lower(), record.getMessage(), _fields(record))
@@ -101,9 +103,8 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def write_soon(self, seconds: float, level: str, event: str, fields: Mapping[str, object]) -> None:
         """Write a line within LONGEST_WAIT_SECONDS; at once where no event loop runs."""
-        line = self._render(seconds, level, event, fields)
         with self._hold:
-            self._waiting.append(line)
+            self._waiting.append((seconds, level, event, fields))
             first = len(self._waiting) == 1
         if first:
             try:
@@ -121,7 +122,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def _taken(self) -> list[str]:
         with self._hold:
             taken, self._waiting = self._waiting, []
-        return taken
+        return [self._render(*event) for event in taken]
 
 
 def json_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:

@@ -48,6 +48,7 @@ class ScoringRoute:
     def __init__(self, path: str, container: Container, answer: Callable[[ScoringRequest], Answer]) -> None:
         self.path = path
         self._container, self._answer = container, answer
+        self._turn = _Turn(self._work)
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
@@ -62,14 +63,47 @@ class ScoringRoute:
                 headers, receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
             )
             request = ScoringRequest(container, model, headers, body, watch)
-            watch.start()
             if len(body) < LARGE_BODY_BYTES:
-                answer = self._answer(request)
+                answer = await self._turn.answer(request)
             else:
-                answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._answer, request)
+                answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work, request)
         scope["state"] |= {"records": answer.records, "model_version": model.version}
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def _work(self, request: ScoringRequest) -> Answer:
+        request.watch.start()
+        return self._answer(request)
+
+
+class _Turn:
+    """Requests that came in one turn of the event loop, answered one after another with nothing in between.
+
+    Reading from a socket or writing to one drives the code of scoring out of caches and branch predictors: a record that is
+    scored after another takes half the time of one that is scored after a system call.
+    """
+
+    def __init__(self, answer: Callable[[ScoringRequest], Answer]) -> None:
+        self._answer = answer
+        self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
+
+    async def answer(self, request: ScoringRequest) -> Answer:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._answer_all)  # after all that is ready now
+        self._waiting.append((request, answered))
+        return await answered
+
+    def _answer_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for request, answered in waiting:
+            if answered.cancelled():
+                continue
+            try:
+                answered.set_result(self._answer(request))
+            except Exception as error:  # noqa: BLE001 it is for the one who waits
+                answered.set_exception(error)
 
 
 def _headers(answer: Answer, request: ScoringRequest) -> list[tuple[bytes, bytes]]:
