@@ -14,7 +14,7 @@ from benchmarks.serving.servers import SERVERS
 from benchmarks.serving.targets import EMPTY, Scenario, Target
 from benchmarks.serving.wrk import Ask, finish_wrk, run_wrk, start_wrk
 
-WARM_UP_SECONDS = 1
+WARM_UP_SECONDS = 2
 NEIGHBOUR = Scenario(connections=4, records=1)
 BATCH_RECORDS = 10_000
 BATCH_SECONDS = 2

@@ -109,7 +109,7 @@ _METHOD = """\
 - The empty application reads the body and answers five bytes, on the same uvicorn with the same settings as this
   product: the ceiling of any Python server of that kind.
 - wrk asks, with one thread on the same machine, keeping connections open: {rounds} rounds, all servers in turns within
-  a round, each for {seconds} s after a second of warming up (batches of 10,000: twice as long). Servers that are not
+  a round, each for {seconds} s after two seconds of warming up (batches of 10,000: twice as long). Servers that are not
   being asked are stopped (SIGSTOP) meanwhile.
 - A figure is the median of the rounds, in brackets the least and the most of them. “Of the empty application” is the
   median of the rounds' ratios. “Failed” are answers with a status of 400 or more, broken connections and time-outs,

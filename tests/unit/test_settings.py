@@ -50,7 +50,11 @@ def test_every_setting_is_described():
 
 def test_an_empty_environment_gives_the_defaults():
     assert Settings.from_environment({}) == Settings()
-    assert (Settings().host, Settings().max_body_bytes, Settings().max_records) == ("127.0.0.1", 4 * 1024 * 1024, 10_000)
+    assert (Settings().host, Settings().max_body_bytes, Settings().max_records) == (
+        "127.0.0.1",
+        4 * 1024 * 1024,
+        10_000,
+    )
 
 
 def test_other_variables_are_left_alone():

@@ -1,14 +1,25 @@
 """Logs are one event a line, and tell nothing that a caller sent."""
 
+import asyncio
 import io
 import json
 import logging
+import re
 from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
 
-from fraud_detection_api.telemetry import configure_logging, log_event, log_failure, places
+from fraud_detection_api.telemetry import (
+    LONGEST_WAIT_SECONDS,
+    Stopwatch,
+    configure_logging,
+    log_event,
+    log_failure,
+    log_often,
+    places,
+    utc_text,
+)
 
 SECRET = "balance 4711 of customer 345435"
 
@@ -174,3 +185,78 @@ def test_configuring_again_replaces_the_first_format():
     log_event("started")
     assert first.getvalue() == ""
     assert json.loads(second.getvalue())
+
+
+def test_what_happens_often_is_written_soon_and_in_order():
+    stream = configured()
+
+    async def three_requests() -> list[str]:
+        for number in range(3):
+            log_often("request", number=number)
+        waiting = stream.getvalue()
+        await asyncio.sleep(LONGEST_WAIT_SECONDS * 3)
+        return [waiting, stream.getvalue()]
+
+    waiting, written = asyncio.run(three_requests())
+    assert waiting == ""
+    assert [json.loads(line)["number"] for line in written.splitlines()] == [0, 1, 2]
+
+
+def test_other_events_push_out_what_waits_and_follow_it():
+    stream = configured()
+
+    async def request_then_event() -> str:
+        log_often("request", number=1)
+        log_event("model_loaded")
+        return stream.getvalue()
+
+    lines = [json.loads(line)["event"] for line in asyncio.run(request_then_event()).splitlines()]
+    assert lines == ["request", "model_loaded"]
+
+
+def test_what_still_waits_at_the_end_is_written():
+    stream = configured()
+
+    async def request() -> None:
+        log_often("request")
+
+    asyncio.run(request())
+    logging.getLogger().handlers[0].close()
+    logging.shutdown()
+    assert json.loads(stream.getvalue())["event"] == "request"
+
+
+def test_without_an_event_loop_nothing_waits():
+    stream = configured()
+    log_often("request", number=1)
+    assert json.loads(stream.getvalue())["number"] == 1
+
+
+def test_what_happens_often_is_left_out_below_the_level():
+    stream = configured(level="warning")
+    log_often("request")
+    assert stream.getvalue() == ""
+
+
+def test_a_log_that_cannot_be_written_to_stops_nothing():
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configured(stream=Full())
+    log_often("request")
+
+
+def test_a_stopwatch_tells_stages_in_milliseconds_and_adds_up_what_repeats():
+    watch = Stopwatch()
+    for stage in ("parse", "score", "parse"):
+        watch.lap(stage)
+    assert list(watch.stages) == ["parse", "score"]
+    assert re.fullmatch(r"parse;dur=\d+\.\d{3}, score;dur=\d+\.\d{3}", watch.server_timing())
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(0, "1970-01-01T00:00:00.000Z"), (1_795_341_600_007, "2026-11-22T10:00:00.007Z")]
+)
+def test_times_are_utc_to_the_millisecond(milliseconds, text):
+    assert utc_text(milliseconds) == text

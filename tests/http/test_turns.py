@@ -1,0 +1,56 @@
+"""Requests that come in one turn of the event loop are answered together, and each as if it were alone."""
+
+import asyncio
+
+import httpx2 as httpx
+import pytest
+
+from fraud_detection_api.container import build_container
+from fraud_detection_api.main import create_app
+from fraud_detection_api.settings import Settings
+from support.builders import record, registry_with_champion
+
+
+@pytest.fixture
+def app():
+    settings = Settings()
+    app = create_app(settings, container=build_container(settings, registry=registry_with_champion()))
+    app.state.container.champion.refresh()
+    return app
+
+
+def answers(app, bodies) -> list[httpx.Response]:
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await asyncio.gather(*(client.post("/fraud_detection", json=body) for body in bodies))
+
+    return asyncio.run(ask())
+
+
+def test_many_at_once_get_what_each_gets_alone(app):
+    bodies = [[record(total_balance=1000 * number)] for number in range(60)]
+    together = [answer.json() for answer in answers(app, bodies)]
+    assert together == [answers(app, [body])[0].json() for body in bodies]
+    assert len({probability for [probability] in together}) > 10
+
+
+def test_a_bad_request_among_good_ones_is_refused_alone(app):
+    bodies = [[record()], [record(total_balance="owed")], [record()], "no array", [record()]]
+    assert [answer.status_code for answer in answers(app, bodies)] == [200, 422, 200, 422, 200]
+    assert app.state.container.gate.in_flight == 0
+
+
+def test_a_caller_who_is_cancelled_holds_up_no_other(app):
+    async def ask() -> list[object]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            asked = [asyncio.create_task(client.post("/fraud_detection", json=[record()])) for _ in range(3)]
+            await asyncio.sleep(0)
+            asked[1].cancel()
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, cancelled, last = asyncio.run(ask())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert first.json() == last.json()
+    assert app.state.container.gate.in_flight == 0
