@@ -91,7 +91,7 @@ def _errors() -> list[str]:
         "",
         "Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `request_id`;",
         "`invalid_records` and `invalid_request` have `errors` too: a JSON Pointer and a text for every bad field. No error",
-        "repeats what was sent.",
+        "repeats a value that was sent.",
         "",
         "| code | status | when |",
         "|---|---|---|",

@@ -31,7 +31,8 @@ class Reasoner:
         `contributions` (columns,) and `encoded`, float32 (columns,), are the record's rows. For an adverse outcome only what
         pushed towards fraud is a reason. The parts of a datetime count as one feature.
         """
-        totals = [sum([contributions[column] for column in feature.columns]) for feature in self._features]
+        # `sum` rounds one way before Python 3.12 and another way since
+        totals = [math.fsum([contributions[column] for column in feature.columns]) for feature in self._features]
         strength = totals if adverse else [abs(total) for total in totals]
         ranked = sorted(
             [place for place, strong in enumerate(strength) if strong > 0], key=lambda place: -strength[place]

@@ -28,7 +28,7 @@ OPERATION: dict[str, Any] = {
         {
             "name": DEADLINE,
             "in": "header",
-            "description": "Milliseconds from the request's arrival within which it is to be answered.",
+            "description": "Milliseconds from the request's arrival within which its records are to be decided.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
         }
     ],
@@ -67,6 +67,7 @@ def _stated_deadline_ms(headers: Headers) -> int | None:
     stated = headers.get(_DEADLINE_HEADER)
     if stated is None:
         return None
+    stated = stated.strip()  # as RFC 9110 has it, which not every server does
     if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):
         raise InvalidHeader(DEADLINE, f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}")
     return int(stated)

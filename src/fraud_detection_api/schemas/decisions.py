@@ -57,7 +57,9 @@ class DecisionsBody(BaseModel):
     """Decisions in the records' order."""
 
     decisions: list[DecisionBody]
-    explanations: Explanations = Field(description="`dropped` where the deadline left no time for all of them.")
+    explanations: Explanations = Field(
+        description="`partial` where the deadline left no time for some of them, `dropped` for any."
+    )
 
 
 def decisions_body(decided: Decided, contract: Contract) -> bytes:

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 from fraud_detection_api.decision.decision import Decision, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.decision.policy import Outcome
-from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.scoring import Scored, score
@@ -24,12 +23,12 @@ RECORDS_AT_A_TIME = 256
 _RANDOM_BYTES = 10
 _FIRST_GUESS_SECONDS, _LEARNING = 1e-4, 0.2
 
-Explanations = Literal["given", "not_asked", "dropped"]
+Explanations = Literal["given", "partial", "dropped", "not_asked"]
 Record = Mapping[str, Any]
 
 
 class Decided(NamedTuple):
-    """Decisions in the records' order. Explanations are `dropped` where there was no time for all of them."""
+    """Decisions in the records' order. Explanations are `partial` where there was time for some, `dropped` for none."""
 
     decisions: list[Decision]
     explanations: Explanations
@@ -42,6 +41,14 @@ class Task(NamedTuple):
     explain: bool
     deadline: float
     watch: Stopwatch
+
+
+class _Piece(NamedTuple):
+    """Some records, and the decisions on them; `scored` is None where the deadline left the fallback."""
+
+    records: Sequence[Record]
+    decisions: list[Decision]
+    scored: Scored | None
 
 
 class DecisionService:
@@ -61,62 +68,66 @@ class DecisionService:
     def decide(self, task: Task, records: Sequence[Record]) -> Decided:
         """A decision on each record.
 
-        Reasons are worked out while there is time for them. Records that are not scored when the deadline has passed get the
-        fallback outcome.
+        All are scored first, and reasons worked out with what time is left. Records that are not scored when the deadline
+        has passed get the fallback outcome.
         """
-        decisions: list[Decision] = []
-        for first in range(0, len(records), RECORDS_AT_A_TIME):
-            decisions += self._decide(task, records[first : first + RECORDS_AT_A_TIME])
+        pieces = [
+            self._decide(task, records[first : first + RECORDS_AT_A_TIME])
+            for first in range(0, len(records), RECORDS_AT_A_TIME)
+        ]
         if not task.explain:
-            return Decided(decisions, "not_asked")
-        dropped = any(decision.reasons is None for decision in decisions)
-        return Decided(decisions, "dropped" if dropped else "given")
+            return Decided([decision for piece in pieces for decision in piece.decisions], "not_asked")
+        decisions = [decision for piece in pieces for decision in self._explained(task, piece)]
+        without = sum(decision.reasons is None for decision in decisions)
+        return Decided(decisions, "given" if not without else "dropped" if without == len(decisions) else "partial")
 
-    def _decide(self, task: Task, records: Sequence[Record]) -> list[Decision]:
+    def _decide(self, task: Task, records: Sequence[Record]) -> "_Piece":
         if self._clock() < task.deadline:
-            decisions = self._by_model(task, records)
+            piece = self._by_model(task, records)
             if self._clock() < task.deadline:
-                return decisions
-        return self._by_default(task.model.bundle, records)
+                return piece
+        return _Piece(records, self._by_default(task.model.bundle, records), None)
 
-    def _by_model(self, task: Task, records: Sequence[Record]) -> list[Decision]:
+    def _by_model(self, task: Task, records: Sequence[Record]) -> "_Piece":
         bundle, policy, risk = task.model.bundle, task.model.bundle.policy, task.model.bundle.risk
         scored = score(bundle, records, task.watch)
         amounts = _amounts(bundle, records)
-        outcomes = [policy.outcome(*of_record) for of_record in zip(scored.probabilities, amounts, strict=True)]
-        reasons = self._reasons(task, records, scored, outcomes)
         made_by = MadeBy(task.model.version, bundle.digest, policy.version)
         now, identifiers = self._identify(len(records))
-        return [
+        decisions = [
             Decision(
                 decision_id=identifiers[place],
                 entity_id=_entity(bundle, record),
-                outcome=outcomes[place],
+                outcome=policy.outcome(scored.probabilities[place], amounts[place]),
                 fraud_probability=scored.probabilities[place],
                 risk_score=risk.score(scored.margins[place]),
-                reasons=reasons[place],
+                reasons=None,
                 made_by=made_by,
                 decided_at=now,
             )
             for place, record in enumerate(records)
         ]
+        return _Piece(records, decisions, scored)
 
-    def _reasons(
-        self, task: Task, records: Sequence[Record], scored: Scored, outcomes: Sequence[Outcome]
-    ) -> Sequence[Sequence[ReasonGiven] | None]:
-        """Reasons of each record; None where they are not asked for, or there is no time for them."""
+    def _explained(self, task: Task, piece: "_Piece") -> list[Decision]:
+        """The decisions with their reasons, where the model made them and there is time."""
         began = self._clock()
-        if not task.explain or began + self._seconds_to_explain * len(records) >= task.deadline:
-            return [None] * len(records)
-        bundle, matrix = task.model.bundle, scored.matrix
+        if piece.scored is None or began + self._seconds_to_explain * len(piece.records) >= task.deadline:
+            return piece.decisions
+        bundle, matrix = task.model.bundle, piece.scored.matrix
         contributions = bundle.scorer.forest.contributions(matrix).tolist()
-        reasons = [
-            bundle.reasoner.reasons(contributions[place], record, matrix[place], adverse=outcomes[place] != "approve")
-            for place, record in enumerate(records)
+        explained = [
+            decision._replace(
+                reasons=bundle.reasoner.reasons(
+                    contributions[place], record, matrix[place], adverse=decision.outcome != "approve"
+                )
+            )
+            for place, (record, decision) in enumerate(zip(piece.records, piece.decisions, strict=True))
         ]
         task.watch.lap("explain")
-        self._seconds_to_explain += _LEARNING * ((self._clock() - began) / len(records) - self._seconds_to_explain)
-        return reasons
+        taken = (self._clock() - began) / len(piece.records)
+        self._seconds_to_explain += _LEARNING * (taken - self._seconds_to_explain)
+        return explained
 
     def _by_default(self, bundle: Bundle, records: Sequence[Record]) -> list[Decision]:
         now, identifiers = self._identify(len(records))

@@ -50,7 +50,7 @@ def priced_policy(terms: Policy, former: Policy, population: Population, *, file
     """
     if terms.records_a_day is None:
         terms = replace(terms, records_a_day=former.records_a_day)
-    if replace(terms, version=former.version, review_price=former.review_price) == former:
+    if terms == replace(former, version=terms.version, review_price=terms.review_price):
         return former  # priced on records, where this population may be of cells
     require_records_a_day(terms, source=file)
     return price_reviews(terms, population).succeeding(former)

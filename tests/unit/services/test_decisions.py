@@ -98,10 +98,25 @@ def test_no_records_have_no_decisions(model):
 
 
 def test_explanations_are_dropped_first(model):
-    decided = decide(model, [record()], deadline=1.0, clock=Clock(0, 0.99995))
+    decided = decide(model, [record()], deadline=1.0, clock=Clock(0, 0, 0.99995))
     assert decided.explanations == "dropped"
     (decision,) = decided.decisions
     assert (decision.source, decision.reasons) == ("model", None)
+
+
+def test_all_records_are_scored_before_any_is_explained(model):
+    records = [record()] * (RECORDS_AT_A_TIME + 1)
+    after_the_first_explanations = Clock(0, 0, 0, 0, 0, 0.99995)
+    decided = decide(model, records, deadline=1.0, clock=after_the_first_explanations)
+    assert {decision.source for decision in decided.decisions} == {"model"}
+    assert decided.explanations == "partial"
+    assert [decision.reasons is None for decision in decided.decisions] == [False] * RECORDS_AT_A_TIME + [True]
+
+
+def test_a_decision_is_kept_when_its_explanation_runs_late(model):
+    (decision,) = decide(model, [record()], deadline=1.0, clock=Clock(0, 0, 0, 5)).decisions
+    assert decision.source == "model"
+    assert decision.reasons
 
 
 def test_past_the_deadline_the_outcome_is_the_fallback_and_says_so(model):
@@ -113,12 +128,12 @@ def test_past_the_deadline_the_outcome_is_the_fallback_and_says_so(model):
 
 
 def test_a_score_that_came_too_late_is_not_given(model):
-    (decision,) = decide(model, [record()], explain=False, deadline=1.0, clock=Clock(0, 0, 2)).decisions
+    (decision,) = decide(model, [record()], explain=False, deadline=1.0, clock=Clock(0, 2)).decisions
     assert decision.source == "fallback"
 
 
 def test_what_was_scored_in_time_keeps_the_models_outcome(model):
-    late_after_the_first = Clock(0, 0, 0, 2)
+    late_after_the_first = Clock(0, 0, 2)
     records = [record()] * (RECORDS_AT_A_TIME + 1)
     decided = decide(model, records, explain=False, deadline=1.0, clock=late_after_the_first)
     assert [decision.source for decision in decided.decisions] == ["model"] * RECORDS_AT_A_TIME + ["fallback"]

@@ -61,6 +61,12 @@ def test_records_a_day_are_the_former_policy_s_where_none_are_said():
     assert (policy.version, policy.records_a_day) == ("3", 1000)
 
 
+def test_a_capacity_that_is_left_out_is_none_any_more():
+    priced = changed().sealed.files
+    policy = read_bundle(changed(Policy(review_cost=20), priced).sealed.files, source="x").policy
+    assert (policy.reviews_a_day, policy.review_price, policy.version) == (None, 0, "3")
+
+
 def test_a_capacity_for_an_unknown_number_of_records_is_refused_by_the_file_s_name():
     with pytest.raises(InvalidPolicy, match=r"^policy costs\.toml: records_a_day: say how many"):
         changed(Policy(reviews_a_day=10))
