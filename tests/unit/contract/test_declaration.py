@@ -80,7 +80,7 @@ def test_a_bound_is_written_so_that_it_reads_back(number):
 
 
 CREDIT = "sha256:cce67165a7d68465788ade58515f6bbe9ca93743fe090178436f5f85d19cb2ae"
-"""The fingerprint of the packaged contract from before there were amounts at risk: models in use carry it."""
+"""The packaged contract's own: models in use carry it."""
 
 
 def test_a_fingerprint_stays_what_it_was_while_the_contract_does():
