@@ -4,9 +4,8 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from benchmarks.installation import installed_version, processor
 from benchmarks.measures import Calibrated, Row
 from benchmarks.rivals import THREADS
 
@@ -61,19 +60,5 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _machine() -> str:
-    installed = [f"{name} {found}" for name in LIBRARIES if (found := _version(name))]
-    return f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(installed)}"
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text(encoding="utf-8").splitlines() if information.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    installed = [f"{name} {found}" for name in LIBRARIES if (found := installed_version(name))]
+    return f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(installed)}"

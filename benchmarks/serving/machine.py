@@ -2,9 +2,8 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from benchmarks.installation import installed_version, processor
 from benchmarks.serving.results import Machine
 
 STATED = ("fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "numba", "numpy", "xgboost-cpu", "xgboost")
@@ -14,27 +13,14 @@ GIBIBYTE = 2**30
 def this_machine() -> Machine:
     """Processor, cores, memory and the kernel."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Machine(_processor(), os.cpu_count() or 1, round(memory / GIBIBYTE), f"{platform.system()} {_kernel()}")
+    return Machine(processor(), os.cpu_count() or 1, round(memory / GIBIBYTE), f"{platform.system()} {_kernel()}")
 
 
 def own_versions() -> dict[str, str]:
     """Those of the product's own environment."""
-    found = {name: stated for name in ("fraud-detection-api", *STATED) if (stated := _version(name))}
+    found = {name: stated for name in ("fraud-detection-api", *STATED) if (stated := installed_version(name))}
     return {**found, "Python": platform.python_version()}
 
 
 def _kernel() -> str:
     return ".".join(platform.release().split("-")[0].split(".")[:2])
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

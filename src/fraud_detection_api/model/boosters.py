@@ -111,7 +111,7 @@ class XGBoostTrees:
     """The booster itself, where its trees cannot be walked by compiled loops."""
 
     def __init__(self, booster: xgboost.Booster, features: int) -> None:
-        self._booster, self.features = booster, features
+        self._booster, self._features = booster, features
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if not len(matrix):
@@ -128,7 +128,7 @@ class XGBoostTrees:
 
     @property
     def bias(self) -> float:
-        return float(self._with_bias(np.zeros((1, self.features), dtype=np.float32))[0, -1])
+        return float(self._with_bias(np.zeros((1, self._features), dtype=np.float32))[0, -1])
 
     def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         rows = xgboost.DMatrix(matrix, nthread=1)

@@ -1,15 +1,14 @@
 """Answers are checked before anything is timed."""
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from benchmarks.serving.environments import NotMeasured
 from benchmarks.serving.fleet import check_answers, same
 from benchmarks.serving.targets import Target
+from support.listening import listening
 
 PROBABILITIES = [0.25, 0.5]
 
@@ -24,7 +23,6 @@ class TwoRecords:
         return PROBABILITIES
 
 
-@contextmanager
 def answering(status: int, answer: object):
     """The port of a server that answers this to everything."""
 
@@ -37,17 +35,7 @@ def answering(status: int, answer: object):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_arguments):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    return listening(Handler)
 
 
 def target(**changes) -> Target:
