@@ -1,25 +1,32 @@
 """Builds every long-lived object, once, from the settings; used by the application, the command line and the tests."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.mlflow.connection import connect
 from fraud_detection_api.adapters.mlflow.location import MlflowLocation
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.ports import ExperimentTracker, ModelRegistry
-from fraud_detection_api.services.access import ApiKeys
+from fraud_detection_api.ports import DecisionStore, ExperimentTracker, ModelRegistry
+from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
 from fraud_detection_api.services.decisions import DecisionService
+from fraud_detection_api.services.keeping import DecisionKeeper
 from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.settings import Settings
 
-MLFLOW = "mlflow:"
+MLFLOW, SQLITE, POSTGRESQL = "mlflow:", "sqlite:///", "postgresql://"
 
 
 @dataclass(frozen=True)
@@ -31,17 +38,23 @@ class Container:
     champion: ChampionService
     models: ModelService
     decisions: DecisionService
+    store: DecisionStore | None
+    keeper: DecisionKeeper | None
+    recorder: Recorder
     keys: ApiKeys
     gate: AdmissionGate
     fallback_contract: Contract
 
 
-def build_container(settings: Settings, *, registry: ModelRegistry | None = None) -> Container:
-    """Everything, from settings; `registry` stands in for the configured one (tests).
+def build_container(
+    settings: Settings, *, registry: ModelRegistry | None = None, store: DecisionStore | None = None
+) -> Container:
+    """Everything, from settings; `registry` and `store` stand in for the configured ones (tests).
 
     Raises InvalidSetting for keys that cannot be used, InvalidContract for a contract that cannot.
     """
     registry = registry or build_registry(settings.registry)
+    store = store or build_store(settings)
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     return Container(
@@ -50,6 +63,9 @@ def build_container(settings: Settings, *, registry: ModelRegistry | None = None
         champion=ChampionService(registry, required_fingerprint=required),
         models=ModelService(registry, required_fingerprint=required),
         decisions=DecisionService(fallback=settings.fallback_outcome),
+        store=store,
+        keeper=None if store is None else _keeper(store, settings),
+        recorder=build_recorder(settings),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,
@@ -64,6 +80,35 @@ def build_registry(location: str) -> ModelRegistry:
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))
+
+
+def build_store(settings: Settings) -> DecisionStore | None:
+    """The store that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
+
+    Raises InvalidSetting for an address that is none, MissingExtra without the extra `postgres`.
+    """
+    location, timeout = settings.store, settings.store_timeout_seconds
+    if location == "none":
+        return None
+    if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
+        database: SqliteDatabase | PostgresDatabase = SqliteDatabase(Path(path), timeout_seconds=timeout)
+    elif location.startswith(POSTGRESQL):
+        database = PostgresDatabase(location, timeout_seconds=timeout)
+    else:
+        raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
+    return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+
+
+def build_recorder(settings: Settings) -> Recorder:
+    """What turns decisions into rows. Raises InvalidSetting for keys that cannot be used."""
+    seal = _secret(settings.seal_key, settings.seal_key_file, "FRAUD_SEAL_KEY")
+    pseudonym = _secret(settings.pseudonym_key, settings.pseudonym_key_file, "FRAUD_PSEUDONYM_KEY")
+    return Recorder(hashlib.sha512(seal).digest() if seal else b"", pseudonym or None)
+
+
+def _keeper(store: DecisionStore, settings: Settings) -> DecisionKeeper:
+    journal = FileJournal(settings.journal) if settings.store_outage == "journal" else None
+    return DecisionKeeper(store, limit=settings.store_queue, journal=journal)
 
 
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:
@@ -104,7 +149,7 @@ def _api_keys(settings: Settings) -> ApiKeys:
     if settings.api_keys_file is not None:
         if text:
             raise InvalidSetting(name, "set either FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, not both")
-        name, text = "FRAUD_API_KEYS_FILE", _read_secret(settings.api_keys_file)
+        name, text = "FRAUD_API_KEYS_FILE", _read_secret(settings.api_keys_file, "FRAUD_API_KEYS_FILE")
         if not text.strip():
             raise InvalidSetting(name, "the file holds no key; a `role:key` a line")
     try:
@@ -113,8 +158,21 @@ def _api_keys(settings: Settings) -> ApiKeys:
         raise InvalidSetting(name, str(error)) from None
 
 
-def _read_secret(path: Path) -> str:
+def _secret(text: str, path: Path | None, name: str) -> bytes:
+    """A key from its setting or its file; b"" where neither is set."""
+    if path is not None:
+        if text:
+            raise InvalidSetting(name, f"set either {name} or {name}_FILE, not both")
+        name, text = f"{name}_FILE", _read_secret(path, f"{name}_FILE").strip()
+    elif not text:
+        return b""
+    if len(text) < SHORTEST_KEY:
+        raise InvalidSetting(name, f"the key is shorter than {SHORTEST_KEY} characters; make a random one")
+    return text.encode()
+
+
+def _read_secret(path: Path, name: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting("FRAUD_API_KEYS_FILE", f"cannot be read: {type(error).__name__}") from None
+        raise InvalidSetting(name, f"cannot be read: {type(error).__name__}") from None

@@ -148,6 +148,39 @@ class RegistryUnavailable(FraudError):
     """The registry, a folder or an MLflow server, cannot be read or written."""
 
 
+class StoreUnavailable(FraudError):
+    """The decision store cannot be read or written now."""
+
+
+class StoreBusy(FraudError):
+    """As many decisions wait to be kept as may wait; come back after `retry_after_seconds`."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"the decision store is behind; try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NoStore(FraudError):
+    """Decisions are not kept here."""
+
+    def __init__(self) -> None:
+        super().__init__("no decision is kept here: FRAUD_STORE is `none`")
+
+
+class UnknownDecision(FraudError):
+    """The store holds no such decision. A caller made the id up, so the text leaves it out."""
+
+    def __init__(self) -> None:
+        super().__init__("no decision of that id is kept")
+
+
+class IdempotencyKeyReused(FraudError):
+    """The idempotency key came with another body before."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key came with another request before; make a new key for each request")
+
+
 class StudyUnavailable(FraudError):
     """A tuning study's file cannot be used."""
 

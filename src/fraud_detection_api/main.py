@@ -35,6 +35,8 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NoChampion: 404,
+    errors.NoStore: 404,
+    errors.UnknownDecision: 404,
     errors.UnknownModel: 404,
     errors.BodyTooSlow: 408,
     errors.ContractMismatch: 409,
@@ -42,10 +44,13 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.BodyTooLarge: 413,
     errors.TooManyRecords: 413,
     errors.UnsupportedMedia: 415,
+    errors.IdempotencyKeyReused: 422,
     errors.InvalidRecords: 422,
     errors.Overloaded: 429,
     errors.ModelNotReady: 503,
     errors.RegistryUnavailable: 503,
+    errors.StoreBusy: 503,
+    errors.StoreUnavailable: 503,
 }
 
 
@@ -77,8 +82,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
     app.state.container = container
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
-    for scoring in (fraud_detection, decisions):
-        app.add_scoring(ScoringRoute(scoring.PATH, container, scoring.answer))
+    app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
+    app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
     for routes in (health, contract, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
@@ -116,6 +121,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
     await asyncio.to_thread(container.champion.refresh)
+    if container.keeper is not None:
+        await asyncio.to_thread(container.keeper.start)
     gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
     watcher = asyncio.create_task(container.champion.watch(container.settings.reload_seconds))
     log_event("started", version=__version__)
@@ -124,6 +131,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
+        if container.keeper is not None:
+            await asyncio.to_thread(container.keeper.close)
         log_event("stopped")
 
 
@@ -136,7 +145,7 @@ def _answer_to(error: Exception, request_id: str) -> Response:
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.StoreBusy):
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
         headers["Connection"] = "close"  # the rest of the body is not read

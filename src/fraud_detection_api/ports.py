@@ -1,7 +1,10 @@
 """What the services need from outside, as protocols. The adapters behind them are chosen in the container alone."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.decision.policy import Outcome
 
 Alias = Literal["champion", "challenger"]
 
@@ -60,4 +63,72 @@ class ExperimentTracker(Protocol):
         `curves` are values at the steps 0, 1, …; `files` in the folder `bundle/` are those that the digest stands for.
         Raises RegistryUnavailable.
         """
+        ...
+
+
+class Wanted(NamedTuple):
+    """Which decisions are looked for: all conditions that are not None hold. Times are milliseconds since 1970."""
+
+    since: int | None = None
+    until: int | None = None
+    entity: str | None = None
+    outcome: Outcome | None = None
+
+
+class DecisionStore(Protocol):
+    """Keeps every decision. Each method may be called from any thread and raises StoreUnavailable where it cannot work."""
+
+    def migrate(self) -> None:
+        """Bring the store's tables up to this version of the software; refuse a store of a newer one."""
+        ...
+
+    def check(self) -> None:
+        """Write something, durably: the only proof that a decision could be kept."""
+        ...
+
+    def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
+        """Keep all requests' decisions in one transaction, durably, before returning.
+
+        For a request whose idempotency key is taken nothing is kept, and the answer stored under the key is returned in its
+        place. Decisions that are kept already (by their id) are left as they are, so that a doubtful write can be repeated.
+        """
+        ...
+
+    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
+        """What was answered under that caller's key, whatever the body's digest."""
+        ...
+
+    def find(self, decision_id: str) -> KeptDecision:
+        """Raises UnknownDecision."""
+        ...
+
+    def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
+        """The newest that are wanted, newest first; of those before a decision's id, where one is given."""
+        ...
+
+    def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
+        """The oldest that are wanted, oldest first; of those after a decision's id, where one is given."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. Nothing that was kept depends on it."""
+        ...
+
+
+class DecisionJournal(Protocol):
+    """Where decisions wait while the store is away. One writer; what it has written is read by whoever drains it."""
+
+    def append(self, requests: Sequence[KeptRequest]) -> None:
+        """Write them down, durably, before returning. Raises StoreUnavailable."""
+        ...
+
+    def waiting(self) -> Iterator[Sequence[KeptRequest]]:
+        """What was written down, in pieces; a piece is forgotten once the next one is asked for.
+
+        Includes what processes that were killed left behind. A piece may come twice, never not at all.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files. What they hold stays."""
         ...

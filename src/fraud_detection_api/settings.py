@@ -54,6 +54,37 @@ class Settings(BaseModel):
     fallback_outcome: Literal["approve", "review", "decline"] = Field(
         "review", description="Outcome of records that were not scored within the deadline."
     )
+    store: Annotated[str, Field(min_length=1)] = Field(
+        "sqlite:///decisions.db",
+        repr=False,
+        description="Where decisions are kept: `sqlite:///FILE`, `postgresql://…`, or `none`. The file or database is made "
+        "ready by the server.",
+    )
+    store_timeout_seconds: PositiveFloat = Field(
+        5.0, description="Longest that the store may take to connect, to give way to other writers, or to answer."
+    )
+    store_queue: PositiveInt = Field(
+        20_000, description="Most records that wait to be kept in one process; more are refused (503)."
+    )
+    store_outage: Literal["refuse", "journal"] = Field(
+        "refuse",
+        description="What happens while the store cannot be written to: requests are refused (503), or decisions are "
+        "written to a journal and put into the store later.",
+    )
+    journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
+    idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
+        24.0, description="How long an answer is kept under its Idempotency-Key."
+    )
+    seal_key: str = Field(
+        "",
+        repr=False,
+        description="Key of the decisions' seals (docs/decision-store.md): a row changed without it shows.",
+    )
+    seal_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
+    pseudonym_key: str = Field(
+        "", repr=False, description="Where set, entities' ids are kept as pseudonyms that only this key can make."
+    )
+    pseudonym_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
     api_keys: str = Field(

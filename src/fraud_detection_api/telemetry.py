@@ -85,6 +85,10 @@ class Stopwatch:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
+    def elapsed_ms(self) -> float:
+        """Milliseconds since it was made, to the microsecond."""
+        return round((time.perf_counter() - self.began) * 1000, 3)
+
     def server_timing(self) -> str:
         """The stages in milliseconds, as the header Server-Timing has them. Source: W3C, "Server Timing"."""
         return ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.stages.items()])

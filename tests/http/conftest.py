@@ -22,7 +22,7 @@ def client_for() -> Iterator[Callable[..., TestClient]]:
     with ExitStack() as started:
 
         def start(registry=None, **settings: object) -> TestClient:
-            configured = Settings(**settings)
+            configured = Settings(**{"store": "none", **settings})
             container = build_container(configured, registry=registry_with_champion() if registry is None else registry)
             return started.enter_context(TestClient(create_app(configured, container=container)))
 

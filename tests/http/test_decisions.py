@@ -124,7 +124,7 @@ def test_every_bad_field_is_named_by_its_place_in_the_request(client):
     assert errors_of(ask(client, bad, explian=True)) == {
         "/records/1/total_balance": "must be a number",
         "/records/1/number_of_accounts_in_arrears": "must be at most number_of_open_accounts",
-        "/explian": "is not a field of a request; the fields are records, explain",
+        "/explian": "is not a field of a request; the fields are records, explain, dry_run",
     }
 
 

@@ -13,7 +13,7 @@ from support.builders import record, registry_with_champion
 
 @pytest.fixture
 def app():
-    settings = Settings()
+    settings = Settings(store="none")
     app = create_app(settings, container=build_container(settings, registry=registry_with_champion()))
     app.state.container.champion.refresh()
     return app

@@ -68,7 +68,11 @@ def run_fraud(*arguments: str, **variables: str) -> subprocess.CompletedProcess[
 def running_server(
     registry: Path, log: Path, *, ready: bool = True, arguments=(), **environment: str
 ) -> Iterator[Server]:
-    """Serve `registry`; variables are given as `FRAUD_…=…`. With `ready`, the block runs once /readyz answers 200."""
+    """Serve `registry`, keeping decisions beside `log`; variables are given as `FRAUD_…=…`.
+
+    With `ready`, the block runs once /readyz answers 200.
+    """
+    environment = {"FRAUD_STORE": f"sqlite:///{log.with_suffix('.db')}", **environment}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*FRAUD, "serve", "--port", "0", "--registry", str(registry), *arguments],

@@ -18,7 +18,9 @@ class MadeBy(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """`decided_at` is in milliseconds since 1970. A fallback outcome has no probability, no risk score and no model.
+    """`decided_at` is in milliseconds since 1970, `margin` in log-odds.
+
+    A fallback outcome has no margin, no probability, no risk score and no model.
 
     `entity_id` is None where the contract names no id; `reasons` is None where none were given.
     """
@@ -26,6 +28,7 @@ class Decision(NamedTuple):
     decision_id: str
     entity_id: int | str | None
     outcome: Outcome
+    margin: float | None
     fraud_probability: float | None
     risk_score: int | None
     reasons: Sequence[ReasonGiven] | None

@@ -13,5 +13,34 @@ def uuid7(milliseconds: int, random: bytes) -> str:
     """
     drawn = int.from_bytes(random, "big")
     whole = (milliseconds & 0xFFFFFFFFFFFF) << 80 | _VERSION << 76 | (drawn >> 64 & 0xFFF) << 64
-    digits = f"{whole | _VARIANT << 62 | drawn & 0x3FFFFFFFFFFFFFFF:032x}"
+    return _dashed(f"{whole | _VARIANT << 62 | drawn & 0x3FFFFFFFFFFFFFFF:032x}")
+
+
+def uuid_bytes(identifier: str) -> bytes:
+    """The 16 bytes of a UUID as `uuid7` writes it; bytes sort as the text does. Raises ValueError for another text.
+
+    >>> uuid_bytes("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
+    '017f22e279b07cc398c4dc0c0c07398f'
+    """
+    packed = bytes.fromhex(identifier.replace("-", ""))
+    if uuid_text(packed) != identifier:
+        raise ValueError("not a UUID in lower-case digits")
+    return packed
+
+
+def uuid_text(packed: bytes) -> str:
+    """The text of a UUID from its 16 bytes."""
+    return _dashed(packed.hex())
+
+
+def first_uuid7(milliseconds: int) -> str:
+    """The least identifier that can be made at `milliseconds` since 1970, or any later one.
+
+    >>> first_uuid7(1_645_557_742_000)
+    '017f22e2-79b0-0000-0000-000000000000'
+    """
+    return _dashed(f"{milliseconds << 80:032x}")
+
+
+def _dashed(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -4,6 +4,8 @@ from typing import Any
 
 from fraud_detection_api.errors import InvalidHeader
 from fraud_detection_api.routes.body import Headers
+from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
+from fraud_detection_api.routes.idempotency import idempotency_key
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.decisions import decisions_body
 from fraud_detection_api.schemas.records import record_parser
@@ -30,7 +32,14 @@ OPERATION: dict[str, Any] = {
             "in": "header",
             "description": "Milliseconds from the request's arrival within which its records are to be decided.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
-        }
+        },
+        {
+            "name": IDEMPOTENCY_KEY,
+            "in": "header",
+            "description": "Your name for this request. Sent again with the same body, it is answered as before and decided "
+            "once; with another body it is refused (422).",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        },
     ],
     "requestBody": {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionRequest"}}},
@@ -51,10 +60,12 @@ def answer(request: ScoringRequest) -> Answer:
     """The decisions on the request's records."""
     contract, settings = request.model.bundle.contract, request.container.settings
     deadline = _deadline(request, settings.deadline_ms)
-    records, explain = record_parser(contract).parse_decisions(request.body, limit=settings.max_records)
+    key = idempotency_key(request)
+    records, explain, dry_run = record_parser(contract).parse_decisions(request.body, limit=settings.max_records)
     request.watch.lap("parse")
     decided = request.container.decisions.decide(Task(request.model, explain, deadline, request.watch), records)
-    return Answer(decisions_body(decided, contract), len(records))
+    body = decisions_body(decided, contract)
+    return Answer(body, len(records), None if dry_run else request.kept(decided.decisions, records, key, body))
 
 
 def _deadline(request: ScoringRequest, default_ms: float | None) -> float:

@@ -6,7 +6,6 @@ from pydantic_core import to_json
 
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.records import record_parser
-from fraud_detection_api.services.scoring import score
 
 PATH = "/fraud_detection"
 
@@ -45,4 +44,6 @@ def answer(request: ScoringRequest) -> Answer:
     bundle, limit = request.model.bundle, request.container.settings.max_records
     records = record_parser(bundle.contract).parse(request.body, limit=limit)
     request.watch.lap("parse")
-    return Answer(to_json(score(bundle, records, request.watch).probabilities), len(records))
+    decisions = request.container.decisions.score(request.model, records, request.watch)
+    body = to_json([decision.fraud_probability for decision in decisions])
+    return Answer(body, len(records), request.kept(decisions, records, None, body))

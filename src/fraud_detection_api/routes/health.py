@@ -37,5 +37,8 @@ async def get_livez() -> Alive:
 
 @router.get("/readyz", summary="Readiness, for an orchestrator")
 async def get_readyz(request: Request) -> Ready:
-    """200 once a model is loaded and its golden rows are reproduced; 503 with the reason otherwise."""
-    return Ready(model_version=container_of(request).champion.current().version)
+    """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason."""
+    container = container_of(request)
+    if container.keeper is not None:
+        container.keeper.require_room()
+    return Ready(model_version=container.champion.current().version)

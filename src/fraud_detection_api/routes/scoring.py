@@ -1,19 +1,24 @@
-"""What the scoring routes share: from a request's bytes to the answer's. Plain ASGI.
+"""What the scoring routes share: from a request's bytes to the answer's, by way of the store. Plain ASGI.
 
 A scored record costs less than what a framework does around one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
+from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptRequest
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body
+from fraud_detection_api.routes.idempotency import REPLAYED, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
 from fraud_detection_api.services.champion import ServedModel
+from fraud_detection_api.services.keeping import DecisionKeeper, Result
+from fraud_detection_api.services.recording import Circumstances, Record
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
@@ -30,25 +35,46 @@ class ScoringRequest(NamedTuple):
 
     container: Container
     model: ServedModel
+    request_id: str
     headers: Headers
     body: bytes
     watch: Stopwatch
 
+    def kept(
+        self, decisions: Sequence[Decision], records: Sequence[Record], key: IdempotencyKey | None, answer: bytes
+    ) -> KeptRequest | None:
+        """What is to be kept of the request before `answer` leaves; None where there is no store."""
+        container = self.container
+        if container.keeper is None:
+            return None
+        circumstances = Circumstances(
+            self.request_id, None if key is None else key.key, self.model, self.watch.elapsed_ms()
+        )
+        rows = container.recorder.rows(decisions, records, circumstances)
+        return KeptRequest(rows, key, b"" if key is None else packed(answer))
+
 
 class Answer(NamedTuple):
-    """The JSON body of an answer, and of how many records it tells."""
+    """The JSON body of an answer, of how many records it tells, and what is to be kept before it leaves."""
 
     body: bytes
     records: int
+    kept: KeptRequest | None
+    replayed: bool = False
 
 
 class ScoringRoute:
-    """Answers POST requests at `path` with `answer`; errors are for the application around it."""
+    """Answers POST requests at `path` with `answer`; errors are for the application around it.
 
-    def __init__(self, path: str, container: Container, answer: Callable[[ScoringRequest], Answer]) -> None:
+    Where it is `idempotent`, a request whose key was answered before gets that answer.
+    """
+
+    def __init__(
+        self, path: str, container: Container, answer: Callable[[ScoringRequest], Answer], *, idempotent: bool
+    ) -> None:
         self.path = path
-        self._container, self._answer = container, answer
-        self._turn = _Turn(self._work)
+        self._container, self._answer, self._idempotent = container, answer, idempotent
+        self._turn = _Turn(self._work, container.keeper)
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
@@ -57,59 +83,129 @@ class ScoringRoute:
         scope["route"] = self  # as FastAPI notes its own, for the log
         headers = headers_of(scope)
         container.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
+        if container.keeper is not None:
+            container.keeper.require_room()
         with container.gate:
             model = container.champion.current()
             body = await read_json_body(
                 headers, receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
             )
-            request = ScoringRequest(container, model, headers, body, watch)
-            if len(body) < LARGE_BODY_BYTES:
-                answer = await self._turn.answer(request)
-            else:
-                answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work, request)
+            request = ScoringRequest(container, model, scope["state"]["request_id"], headers, body, watch)
+            answer = await self._recalled(request) or await self._answered(request)
         scope["state"] |= {"records": answer.records, "model_version": model.version}
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _recalled(self, request: ScoringRequest) -> Answer | None:
+        if not self._idempotent or b"idempotency-key" not in request.headers:
+            return None
+        body = await asyncio.to_thread(recall, request)
+        return None if body is None else Answer(body, 0, None, replayed=True)
+
+    async def _answered(self, request: ScoringRequest) -> Answer:
+        if len(request.body) < LARGE_BODY_BYTES:
+            return await self._turn.answer(request)
+        answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work, request)
+        return await self._turn.kept(request, answer)
 
     def _work(self, request: ScoringRequest) -> Answer:
         request.watch.start()
         return self._answer(request)
 
 
+_Finished = tuple[ScoringRequest, Answer, "asyncio.Future[Answer]"]
+
+
 class _Turn:
-    """Requests that came in one turn of the event loop, answered one after another with nothing in between.
+    """Requests that came in one turn of the event loop, answered one after another with nothing in between, kept together.
 
     Reading from a socket or writing to one drives the code of scoring out of caches and branch predictors: a record that is
     scored after another takes half the time of one that is scored after a system call.
     """
 
-    def __init__(self, answer: Callable[[ScoringRequest], Answer]) -> None:
-        self._answer = answer
+    def __init__(self, answer: Callable[[ScoringRequest], Answer], keeper: DecisionKeeper | None) -> None:
+        self._answer, self._keeper = answer, keeper
         self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
 
     async def answer(self, request: ScoringRequest) -> Answer:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._answer_all)  # after all that is ready now
+            loop.call_soon(self._answer_all, loop)  # after all that is ready now
         self._waiting.append((request, answered))
         return await answered
 
-    def _answer_all(self) -> None:
+    async def kept(self, request: ScoringRequest, answer: Answer) -> Answer:
+        """The answer, once what is to be kept of it is kept."""
+        if answer.kept is None:
+            return answer
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        self._keep([(request, answer, answered)], loop)
+        return await answered
+
+    def _answer_all(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
+        finished = []
         for request, answered in waiting:
             if answered.cancelled():
                 continue
             try:
-                answered.set_result(self._answer(request))
+                answer = self._answer(request)
             except Exception as error:  # noqa: BLE001 it is for the one who waits
                 answered.set_exception(error)
+                continue
+            if answer.kept is None:
+                answered.set_result(answer)
+            else:
+                finished.append((request, answer, answered))
+        if finished:
+            self._keep(finished, loop)
+
+    def _keep(self, finished: list[_Finished], loop: asyncio.AbstractEventLoop) -> None:
+        assert self._keeper is not None, "only a store makes something to keep"
+        requests: list[Any] = [answer.kept for _, answer, _ in finished]
+
+        def done(results: Sequence[Result]) -> None:
+            loop.call_soon_threadsafe(_settle, finished, results)
+
+        self._keeper.submit(requests, done)
+
+
+def _settle(finished: list[_Finished], results: Sequence[Result]) -> None:
+    """Let the answers go, now that it is known what became of each."""
+    for (request, answer, answered), result in zip(finished, results, strict=True):
+        if answered.cancelled():
+            continue
+        request.watch.lap("store")
+        if result is None:
+            answered.set_result(answer)
+        elif isinstance(result, Exception):
+            answered.set_exception(result)
+        else:
+            _settle_as_before(answer, result, answered)
+
+
+def _settle_as_before(answer: Answer, stored: Any, answered: "asyncio.Future[Answer]") -> None:
+    """Another request with this key was quicker."""
+    assert answer.kept is not None
+    assert answer.kept.idempotency is not None
+    try:
+        answered.set_result(Answer(replayed(answer.kept.idempotency, stored), 0, None, replayed=True))
+    except Exception as error:  # noqa: BLE001 it is for the one who waits
+        answered.set_exception(error)
 
 
 def _headers(answer: Answer, request: ScoringRequest) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"x-model-version", request.model.version.encode()),
+    headers = [
         (b"server-timing", request.watch.server_timing().encode()),
         (b"content-length", str(len(answer.body)).encode()),
         (b"content-type", b"application/json"),
     ]
+    # a stored answer names the model that made it, which may be another one than serves now
+    told = (
+        (REPLAYED.lower().encode(), b"true")
+        if answer.replayed
+        else (b"x-model-version", request.model.version.encode())
+    )
+    return [told, *headers]

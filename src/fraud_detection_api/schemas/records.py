@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NamedTuple, NotRequired
 
 from pydantic import (
     AfterValidator,
@@ -68,8 +68,8 @@ class RecordParser:
         _require_no_duplicates(body, sum(map(len, records)))
         return records
 
-    def parse_decisions(self, body: bytes, *, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """Records of a request for decisions, in its order, and whether reasons are asked for. Raises as `parse`."""
+    def parse_decisions(self, body: bytes, *, limit: int) -> "Asked":
+        """What a request for decisions asks for. Raises as `parse`."""
         try:
             if len(body) < LARGE_BODY_BYTES:
                 asked = self.decision_request.validate_json(body)
@@ -81,7 +81,7 @@ class RecordParser:
             raise self._refusal(self.decision_request, body, limit, at=(RECORDS,)) from None
         _require_allowed(records, limit)
         _require_no_duplicates(body, len(asked) + sum(map(len, records)))
-        return records, asked.get(EXPLAIN, False)
+        return Asked(records, explain=asked.get(EXPLAIN, False), dry_run=asked.get(DRY_RUN, False))
 
     def _refusal(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> Exception:
         """What to raise of a body that did not pass, with all that is wrong with it."""
@@ -96,7 +96,15 @@ class RecordParser:
         return _invalid(chain(of_fields, of_rules, _duplicate_keys(body)))
 
 
-RECORDS, EXPLAIN = "records", "explain"
+RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
+
+
+class Asked(NamedTuple):
+    """A request for decisions on records, in order: with reasons or not, and whether they are to be kept."""
+
+    records: list[dict[str, Any]]
+    explain: bool
+    dry_run: bool
 
 
 def _each(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,8 +121,10 @@ def _faults(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
 
 def _decision_request(records: Any) -> Any:
     explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
+    dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.")]
     config = ConfigDict(extra="forbid", strict=True)
-    request = TypedDict("DecisionRequest", {RECORDS: records, EXPLAIN: NotRequired[explain]})  # type: ignore[misc]
+    fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
+    request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
     return with_config(config)(request)
 
 
@@ -276,7 +286,7 @@ def _problems(detail: ErrorDetails, contract: Contract, at: tuple[str, ...]) -> 
         return
     text = _detail_text(kind, context)
     if kind == "extra_forbidden" and len(location) == 1:
-        text = f"is not a field of a request; the fields are {RECORDS}, {EXPLAIN}"
+        text = f"is not a field of a request; the fields are {RECORDS}, {EXPLAIN}, {DRY_RUN}"
     elif kind == "extra_forbidden":
         text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
     elif kind == "dict_type" and at and not location:

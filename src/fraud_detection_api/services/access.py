@@ -41,6 +41,13 @@ class ApiKeys:
         if held not in ("admin", role):
             raise Forbidden(f"this key's role is {held}, and this takes {role}")
 
+    def caller(self, authorization: str | None) -> str:
+        """Tells callers apart, by their key's digest; "" for everybody, where no keys are set."""
+        if not self.roles:
+            return ""
+        _, _, key = (authorization or "").partition(" ")
+        return _digest(key.strip()).hex()
+
     def _role_of(self, authorization: str | None) -> Role:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key:

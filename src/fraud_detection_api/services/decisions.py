@@ -81,6 +81,10 @@ class DecisionService:
         without = sum(decision.reasons is None for decision in decisions)
         return Decided(decisions, "given" if not without else "dropped" if without == len(decisions) else "partial")
 
+    def score(self, model: ServedModel, records: Sequence[Record], watch: Stopwatch) -> list[Decision]:
+        """A decision by the model on each record, however long it takes, without reasons."""
+        return self._by_model(Task(model, explain=False, deadline=NEVER, watch=watch), records).decisions
+
     def _decide(self, task: Task, records: Sequence[Record]) -> "_Piece":
         if self._clock() < task.deadline:
             piece = self._by_model(task, records)
@@ -99,6 +103,7 @@ class DecisionService:
                 decision_id=identifiers[place],
                 entity_id=_entity(bundle, record),
                 outcome=policy.outcome(scored.probabilities[place], amounts[place]),
+                margin=scored.margins[place],
                 fraud_probability=scored.probabilities[place],
                 risk_score=risk.score(scored.margins[place]),
                 reasons=None,
@@ -136,6 +141,7 @@ class DecisionService:
                 decision_id=identifier,
                 entity_id=_entity(bundle, record),
                 outcome=self._fallback,
+                margin=None,
                 fraud_probability=None,
                 risk_score=None,
                 reasons=None,

@@ -1,0 +1,178 @@
+"""DecisionStore in SQL."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from fraud_detection_api.adapters.sql.database import Database, Row, Session
+from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
+from fraud_detection_api.ports import Wanted
+
+REVISIONS = ("0001",)
+"""Of the tables, oldest first: what this version of the software knows; it works with the last."""
+
+Decider = tuple[str, str, str, str]
+"""Contract, model version, model digest, policy version: a part of a kept decision, and a row of its own here."""
+
+
+_INSERT = """
+INSERT INTO decisions (decision_id, decided_at, request_id, place, idempotency_key, entity, record, decider_id,
+  source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (decision_id) DO NOTHING"""
+
+_SELECT = """
+SELECT decision_id, decided_at, request_id, place, idempotency_key, entity, record, contract, model_version, model_digest,
+  policy_version, source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal
+FROM decisions JOIN deciders USING (decider_id)"""
+
+_INSERT_DECIDER = """
+INSERT INTO deciders (contract, model_version, model_digest, policy_version) VALUES (?, ?, ?, ?)
+ON CONFLICT (contract, model_version, model_digest, policy_version) DO NOTHING"""
+
+_SELECT_DECIDERS = "SELECT contract, model_version, model_digest, policy_version, decider_id FROM deciders"
+
+# takes the place of a key that has expired, and of no other
+_CLAIM = """
+INSERT INTO idempotency_keys (caller, idempotency_key, kept_at, body_digest, answer) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (caller, idempotency_key) DO UPDATE
+  SET kept_at = excluded.kept_at, body_digest = excluded.body_digest, answer = excluded.answer
+  WHERE idempotency_keys.kept_at < ?"""
+
+_RECALL = "SELECT body_digest, answer FROM idempotency_keys WHERE caller = ? AND idempotency_key = ? AND kept_at >= ?"
+
+_CHECK = """
+INSERT INTO checks (name, checked_at) VALUES ('write', ?)
+ON CONFLICT (name) DO UPDATE SET checked_at = excluded.checked_at"""
+
+
+class SqlDecisionStore:
+    """Keeps decisions in `database`, and what was answered under an idempotency key for `idempotency_seconds`."""
+
+    def __init__(
+        self, database: Database, *, idempotency_seconds: float, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database, self._idempotency_seconds, self._wall_clock = database, idempotency_seconds, wall_clock
+        self._deciders: dict[Decider, int] = {}
+
+    def migrate(self) -> None:
+        if self._revision() != REVISIONS[-1]:
+            self._database.upgrade(REVISIONS[-1])
+
+    def check(self) -> None:
+        with self._database.writing() as session:
+            session.change(_CHECK, (self._now(),))
+
+    def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
+        deciders = self._decider_ids({_decider(row) for request in requests for row in request.decisions[:1]})
+        with self._database.writing() as session:
+            answers = self._claim(session, requests)
+            rows = [
+                (uuid_bytes(row[0]), *row[1:7], deciders[_decider(row)], *row[11:])
+                for place, request in enumerate(requests)
+                if place not in answers
+                for row in request.decisions
+            ]
+            session.change_each(_INSERT, rows)
+        return [answers.get(place) for place in range(len(requests))]
+
+    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
+        with self._database.reading() as session:
+            return self._recall(session, key)
+
+    def find(self, decision_id: str) -> KeptDecision:
+        try:
+            packed = uuid_bytes(decision_id)
+        except ValueError:
+            raise UnknownDecision from None
+        with self._database.reading() as session:
+            rows = session.rows(f"{_SELECT} WHERE decision_id = ?", (packed,))
+        if not rows:
+            raise UnknownDecision
+        return _kept(rows[0])
+
+    def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
+        return self._select(wanted, limit, order="DESC", beyond=() if before is None else ("decision_id < ?", before))
+
+    def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
+        return self._select(wanted, limit, order="ASC", beyond=() if after is None else ("decision_id > ?", after))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _select(self, wanted: Wanted, limit: int, *, order: str, beyond: tuple[str, ...]) -> list[KeptDecision]:
+        conditions: dict[str, object] = {}
+        if beyond:
+            conditions[beyond[0]] = uuid_bytes(beyond[1])
+        if wanted.since is not None:
+            conditions["decision_id >= ?"] = uuid_bytes(first_uuid7(wanted.since))
+        if wanted.until is not None:
+            conditions["decision_id < ? "] = uuid_bytes(first_uuid7(wanted.until))
+        if wanted.entity is not None:
+            conditions["entity = ?"] = wanted.entity
+        if wanted.outcome is not None:
+            conditions["outcome = ?"] = wanted.outcome
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"{_SELECT}{where} ORDER BY decision_id {order} LIMIT ?"
+        with self._database.reading() as session:
+            return [_kept(row) for row in session.rows(statement, (*conditions.values(), limit))]
+
+    def _claim(self, session: Session, requests: Sequence[KeptRequest]) -> dict[int, StoredAnswer]:
+        """Take each request's idempotency key; returns the answers of those whose key was taken, by place.
+
+        In the keys' order, so that two processes never wait for each other.
+        """
+        now = self._now()
+        keyed = [(request.idempotency, place) for place, request in enumerate(requests) if request.idempotency]
+        taken = {}
+        for key, place in sorted(keyed):
+            parameters = (key.caller, key.key, now, key.body_digest, requests[place].answer, self._expired(now))
+            if not session.change(_CLAIM, parameters) and (stored := self._recall(session, key)):
+                taken[place] = stored
+        return taken
+
+    def _recall(self, session: Session, key: IdempotencyKey) -> StoredAnswer | None:
+        rows = session.rows(_RECALL, (key.caller, key.key, self._expired(self._now())))
+        return StoredAnswer(*rows[0]) if rows else None
+
+    def _decider_ids(self, wanted: set[Decider]) -> Mapping[Decider, int]:
+        """In a transaction of their own, for one that is rolled back would leave ids here that the database has not."""
+        if missing := sorted(wanted - self._deciders.keys()):
+            with self._database.writing() as session:
+                session.change_each(_INSERT_DECIDER, missing)
+                found = session.rows(_SELECT_DECIDERS)
+            self._deciders = {row[:4]: row[4] for row in found}
+        return self._deciders
+
+    def _revision(self) -> str | None:
+        """Of the tables; None where there are none. Raises StoreUnavailable for one that is not known here."""
+        with self._database.reading() as session:
+            if not session.rows(_HAS_TABLES[self._database.dialect]):
+                return None
+            revisions = [row[0] for row in session.rows("SELECT version_num FROM alembic_version")]
+        if any(revision not in REVISIONS for revision in revisions):
+            raise StoreUnavailable(
+                "the decision store was made by a newer version of fraud-detection-api; run that one, or restore a backup"
+            )
+        return revisions[0] if revisions else None
+
+    def _now(self) -> int:
+        return int(self._wall_clock() * 1000)
+
+    def _expired(self, now: int) -> int:
+        return now - int(self._idempotency_seconds * 1000)
+
+
+_HAS_TABLES = {
+    "sqlite": "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'",
+    "postgresql": "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL",
+}
+
+
+def _decider(row: KeptDecision) -> Decider:
+    return row[7:11]
+
+
+def _kept(row: Row) -> KeptDecision:
+    return KeptDecision(uuid_text(row[0]), *row[1:])

@@ -1,0 +1,41 @@
+"""Runs the migrations. Apart from the rest because Alembic and SQLAlchemy are needed for nothing else."""
+
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+LOCK_NUMBER = 4_242_015
+"""Of PostgreSQL's advisory locks: processes that start together migrate one after another."""
+
+
+def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
+    """Up to `revision`, in one transaction that begins with the write lock."""
+    engine = sqlalchemy.create_engine("sqlite://", creator=open_connection, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _upgrade(connection, revision)
+        connection.exec_driver_sql("COMMIT")
+
+
+def upgrade_postgres(open_connection: Callable[[], Any], revision: str) -> None:
+    """Up to `revision`, in one transaction that holds an advisory lock."""
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})")
+        _upgrade(connection, revision)
+        connection.exec_driver_sql("COMMIT")
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    with as_file(files("fraud_detection_api.adapters.sql") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

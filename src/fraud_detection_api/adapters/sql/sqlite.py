@@ -1,0 +1,111 @@
+"""SQLite: the embedded database. One file, shared by the worker processes of one machine."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from fraud_detection_api.adapters.sql.database import Connections, Parameters, Row
+from fraud_detection_api.errors import StoreUnavailable
+
+_OWNER_ONLY = 0o600
+
+
+class SqliteSession:
+    """Statements on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def change(self, statement: str, parameters: Parameters = ()) -> int:
+        return self._connection.execute(statement, parameters).rowcount
+
+    def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
+        self._connection.executemany(statement, parameters)
+
+
+class SqliteDatabase:
+    """A file at `path`; a writer waits at most `timeout_seconds` for another one."""
+
+    dialect: Literal["sqlite", "postgresql"] = "sqlite"
+
+    def __init__(self, path: Path, *, timeout_seconds: float) -> None:
+        self.path, self._timeout_seconds = path, timeout_seconds
+        self._connections = Connections[sqlite3.Connection]()
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteSession]:
+        with self._transaction("BEGIN IMMEDIATE") as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteSession]:
+        with self._transaction("BEGIN") as session:
+            yield session
+
+    def upgrade(self, revision: str) -> None:
+        from fraud_detection_api.adapters.sql.migrating import upgrade_sqlite  # noqa: PLC0415 it takes a while to import
+
+        with self.failures():
+            upgrade_sqlite(self._open, revision)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """What SQLite and the file system say, as StoreUnavailable."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the decision store {self.path}: {_reason(error)}") from error
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise StoreUnavailable(f"the decision store {self.path} cannot be opened: {reason}") from error
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[SqliteSession]:
+        with self.failures(), self._connections.lease(self._connections.idle() or self._open()) as connection:
+            connection.execute(begin)
+            try:
+                yield SqliteSession(connection)
+            except BaseException:
+                with suppress(sqlite3.Error):  # after a full disk it is rolled back already
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def _open(self) -> sqlite3.Connection:
+        # records are nobody else's business; SQLite gives its other files the same mode
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+        connection = sqlite3.connect(
+            self.path, timeout=self._timeout_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def _reason(error: sqlite3.Error) -> str:
+    texts = {
+        sqlite3.SQLITE_BUSY: "another process holds it; nothing was kept",
+        sqlite3.SQLITE_FULL: "the disk is full; nothing was kept",
+        sqlite3.SQLITE_IOERR: "the disk could not be read or written; is it full?",
+        sqlite3.SQLITE_READONLY: "the file or its folder is read-only; the server must be able to write both",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened; does its folder exist, and may the server write there?",
+        sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/decisions-store.md)",
+        sqlite3.SQLITE_NOTADB: "the file is not a SQLite database, or it is damaged",
+    }
+    code = getattr(error, "sqlite_errorcode", None)
+    known = None if code is None else texts.get(code & 0xFF)  # the rest of the code is the kind of the kind
+    return known or f"{type(error).__name__}: {getattr(error, 'sqlite_errorname', 'unknown')}"

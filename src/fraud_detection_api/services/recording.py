@@ -1,0 +1,91 @@
+"""Decisions and their records to the rows that are kept of them."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.decision.kept import KeptDecision, same_seal, sealed
+from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.services.champion import ServedModel
+
+Record = Mapping[str, Any]
+
+_PSEUDONYM_DIGITS = 32
+
+
+class Circumstances(NamedTuple):
+    """What the decisions of one request share. `latency_ms` runs from the request's arrival to the rows' making."""
+
+    request_id: str
+    idempotency_key: str | None
+    model: ServedModel
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recorder:
+    """Makes sealed rows. `pseudonym_key`, where there is one, keeps entities' ids out of them."""
+
+    seal_key: bytes = b""
+    pseudonym_key: bytes | None = None
+
+    def rows(
+        self, decisions: Sequence[Decision], records: Sequence[Record], circumstances: Circumstances
+    ) -> list[KeptDecision]:
+        """A row for each decision, in order."""
+        request_id, idempotency_key, model, latency_ms = circumstances
+        bundle = model.bundle
+        contract, digest, policy = bundle.contract.record_fingerprint, bundle.digest, bundle.policy.version
+        identifier = None if bundle.contract.identifier is None else bundle.contract.identifier.name
+        rows = []
+        for place, decision in enumerate(decisions):
+            entity, record = self._about(decision.entity_id, records[place], identifier)
+            fields = (
+                decision.decision_id,
+                decision.decided_at,
+                request_id,
+                place,
+                idempotency_key,
+                entity,
+                record,
+                contract,
+                model.version,
+                digest,
+                policy,
+                decision.source,
+                decision.outcome,
+                decision.margin,
+                decision.fraud_probability,
+                decision.risk_score,
+                None if decision.reasons is None else reasons_text(decision.reasons),
+                latency_ms,
+            )
+            rows.append(KeptDecision(*fields, sealed(to_json(fields), self.seal_key)))
+        return rows
+
+    def is_intact(self, row: KeptDecision) -> bool:
+        """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""
+        return same_seal(row.seal, sealed(to_json(row[:-1]), self.seal_key))
+
+    def entity(self, entity_id: int | str | None) -> str | None:
+        """How an entity's id is kept: as JSON, or as a pseudonym that only the key's holders can make. Source: RFC 2104."""
+        if entity_id is None:
+            return None
+        if self.pseudonym_key is None:
+            return to_json(entity_id).decode()
+        return hmac.digest(self.pseudonym_key, to_json(entity_id), "sha256").hex()[:_PSEUDONYM_DIGITS]
+
+    def _about(self, entity_id: int | str | None, record: Record, identifier: str | None) -> tuple[str | None, str]:
+        """The entity and the record; the record loses its id where a pseudonym stands for it."""
+        if self.pseudonym_key is not None and identifier is not None:
+            record = {name: sent for name, sent in record.items() if name != identifier}
+        return self.entity(entity_id), to_json(record).decode()
+
+
+def reasons_text(reasons: Sequence[ReasonGiven]) -> str:
+    """Reasons as they are kept: a JSON array of objects."""
+    return to_json([reason._asdict() for reason in reasons]).decode()
