@@ -34,6 +34,10 @@ class Database(Protocol):
         """A transaction, alone among those that write where the database needs that; durable once the block has ended."""
         ...
 
+    def stating(self) -> AbstractContextManager[Session]:
+        """For one statement, which is a transaction by itself."""
+        ...
+
     def reading(self) -> AbstractContextManager[Session]:
         """A moment of the database: what others write meanwhile is not seen."""
         ...

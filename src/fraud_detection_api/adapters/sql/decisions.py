@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
@@ -19,8 +20,13 @@ Decider = tuple[str, str, str, str]
 _INSERT = """
 INSERT INTO decisions (decision_id, decided_at, request_id, place, idempotency_key, entity, record, decider_id,
   source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 ON CONFLICT (decision_id) DO NOTHING"""
+
+_COLUMNS = 16
+
+ROWS_A_STATEMENT = 100
+"""Each statement lets go of the interpreter and has to wait for it again, so rows go together."""
 
 _SELECT = """
 SELECT decision_id, decided_at, request_id, place, idempotency_key, entity, record, contract, model_version, model_digest,
@@ -66,15 +72,15 @@ class SqlDecisionStore:
 
     def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
         deciders = self._decider_ids({_decider(row) for request in requests for row in request.decisions[:1]})
+        if not any(request.idempotency for request in requests):
+            rows = [row for request in requests for row in request.decisions]
+            with self._database.stating() if len(rows) <= ROWS_A_STATEMENT else self._database.writing() as session:
+                _insert(session, rows, deciders)
+            return [None] * len(requests)
         with self._database.writing() as session:
             answers = self._claim(session, requests)
-            rows = [
-                (uuid_bytes(row[0]), *row[1:7], deciders[_decider(row)], *row[11:])
-                for place, request in enumerate(requests)
-                if place not in answers
-                for row in request.decisions
-            ]
-            session.change_each(_INSERT, rows)
+            kept = [request for place, request in enumerate(requests) if place not in answers]
+            _insert(session, [row for request in kept for row in request.decisions], deciders)
         return [answers.get(place) for place in range(len(requests))]
 
     def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
@@ -168,6 +174,21 @@ _HAS_TABLES = {
     "sqlite": "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'",
     "postgresql": "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL",
 }
+
+
+def _insert(session: Session, rows: Sequence[KeptDecision], deciders: Mapping[Decider, int]) -> None:
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[first : first + ROWS_A_STATEMENT]
+        parameters: list[object] = []
+        for row in some:
+            parameters += (uuid_bytes(row[0]), *row[1:7], deciders[_decider(row)], *row[11:])
+        session.change(_insert_of(len(some)), parameters)
+
+
+@lru_cache(maxsize=ROWS_A_STATEMENT)
+def _insert_of(rows: int) -> str:
+    marks = f"({', '.join('?' * _COLUMNS)})"
+    return _INSERT.format(rows=", ".join([marks] * rows))
 
 
 def _decider(row: KeptDecision) -> Decider:

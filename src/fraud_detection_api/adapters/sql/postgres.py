@@ -53,6 +53,11 @@ class PostgresDatabase:
             yield PostgresSession(connection)
 
     @contextmanager
+    def stating(self) -> Iterator[PostgresSession]:
+        with self._failures(), self._leased() as connection:
+            yield PostgresSession(connection)
+
+    @contextmanager
     def reading(self) -> Iterator[PostgresSession]:
         with self._failures(), self._leased() as connection, connection.transaction():
             connection.execute(_ISOLATED)

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ from fraud_detection_api.adapters.sql.database import Connections, Parameters, R
 from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
+_STATEMENTS_KEPT = 256  # the store has one for every number of rows up to a hundred
 
 
 class SqliteSession:
@@ -44,6 +45,11 @@ class SqliteDatabase:
             yield session
 
     @contextmanager
+    def stating(self) -> Iterator[SqliteSession]:
+        with self.failures(), self._leased() as connection:
+            yield SqliteSession(connection)
+
+    @contextmanager
     def reading(self) -> Iterator[SqliteSession]:
         with self._transaction("BEGIN") as session:
             yield session
@@ -70,7 +76,7 @@ class SqliteDatabase:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteSession]:
-        with self.failures(), self._connections.lease(self._connections.idle() or self._open()) as connection:
+        with self.failures(), self._leased() as connection:
             connection.execute(begin)
             try:
                 yield SqliteSession(connection)
@@ -80,11 +86,18 @@ class SqliteDatabase:
                 raise
             connection.execute("COMMIT")
 
+    def _leased(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._connections.lease(self._connections.idle() or self._open())
+
     def _open(self) -> sqlite3.Connection:
         # records are nobody else's business; SQLite gives its other files the same mode
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
         connection = sqlite3.connect(
-            self.path, timeout=self._timeout_seconds, isolation_level=None, check_same_thread=False
+            self.path,
+            timeout=self._timeout_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_KEPT,
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
