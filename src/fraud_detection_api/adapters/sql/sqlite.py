@@ -90,8 +90,10 @@ class SqliteDatabase:
         return self._connections.lease(self._connections.idle() or self._open())
 
     def _open(self) -> sqlite3.Connection:
-        # records are nobody else's business; SQLite gives its other files the same mode
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+        # records are nobody else's business; SQLite gives its other files the same mode. A file that is there is not opened:
+        # closing it would drop the locks that this process holds on it, and another one would take away the write-ahead log
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
         connection = sqlite3.connect(
             self.path,
             timeout=self._timeout_seconds,
