@@ -29,7 +29,6 @@ class Attribution:
     def __init__(self, trees: Trees) -> None:
         self._trees, self._cut = trees, cut_into_groups(trees)
         self._most_features = int(self._cut.groups["count"].max())
-        self._most_nodes = int(np.diff(np.append(trees.trees["root"], len(trees.nodes))).max())
         points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
         self._points, self._weights = (points + 1) / 2, weights / 2
         self._table = self._filled() if self._cut.table_entries <= MOST_TABLE_ENTRIES else None
@@ -42,12 +41,13 @@ class Attribution:
         """
         cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
-        failed = np.empty(self._most_nodes, dtype=np.int64)
-        asked = (matrix, self._trees.trees, self._trees.nodes, cut.cuts, cut.tops, cut.place, cut.groups, cut.features)
+        asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
+        room = (np.empty(len(cut.splits.thresholds) + 1, dtype=np.uint8), np.empty(len(cut.ways), dtype=np.int64))
         if self._table is not None:
-            look_up_contributions(*asked, self._table, failed, found)
+            look_up_contributions(*asked, self._table, *room, found)
         else:
-            work_out_contributions(*asked, cut.shares, self._points, self._weights, self._room, failed, found)
+            points = (self._points, self._weights)
+            work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, *room, found)
         return found
 
     @property

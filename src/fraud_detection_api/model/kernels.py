@@ -8,10 +8,11 @@ Values of a matrix are finite or NaN: at a leaf, whose threshold is infinite, a 
 # ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
 
 import numpy as np
-from numba import float32, float64, from_dtype, int32, int64, njit, void
+from numba import float32, float64, from_dtype, int32, int64, njit, uint8, uint16, void
 
 from fraud_detection_api.model.compilation import compiled
-from fraud_detection_api.model.groups import CUT, GROUP, LEAST_SHARE
+from fraud_detection_api.model.groups import GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.splits import ASKED
 from fraud_detection_api.model.trees import NODE, TREE
 
 TOGETHER = 4
@@ -61,7 +62,7 @@ def add_margins(matrix, trees, nodes, base_margin, margins) -> None:
                 margins[row] += nodes[node].value
 
 
-_CUTS, _GROUPS = from_dtype(CUT)[::1], from_dtype(GROUP)[::1]
+_GROUPS, _WAYS, _ASKED = (from_dtype(layout)[::1] for layout in (GROUP, WAY, ASKED))
 _POINTS = (float64[::1], float64[::1])
 
 
@@ -120,59 +121,87 @@ def fill_tables(nodes, place, groups, way_shares, points, weights, room, table) 
 
 
 @njit(inline="always")
-def _note_failures(matrix, row, root, tops, first, last, nodes, place, failed):
-    """For each node below a tree's tops, which of its way's features send the row elsewhere, as bits."""
-    failed[0] = 0
-    for number in tops[first:last]:
-        node = nodes[number]
-        before, bit = failed[number - root], np.int64(1) << place[number]
-        right = _goes_right(matrix, row, node)
-        failed[node.left - root] = before | bit * right
-        failed[node.left - root + 1] = before | bit * (1 - right)
+def _answer(matrix, row, asked, thresholds, right):
+    """Of each split, and of a leaf at the end, whether a row goes right there, into `right`."""
+    for number in range(len(asked) - 1):
+        question, first, end = asked[number], asked[number].first, asked[number + 1].first
+        value, mine, answers = matrix[row, question.feature], thresholds[first:end], right[first:end]
+        missing_left = question.default_left & np.isnan(value)
+        for place in range(len(mine)):
+            answers[place] = not ((value < mine[place]) | missing_left)
+    right[len(thresholds)] = 0
 
 
 @njit(inline="always")
-def _code(matrix, row, group, nodes, failures):
-    code = failures << group.decisions
-    if group.decisions > 0:
-        node = nodes[group.root]
-        code |= _goes_right(matrix, row, node)
-        if group.decisions == 3:
-            code |= _goes_right(matrix, row, nodes[node.left]) << 1
-            code |= _goes_right(matrix, row, nodes[node.left + 1]) << 2
-    return code
+def _failures(way, right, codes):
+    """Which features on the way to a node send a row elsewhere, as bits, once those of the way to its top are known."""
+    return codes[way.top] | np.int64(right[way.split] ^ way.right) << way.place
 
 
-_CUT_TREES = (float32[:, ::1], _TREES, _NODES, _CUTS, int32[::1], int32[::1], _GROUPS, int32[::1])
+@njit(inline="always")
+def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
+    """A row's code at each group into the last of `codes`; those before are failures at tops."""
+    _answer(matrix, row, asked, thresholds, right)
+    tops = len(ways) - len(groups)
+    codes[0] = 0
+    for number in range(1, tops):
+        codes[number] = _failures(ways[number], right, codes)
+    for number in range(len(groups)):
+        group, failures = groups[number], _failures(ways[tops + number], right, codes)
+        decided = right[group.split] | right[group.left_split] << 1 | right[group.right_split] << 2
+        codes[tops + number] = failures << group.decisions | decided
 
 
-@compiled(void(*_CUT_TREES, float32[::1], int64[::1], float64[:, ::1]))
-def look_up_contributions(matrix, trees, nodes, cuts, tops, place, groups, features, table, failed, found) -> None:
-    """Add each feature's log-odds to `found`, (rows, features), by `table`. `failed` has room for a tree's nodes."""
-    for tree in range(len(trees)):
-        root, cut, end = trees[tree].root, cuts[tree], cuts[tree + 1]
-        for row in range(matrix.shape[0]):
-            _note_failures(matrix, row, root, tops, cut.top, end.top, nodes, place, failed)
-            for number in range(cut.group, end.group):
-                group = groups[number]
-                start = group.table + _code(matrix, row, group, nodes, failed[group.root - root]) * group.count
-                for slot in range(group.count):
-                    found[row, features[group.first + slot]] += table[start + slot]
+_CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, _ASKED, float32[::1], uint16[::1])
+_ROOM = (uint8[::1], int64[::1])
 
 
-@compiled(void(*_CUT_TREES, float64[::1], *_POINTS, float64[:, ::1], int64[::1], float64[:, ::1]))
+@compiled(void(*_CUT_TREES, float32[::1], *_ROOM, float64[:, ::1]))
+def look_up_contributions(matrix, groups, ways, asked, thresholds, features, table, right, codes, found) -> None:
+    """Add each feature's log-odds to `found`, (rows, features), by `table`.
+
+    `right` has room for one more than there are splits, and `codes` for as many as there are ways.
+    """
+    tops = len(ways) - len(groups)
+    for row in range(matrix.shape[0]):
+        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
+        mine = found[row]
+        for number in range(len(groups)):
+            group = groups[number]
+            start = group.table + codes[tops + number] * group.count
+            for slot in range(group.count):
+                # unsigned, for Numba asks of any other whether it counts from the end
+                mine[features[np.uint64(group.first + slot)]] += table[np.uint64(start + slot)]
+
+
+_TO_INTEGRATE = (_NODES, int32[::1], float64[::1], *_POINTS, float64[:, ::1])
+
+
+@compiled(void(*_CUT_TREES, *_TO_INTEGRATE, *_ROOM, float64[:, ::1]))
 def work_out_contributions(
-    matrix, trees, nodes, cuts, tops, place, groups, features, way_shares, points, weights, room, failed, found
+    matrix,
+    groups,
+    ways,
+    asked,
+    thresholds,
+    features,
+    nodes,
+    place,
+    way_shares,
+    points,
+    weights,
+    room,
+    right,
+    codes,
+    found,
 ) -> None:
     """As `look_up_contributions`, without a table. `room` is float64 (3, most features of a group)."""
-    for tree in range(len(trees)):
-        root, cut, end = trees[tree].root, cuts[tree], cuts[tree + 1]
-        for row in range(matrix.shape[0]):
-            _note_failures(matrix, row, root, tops, cut.top, end.top, nodes, place, failed)
-            for number in range(cut.group, end.group):
-                group = groups[number]
-                code = _code(matrix, row, group, nodes, failed[group.root - root])
-                room[2, : group.count] = 0
-                _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
-                for slot in range(group.count):
-                    found[row, features[group.first + slot]] += room[2, slot]
+    tops = len(ways) - len(groups)
+    for row in range(matrix.shape[0]):
+        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
+        for number in range(len(groups)):
+            group, code = groups[number], codes[tops + number]
+            room[2, : group.count] = 0
+            _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
+            for slot in range(group.count):
+                found[row, features[group.first + slot]] += room[2, slot]
