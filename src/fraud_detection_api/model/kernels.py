@@ -26,13 +26,13 @@ _TREES, _NODES = from_dtype(TREE)[::1], from_dtype(NODE)[::1]
 
 @njit(inline="always")
 def _goes_right(matrix, row, node):
-    value = matrix[row, node.feature]
+    value = matrix[row, np.uint16(node.feature)]
     return np.int32(not ((value < node.threshold) | (node.default_left & np.isnan(value))))
 
 
 @njit(inline="always")
 def _step(matrix, row, number, nodes):
-    node = nodes[number]
+    node = nodes[np.uint32(number)]
     return node.left + _goes_right(matrix, row, node)
 
 
