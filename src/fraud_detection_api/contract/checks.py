@@ -89,7 +89,7 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
     if feature.monotone and feature.dtype not in _NUMERIC:
         yield "monotone", f"a {feature.dtype} has no order to be monotone in; remove the key"
     if feature.reason:
-        yield from _reason_problems(feature.reason)
+        yield from _reason_problems(feature.reason, None)
     if feature.example is not None and not _example_fits(feature):
         yield "example", f"must be a value of this {feature.dtype} feature, within its range"
     yield from _datetime_problems(contract, name, feature)
@@ -159,7 +159,7 @@ def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[st
         yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [rules])"
     yield from (("formula", mend) for mend in _operand_problems(contract, formula))
     if derived.reason:
-        yield from _reason_problems(derived.reason)
+        yield from _reason_problems(derived.reason, formula)
 
 
 def _rule_problems(contract: Contract, rule: Rule) -> Iterator[tuple[str, str]]:
@@ -186,6 +186,18 @@ def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:
             yield f"reads {name!r}, which is a {feature.dtype} and not a number"
 
 
-def _reason_problems(reason: Reason) -> Iterator[tuple[str, str]]:
-    if reason.text.replace("{value}", "").count("{") or reason.text.replace("{value}", "").count("}"):
+def _reason_problems(reason: Reason, formula: Formula | None) -> Iterator[tuple[str, str]]:
+    if _has_other_placeholders(reason.text, ()):
         yield "reason", "the only placeholder in the text is {value}"
+    if reason.floored_text is None:
+        return
+    if formula is None or not formula.floors:
+        yield "reason", "floored_text is for formulas that divide by max(column, number); remove the key"
+    elif _has_other_placeholders(reason.floored_text, formula.names):
+        yield "reason", "the placeholders in floored_text are {value} and the columns that the formula reads"
+
+
+def _has_other_placeholders(text: str, columns: tuple[str, ...]) -> bool:
+    for name in ("value", *columns):
+        text = text.replace(f"{{{name}}}", "")
+    return "{" in text or "}" in text

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -32,6 +32,7 @@ MAX_TEXT = 256  # characters of a category's level or of a customer's id
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
@@ -54,10 +55,15 @@ class Declared(BaseModel):
 
 
 class Reason(Declared):
-    """What an analyst reads when this feature drove a decision; `{value}` in `text` stands for the record's value."""
+    """What an analyst reads when this feature drove a decision; `{value}` in `text` stands for the record's value.
+
+    `floored_text` is read instead where a derived feature's divisor is below the number that it counts as at least, and
+    its value is no ratio of what the record says; `{column}` in it stands for a column that the formula reads.
+    """
 
     code: ReasonCode
-    text: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    text: ReasonText
+    floored_text: ReasonText | None = None
 
 
 class Identifier(Declared):
@@ -150,6 +156,10 @@ class Rule(Declared):
         return parse_formula(self.check)
 
 
+_WORDING: dict[str, Any] = {section: {"__all__": {"reason": {"floored_text"}}} for section in ("features", "derived")}
+"""What no fingerprint has of a reason."""
+
+
 class Contract(Declared):
     """What a record is. Get one from `contract.loading`, which also checks what the types here cannot.
 
@@ -170,9 +180,14 @@ class Contract(Declared):
 
     @cached_property
     def fingerprint(self) -> str:
-        """`sha256:…` of the declaration: the same for files that differ in comments, layout or spelled-out defaults."""
+        """`sha256:…` of the declaration, the same for files that differ in comments, layout or spelled-out defaults.
+
+        A reason's `floored_text` does not count: a contract whose wording is completed is the one that models carry.
+        """
         ordered = list(self.features), list(self.derived), list(self.rules)
-        canonical = json.dumps([self.as_json(), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        canonical = json.dumps(
+            [self._as_json(without=_WORDING), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
     @cached_property
@@ -185,7 +200,10 @@ class Contract(Declared):
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""
-        document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return self._as_json(without={})
+
+    def _as_json(self, *, without: dict[str, Any]) -> dict[str, object]:
+        document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=without)
         if self.target.positive is True:  # equals the default 1, and would be left out
             document["target"]["positive"] = True
         return document

@@ -9,7 +9,7 @@ same bits on every machine.
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -119,6 +119,15 @@ class Formula:
         """
         return _of_floats(self._tree, operands)
 
+    @property
+    def floors(self) -> tuple["Floor", ...]:
+        """Its divisors that are kept from falling below a number.
+
+        >>> [(floor.divisor.source, floor.at_least) for floor in parse_formula("balance / max(limit, 1)").floors]
+        [('limit', 1.0)]
+        """
+        return tuple(floor for node in ast.walk(self._tree) for floor in _floor(node))
+
     def for_one_record(self) -> Callable[[Mapping[str, float]], Any]:
         """A function that gives the formula's value for a record's floats.
 
@@ -130,6 +139,14 @@ class Formula:
             name: ast.Subscript(record, ast.Constant(name), ast.Load()) for name in self.names
         }
         return function_of("record", self.of_floats(operands), OF_FLOATS)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A divisor that counts as `at_least` where it is less, as `divisor` does in `x / max(divisor, 1)`."""
+
+    divisor: Formula
+    at_least: float
 
 
 def parse_formula(source: str) -> Formula:
@@ -202,6 +219,21 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], ope
             _require_arity(name, len(operands))
             return _applied(operations[name], operands)
     raise _not_understood()
+
+
+def _floor(node: ast.AST) -> Iterator[Floor]:
+    """Of a node whose columns have their own names."""
+    match node:
+        case ast.BinOp(
+            op=ast.Div(),
+            right=ast.Call(
+                func=ast.Name(id="max"),
+                args=[divisor, ast.Constant(value=at_least)] | [ast.Constant(value=at_least), divisor],
+            ),
+        ):
+            names: dict[str, None] = {}
+            evaluate = _compile(divisor, names, {}, _ELEMENTWISE)
+            yield Floor(Formula(ast.unparse(divisor), tuple(names), "", evaluate, divisor), float(at_least))  # type: ignore[arg-type]
 
 
 class _Unquoted(ast.NodeTransformer):

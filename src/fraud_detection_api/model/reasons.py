@@ -1,7 +1,7 @@
 """Why a record scored as it did: the features that moved it most, in the contract's words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
+from fraud_detection_api.contract.formula import Floor
 from fraud_detection_api.decision.reason import Direction, ReasonGiven, Shown
 
 MOST_REASONS = 4
@@ -50,13 +51,15 @@ class _Worded:
     code: str
     text: str
     columns: tuple[int, ...]
+    floored: "tuple[_Floored, ...]"
     is_derived: bool
 
     @classmethod
     def of(cls, name: str, item: Feature | Derived, column_names: Sequence[str]) -> "_Worded":
         text = item.reason.text if item.reason is not None else f"{name} is {{value}}"
         columns = tuple(column_names.index(column) for column in _columns_of(name, item))
-        return cls(name, _code(name, item), text, columns, isinstance(item, Derived))
+        floored = _floored(name, item) if isinstance(item, Derived) else ()
+        return cls(name, _code(name, item), text, columns, floored, isinstance(item, Derived))
 
     def total(self, contributions: Sequence[float]) -> float:
         """The feature's own of contributions (columns,)."""
@@ -69,9 +72,53 @@ class _Worded:
         self, rank: int, contribution: float, record: Mapping[str, Any], encoded: NDArray[np.float32]
     ) -> ReasonGiven:
         value = _shortest(encoded[self.columns[0]]) if self.is_derived else _plain(record.get(self.name))
-        description = f"{self.name} is missing" if value is None else self.text.replace("{value}", readable(value))
+        description = f"{self.name} is missing" if value is None else self._description(value, record)
         direction: Direction = "increases_risk" if contribution > 0 else "decreases_risk"
         return ReasonGiven(rank, self.code, self.name, value, direction, contribution, description)
+
+    def _description(self, value: Shown, record: Mapping[str, Any]) -> str:
+        for floored in self.floored:
+            if floored.applies_to(record):
+                return floored.description(value, record)
+        return self.text.replace("{value}", readable(value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Floored:
+    """What is said of records whose `divisor` counts as `at_least`, because it is below."""
+
+    text: str
+    names: tuple[str, ...]
+    at_least: float
+    divisor: Callable[[Mapping[str, float]], float]
+
+    def applies_to(self, record: Mapping[str, Any]) -> bool:
+        """Of a record that has all the columns of the formula, without which there is no value to describe."""
+        return self.divisor({name: float(record[name]) for name in self.names}) < self.at_least
+
+    def description(self, value: Shown, record: Mapping[str, Any]) -> str:
+        text = self.text.replace("{value}", readable(value))
+        for name in self.names:
+            text = text.replace(f"{{{name}}}", readable(record[name]))
+        return text
+
+
+def _floored(name: str, item: Derived) -> tuple[_Floored, ...]:
+    declared = item.reason.floored_text if item.reason is not None else None
+    return tuple(
+        _Floored(
+            declared or _floored_text(name, floor),
+            item.parsed.names,
+            floor.at_least,
+            floor.divisor.for_one_record(),
+        )
+        for floor in item.parsed.floors
+    )
+
+
+def _floored_text(name: str, floor: Floor) -> str:
+    least = plain_number(floor.at_least)
+    return f"{name} is {{value}}, where {floor.divisor.source} below {least} counts as {least}"
 
 
 def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:

@@ -257,6 +257,31 @@ def test_a_reason_text_may_repeat_or_leave_out_the_value(text):
     assert isinstance(contract_from_toml(SOUND + section, source="x"), Contract)
 
 
+RATIO = """[features.x]
+dtype = "int"
+[derived.d]
+formula = "{}"
+reason = {{ code = "A", text = "a", floored_text = "{}" }}
+"""
+
+
+@pytest.mark.parametrize("text", ["none", "{value} of {x}"])
+def test_the_text_of_a_floored_ratio_may_name_the_columns_of_the_formula(text):
+    assert isinstance(contract_from_toml(SOUND + RATIO.format("1 / max(x, 1)", text), source="x"), Contract)
+
+
+@pytest.mark.parametrize("text", ["{y}", "{d}", "{x", "{{x}}"])
+def test_the_text_of_a_floored_ratio_names_nothing_else(text):
+    problem = the_problem_of(SOUND + RATIO.format("1 / max(x, 1)", text))
+    assert "d.reason: the placeholders in floored_text are {value} and the columns that the formula reads" in problem
+
+
+@pytest.mark.parametrize("formula", ["1 / x", "max(x, 1)", "max(x, 1) / 2"])
+def test_a_text_for_floored_ratios_is_refused_where_no_divisor_has_a_floor(formula):
+    problem = the_problem_of(SOUND + RATIO.format(formula, "a"))
+    assert "d.reason: floored_text is for formulas that divide by max(column, number)" in problem
+
+
 def with_amount(name: str) -> str:
     features = '[features.is_new]\ndtype = "bool"\n[features.count]\ndtype = "int"\n'
     return f'amount_at_risk = "{name}"\n{SOUND}{features}'

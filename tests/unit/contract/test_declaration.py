@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature, plain_number
-from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
 from support.builders import EVERY_DTYPE, every_dtype_contract
 
 
@@ -86,6 +86,15 @@ CREDIT = "sha256:cce67165a7d68465788ade58515f6bbe9ca93743fe090178436f5f85d19cb2a
 def test_a_fingerprint_stays_what_it_was_while_the_contract_does():
     """Keys that contracts may have since, such as the amount at risk, change none of those that have them not."""
     assert load_contract("credit").fingerprint == CREDIT
+
+
+def test_a_text_for_floored_ratios_is_kept_and_changes_no_fingerprint():
+    contract = load_contract("credit")
+    document = contract.as_json()
+    assert document["derived"]["credit_utilisation"]["reason"].pop("floored_text")
+    plain = parse_contract(document, source="x")
+    assert plain != contract
+    assert (plain.fingerprint, plain.record_fingerprint) == (contract.fingerprint, contract.record_fingerprint)
 
 
 def test_the_amount_at_risk_is_declared_and_nothing_that_callers_send():

@@ -237,3 +237,24 @@ def test_an_error_shows_the_beginning_of_a_long_formula():
     with pytest.raises(ValueError, match="is not a formula") as caught:
         parse_formula("a +" * 5000)
     assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("formula", "floors"),
+    [
+        ("a / b", []),
+        ("max(a, 1)", []),
+        ("a / max(b, c)", []),
+        ("a / max(`c d`, 1)", [("c d", 1)]),
+        ("a / max(2.5, b)", [("b", 2.5)]),
+        ("a / max(b + c, 1) - b / max(a, 3)", [("b + c", 1), ("a", 3)]),
+    ],
+)
+def test_the_divisors_that_are_kept_from_falling_below_a_number_are_known(formula, floors):
+    assert [(floor.divisor.source, floor.at_least) for floor in parse_formula(formula).floors] == floors
+
+
+def test_a_divisor_that_has_a_floor_can_be_worked_out_by_itself():
+    (floor,) = parse_formula("a / max(b + `c d`, 1)").floors
+    assert floor.divisor.names == ("b", "c d")
+    assert floor.divisor.for_one_record()({"b": 0.25, "c d": 0.5}) == 0.75

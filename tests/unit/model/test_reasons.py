@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder
-from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.model.reasons import MOST_REASONS, Reasoner, readable
+from support.builders import record
 
 CONTRACT = contract_from_toml(
     """
@@ -92,6 +94,37 @@ def test_a_missing_value_is_said_to_be_missing():
         (None, "open is missing"),
         (None, "share is missing"),
     ]
+
+
+def described(contract, record, name):
+    """The one reason of a record whose other columns played no part."""
+    encoder = Encoder(contract)
+    encoded = encoder.encode(columns_from_records(contract, [record]))[0]
+    contributions = [float(column == name) for column in encoder.column_names]
+    (found,) = Reasoner(contract, encoder.column_names).reasons(contributions, record, encoded, adverse=True)
+    return found.description
+
+
+@pytest.mark.parametrize(
+    ("limit", "name", "text"),
+    [
+        (0.0, "credit_utilisation", "Balance is 200,000 at a credit limit of 0"),
+        (0.5, "credit_utilisation", "Balance is 200,000 at a credit limit of 0.5"),
+        (1.0, "credit_utilisation", "Balance is 200,000 times the credit limit"),
+        (0.0, "arrears_share", "No account is open, and none is in arrears"),
+        (0.0, "balance_per_account", "No account is open, and the balance is 200,000"),
+        (900.0, "limit_per_account", "No account is open, and the total credit limit is 900"),
+    ],
+)
+def test_a_ratio_whose_divisor_counts_as_more_than_it_is_is_not_said_to_be_one(limit, name, text):
+    changes = {"number_of_open_accounts": 0, "number_of_accounts_in_arrears": 0, "total_balance": 200_000.0}
+    assert described(load_contract("credit"), record(total_credit_limit=limit, **changes), name) == text
+
+
+def test_without_a_text_of_its_own_a_floored_ratio_says_what_the_divisor_counts_as():
+    few = {**RECORD, "open": 0}
+    assert described(CONTRACT, few, "share") == "share is 1,234, where open below 1 counts as 1"
+    assert described(CONTRACT, RECORD, "share") == "412 of it"
 
 
 def test_a_feature_without_a_declared_reason_has_one_made_of_its_name():
