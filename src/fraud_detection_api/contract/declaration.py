@@ -57,11 +57,13 @@ class Declared(BaseModel):
 class Reason(Declared):
     """What an analyst reads when this feature drove a decision; `{value}` in `text` stands for the record's value.
 
+    `favourable_code` stands for `code` where the feature lowered the risk; without one, `code` stands for both.
     `floored_text` is read instead where a derived feature's divisor is below the number that it counts as at least, and
     its value is no ratio of what the record says; `{column}` in it stands for a column that the formula reads.
     """
 
     code: ReasonCode
+    favourable_code: ReasonCode | None = None
     text: ReasonText
     floored_text: ReasonText | None = None
 
@@ -156,7 +158,9 @@ class Rule(Declared):
         return parse_formula(self.check)
 
 
-_WORDING: dict[str, Any] = {section: {"__all__": {"reason": {"floored_text"}}} for section in ("features", "derived")}
+_WORDING: dict[str, Any] = {
+    section: {"__all__": {"reason": {"favourable_code", "floored_text"}}} for section in ("features", "derived")
+}
 """What no fingerprint has of a reason."""
 
 
@@ -182,7 +186,8 @@ class Contract(Declared):
     def fingerprint(self) -> str:
         """`sha256:…` of the declaration, the same for files that differ in comments, layout or spelled-out defaults.
 
-        A reason's `floored_text` does not count: a contract whose wording is completed is the one that models carry.
+        A reason's `favourable_code` and `floored_text` do not count: a contract whose wording is completed is the one that
+        models carry.
         """
         ordered = list(self.features), list(self.derived), list(self.rules)
         canonical = json.dumps(

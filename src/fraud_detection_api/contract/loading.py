@@ -93,7 +93,7 @@ def _mend(item: Any) -> str:
         return "is required"
     if item["type"] == "literal_error":
         return f"must be one of {item['ctx']['expected']}"
-    if item["type"] == "string_pattern_mismatch" and path[-1] == "code":
+    if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be CAPITALS, digits and underscores, such as UTILISATION_HIGH"
     message: str = item["msg"]
     return message[0].lower() + message[1:]

@@ -45,10 +45,11 @@ class Reasoner:
 
 @dataclass(frozen=True, slots=True)
 class _Worded:
-    """A feature's name, code and text, and its columns of the matrix."""
+    """A feature's name, codes and texts, and its columns of the matrix."""
 
     name: str
     code: str
+    favourable_code: str
     text: str
     columns: tuple[int, ...]
     floored: "tuple[_Floored, ...]"
@@ -57,9 +58,11 @@ class _Worded:
     @classmethod
     def of(cls, name: str, item: Feature | Derived, column_names: Sequence[str]) -> "_Worded":
         text = item.reason.text if item.reason is not None else f"{name} is {{value}}"
+        code = _code(name, item)
+        favourable = item.reason.favourable_code if item.reason is not None else None
         columns = tuple(column_names.index(column) for column in _columns_of(name, item))
         floored = _floored(name, item) if isinstance(item, Derived) else ()
-        return cls(name, _code(name, item), text, columns, floored, isinstance(item, Derived))
+        return cls(name, code, favourable or code, text, columns, floored, isinstance(item, Derived))
 
     def total(self, contributions: Sequence[float]) -> float:
         """The feature's own of contributions (columns,)."""
@@ -74,7 +77,8 @@ class _Worded:
         value = _shortest(encoded[self.columns[0]]) if self.is_derived else _plain(record.get(self.name))
         description = f"{self.name} is missing" if value is None else self._description(value, record)
         direction: Direction = "increases_risk" if contribution > 0 else "decreases_risk"
-        return ReasonGiven(rank, self.code, self.name, value, direction, contribution, description)
+        code = self.code if contribution > 0 else self.favourable_code
+        return ReasonGiven(rank, code, self.name, value, direction, contribution, description)
 
     def _description(self, value: Shown, record: Mapping[str, Any]) -> str:
         for floored in self.floored:

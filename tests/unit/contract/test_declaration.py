@@ -88,10 +88,11 @@ def test_a_fingerprint_stays_what_it_was_while_the_contract_does():
     assert load_contract("credit").fingerprint == CREDIT
 
 
-def test_a_text_for_floored_ratios_is_kept_and_changes_no_fingerprint():
+@pytest.mark.parametrize("key", ["favourable_code", "floored_text"])
+def test_wording_that_completes_a_reason_is_kept_and_changes_no_fingerprint(key):
     contract = load_contract("credit")
     document = contract.as_json()
-    assert document["derived"]["credit_utilisation"]["reason"].pop("floored_text")
+    assert document["derived"]["credit_utilisation"]["reason"].pop(key)
     plain = parse_contract(document, source="x")
     assert plain != contract
     assert (plain.fingerprint, plain.record_fingerprint) == (contract.fingerprint, contract.record_fingerprint)

@@ -71,6 +71,23 @@ def test_an_adverse_outcome_is_explained_by_what_pushed_towards_fraud_alone():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "contribution", "code"),
+    [
+        ("credit_utilisation", 0.3, "UTILISATION_HIGH"),
+        ("credit_utilisation", -0.3, "UTILISATION_LOW"),
+        ("arrears_share", -0.3, "ARREARS_SHARE"),
+    ],
+)
+def test_what_lowers_the_risk_has_the_favourable_code_where_one_is_declared(name, contribution, code):
+    contract = load_contract("credit")
+    encoder = Encoder(contract)
+    encoded = encoder.encode(columns_from_records(contract, [record()]))[0]
+    contributions = [contribution * (column == name) for column in encoder.column_names]
+    (found,) = Reasoner(contract, encoder.column_names).reasons(contributions, record(), encoded, adverse=False)
+    assert found.code == code
+
+
 def test_the_parts_of_a_time_are_one_reason():
     found = reasons([0.4, 0, 0, 0.3, 0.2, 0])
     assert [(reason.code, reason.contribution_log_odds) for reason in found] == [("OPENED", 0.5), ("AMOUNT", 0.4)]
