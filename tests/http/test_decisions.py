@@ -119,6 +119,18 @@ def test_a_deadline_that_is_no_number_of_milliseconds_is_refused(client, stated)
     assert "whole number of milliseconds" in problem["detail"]
 
 
+@pytest.mark.parametrize("second", [b"60000", b"50", b""])
+def test_a_deadline_that_is_stated_twice_is_refused(client, second):
+    answer = ask(client, [OVERDRAWN], headers=[(b"X-Deadline-Ms", b"60000"), (b"x-deadline-ms", second)])
+    problem = assert_problem(answer, 400, "invalid_header")
+    assert problem["detail"] == "the header X-Deadline-Ms occurs more than once; send one"
+
+
+def test_another_header_may_occur_more_than_once(client):
+    sent = [(b"X-Deadline-Ms", b"60000"), (b"Accept", b"text/plain"), (b"Accept", b"application/json")]
+    assert ask(client, [OVERDRAWN], headers=sent).status_code == 200
+
+
 def test_every_bad_field_is_named_by_its_place_in_the_request(client):
     bad = [record(), record(total_balance="owed", number_of_accounts_in_arrears=99)]
     assert errors_of(ask(client, bad, explian=True)) == {

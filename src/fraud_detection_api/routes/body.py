@@ -1,6 +1,7 @@
 """The bytes of a request, within limits of type, size and time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import lru_cache
 from types import coroutine
@@ -16,6 +17,14 @@ Headers = Mapping[bytes, bytes]
 def headers_of(scope: Scope) -> Headers:
     """Headers by lower-case name; of one that occurs more than once, the first counts."""
     return dict(reversed(scope["headers"]))
+
+
+def repeated_names(scope: Scope, headers: Headers) -> frozenset[bytes]:
+    """Lower-case names of headers that occur more than once; `headers` are those of the scope."""
+    if len(headers) == len(scope["headers"]):  # as in nearly every request
+        return frozenset()
+    counts = Counter(name for name, _content in scope["headers"])
+    return frozenset(name for name, count in counts.items() if count > 1)
 
 
 def has_body(headers: Headers) -> bool:

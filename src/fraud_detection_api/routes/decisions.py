@@ -3,7 +3,6 @@
 from typing import Any
 
 from fraud_detection_api.errors import InvalidHeader
-from fraud_detection_api.routes.body import Headers
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import idempotency_key
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
@@ -69,15 +68,17 @@ def answer(request: ScoringRequest) -> Answer:
 
 
 def _deadline(request: ScoringRequest, default_ms: float | None) -> float:
-    milliseconds = _stated_deadline_ms(request.headers) or default_ms
+    milliseconds = _stated_deadline_ms(request) or default_ms
     return NEVER if milliseconds is None else request.watch.began + milliseconds / 1000
 
 
-def _stated_deadline_ms(headers: Headers) -> int | None:
+def _stated_deadline_ms(request: ScoringRequest) -> int | None:
     """Raises InvalidHeader."""
-    stated = headers.get(_DEADLINE_HEADER)
+    stated = request.headers.get(_DEADLINE_HEADER)
     if stated is None:
         return None
+    if _DEADLINE_HEADER in request.repeated:
+        raise InvalidHeader(DEADLINE, "occurs more than once; send one")
     stated = stated.strip()  # as RFC 9110 has it, which not every server does
     if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):
         raise InvalidHeader(DEADLINE, f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}")

@@ -34,10 +34,14 @@ _SCORING: _Problems = {
     422: ("invalid_records", "Records break the contract; `errors` names every bad field."),
     429: ("overloaded", "Too many requests in flight; `Retry-After` says when to come back."),
 }
+_DECISIONS: _Problems = {
+    **_SCORING,
+    400: ("malformed_body", f"The body is not JSON, or `{decisions.DEADLINE}` is not one number of milliseconds."),
+}
 _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
     (fraud_detection.PATH, "post"): _SCORING,
-    (decisions.PATH, "post"): _SCORING,
+    (decisions.PATH, "post"): _DECISIONS,
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from fraud_detection_api.container import Container
 from fraud_detection_api.decision.decision import Decision
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptRequest
-from fraud_detection_api.routes.body import Headers, headers_of, read_json_body
+from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import REPLAYED, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
 from fraud_detection_api.services.champion import ServedModel
@@ -31,12 +31,16 @@ ANSWER_HEADERS = {
 
 
 class ScoringRequest(NamedTuple):
-    """A request that may pass: the model to score with, and what was sent. `watch` has run since the request came in."""
+    """A request that may pass: the model to score with, and what was sent. `watch` has run since the request came in.
+
+    `repeated` are the names of headers that were sent more than once.
+    """
 
     container: Container
     model: ServedModel
     request_id: str
     headers: Headers
+    repeated: frozenset[bytes]
     body: bytes
     watch: Stopwatch
 
@@ -90,7 +94,8 @@ class ScoringRoute:
             body = await read_json_body(
                 headers, receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
             )
-            request = ScoringRequest(container, model, scope["state"]["request_id"], headers, body, watch)
+            request_id, repeated = scope["state"]["request_id"], repeated_names(scope, headers)
+            request = ScoringRequest(container, model, request_id, headers, repeated, body, watch)
             answer = await self._recalled(request) or await self._answered(request)
         scope["state"] |= {"records": answer.records, "model_version": model.version}
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
