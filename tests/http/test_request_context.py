@@ -50,8 +50,8 @@ def test_problems_carry_the_request_id(client, method, path, status, code):
     ("method", "path", "allowed"),
     [
         ("GET", "/fraud_detection", "POST"),
-        ("POST", "/ping", "GET"),
-        ("HEAD", "/readyz", "GET"),
+        ("POST", "/ping", "GET, HEAD"),
+        ("HEAD", "/v1/contract", "GET"),
         ("DELETE", "/v1/models/1", "GET"),
         ("GET", "/v1/models/1/promote", "POST"),
     ],
@@ -59,9 +59,10 @@ def test_problems_carry_the_request_id(client, method, path, status, code):
 def test_a_method_that_a_route_does_not_take_is_refused_with_those_it_takes(client, method, path, allowed):
     answer = client.request(method, path)
     assert answer.status_code == 405
-    assert answer.headers["allow"] == allowed
+    told = answer.headers["allow"]  # in no order that is kept
+    assert sorted(told.split(", ")) == allowed.split(", ")
     if method != "HEAD":
-        assert allowed in assert_problem(answer, 405, "method_not_allowed")["detail"]
+        assert told in assert_problem(answer, 405, "method_not_allowed")["detail"]
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/v1", "/v1/models/1/2/3", "/fraud_detection/1", "/redoc", "/%00"])

@@ -1,6 +1,7 @@
 """Is it alive, and can it score."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -23,19 +24,32 @@ class Ready(BaseModel):
     model_version: str
 
 
-@router.get("/ping", summary="Is the process alive?")
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+def _get_or_head(path: str, *, summary: str) -> Callable[[_Handler], _Handler]:
+    """Answer GET and HEAD at the path; OpenAPI has GET alone, for a HEAD would repeat it."""
+
+    def add(handler: _Handler) -> _Handler:
+        router.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
+        return router.get(path, summary=summary)(handler)
+
+    return add
+
+
+@_get_or_head("/ping", summary="Is the process alive?")
 async def get_ping() -> Alive:
     """200 while the process is alive."""
     return Alive()
 
 
-@router.get("/livez", summary="Liveness, for an orchestrator")
+@_get_or_head("/livez", summary="Liveness, for an orchestrator")
 async def get_livez() -> Alive:
     """200 while the process is alive; a restart cannot mend what `/readyz` complains of."""
     return Alive()
 
 
-@router.get("/readyz", summary="Readiness, for an orchestrator")
+@_get_or_head("/readyz", summary="Readiness, for an orchestrator")
 async def get_readyz(request: Request) -> Ready:
     """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason."""
     container = container_of(request)
