@@ -98,6 +98,10 @@ def test_every_request_is_one_json_line(client, events):
         ("GET", f"/v1/models/{MARK}", ("/v1/models/{version}", 404)),
         ("POST", "/v1/models/1/promote", ("/v1/models/{version}/promote", 200)),
         ("POST", "/fraud_detection", ("/fraud_detection", 415)),
+        ("GET", "/openapi.json", ("/openapi.json", 200)),
+        ("GET", "/docs", ("/docs", 200)),
+        ("POST", "/docs", ("/docs", 405)),
+        ("GET", f"/static-offline-docs/{MARK}", ("/static-offline-docs", 404)),
         ("GET", f"/{MARK}", ("unmatched", 404)),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Any
 
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
@@ -66,15 +67,36 @@ def _new_id() -> str:
 
 
 def _log_request(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
-    route = scope.get("route")
     log_often(
         "request",
         request_id=state["request_id"],
         method=scope["method"],
-        # the template, not the path: paths are the caller's own text
-        route=getattr(route, "path", "unmatched"),
+        route=_template(scope),
         status=status,
         duration_ms=round(seconds * 1000, 3),
         records=state.get("records"),
         model_version=state.get("model_version"),
     )
+
+
+def _template(scope: Scope) -> str:
+    """The path that the route was declared with: the request's own is the caller's text."""
+    route = scope.get("route") or _plain_route(scope)
+    return getattr(route, "path", "unmatched")
+
+
+def _plain_route(scope: Scope) -> BaseRoute | None:
+    """The route of Starlette's own that answered, such as `/docs`, which notes its endpoint and not itself."""
+    endpoint = scope.get("endpoint")
+    if endpoint is None:
+        return None
+    return next((route for route in scope["app"].routes if _endpoint(route) is endpoint), None)
+
+
+def _endpoint(route: BaseRoute) -> object:
+    match route:
+        case Route():
+            return route.endpoint
+        case Mount():
+            return route.app
+    return None
