@@ -9,7 +9,9 @@ from fraud_detection_api.container import build_container
 from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.main import STATUS_OF, create_app, problem_code
+from fraud_detection_api.routes import decisions, fraud_detection
 from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.routes.scoring import ANSWER_HEADERS, MODEL_VERSION, SERVER_TIMING
 from fraud_detection_api.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -68,11 +70,23 @@ def _http() -> str:
     return "\n".join([*lines, *_errors()]) + "\n"
 
 
+_SCORING = f"`POST {fraud_detection.PATH}`, `POST {decisions.PATH}`"
+
+
+def _described(header: str) -> str:
+    """What OpenAPI says of a header."""
+    stated = {parameter["name"]: parameter for parameter in decisions.OPERATION["parameters"]}
+    text: str = {**ANSWER_HEADERS, **stated}[header]["description"]
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
 _HEADERS = [
     "| header | where | what |",
     "|---|---|---|",
     "| `X-Request-ID` | request, every answer | echoed where it is 1 to 128 letters, digits or `._:-`, else made |",
-    "| `X-Model-Version` | answer of `POST /fraud_detection` | the version that scored |",
+    f"| `{MODEL_VERSION}` | answer of {_SCORING} | {_described(MODEL_VERSION)} |",
+    f"| `{SERVER_TIMING}` | answer of {_SCORING} | {_described(SERVER_TIMING)} |",
+    f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",
     "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../security.md) |",
     "| `Retry-After` | answer 429 | seconds to wait |",
     "",

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.container import build_container
+from fraud_detection_api.main import create_app
+from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
@@ -25,6 +30,15 @@ def pages():
 @pytest.mark.parametrize("name", ["cli.md", "contract.md", "http.md", "settings.md"])
 def test_reference_page_is_what_the_code_says(pages, name):
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == pages[name], "run `make docs`"
+
+
+def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
+    api = describe_api(create_app(Settings(), container=build_container(Settings())))
+    operations = [one for path in api["paths"].values() for one in path.values()]
+    asked = {each["name"] for one in operations for each in one.get("parameters", ()) if each["in"] == "header"}
+    told = {name for one in operations for answer in one["responses"].values() for name in answer.get("headers", ())}
+    assert asked | told == {"X-Deadline-Ms", "X-Model-Version", "Server-Timing"}
+    assert asked | told <= set(re.findall(r"^\| `([\w-]+)", pages["http.md"], re.MULTILINE))
 
 
 def test_there_is_no_reference_page_that_the_code_does_not_write(pages):
