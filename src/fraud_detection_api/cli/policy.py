@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
-from fraud_detection_api.cli.policy_tables import comparison_tables, policy_tables, print_tables, thresholds_text
+from fraud_detection_api.cli.policy_tables import (
+    comparison_notes,
+    comparison_tables,
+    policy_notes,
+    policy_tables,
+    print_tables,
+    thresholds_text,
+)
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.container import build_registry
@@ -33,7 +40,9 @@ def show(
     if as_json:
         print_json({"model_version": version, **told})
     else:
-        print_tables(policy_tables(told, title=f"Policy {told['version']} of model version {version}"))
+        print_tables(
+            policy_tables(told, title=f"Policy {told['version']} of model version {version}"), policy_notes(told)
+        )
 
 
 @app.command("set", epilog="Example: `fraud policy set costs.toml --promote`")
@@ -116,4 +125,4 @@ def simulate(
     if as_json:
         print_json(told)
     else:
-        print_tables(comparison_tables(told))
+        print_tables(comparison_tables(told), comparison_notes(told))

@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import typer
+
 from fraud_detection_api.cli.terminal import print_table
+from fraud_detection_api.decision.consequences import MeasuredOn
 from fraud_detection_api.decision.policy import OUTCOMES
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
@@ -20,10 +23,12 @@ KEYS = (
 )
 
 
-def print_tables(tables: Iterable[Table]) -> None:
-    """One below the other, on stdout."""
+def print_tables(tables: Iterable[Table], notes: Iterable[str]) -> None:
+    """One below the other, on stdout, and the notes below them."""
     for title, headings, rows in tables:
         print_table(headings, rows, title=title)
+    for note in notes:
+        typer.echo(note)
 
 
 def policy_tables(told: Mapping[str, Any], *, title: str) -> Iterator[Table]:
@@ -40,6 +45,29 @@ def policy_tables(told: Mapping[str, Any], *, title: str) -> Iterator[Table]:
     yield "Outcomes", ("outcome", "of all", "of fraud", "of legitimate"), outcomes
     otherwise = [(name.replace("_", " "), _amount(cost)) for name, cost in told["otherwise"].items()]
     yield "Cost of 1,000 records", ("", "cost"), [("this policy", _amount(told["cost_per_1000"])), *otherwise]
+
+
+def policy_notes(told: Mapping[str, Any]) -> Iterator[str]:
+    """On which records a card's policy was measured; cards of former versions do not tell."""
+    if "measured_on" in told:
+        yield f"Shares and costs are of {_KEPT[told['measured_on']]}."
+
+
+def comparison_notes(told: Mapping[str, Any]) -> Iterator[str]:
+    """What the tables of a comparison do not say."""
+    where = (
+        _KEPT["cells"] if told["measured_on"] == "cells" else f"the records of {told['on']}, as the model scores them"
+    )
+    yield f"Shares and costs are of {where}."
+
+
+_KEPT: Mapping[MeasuredOn, str] = {
+    "records": "the training records by their out-of-fold scores, one by one; `policy simulate` has these in cells",
+    "cells": (
+        "the training records by their out-of-fold scores, in the cells of ten or more that the model keeps; "
+        "shares of the single records differ a little"
+    ),
+}
 
 
 def comparison_tables(told: Mapping[str, Any]) -> Iterator[Table]:

@@ -1,7 +1,7 @@
 """What a policy does to a population: who gets which outcome, and what that costs, as the records turned out."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from fraud_detection_api.decision.policy import OUTCOMES, Outcome, Policy
 from fraud_detection_api.decision.population import Population
 from fraud_detection_api.decision.rounding import six_digits
+
+MeasuredOn = Literal["records", "cells"]
 
 PER = 1000
 TYPICAL = (0.1, 0.5, 0.9)
@@ -75,8 +77,11 @@ def chosen_costs(policy: Policy, population: Population, codes: NDArray[np.int8]
     return np.asarray(np.choose(codes, [approve, review, decline]), dtype=np.float64)
 
 
-def policy_card(policy: Policy, population: Population) -> dict[str, Any]:
+def policy_card(policy: Policy, population: Population, *, measured_on: MeasuredOn = "records") -> dict[str, Any]:
     """The policy for a model card, a JSON value: keys, thresholds by amount, consequences, and those of one outcome for all.
+
+    `measured_on` says what the population's rows are: cells stand on one side of a threshold with all of their records, so
+    their shares differ a little from those of the records.
 
     The first of `thresholds` is for the policy's own amount, the others are for TYPICAL ones of the population.
     """
@@ -89,6 +94,7 @@ def policy_card(policy: Policy, population: Population) -> dict[str, Any]:
             _thresholds(policy, amount) for amount in [policy.amount_at_risk, *_typical_amounts(population)]
         ],
         "records": six_digits(float(population.counts.sum())),
+        "measured_on": measured_on,
         "amounts_known": population.amounts is not None,
         **consequences(policy, population).as_json(),
         "otherwise": {

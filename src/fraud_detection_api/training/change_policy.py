@@ -36,11 +36,11 @@ def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, fil
     policy = priced_policy(terms, former, population, file=file)
     if policy == former:
         raise InvalidPolicy(file, [f"is the policy of {source} already; nothing was registered"])
-    new = policy_card(policy, population)
+    new = policy_card(policy, population, measured_on="cells")
     card = {**read_card(files, source=source)[1], "policy": new}
     documents = {"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)}
     sealed = with_policy(files, policy, card=card, documents=documents, created_at=timestamp(now))
-    return ChangedPolicy(sealed, policy_card(former, population), new)
+    return ChangedPolicy(sealed, policy_card(former, population, measured_on="cells"), new)
 
 
 def priced_policy(terms: Policy, former: Policy, population: Population, *, file: str) -> Policy:

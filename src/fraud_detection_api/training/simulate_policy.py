@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.decision.consequences import PER, changes, chosen_costs, consequences
+from fraud_detection_api.decision.consequences import PER, MeasuredOn, changes, chosen_costs, consequences
 from fraud_detection_api.decision.policy import Outcome, Policy
 from fraud_detection_api.decision.population import Population
 from fraud_detection_api.decision.rounding import six_digits
@@ -32,6 +32,8 @@ class Comparison:
     Intervals are of money for 1,000 records, None for cells.
     """
 
+    measured_on: MeasuredOn
+
     current: Policy
     new: Policy
     population: Population
@@ -54,6 +56,7 @@ class Comparison:
             for name, policy in self._named
         }
         return {
+            "measured_on": self.measured_on,
             "records": six_digits(float(self.population.counts.sum())),
             "frauds": six_digits(float(self.population.fraud.sum())),
             **{
@@ -82,7 +85,7 @@ class Comparison:
 
 def compare_on_evidence(current: Policy, new: Policy, population: Population) -> Comparison:
     """On a bundle's own cells. No interval: cells are no sample to draw from."""
-    return Comparison(current, new, population, None)
+    return Comparison("cells", current, new, population, None)
 
 
 def compare_on_records(current: Policy, new: Policy, bundle: Bundle, dataset: Dataset, *, seed: int = 0) -> Comparison:
@@ -94,7 +97,7 @@ def compare_on_records(current: Policy, new: Policy, bundle: Bundle, dataset: Da
     amount = bundle.contract.amount_at_risk
     amounts = None if amount is None else dataset.columns[amount]
     population = Population.of_records(dataset.is_fraud, probabilities, amounts, None)
-    return Comparison(current, new, population, _intervals(current, new, population, seed))
+    return Comparison("records", current, new, population, _intervals(current, new, population, seed))
 
 
 def _intervals(current: Policy, new: Policy, population: Population, seed: int) -> dict[str, Interval]:

@@ -130,6 +130,33 @@ def test_simulate_compares_on_the_model_s_own_scores(fraud, registry):
     assert registry.versions() == ["1"]
 
 
+def test_show_and_simulate_say_what_population_their_shares_are_of(fraud, registry, credit_file):
+    by_records = "Shares and costs are of the training records by their out-of-fold scores, one by one"
+    by_cells = "Shares and costs are of the training records by their out-of-fold scores, in the cells of ten or more"
+    assert by_records in fraud("policy", "show").stdout
+    assert by_cells in fraud("policy", "simulate", "--policy", "costs.toml").stdout
+    on_file = fraud("policy", "simulate", credit_file, "--policy", "costs.toml").stdout
+    assert f"Shares and costs are of the records of {credit_file}, as the model scores them." in on_file
+    assert fraud("policy", "set", "costs.toml").exit_code == 0
+    assert by_cells in fraud("policy", "show", "2").stdout
+
+
+def test_programs_are_told_the_population_too(fraud, registry, credit_file):
+    simulate = ("policy", "simulate", "--policy", "costs.toml", "--json")
+    assert told(fraud("policy", "show", "--json"))["measured_on"] == "records"
+    assert told(fraud(*simulate))["measured_on"] == "cells"
+    assert told(fraud(*simulate, credit_file))["measured_on"] == "records"
+
+
+def test_a_card_that_does_not_tell_its_population_is_shown_without_it(fraud, registry):
+    card = json.loads(credit_files()["card.json"])
+    del card["policy"]["measured_on"]
+    registry.register(resealed(credit_files(), card_json=json.dumps(card).encode()))
+    result = fraud("policy", "show", "2")
+    assert result.exit_code == 0
+    assert "Shares and costs are of" not in result.stdout
+
+
 def test_simulate_tells_what_set_then_does(fraud, registry):
     simulated = told(fraud("policy", "simulate", "--policy", "costs.toml", "--json"))
     done = told(fraud("policy", "set", "costs.toml", "--json"))
