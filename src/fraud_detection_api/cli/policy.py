@@ -103,7 +103,8 @@ def simulate(
     """Compare a model's policy with another one, and register nothing.
 
     Told are shares and counts of the outcomes, reviews a day, money for 1,000 records, and how many records would change.
-    Money is at the new costs for both; with labelled records it has 95 % intervals.
+    Money is at the new costs for both, and reviews a day are held against the new capacity. With labelled records money has
+    95 % intervals.
     """
     require_training_libraries()
     from fraud_detection_api.training.change_policy import priced_policy
@@ -121,7 +122,12 @@ def simulate(
         dataset = load_dataset(file, bundle.contract)
         with progress(f"Scoring {len(dataset):,} records"):
             comparison = compare_on_records(bundle.policy, new, bundle, dataset)
-    told = {"model_version": version, "on": "out-of-fold scores" if file is None else str(file), **comparison.as_json()}
+    told = {
+        "model_version": version,
+        "on": "out-of-fold scores" if file is None else str(file),
+        "records_a_day_inherited": terms.records_a_day is None and new.records_a_day is not None,
+        **comparison.as_json(),
+    }
     if as_json:
         print_json(told)
     else:

@@ -59,6 +59,13 @@ def comparison_notes(told: Mapping[str, Any]) -> Iterator[str]:
         _KEPT["cells"] if told["measured_on"] == "cells" else f"the records of {told['on']}, as the model scores them"
     )
     yield f"Shares and costs are of {where}."
+    terms = told["new"]["policy"]
+    if told["records_a_day_inherited"]:
+        yield f"records_a_day is the current policy's, {_amount(terms['records_a_day'])}: the new one says none."
+    for name in ("current", "new"):
+        if told[name]["exceeds_capacity"]:
+            reviews, capacity = (_amount(n) for n in (told[name]["expected_reviews_a_day"], terms["reviews_a_day"]))
+            yield f"The {name} policy exceeds the new capacity: {reviews} reviews a day, where {capacity} can be done."
 
 
 _KEPT: Mapping[MeasuredOn, str] = {

@@ -64,6 +64,7 @@ class Comparison:
                     "policy": policy.as_json(),
                     "counts": {outcome: six_digits(number) for outcome, number in both[name].counts.items()},
                     **both[name].as_json(),
+                    "exceeds_capacity": _exceeds(both[name].reviews_a_day, self.new.reviews_a_day),
                     **_interval_json(intervals.get(name)),
                 }
                 for name, policy in self._named
@@ -114,6 +115,11 @@ def _intervals(current: Policy, new: Policy, population: Population, seed: int) 
 
 def _codes(policy: Policy, population: Population) -> NDArray[np.int8]:
     return policy.outcomes(population.probabilities, population.amounts)
+
+
+def _exceeds(reviews_a_day: float | None, capacity: float | None) -> bool:
+    """Whether that is more than reviewers can do; not where no capacity is stated."""
+    return reviews_a_day is not None and capacity is not None and six_digits(reviews_a_day) > capacity
 
 
 def _interval_json(interval: Interval | None) -> dict[str, float]:

@@ -157,6 +157,36 @@ def test_a_card_that_does_not_tell_its_population_is_shown_without_it(fraud, reg
     assert "Shares and costs are of" not in result.stdout
 
 
+def test_simulate_says_which_policy_exceeds_the_new_capacity(fraud, registry):
+    simulate = ("policy", "simulate", "--policy", "costs.toml")
+    Path("costs.toml").write_text("reviews_a_day = 30\nrecords_a_day = 1000\n")
+    answer = told(fraud(*simulate, "--json"))
+    assert answer["current"]["expected_reviews_a_day"] > 30 >= answer["new"]["expected_reviews_a_day"]
+    assert [answer[name]["exceeds_capacity"] for name in ("current", "new")] == [True, False]
+    shown = fraud(*simulate).stdout
+    reviews = f"{answer['current']['expected_reviews_a_day']:,.6g}"
+    assert f"The current policy exceeds the new capacity: {reviews} reviews a day, where 30 can be done." in shown
+    assert "The new policy exceeds" not in shown
+
+
+@pytest.mark.parametrize("terms", ["reviews_a_day = 900\nrecords_a_day = 1000\n", "review_cost = 20\n"])
+def test_simulate_speaks_of_no_capacity_that_is_enough_or_not_stated(fraud, registry, terms):
+    Path("costs.toml").write_text(terms)
+    result = fraud("policy", "simulate", "--policy", "costs.toml")
+    assert result.exit_code == 0
+    assert "exceeds" not in result.stdout
+
+
+def test_simulate_says_that_records_a_day_are_the_current_policy_s(fraud, registry):
+    assert fraud("policy", "set", "costs.toml", "--promote").exit_code == 0
+    Path("other.toml").write_text("review_cost = 10\nreviews_a_day = 20\n")
+    simulate = ("policy", "simulate", "--policy")
+    note = "records_a_day is the current policy's, 1,000: the new one says none."
+    assert note in fraud(*simulate, "other.toml").stdout
+    assert told(fraud(*simulate, "other.toml", "--json"))["records_a_day_inherited"]
+    assert "records_a_day is" not in fraud(*simulate, "costs.toml").stdout
+
+
 def test_simulate_tells_what_set_then_does(fraud, registry):
     simulated = told(fraud("policy", "simulate", "--policy", "costs.toml", "--json"))
     done = told(fraud("policy", "set", "costs.toml", "--json"))
