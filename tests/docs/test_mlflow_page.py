@@ -1,9 +1,6 @@
 """The page on MLflow: its commands, executed against a real server."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +9,11 @@ from mlflow.tracking import MlflowClient
 from fraud_detection_api.adapters.mlflow.connection import _DEFAULTS
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.settings import Settings
-from support.servers import clean_environment, running_server
+from support.pages import blocks, install_fraud, run_shell
+from support.servers import running_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mlflow.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:5000"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -30,27 +24,17 @@ def location(mlflow_server) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    program = folder / "fraud"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from fraud_detection_api.cli import app; app()" "$@"\n')
-    program.chmod(0o755)
+    install_fraud(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def tried(folder, location):
     """What the commands of "Try it" print, up to the one that serves."""
-    [block] = [block for block in blocks("sh") if "fraud serve" in block]
+    [block] = [block for block in blocks(PAGE, "sh") if "fraud serve" in block]
     commands, last = block.strip().rsplit("\n", 1)
     assert last == "fraud serve"
-    return subprocess.run(
-        ["bash", "-ec", commands.replace(f"mlflow:{ADDRESS}", location).replace("--rows 20000", "--rows 4000")],
-        cwd=folder,
-        env=clean_environment(PATH=f"{folder}:{os.environ['PATH']}"),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_shell(commands.replace(f"mlflow:{ADDRESS}", location).replace("--rows 20000", "--rows 4000"), folder)
 
 
 def test_the_commands_of_the_page_run_and_end_in_a_model_that_serves(tried, location, tmp_path):
@@ -62,7 +46,7 @@ def test_the_commands_of_the_page_run_and_end_in_a_model_that_serves(tried, loca
 
 
 def test_the_python_of_the_page_promotes(tried, location, mlflow_server):
-    [program] = blocks("python")
+    [program] = blocks(PAGE, "python")
     name = location.partition("?model=")[2]
     exec(program.replace(ADDRESS, mlflow_server.url).replace('"fraud-detection"', f'"{name}"'), {})
     assert build_registry(location).assigned("champion") == "2"
@@ -81,7 +65,7 @@ def test_what_the_page_says_is_kept_is_kept(tried, location, mlflow_server):
 
 def test_every_command_of_the_page_is_accounted_for():
     known = ("fraud ", "export ", "mlflow server ", "docker compose ", "  sh -c ")
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
     assert [line for line in lines if not line.startswith(known)] == []
 
 

@@ -1,9 +1,6 @@
 """The page on policies: its costs, its table of thresholds, and its commands, executed."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,29 +11,23 @@ from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import FILE_KEYS, load_policy
 from fraud_detection_api.model.bundle import read_bundle
 from support.builders import EVERY_DTYPE
-from support.servers import clean_environment
+from support.pages import blocks, install_fraud, run_shell
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    (folder / "costs.toml").write_text(blocks("toml")[0], encoding="utf-8")
-    program = folder / "fraud"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from fraud_detection_api.cli import app; app()" "$@"\n')
-    program.chmod(0o755)
+    (folder / "costs.toml").write_text(blocks(PAGE, "toml")[0], encoding="utf-8")
+    install_fraud(folder)
     return folder
 
 
 def test_the_costs_of_the_page_say_every_key_and_its_default(folder):
-    assert set(re.findall(r"^(\w+) =", blocks("toml")[0], re.MULTILINE)) == set(FILE_KEYS)
+    assert set(re.findall(r"^(\w+) =", blocks(PAGE, "toml")[0], re.MULTILINE)) == set(FILE_KEYS)
     load_policy(folder / "costs.toml")
-    defaults = dict(re.findall(r"^(\w+) =.*; (\d+)(?: if left out)?$", blocks("toml")[0], re.MULTILINE))
+    defaults = dict(re.findall(r"^(\w+) =.*; (\d+)(?: if left out)?$", blocks(PAGE, "toml")[0], re.MULTILINE))
     assert defaults == {
         name: f"{getattr(Policy(), name):g}"
         for name in ("loss_given_fraud", "amount_at_risk", "review_cost", "wrong_decline_cost")
@@ -55,20 +46,12 @@ def test_the_thresholds_of_the_page_are_those_of_its_costs(folder):
 
 
 def test_the_line_for_the_contract_is_one():
-    contract = contract_from_toml(blocks("toml")[1] + EVERY_DTYPE, source="x")
+    contract = contract_from_toml(blocks(PAGE, "toml")[1] + EVERY_DTYPE, source="x")
     assert contract.amount_at_risk == "amount_eur"
 
 
 def test_the_commands_of_the_page_run(folder):
-    done = subprocess.run(
-        ["bash", "-ec", blocks("sh")[0].replace("--rows 20000", "--rows 4000")],
-        cwd=folder,
-        env=clean_environment(PATH=f"{folder}:{os.environ['PATH']}"),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_shell(blocks(PAGE, "sh")[0].replace("--rows 20000", "--rows 4000"), folder)
     assert done.returncode == 0, done.stderr
     registry = FileRegistry(folder / "registry")
     assert registry.assigned("champion") == "1"

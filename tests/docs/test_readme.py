@@ -1,11 +1,8 @@
 """The README's commands and the contract page's example, executed."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2 as httpx
@@ -14,6 +11,7 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import QUICK
+from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -24,13 +22,9 @@ ELSEWHERE = ("make test", "docker compose")
 SERVED_BY_THE_TEST = ("make serve", "curl", "fraud serve")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
 def commands() -> list[str]:
     """Each command of the shell blocks; a line that goes on (a backslash, or an indented next line) is one command."""
-    joined = [re.sub(r"\\\n|\n[ \t]+", " ", block) for block in blocks("sh")]
+    joined = [re.sub(r"\\\n|\n[ \t]+", " ", block) for block in blocks(README, "sh")]
     return [line.strip() for block in joined for line in block.splitlines() if line.strip()]
 
 
@@ -48,29 +42,13 @@ def test_every_command_of_the_readme_is_accounted_for():
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("newcomer")
     simulate_credit_records(8000, seed=5).drop("true_fraud_probability").write_csv(folder / "loans.csv")
-    program = folder / "bin" / "fraud"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from fraud_detection_api.cli import app; app()" "$@"\n')
-    program.chmod(0o755)
+    install_fraud(folder)
     return folder
-
-
-def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def test_your_own_file_in_five_lines(folder):
     for command in (line for line in fraud_commands() if not line.startswith("fraud serve")):
-        done = run(command, folder)
+        done = run_shell(command, folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert (folder / "scored.parquet").stat().st_size > 0
     with running_server(folder / "loans-registry", folder / "serve.log") as server:
@@ -81,16 +59,16 @@ def test_your_own_file_in_five_lines(folder):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_given_curl_gets_the_answer_that_the_readme_shows(tmp_path):
     [curl] = [command for command in commands() if command.startswith("curl")]
-    shown = json.loads(blocks("json")[0])
+    shown = json.loads(blocks(README, "json")[0])
     empty = tmp_path / "registry"
     with running_server(empty, tmp_path / "log", arguments=["--train-if-empty"]) as server:
-        answer = run(curl.replace("http://0.0.0.0:8000", server.url) + " --silent", tmp_path)
+        answer = run_shell(curl.replace("http://0.0.0.0:8000", server.url) + " --silent", tmp_path)
     assert json.loads(answer.stdout) == pytest.approx(shown, abs=0.02), answer.stderr
 
 
 @pytest.mark.skipif(not (ROOT / ".venv" / ".installed").exists(), reason="not an environment that make set up")
 def test_make_help_lists_every_target_of_the_documents(tmp_path):
-    listed = run(f"make -C {ROOT} help", tmp_path.parent).stdout if tmp_path else ""
+    listed = run_shell(f"make -C {ROOT} help", tmp_path.parent).stdout if tmp_path else ""
     documents = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"make ([a-z]+)(?=[`\s]+(?:#|\n|`))", documents))
     assert named
@@ -99,7 +77,7 @@ def test_make_help_lists_every_target_of_the_documents(tmp_path):
 
 def test_the_example_of_the_contract_page_is_a_sound_contract():
     page = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
-    [example] = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [example] = blocks(page, "toml")
     assert contract_from_toml(example, source="contracts.md").name == "loans"
 
 

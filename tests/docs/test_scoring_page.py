@@ -9,13 +9,14 @@ import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.settings import Settings
+from support.pages import blocks
 from support.servers import running_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    [found] = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    [found] = blocks(PAGE, language)
     return found
 
 
