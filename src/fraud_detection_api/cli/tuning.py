@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,13 +13,16 @@ from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import Report, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.ratios import contract_for_tuning
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import load_policy
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
-    from fraud_detection_api.training.tune import TuningProgress
+    from fraud_detection_api.training.dataset import Dataset
+    from fraud_detection_api.training.splits import Split
+    from fraud_detection_api.training.tune import Tuned, Tuner, TuningProgress
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -123,20 +126,35 @@ def tune(
         workers=workers,
         threads=max(1, (os.cpu_count() or 1) // workers) if workers > 1 else 0,
     )
-    with progress(f"Tuning on {len(known):,} records") as report:
-        tuned = tuner.tune(
-            known,
-            validation_folds(known, windows, seed=seed),
-            contract=declared,
-            trials=trials,
-            timeout_seconds=timeout,
-            on_progress=lambda done: _tell(report, done),
-        )
-    _tell_gain(tuned.summary)
+    validated_on = validation_folds(known, windows, seed=seed)
+    tuned = _search(tuner, known, validated_on, declared, trials=trials, timeout_seconds=timeout)
     fitter = ModelFitter(
         goal.registry, seed, tuned.settings, split, deployed_base_rate=deployed_base_rate, policy=costs
     )
     goal.train(fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary)
+
+
+def _search(
+    tuner: "Tuner",
+    known: "Dataset",
+    folds: "Sequence[Split]",
+    contract: Contract,
+    *,
+    trials: int,
+    timeout_seconds: float | None,
+) -> "Tuned":
+    """Tune on the known records, and tell how far it is and what was gained."""
+    with progress(f"Tuning on {len(known):,} records") as report:
+        tuned = tuner.tune(
+            known,
+            folds,
+            contract=contract,
+            trials=trials,
+            timeout_seconds=timeout_seconds,
+            on_progress=lambda done: _tell(report, done),
+        )
+    _tell_gain(tuned.summary)
+    return tuned
 
 
 def _tell(report: Report, done: "TuningProgress") -> None:
