@@ -42,12 +42,11 @@ class Attribution:
         cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
         asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
-        room = (np.empty(len(cut.splits.thresholds) + 1, dtype=np.uint8), np.empty(len(cut.ways), dtype=np.int64))
         if self._table is not None:
-            look_up_contributions(*asked, self._table, *room, found)
+            look_up_contributions(*asked, self._table, found)
         else:
             points = (self._points, self._weights)
-            work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, *room, found)
+            work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)
         return found
 
     @property

@@ -8,7 +8,7 @@ Values of a matrix are finite or NaN: at a leaf, whose threshold is infinite, a 
 # ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
 
 import numpy as np
-from numba import float32, float64, from_dtype, int32, int64, njit, uint8, uint16, void
+from numba import float32, float64, from_dtype, int32, njit, uint16, void
 
 from fraud_detection_api.model.compilation import compiled
 from fraud_detection_api.model.groups import GROUP, LEAST_SHARE, WAY
@@ -153,15 +153,12 @@ def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
 
 
 _CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, _ASKED, float32[::1], uint16[::1])
-_ROOM = (uint8[::1], int64[::1])
 
 
-@compiled(void(*_CUT_TREES, float32[::1], *_ROOM, float64[:, ::1]))
-def look_up_contributions(matrix, groups, ways, asked, thresholds, features, table, right, codes, found) -> None:
-    """Add each feature's log-odds to `found`, (rows, features), by `table`.
-
-    `right` has room for one more than there are splits, and `codes` for as many as there are ways.
-    """
+@compiled(void(*_CUT_TREES, float32[::1], float64[:, ::1]))
+def look_up_contributions(matrix, groups, ways, asked, thresholds, features, table, found) -> None:
+    """Add each feature's log-odds to `found`, (rows, features), by `table`."""
+    right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
     tops = len(ways) - len(groups)
     for row in range(matrix.shape[0]):
         _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
@@ -177,7 +174,7 @@ def look_up_contributions(matrix, groups, ways, asked, thresholds, features, tab
 _TO_INTEGRATE = (_NODES, int32[::1], float64[::1], *_POINTS, float64[:, ::1])
 
 
-@compiled(void(*_CUT_TREES, *_TO_INTEGRATE, *_ROOM, float64[:, ::1]))
+@compiled(void(*_CUT_TREES, *_TO_INTEGRATE, float64[:, ::1]))
 def work_out_contributions(
     matrix,
     groups,
@@ -191,11 +188,10 @@ def work_out_contributions(
     points,
     weights,
     room,
-    right,
-    codes,
     found,
 ) -> None:
     """As `look_up_contributions`, without a table. `room` is float64 (3, most features of a group)."""
+    right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
     tops = len(ways) - len(groups)
     for row in range(matrix.shape[0]):
         _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
