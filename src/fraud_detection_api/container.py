@@ -5,28 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.mlflow.connection import connect
 from fraud_detection_api.adapters.mlflow.location import MlflowLocation
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
-from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
-from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
-from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.ports import DecisionStore, ExperimentTracker, ModelRegistry
+from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
 from fraud_detection_api.services.decisions import DecisionService
-from fraud_detection_api.services.keeping import DecisionKeeper
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_keeper, build_store
 
-MLFLOW, SQLITE, POSTGRESQL = "mlflow:", "sqlite:///", "postgresql://"
+MLFLOW = "mlflow:"
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Container:
     models: ModelService
     decisions: DecisionService
     store: DecisionStore | None
-    keeper: DecisionKeeper | None
+    keeper: Keeper | None
     recorder: Recorder
     keys: ApiKeys
     gate: AdmissionGate
@@ -64,7 +60,7 @@ def build_container(
         models=ModelService(registry, required_fingerprint=required),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
-        keeper=None if store is None else _keeper(store, settings),
+        keeper=None if store is None else build_keeper(store, settings),
         recorder=build_recorder(settings),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
@@ -82,33 +78,11 @@ def build_registry(location: str) -> ModelRegistry:
     return FileRegistry(Path(location))
 
 
-def build_store(settings: Settings) -> DecisionStore | None:
-    """The store that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
-
-    Raises InvalidSetting for an address that is none, MissingExtra without the extra `postgres`.
-    """
-    location, timeout = settings.store, settings.store_timeout_seconds
-    if location == "none":
-        return None
-    if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
-        database: SqliteDatabase | PostgresDatabase = SqliteDatabase(Path(path), timeout_seconds=timeout)
-    elif location.startswith(POSTGRESQL):
-        database = PostgresDatabase(location, timeout_seconds=timeout)
-    else:
-        raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
-    return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
-
-
 def build_recorder(settings: Settings) -> Recorder:
     """What turns decisions into rows. Raises InvalidSetting for keys that cannot be used."""
     seal = _secret(settings.seal_key, settings.seal_key_file, "FRAUD_SEAL_KEY")
     pseudonym = _secret(settings.pseudonym_key, settings.pseudonym_key_file, "FRAUD_PSEUDONYM_KEY")
     return Recorder(hashlib.sha512(seal).digest() if seal else b"", pseudonym or None)
-
-
-def _keeper(store: DecisionStore, settings: Settings) -> DecisionKeeper:
-    journal = FileJournal(settings.journal) if settings.store_outage == "journal" else None
-    return DecisionKeeper(store, limit=settings.store_queue, journal=journal)
 
 
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:

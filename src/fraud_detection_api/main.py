@@ -122,7 +122,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
     await asyncio.to_thread(container.champion.refresh)
     if container.keeper is not None:
-        await asyncio.to_thread(container.keeper.start)
+        await container.keeper.start()
     gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
     watcher = asyncio.create_task(container.champion.watch(container.settings.reload_seconds))
     log_event("started", version=__version__)
@@ -132,7 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
         if container.keeper is not None:
-            await asyncio.to_thread(container.keeper.close)
+            await container.keeper.close()
         log_event("stopped")
 
 

@@ -1,9 +1,9 @@
 """What the services need from outside, as protocols. The adapters behind them are chosen in the container alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, SealedRequest, StoredAnswer
 from fraud_detection_api.decision.policy import Outcome
 
 Alias = Literal["champion", "challenger"]
@@ -112,6 +112,35 @@ class DecisionStore(Protocol):
 
     def close(self) -> None:
         """Let go of connections. Nothing that was kept depends on it."""
+        ...
+
+
+Result: TypeAlias = StoredAnswer | Exception | None
+"""What became of a request: kept (None), answered before under its idempotency key, or failed."""
+
+
+class Keeper(Protocol):
+    """Has decisions kept before they are answered. For one event loop's thread only."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing can be kept now; None where it can."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready. What is not ready afterwards becomes so by itself, or is a fault."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was submitted."""
+        ...
+
+    def require_room(self) -> None:
+        """Raise StoreUnavailable where nothing can be kept now, StoreBusy where too much waits."""
+        ...
+
+    def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
+        """Have all of them kept; `done` is then called with a result for each, in the event loop."""
         ...
 
 

@@ -60,6 +60,11 @@ class Settings(BaseModel):
         description="Where decisions are kept: `sqlite:///FILE`, `postgresql://…`, or `none`. The file or database is made "
         "ready by the server.",
     )
+    keeper: Path | None = Field(
+        None,
+        description="Unix socket of the process that keeps the decisions of all workers; `fraud serve` starts one and sets "
+        "this for them.",
+    )
     store_timeout_seconds: PositiveFloat = Field(
         5.0, description="Longest that the store may take to connect, to give way to other writers, or to answer."
     )

@@ -26,6 +26,7 @@ EVERY_SETTING = {
     "FRAUD_DEADLINE_MS": ("50", 50.0),
     "FRAUD_FALLBACK_OUTCOME": ("decline", "decline"),
     "FRAUD_STORE": ("none", "none"),
+    "FRAUD_KEEPER": ("/run/fraud/keeper", Path("/run/fraud/keeper")),
     "FRAUD_STORE_TIMEOUT_SECONDS": ("1.5", 1.5),
     "FRAUD_STORE_QUEUE": ("100", 100),
     "FRAUD_STORE_OUTAGE": ("journal", "journal"),

@@ -4,7 +4,6 @@ A file belongs to the process that holds its lock, so that one which was killed 
 """
 
 import fcntl
-import json
 import logging
 import os
 import zlib
@@ -14,9 +13,9 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
+from fraud_detection_api.decision.kept import KeptRequest, row_from_json
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.telemetry import log_event
 
@@ -119,8 +118,7 @@ def _is_sound(line: bytes) -> bool:
 
 
 def _request(line: bytes) -> KeptRequest:
-    rows = json.loads(line[_CHECKSUM_DIGITS:])
-    return KeptRequest([KeptDecision._make([*row[:-1], bytes.fromhex(row[-1])]) for row in rows])
+    return KeptRequest([row_from_json(row) for row in from_json(line[_CHECKSUM_DIGITS:])])
 
 
 def _write_all(file: int, content: bytes) -> None:

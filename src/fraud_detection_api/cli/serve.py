@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import socket
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from fraud_detection_api.cli.keeper_process import keeper_process
 from fraud_detection_api.cli.options import ContractOption, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.cli.training import require_training_libraries
@@ -57,7 +59,8 @@ def serve(
     settings.require_safe_address(has_keys=bool(container.keys))
     if train_if_empty and container.registry.assigned("champion") is None:
         _train_default(container)
-    _run(settings, container)
+    with keeper_process() if container.store is not None and settings.keeper is None else nullcontext():
+        _run(settings, container)
 
 
 def _run(settings: Settings, container: Container) -> None:

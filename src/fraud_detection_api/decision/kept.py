@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.decision import Source
 from fraud_detection_api.decision.policy import Outcome
@@ -64,6 +66,30 @@ class KeptRequest(NamedTuple):
     decisions: Sequence[KeptDecision]
     idempotency: IdempotencyKey | None = None
     answer: bytes = b""
+
+
+class SealedRequest(NamedTuple):
+    """A kept request on its way: `rows` are its decisions as a JSON array, and `records` their number."""
+
+    rows: bytes
+    records: int
+    idempotency: IdempotencyKey | None = None
+    answer: bytes = b""
+
+    def opened(self) -> KeptRequest:
+        """The same as objects."""
+        return KeptRequest([row_from_json(row) for row in from_json(self.rows)], self.idempotency, self.answer)
+
+
+def row_json(fields: Sequence[Any], key: bytes) -> bytes:
+    """A decision as a JSON array: its fields but for the seal, in order, then the seal that `key` gives them, as digits."""
+    content = to_json(fields)
+    return b'%b,"%b"]' % (content[:-1], sealed(content, key).hex().encode())
+
+
+def row_from_json(row: Sequence[Any]) -> KeptDecision:
+    """A decision from the array that `row_json` wrote, once that has been parsed."""
+    return KeptDecision._make((*row[:-1], bytes.fromhex(row[-1])))
 
 
 def sealed(content: bytes, key: bytes) -> bytes:

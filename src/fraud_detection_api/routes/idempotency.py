@@ -23,6 +23,8 @@ def idempotency_key(request: "ScoringRequest") -> IdempotencyKey | None:
     if sent is None:
         return None
     sent = sent.strip()
+    if _HEADER in request.repeated:
+        raise InvalidHeader(HEADER, "was sent more than once; which one is meant?")
     if not _ACCEPTED.fullmatch(sent):
         raise InvalidHeader(HEADER, "must be 1 to 255 visible ASCII characters; a UUID will do")
     caller = request.container.keys.caller(request.headers.get(b"authorization", b"").decode("latin-1"))

@@ -6,18 +6,19 @@ A scored record costs less than what a framework does around one.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
 from fraud_detection_api.decision.decision import Decision
-from fraud_detection_api.decision.kept import IdempotencyKey, KeptRequest
+from fraud_detection_api.decision.kept import IdempotencyKey, SealedRequest
+from fraud_detection_api.ports import Keeper, Result
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import REPLAYED, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
 from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.keeping import DecisionKeeper, Result
 from fraud_detection_api.services.recording import Circumstances, Record
 from fraud_detection_api.telemetry import Stopwatch
 
@@ -46,7 +47,7 @@ class ScoringRequest(NamedTuple):
 
     def kept(
         self, decisions: Sequence[Decision], records: Sequence[Record], key: IdempotencyKey | None, answer: bytes
-    ) -> KeptRequest | None:
+    ) -> SealedRequest | None:
         """What is to be kept of the request before `answer` leaves; None where there is no store."""
         container = self.container
         if container.keeper is None:
@@ -55,7 +56,7 @@ class ScoringRequest(NamedTuple):
             self.request_id, None if key is None else key.key, self.model, self.watch.elapsed_ms()
         )
         rows = container.recorder.rows(decisions, records, circumstances)
-        return KeptRequest(rows, key, b"" if key is None else packed(answer))
+        return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer))
 
 
 class Answer(NamedTuple):
@@ -63,7 +64,7 @@ class Answer(NamedTuple):
 
     body: bytes
     records: int
-    kept: KeptRequest | None
+    kept: SealedRequest | None
     replayed: bool = False
 
 
@@ -128,7 +129,7 @@ class _Turn:
     scored after another takes half the time of one that is scored after a system call.
     """
 
-    def __init__(self, answer: Callable[[ScoringRequest], Answer], keeper: DecisionKeeper | None) -> None:
+    def __init__(self, answer: Callable[[ScoringRequest], Answer], keeper: Keeper | None) -> None:
         self._answer, self._keeper = answer, keeper
         self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
 
@@ -136,7 +137,7 @@ class _Turn:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._answer_all, loop)  # after all that is ready now
+            loop.call_soon(self._answer_all)  # after all that is ready now
         self._waiting.append((request, answered))
         return await answered
 
@@ -146,10 +147,10 @@ class _Turn:
             return answer
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
-        self._keep([(request, answer, answered)], loop)
+        self._keep([(request, answer, answered)])
         return await answered
 
-    def _answer_all(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _answer_all(self) -> None:
         waiting, self._waiting = self._waiting, []
         finished = []
         for request, answered in waiting:
@@ -165,16 +166,12 @@ class _Turn:
             else:
                 finished.append((request, answer, answered))
         if finished:
-            self._keep(finished, loop)
+            self._keep(finished)
 
-    def _keep(self, finished: list[_Finished], loop: asyncio.AbstractEventLoop) -> None:
+    def _keep(self, finished: list[_Finished]) -> None:
         assert self._keeper is not None, "only a store makes something to keep"
         requests: list[Any] = [answer.kept for _, answer, _ in finished]
-
-        def done(results: Sequence[Result]) -> None:
-            loop.call_soon_threadsafe(_settle, finished, results)
-
-        self._keeper.submit(requests, done)
+        self._keeper.submit(requests, partial(_settle, finished))
 
 
 def _settle(finished: list[_Finished], results: Sequence[Result]) -> None:

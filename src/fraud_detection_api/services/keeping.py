@@ -1,14 +1,15 @@
 """Group commit: requests that come together are kept in one transaction, and answered once it has ended."""
 
+import asyncio
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from fraud_detection_api.decision.kept import KeptRequest, StoredAnswer
+from fraud_detection_api.decision.kept import KeptRequest, SealedRequest
 from fraud_detection_api.errors import FraudError, StoreBusy, StoreUnavailable
-from fraud_detection_api.ports import DecisionJournal, DecisionStore
+from fraud_detection_api.ports import DecisionJournal, DecisionStore, Result
 from fraud_detection_api.telemetry import log_event, log_failure
 
 RETRY_SECONDS = 0.5
@@ -18,9 +19,6 @@ RECORDS_A_TRANSACTION = 2_000
 """More wait for the next one, unless a single request has more."""
 
 _NOT_OPENED = "the decision store is not open"
-
-Result: TypeAlias = StoredAnswer | Exception | None
-"""What became of a request: kept (None), answered before under its idempotency key, or failed."""
 
 
 class _Group(NamedTuple):
@@ -181,3 +179,31 @@ class DecisionKeeper:
             drained += sum(len(request.decisions) for request in requests)
         if drained:
             log_event("journal_drained", records=drained)
+
+
+class LocalKeeper:
+    """A Keeper in this very process."""
+
+    def __init__(self, keeper: DecisionKeeper) -> None:
+        self._keeper = keeper
+
+    @property
+    def fault(self) -> str | None:
+        return self._keeper.fault
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._keeper.start)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._keeper.close)
+
+    def require_room(self) -> None:
+        self._keeper.require_room()
+
+    def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def back_in_the_loop(results: Sequence[Result]) -> None:
+            loop.call_soon_threadsafe(done, results)
+
+        self._keeper.submit([request.opened() for request in requests], back_in_the_loop)

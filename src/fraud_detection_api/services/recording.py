@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from fraud_detection_api.decision.decision import Decision
-from fraud_detection_api.decision.kept import KeptDecision, same_seal, sealed
+from fraud_detection_api.decision.kept import KeptDecision, row_json, same_seal, sealed
 from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.services.champion import ServedModel
 
@@ -33,14 +33,12 @@ class Recorder:
     seal_key: bytes = b""
     pseudonym_key: bytes | None = None
 
-    def rows(
-        self, decisions: Sequence[Decision], records: Sequence[Record], circumstances: Circumstances
-    ) -> list[KeptDecision]:
-        """A row for each decision, in order."""
+    def rows(self, decisions: Sequence[Decision], records: Sequence[Record], circumstances: Circumstances) -> bytes:
+        """The decisions as a JSON array of rows (`row_from_json`), in order."""
         request_id, idempotency_key, model, latency_ms = circumstances
-        bundle = model.bundle
-        contract, digest, policy = bundle.contract.record_fingerprint, bundle.digest, bundle.policy.version
-        identifier = None if bundle.contract.identifier is None else bundle.contract.identifier.name
+        contract, version, bundle = model.bundle.contract, model.version, model.bundle
+        identifier = None if contract.identifier is None else contract.identifier.name
+        made_by = (contract.record_fingerprint, version, bundle.digest, bundle.policy.version)
         rows = []
         for place, decision in enumerate(decisions):
             entity, record = self._about(decision.entity_id, records[place], identifier)
@@ -52,10 +50,7 @@ class Recorder:
                 idempotency_key,
                 entity,
                 record,
-                contract,
-                model.version,
-                digest,
-                policy,
+                *made_by,
                 decision.source,
                 decision.outcome,
                 decision.margin,
@@ -64,8 +59,8 @@ class Recorder:
                 None if decision.reasons is None else reasons_text(decision.reasons),
                 latency_ms,
             )
-            rows.append(KeptDecision(*fields, sealed(to_json(fields), self.seal_key)))
-        return rows
+            rows.append(row_json(fields, self.seal_key))
+        return b"[%b]" % b",".join(rows)
 
     def is_intact(self, row: KeptDecision) -> bool:
         """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""

@@ -1,0 +1,30 @@
+"""The process that keeps decisions for all workers: `fraud serve` starts it, and it ends when that has ended."""
+
+import asyncio
+import os
+import signal
+import sys
+
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_keeper_server
+from fraud_detection_api.telemetry import configure_logging
+
+
+def main() -> None:
+    """Serve at FRAUD_KEEPER until standard input ends, which it does with the process that holds its other end."""
+    # whoever stops a whole group of processes means the workers, who still have answers to send
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings.log_level, settings.log_format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
+    await build_keeper_server(settings).serve_until(ended)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Builds what keeps decisions, from the settings. Apart from the container, for the process that keeps does nothing else."""
+
+from pathlib import Path
+
+from fraud_detection_api.adapters.journal import FileJournal
+from fraud_detection_api.adapters.keeper_socket import KeeperClient, KeeperServer
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.ports import DecisionStore, Keeper
+from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
+from fraud_detection_api.settings import Settings
+
+SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
+
+
+def build_store(settings: Settings) -> DecisionStore | None:
+    """The store that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
+
+    Raises InvalidSetting for an address that is none, MissingExtra without the extra `postgres`.
+    """
+    location, timeout = settings.store, settings.store_timeout_seconds
+    if location == "none":
+        return None
+    if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
+        database: SqliteDatabase | PostgresDatabase = SqliteDatabase(Path(path), timeout_seconds=timeout)
+    elif location.startswith(POSTGRESQL):
+        database = PostgresDatabase(location, timeout_seconds=timeout)
+    else:
+        raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
+    return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+
+
+def build_keeper(store: DecisionStore, settings: Settings) -> Keeper:
+    """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
+    if settings.keeper is not None:
+        return KeeperClient(settings.keeper, limit=settings.store_queue)
+    return LocalKeeper(_decision_keeper(store, settings))
+
+
+def build_keeper_server(settings: Settings) -> KeeperServer:
+    """What serves at FRAUD_KEEPER. Raises as `build_store`."""
+    store = build_store(settings)
+    assert store is not None, "without a store there is nothing to keep"
+    assert settings.keeper is not None
+    return KeeperServer(settings.keeper, _decision_keeper(store, settings))
+
+
+def _decision_keeper(store: DecisionStore, settings: Settings) -> DecisionKeeper:
+    journal = FileJournal(settings.journal) if settings.store_outage == "journal" else None
+    return DecisionKeeper(store, limit=settings.store_queue, journal=journal)
