@@ -10,6 +10,8 @@ from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.main import STATUS_OF, create_app, problem_code
 from fraud_detection_api.routes import decisions, fraud_detection
+from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
+from fraud_detection_api.routes.idempotency import REPLAYED
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, MODEL_VERSION, SERVER_TIMING
 from fraud_detection_api.settings import PREFIX, Settings
@@ -87,8 +89,10 @@ _HEADERS = [
     f"| `{MODEL_VERSION}` | answer of {_SCORING} | {_described(MODEL_VERSION)} |",
     f"| `{SERVER_TIMING}` | answer of {_SCORING} | {_described(SERVER_TIMING)} |",
     f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",
+    f"| `{IDEMPOTENCY_KEY}` | request of `POST {decisions.PATH}` | {_described(IDEMPOTENCY_KEY)} |",
+    f"| `{REPLAYED}` | answer of `POST {decisions.PATH}` | `true` for what was answered to this key before |",
     "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../security.md) |",
-    "| `Retry-After` | answer 429 | seconds to wait |",
+    "| `Retry-After` | answer 429; 503 where decisions come faster than they can be kept | seconds to wait |",
     "",
 ]
 

@@ -17,6 +17,7 @@ from fraud_detection_api.telemetry import log_event
 ADDRESS = "FRAUD_KEEPER"
 _COMMAND = [sys.executable, "-m", "fraud_detection_api.keeper"]
 _PAUSE_SECONDS = 0.2
+_LONGEST_END_SECONDS = 5.0
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def keeper_process() -> Iterator[None]:
     supervisor = _Supervisor()
 
     def end(number: int, _frame: object) -> None:
-        """uvicorn has stopped, and sends the signal that stopped it once more, to end the process."""
+        """The server has stopped, and uvicorn sends the signal that stopped it once more, to end the process."""
         supervisor.close()
         shutil.rmtree(folder, ignore_errors=True)
         signal.signal(number, signal.SIG_DFL)
@@ -57,7 +58,7 @@ class _Supervisor:
         self._closing.set()
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._watcher.join()
+        self._watcher.join(_LONGEST_END_SECONDS)  # a worker that was not let finish has not gone yet
 
     def _watch(self) -> None:
         while True:

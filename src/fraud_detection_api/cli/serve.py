@@ -59,8 +59,7 @@ def serve(
     settings.require_safe_address(has_keys=bool(container.keys))
     if train_if_empty and container.registry.assigned("champion") is None:
         _train_default(container)
-    with keeper_process() if container.store is not None and settings.keeper is None else nullcontext():
-        _run(settings, container)
+    _run(settings, container)
 
 
 def _run(settings: Settings, container: Container) -> None:
@@ -80,10 +79,11 @@ def _run(settings: Settings, container: Container) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listening = _bind(settings.host, settings.port)
     _announce(_address(settings.host, listening.getsockname()[1]), _example(container))
-    if settings.workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listening])
+    with nullcontext() if container.store is None or settings.keeper is not None else keeper_process():
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _bind(host: str, port: int) -> socket.socket:
