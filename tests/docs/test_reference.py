@@ -37,7 +37,13 @@ def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
     operations = [one for path in api["paths"].values() for one in path.values()]
     asked = {each["name"] for one in operations for each in one.get("parameters", ()) if each["in"] == "header"}
     told = {name for one in operations for answer in one["responses"].values() for name in answer.get("headers", ())}
-    assert asked | told == {"X-Deadline-Ms", "X-Model-Version", "Server-Timing"}
+    assert asked | told == {
+        "X-Deadline-Ms",
+        "Idempotency-Key",
+        "Idempotency-Replayed",
+        "X-Model-Version",
+        "Server-Timing",
+    }
     assert asked | told <= set(re.findall(r"^\| `([\w-]+)", pages["http.md"], re.MULTILINE))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fraud_detection_api.errors import InvalidHeader
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
-from fraud_detection_api.routes.idempotency import idempotency_key
+from fraud_detection_api.routes.idempotency import REPLAYED, idempotency_key
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.decisions import decisions_body
 from fraud_detection_api.schemas.records import record_parser
@@ -15,6 +15,11 @@ PATH = "/v1/decisions"
 DEADLINE = "X-Deadline-Ms"
 LONGEST_DEADLINE_MS = 3_600_000
 _DEADLINE_HEADER = DEADLINE.lower().encode()
+
+_REPLAYED = {
+    "description": "`true` for what was answered to this key before; no model scored anew.",
+    "schema": {"type": "string"},
+}
 
 OPERATION: dict[str, Any] = {
     "tags": ["scoring"],
@@ -47,7 +52,7 @@ OPERATION: dict[str, Any] = {
     "responses": {
         "200": {
             "description": "Decisions, in order.",
-            "headers": ANSWER_HEADERS,
+            "headers": {**ANSWER_HEADERS, REPLAYED: _REPLAYED},
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionsBody"}}},
         }
     },
