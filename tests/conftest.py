@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
 from support.mlflow_servers import RunningMlflow, shared_mlflow
+from support.postgres_servers import RunningPostgres, shared_postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
 for name in [name for name in os.environ if name.startswith("FRAUD_")]:
@@ -38,9 +39,22 @@ def registry():
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMlflow]:
     """A real MLflow server that all test processes share. A test works in a location of its own: `.location()`."""
-    folder = tmp_path_factory.getbasetemp()
-    with shared_mlflow((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "shared-mlflow") as server:
+    with shared_mlflow(_of_the_run(tmp_path_factory) / "shared-mlflow") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+    """A real PostgreSQL server that all test processes share, and that nobody stops. A test works in a `.database()`."""
+    with shared_postgres(_of_the_run(tmp_path_factory) / "shared-postgres") as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: RunningPostgres) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    with postgres_server.database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +64,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data here: TEST_DATA names no folder")
     return folder
+
+
+def _of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all test processes of a run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder

@@ -1,7 +1,5 @@
 """A real MLflow server, as compose runs it but on loopback; all test processes of a run share one, for it starts slowly."""
 
-import fcntl
-import json
 import os
 import signal
 import socket
@@ -10,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import httpx2 as httpx
 import yaml
+
+from support.sharing import shared
 
 _START_SECONDS = 120
 COMPOSED = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text(encoding="utf-8"))["services"][
@@ -71,23 +71,10 @@ def stop_mlflow(server: RunningMlflow) -> None:
 
 @contextmanager
 def shared_mlflow(folder: Path) -> Iterator[RunningMlflow]:
-    """The server of `folder`: the first test process that asks starts it, the last one that leaves stops it."""
-    folder.mkdir(exist_ok=True)
-    users = folder / "users"
-    with _locked(folder):
-        users.mkdir(exist_ok=True)
-        if not any(users.iterdir()):
-            server = start_mlflow(folder / "mlflow")
-            (folder / "server.json").write_text(json.dumps([server.url, server.process_id]))
-        (users / str(os.getpid())).touch()
-        server = RunningMlflow(*json.loads((folder / "server.json").read_text()))
-    try:
-        yield server
-    finally:
-        with _locked(folder):
-            (users / str(os.getpid())).unlink()
-            if not any(users.iterdir()):
-                stop_mlflow(server)
+    """The server of `folder`, which all test processes share."""
+    start = lambda: list(astuple(start_mlflow(folder / "mlflow")))  # noqa: E731
+    with shared(folder, start, lambda told: stop_mlflow(RunningMlflow(*told))) as told:
+        yield RunningMlflow(*told)
 
 
 def composed_command(folder: Path, port: int) -> list[str]:
@@ -110,10 +97,3 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/health").status_code == 200
     except httpx.TransportError:
         return False
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
