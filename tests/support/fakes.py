@@ -1,9 +1,16 @@
 """Stand-ins for what lies behind the ports; they pass the same conformance suites as the adapters."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import get_args
 
-from fraud_detection_api.errors import NoChampion, UnknownModel
-from fraud_detection_api.ports import Alias
+from fraud_detection_api.decision.identifiers import first_uuid7
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.errors import NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
+from fraud_detection_api.ports import Alias, Wanted
 
 
 class InMemoryRegistry:
@@ -49,3 +56,88 @@ class InMemoryRegistry:
         previous = self.previous(alias)
         self._histories[alias].pop()
         return previous
+
+
+class InMemoryDecisionStore:
+    """DecisionStore in dicts. Opened `beside` another one, it holds the same; while it has a `fault`, it is unavailable."""
+
+    def __init__(
+        self,
+        *,
+        idempotency_seconds: float = 86_400.0,
+        wall_clock: Callable[[], float] = time.time,
+        beside: "InMemoryDecisionStore | None" = None,
+    ) -> None:
+        self._expires_after, self._wall_clock = int(idempotency_seconds * 1000), wall_clock
+        self._decisions: dict[str, KeptDecision] = {} if beside is None else beside._decisions
+        self._answers: dict[tuple[str, str], tuple[int, StoredAnswer]] = {} if beside is None else beside._answers
+        self._hold = RLock() if beside is None else beside._hold
+        self.fault: str | None = None
+
+    def migrate(self) -> None:
+        with self._working():
+            """Dicts have no tables."""
+
+    def check(self) -> None:
+        with self._working():
+            """A dict can always be written to."""
+
+    def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
+        with self._working():
+            if any(row.outcome not in get_args(Outcome) for request in requests for row in request.decisions):
+                raise ValueError("no such outcome")
+            return [self._kept(request) for request in requests]
+
+    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
+        with self._working():
+            kept_at, answer = self._answers.get((key.caller, key.key), (0, None))
+            return answer if kept_at >= self._now() - self._expires_after else None
+
+    def find(self, decision_id: str) -> KeptDecision:
+        with self._working():
+            if decision_id not in self._decisions:
+                raise UnknownDecision
+            return self._decisions[decision_id]
+
+    def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
+        rows = [row for row in reversed(self._wanted(wanted)) if before is None or row.decision_id < before]
+        return rows[:limit]
+
+    def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
+        rows = [row for row in self._wanted(wanted) if after is None or row.decision_id > after]
+        return rows[:limit]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _kept(self, request: KeptRequest) -> StoredAnswer | None:
+        if key := request.idempotency:
+            if answered := self.recall(key):
+                return answered
+            self._answers[key.caller, key.key] = self._now(), StoredAnswer(key.body_digest, request.answer)
+        for row in request.decisions:
+            self._decisions.setdefault(row.decision_id, row)
+        return None
+
+    def _wanted(self, wanted: Wanted) -> list[KeptDecision]:
+        """Oldest first."""
+        with self._working():
+            rows = [self._decisions[decision_id] for decision_id in sorted(self._decisions)]
+        return [
+            row
+            for row in rows
+            if (wanted.since is None or row.decision_id >= first_uuid7(wanted.since))
+            and (wanted.until is None or row.decision_id < first_uuid7(wanted.until))
+            and (wanted.entity is None or row.entity == wanted.entity)
+            and (wanted.outcome is None or row.outcome == wanted.outcome)
+        ]
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        if self.fault is not None:
+            raise StoreUnavailable(self.fault)
+        with self._hold:
+            yield
+
+    def _now(self) -> int:
+        return int(self._wall_clock() * 1000)

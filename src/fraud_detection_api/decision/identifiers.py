@@ -1,6 +1,7 @@
 """Identifiers of decisions."""
 
 _VERSION, _VARIANT = 0x7, 0b10
+_LAST_MILLISECOND = 0xFFFFFFFFFFFF
 
 
 def uuid7(milliseconds: int, random: bytes) -> str:
@@ -34,12 +35,14 @@ def uuid_text(packed: bytes) -> str:
 
 
 def first_uuid7(milliseconds: int) -> str:
-    """The least identifier that can be made at `milliseconds` since 1970, or any later one.
+    """The least identifier that can be made at `milliseconds` since 1970, or later; before 1970 the first of all.
 
     >>> first_uuid7(1_645_557_742_000)
     '017f22e2-79b0-0000-0000-000000000000'
+    >>> first_uuid7(-1), first_uuid7(1 << 60)
+    ('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-0000-0000-000000000000')
     """
-    return _dashed(f"{milliseconds << 80:032x}")
+    return _dashed(f"{min(max(milliseconds, 0), _LAST_MILLISECOND) << 80:032x}")
 
 
 def _dashed(digits: str) -> str:

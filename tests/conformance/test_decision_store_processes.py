@@ -1,0 +1,110 @@
+"""What the stores in databases do for several processes that start, work and end as they like."""
+
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import REVISIONS, SqlDecisionStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from support.kept import numbers_of, request_of
+
+PROCESSES = 4
+
+
+@contextmanager
+def opened(database):
+    store = SqlDecisionStore(database, idempotency_seconds=86_400)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def address(database) -> str:
+    return str(database.path) if isinstance(database, SqliteDatabase) else database._url
+
+
+def prepare_and_keep(address: str, worker: int) -> list[int]:
+    """In another process: what a server does when it starts, then decisions by a model that no other process knows."""
+    from pathlib import Path
+
+    is_url = address.startswith("postgresql://")
+    database = (
+        PostgresDatabase(address, timeout_seconds=30) if is_url else SqliteDatabase(Path(address), timeout_seconds=30)
+    )
+    with opened(database) as store:
+        store.migrate()
+        store.check()
+        for number in range(worker * 100, worker * 100 + 10):
+            store.keep([request_of(number, model_version=f"{worker}", policy_version=f"{number % 3}")])
+        return numbers_of(store.page(Wanted(), limit=1000))
+
+
+@pytest.fixture
+def processes():
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def test_processes_that_start_at_once_prepare_one_store(database, processes):
+    place = address(database())
+    list(processes.map(prepare_and_keep, [place] * PROCESSES, range(PROCESSES)))
+    with opened(database()) as store:
+        rows = store.following(Wanted(), limit=1000)
+        assert numbers_of(rows) == [worker * 100 + n for worker in range(PROCESSES) for n in range(10)]
+        assert [row.model_version for row in rows] == [str(number // 100) for number in numbers_of(rows)]
+        assert [row.policy_version for row in rows] == [str(number % 3) for number in numbers_of(rows)]
+
+
+def test_the_deciders_of_a_process_that_has_ended_are_still_known(database, processes):
+    with opened(database()) as store:
+        store.migrate()
+        store.keep([request_of(9999, model_version="ours")])
+        seen = processes.submit(prepare_and_keep, address(database()), 1).result()
+        assert seen[0] == 9999
+        store.keep([request_of(10_000, model_version="1"), request_of(10_001, model_version="ours")])
+        versions = [row.model_version for row in store.following(Wanted(), limit=1000)]
+        assert versions == ["1"] * 10 + ["ours", "1", "ours"]
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(database):
+    with opened(database()) as store:
+        store.migrate()
+        store.keep([request_of(1)])
+    raw = database()
+    with raw.writing() as session:
+        session.change("UPDATE alembic_version SET version_num = '9999'")
+    with opened(raw) as store, pytest.raises(StoreUnavailable, match="made by a newer version of fraud-detection-api"):
+        store.migrate()
+    with raw.reading() as session:
+        assert session.rows("SELECT version_num FROM alembic_version") == [("9999",)]
+        assert session.rows("SELECT count(*) FROM decisions") == [(1,)]
+    raw.close()
+
+
+def test_a_store_that_was_prepared_is_opened_without_the_library_of_migrations(database):
+    with opened(database()) as store:
+        store.migrate()
+    loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] in {"alembic", "sqlalchemy"}}
+    for name in loaded:
+        sys.modules[name] = None
+    try:
+        with opened(database()) as store:
+            store.migrate()
+            store.check()
+    finally:
+        sys.modules.update(loaded)
+
+
+def test_a_store_tells_which_migrations_it_has_seen(database):
+    raw = database()
+    with opened(raw) as store:
+        store.migrate()
+        with raw.reading() as session:
+            assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]

@@ -1,0 +1,59 @@
+"""Rows of the decision store, as a server would make them."""
+
+from collections.abc import Iterable
+
+from fraud_detection_api.decision.identifiers import uuid7
+from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest
+
+BEGINNING = 1_700_000_000_000
+"""When the decisions of the tests begin, in milliseconds since 1970; number n was decided n milliseconds later."""
+
+_ROW = KeptDecision(
+    decision_id="",
+    decided_at=0,
+    request_id="0b7e5bffaa8c534aa4b1dbbdf475f903",
+    place=0,
+    idempotency_key=None,
+    entity="345435",
+    record='{"customer_id":345435,"total_balance":200000}',
+    contract="sha256:contract",
+    model_version="7",
+    model_digest="sha256:model",
+    policy_version="3",
+    source="model",
+    outcome="decline",
+    margin=2.625,
+    fraud_probability=0.9312,
+    risk_score=987,
+    reasons=None,
+    latency_ms=0.75,
+    seal=b"\x01" + bytes(16),
+)
+
+
+def decision_id(number: int) -> str:
+    """The id of decision `number`; ids sort as the numbers do."""
+    return uuid7(BEGINNING + number, number.to_bytes(10, "big"))
+
+
+def kept(number: int, **changes: object) -> KeptDecision:
+    """Decision `number`, with changes."""
+    return _ROW._replace(**{"decision_id": decision_id(number), "decided_at": BEGINNING + number, **changes})
+
+
+def request_of(*numbers: int, **changes: object) -> KeptRequest:
+    """A request with these decisions."""
+    return KeptRequest([kept(number, place=place, **changes) for place, number in enumerate(numbers)])
+
+
+def keyed(
+    number: int, key: str = "key", *, caller: str = "caller", body: bytes = b"digest", answer: bytes | None = None
+) -> KeptRequest:
+    """A request for decision `number` under an idempotency key."""
+    answer = b"answer %d" % number if answer is None else answer
+    return KeptRequest([kept(number, idempotency_key=key)], IdempotencyKey(caller, key, body), answer)
+
+
+def numbers_of(rows: Iterable[KeptDecision]) -> list[int]:
+    """Which decisions these are."""
+    return [row.decided_at - BEGINNING for row in rows]
