@@ -95,7 +95,8 @@ class Settings(BaseModel):
     api_keys: str = Field(
         "",
         repr=False,
-        description="Keys that callers must send, as `role:key` separated by commas; roles are `score` and `admin`.",
+        description="Keys that callers must send, as `role:key` separated by commas; roles are `score`, "
+        "`analyst` and `admin`.",
     )
     api_keys_file: Path | None = Field(
         None, description="File with the keys instead, one `role:key` a line (a mounted secret)."

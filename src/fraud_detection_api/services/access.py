@@ -7,13 +7,16 @@ from typing import Literal, get_args
 
 from fraud_detection_api.errors import Forbidden, Unauthenticated
 
-Role = Literal["score", "admin"]
+Role = Literal["score", "analyst", "admin"]
 SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ApiKeys:
-    """Known keys, kept as digests. `admin` may do everything, `score` everything but change which model serves."""
+    """Known keys, kept as digests.
+
+    `score` scores and reads the contract and the models, `analyst` reads decisions and labels them, `admin` does everything.
+    """
 
     roles: tuple[tuple[bytes, Role], ...]
 

@@ -6,8 +6,9 @@ from fraud_detection_api.errors import Forbidden, Unauthenticated
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 
 SCORE_KEY = "s" * SHORTEST_KEY
+ANALYST_KEY = "n" * 20
 ADMIN_KEY = "a" * 40
-KEYS = ApiKeys.parse(f"score:{SCORE_KEY},admin:{ADMIN_KEY}")
+KEYS = ApiKeys.parse(f"score:{SCORE_KEY},analyst:{ANALYST_KEY},admin:{ADMIN_KEY}")
 
 
 def bearer(key: str) -> str:
@@ -24,7 +25,16 @@ def test_without_keys_everybody_passes(authorization):
     ApiKeys.parse("").require("admin", authorization)
 
 
-@pytest.mark.parametrize(("role", "key"), [("score", SCORE_KEY), ("score", ADMIN_KEY), ("admin", ADMIN_KEY)])
+@pytest.mark.parametrize(
+    ("role", "key"),
+    [
+        ("score", SCORE_KEY),
+        ("analyst", ANALYST_KEY),
+        ("score", ADMIN_KEY),
+        ("analyst", ADMIN_KEY),
+        ("admin", ADMIN_KEY),
+    ],
+)
 def test_a_key_passes_what_its_role_may_do(role, key):
     KEYS.require(role, bearer(key))
 
@@ -32,6 +42,12 @@ def test_a_key_passes_what_its_role_may_do(role, key):
 def test_a_scoring_key_may_not_administer():
     with pytest.raises(Forbidden, match="role is score, and this takes admin"):
         KEYS.require("admin", bearer(SCORE_KEY))
+
+
+@pytest.mark.parametrize(("role", "key"), [("analyst", SCORE_KEY), ("score", ANALYST_KEY), ("admin", ANALYST_KEY)])
+def test_scoring_and_reading_decisions_are_told_apart(role, key):
+    with pytest.raises(Forbidden, match=f"this takes {role}"):
+        KEYS.require(role, bearer(key))
 
 
 @pytest.mark.parametrize(
