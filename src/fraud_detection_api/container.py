@@ -17,10 +17,11 @@ from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
 from fraud_detection_api.services.decisions import DecisionService
+from fraud_detection_api.services.labelling import LabelService
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_keeper, build_store
+from fraud_detection_api.storage import build_database, build_keeper, labels_in, store_in
 
 MLFLOW = "mlflow:"
 
@@ -37,6 +38,7 @@ class Container:
     store: DecisionStore | None
     keeper: Keeper | None
     recorder: Recorder
+    labels: LabelService
     keys: ApiKeys
     gate: AdmissionGate
     fallback_contract: Contract
@@ -50,7 +52,9 @@ def build_container(
     Raises InvalidSetting for keys that cannot be used, InvalidContract for a contract that cannot.
     """
     registry = registry or build_registry(settings.registry)
-    store = store or build_store(settings)
+    recorder, labels = build_recorder(settings), None
+    if store is None and (database := build_database(settings)) is not None:
+        store, labels = store_in(database, settings), labels_in(database)
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     return Container(
@@ -61,7 +65,8 @@ def build_container(
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
         keeper=None if store is None else build_keeper(store, settings),
-        recorder=build_recorder(settings),
+        recorder=recorder,
+        labels=LabelService(labels, recorder),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,

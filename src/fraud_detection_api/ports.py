@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, SealedRequest, StoredAnswer
+from fraud_detection_api.decision.label import Fate, Finding, Label
 from fraud_detection_api.decision.policy import Outcome
 
 Alias = Literal["champion", "challenger"]
@@ -141,6 +142,29 @@ class Keeper(Protocol):
 
     def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
         """Have all of them kept; `done` is then called with a result for each, in the event loop."""
+        ...
+
+
+class LabelStore(Protocol):
+    """Keeps what turned out to be true of decisions, beside them; the store of the decisions makes it ready.
+
+    Labels are added, never changed. Each method may be called from any thread and raises StoreUnavailable where it cannot
+    work.
+    """
+
+    def record(self, findings: Sequence[Finding]) -> list[Fate]:
+        """Record all that are about decisions with a record, in one transaction; what became of each, in order.
+
+        One that repeats an earlier one, of these or of those before, changes nothing.
+        """
+        ...
+
+    def history(self, decision_id: str) -> list[Label]:
+        """All labels of a decision, as recorded; those of an erased one too. Raises UnknownDecision."""
+        ...
+
+    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
+        """The label in force of each of these decisions that has one."""
         ...
 
 

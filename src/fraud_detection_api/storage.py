@@ -4,19 +4,21 @@ from pathlib import Path
 
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.keeper_socket import KeeperClient, KeeperServer
+from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.ports import DecisionStore, Keeper
+from fraud_detection_api.ports import DecisionStore, Keeper, LabelStore
 from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
 from fraud_detection_api.settings import Settings
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 
 
-def build_store(settings: Settings) -> DecisionStore | None:
-    """The store that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
+def build_database(settings: Settings) -> SqliteDatabase | PostgresDatabase | None:
+    """The database that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
 
     Raises InvalidSetting for an address that is none, MissingExtra without the extra `postgres`.
     """
@@ -24,12 +26,26 @@ def build_store(settings: Settings) -> DecisionStore | None:
     if location == "none":
         return None
     if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
-        database: SqliteDatabase | PostgresDatabase = SqliteDatabase(Path(path), timeout_seconds=timeout)
-    elif location.startswith(POSTGRESQL):
-        database = PostgresDatabase(location, timeout_seconds=timeout)
-    else:
-        raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
+        return SqliteDatabase(Path(path), timeout_seconds=timeout)
+    if location.startswith(POSTGRESQL):
+        return PostgresDatabase(location, timeout_seconds=timeout)
+    raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
+
+
+def build_store(settings: Settings) -> DecisionStore | None:
+    """The store in that database, None for `none`. Raises as `build_database`."""
+    database = build_database(settings)
+    return None if database is None else store_in(database, settings)
+
+
+def store_in(database: Database, settings: Settings) -> DecisionStore:
+    """The store of decisions in a database."""
     return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+
+
+def labels_in(database: Database) -> LabelStore:
+    """The store of labels in a database, beside the decisions."""
+    return SqlLabelStore(database)
 
 
 def build_keeper(store: DecisionStore, settings: Settings) -> Keeper:

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import RLock
+from threading import Lock, RLock
 from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.errors import NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
 from fraud_detection_api.ports import Alias, Wanted
@@ -141,3 +142,54 @@ class InMemoryDecisionStore:
 
     def _now(self) -> int:
         return int(self._wall_clock() * 1000)
+
+
+class InMemoryLabelStore:
+    """LabelStore in a list, beside a list of decisions that others fill. The clock is in seconds."""
+
+    def __init__(self, decisions: Sequence[KeptDecision], wall_clock: Callable[[], float]) -> None:
+        self._decisions, self._wall_clock = decisions, wall_clock
+        self._labels: list[Label] = []
+        self._alone = Lock()
+
+    def record(self, findings: Sequence[Finding]) -> list[Fate]:
+        with self._alone:
+            return [self._record(finding) for finding in findings]
+
+    def history(self, decision_id: str) -> list[Label]:
+        if self._kept(decision_id) is None:
+            raise UnknownDecision
+        return self._of(decision_id)
+
+    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
+        return {one: label for one in decision_ids if (label := label_in_force(self._of(one)))}
+
+    def _record(self, finding: Finding) -> Fate:
+        decision_id = self._decision_id(finding.about)
+        if decision_id is None:
+            return "nothing_by_then"
+        decision = self._kept(decision_id)
+        if decision is None or decision.record is None:
+            return "unknown_decision" if decision is None else "erased"
+        if repeats(finding, self._of(decision_id)):
+            return "repeated"
+        now = int(self._wall_clock() * 1000)
+        effective_at = now if finding.effective_at is None else finding.effective_at
+        self._labels.append(Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now))
+        return "recorded"
+
+    def _decision_id(self, about: str | EntityAt) -> str | None:
+        if not isinstance(about, EntityAt):
+            return about
+        by_then = [
+            decision.decision_id
+            for decision in self._decisions
+            if decision.entity == about.entity and decision.decided_at <= about.at
+        ]
+        return max(by_then, default=None)
+
+    def _kept(self, decision_id: str) -> KeptDecision | None:
+        return next((decision for decision in self._decisions if decision.decision_id == decision_id), None)
+
+    def _of(self, decision_id: str) -> list[Label]:
+        return [label for label in self._labels if label.decision_id == decision_id]

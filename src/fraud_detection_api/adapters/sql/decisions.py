@@ -10,7 +10,7 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
 from fraud_detection_api.ports import Wanted
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Of the tables, oldest first: what this version of the software knows; it works with the last."""
 
 Decider = tuple[str, str, str, str]

@@ -1,0 +1,120 @@
+"""LabelStore in SQL."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fraud_detection_api.adapters.sql.database import Database, Row, Session
+from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
+from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
+from fraud_detection_api.errors import UnknownDecision
+
+IDS_A_STATEMENT = 500
+
+_INSERT = (
+    "INSERT INTO labels (decision_id, is_fraud, source, effective_at, note, recorded_at) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
+_SELECT = "SELECT decision_id, is_fraud, source, effective_at, note, recorded_at FROM labels"
+
+_LAST_OF_ENTITY = (
+    "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
+)
+
+# whether a label is there already is looked up and then acted on: labels are recorded by one at a time, as SQLite has it
+_ALONE = {"sqlite": "SELECT 1", "postgresql": "SELECT pg_advisory_xact_lock(4242016)"}
+
+
+class SqlLabelStore:
+    """Keeps labels in the database of the decisions."""
+
+    def __init__(self, database: Database, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._database, self._wall_clock = database, wall_clock
+
+    def record(self, findings: Sequence[Finding]) -> list[Fate]:
+        # before writers are held up: each entity is a query
+        with self._database.reading() as session:
+            subjects = [_subject(session, finding.about) for finding in findings]
+        with self._database.writing() as session:
+            session.rows(_ALONE[self._database.dialect])
+            return self._record(session, findings, subjects)
+
+    def history(self, decision_id: str) -> list[Label]:
+        packed = _packed(decision_id)
+        with self._database.reading() as session:
+            if packed is None or packed not in _have_records(session, [packed]):
+                raise UnknownDecision
+            return _histories(session, [packed])[packed]
+
+    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
+        with self._database.reading() as session:
+            histories = _histories(session, [uuid_bytes(identifier) for identifier in decision_ids])
+        return {label.decision_id: label for history in histories.values() if (label := label_in_force(history))}
+
+    def _record(self, session: Session, findings: Sequence[Finding], subjects: Sequence[bytes | Fate]) -> list[Fate]:
+        known = sorted({subject for subject in subjects if isinstance(subject, bytes)})
+        have_records, histories = _have_records(session, known), _histories(session, known)
+        now = int(self._wall_clock() * 1000)
+        fates: list[Fate] = []
+        rows: list[Row] = []
+        for finding, subject in zip(findings, subjects, strict=True):
+            if not isinstance(subject, bytes):
+                fates.append(subject)
+            elif not have_records.get(subject):
+                fates.append("erased" if subject in have_records else "unknown_decision")
+            elif repeats(finding, histories[subject]):
+                fates.append("repeated")
+            else:
+                label = _label(finding, uuid_text(subject), now)
+                histories[subject].append(label)
+                rows.append((subject, int(label.is_fraud), *label[2:]))
+                fates.append("recorded")
+        if rows:
+            session.change_each(_INSERT, rows)
+        return fates
+
+
+def _label(finding: Finding, decision_id: str, now: int) -> Label:
+    effective_at = now if finding.effective_at is None else finding.effective_at
+    return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now)
+
+
+def _subject(session: Session, about: str | EntityAt) -> bytes | Fate:
+    if not isinstance(about, EntityAt):
+        return _packed(about) or "unknown_decision"
+    found = session.rows(_LAST_OF_ENTITY, (about.entity, uuid_bytes(first_uuid7(about.at + 1))))
+    return bytes(found[0][0]) if found else "nothing_by_then"
+
+
+def _packed(decision_id: str) -> bytes | None:
+    try:
+        return uuid_bytes(decision_id)
+    except ValueError:
+        return None
+
+
+def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, bool]:
+    """Of each decision that is kept, whether its record was not erased."""
+    statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
+    return {
+        bytes(row[0]): bool(row[1])
+        for marks, some in _parts(decision_ids)
+        for row in session.rows(f"{statement}({marks})", some)
+    }
+
+
+def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, list[Label]]:
+    """Labels of each decision, as recorded."""
+    histories: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
+    for marks, some in _parts(decision_ids):
+        for row in session.rows(f"{_SELECT} WHERE decision_id IN ({marks}) ORDER BY label_id", some):
+            packed = bytes(row[0])
+            histories[packed].append(Label(uuid_text(packed), bool(row[1]), *row[2:]))
+    return histories
+
+
+def _parts(decision_ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
+    """Some ids at a time, and a mark for each; one is repeated to fill up, so that databases see few statements."""
+    for first in range(0, len(decision_ids), IDS_A_STATEMENT):
+        some = list(decision_ids[first : first + IDS_A_STATEMENT])
+        size = IDS_A_STATEMENT if len(some) > 1 else 1
+        yield ", ".join("?" * size), some + some[-1:] * (size - len(some))

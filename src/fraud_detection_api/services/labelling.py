@@ -1,0 +1,59 @@
+"""What turned out to be true of decisions, on its way into the store and back."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label
+from fraud_detection_api.errors import NoStore
+from fraud_detection_api.ports import LabelStore
+from fraud_detection_api.services.recording import Recorder
+
+_WHY: dict[Fate, str] = {
+    "unknown_decision": "no decision of that id is kept",
+    "erased": "the decision's record was erased, so there is nothing to label",
+    "nothing_by_then": "no decision on that entity was made by then",
+}
+
+
+class UnknownSubject(NamedTuple):
+    """A finding about a decision that cannot be labelled: its place among those handed in, from 0, and why."""
+
+    place: int
+    why: str
+
+
+class Recorded(NamedTuple):
+    """What became of findings: `repeated` ones changed nothing."""
+
+    recorded: int
+    repeated: int
+    unknown: Sequence[UnknownSubject]
+
+
+class LabelService:
+    """Records labels, and tells them. Without a store every method but `entity_at` raises NoStore."""
+
+    def __init__(self, store: LabelStore | None, recorder: Recorder) -> None:
+        self._store, self._recorder = store, recorder
+
+    def entity_at(self, entity_id: int | str, at: int) -> EntityAt:
+        """The entity as it is kept, and when: milliseconds since 1970."""
+        entity = self._recorder.entity(entity_id)
+        assert entity is not None
+        return EntityAt(entity, at)
+
+    def record(self, findings: Sequence[Finding]) -> Recorded:
+        """Record what can be; the rest is told by its place. Raises StoreUnavailable: nothing was recorded."""
+        fates = self._labels.record(findings)
+        unknown = [UnknownSubject(place, _WHY[fate]) for place, fate in enumerate(fates) if fate in _WHY]
+        return Recorded(fates.count("recorded"), fates.count("repeated"), unknown)
+
+    def history(self, decision_id: str) -> list[Label]:
+        """All labels of a decision, as recorded. Raises UnknownDecision, StoreUnavailable."""
+        return self._labels.history(decision_id)
+
+    @property
+    def _labels(self) -> LabelStore:
+        if self._store is None:
+            raise NoStore
+        return self._store

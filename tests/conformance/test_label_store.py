@@ -1,0 +1,237 @@
+"""One suite for every LabelStore: labels are added, never changed, and the good ones of many are kept."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.labels import IDS_A_STATEMENT, SqlLabelStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
+from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label
+from fraud_detection_api.errors import UnknownDecision
+from fraud_detection_api.ports import LabelStore
+from support.fakes import InMemoryLabelStore
+from support.labelling import DAY, NOON, kept
+
+NOBODYS = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+
+
+class Clock:
+    """Seconds since 1970, as a test sets them."""
+
+    now = (NOON + DAY) / 1000
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Labelled:
+    """A store of labels, what keeps decisions beside it, and its clock."""
+
+    labels: LabelStore
+    keep: Callable[[list[KeptDecision]], None]
+    clock: Clock
+
+    def record(self, *findings: Finding) -> list[str]:
+        return self.labels.record(findings)
+
+    def one(self, number: int = 1, **given) -> KeptDecision:
+        """A decision, kept."""
+        decision = kept(number, **given)
+        self.keep([decision])
+        return decision
+
+
+def in_memory(clock) -> Labelled:
+    decisions: list[KeptDecision] = []
+    return Labelled(InMemoryLabelStore(decisions, clock), decisions.extend, clock)
+
+
+def in_sql(database, clock) -> Labelled:
+    store = SqlDecisionStore(database, idempotency_seconds=1)
+    store.migrate()
+    return Labelled(
+        SqlLabelStore(database, wall_clock=clock), lambda rows: store.keep([KeptRequest(rows)]) and None, clock
+    )
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def store(request, tmp_path):
+    if request.param == "fake":
+        yield in_memory(Clock())
+        return
+    database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
+    yield in_sql(database, Clock())
+    database.close()
+
+
+def test_a_label_of_a_decision_is_found_again(store):
+    about = store.one().decision_id
+    assert store.record(Finding(about, True, "chargeback", NOON + 5, "card reported stolen")) == ["recorded"]
+    label = Label(about, True, "chargeback", NOON + 5, "card reported stolen", NOON + DAY)
+    assert store.labels.history(about) == [label]
+    assert store.labels.in_force([about]) == {about: label}
+
+
+@pytest.mark.parametrize("source", LABEL_SOURCES)
+@pytest.mark.parametrize("is_fraud", [True, False])
+def test_every_source_may_say_either(store, source, is_fraud):
+    about = store.one().decision_id
+    store.record(Finding(about, is_fraud, source))
+    [label] = store.labels.history(about)
+    assert (label.is_fraud, label.source, label.note) == (is_fraud, source, "")
+    assert isinstance(label.is_fraud, bool)
+
+
+def test_a_label_without_a_time_became_known_when_it_was_recorded(store):
+    about = store.one().decision_id
+    store.record(Finding(about, True, "analyst"))
+    [label] = store.labels.history(about)
+    assert label.effective_at == label.recorded_at == NOON + DAY
+
+
+def test_the_label_that_became_known_last_is_in_force_whenever_it_was_recorded(store):
+    about = store.one().decision_id
+    store.record(Finding(about, False, "investigation", NOON + 9), Finding(about, True, "chargeback", NOON + 5))
+    assert store.labels.in_force([about])[about].source == "investigation"
+    assert [label.source for label in store.labels.history(about)] == ["investigation", "chargeback"]
+
+
+def test_of_labels_that_became_known_together_the_one_recorded_last_is_in_force(store):
+    about = store.one().decision_id
+    store.record(Finding(about, True, "rule", NOON), Finding(about, False, "analyst", NOON))
+    store.record(Finding(about, True, "customer", NOON))
+    assert store.labels.in_force([about])[about].source == "customer"
+
+
+def test_a_label_that_is_sent_again_changes_nothing(store):
+    about = store.one().decision_id
+    sent = Finding(about, True, "chargeback", NOON + 5, "stolen")
+    store.record(sent)
+    store.record(Finding(about, False, "investigation", NOON + 9))
+    before = store.labels.history(about)
+    store.clock.now += 60
+    assert store.record(sent) == ["repeated"]
+    assert store.labels.history(about) == before
+
+
+def test_a_label_that_is_sent_twice_at_once_is_recorded_once(store):
+    about = store.one().decision_id
+    sent = Finding(about, True, "chargeback", NOON + 5)
+    assert store.record(sent, sent) == ["recorded", "repeated"]
+    assert len(store.labels.history(about)) == 1
+
+
+def test_a_label_without_a_time_that_is_in_force_already_changes_nothing(store):
+    about = store.one().decision_id
+    store.record(Finding(about, True, "chargeback", NOON + 5))
+    assert store.record(Finding(about, True, "chargeback")) == ["repeated"]
+
+
+def test_a_label_without_a_time_that_was_superseded_is_recorded_again(store):
+    about = store.one().decision_id
+    store.record(Finding(about, True, "analyst", NOON + 5), Finding(about, False, "analyst", NOON + 6))
+    assert store.record(Finding(about, True, "analyst")) == ["recorded"]
+    assert store.labels.in_force([about])[about].is_fraud
+
+
+@pytest.mark.parametrize("change", [{"is_fraud": False}, {"source": "rule"}, {"effective_at": NOON}, {"note": "x"}])
+def test_a_label_that_differs_in_anything_is_another_one(store, change):
+    sent = Finding(store.one().decision_id, True, "chargeback", NOON + 5, "stolen")
+    assert store.record(sent, sent._replace(**change)) == ["recorded", "recorded"]
+
+
+def test_an_entity_and_a_time_mean_its_last_decision_by_then(store):
+    sent = {"customer_id": 7}
+    first, second = store.one(1, sent=sent), store.one(2, sent=sent, at=NOON + 1000)
+    store.one(3, sent={"customer_id": 8}, at=NOON + 500)
+    about = [EntityAt("7", NOON + 999), EntityAt("7", NOON + 1000), EntityAt("7", NOON + DAY)]
+    assert store.record(*(Finding(one, True, "rule", NOON + n) for n, one in enumerate(about))) == ["recorded"] * 3
+    assert [label.effective_at for label in store.labels.history(first.decision_id)] == [NOON]
+    assert [label.effective_at for label in store.labels.history(second.decision_id)] == [NOON + 1, NOON + 2]
+
+
+def test_an_entity_without_a_decision_by_then_is_unknown(store):
+    store.one(1, sent={"customer_id": 7})
+    about = [EntityAt("7", NOON - 1), EntityAt("8", NOON)]
+    assert store.record(*(Finding(one, True, "rule") for one in about)) == ["nothing_by_then"] * 2
+
+
+@pytest.mark.parametrize("about", [NOBODYS, "nonsense", "", NOBODYS.upper()])
+def test_a_decision_that_is_not_kept_is_unknown(store, about):
+    store.one()
+    assert store.record(Finding(about, True, "rule")) == ["unknown_decision"]
+    with pytest.raises(UnknownDecision):
+        store.labels.history(about)
+
+
+def test_an_erased_decision_cannot_be_labelled(store):
+    erased = store.one(1, record=None)
+    assert store.record(Finding(erased.decision_id, True, "rule")) == ["erased"]
+    assert store.record(Finding(EntityAt(erased.entity, NOON), True, "rule")) == ["erased"]
+    assert store.labels.history(erased.decision_id) == []
+
+
+def test_the_good_ones_are_recorded_beside_unknown_ones(store):
+    first, second = store.one(1), store.one(2, at=NOON + 1)
+    findings = [Finding(about, True, "rule") for about in (first.decision_id, NOBODYS, second.decision_id)]
+    assert store.record(*findings) == ["recorded", "unknown_decision", "recorded"]
+    assert set(store.labels.in_force([first.decision_id, second.decision_id])) == {
+        first.decision_id,
+        second.decision_id,
+    }
+
+
+def test_nothing_is_recorded_of_nothing(store):
+    assert store.record() == []
+    assert store.labels.in_force([]) == {}
+
+
+def test_a_decision_without_a_label_has_none_in_force(store):
+    about = store.one().decision_id
+    assert store.labels.in_force([about]) == {}
+    assert store.labels.history(about) == []
+
+
+def test_more_labels_than_a_statement_takes_ids_are_recorded(store):
+    decisions = [kept(number, at=NOON + number) for number in range(IDS_A_STATEMENT + 3)]
+    store.keep(decisions)
+    findings = [Finding(decision.decision_id, True, "rule", NOON) for decision in decisions]
+    assert store.record(*findings) == ["recorded"] * len(decisions)
+    assert store.record(*findings) == ["repeated"] * len(decisions)
+    assert set(store.labels.in_force([decision.decision_id for decision in decisions])) == {
+        decision.decision_id for decision in decisions
+    }
+
+
+def test_callers_that_send_the_same_at_once_record_it_once(store):
+    decisions = [kept(number, at=NOON + number) for number in range(50)]
+    store.keep(decisions)
+    findings = [Finding(decision.decision_id, True, "customer") for decision in decisions]
+    callers = [threading.Thread(target=store.labels.record, args=(findings,)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert {len(store.labels.history(decision.decision_id)) for decision in decisions} == {1}
+
+
+def test_any_note_comes_back_as_it_was(store):
+    about, note = store.one().decision_id, "“reported”: ünïcode, 'quotes', \n lines; ? marks % signs"
+    store.record(Finding(about, True, "customer", None, note))
+    assert store.labels.history(about)[0].note == note
+
+
+def test_a_store_from_before_there_were_labels_takes_them_once_it_is_migrated(tmp_path):
+    database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
+    database.upgrade("0001")
+    store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
+    store.keep([KeptRequest([decision])])
+    store.migrate()
+    assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
+    assert store.find(decision.decision_id) == decision
+    database.close()
