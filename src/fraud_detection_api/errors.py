@@ -59,12 +59,22 @@ class InvalidRecords(FraudError):
     """The request's records break the contract; `problems` names every bad field, or where there are `more`, the first."""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
-        count = len(problems)
-        found = f"{count} field{'' if count == 1 else 's'} did not pass"
-        if more:
-            found = f"more than {count} fields did not pass; the first {count} are listed"
-        super().__init__(f"{found}; nothing was scored")
+        super().__init__(f"{_found(len(problems), more=more)}; nothing was scored")
         self.problems = tuple(problems)
+
+
+class InvalidLabels(FraudError):
+    """A request's labels cannot be read; `problems` names every bad field, or where there are `more`, the first."""
+
+    def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
+        super().__init__(f"{_found(len(problems), more=more)}; nothing was recorded")
+        self.problems = tuple(problems)
+
+
+def _found(count: int, *, more: bool) -> str:
+    if more:
+        return f"more than {count} fields did not pass; the first {count} are listed"
+    return f"{count} field{'' if count == 1 else 's'} did not pass"
 
 
 class InvalidHeader(FraudError):
@@ -91,6 +101,13 @@ class TooManyRecords(FraudError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} records in one request; split it, or use `fraud score` for files")
+
+
+class TooManyLabels(FraudError):
+    """The request holds more labels than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} labels in one request; split it, or use `fraud labels import` for files")
 
 
 class BodyTooSlow(FraudError):

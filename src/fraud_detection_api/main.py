@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
-from fraud_detection_api.routes import contract, decisions, fraud_detection, health, models
+from fraud_detection_api.routes import contract, decisions, fraud_detection, health, labels, models
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
@@ -42,9 +42,11 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.ContractMismatch: 409,
     errors.CorruptBundle: 409,
     errors.BodyTooLarge: 413,
+    errors.TooManyLabels: 413,
     errors.TooManyRecords: 413,
     errors.UnsupportedMedia: 415,
     errors.IdempotencyKeyReused: 422,
+    errors.InvalidLabels: 422,
     errors.InvalidRecords: 422,
     errors.Overloaded: 429,
     errors.ModelNotReady: 503,
@@ -84,7 +86,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
     app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
     app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    for routes in (health, contract, models):
+    for routes in (health, contract, labels, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)
@@ -141,7 +143,7 @@ def _answer_to(error: Exception, request_id: str) -> Response:
         detail = "an unexpected error; the server's log has it under this request_id"
         return _problem(request_id, 500, "unexpected_error", detail)
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
-    problems = error.problems if isinstance(error, errors.InvalidRecords) else ()
+    problems = error.problems if isinstance(error, errors.InvalidLabels | errors.InvalidRecords) else ()
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"

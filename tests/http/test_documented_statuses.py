@@ -1,5 +1,7 @@
 """Every status that a route documents is provoked here, and every status provoked here is documented."""
 
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from fraud_detection_api.main import STATUS_OF
@@ -10,10 +12,11 @@ from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_po
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
 MODEL, PROMOTE = ("get", "/v1/models/{version}"), ("post", "/v1/models/{version}/promote")
+LABEL = ("post", "/v1/labels")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
-KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE]
-WITH_BODY = [SCORE, DECIDE, PROMOTE]
-BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}}
+KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL]
+WITH_BODY = [SCORE, DECIDE, PROMOTE, LABEL]
+BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
 
 
 def call(client, operation, *, version="1", **given):
@@ -46,8 +49,17 @@ def other_contract(start, operation):
     return call(start(registry), operation, version=registry.register(every_dtype_files()))
 
 
+def keeping(start, operation):
+    with TemporaryDirectory() as folder:
+        return call(start(store=f"sqlite:///{folder}/decisions.db"), operation)
+
+
 PROVOKED = {
     **{(operation, 200): lambda start, operation: call(start(), operation) for operation in [*HEALTH, *KEYED]},
+    (LABEL, 200): keeping,
+    (LABEL, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY)),
+    (LABEL, 404): lambda start, operation: call(start(), operation),
+    (LABEL, 503): lambda start, operation: call(start(store="sqlite:////no/such/folder/decisions.db"), operation),
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     (PROMOTE, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY)),
     **{

@@ -32,6 +32,7 @@ OPERATIONS = [
     ("GET", "/readyz"),
     ("POST", "/fraud_detection"),
     ("POST", "/v1/decisions"),
+    ("POST", "/v1/labels"),
     ("GET", "/v1/contract"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
@@ -41,12 +42,16 @@ CONTRACTS = {"credit": credit_files, "every dtype": every_dtype_files}
 
 
 @pytest.fixture(scope="module", params=CONTRACTS)
-def api(request):
+def api(request, tmp_path_factory):
     """The page of an application whose champion follows that contract, and the application for schemathesis to call."""
     registry = registry_with_champion(CONTRACTS[request.param]())
-    app = create_app(Settings(), container=build_container(Settings(), registry=registry))
-    app.state.container.champion.refresh()
-    return schemathesis.openapi.from_asgi("/openapi.json", app)
+    settings = Settings(store=f"sqlite:///{tmp_path_factory.mktemp('fuzzed') / 'decisions.db'}")
+    container = build_container(settings, registry=registry)
+    app = create_app(settings, container=container)
+    container.champion.refresh()
+    container.keeper.start()
+    yield schemathesis.openapi.from_asgi("/openapi.json", app)
+    container.keeper.close()
 
 
 def fuzz(operation, mode, checks, **fixed) -> None:

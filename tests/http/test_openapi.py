@@ -16,6 +16,7 @@ ROUTES = {
     ("/readyz", "get"),
     ("/fraud_detection", "post"),
     ("/v1/decisions", "post"),
+    ("/v1/labels", "post"),
     ("/v1/contract", "get"),
     ("/v1/models", "get"),
     ("/v1/models/{version}", "get"),
@@ -72,7 +73,7 @@ def test_a_route_has_a_summary_a_description_and_a_tag(api, route):
 def test_every_body_has_an_example_that_its_schema_takes(client_for, files):
     api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
     bodies = [operation["requestBody"] for operation in operations(api).values() if "requestBody" in operation]
-    assert len(bodies) == 3
+    assert len(bodies) == 4
     for body in bodies:
         content = body["content"]["application/json"]
         schema = {**content["schema"], "components": api["components"]}

@@ -1,7 +1,7 @@
 """The one way to write a time as text, in a file and in a request alike."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 # `datetime.fromisoformat` alone accepts more, and not the same in every version of Python
 _TIME = re.compile(
@@ -27,3 +27,12 @@ def parse_time(text: str) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no such day; or beyond those years once the offset is taken off
         return None
+
+
+def epoch_milliseconds(moment: datetime) -> int:
+    """The last whole millisecond since 1970 that is not after a time with an offset.
+
+    >>> epoch_milliseconds(datetime(1970, 1, 2, 0, 0, 0, 1999, UTC))
+    86400001
+    """
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -12,6 +12,7 @@ from fraud_detection_api.errors import FieldProblem, ModelNotReady
 from fraud_detection_api.routes import decisions, fraud_detection
 from fraud_detection_api.schemas.contract import decision_request_schema, example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
+from fraud_detection_api.schemas.labels import LabelsRequest
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem, problem_body
 
 _Problems = dict[int, tuple[str, str]]  # status → code, when
@@ -42,6 +43,15 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
     (fraud_detection.PATH, "post"): _SCORING,
     (decisions.PATH, "post"): _DECISIONS,
+    ("/v1/labels", "post"): {
+        **_BODY,
+        **_KEYED,
+        403: ("forbidden", "The key's role may not do this."),
+        404: ("no_store", "No decision is kept here."),
+        413: ("too_many_labels", "The body or the number of labels is above the limit."),
+        422: ("invalid_labels", "Labels cannot be read; `errors` names every bad field."),
+        503: ("store_unavailable", "The decision store cannot be written to now; nothing was recorded."),
+    },
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},
@@ -57,6 +67,7 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
 }
 _BAD_FIELDS = {
     "invalid_records": FieldProblem("/0/total_balance", "must be a number"),
+    "invalid_labels": FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     "invalid_request": FieldProblem("/allow_contract_change", "input should be a valid boolean"),
 }
 
@@ -71,7 +82,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     schemas = api["components"]["schemas"]
     schemas["Record"] = record_schema(contract)
     schemas["DecisionRequest"] = _decision_request(contract)
-    for body in (Problem, DecisionsBody):
+    for body in (Problem, DecisionsBody, LabelsRequest):
         schemas[body.__name__] = body.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schemas[body.__name__].pop("$defs")
     _name_entity(schemas["DecisionBody"], contract)

@@ -93,7 +93,7 @@ class RecordParser:
             return TooManyRecords(limit)
         of_fields = chain.from_iterable(_problems(detail, self.contract, at) for detail in details)
         of_rules = _rules_beside_bad_fields(self.contract.rules.values(), details, records, at)
-        return _invalid(chain(of_fields, of_rules, _duplicate_keys(body)))
+        return _invalid(chain(of_fields, of_rules, duplicate_keys(body, RECORDS)))
 
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
@@ -135,7 +135,7 @@ def _require_allowed(records: Sequence[Any], limit: int) -> None:
 
 def _require_no_duplicates(body: bytes, keys: int) -> None:
     """Look for duplicate keys where the body has more colons than keys were read: finding none is the rule, and cheap."""
-    if body.count(b":") != keys and (duplicates := list(_duplicate_keys(body))):
+    if body.count(b":") != keys and (duplicates := list(duplicate_keys(body, RECORDS))):
         raise _invalid(duplicates)
 
 
@@ -333,20 +333,22 @@ class _Keys(dict[str, Any]):
         self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
 
 
-def _duplicate_keys(body: bytes) -> Iterator[FieldProblem]:
-    """Keys that occur twice in one object. JSON readers keep the last one silently; two callers could read two records."""
+def duplicate_keys(body: bytes, array: str) -> Iterator[FieldProblem]:
+    """Keys that occur twice in one object: the request, or an item of its `array`, which may be the request itself.
+
+    JSON readers keep the last one silently; two callers could read two records.
+    """
     try:
         parsed = json.loads(body, object_pairs_hook=_Keys)
     except (ValueError, RecursionError):
         return
-    yield from _repeated((), parsed)
-    inside = parsed.get(RECORDS) if isinstance(parsed, _Keys) else parsed
-    at = (RECORDS,) if isinstance(parsed, _Keys) else ()
-    for index, record in enumerate(inside if isinstance(inside, list) else []):
-        yield from _repeated((*at, index), record)
+    yield from _repeated((), parsed, "request")
+    inside = parsed.get(array) if isinstance(parsed, _Keys) else parsed
+    at = (array,) if isinstance(parsed, _Keys) else ()
+    for index, item in enumerate(inside if isinstance(inside, list) else []):
+        yield from _repeated((*at, index), item, array.removesuffix("s"))
 
 
-def _repeated(location: tuple[int | str, ...], parsed: Any) -> Iterator[FieldProblem]:
-    whose = "record" if location else "request"
+def _repeated(location: tuple[int | str, ...], parsed: Any, whose: str) -> Iterator[FieldProblem]:
     for key in parsed.repeated if isinstance(parsed, _Keys) else ():
         yield FieldProblem(json_pointer([*location, key]), f"occurs more than once in the {whose}")

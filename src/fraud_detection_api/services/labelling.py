@@ -1,6 +1,7 @@
 """What turned out to be true of decisions, on its way into the store and back."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label
@@ -30,11 +31,21 @@ class Recorded(NamedTuple):
     unknown: Sequence[UnknownSubject]
 
 
-class LabelService:
-    """Records labels, and tells them. Without a store every method but `entity_at` raises NoStore."""
+CLOCKS_DIFFER_MS = 300_000
+"""What became known just now, by a clock that goes before ours, is not of the future."""
 
-    def __init__(self, store: LabelStore | None, recorder: Recorder) -> None:
-        self._store, self._recorder = store, recorder
+
+class LabelService:
+    """Records labels, and tells them. Without a store that raises NoStore. The clock is in seconds."""
+
+    def __init__(
+        self, store: LabelStore | None, recorder: Recorder, *, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._recorder, self._wall_clock = store, recorder, wall_clock
+
+    def latest(self) -> int:
+        """The latest moment that something can have become known, in milliseconds since 1970."""
+        return int(self._wall_clock() * 1000) + CLOCKS_DIFFER_MS
 
     def entity_at(self, entity_id: int | str, at: int) -> EntityAt:
         """The entity as it is kept, and when: milliseconds since 1970."""

@@ -81,6 +81,8 @@ def _label(finding: Finding, decision_id: str, now: int) -> Label:
 def _subject(session: Session, about: str | EntityAt) -> bytes | Fate:
     if not isinstance(about, EntityAt):
         return _packed(about) or "unknown_decision"
+    if about.at < 0:
+        return "nothing_by_then"
     found = session.rows(_LAST_OF_ENTITY, (about.entity, uuid_bytes(first_uuid7(about.at + 1))))
     return bytes(found[0][0]) if found else "nothing_by_then"
 

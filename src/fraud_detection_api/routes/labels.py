@@ -1,0 +1,75 @@
+"""POST /v1/labels: what turned out to be true of decisions."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from fraud_detection_api.contract.times import epoch_milliseconds
+from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.routes.access import container_of, require_role
+from fraud_detection_api.routes.body import headers_of, read_json_body
+from fraud_detection_api.schemas.labels import (
+    LabelOfDecision,
+    LabelOfEntity,
+    LabelsRecorded,
+    labels_recorded,
+    parse_labels,
+)
+from fraud_detection_api.services.labelling import LabelService
+
+router = APIRouter(prefix="/v1/labels", tags=["labels"])
+
+_REQUEST: dict[str, Any] = {
+    "schema": {"$ref": "#/components/schemas/LabelsRequest"},
+    "example": {
+        "labels": [
+            {"decision_id": "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "is_fraud": True, "source": "chargeback"},
+            {
+                "entity_id": 345435,
+                "decided_at": "2026-11-22T10:00:00Z",
+                "is_fraud": False,
+                "source": "customer",
+                "effective_at": "2026-11-24T08:30:00Z",
+                "note": "called, and knew of the purchase",
+            },
+        ]
+    },
+}
+
+
+async def _body(request: Request) -> bytes:
+    settings = container_of(request).settings
+    return await read_json_body(
+        headers_of(request.scope),
+        request.receive,
+        limit_bytes=settings.max_body_bytes,
+        timeout_seconds=settings.body_timeout_seconds,
+    )
+
+
+@router.post(
+    "",
+    summary="What turned out to be true of decisions",
+    dependencies=[Depends(require_role("analyst"))],
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},
+)
+def post_labels(request: Request, body: Annotated[bytes, Depends(_body)]) -> LabelsRecorded:
+    """Record labels, of decisions by their id, or of an entity's last decision at or before a time.
+
+    Labels are added, never changed: the one that became known last is in force. One that is sent again changes nothing.
+    What is not kept is told under `unknown`, and the rest is recorded; one bad field refuses the whole request.
+    """
+    container = container_of(request)
+    labels = container.labels
+    given = parse_labels(body, limit=container.settings.max_records, latest=labels.latest())
+    return labels_recorded(labels.record([_finding(label, labels) for label in given]))
+
+
+def _finding(given: LabelOfDecision | LabelOfEntity, labels: LabelService) -> Finding:
+    about = (
+        given.decision_id
+        if isinstance(given, LabelOfDecision)
+        else labels.entity_at(given.entity_id, epoch_milliseconds(given.decided_at))
+    )
+    effective_at = None if given.effective_at is None else epoch_milliseconds(given.effective_at)
+    return Finding(about, given.is_fraud, given.source, effective_at, given.note)

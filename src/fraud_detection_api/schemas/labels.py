@@ -1,0 +1,203 @@
+"""Labels on the wire."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
+from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
+from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
+from fraud_detection_api.schemas.problem import json_pointer
+from fraud_detection_api.schemas.records import INT64, MAX_PROBLEMS, duplicate_keys
+from fraud_detection_api.services.labelling import Recorded
+from fraud_detection_api.telemetry import utc_text
+
+LABELS = "labels"
+DECISION_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+def _moment(text: Any) -> datetime:
+    moment = parse_time(text) if isinstance(text, str) else None
+    if moment is None:
+        raise PydanticCustomError("datetime_type", "not a calendar time")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class _GivenLabel(BaseModel):
+    """What every label says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    is_fraud: bool
+    source: LabelSource = Field(description="Who found out.", examples=["chargeback"])
+    effective_at: Moment | None = Field(
+        default=None,
+        description="When it became known; now, where it is left out. The label that became known last is in force.",
+        examples=["2026-11-22T10:00:00Z"],
+    )
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+
+
+class LabelOfDecision(_GivenLabel):
+    """A label of the decision that has this id."""
+
+    decision_id: Annotated[str, Field(pattern=DECISION_ID)] = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
+
+
+class LabelOfEntity(_GivenLabel):
+    """A label of an entity's last decision at or before a time."""
+
+    entity_id: (
+        Annotated[int, Field(ge=-INT64, le=INT64 - 1)] | Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+    ) = Field(description="The record's id, as it was sent: a number or text.", examples=[345435])
+    decided_at: Moment = Field(
+        description="The entity's last decision at or before this time is meant.", examples=["2026-11-22T10:00:00Z"]
+    )
+
+
+_OF_DECISION, _OF_ENTITY = "of a decision", "of an entity"
+
+
+def _kind(given: Any) -> str:
+    by_entity = isinstance(given, Mapping) and "decision_id" not in given and {"entity_id", "decided_at"} & given.keys()
+    return _OF_ENTITY if by_entity or isinstance(given, LabelOfEntity) else _OF_DECISION
+
+
+GivenLabel = Annotated[
+    Annotated[LabelOfDecision, Tag(_OF_DECISION)] | Annotated[LabelOfEntity, Tag(_OF_ENTITY)], Discriminator(_kind)
+]
+
+
+class LabelsRequest(BaseModel):
+    """Labels to record."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    labels: list[GivenLabel]
+
+
+class UnknownLabel(BaseModel):
+    """A label that could not be recorded, because what it is about is not kept."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/labels/3"])
+    detail: str = Field(examples=["no decision of that id is kept"])
+
+
+class LabelsRecorded(BaseModel):
+    """What became of labels: all that are not under `unknown` are kept now."""
+
+    recorded: int = Field(description="Labels that were new.")
+    repeated: int = Field(description="Labels that say what is recorded already, and changed nothing.")
+    unknown: list[UnknownLabel]
+
+
+class RecordedLabel(NamedTuple):
+    """A label of a decision's history, for people and programs; times are ISO 8601."""
+
+    is_fraud: bool
+    source: LabelSource
+    effective_at: str
+    recorded_at: str
+    note: str
+    in_force: bool
+
+
+def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDecision | LabelOfEntity]:
+    """Labels of a request, in its order; none may have become known after `latest`, in milliseconds since 1970.
+
+    Raises MalformedBody where the body is no JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
+    MAX_PROBLEMS) otherwise.
+    """
+    try:
+        labels = LabelsRequest.model_validate_json(body).labels
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        if details[0]["type"] == "json_invalid":
+            raise MalformedBody("the body is not JSON") from None
+        raise _invalid([*map(_problem, details), *duplicate_keys(body, LABELS)]) from None
+    if len(labels) > limit:
+        raise TooManyLabels(limit)
+    if problems := [*_not_yet_known(labels, latest), *duplicate_keys(body, LABELS)]:
+        raise _invalid(problems)
+    return labels
+
+
+def labels_recorded(done: Recorded) -> LabelsRecorded:
+    """The wire form of what became of labels."""
+    unknown = [UnknownLabel(pointer=f"/{LABELS}/{place}", detail=why) for place, why in done.unknown]
+    return LabelsRecorded(recorded=done.recorded, repeated=done.repeated, unknown=unknown)
+
+
+def recorded_labels(history: Sequence[Label]) -> list[RecordedLabel]:
+    """A decision's labels, as recorded; one of them is in force."""
+    in_force = label_in_force(history)
+    return [
+        RecordedLabel(
+            label.is_fraud,
+            label.source,
+            utc_text(label.effective_at),
+            utc_text(label.recorded_at),
+            label.note,
+            label is in_force,
+        )
+        for label in history
+    ]
+
+
+def _invalid(problems: Sequence[FieldProblem]) -> InvalidLabels:
+    return InvalidLabels(problems[:MAX_PROBLEMS], more=len(problems) > MAX_PROBLEMS)
+
+
+def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: int) -> Iterator[FieldProblem]:
+    """Such a label would be in force, whatever else becomes known before its time."""
+    for place, label in enumerate(labels):
+        if label.effective_at is not None and epoch_milliseconds(label.effective_at) > latest:
+            yield FieldProblem(f"/{LABELS}/{place}/effective_at", "must not be in the future")
+
+
+def _problem(detail: ErrorDetails) -> FieldProblem:
+    location = [part for part in detail["loc"] if part not in (_OF_DECISION, _OF_ENTITY)]
+    place: Literal["request", "label", "field"] = (
+        "request" if len(location) < 2 else "field" if len(location) > 2 else "label"
+    )
+    if place == "field" and location[2] == "entity_id":
+        location = location[:3]  # what follows is which of its types did not fit
+    return FieldProblem(json_pointer(location), _text(detail, str(location[-1]) if location else "", place))
+
+
+_TEXTS = {
+    "missing": "is required",
+    "bool_type": "must be true or false",
+    "string_type": "must be a string",
+    "string_unicode": "must be valid Unicode",
+    "string_pattern_mismatch": "must be a decision's id, as it was answered",
+    "literal_error": f"must be one of {', '.join(LABEL_SOURCES)}",
+    "datetime_type": "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z",
+    "list_type": "must be an array of labels",
+    "string_too_long": f"must be at most {LONGEST_NOTE} characters",
+}
+
+
+def _text(detail: ErrorDetails, name: str, place: Literal["request", "label", "field"]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return (
+            "is not a field of a request"
+            if place == "request"
+            else "is not a field of such a label; name its decision \
+by decision_id, or by entity_id and decided_at"
+        )
+    if name == "entity_id" and kind != "missing":
+        return f"must be a whole number, or text of 1 to {MAX_TEXT} characters"
+    if name == "decision_id" and kind == "missing":
+        return "is required, or entity_id and decided_at"
+    if kind in ("model_type", "model_attributes_type"):
+        return 'must be an object: {"labels": [...]}' if place == "request" else "must be an object"
+    return _TEXTS.get(kind, "is not valid")
