@@ -1,5 +1,6 @@
 """Waiting for what another thread or process does, without guessing how long it takes."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,4 +17,14 @@ def eventually(
         if found := look():
             return found
         time.sleep(every_seconds)
+    raise AssertionError(f"not within {within_seconds:g} s: {what}")
+
+
+async def eventually_async(look: Callable[[], Found], what: str, *, within_seconds: float = 20) -> Found:
+    """The same, in an event loop that goes on meanwhile."""
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        await asyncio.sleep(0.01)
     raise AssertionError(f"not within {within_seconds:g} s: {what}")

@@ -3,7 +3,7 @@
 Committing beside scoring in one process costs each request half as much again, for the two take turns at the interpreter.
 
 Frames are JSON after four bytes of length. Workers send arrays of requests: [rows], or [rows, caller, key, digest, answer].
-They get {"results": …} in the same order, and {"fault": …} whenever it changes.
+They get {"fault": …, "results": …} in the same order, and {"fault": …} when it changes between two of these.
 """
 
 import asyncio
@@ -129,9 +129,8 @@ class KeeperClient:
 
     def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
         """Results of the requests that were sent first, or a changed fault."""
-        if "fault" in frame:
-            self._fault = frame["fault"]
-            self._told.set()
+        self._fault = frame["fault"]
+        self._told.set()
         if "results" in frame:
             self._settle([_result(told) for told in frame["results"]])
 
@@ -189,7 +188,8 @@ class KeeperServer:
         loop = asyncio.get_running_loop()
 
         def done(results: Sequence[Result]) -> None:
-            loop.call_soon_threadsafe(connection.send, to_json({"results": [_told(result) for result in results]}))
+            told = {"fault": self._keeper.fault, "results": [_told(result) for result in results]}
+            loop.call_soon_threadsafe(connection.send, to_json(told))
 
         self._keeper.submit([_request(sent) for sent in frame], done)
 

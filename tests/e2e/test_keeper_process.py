@@ -1,0 +1,72 @@
+"""The process that keeps decisions, beside a real server."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+
+import httpx2 as httpx
+import pytest
+
+from support.builders import record
+from support.polling import eventually
+from support.servers import running_server
+
+
+def keepers_of(server) -> list[int]:
+    """Processes that the server's process started and that keep decisions."""
+    listed = subprocess.run(
+        ["ps", "--ppid", str(server.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "fraud_detection_api.keeper" in line]
+
+
+def rows_in(path) -> int:
+    with sqlite3.connect(path) as database:
+        return database.execute("SELECT count(*) FROM decisions").fetchone()[0]
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_one_process_keeps_for_all_workers_and_ends_with_them(file_registry_path, tmp_path, workers):
+    log = tmp_path / "log"
+    with running_server(file_registry_path, log, arguments=["--workers", workers]) as server:
+        [keeper] = keepers_of(server)
+        for _ in range(20):
+            httpx.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
+        assert rows_in(log.with_suffix(".db")) == 20
+    eventually(lambda: not is_running(keeper), "the keeper has ended")
+
+
+def test_a_keeper_that_dies_is_started_again_and_nothing_is_answered_meanwhile(file_registry_path, tmp_path):
+    log = tmp_path / "log"
+    with running_server(file_registry_path, log) as server:
+        [keeper] = keepers_of(server)
+        os.kill(keeper, signal.SIGKILL)
+        answers = eventually(lambda: ask_until_kept(server), "decisions are kept again")
+        assert set(answers) <= {503, 200}
+        assert rows_in(log.with_suffix(".db")) == answers.count(200)
+        assert server.events("keeper_ended")[0]["status"] == -signal.SIGKILL
+
+
+def ask_until_kept(server) -> list[int]:
+    """Statuses until one is 200."""
+    statuses = []
+    while 200 not in statuses:
+        statuses.append(httpx.post(f"{server.url}/fraud_detection", json=[record()]).status_code)
+    return statuses
+
+
+def test_a_server_that_is_killed_leaves_no_keeper_behind(file_registry_path, tmp_path):
+    with running_server(file_registry_path, tmp_path / "log") as server:
+        [keeper] = keepers_of(server)
+        server.process.kill()
+        server.process.wait()
+        eventually(lambda: not is_running(keeper), "the keeper has ended")
