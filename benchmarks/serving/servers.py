@@ -4,8 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.serving.model import BenchmarkModel
+
+Store = Literal["none", "sqlite", "postgres"]
 
 PEERS = Path(__file__).parent / "peers"
 HOST = "127.0.0.1"
@@ -47,22 +50,34 @@ class Server:
     files: Callable[[Place], Mapping[str, object]] = field(default=lambda _place: {})
 
 
-def product(workers: int = 1) -> Server:
-    """This project's own server."""
+def product(workers: int = 1, store: Store = "none") -> Server:
+    """This project's own server. Where it keeps decisions, the store is empty when it starts."""
     name = "product" if workers == 1 else f"product-{workers}-workers"
     return Server(
-        name,
+        name if store == "none" else f"{name}-{store}",
         ready="/readyz",
         environment="product",
         command=lambda place: [
+            *(_beside_postgres(place) if store == "postgres" else ()),
             *(str(place.python), "-m", "fraud_detection_api", "serve"),
             *("--host", HOST, "--port", str(place.port), "--workers", str(workers)),
         ],
         variables=lambda place: {
             "FRAUD_REGISTRY": str(place.model.registry),
             "FRAUD_MAX_BODY_BYTES": str(LARGEST_BODY_BYTES),
+            "FRAUD_STORE": "none" if store == "none" else _new_file(place.folder / "decisions.db"),
         },
     )
+
+
+def _new_file(path: Path) -> str:
+    for old in path.parent.glob(f"{path.name}*"):
+        old.unlink()
+    return f"sqlite:///{path}"
+
+
+def _beside_postgres(place: Place) -> list[str]:
+    return [str(place.python), str(PEERS / "with_postgres.py"), str(place.ports[1])]
 
 
 def _mlserver_files(place: Place) -> Mapping[str, object]:
@@ -139,7 +154,11 @@ MLFLOW = Server(
     ],
 )
 
-SERVERS = {server.name: server for server in (EMPTY, product(), PANDAS, MLSERVER, BENTOML, MLFLOW, product(workers=2))}
+KEEPING = (product(store="sqlite"), product(store="postgres"), product(workers=2, store="sqlite"))
+SERVERS = {
+    server.name: server
+    for server in (EMPTY, product(), *KEEPING, PANDAS, MLSERVER, BENTOML, MLFLOW, product(workers=2))
+}
 
 
 def write_files(server: Server, place: Place) -> None:

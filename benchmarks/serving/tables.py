@@ -18,6 +18,9 @@ SERVER_LABELS = {
     "bentoml": "BentoML",
     "mlflow": "MLflow",
     "product-2-workers": "this product, 2 workers",
+    "product-sqlite": "this product, keeping in SQLite",
+    "product-postgres": "this product, keeping in PostgreSQL, and that",
+    "product-2-workers-sqlite": "this product, 2 workers, keeping in SQLite",
     COLD: "this product, nothing compiled before",
     WARM: "this product, compiled before",
 }

@@ -59,7 +59,25 @@ def _tensor(model: BenchmarkModel, records: int) -> object:
     return {"inputs": [{"name": "input", "shape": [records, len(rows[0])], "datatype": "FP32", "data": values}]}
 
 
+def _as_it_is(answer: Any) -> list[float]:
+    found: list[float] = answer
+    return found
+
+
+def _decided(answer: Any) -> list[float]:
+    return [decision["fraud_probability"] for decision in answer["decisions"]]
+
+
 EMPTY, SCORE, DECIDE = "empty", "score", "decide"
+SCORE_SQLITE, SCORE_POSTGRES, DECIDE_SQLITE = "score-sqlite", "score-postgres", "decide-sqlite"
+
+
+def _kept(name: str, label: str, server: str, path: str, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Target:
+    """A route of this product, its decisions kept before the answer leaves."""
+    decides = path == "/v1/decisions"
+    ask, read = (_explained, _decided) if decides else (_records, _as_it_is)
+    return Target(name, f"this product, {label}", server, path, ask, read, calibrated=True, scenarios=scenarios)
+
 
 TARGETS = {
     target.name: target
@@ -71,7 +89,7 @@ TARGETS = {
             "product",
             "/fraud_detection",
             _records,
-            lambda answer: answer,
+            _as_it_is,
             calibrated=True,
         ),
         Target(
@@ -80,9 +98,12 @@ TARGETS = {
             "product",
             "/v1/decisions",
             _explained,
-            lambda answer: [decision["fraud_probability"] for decision in answer["decisions"]],
+            _decided,
             calibrated=True,
         ),
+        _kept(SCORE_SQLITE, "`/fraud_detection`, kept in SQLite", "product-sqlite", "/fraud_detection"),
+        _kept(DECIDE_SQLITE, "`/v1/decisions` with reasons, kept in SQLite", "product-sqlite", "/v1/decisions"),
+        _kept(SCORE_POSTGRES, "`/fraud_detection`, kept in PostgreSQL", "product-postgres", "/fraud_detection"),
         Target(
             "pandas",
             "FastAPI, pandas, `predict_proba`",
@@ -121,9 +142,16 @@ TARGETS = {
             "product-2-workers",
             "/fraud_detection",
             _records,
-            lambda answer: answer,
+            _as_it_is,
             calibrated=True,
             scenarios=SINGLE[1:],
+        ),
+        _kept(
+            "score-2-workers-sqlite",
+            "`/fraud_detection`, 2 workers, kept in SQLite",
+            "product-2-workers-sqlite",
+            "/fraud_detection",
+            SINGLE[1:],
         ),
     )
 }
