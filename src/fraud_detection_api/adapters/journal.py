@@ -20,7 +20,7 @@ from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
-_REQUESTS_A_PIECE = 500
+_RECORDS_A_PIECE = 2_000
 _CHECKSUM_DIGITS = 8
 
 
@@ -72,21 +72,39 @@ class FileJournal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            lines = file.read().split(b"\n")[:-1]  # what follows the last end of a line was promised to nobody
-            sound = [line for line in lines if _is_sound(line)]
-            for first in range(0, len(sound), _REQUESTS_A_PIECE):
-                yield [_request(line) for line in sound[first : first + _REQUESTS_A_PIECE]]
-            if len(sound) == len(lines):
-                path.unlink(missing_ok=True)
-            else:
-                path.replace(path.with_suffix(_DAMAGED))
-                log_event("journal_damaged", level=logging.ERROR, file=path.name, lines=len(lines) - len(sound))
+            damaged, piece, records = 0, [], 0
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # it was promised to nobody
+                if (request := _request(line[:-1])) is None:
+                    damaged += 1
+                    continue
+                piece.append(request)
+                records += len(request.decisions)
+                if records >= _RECORDS_A_PIECE:
+                    yield piece
+                    piece, records = [], 0
+            if piece:
+                yield piece
+            self._forget(path, damaged)
+
+    @staticmethod
+    def _forget(path: Path, damaged: int) -> None:
+        """A file that somebody has to look at stays, under another name."""
+        if not damaged:
+            path.unlink(missing_ok=True)
+            return
+        with suppress(FileNotFoundError):  # another process has done so
+            path.replace(path.with_suffix(_DAMAGED))
+            log_event("journal_damaged", level=logging.ERROR, file=path.name, lines=damaged)
 
     def _begun(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{uuid4().hex}{_SUFFIX}"
+        # it gets its name once it is locked: whoever drains would take a file that nobody holds, and remove it
+        path = self._folder / uuid4().hex
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
+        path.rename(path.with_suffix(_SUFFIX))
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -113,12 +131,15 @@ def _line(request: KeptRequest) -> bytes:
     return b"%08x" % zlib.crc32(content) + content + b"\n"
 
 
-def _is_sound(line: bytes) -> bool:
-    return line[:_CHECKSUM_DIGITS] == b"%08x" % zlib.crc32(line[_CHECKSUM_DIGITS:])
-
-
-def _request(line: bytes) -> KeptRequest:
-    return KeptRequest([row_from_json(row) for row in from_json(line[_CHECKSUM_DIGITS:])])
+def _request(line: bytes) -> KeptRequest | None:
+    """What the line holds; None where it is damaged, or was written by a version with other rows."""
+    content = line[_CHECKSUM_DIGITS:]
+    if line[:_CHECKSUM_DIGITS] != b"%08x" % zlib.crc32(content):
+        return None
+    try:
+        return KeptRequest([row_from_json(row) for row in from_json(content)])
+    except (TypeError, ValueError):
+        return None
 
 
 def _write_all(file: int, content: bytes) -> None:
