@@ -17,6 +17,7 @@ from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
 from fraud_detection_api.services.decisions import DecisionService
+from fraud_detection_api.services.history import History
 from fraud_detection_api.services.labelling import LabelService
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
@@ -39,6 +40,7 @@ class Container:
     keeper: Keeper | None
     recorder: Recorder
     labels: LabelService
+    history: History
     keys: ApiKeys
     gate: AdmissionGate
     fallback_contract: Contract
@@ -67,6 +69,7 @@ def build_container(
         keeper=None if store is None else build_keeper(store, settings),
         recorder=recorder,
         labels=LabelService(labels, recorder),
+        history=History(store, recorder),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,

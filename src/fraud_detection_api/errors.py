@@ -191,6 +191,13 @@ class UnknownDecision(FraudError):
         super().__init__("no decision of that id is kept")
 
 
+class InvalidCursor(FraudError):
+    """A cursor does not belong to the filters that it came with."""
+
+    def __init__(self) -> None:
+        super().__init__("this cursor is of another list; send the filters that it came with, or none to begin anew")
+
+
 class IdempotencyKeyReused(FraudError):
     """The idempotency key came with another body before."""
 

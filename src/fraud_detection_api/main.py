@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
-from fraud_detection_api.routes import contract, decisions, fraud_detection, health, labels, models
+from fraud_detection_api.routes import contract, decisions, fraud_detection, health, history, labels, models
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
@@ -46,6 +46,7 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.TooManyRecords: 413,
     errors.UnsupportedMedia: 415,
     errors.IdempotencyKeyReused: 422,
+    errors.InvalidCursor: 422,
     errors.InvalidLabels: 422,
     errors.InvalidRecords: 422,
     errors.Overloaded: 429,
@@ -86,7 +87,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
     app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
     app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    for routes in (health, contract, labels, models):
+    for routes in (health, contract, history, labels, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)

@@ -9,7 +9,7 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
 from fraud_detection_api.ports import DecisionStore, Keeper, LabelStore
 from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
 from fraud_detection_api.settings import Settings
@@ -36,6 +36,21 @@ def build_store(settings: Settings) -> DecisionStore | None:
     """The store in that database, None for `none`. Raises as `build_database`."""
     database = build_database(settings)
     return None if database is None else store_in(database, settings)
+
+
+def open_store(settings: Settings) -> DecisionStore:
+    """The store for a command: there already, and brought up to date as the server would.
+
+    Raises NoStore, StoreUnavailable, and as `build_database`.
+    """
+    store = build_store(settings)
+    if store is None:
+        raise NoStore
+    location = settings.store
+    if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
+        raise StoreUnavailable("the file that FRAUD_STORE names is not there; `fraud serve` makes it")
+    store.migrate()
+    return store
 
 
 def store_in(database: Database, settings: Settings) -> DecisionStore:

@@ -1,9 +1,8 @@
 """Every status that a route documents is provoked here, and every status provoked here is documented."""
 
-from tempfile import TemporaryDirectory
-
 import pytest
 
+from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.main import STATUS_OF
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, registry_with_champion
 from support.fakes import InMemoryRegistry
@@ -12,18 +11,20 @@ from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_po
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
 MODEL, PROMOTE = ("get", "/v1/models/{version}"), ("post", "/v1/models/{version}/promote")
+LIST, DECISION = ("get", "/v1/decisions"), ("get", "/v1/decisions/{decision_id}")
 LABEL = ("post", "/v1/labels")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
-KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL]
+READING = [LIST, DECISION]
+KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL, *READING]
 WITH_BODY = [SCORE, DECIDE, PROMOTE, LABEL]
 BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
 
 
-def call(client, operation, *, version="1", **given):
+def call(client, operation, *, version="1", decision_id="0199", **given):
     method, path = operation
     if operation in BODIES and "content" not in given:
         given.setdefault("json", BODIES[operation])
-    return client.request(method.upper(), path.format(version=version), **given)
+    return client.request(method.upper(), path.format(version=version, decision_id=decision_id), **given)
 
 
 def unavailable() -> UnavailableRegistry:
@@ -50,8 +51,20 @@ def other_contract(start, operation):
 
 
 def keeping(start, operation):
-    with TemporaryDirectory() as folder:
-        return call(start(store=f"sqlite:///{folder}/decisions.db"), operation)
+    return call(start(keeps=True), operation)
+
+
+def kept(start, operation):
+    client = start(keeps=True)
+    (decided,) = client.post("/v1/decisions", json=BODIES[DECIDE]).json()["decisions"]
+    return call(client, operation, decision_id=decided["decision_id"])
+
+
+def no_tables(start, operation):
+    client = start(keeps=True)
+    with client.app.state.container.store._database.writing() as session:
+        session.change("ALTER TABLE decisions RENAME TO moved")
+    return call(client, operation, decision_id=first_uuid7(0))
 
 
 PROVOKED = {
@@ -60,8 +73,12 @@ PROVOKED = {
     (LABEL, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY)),
     (LABEL, 404): lambda start, operation: call(start(), operation),
     (LABEL, 503): lambda start, operation: call(start(store="sqlite:////no/such/folder/decisions.db"), operation),
+    **{(operation, 200): kept for operation in READING},
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
-    (PROMOTE, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY)),
+    **{
+        (operation, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY))
+        for operation in [PROMOTE, *READING]
+    },
     **{
         (operation, 400): lambda start, operation: call(start(), operation, content=b"{", headers=JSON)
         for operation in WITH_BODY
@@ -75,9 +92,10 @@ PROVOKED = {
     },
     **{(operation, 415): lambda start, operation: call(start(), operation, content=b"{}") for operation in WITH_BODY},
     **{(operation, 422): lambda start, operation: call(start(), operation, json=[1]) for operation in WITH_BODY},
+    (LIST, 422): lambda start, operation: call(start(), operation, params={"limit": 0}),
     **{
         (operation, 404): lambda start, operation: call(start(), operation, version="9")
-        for operation in [MODEL, PROMOTE]
+        for operation in [MODEL, PROMOTE, *READING]
     },
     (PROMOTE, 409): other_contract,
     (SCORE, 429): full,
@@ -90,12 +108,24 @@ PROVOKED = {
         (operation, 503): lambda start, operation: call(start(unavailable()), operation)
         for operation in [MODELS, MODEL, PROMOTE]
     },
+    **{(operation, 503): no_tables for operation in READING},
 }
 
 
+@pytest.fixture
+def start(client_for, tmp_path):
+    """Starts an application as `client_for` does; where it `keeps`, with a store."""
+
+    def started(registry=None, *, keeps=False, **settings):
+        kept_in = {"store": f"sqlite:///{tmp_path / 'decisions.db'}"} if keeps else {}
+        return client_for(registry, **kept_in, **settings)
+
+    return started
+
+
 @pytest.mark.parametrize(("operation", "status"), PROVOKED, ids=str)
-def test_the_status_is_given(client_for, operation, status):
-    assert PROVOKED[operation, status](client_for, operation).status_code == status
+def test_the_status_is_given(start, operation, status):
+    assert PROVOKED[operation, status](start, operation).status_code == status
 
 
 def test_what_is_documented_is_what_is_given(client):

@@ -17,6 +17,8 @@ ROUTES = {
     ("/fraud_detection", "post"),
     ("/v1/decisions", "post"),
     ("/v1/labels", "post"),
+    ("/v1/decisions", "get"),
+    ("/v1/decisions/{decision_id}", "get"),
     ("/v1/contract", "get"),
     ("/v1/models", "get"),
     ("/v1/models/{version}", "get"),

@@ -35,4 +35,22 @@ def epoch_milliseconds(moment: datetime) -> int:
     >>> epoch_milliseconds(datetime(1970, 1, 2, 0, 0, 0, 1999, UTC))
     86400001
     """
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+_OFFSET = re.compile(r"([Zz]|[+-][0-9]{2}:?[0-9]{2})\s*$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_moment(text: str) -> int | None:
+    """The first whole millisecond since 1970 that is not before the time that a text says, 0 for times before 1970.
+
+    None where the text is no time, or has no offset: a search must not depend on where it is made.
+
+    >>> parse_moment("1970-01-01T01:00:00.0015+01:00"), parse_moment("2026-11-22T10:00:00")
+    (2, None)
+    """
+    moment = parse_time(text)
+    if moment is None or not _OFFSET.search(text):
+        return None
+    return max(0, -((_EPOCH - moment) // timedelta(milliseconds=1)))

@@ -27,6 +27,11 @@ _KEYED: _Problems = {401: ("unauthenticated", "No key, or an unknown one.")}
 _NO_MODEL: _Problems = {503: ("model_not_ready", "No verified model is loaded; `detail` says why.")}
 _NO_REGISTRY: _Problems = {503: ("registry_unavailable", "The registry cannot be read or written.")}
 _NO_VERSION: _Problems = {404: ("unknown_model", "No such version.")}
+_READING: _Problems = {
+    **_KEYED,
+    403: ("forbidden", "The key's role may not do this."),
+    503: ("store_unavailable", "The decision store cannot be read now."),
+}
 _SCORING: _Problems = {
     **_BODY,
     **_KEYED,
@@ -43,6 +48,15 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
     (fraud_detection.PATH, "post"): _SCORING,
     (decisions.PATH, "post"): _DECISIONS,
+    (decisions.PATH, "get"): {
+        **_READING,
+        404: ("no_store", "No decision is kept here."),
+        422: ("invalid_request", "A parameter cannot be used, is unknown, or the cursor is of another list."),
+    },
+    ("/v1/decisions/{decision_id}", "get"): {
+        **_READING,
+        404: ("unknown_decision", "No such decision is kept."),
+    },
     ("/v1/labels", "post"): {
         **_BODY,
         **_KEYED,
@@ -78,7 +92,9 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     contract = _contract(container)
     api = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     scoring = {route.PATH: {"post": deepcopy(route.OPERATION)} for route in (fraud_detection, decisions)}
-    api["paths"] = {**scoring, **api["paths"]}
+    api["paths"] = {
+        path: {**scoring.get(path, {}), **api["paths"].get(path, {})} for path in {**scoring, **api["paths"]}
+    }
     schemas = api["components"]["schemas"]
     schemas["Record"] = record_schema(contract)
     schemas["DecisionRequest"] = _decision_request(contract)

@@ -29,6 +29,8 @@ ARGUMENTS = {
     "contract infer": ["none.csv", "--target", "bad"],
     "contract show": ["credit"],
     "data synth": ["--out", "out.csv", "--rows", "10"],
+    "decisions list": [],
+    "decisions show": ["0199"],
     "evaluate": ["1", "none.csv"],
     "models list": [],
     "models promote": ["1"],
@@ -56,7 +58,7 @@ def test_help_holds_an_example_of_the_command(fraud, command):
     assert f"Example: fraud {command}" in result.stdout.replace("`", "")
 
 
-@pytest.mark.parametrize("group", ["", "contract", "data", "models", "policy"])
+@pytest.mark.parametrize("group", ["", "contract", "data", "decisions", "models", "policy"])
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
     assert result.exit_code == 2

@@ -1,0 +1,106 @@
+"""Kept decisions on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError, from_json
+
+from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
+from fraud_detection_api.services.history import Filters, Found, entity_id_of
+from fraud_detection_api.telemetry import utc_text
+
+MOST_DECISIONS = 1000
+USUAL_DECISIONS = 100
+
+
+def _milliseconds(text: Any) -> int:
+    moment = parse_moment(text) if isinstance(text, str) else None
+    if moment is None:
+        detail = "must be an ISO 8601 time with its offset, such as 2026-11-22T10:00:00Z; a + is written %2B"
+        raise PydanticCustomError("time_with_offset", "{detail}", {"detail": detail})
+    return moment
+
+
+Moment = Annotated[
+    int,
+    BeforeValidator(_milliseconds),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-22T10:00:00Z"]}),
+]
+"""A time with its offset, as milliseconds since 1970."""
+
+
+class DecisionQuery(BaseModel):
+    """Which decisions are listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
+        None, description="Decisions about this record's id, or its pseudonym."
+    )
+    outcome: Outcome | None = None
+    since: Moment | None = Field(None, description="Decided then or later.")
+    until: Moment | None = Field(None, description="Decided before that.")
+    limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Most decisions of a page.")
+    cursor: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="`next_cursor` of the page before; the other filters must be those that it came with."
+    )
+
+    def filters(self) -> Filters:
+        """All but what says which page it is."""
+        return Filters(self.entity_id, self.outcome, self.since, self.until)
+
+
+class KeptDecisionBody(DecisionBody):
+    """A decision as it was answered, and what was kept with it."""
+
+    entity_id: int | str | None = Field(
+        description="The record's id, or the pseudonym that stands for it; null where records have none.",
+        examples=[345435],
+    )
+    margin: float | None = Field(description="The model's log-odds before calibration; null for a fallback.")
+    record: dict[str, Any] | None = Field(description="The record as it was validated; null once it was erased.")
+    contract: str = Field(description="Fingerprint of what a record was then.", examples=["sha256:…"])
+    request_id: str
+    place: int = Field(ge=0, description="The record's place in its request, from 0.")
+    idempotency_key: str | None
+    latency_ms: float = Field(description="From the request's arrival until the decision was made.")
+    is_intact: bool | None = Field(
+        description="Whether the seal is: false where the row was changed; null where its record was erased."
+    )
+
+
+class DecisionPage(BaseModel):
+    """Decisions, the newest first."""
+
+    decisions: list[KeptDecisionBody]
+    next_cursor: str | None = Field(description="For the page that follows; null on the last one.")
+
+
+def kept_decision_body(found: Found) -> KeptDecisionBody:
+    """The wire form of a kept decision."""
+    row = found.row
+    by_model = row.source == "model"
+    reasons = None if row.reasons is None else [ReasonBody(**reason) for reason in from_json(row.reasons)]
+    return KeptDecisionBody.model_construct(
+        decision_id=row.decision_id,
+        entity_id=entity_id_of(row.entity),
+        fraud_probability=row.fraud_probability,
+        risk_score=row.risk_score,
+        outcome=row.outcome,
+        reasons=reasons,
+        model=ModelBody(version=row.model_version, digest=row.model_digest) if by_model else None,
+        policy_version=row.policy_version if by_model else None,
+        decided_at=utc_text(row.decided_at),
+        decision_source=row.source,
+        margin=row.margin,
+        record=None if row.record is None else from_json(row.record),
+        contract=row.contract,
+        request_id=row.request_id,
+        place=row.place,
+        idempotency_key=row.idempotency_key,
+        latency_ms=row.latency_ms,
+        is_intact=found.is_intact,
+    )

@@ -1,0 +1,229 @@
+"""GET /v1/decisions and GET /v1/decisions/{id}: what was decided can be looked up."""
+
+import sqlite3
+
+import pytest
+
+from fraud_detection_api.services.recording import Recorder
+from support.builders import every_dtype_files, record, registry_with_champion
+from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer
+
+ANALYST_KEY = "analyst-key-of-the-tests"
+PAYMENT = {
+    "application": "A-7",
+    "applied_at": "2026-11-22T10:00:00.5+01:00",
+    "amount_eur": 1500.25,
+    "instalments": 12,
+    "is_employed": None,
+    "channel": " web ",
+    "opened_at": "2021-03-04",
+}
+
+
+@pytest.fixture
+def store_file(tmp_path):
+    return tmp_path / "decisions.db"
+
+
+@pytest.fixture
+def client(client_for, store_file):
+    return client_for(store=f"sqlite:///{store_file}")
+
+
+def decide(client, *records, **asked):
+    answer = client.post("/v1/decisions", json={"records": list(records), **asked})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["decisions"]
+
+
+def listed(client, **filters):
+    answer = client.get("/v1/decisions", params=filters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_decision_is_told_as_it_was_answered(client):
+    (answered,) = decide(client, record(), explain=True)
+    told = client.get(f"/v1/decisions/{answered['decision_id']}").json()
+    identifier = answered.pop("customer_id")
+    assert {name: told[name] for name in answered} == answered
+    assert told["entity_id"] == identifier
+    assert told["reasons"]
+
+
+def test_what_was_kept_with_it_is_told(client):
+    headers = {"X-Request-ID": "seen-before", "Idempotency-Key": "k-1"}
+    body = {"records": [record(), record(total_balance=5)]}
+    first, second = client.post("/v1/decisions", json=body, headers=headers).json()["decisions"]
+    told = client.get(f"/v1/decisions/{second['decision_id']}").json()
+    assert told["record"] == record(total_balance=5)
+    assert (told["request_id"], told["place"], told["idempotency_key"]) == ("seen-before", 1, "k-1")
+    assert told["latency_ms"] > 0
+    assert told["contract"].startswith("sha256:")
+    assert told["is_intact"] is True
+    assert told["reasons"] is None
+    assert isinstance(told["margin"], float)
+    assert told["fraud_probability"] < first["fraud_probability"]
+
+
+def test_every_dtype_of_a_record_is_told(client_for, store_file):
+    client = client_for(registry_with_champion(every_dtype_files()), store=f"sqlite:///{store_file}")
+    (answered,) = decide(client, PAYMENT)
+    told = client.get(f"/v1/decisions/{answered['decision_id']}").json()
+    assert told["entity_id"] == "A-7"
+    assert told["record"] == {
+        **PAYMENT,
+        "applied_at": "2026-11-22T09:00:00.500000Z",
+        "channel": "web",
+        "opened_at": "2021-03-04T00:00:00Z",
+    }
+
+
+def test_a_fallback_names_no_model(client_for, store_file):
+    client = client_for(store=f"sqlite:///{store_file}", deadline_ms=0.0001)
+    (answered,) = decide(client, record())
+    assert answered["decision_source"] == "fallback"
+    told = client.get(f"/v1/decisions/{answered['decision_id']}").json()
+    names = ("model", "policy_version", "fraud_probability", "risk_score", "decision_source", "outcome")
+    assert {name: told[name] for name in names} == {name: answered[name] for name in names}
+    assert told["margin"] is None
+
+
+def test_a_row_that_was_changed_says_so(client, store_file):
+    (answered,) = decide(client, record())
+    change(store_file, "UPDATE decisions SET outcome = 'approve'")
+    assert client.get(f"/v1/decisions/{answered['decision_id']}").json()["is_intact"] is False
+    assert listed(client)["decisions"][0]["is_intact"] is False
+
+
+def test_an_erased_record_leaves_nothing_to_seal(client, store_file):
+    (answered,) = decide(client, record())
+    change(store_file, "UPDATE decisions SET record = NULL, entity = NULL")
+    told = client.get(f"/v1/decisions/{answered['decision_id']}").json()
+    assert (told["record"], told["entity_id"], told["is_intact"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["0199", "01a20e44-a91c-7151-9d85-4c0f2082c8e3", "01A20E44-A91C-7151-9D85-4C0F2082C8E3"]
+)
+def test_an_unknown_id_is_not_found(client, name):
+    problem = assert_problem(client.get(f"/v1/decisions/{name}"), 404, "unknown_decision")
+    assert name not in problem["detail"]
+
+
+def test_without_a_store_there_is_nothing_to_find(client_for):
+    client = client_for()
+    assert_problem(client.get("/v1/decisions"), 404, "no_store")
+    assert_problem(client.get("/v1/decisions/0199"), 404, "no_store")
+
+
+def test_a_store_that_fails_is_unavailable(client, store_file):
+    decide(client, record())
+    change(store_file, "ALTER TABLE decisions RENAME TO moved")
+    assert_problem(client.get("/v1/decisions"), 503, "store_unavailable")
+
+
+def test_pages_hold_each_decision_once_the_newest_first(client):
+    made = [decide(client, record(customer_id=number), record(customer_id=number))[0] for number in range(5)]
+    first = listed(client, limit=3)
+    decide(client, record())  # what comes meanwhile moves nothing
+    second = listed(client, limit=3, cursor=first["next_cursor"])
+    rest = listed(client, limit=1000, cursor=second["next_cursor"])
+    assert rest["next_cursor"] is None
+    pages = [told["decision_id"] for page in (first, second, rest) for told in page["decisions"]]
+    assert len(pages) == len(set(pages)) == 10
+    assert pages == sorted(pages, reverse=True)
+    assert {answered["decision_id"] for answered in made} <= set(pages)
+
+
+def test_a_full_last_page_has_no_next_one(client):
+    decide(client, record(), record())
+    assert listed(client, limit=2)["next_cursor"] is None
+
+
+def test_decisions_are_listed_by_entity_and_outcome(client):
+    decide(client, *(record(customer_id=1, total_balance=balance) for balance in (0, 200_000)), record(customer_id=2))
+    of_one = listed(client, entity_id=1)["decisions"]
+    assert [told["entity_id"] for told in of_one] == [1, 1]
+    outcomes = {told["outcome"] for told in of_one}
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        (told,) = listed(client, entity_id=1, outcome=outcome)["decisions"]
+        assert told["outcome"] == outcome
+    assert listed(client, entity_id="1.0")["decisions"] == []
+
+
+def test_an_id_of_digits_may_be_a_text(client_for, store_file):
+    client = client_for(registry_with_champion(every_dtype_files()), store=f"sqlite:///{store_file}")
+    decide(client, {**PAYMENT, "application": "12"}, {**PAYMENT, "application": "12 "})
+    assert [told["entity_id"] for told in listed(client, entity_id="12")["decisions"]] == ["12"]
+
+
+def test_an_entity_is_found_by_its_id_and_by_its_pseudonym(client_for, store_file):
+    key = "a-key-of-pseudonyms"
+    decide(client_for(store=f"sqlite:///{store_file}"), record(customer_id=7))
+    client = client_for(store=f"sqlite:///{store_file}", pseudonym_key=key)
+    decide(client, record(customer_id=7), record(customer_id=8))
+    pseudonym = Recorder(pseudonym_key=key.encode()).entity(7)
+    by_id = listed(client, entity_id=7)["decisions"]
+    assert [told["entity_id"] for told in by_id] == [pseudonym, 7], "kept before there was a key, and since"
+    assert "customer_id" not in by_id[0]["record"]
+    assert [told["entity_id"] for told in listed(client, entity_id=pseudonym)["decisions"]] == [pseudonym]
+
+
+def test_times_bound_the_list(client):
+    (answered,) = decide(client, record())
+    moment = answered["decided_at"]
+    assert len(listed(client, since=moment)["decisions"]) == 1
+    assert listed(client, until=moment)["decisions"] == []
+    assert listed(client, since="2200-01-01T00:00:00+02:00")["decisions"] == []
+    assert listed(client, until="1960-01-01T00:00:00Z")["decisions"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("since", "2026-11-23T10:00:00", "with its offset"),
+        ("until", "yesterday", "with its offset"),
+        ("since", "1795341600", "with its offset"),
+        ("outcome", "maybe", "input should be 'approve'"),
+        ("limit", "0", "greater than or equal to 1"),
+        ("limit", "1001", "less than or equal to 1000"),
+        ("limit", "many", "integer"),
+        ("entity_id", "", "at least 1 character"),
+        ("customer_id", "7", "not permitted"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named_and_not_repeated(client, name, value, says):
+    problem = assert_problem(client.get("/v1/decisions", params={name: value}), 422, "invalid_request")
+    (error,) = problem["errors"]
+    assert error["pointer"] == f"/{name}"
+    assert says in error["detail"]
+    assert value not in error["detail"] or len(value) < 2
+
+
+@pytest.mark.parametrize("changed", [{"outcome": "approve"}, {"entity_id": "1"}, {"since": "2020-01-01T00:00:00Z"}])
+def test_a_cursor_goes_with_its_filters(client, changed):
+    decide(client, record(), record())
+    cursor = listed(client, limit=1)["next_cursor"]
+    assert_problem(client.get("/v1/decisions", params={"cursor": cursor, **changed}), 422, "invalid_cursor")
+
+
+@pytest.mark.parametrize("cursor", ["x", "!" * 32, "A" * 32, "é"])
+def test_a_made_up_cursor_is_refused(client, cursor):
+    assert_problem(client.get("/v1/decisions", params={"cursor": cursor}), 422, "invalid_cursor")
+
+
+def test_reading_takes_the_role_of_an_analyst(client_for, store_file):
+    client = client_for(store=f"sqlite:///{store_file}", api_keys=f"{API_KEYS},analyst:{ANALYST_KEY}")
+    for path in ("/v1/decisions", "/v1/decisions/0199"):
+        assert_problem(client.get(path), 401, "unauthenticated")
+        assert_problem(client.get(path, headers=bearer(SCORE_KEY)), 403, "forbidden")
+    assert client.get("/v1/decisions", headers=bearer(ANALYST_KEY)).json() == {"decisions": [], "next_cursor": None}
+
+
+def change(store_file, statement):
+    connection = sqlite3.connect(store_file)
+    with connection:
+        connection.execute(statement)
+    connection.close()

@@ -1,0 +1,98 @@
+"""fraud decisions show and list."""
+
+import json
+
+import pytest
+
+from fraud_detection_api.container import build_container
+from fraud_detection_api.decision.identifiers import first_uuid7
+from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.settings import Settings
+from support.builders import record, registry_with_champion
+from support.decided import BEGINNING, decided
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Three decisions in ./decisions.db, about customers 1, 2 and 2, the last with reasons; their ids."""
+    container = build_container(Settings(), registry=registry_with_champion())
+    container.champion.refresh()
+    model = container.champion.current()
+    made = [(1, False), (2, False), (2, True)]
+    rows = [
+        row
+        for second, (customer, explain) in enumerate(made)
+        for row in decided(model, [record(customer_id=customer)], explain=explain, at=BEGINNING + 1000 * second)
+    ]
+    container.store.migrate()
+    container.store.keep([KeptRequest(rows)])
+    container.store.close()
+    return [row.decision_id for row in rows]
+
+
+def test_a_decision_is_shown_with_its_record_and_reasons(fraud, kept):
+    shown = fraud("decisions", "show", kept[2]).stdout
+    assert "2026-11-22T10:00:02.500Z" in shown
+    assert "intact" in shown
+    assert "total_balance" in shown
+    assert "BALANCE" in shown
+
+
+def test_show_as_json_has_what_the_api_has(fraud, kept):
+    told = json.loads(fraud("decisions", "show", kept[0], "--json").stdout)
+    assert told["decision_id"] == kept[0]
+    assert told["record"] == record(customer_id=1)
+    assert (told["entity_id"], told["reasons"], told["is_intact"]) == (1, None, True)
+
+
+def test_an_unknown_decision_is_an_error_of_one_line(fraud, kept):
+    result = fraud("decisions", "show", first_uuid7(5))
+    assert (result.exit_code, result.stderr) == (1, "error: no decision of that id is kept\n")
+
+
+def test_the_list_has_the_newest_first_and_says_how_it_goes_on(fraud, kept):
+    result = fraud("decisions", "list", "--limit", 2)
+    assert result.stdout.index(kept[2]) < result.stdout.index(kept[1])
+    assert kept[0] not in result.stdout
+    cursor = result.stderr.removeprefix("the next page: --cursor ").strip()
+    rest = fraud("decisions", "list", "--limit", 2, "--cursor", cursor)
+    assert kept[0] in rest.stdout
+    assert rest.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "places"),
+    [
+        (["--entity", 1], [0]),
+        (["--since", "2026-11-22T11:00:01.500+01:00"], [2, 1]),
+        (["--until", "2026-11-22T10:00:01.500Z"], [0]),
+        (["--since", "2026-11-22T10:00:01.5Z", "--until", "2026-11-22T10:00:02Z"], [1]),
+    ],
+)
+def test_the_list_may_be_narrowed(fraud, kept, options, places):
+    told = json.loads(fraud("decisions", "list", *options, "--json").stdout)
+    assert [each["decision_id"] for each in told["decisions"]] == [kept[place] for place in places]
+    assert told["next_cursor"] is None
+
+
+def test_a_list_of_nothing_says_so(fraud, kept):
+    result = fraud("decisions", "list", "--entity", 9)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no decision of that kind is kept\n")
+
+
+def test_a_time_without_an_offset_is_refused(fraud, kept):
+    result = fraud("decisions", "list", "--since", "2026-11-22T10:00:00")
+    assert result.exit_code == 2
+    assert "with its offset" in result.stderr
+
+
+def test_a_store_that_is_not_there_is_not_made(fraud, tmp_path):
+    result = fraud("decisions", "list")
+    assert result.exit_code == 1
+    assert result.stderr == "error: the file that FRAUD_STORE names is not there; `fraud serve` makes it\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_store_there_is_nothing_to_list(fraud):
+    result = fraud("decisions", "list", FRAUD_STORE="none")
+    assert (result.exit_code, result.stderr) == (1, "error: no decision is kept here: FRAUD_STORE is `none`\n")
