@@ -69,13 +69,13 @@ class DecisionKeeper:
 
     @property
     def fault(self) -> str | None:
-        """Why the store cannot be written to, None while it can."""
-        return self._fault
+        """Why nothing can be kept now; None where it can, be it in the journal."""
+        return self._fault if self._journal is None else None
 
     def require_room(self) -> None:
         """Raise StoreUnavailable where nothing can be kept now, StoreBusy where too much waits."""
-        if self._fault is not None and self._journal is None:
-            raise StoreUnavailable(self._fault)
+        if (fault := self.fault) is not None:
+            raise StoreUnavailable(fault)
         if self._records >= self._limit:
             raise StoreBusy(retry_after_seconds=1)
 
