@@ -67,7 +67,7 @@ class PostgresDatabase:
         from fraud_detection_api.adapters.sql.migrating import upgrade_postgres  # noqa: PLC0415 it takes a while to import
 
         with self._failures():
-            upgrade_postgres(self._open, revision)
+            upgrade_postgres(self._open_for_long, revision)
 
     def close(self) -> None:
         self._connections.close()
@@ -77,22 +77,38 @@ class PostgresDatabase:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
+        """What PostgreSQL says, as StoreUnavailable; but not of a row that it would take from nobody."""
         try:
             yield
         except self._psycopg.Error as error:
+            of_a_row = isinstance(error, self._psycopg.IntegrityError | self._psycopg.DataError)
+            if of_a_row and error.sqlstate not in _FAILURES:
+                raise
             # the server's own text could quote a row
-            raise StoreUnavailable(f"the decision store (PostgreSQL): {_reason(error)}; nothing was kept") from error
+            raise StoreUnavailable(f"{_STORE} {_failure(error)}") from error
 
     def _open(self) -> "psycopg.Connection[Row]":
         milliseconds = int(self._timeout_seconds * 1000)
-        return self._psycopg.connect(
-            self._url,
-            autocommit=True,  # transactions are begun by name
-            connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's least
-            application_name="fraud-detection-api",
-            options=f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-            tcp_user_timeout=milliseconds,
-        )
+        try:
+            return self._psycopg.connect(
+                self._url,
+                autocommit=True,  # transactions are begun by name
+                connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's least
+                application_name="fraud-detection-api",
+                options=f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+                tcp_user_timeout=milliseconds,
+            )
+        # libpq quotes the URL, and takes what follows an @ in a password for the host
+        except self._psycopg.ProgrammingError:
+            raise StoreUnavailable(f"{_STORE} has an address that cannot be read; {_ESCAPED}") from None
+        except self._psycopg.OperationalError as error:
+            raise StoreUnavailable(f"{_STORE} {_refusal(str(error))}") from None
+
+    def _open_for_long(self) -> "psycopg.Connection[Row]":
+        """For migrations: they may rewrite a large table."""
+        connection = self._open()
+        connection.execute("SET statement_timeout = 0")
+        return connection
 
 
 @lru_cache(maxsize=256)
@@ -100,6 +116,37 @@ def _marked(statement: str) -> Any:
     return statement.replace("?", "%s")
 
 
-def _reason(error: Exception) -> str:
-    sqlstate = getattr(error, "sqlstate", None)
-    return f"{type(error).__name__}" + (f" (SQLSTATE {sqlstate})" if sqlstate else "")
+def _failure(error: "psycopg.Error") -> str:
+    known = _FAILURES.get(error.sqlstate or _CONNECTION_LOST)
+    return known or f"failed: {type(error).__name__} (SQLSTATE {error.sqlstate})"
+
+
+def _refusal(text: str) -> str:
+    """Why there is no connection, from what libpq says of it, which has no code."""
+    return next((reason for said, reason in _REFUSALS.items() if said in text), _UNREACHABLE)
+
+
+_STORE = "the decision store (PostgreSQL)"
+_ESCAPED = "in FRAUD_STORE, special characters of a password are written %XX"
+_UNREACHABLE = "cannot be reached; is it running, at the host and port of FRAUD_STORE?"
+_REFUSALS = {
+    "password authentication failed": "refuses the user or the password of FRAUD_STORE",
+    "no pg_hba.conf entry": "refuses this host, user or database; its pg_hba.conf has no entry for them",
+    "does not exist": "has no such database or user; create what FRAUD_STORE names",
+    "failed to resolve": f"cannot be reached; the host of FRAUD_STORE is unknown ({_ESCAPED})",
+    "too many": "takes no more connections; raise its max_connections",
+    "starting up": "is starting or stopping",
+    "shutting down": "is starting or stopping",
+}
+_CONNECTION_LOST = "08006"
+_FAILURES = {
+    _CONNECTION_LOST: "ended the connection",
+    "57P01": "ended the connection",
+    "57014": "did not answer within FRAUD_STORE_TIMEOUT_SECONDS",
+    "55P03": "is locked by somebody else",
+    "53100": "has no room on its disk",
+    "25006": "is read-only; FRAUD_STORE must name the primary server",
+    "42501": "does not let the user of FRAUD_STORE do this; grant it",
+    "23503": "has lost rows that others refer to",
+    "42P01": "has lost tables that it had",
+}

@@ -1,0 +1,208 @@
+"""What goes wrong with a PostgreSQL store: one line says what, never the password, and it works again once it can."""
+
+import logging
+import socket
+import time
+from io import StringIO
+
+import psycopg
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line, log_failure
+from support.kept import numbers_of, request_of
+from support.mlflow_servers import free_port
+from support.postgres_servers import PASSWORD, USER, start_postgres, stop_postgres
+
+SECRET = "s3cret-w0rd"
+
+
+@pytest.fixture(scope="module")
+def own_server():
+    """A server that the tests here may stop."""
+    server = start_postgres()
+    yield server
+    stop_postgres(server)
+
+
+@pytest.fixture
+def store_at():
+    """Opens stores; closes them in the end."""
+    stores = []
+
+    def open_store(url: str, *, timeout_seconds: float = 5) -> SqlDecisionStore:
+        stores.append(
+            SqlDecisionStore(PostgresDatabase(url, timeout_seconds=timeout_seconds), idempotency_seconds=86_400)
+        )
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+def held(store) -> list[int]:
+    return numbers_of(store.following(Wanted(), limit=1000))
+
+
+def refusal(attempt) -> str:
+    """What the refusal says: one line, and none of the secrets, which nothing that it came from says either."""
+    with pytest.raises(StoreUnavailable) as caught:
+        attempt()
+    error: BaseException | None = caught.value
+    assert "\n" not in str(error)
+    while error is not None:
+        assert SECRET not in str(error)
+        assert PASSWORD not in str(error)
+        error = error.__cause__
+    return str(caught.value).removeprefix("the decision store (PostgreSQL) ")
+
+
+def test_a_wrong_password_is_refused_without_being_told(postgres_server, store_at):
+    store = store_at(postgres_server.url(password=SECRET))
+    assert refusal(store.migrate) == "refuses the user or the password of FRAUD_STORE"
+
+
+def test_a_database_that_is_missing_is_told_of(postgres_server, store_at):
+    assert refusal(store_at(postgres_server.url("nowhere")).migrate).startswith("has no such database or user")
+
+
+def test_a_host_that_is_unknown_is_told_of(store_at):
+    store = store_at(f"postgresql://{USER}:{SECRET}@nowhere.invalid/fraud")
+    assert refusal(store.migrate).startswith("cannot be reached; the host of FRAUD_STORE is unknown")
+
+
+def test_a_port_where_nothing_listens_is_told_of(store_at):
+    store = store_at(f"postgresql://{USER}:{SECRET}@127.0.0.1:{free_port()}/fraud")
+    assert refusal(store.migrate) == "cannot be reached; is it running, at the host and port of FRAUD_STORE?"
+
+
+@pytest.mark.parametrize("password", [f"{SECRET}%zz", f"x@{SECRET}", f"{SECRET}/x", f"x:{SECRET}@{SECRET}"])
+def test_a_password_with_special_characters_is_not_told_in_part(store_at, password):
+    store = store_at(f"postgresql://{USER}:{password}@127.0.0.1:{free_port()}/fraud")
+    refusal(store.migrate)
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(store_at):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = store_at(f"postgresql://{USER}:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/fraud", timeout_seconds=1)
+        began = time.monotonic()
+        refusal(store.check)
+        assert time.monotonic() - began < 15
+
+
+def test_a_server_that_stops_is_missed_and_found_again(own_server, store_at):
+    with own_server.database() as url:
+        store = store_at(url)
+        store.migrate()
+        store.keep([request_of(1)])
+        own_server.kill()
+        assert refusal(lambda: store.keep([request_of(2)])) == "ended the connection"
+        assert refusal(lambda: store.keep([request_of(2)])).startswith("cannot be reached")
+        assert refusal(lambda: store.following(Wanted(), limit=1)).startswith("cannot be reached")
+        own_server.restart()
+        store.migrate()
+        store.check()
+        store.keep([request_of(2)])
+        assert held(store) == [1, 2]
+        store.close()
+
+
+def test_connections_that_all_died_cost_one_failure(own_server, store_at):
+    with own_server.database() as url:
+        store = store_at(url)
+        store.migrate()
+        database = store._database
+        with database.reading(), database.reading(), database.reading():
+            """Three connections, which idle from now on."""
+        own_server.kill()
+        own_server.restart()
+        refusal(store.check)
+        store.check()
+        store.close()
+
+
+def test_a_lock_that_somebody_holds_is_waited_for_until_the_time_is_up(postgres_url, store_at):
+    store = store_at(postgres_url, timeout_seconds=0.3)
+    store.migrate()
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE decisions")
+        assert refusal(lambda: store.keep([request_of(1)])) == "did not answer within FRAUD_STORE_TIMEOUT_SECONDS"
+        other.rollback()
+    store.keep([request_of(2)])
+    assert held(store) == [2]
+
+
+def test_a_server_that_only_reads_is_told_of(postgres_url, store_at):
+    store = store_at(postgres_url)
+    store.migrate()
+    store.close()
+    database = postgres_url.rpartition("/")[2]
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+        assert refusal(store.check) == "is read-only; FRAUD_STORE must name the primary server"
+        other.execute("SET default_transaction_read_only = off")
+        other.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    store.close()
+    store.check()
+
+
+def test_tables_that_somebody_dropped_are_told_of(postgres_url, store_at):
+    store = store_at(postgres_url)
+    store.migrate()
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("DROP TABLE checks")
+    assert refusal(store.check) == "has lost tables that it had"
+
+
+def test_rows_that_others_refer_to_come_back_with_the_next_opening(postgres_url, store_at):
+    store = store_at(postgres_url)
+    store.migrate()
+    store.keep([request_of(1)])
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("TRUNCATE deciders CASCADE")
+    assert refusal(lambda: store.keep([request_of(2)])) == "has lost rows that others refer to"
+    store.migrate()
+    store.keep([request_of(3)])
+    assert held(store) == [3]
+
+
+def test_a_user_who_may_not_write_is_told_to_be_granted_it(postgres_url, store_at):
+    store = store_at(postgres_url)
+    store.migrate()
+    name = f"reader_{postgres_url.rpartition('/')[2]}"
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{SECRET}'")
+        try:
+            other.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
+            reader = store_at(postgres_url.replace(f"{USER}:{PASSWORD}", f"{name}:{SECRET}"))
+            reader.migrate()
+            assert refusal(reader.check) == "does not let the user of FRAUD_STORE do this; grant it"
+        finally:
+            other.execute(f"DROP OWNED BY {name}")
+            other.execute(f"DROP ROLE {name}")
+
+
+def test_a_row_that_the_database_does_not_take_is_the_rows_fault_and_is_not_logged(postgres_url, store_at):
+    store = store_at(postgres_url)
+    store.migrate()
+    for poison in (request_of(1, outcome="perhaps"), request_of(1, entity="\0"), request_of(1, decided_at=2**70)):
+        with pytest.raises((psycopg.IntegrityError, psycopg.DataError)) as caught:
+            store.keep([poison])
+        stream = StringIO()
+        handler, logger = LineHandler(stream, json_line), logging.getLogger(LOGGER_NAME)
+        logger.addHandler(handler)
+        log_failure("decision_not_kept", caught.value)
+        logger.removeHandler(handler)
+        assert "345435" not in stream.getvalue()
+    store.keep([request_of(2)])
+    assert held(store) == [2]
+
+
+def test_a_migration_may_take_longer_than_an_answer(postgres_url):
+    database = PostgresDatabase(postgres_url, timeout_seconds=0.2)
+    with database._open_for_long() as connection:
+        connection.execute("SELECT pg_sleep(0.4)")
