@@ -63,6 +63,7 @@ class SqlDecisionStore:
         self._deciders: dict[Decider, int] = {}
 
     def migrate(self) -> None:
+        self._deciders = {}  # it may be another database than before: an empty one, or a backup
         if self._revision() != REVISIONS[-1]:
             self._database.upgrade(REVISIONS[-1])
 

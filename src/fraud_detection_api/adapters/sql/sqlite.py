@@ -1,9 +1,10 @@
 """SQLite: the embedded database. One file, shared by the worker processes of one machine."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,12 @@ from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
 _STATEMENTS_KEPT = 256  # the store has one for every number of rows up to a hundred
+
+
+class _Connection(sqlite3.Connection):
+    """One that knows which file it has."""
+
+    file: tuple[int, int]
 
 
 class SqliteSession:
@@ -37,7 +44,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, timeout_seconds: float) -> None:
         self.path, self._timeout_seconds = path, timeout_seconds
-        self._connections = Connections[sqlite3.Connection]()
+        self._connections = Connections[_Connection]()
 
     @contextmanager
     def writing(self) -> Iterator[SqliteSession]:
@@ -65,10 +72,12 @@ class SqliteDatabase:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """What SQLite and the file system say, as StoreUnavailable."""
+        """What SQLite and the file system say, as StoreUnavailable; but not of a row that SQLite would take from nobody."""
         try:
             yield
         except sqlite3.Error as error:
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError) and not _lacks_reference(error):
+                raise
             raise StoreUnavailable(f"the decision store {self.path}: {_reason(error)}") from error
         except OSError as error:
             reason = error.strerror or type(error).__name__
@@ -86,29 +95,50 @@ class SqliteDatabase:
                 raise
             connection.execute("COMMIT")
 
-    def _leased(self) -> AbstractContextManager[sqlite3.Connection]:
-        return self._connections.lease(self._connections.idle() or self._open())
+    @contextmanager
+    def _leased(self) -> Iterator[_Connection]:
+        with self._connections.lease(self._connections.idle() or self._open()) as connection:
+            yield connection
+            # SQLite goes on writing to a file that was deleted; looked for before anybody is told that something was kept
+            if connection.file != _identity(self.path):
+                raise StoreUnavailable(
+                    f"the decision store {self.path} was replaced; what it held is in the other file"
+                )
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> _Connection:
         # records are nobody else's business; SQLite gives its other files the same mode. A file that is there is not opened:
         # closing it would drop the locks that this process holds on it, and another one would take away the write-ahead log
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        if not os.access(self.path, os.W_OK):  # SQLite would make its other files read-only too, and they would stay so
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         connection = sqlite3.connect(
             self.path,
             timeout=self._timeout_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=_STATEMENTS_KEPT,
+            factory=_Connection,
         )
         try:
+            connection.file = _identity(self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             connection.close()
             raise
         return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 half the time of Path.stat, for each transaction
+    return status.st_dev, status.st_ino
+
+
+def _lacks_reference(error: sqlite3.Error) -> bool:
+    """Whether a row that others refer to has gone, which is nobody's fault who has a row to keep."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 
 
 def _reason(error: sqlite3.Error) -> str:
@@ -118,9 +148,11 @@ def _reason(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_IOERR: "the disk could not be read or written; is it full?",
         sqlite3.SQLITE_READONLY: "the file or its folder is read-only; the server must be able to write both",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened; does its folder exist, and may the server write there?",
-        sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/decisions-store.md)",
+        sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/decision-store.md)",
         sqlite3.SQLITE_NOTADB: "the file is not a SQLite database, or it is damaged",
     }
+    if _lacks_reference(error):
+        return "rows that others refer to have gone"
     code = getattr(error, "sqlite_errorcode", None)
     known = None if code is None else texts.get(code & 0xFF)  # the rest of the code is the kind of the kind
     return known or f"{type(error).__name__}: {getattr(error, 'sqlite_errorname', 'unknown')}"

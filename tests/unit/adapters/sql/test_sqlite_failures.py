@@ -1,0 +1,241 @@
+"""What goes wrong with a SQLite store: one line says what, nothing that was kept is lost, and it works again once it can."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from support.kept import numbers_of, request_of
+
+MANY = request_of(*range(1000, 3000))
+
+INTEGRITY = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone())"
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from support.kept import request_of
+store = SqlDecisionStore(SqliteDatabase(Path(sys.argv[1]), timeout_seconds=5), idempotency_seconds=86_400)
+store.migrate()
+store.keep([request_of(1)])
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+try:
+    store.keep([request_of(*range(1000, 3000))])
+except StoreUnavailable as error:
+    print(error)
+store.keep([request_of(2)])
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.migrate()
+store.check()
+store.keep([request_of(3)])
+"""
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+path, mode = Path(sys.argv[1]), int(sys.argv[2], 8)
+store = SqlDecisionStore(SqliteDatabase(path, timeout_seconds=5), idempotency_seconds=86_400)
+store.migrate()
+store.close()
+if os.geteuid() == 0:
+    for each in (path, path.parent):
+        os.chown(each, 65534, 65534)
+    os.setgid(65534)
+    os.setuid(65534)
+changed = path if sys.argv[3] == "file" else path.parent
+changed.chmod(mode)
+for attempt in (store.migrate, store.check):
+    try:
+        attempt()
+    except StoreUnavailable as error:
+        print(error)
+changed.chmod(0o700)
+store.migrate()
+store.check()
+print("works")
+"""
+
+
+def store_at(path: Path, *, timeout_seconds: float = 0.2) -> SqlDecisionStore:
+    return SqlDecisionStore(SqliteDatabase(path, timeout_seconds=timeout_seconds), idempotency_seconds=86_400)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "decisions.db"
+
+
+@pytest.fixture
+def store(path):
+    """A store that holds decision 1."""
+    store = store_at(path)
+    store.migrate()
+    store.keep([request_of(1)])
+    yield store
+    store.close()
+
+
+def held(store) -> list[int]:
+    return numbers_of(store.following(Wanted(), limit=10_000))
+
+
+def refusal(attempt) -> str:
+    with pytest.raises(StoreUnavailable) as caught:
+        attempt()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def run(program: str, *arguments: object) -> list[str]:
+    """What the program prints, in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_folder_that_is_missing_may_be_made_later(tmp_path):
+    store = store_at(tmp_path / "missing" / "decisions.db")
+    assert refusal(store.migrate).endswith("decisions.db cannot be opened: No such file or directory")
+    (tmp_path / "missing").mkdir()
+    store.migrate()
+    store.check()
+    store.close()
+
+
+def test_a_folder_in_the_files_place_is_told_of(tmp_path):
+    assert "cannot be opened" in refusal(store_at(tmp_path).migrate)
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(path):
+    content = b"the accounts of last year" * 400
+    path.write_bytes(content)
+    store = store_at(path)
+    for attempt in (store.migrate, store.check, lambda: store.keep([request_of(1)])):
+        assert "the file is not a SQLite database" in refusal(attempt)
+    assert path.read_bytes() == content
+    path.unlink()
+    store.migrate()
+    assert held(store) == []
+    store.close()
+
+
+def test_an_empty_file_becomes_a_store(path):
+    path.touch()
+    store = store_at(path)
+    store.migrate()
+    assert held(store) == []
+    store.close()
+
+
+def test_another_process_that_holds_it_is_waited_for_until_the_time_is_up(store, path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert refusal(lambda: store.keep([request_of(2)])).endswith("another process holds it; nothing was kept")
+    assert held(store) == [1], "it can still be read"
+    other.execute("ROLLBACK")
+    other.close()
+    store.keep([request_of(3)])
+    assert held(store) == [1, 3]
+
+
+def test_a_file_damaged_in_the_middle_is_found_and_not_written_to(store, path):
+    store.keep([MANY])
+    store.close()
+    content = bytearray(path.read_bytes())
+    for page in range(3, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 200] = b"\xde" * 200
+    path.write_bytes(content)
+    for attempt in (store.check, lambda: store.keep([request_of(5)]), lambda: held(store)):
+        assert "the file is damaged; restore a backup" in refusal(attempt)
+
+
+def test_a_file_that_was_cut_off_is_damaged(store, path):
+    store.keep([MANY])
+    store.close()
+    os.truncate(path, 40_960)
+    assert "the file is damaged; restore a backup" in refusal(store.migrate)
+
+
+def test_what_goes_into_a_deleted_file_is_not_taken_for_kept(store, path):
+    path.unlink()
+    assert "No such file or directory" in refusal(lambda: store.keep([request_of(2)]))
+    store.migrate()
+    store.keep([request_of(3)])
+    assert held(store) == [3]
+    assert run(
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])", path
+    ) == ["ok"]
+
+
+def test_what_goes_into_a_file_that_another_replaced_is_not_taken_for_kept(store, path, tmp_path):
+    backup = store_at(tmp_path / "backup.db")
+    backup.migrate()
+    backup.keep([request_of(8, model_version="of the backup")])
+    backup.close()
+    for file in path.parent.glob("decisions.db*"):
+        file.unlink()
+    (tmp_path / "backup.db").rename(path)
+    assert "was replaced" in refusal(lambda: store.keep([request_of(2)]))
+    store.migrate()
+    store.keep([request_of(9)])
+    rows = store.following(Wanted(), limit=10)
+    assert [(row.model_version, *numbers_of([row])) for row in rows] == [("of the backup", 8), ("7", 9)]
+
+
+class SmallDisk(SqliteDatabase):
+    """One on whose disk there is room for so many pages."""
+
+    pages = 30
+
+    def _open(self):
+        connection = super()._open()
+        connection.execute(f"PRAGMA max_page_count = {self.pages}")
+        return connection
+
+
+def test_on_a_full_disk_nothing_is_kept_until_there_is_room(path):
+    database = SmallDisk(path, timeout_seconds=1)
+    store = SqlDecisionStore(database, idempotency_seconds=86_400)
+    store.migrate()
+    store.keep([request_of(1)])
+    assert refusal(lambda: store.keep([MANY])).endswith("the disk is full; nothing was kept")
+    store.keep([request_of(2)])
+    assert held(store) == [1, 2]
+    database.pages = 10_000
+    store.close()
+    store.keep([MANY])
+    assert len(held(store)) == 2002
+    store.close()
+
+
+def test_a_file_that_may_not_grow_keeps_what_it_has(path):
+    [told] = run(LIMITED, path)
+    assert "the disk could not be read or written; is it full?" in told
+    store = store_at(path)
+    assert held(store) == [1, 2, 3]
+    store.close()
+
+
+@pytest.mark.parametrize(("mode", "what"), [("444", "file"), ("000", "file"), ("555", "folder"), ("000", "folder")])
+def test_what_may_not_be_written_is_refused_until_it_may(mode, what):
+    with TemporaryDirectory() as folder:  # in pytest's own, nobody but its owner can look
+        *told, last = run(AS_NOBODY, Path(folder, "decisions.db"), mode, what)
+        assert len(told) == 2
+        assert all("Permission denied" in line or "read-only" in line for line in told)
+        assert last == "works"
