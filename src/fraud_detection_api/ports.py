@@ -182,6 +182,10 @@ class DecisionJournal(Protocol):
         """
         ...
 
+    def put_aside(self, requests: Sequence[KeptRequest]) -> None:
+        """Write down, durably, what no store takes, for a person to look at. Raises StoreUnavailable."""
+        ...
+
     def close(self) -> None:
         """Let go of files. What they hold stays."""
         ...

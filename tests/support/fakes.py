@@ -193,3 +193,29 @@ class InMemoryLabelStore:
 
     def _of(self, decision_id: str) -> list[Label]:
         return [label for label in self._labels if label.decision_id == decision_id]
+
+
+class InMemoryJournal:
+    """DecisionJournal in lists; while it has a `fault`, nothing can be written."""
+
+    def __init__(self) -> None:
+        self.written: list[KeptRequest] = []
+        self.aside: list[KeptRequest] = []
+        self.fault: str | None = None
+
+    def append(self, requests: Sequence[KeptRequest]) -> None:
+        if self.fault is not None:
+            raise StoreUnavailable(self.fault)
+        self.written += requests
+
+    def waiting(self) -> Iterator[Sequence[KeptRequest]]:
+        while self.written:
+            piece = self.written[:2]
+            yield piece
+            del self.written[: len(piece)]
+
+    def put_aside(self, requests: Sequence[KeptRequest]) -> None:
+        self.aside += requests
+
+    def close(self) -> None:
+        """Nothing is open."""

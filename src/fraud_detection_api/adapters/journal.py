@@ -57,6 +57,15 @@ class FileJournal:
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
                 yield from self._taken(path)
 
+    def put_aside(self, requests: Sequence[KeptRequest]) -> None:
+        with self._failures("written"):
+            file = os.open(self._folder / f"refused{_DAMAGED}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                _write_all(file, b"".join(map(_line, requests)))
+                os.fsync(file)
+            finally:
+                os.close(file)
+
     def close(self) -> None:
         with self._hold:
             self._let_go()

@@ -175,10 +175,25 @@ class DecisionKeeper:
             return
         drained = 0
         for requests in self._journal.waiting():
-            self._store.keep(requests)
+            self._put_in(requests, self._journal)
             drained += sum(len(request.decisions) for request in requests)
         if drained:
             log_event("journal_drained", records=drained)
+
+    def _put_in(self, requests: Sequence[KeptRequest], journal: DecisionJournal) -> None:
+        """Keep what was written down. What the store does not take is put aside, or the store would never be ready again."""
+        try:
+            self._store.keep(requests)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 one request's fault is not the others'
+            if len(requests) > 1:
+                middle = len(requests) // 2
+                self._put_in(requests[:middle], journal)
+                self._put_in(requests[middle:], journal)
+                return
+            log_failure("decision_not_kept", error)
+            journal.put_aside(requests)
 
 
 class LocalKeeper:

@@ -226,3 +226,13 @@ def test_on_a_full_disk_nothing_is_promised_and_half_a_request_is_taken_back(jou
     journal.append([request_of(2)])
     assert sorted(drained(journal)) == [1, 2]
     assert files(folder, "") == []
+
+
+def test_what_no_store_takes_is_put_aside_and_not_drained(journal, folder):
+    journal.append([request_of(1)])
+    journal.put_aside([request_of(2)])
+    journal.put_aside([request_of(3)])
+    assert drained(journal) == [1]
+    [path] = files(folder, ".damaged")
+    assert len(path.read_bytes().splitlines()) == 2
+    assert path.stat().st_mode & 0o777 == 0o600
