@@ -1,0 +1,141 @@
+"""Databases that go away under load and come back: what was answered is kept once, and nobody has to do anything."""
+
+import shutil
+import sqlite3
+import threading
+from itertools import count
+
+import pytest
+
+from fraud_detection_api.adapters.journal import FileJournal
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services import keeping
+from fraud_detection_api.services.keeping import DecisionKeeper
+from support.kept import numbers_of, request_of
+from support.polling import eventually
+from support.postgres_servers import start_postgres, stop_postgres
+
+CLIENTS = 4
+
+
+class LockedFile:
+    """A SQLite file that another process holds meanwhile."""
+
+    def __init__(self, folder) -> None:
+        self._path = folder / "decisions.db"
+
+    def database(self):
+        return SqliteDatabase(self._path, timeout_seconds=0.1)
+
+    def begin(self) -> None:
+        self._other = sqlite3.connect(self._path, isolation_level=None, timeout=20)
+        self._other.execute("BEGIN IMMEDIATE")
+
+    def end(self) -> None:
+        self._other.close()
+
+
+class MissingFolder(LockedFile):
+    """A SQLite file whose folder is away meanwhile, as a disk may be."""
+
+    def begin(self) -> None:
+        self._path.parent.rename(self._path.parent.with_name("away"))
+
+    def end(self) -> None:
+        self._path.parent.with_name("away").rename(self._path.parent)
+
+
+class KilledServer:
+    """A PostgreSQL server that crashes and is started again."""
+
+    def __init__(self) -> None:
+        self.server = start_postgres()
+
+    def database(self):
+        return PostgresDatabase(self.server.url(), timeout_seconds=2)
+
+    def begin(self) -> None:
+        self.server.kill()
+
+    def end(self) -> None:
+        self.server.restart()
+
+
+@pytest.fixture(params=["locked file", "missing folder", "killed server"])
+def outage(request, tmp_path):
+    if request.param == "killed server":
+        outage = KilledServer()
+        yield outage
+        stop_postgres(outage.server)
+        return
+    (tmp_path / "store").mkdir()
+    yield (LockedFile if request.param == "locked file" else MissingFolder)(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store")
+
+
+class Load:
+    """Clients that each send decision after decision; `answered` are those that were answered."""
+
+    def __init__(self, keeper: DecisionKeeper) -> None:
+        self._keeper, self._stop = keeper, threading.Event()
+        self.answered: list[int] = []
+        self.refusals: list[Exception] = []
+        self._clients = [threading.Thread(target=self._send, args=(client,)) for client in range(CLIENTS)]
+        for client in self._clients:
+            client.start()
+
+    def end(self) -> None:
+        self._stop.set()
+        for client in self._clients:
+            client.join()
+
+    def goes_on(self) -> None:
+        """Wait until more is answered."""
+        before = len(self.answered)
+        eventually(lambda: len(self.answered) > before + 3 * CLIENTS, "decisions are answered")
+
+    def _send(self, client: int) -> None:
+        for number in count(client, CLIENTS):
+            if self._stop.is_set():
+                return
+            done, results = threading.Event(), []
+            self._keeper.submit([request_of(number)], lambda told, to=results, done=done: (to.extend(told), done.set()))
+            assert done.wait(30)
+            if results == [None]:
+                self.answered.append(number)
+            else:
+                self.refusals += results
+                self._stop.wait(0.01)
+
+
+@pytest.mark.parametrize("with_journal", [False, True])
+def test_what_was_answered_is_kept_once(outage, with_journal, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.05)
+    store = SqlDecisionStore(outage.database(), idempotency_seconds=86_400)
+    journal = FileJournal(tmp_path / "journal") if with_journal else None
+    keeper = DecisionKeeper(store, limit=1000, journal=journal)
+    keeper.start()
+    assert keeper.fault is None
+    load = Load(keeper)
+    for _ in range(3):
+        load.goes_on()
+        outage.begin()
+        eventually(lambda: keeper._fault is not None, "the outage is noticed")
+        if with_journal:
+            load.goes_on()
+        outage.end()
+        eventually(lambda: keeper._fault is None, "the store is found again")
+        load.goes_on()
+    load.end()
+    kept = numbers_of(store.following(Wanted(), limit=10**9))
+    keeper.close()
+    assert len(kept) == len(set(kept))
+    assert set(load.answered) <= set(kept)
+    assert all(isinstance(refusal, StoreUnavailable) for refusal in load.refusals)
+    if with_journal:
+        assert sorted(load.answered) == kept
+        assert list((tmp_path / "journal").iterdir()) == []
