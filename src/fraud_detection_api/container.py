@@ -9,9 +9,13 @@ from fraud_detection_api.adapters.mlflow.connection import connect
 from fraud_detection_api.adapters.mlflow.location import MlflowLocation
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
+from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.errors import InvalidSetting, NoStore
 from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
@@ -21,6 +25,7 @@ from fraud_detection_api.services.history import History
 from fraud_detection_api.services.labelling import LabelService
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
+from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.storage import build_database, build_keeper, labels_in, store_in
 
@@ -37,6 +42,7 @@ class Container:
     models: ModelService
     decisions: DecisionService
     store: DecisionStore | None
+    upkeep: UpkeepService | None
     keeper: Keeper | None
     recorder: Recorder
     labels: LabelService
@@ -54,9 +60,10 @@ def build_container(
     Raises InvalidSetting for keys that cannot be used, InvalidContract for a contract that cannot.
     """
     registry = registry or build_registry(settings.registry)
-    recorder, labels = build_recorder(settings), None
+    recorder, labels, upkeep = build_recorder(settings), None, None
     if store is None and (database := build_database(settings)) is not None:
         store, labels = store_in(database, settings), labels_in(database)
+        upkeep = build_upkeep(settings)
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     return Container(
@@ -66,6 +73,7 @@ def build_container(
         models=ModelService(registry, required_fingerprint=required),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
+        upkeep=upkeep,
         keeper=None if store is None else build_keeper(store, settings),
         recorder=recorder,
         labels=LabelService(labels, recorder),
@@ -84,6 +92,20 @@ def build_registry(location: str) -> ModelRegistry:
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))
+
+
+def build_upkeep(settings: Settings) -> UpkeepService:
+    """What looks after the store that FRAUD_STORE names. Raises NoStore for `none`, InvalidSetting, MissingExtra."""
+    database = build_database(settings)
+    if database is None:
+        raise NoStore
+    storage = SqliteStorage(database) if isinstance(database, SqliteDatabase) else PostgresStorage(database)
+    return UpkeepService(
+        store_in(database, settings),
+        SqlStoreUpkeep(database, storage),
+        recorder=build_recorder(settings),
+        idempotency_seconds=settings.idempotency_hours * 3600,
+    )
 
 
 def build_recorder(settings: Settings) -> Recorder:

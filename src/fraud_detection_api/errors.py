@@ -184,6 +184,10 @@ class NoStore(FraudError):
         super().__init__("no decision is kept here: FRAUD_STORE is `none`")
 
 
+class BackupFailed(FraudError):
+    """A backup cannot be made, or what was to be restored is none."""
+
+
 class UnknownDecision(FraudError):
     """The store holds no such decision. A caller made the id up, so the text leaves it out."""
 

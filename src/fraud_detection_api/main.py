@@ -26,6 +26,7 @@ from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.services.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
 
@@ -127,13 +128,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if container.keeper is not None:
         await container.keeper.start()
     gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
-    watcher = asyncio.create_task(container.champion.watch(container.settings.reload_seconds))
+    watchers = [asyncio.create_task(container.champion.watch(container.settings.reload_seconds))]
+    if container.upkeep is not None:
+        watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     log_event("started", version=__version__)
     try:
         yield
     finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
+        for watcher in watchers:
+            watcher.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
         if container.keeper is not None:
             await container.keeper.close()
         log_event("stopped")

@@ -10,7 +10,7 @@ from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
-from fraud_detection_api.ports import DecisionStore, Keeper, LabelStore
+from fraud_detection_api.ports import DecisionJournal, DecisionStore, Keeper, LabelStore
 from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
 from fraud_detection_api.settings import Settings
 
@@ -63,6 +63,11 @@ def labels_in(database: Database) -> LabelStore:
     return SqlLabelStore(database)
 
 
+def build_journal(settings: Settings) -> DecisionJournal:
+    """Where decisions wait while the store is away, whether that is asked for or not."""
+    return FileJournal(settings.journal)
+
+
 def build_keeper(store: DecisionStore, settings: Settings) -> Keeper:
     """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
     if settings.keeper is not None:
@@ -79,5 +84,5 @@ def build_keeper_server(settings: Settings) -> KeeperServer:
 
 
 def _decision_keeper(store: DecisionStore, settings: Settings) -> DecisionKeeper:
-    journal = FileJournal(settings.journal) if settings.store_outage == "journal" else None
+    journal = build_journal(settings) if settings.store_outage == "journal" else None
     return DecisionKeeper(store, limit=settings.store_queue, journal=journal)

@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.kept import KeptRequest, row_from_json
 from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import JournalBacklog
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
@@ -65,6 +66,11 @@ class FileJournal:
                 os.fsync(file)
             finally:
                 os.close(file)
+
+    def backlog(self) -> JournalBacklog:
+        with self._failures("read"):
+            sizes = [path.stat().st_size for path in self._folder.glob(f"*{_SUFFIX}")]
+            return JournalBacklog(len(sizes), sum(sizes), len(list(self._folder.glob(f"*{_DAMAGED}"))))
 
     def close(self) -> None:
         with self._hold:

@@ -1,6 +1,7 @@
 """Options that several commands share; a command's option beats the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.settings import Settings
+
+_SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, told by its suffix.")]
 Registry = Annotated[
@@ -39,6 +42,14 @@ def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float 
     if leave_out_known and contract.identifier is None:
         fault = "the contract names no [id], so nobody is known from before; add it, or leave this out"
         raise typer.BadParameter(fault, param_hint="--leave-out-known")
+
+
+def duration_seconds(text: str) -> float:
+    """Seconds of a duration such as 90s, 10m, 2h or 400d."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text, re.ASCII)
+    if match is None or float(match[1]) == 0:
+        raise typer.BadParameter("give a number and a unit, such as 90s, 10m, 2h or 400d")
+    return float(match[1]) * _SECONDS_OF[match[2]]
 
 
 def settings_with(**overrides: object) -> Settings:

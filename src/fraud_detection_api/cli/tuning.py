@@ -1,7 +1,6 @@
 """fraud tune."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,21 +23,12 @@ if TYPE_CHECKING:  # it takes the training libraries, which a serving installati
     from fraud_detection_api.training.splits import Split
     from fraud_detection_api.training.tune import Tuned, Tuner, TuningProgress
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def _seconds(text: str) -> float:
-    """Seconds of a duration such as 90s, 10m or 2h."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None or float(match[1]) == 0:
-        raise typer.BadParameter("give a number and a unit, such as 90s, 10m or 2h")
-    return float(match[1]) * _UNITS[match[2]]
-
-
 Trials = Annotated[int, typer.Option("--trials", min=1, help="Trials that the study shall have.")]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="DURATION", parser=_seconds, help="Begin no trial after this, such as 10m."),
+    typer.Option(
+        "--timeout", metavar="DURATION", parser=options.duration_seconds, help="Begin no trial after this, such as 10m."
+    ),
 ]
 ObjectiveName = Annotated[
     Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"],

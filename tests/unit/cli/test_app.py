@@ -42,6 +42,14 @@ ARGUMENTS = {
     "policy simulate": ["--policy", "none.toml"],
     "score": ["none.csv", "--out", "out.csv"],
     "serve": [],
+    "store backup": ["copy.db"],
+    "store check": [],
+    "store compact": [],
+    "store erase": ["1"],
+    "store info": [],
+    "store migrate": [],
+    "store purge": ["--older-than", "400d"],
+    "store restore": ["copy.db"],
     "train": ["none.csv"],
     "tune": ["none.csv"],
 }
@@ -58,7 +66,7 @@ def test_help_holds_an_example_of_the_command(fraud, command):
     assert f"Example: fraud {command}" in result.stdout.replace("`", "")
 
 
-@pytest.mark.parametrize("group", ["", "contract", "data", "decisions", "models", "policy"])
+@pytest.mark.parametrize("group", ["", "contract", "data", "decisions", "models", "policy", "store"])
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
     assert result.exit_code == 2

@@ -64,7 +64,7 @@ class SqlDecisionStore:
 
     def migrate(self) -> None:
         self._deciders = {}  # it may be another database than before: an empty one, or a backup
-        if self._revision() != REVISIONS[-1]:
+        if revision_of(self._database) != REVISIONS[-1]:
             self._database.upgrade(REVISIONS[-1])
 
     def check(self) -> None:
@@ -152,23 +152,24 @@ class SqlDecisionStore:
             self._deciders = {row[:4]: row[4] for row in found}
         return self._deciders
 
-    def _revision(self) -> str | None:
-        """Of the tables; None where there are none. Raises StoreUnavailable for one that is not known here."""
-        with self._database.reading() as session:
-            if not session.rows(_HAS_TABLES[self._database.dialect]):
-                return None
-            revisions = [row[0] for row in session.rows("SELECT version_num FROM alembic_version")]
-        if any(revision not in REVISIONS for revision in revisions):
-            raise StoreUnavailable(
-                "the decision store was made by a newer version of fraud-detection-api; run that one, or restore a backup"
-            )
-        return revisions[0] if revisions else None
-
     def _now(self) -> int:
         return int(self._wall_clock() * 1000)
 
     def _expired(self, now: int) -> int:
         return now - int(self._idempotency_seconds * 1000)
+
+
+def revision_of(database: Database) -> str | None:
+    """Of the tables; None where there are none. Raises StoreUnavailable for one that is not known here."""
+    with database.reading() as session:
+        if not session.rows(_HAS_TABLES[database.dialect]):
+            return None
+        revisions = [row[0] for row in session.rows("SELECT version_num FROM alembic_version")]
+    if any(revision not in REVISIONS for revision in revisions):
+        raise StoreUnavailable(
+            "the decision store was made by a newer version of fraud-detection-api; run that one, or restore a backup"
+        )
+    return revisions[0] if revisions else None
 
 
 _HAS_TABLES = {

@@ -12,6 +12,7 @@ from fraud_detection_api.adapters.sql.database import Connections, Parameters, R
 from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
+
 _STATEMENTS_KEPT = 256  # the store has one for every number of rows up to a hundred
 
 
@@ -71,6 +72,12 @@ class SqliteDatabase:
         self._connections.close()
 
     @contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection, in no transaction."""
+        with self.failures(), self._leased() as connection:
+            yield connection
+
+    @contextmanager
     def failures(self) -> Iterator[None]:
         """What SQLite and the file system say, as StoreUnavailable; but not of a row that SQLite would take from nobody."""
         try:
@@ -85,7 +92,7 @@ class SqliteDatabase:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteSession]:
-        with self.failures(), self._leased() as connection:
+        with self.connected() as connection:
             connection.execute(begin)
             try:
                 yield SqliteSession(connection)
@@ -125,6 +132,7 @@ class SqliteDatabase:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of what moved away
         except (sqlite3.Error, OSError):
             connection.close()
             raise

@@ -1,0 +1,173 @@
+"""The files of a SQLite database: their size and health, backups, and that what was removed is gone from them."""
+
+import fcntl
+import mmap
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+from fraud_detection_api.adapters.sql.decisions import REVISIONS
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.sql.upkeep import Size
+from fraud_detection_api.errors import BackupFailed, StoreUnavailable
+
+_COMPANIONS = ("-wal", "-shm")
+_LOCK_AT, _LOCK_BYTES = 0x40000000, 512
+"""Where SQLite's locks lie on the file: whoever has it open in WAL mode holds one. Source: sqlite.org, os_unix.c."""
+
+_OWNER_ONLY = 0o600
+
+
+class SqliteStorage:
+    """Files of `database`."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database, self._path = database, database.path
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def size(self) -> Size:
+        with self._database.connected() as connection:
+            page, free = (_number(connection, f"PRAGMA {name}") for name in ("page_size", "freelist_count"))
+        files = [self._path, *self._companions()]
+        return Size(sum(file.stat().st_size for file in files if file.exists()), page * free)
+
+    def scrub(self) -> None:
+        with self._database.connected() as connection:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise StoreUnavailable(f"the decision store {self._path}: others were at work all the time; run this again")
+
+    def traces(self, text: str) -> int:
+        self._database.close()  # closing a file drops the locks that this process holds on it
+        with self._database.failures(), self._path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return 0
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return sum(1 for _ in re.finditer(_standing_alone(text), content))
+
+    def compact(self) -> None:
+        with self._database.connected() as connection:
+            connection.execute("VACUUM")
+        self.scrub()
+
+    def faults(self) -> list[str]:
+        with self._database.connected() as connection:
+            return _faults(connection)
+
+    def backup(self, target: Path) -> None:
+        if target.exists() and target.samefile(self._path):
+            raise BackupFailed(f"{target} is the store itself; name another file")
+        with _written_whole(target) as waiting, self._database.connected() as connection:
+            _copy(connection, waiting)
+            _require_backup(waiting, target)
+
+    def restore(self, source: Path, *, replace: bool) -> None:
+        if not source.is_file():
+            raise BackupFailed(f"{source}: no such file")
+        with self._unused(replace=replace), _written_whole(self._path) as waiting:
+            with _reading(source) as connection:
+                _copy(connection, waiting)
+            _require_backup(waiting, source)
+            for companion in self._companions():  # what the old file's log holds is no part of the new one
+                companion.unlink(missing_ok=True)
+
+    def _companions(self) -> list[Path]:
+        return [self._path.with_name(self._path.name + suffix) for suffix in _COMPANIONS]
+
+    @contextmanager
+    def _unused(self, *, replace: bool) -> Iterator[None]:
+        """Within it, no process has the database open, and what opens it waits."""
+        if not self._path.exists():
+            yield
+            return
+        if not replace:
+            raise BackupFailed(f"there is a store, {self._path}; --force replaces it")
+        self._database.close()
+        with self._path.open("r+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES, _LOCK_AT)
+            except OSError:
+                raise BackupFailed(f"a process has the store {self._path} open; stop the servers first") from None
+            yield
+
+
+@contextmanager
+def _written_whole(target: Path) -> Iterator[Path]:
+    """A hidden file beside `target`, for its owner alone, that takes its name at the end; removed after any failure."""
+    waiting = target.with_name(f".{target.name[:40]}.{uuid4().hex}")
+    try:
+        os.close(os.open(waiting, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        yield waiting
+        _sync(waiting)
+        waiting.replace(target)
+        _sync(target.parent)
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{target} cannot be written: {getattr(error, 'sqlite_errorname', error)}") from error
+    except OSError as error:
+        raise BackupFailed(f"{target} cannot be written: {error.strerror or type(error).__name__}") from error
+    finally:
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            waiting.unlink(missing_ok=True)
+
+
+def _copy(source: sqlite3.Connection, target: Path) -> None:
+    """In one step, so of one moment, by SQLite's online backup; writers of the source go on."""
+    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing. Raises BackupFailed for a file that is no database."""
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+    with closing(connection):
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema")
+        except sqlite3.Error as error:
+            raise BackupFailed(f"{path} is not a sound SQLite database; take another backup") from error
+        yield connection
+
+
+def _require_backup(copy: Path, source: Path) -> None:
+    """Raise BackupFailed unless it is a sound store that this version can work with; `source` names it."""
+    with _reading(copy) as connection:
+        if faults := _faults(connection):
+            raise BackupFailed(f"{source} is damaged: {faults[0]}")
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
+            raise BackupFailed(f"{source} is no decision store")
+        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    if any(revision not in REVISIONS for (revision,) in revisions):
+        raise BackupFailed(f"{source} was made by a newer version of fraud-detection-api; run that one")
+
+
+def _faults(connection: sqlite3.Connection) -> list[str]:
+    try:
+        found = [line for (text,) in connection.execute("PRAGMA integrity_check") for line in text.splitlines()]
+    except sqlite3.DatabaseError as error:
+        return [f"the file cannot be read: {getattr(error, 'sqlite_errorname', 'unknown')}"]
+    return [] if found == ["ok"] else found
+
+
+def _standing_alone(text: str) -> bytes:
+    """A pattern of the text that is no part of a longer word or number."""
+    return rb"(?<![0-9A-Za-z_])" + re.escape(text.encode()) + rb"(?![0-9A-Za-z_])"
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(pragma).fetchone()[0])
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,210 @@
+"""fraud store …"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.options import AsJson, duration_seconds, settings_with
+from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
+from fraud_detection_api.container import build_upkeep
+from fraud_detection_api.services.upkeep import UpkeepService
+from fraud_detection_api.storage import build_journal
+
+app = typer.Typer(
+    no_args_is_help=True, help="The decision store: migrate, look at, purge, erase, back up and check it."
+)
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="sqlite:///FILE|postgresql://…",
+        help="The decision store; ./decisions.db if not set. [env: FRAUD_STORE]",
+    ),
+]
+
+
+@contextmanager
+def _upkeep(store: str | None) -> Iterator[UpkeepService]:
+    upkeep = build_upkeep(settings_with(store=store))
+    try:
+        yield upkeep
+    finally:
+        upkeep.close()
+
+
+@app.command(epilog="Example: `fraud store migrate`")
+def migrate(store: Store = None, as_json: AsJson = False) -> None:
+    """Bring the store's tables up to this version of the software, as a server does when it starts."""
+    with _upkeep(store) as upkeep:
+        before, after = upkeep.migrate()
+    if as_json:
+        print_json({"from": before, "to": after})
+    elif before == after:
+        say(f"the store is at revision {after} already")
+    else:
+        say(f"migrated the store from {f'revision {before}' if before else 'nothing'} to revision {after}")
+
+
+@app.command(epilog="Example: `fraud store info --json`")
+def info(store: Store = None, as_json: AsJson = False) -> None:
+    """Show what the store holds: decisions by outcome, the first and the last, sizes, and what waits in the journal."""
+    with _upkeep(store) as upkeep:
+        summary = upkeep.summary()
+    backlog = build_journal(settings_with()).backlog()
+    told = {
+        "revision": summary.revision,
+        "decisions": sum(summary.by_outcome.values()),
+        "outcomes": dict(summary.by_outcome),
+        "first": _time(summary.first),
+        "last": _time(summary.last),
+        "labels": summary.labels,
+        "idempotency_keys": summary.idempotency_keys,
+        "size_bytes": summary.size_bytes,
+        "free_bytes": summary.free_bytes,
+        "journal": {"files": backlog.files, "size_bytes": backlog.size_bytes, "damaged_files": backlog.damaged},
+    }
+    if as_json:
+        print_json(told)
+        return
+    rows = [("revision", summary.revision), ("decisions", f"{told['decisions']:,}")]
+    rows += [(f"  {outcome}", f"{count:,}") for outcome, count in summary.by_outcome.items()]
+    rows += [("first", _time(summary.first) or ""), ("last", _time(summary.last) or "")]
+    rows += [("labels", f"{summary.labels:,}"), ("idempotency keys", f"{summary.idempotency_keys:,}")]
+    rows += [("size", f"{_megabytes(summary.size_bytes)}, {_megabytes(summary.free_bytes)} of it free")]
+    rows += [("journal", f"{backlog.files} files wait, {_megabytes(backlog.size_bytes)}; {backlog.damaged} damaged")]
+    print_table(("decision store", ""), rows)
+
+
+@app.command(epilog="Example: `fraud store purge --older-than 400d --dry-run`")
+def purge(
+    older_than: Annotated[
+        float,
+        typer.Option(
+            "--older-than", metavar="DURATION", parser=duration_seconds, help="Age of what is removed, such as 400d."
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove decisions that are older, their labels, and idempotency keys; servers go on meanwhile."""
+    with _upkeep(store) as upkeep:
+        count = upkeep.count_older(older_than)
+        if dry_run:
+            told = {"decisions": count, "dry_run": True}
+        else:
+            with progress(f"Removing {count:,} decisions") as report:
+                purged = upkeep.purge(older_than, lambda removed: report(removed / max(count, removed)))
+            told = {**purged._asdict(), "dry_run": False}
+    if as_json:
+        print_json(told)
+    elif dry_run:
+        say(f"{count:,} decisions are older; nothing was removed")
+    else:
+        say(f"removed {told['decisions']:,} decisions and {told['idempotency_keys']:,} idempotency keys")
+
+
+@app.command(epilog="Example: `fraud store erase 345435`")
+def erase(
+    entity_id: Annotated[str, typer.Argument(metavar="ENTITY_ID", help="The records' id, as callers send it.")],
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase who a customer is: decisions lose id, record and reasons, and keep outcome, probability, model and time."""
+    with _upkeep(store) as upkeep:
+        erased = upkeep.erase(entity_id)
+    waiting = build_journal(settings_with()).backlog().files
+    if as_json:
+        print_json({**erased._asdict(), "journal_files": waiting})
+        return
+    say(f"erased {erased.decisions:,} decisions")
+    if erased.altered:
+        say(f"{erased.altered:,} of them had been changed since they were kept; `fraud store check` goes on saying so")
+    if erased.traces:
+        say(
+            f"the id still stands in {erased.traces:,} places of the file: in unused space, which `fraud store compact` "
+            "removes, or in another record that has the same number"
+        )
+    if waiting:
+        say(
+            f"{waiting} journal files wait for the store and may tell of the customer: erase again once they are drained"
+        )
+
+
+@app.command(epilog="Example: `fraud store compact`")
+def compact(store: Store = None, as_json: AsJson = False) -> None:
+    """Write the store's files anew without free space. Servers cannot keep anything meanwhile: do it in a quiet hour."""
+    with _upkeep(store) as upkeep, progress("Writing the store anew"):
+        before, after = upkeep.compact()
+    if as_json:
+        print_json({"size_bytes_before": before, "size_bytes": after})
+    else:
+        say(f"the store took {_megabytes(before)} and takes {_megabytes(after)}")
+
+
+@app.command(epilog="Example: `fraud store backup decisions.backup`")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; it appears whole, or not at all.")],
+    store: Store = None,
+) -> None:
+    """Copy a SQLite store as it is at one moment, while servers write to it. The copy is checked."""
+    with _upkeep(store) as upkeep, progress("Copying the store"):
+        upkeep.backup(file)
+    say(
+        f"{file} holds a sound copy of the store ({_megabytes(file.stat().st_size)}), with its records: guard it as such"
+    )
+
+
+@app.command(epilog="Example: `fraud store restore decisions.backup --force`")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup; it is checked first.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the store that is there.")] = False,
+    store: Store = None,
+) -> None:
+    """Put a copy of a backup in the SQLite store's place. Stop the servers first."""
+    with _upkeep(store) as upkeep, progress("Restoring the store"):
+        summary = upkeep.restore(file, replace=force)
+    last = _time(summary.last)
+    say(f"restored {sum(summary.by_outcome.values()):,} decisions{f', the last of {last}' if last else ''}")
+    say("who was erased after the backup was made is back: erase them again")
+
+
+@app.command(epilog="Example: `fraud store check --sample 10000`")
+def check(
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="Look at so many decisions, not at all.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the sample.")] = 0,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the store's file, and every decision's seal. Exit status 1 where something is wrong."""
+    with _upkeep(store) as upkeep, progress("Checking") as report:
+        checked = upkeep.check(sample=sample, seed=seed, report=report)
+    if as_json:
+        print_json(checked._asdict())
+    else:
+        for fault in checked.faults:
+            say(f"damaged: {fault}")
+        for decision_id in checked.altered:
+            say(f"changed since it was kept: {decision_id}")
+        say(
+            f"looked at {checked.decisions:,} decisions: {len(checked.altered):,} changed, {len(checked.faults)} faults"
+        )
+    if checked.faults or checked.altered:
+        raise typer.Exit(1)
+
+
+def _time(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,144 @@
+"""StoreUpkeep, beside DecisionStore on the same database: SQLite and PostgreSQL do the same."""
+
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
+from fraud_detection_api.decision.kept import IdempotencyKey
+from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from support.sealed_rows import NOON, keep_rows, kept_row
+
+
+class Kept:
+    """A store, what looks after it, and the database of both."""
+
+    def __init__(self, database, storage):
+        self.database = database
+        self.store = SqlDecisionStore(database, idempotency_seconds=86_400, wall_clock=lambda: NOON / 1000)
+        self.labels = SqlLabelStore(database)
+        self.upkeep = SqlStoreUpkeep(database, storage)
+
+    def ids(self) -> list[str]:
+        return [row.decision_id for row in self.store.following(Wanted(), limit=1000)]
+
+
+@pytest.fixture
+def bare(database):
+    connected = database()
+    storage = SqliteStorage if isinstance(connected, SqliteDatabase) else PostgresStorage
+    yield Kept(connected, storage(connected))
+    connected.close()
+
+
+@pytest.fixture
+def kept(bare):
+    bare.store.migrate()
+    return bare
+
+
+def test_a_store_that_was_never_made_has_no_revision_and_is_not_ready(bare):
+    assert bare.upkeep.revision() is None
+    with pytest.raises(StoreUnavailable, match="there is no decision store yet"):
+        bare.upkeep.require_ready()
+
+
+def test_a_migrated_store_is_ready(kept):
+    kept.upkeep.require_ready()
+    assert kept.upkeep.revision() is not None
+
+
+def test_an_empty_store_is_summed_up(kept):
+    summary = kept.upkeep.summary()
+    assert summary.by_outcome == {"approve": 0, "review": 0, "decline": 0}
+    assert (summary.first, summary.last, summary.idempotency_keys) == (None, None, 0)
+    assert summary.size_bytes > 0
+
+
+def test_a_summary_counts_by_outcome_and_tells_the_first_and_the_last(kept):
+    keep_rows(kept.store, [kept_row(n) for n in (0, 1, 3)])
+    summary = kept.upkeep.summary()
+    assert summary.by_outcome == {"approve": 2, "review": 1, "decline": 0}
+    assert (summary.first, summary.last) == (NOON, NOON + 3 * 60_000)
+
+
+def test_the_oldest_are_removed_first_and_at_most_so_many(kept):
+    rows = [kept_row(n) for n in range(5)]
+    keep_rows(kept.store, rows)
+    before = rows[4].decided_at
+    assert kept.upkeep.count_older(before) == 4
+    assert kept.upkeep.remove_older(before, limit=3) == 3
+    assert kept.ids() == [row.decision_id for row in rows[3:]]
+    assert kept.upkeep.remove_older(before, limit=3) == 1
+    assert kept.upkeep.remove_older(before, limit=3) == 0
+    assert kept.ids() == [rows[4].decision_id]
+
+
+def test_a_decision_of_that_very_moment_is_not_older(kept):
+    row = kept_row(0)
+    keep_rows(kept.store, [row])
+    assert kept.upkeep.remove_older(row.decided_at, limit=10) == 0
+
+
+def test_keys_that_were_kept_before_a_time_are_removed(kept):
+    for number in range(3):
+        keep_rows(kept.store, [kept_row(number)], IdempotencyKey("", f"key-{number}", b"d"), b"answer")
+    assert kept.upkeep.remove_keys(NOON, limit=10) == 0
+    assert kept.upkeep.remove_keys(NOON + 1, limit=2) == 2
+    assert kept.upkeep.summary().idempotency_keys == 1
+    assert len(kept.ids()) == 3
+
+
+def test_erased_rows_take_the_place_of_those_they_were(kept):
+    row, other = kept_row(0), kept_row(1)
+    keep_rows(kept.store, [row, other])
+    erased = row._replace(entity=None, record=None, reasons=None, seal=b"another")
+    kept.upkeep.erase([erased])
+    assert kept.store.find(row.decision_id) == erased
+    assert kept.store.find(other.decision_id) == other
+
+
+def finding(row, note):
+    return Finding(row.decision_id, is_fraud=True, source="analyst", effective_at=NOON, note=note)
+
+
+def test_labels_are_counted_and_go_with_their_decisions(kept):
+    rows = [kept_row(0), kept_row(1)]
+    keep_rows(kept.store, rows)
+    kept.labels.record([finding(row, "") for row in rows])
+    assert kept.upkeep.summary().labels == 2
+    kept.upkeep.remove_older(rows[1].decided_at, limit=10)
+    assert kept.upkeep.summary().labels == 1
+
+
+def test_labels_of_erased_rows_stay_without_their_notes(kept):
+    row, other = kept_row(0), kept_row(1)
+    keep_rows(kept.store, [row, other])
+    kept.labels.record([finding(row, "called Ms Doe"), finding(other, "called")])
+    kept.upkeep.erase([row._replace(entity=None, record=None, reasons=None)])
+    (label,) = kept.labels.history(row.decision_id)
+    assert (label.is_fraud, label.note) == (True, "")
+    assert kept.labels.history(other.decision_id)[0].note == "called"
+
+
+def test_answers_that_told_of_erased_rows_are_removed_whoever_the_caller_is(kept):
+    keys = [IdempotencyKey(caller, name, b"d") for caller, name in (("b", "one"), ("a", "one"), ("a", "two"))]
+    rows = [kept_row(number, idempotency_key=key.key) for number, key in enumerate(keys)]
+    for row, key in zip(rows, keys, strict=True):
+        keep_rows(kept.store, [row], key, b"answer")
+    kept.upkeep.erase([row._replace(entity=None, record=None, reasons=None) for row in rows[:2]])
+    assert [kept.store.recall(key) is not None for key in keys] == [False, False, True]
+
+
+def test_scrubbing_compacting_and_looking_for_faults_leave_rows_as_they_are(kept):
+    rows = [kept_row(n) for n in range(3)]
+    keep_rows(kept.store, rows)
+    kept.upkeep.scrub()
+    kept.upkeep.compact()
+    assert kept.upkeep.faults() == []
+    assert kept.store.following(Wanted(), limit=10) == rows

@@ -1,0 +1,237 @@
+"""Files of a SQLite store: backups of one moment, restores that are whole, erased bytes that are gone."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from itertools import count
+
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.errors import BackupFailed, StoreUnavailable
+from fraud_detection_api.ports import Wanted
+from support.sealed_rows import keep_rows, kept_row
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM decisions").fetchall()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+class Files:
+    """A store in a file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.database = SqliteDatabase(path, timeout_seconds=5)
+        self.store = SqlDecisionStore(self.database, idempotency_seconds=86_400)
+        self.storage = SqliteStorage(self.database)
+
+    def rows(self):
+        return self.store.following(Wanted(), limit=10_000)
+
+
+@pytest.fixture
+def files(tmp_path):
+    files = Files(tmp_path / "kept.db")
+    files.store.migrate()
+    keep_rows(files.store, [kept_row(n) for n in range(3)])
+    yield files
+    files.database.close()
+
+
+def left_behind(folder):
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_looking_for_a_store_makes_none(tmp_path):
+    files = Files(tmp_path / "none.db")
+    assert not files.storage.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_is_one_file_for_its_owner_that_holds_what_the_store_holds(files, tmp_path):
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    files.storage.backup(folder / "copy.db")
+    assert [path.name for path in folder.iterdir()] == ["copy.db"]
+    assert (folder / "copy.db").stat().st_mode & 0o777 == 0o600
+    copy = Files(folder / "copy.db")
+    assert copy.rows() == files.rows()
+    copy.database.close()
+
+
+def test_a_backup_while_others_write_is_of_one_moment_and_sound(files, tmp_path):
+    stop = threading.Event()
+
+    def write() -> None:
+        for number in count(10, 2):
+            if stop.is_set():
+                return
+            files.store.keep([KeptRequest([kept_row(number), kept_row(number + 1)])])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(5):
+            files.storage.backup(tmp_path / "copy.db")
+    finally:
+        stop.set()
+        writer.join()
+    copy = Files(tmp_path / "copy.db")
+    kept = copy.rows()
+    copy.database.close()
+    assert len(kept) >= 3
+    assert (len(kept) - 3) % 2 == 0
+    assert kept == files.rows()[: len(kept)]
+
+
+def test_the_store_itself_is_no_place_for_its_backup(files):
+    with pytest.raises(BackupFailed, match="is the store itself"):
+        files.storage.backup(files.path)
+    assert len(files.rows()) == 3
+
+
+def test_a_backup_that_cannot_be_written_is_told_and_leaves_nothing(files, tmp_path):
+    with pytest.raises(BackupFailed, match="cannot be written: No such file or directory"):
+        files.storage.backup(tmp_path / "none" / "copy.db")
+    assert left_behind(tmp_path) == []
+
+
+def test_a_restored_store_is_that_of_the_backup_and_older_logs_are_no_part_of_it(files, tmp_path):
+    files.storage.backup(tmp_path / "copy.db")
+    expected = files.rows()
+    keep_rows(files.store, [kept_row(7)])  # in the write-ahead log, which must not be played onto the backup
+    log = files.path.with_name("kept.db-wal").read_bytes()
+    files.database.close()
+    files.path.with_name("kept.db-wal").write_bytes(log)  # as after a kill
+    files.storage.restore(tmp_path / "copy.db", replace=True)
+    assert files.rows() == expected
+    assert (tmp_path / "copy.db").exists()
+    assert left_behind(tmp_path) == []
+
+
+def test_a_store_is_not_replaced_unless_that_is_said(files, tmp_path):
+    files.storage.backup(tmp_path / "copy.db")
+    with pytest.raises(BackupFailed, match=r"there is a store, .*; --force replaces it"):
+        files.storage.restore(tmp_path / "copy.db", replace=False)
+
+
+def test_a_store_that_another_process_has_open_is_not_replaced(files, tmp_path):
+    files.storage.backup(tmp_path / "copy.db")
+    keep_rows(files.store, [kept_row(7)])
+    files.database.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, files.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(BackupFailed, match=r"a process has the store .* open; stop the servers first"):
+            files.storage.restore(tmp_path / "copy.db", replace=True)
+        other.stdin.close()
+    assert len(files.rows()) == 4
+
+
+def test_a_damaged_store_can_be_replaced(files, tmp_path):
+    files.storage.backup(tmp_path / "copy.db")
+    expected = files.rows()
+    files.database.close()
+    files.path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreUnavailable, match="is not a SQLite database, or it is damaged"):
+        files.rows()
+    files.storage.restore(tmp_path / "copy.db", replace=True)
+    assert files.rows() == expected
+
+
+def damaged(path):
+    content = bytearray(path.read_bytes())
+    content[8192 * 2 : 8192 * 3] = b"\xff" * 8192
+    path.write_bytes(content)
+
+
+def from_the_future(path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
+def emptied(path):
+    path.unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (damaged, "is damaged"),
+        (lambda path: path.write_bytes(b"no database" * 1000), "is not a sound SQLite database"),
+        (from_the_future, "was made by a newer version"),
+        (emptied, "is no decision store"),
+        (lambda path: path.unlink(), "no such file"),
+    ],
+)
+def test_what_is_no_sound_backup_of_this_version_is_not_restored(files, tmp_path, spoil, told):
+    files.storage.backup(tmp_path / "copy.db")
+    spoil(tmp_path / "copy.db")
+    with pytest.raises(BackupFailed, match=told):
+        files.storage.restore(tmp_path / "copy.db", replace=True)
+    assert len(files.rows()) == 3
+    assert left_behind(tmp_path) == []
+
+
+def test_damage_is_found(files):
+    files.storage.scrub()
+    files.database.close()
+    damaged(files.path)
+    assert files.storage.faults()
+    files.database.close()
+
+
+def test_scrubbing_empties_the_log(files):
+    assert files.path.with_name("kept.db-wal").stat().st_size > 0
+    files.storage.scrub()
+    assert files.path.with_name("kept.db-wal").stat().st_size == 0
+
+
+def test_scrubbing_that_readers_keep_from_its_end_is_told(tmp_path):
+    files = Files(tmp_path / "kept.db")
+    files.store.migrate()
+    files.database._timeout_seconds = 0.05
+    with files.database.reading() as session:
+        session.rows("SELECT count(*) FROM decisions")
+        keep_rows(files.store, [kept_row(0)])
+        with pytest.raises(StoreUnavailable, match="others were at work all the time; run this again"):
+            files.storage.scrub()
+    files.database.close()
+
+
+def test_free_space_is_counted_and_compacting_gives_it_back(files):
+    keep_rows(files.store, [kept_row(n) for n in range(10, 400)])
+    with files.database.writing() as session:
+        session.change("DELETE FROM decisions")
+    files.storage.scrub()
+    before = files.storage.size()
+    assert before.free_bytes > 0
+    files.storage.compact()
+    after = files.storage.size()
+    assert after.free_bytes == 0
+    assert after.size_bytes < before.size_bytes
+
+
+@pytest.mark.parametrize(("text", "places"), [("4711", 1), ("471", 0), ("C-4711", 0), ("total_balance", 6), ("a.c", 0)])
+def test_traces_are_whole_words_and_numbers(tmp_path, text, places):
+    files = Files(tmp_path / "kept.db")
+    files.store.migrate()
+    numbers = (4711, 14711, 47112)
+    rows = [kept_row(n, request_id="", entity_id=None, record=f'{{"total_balance":{n}}}') for n in numbers]
+    keep_rows(files.store, rows)
+    files.storage.scrub()
+    assert files.storage.traces(text) == places
+    files.database.close()
