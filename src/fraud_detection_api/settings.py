@@ -57,8 +57,8 @@ class Settings(BaseModel):
     store: Annotated[str, Field(min_length=1)] = Field(
         "sqlite:///decisions.db",
         repr=False,
-        description="Where decisions are kept: `sqlite:///FILE`, `postgresql://…`, or `none`. The file or database is made "
-        "ready by the server.",
+        description="Where decisions are kept: `sqlite:///FILE`, `postgresql://…`, or `none` (docs/decision-store.md). The "
+        "server makes the file and the tables.",
     )
     keeper: Path | None = Field(
         None,
@@ -74,11 +74,11 @@ class Settings(BaseModel):
     store_outage: Literal["refuse", "journal"] = Field(
         "refuse",
         description="What happens while the store cannot be written to: requests are refused (503), or decisions are "
-        "written to a journal and put into the store later.",
+        "written to a journal and put into the store later (docs/decision-store.md).",
     )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
-        24.0, description="How long an answer is kept under its Idempotency-Key."
+        24.0, description="How long an answer is kept under its Idempotency-Key (docs/decision-store.md)."
     )
     seal_key: str = Field(
         "",
@@ -87,7 +87,9 @@ class Settings(BaseModel):
     )
     seal_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     pseudonym_key: str = Field(
-        "", repr=False, description="Where set, entities' ids are kept as pseudonyms that only this key can make."
+        "",
+        repr=False,
+        description="Where set, entities' ids are kept as pseudonyms that only this key can make (docs/decision-store.md).",
     )
     pseudonym_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")

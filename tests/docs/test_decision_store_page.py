@@ -1,0 +1,83 @@
+"""The page on the decision store: its columns, settings, messages and commands are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api import errors
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.main import problem_code
+from fraud_detection_api.services import upkeep
+from fraud_detection_api.settings import Settings
+from support.pages import blocks, install_fraud, run_shell
+from support.sealed_rows import keep_rows, kept_row
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    install_fraud(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def kept(folder):
+    database = SqliteDatabase(folder / "decisions.db", timeout_seconds=5)
+    store = SqlDecisionStore(database, idempotency_seconds=86_400)
+    store.migrate()
+    keep_rows(store, [kept_row(number) for number in (345435, 345436)])
+    yield database
+    database.close()
+
+
+def test_the_columns_of_the_page_are_those_of_the_table(kept):
+    with kept.reading() as session:
+        columns = [row[0] for row in session.rows("SELECT name FROM pragma_table_info('decisions') ORDER BY cid")]
+    assert re.findall(r"^\| `(\w+)` \|", section("What is kept"), re.MULTILINE) == columns
+
+
+def test_every_setting_of_the_page_exists():
+    named = set(re.findall(r"FRAUD_([A-Z_]+[A-Z])", PAGE))
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+    assert {"STORE", "STORE_OUTAGE", "JOURNAL", "IDEMPOTENCY_HOURS", "SEAL_KEY", "PSEUDONYM_KEY"} <= named
+
+
+def test_settings_point_to_the_page():
+    for name in ("store", "store_outage", "idempotency_hours", "seal_key", "pseudonym_key"):
+        assert "docs/decision-store.md" in Settings.model_fields[name].description
+
+
+def test_the_messages_of_the_page_are_those_of_the_code():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)
+    told = re.findall(r"^\| [^|]+ \| `([^`|]+)` \|", section("What fails how"), re.MULTILINE)
+    assert len(told) >= 7
+    for message in told:
+        parts = [part for part in re.split(r"…\??|: OperationalError", message) if part]
+        assert all(part in code for part in parts), message
+    assert f"`{problem_code(errors.StoreBusy)}`" in PAGE
+
+
+def test_the_figures_of_the_page_are_those_of_the_code():
+    assert PAGE.count(f"at most {upkeep.ROWS_A_TRANSACTION:,} in a") == 2
+    assert upkeep.TIDY_SECONDS == 60
+    assert f"of {'four'} or more characters" in PAGE
+    assert upkeep.SHORTEST_TRACE == 4
+
+
+def test_the_commands_of_the_page_run(folder, kept):
+    kept.close()
+    done = run_shell(blocks(PAGE, "sh")[0], folder)
+    assert done.returncode == 0, done.stderr
+    assert "erased 1 decisions" in done.stderr
+    restored = run_shell(blocks(PAGE, "sh")[1], folder)
+    assert restored.returncode == 0, restored.stderr
+    assert "restored 2 decisions" in restored.stderr
