@@ -10,8 +10,11 @@ from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import FILE_KEYS, load_policy
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_store
 from support.builders import EVERY_DTYPE
 from support.pages import blocks, install_fraud, run_shell
+from support.sealed_rows import keep_rows, kept_row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 
@@ -57,3 +60,15 @@ def test_the_commands_of_the_page_run(folder):
     assert registry.assigned("champion") == "1"
     assert read_bundle(registry.fetch("2"), source="x").policy.reviews_a_day == 60
     assert "now: policy 2, with 1,500 at risk" in done.stderr
+
+
+def test_the_command_on_kept_decisions_runs_once_some_are_kept(folder):
+    registry = FileRegistry(folder / "registry")
+    contract = read_bundle(registry.fetch("1"), source="x").contract.record_fingerprint
+    store = build_store(Settings(store=f"sqlite:///{folder / 'decisions.db'}"))
+    store.migrate()
+    keep_rows(store, [kept_row(number, contract=contract) for number in range(20)])
+    store.close()
+    done = run_shell(blocks(PAGE, "sh")[1], folder)
+    assert done.returncode == 0, done.stderr
+    assert "20 kept decisions" in done.stdout

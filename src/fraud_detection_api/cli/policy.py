@@ -1,11 +1,14 @@
 """fraud policy …"""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.backtest_tables import backtest_notes, backtest_tables
+from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
 from fraud_detection_api.cli.policy_tables import (
     comparison_notes,
@@ -17,9 +20,12 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import build_registry
+from fraud_detection_api.container import build_registry, build_store_and_labels, build_upkeep
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import read_card, read_evidence
+from fraud_detection_api.services.backtest import Period, backtest
 from fraud_detection_api.services.models import ModelService
 
 app = typer.Typer(no_args_is_help=True, help="Who is approved, reviewed and declined: show, try out and set policies.")
@@ -96,6 +102,8 @@ def simulate(
             help="Labelled records, CSV or Parquet; the out-of-fold scores that the model keeps, if not given.",
         ),
     ] = None,
+    since: Since = None,
+    until: Until = None,
     model: Model = "champion",
     registry: Registry = None,
     as_json: AsJson = False,
@@ -105,7 +113,11 @@ def simulate(
     Told are shares and counts of the outcomes, reviews a day, money for 1,000 records, and how many records would change.
     Money is at the new costs for both, and reviews a day are held against the new capacity. With labelled records money has
     95 % intervals.
+
+    With --since it is compared with what was decided: outcomes that would change, reviews a day and money, by labels where
+    there are any and else by the probabilities that were answered, all with 95 % intervals.
     """
+    period = _period(since, until, file)
     require_training_libraries()
     from fraud_detection_api.training.change_policy import priced_policy
     from fraud_detection_api.training.load import load_dataset
@@ -116,6 +128,9 @@ def simulate(
     version, bundle = ModelService(held).bundle(model)
     _evidence, population = read_evidence(held.fetch(version), source=f"version {version}")
     new = priced_policy(terms, bundle.policy, population, file=str(policy))
+    if period is not None:
+        _backtest(new, version, bundle.contract, period, as_json=as_json)
+        return
     if file is None:
         comparison = compare_on_evidence(bundle.policy, new, population)
     else:
@@ -132,3 +147,34 @@ def simulate(
         print_json(told)
     else:
         print_tables(comparison_tables(told), comparison_notes(told))
+
+
+def _period(since: int | None, until: int | None, file: Path | None) -> Period | None:
+    if since is None:
+        if until is not None:
+            raise typer.BadParameter("goes with --since", param_hint="--until")
+        return None
+    if file is not None:
+        raise typer.BadParameter("either a FILE or --since, not both", param_hint="--since")
+    return Period(since, until)
+
+
+def _backtest(new: Policy, version: str, contract: Contract, period: Period, *, as_json: bool) -> None:
+    settings = settings_with()
+    with closing(build_upkeep(settings)) as upkeep:
+        upkeep.require_ready()
+    store, labels = build_store_and_labels(settings)
+    with closing(store), progress("Looking through kept decisions") as report:
+        test = backtest(
+            store,
+            labels,
+            new,
+            contract=contract,
+            period=period,
+            report=lambda looked: report(0, f"{looked:,} decisions"),
+        )
+    told = {"model_version": version, **test.as_json()}
+    if as_json:
+        print_json(told)
+    else:
+        print_tables(backtest_tables(told), backtest_notes(told))

@@ -6,9 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fraud_detection_api.container import build_store_and_labels
+from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.settings import Settings
 from support.builders import credit_files, every_dtype_files
 from support.forgery import resealed
+from support.sealed_rows import DAY, NOON, keep_rows, kept_row
 
 COSTS = "review_cost = 20\nreviews_a_day = 30\nrecords_a_day = 1000\n"
 
@@ -223,3 +227,83 @@ def test_a_model_is_asked_for_where_none_is_champion(fraud):
 @pytest.mark.parametrize("command", ["show", "set", "simulate"])
 def test_help_has_an_example(fraud, command):
     assert "Example: " in fraud("policy", command, "--help").stdout
+
+
+@pytest.fixture
+def kept(registry):
+    """Three days of kept decisions on credit records, and a label."""
+    contract = read_bundle(registry.fetch("1"), source="x").contract.record_fingerprint
+    store, labels = build_store_and_labels(Settings())
+    store.migrate()
+    rows = [
+        kept_row(n, at=NOON + n * DAY, contract=contract, outcome="approve", fraud_probability=p)
+        for n, p in enumerate((0.001, 0.4, 0.4))
+    ]
+    keep_rows(store, [*rows, kept_row(9, at=NOON + DAY, contract="another")])
+    labels.record([Finding(rows[1].decision_id, is_fraud=True, source="chargeback")])
+    store.close()
+
+
+def test_simulate_tells_what_a_policy_would_have_done_with_kept_decisions(fraud, kept):
+    result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z")
+    assert result.exit_code == 0, result.stderr
+    for text in (
+        "3 kept decisions in 2 days, 1 labelled",
+        "new less kept",
+        "from approve",
+        "by probabilities",
+        "Of 1 decisions the label counts, 1 are fraud",
+        "Left out: 1 decisions on records of another contract.",
+    ):
+        assert text in result.stdout
+
+
+def test_simulate_tells_programs_the_same(fraud, kept):
+    shown = told(fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", "--json"))
+    assert (shown["decisions"], shown["labelled"], shown["model_version"]) == (3, 1, "1")
+    assert shown["outcomes"]["kept"] == {"approve": 3, "review": 0, "decline": 0}
+    assert shown["policy"]["review_cost"] == 20
+    until = told(
+        fraud(
+            "policy",
+            "simulate",
+            "--policy",
+            "costs.toml",
+            "--since",
+            "2026-01-01T00:00:00Z",
+            "--until",
+            "2026-01-02T00:00:00Z",
+            "--json",
+        )
+    )
+    assert until["decisions"] == 0
+
+
+def test_simulate_tells_where_no_decision_was_kept_then(fraud, kept):
+    result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2040-01-01T00:00:00Z")
+    assert (result.exit_code, result.stdout) == (0, "No decision of that time can be looked at.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--until", "2026-01-01T00:00:00Z"], "goes with --since"),
+        (["later.parquet", "--since", "2026-01-01T00:00:00Z"], "either a FILE or --since"),
+        (["--since", "yesterday"], "an ISO 8601 time with its offset is wanted"),
+        (["--since", "2026-01-01T00:00:00Z", "--until", "soon"], "an ISO 8601 time with its offset is wanted"),
+    ],
+)
+def test_a_period_that_is_none_is_told(fraud, arguments, told):
+    result = fraud("policy", "simulate", "--policy", "costs.toml", *arguments, COLUMNS="200")
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("store", "told"), [("none", "no decision is kept here"), ("sqlite:///none.db", "there is no decision store yet")]
+)
+def test_simulate_needs_a_store_to_look_into(fraud, registry, store, told):
+    result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", FRAUD_STORE=store)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {told}")
+    assert not Path("none.db").exists()
