@@ -10,20 +10,28 @@ import pytest
 from starlette.testclient import TestClient
 
 from fraud_detection_api.container import build_container
+from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.main import create_app
+from fraud_detection_api.ports import DecisionStore, Wanted
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_store
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
 from support.builders import registry_with_champion
+from support.fakes import InMemoryDecisionStore
 
 
 @pytest.fixture
 def client_for() -> Iterator[Callable[..., TestClient]]:
-    """Starts an application with these settings, on `registry` or one with a small credit model."""
+    """Starts an application with these settings, on `registry` or one with a small credit model.
+
+    It keeps decisions where the settings say, or in the store `kept_in`.
+    """
     with ExitStack() as started:
 
-        def start(registry=None, **settings: object) -> TestClient:
+        def start(registry=None, kept_in=None, **settings: object) -> TestClient:
             configured = Settings(**{"store": "none", **settings})
-            container = build_container(configured, registry=registry_with_champion() if registry is None else registry)
+            registry = registry_with_champion() if registry is None else registry
+            container = build_container(configured, registry=registry, store=kept_in)
             return started.enter_context(TestClient(create_app(configured, container=container)))
 
         yield start
@@ -56,3 +64,31 @@ def events(log_text) -> Callable[[str], list[dict[str, object]]]:
         return [event for line in log_text().splitlines() if (event := json.loads(line))["event"] == name]
 
     return named
+
+
+class KeptDecisions:
+    """Where decisions of a test are kept: applications that keep them there, and a look at what is kept."""
+
+    def __init__(self, start: Callable[..., TestClient], look: DecisionStore, /, **configured: object) -> None:
+        self._start, self._look, self._configured = start, look, configured
+
+    def client(self, registry=None, **settings: object) -> TestClient:
+        return self._start(registry, **self._configured, **settings)
+
+    def rows(self) -> list[KeptDecision]:
+        """Oldest first; those of one request in its records' order."""
+        rows = self._look.following(Wanted(), limit=100_000)
+        return sorted(rows, key=lambda row: (row.decided_at, row.request_id, row.place))
+
+
+@pytest.fixture(params=["in memory", "SQLite"])
+def kept(request, client_for, tmp_path) -> Iterator[KeptDecisions]:
+    """An empty place for decisions."""
+    if request.param == "in memory":
+        store = InMemoryDecisionStore()
+        yield KeptDecisions(client_for, store, kept_in=store)
+        return
+    location = f"sqlite:///{tmp_path / 'decisions.db'}"
+    store = build_store(Settings(store=location))
+    yield KeptDecisions(client_for, store, store=location)
+    store.close()
