@@ -118,7 +118,8 @@ def erase(
     """Erase who a customer is: decisions lose id, record and reasons, and keep outcome, probability, model and time."""
     with _upkeep(store) as upkeep:
         erased = upkeep.erase(entity_id)
-    waiting = build_journal(settings_with()).backlog().files
+    backlog = build_journal(settings_with()).backlog()
+    waiting = backlog.files + backlog.damaged
     if as_json:
         print_json({**erased._asdict(), "journal_files": waiting})
         return
@@ -132,7 +133,7 @@ def erase(
         )
     if waiting:
         say(
-            f"{waiting} journal files wait for the store and may tell of the customer: erase again once they are drained"
+            f"{waiting} files of the journal may tell of them too: erase again once they are drained; remove damaged ones"
         )
 
 

@@ -125,7 +125,7 @@ def test_erase_tells_of_what_it_cannot_reach(fraud, kept):
     result = fraud("store", "erase", "1235")
     assert "1 of them had been changed since they were kept" in result.stderr
     assert "the id still stands in 1 places of the file" in result.stderr
-    assert "1 journal files wait" in result.stderr
+    assert "1 files of the journal may tell of them too" in result.stderr
     shown = told(fraud("store", "erase", "1235", "--json"))
     assert shown == {"decisions": 0, "altered": 0, "traces": 1, "journal_files": 1}
 
