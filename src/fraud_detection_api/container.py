@@ -1,6 +1,8 @@
 """Builds every long-lived object, once, from the settings; used by the application, the command line and the tests."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, build_keeper, labels_in, store_in
+from fraud_detection_api.storage import build_database, build_keeper, labels_in, open_stores, store_in
 
 MLFLOW = "mlflow:"
 
@@ -114,6 +116,13 @@ def build_store_and_labels(settings: Settings) -> tuple[DecisionStore, LabelStor
     if database is None:
         raise NoStore
     return store_in(database, settings), labels_in(database)
+
+
+@contextmanager
+def build_labels(settings: Settings) -> Iterator[LabelService]:
+    """What labels decisions, while the block runs. Raises as `open_stores`."""
+    with open_stores(settings) as (_, labels):
+        yield LabelService(labels, build_recorder(settings))
 
 
 def build_recorder(settings: Settings) -> Recorder:

@@ -1,5 +1,7 @@
 """Builds what keeps decisions, from the settings. Apart from the container, for the process that keeps does nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fraud_detection_api.adapters.journal import FileJournal
@@ -43,14 +45,29 @@ def open_store(settings: Settings) -> DecisionStore:
 
     Raises NoStore, StoreUnavailable, and as `build_database`.
     """
-    store = build_store(settings)
-    if store is None:
+    return _opened(settings)[0]
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore]]:
+    """The stores of decisions and of labels for a command, while the block runs. Raises as `open_store`."""
+    store, database = _opened(settings)
+    try:
+        yield store, labels_in(database)
+    finally:
+        store.close()
+
+
+def _opened(settings: Settings) -> tuple[DecisionStore, Database]:
+    database = build_database(settings)
+    if database is None:
         raise NoStore
     location = settings.store
     if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
         raise StoreUnavailable("the file that FRAUD_STORE names is not there; `fraud serve` makes it")
+    store = store_in(database, settings)
     store.migrate()
-    return store
+    return store, database
 
 
 def store_in(database: Database, settings: Settings) -> DecisionStore:

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api import __version__
-from fraud_detection_api.cli import contract, data, decisions, models, policy, score, serve, store, training, tuning
+from fraud_detection_api.cli import (
+    contract,
+    data,
+    decisions,
+    labels,
+    models,
+    policy,
+    score,
+    serve,
+    store,
+    training,
+    tuning,
+)
 from fraud_detection_api.cli.terminal import TeachingGroup
 
 app = typer.Typer(
@@ -24,6 +36,7 @@ app.command("evaluate")(training.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(decisions.app, name="decisions")
+app.add_typer(labels.app, name="labels")
 app.add_typer(store.app, name="store")
 app.command("score")(score.score)
 app.command("serve")(serve.serve)

@@ -29,6 +29,14 @@ ContractOption = Annotated[
         help="What a record is: `credit`, the default, or a TOML file. [env: FRAUD_CONTRACT]",
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="sqlite:///FILE|postgresql://…",
+        help="The decision store; ./decisions.db if not set. [env: FRAUD_STORE]",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

@@ -1,14 +1,11 @@
 """A file of records scored into another file, in pieces, so that it may be larger than memory."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
@@ -17,6 +14,7 @@ from fraud_detection_api.contract.table import check_table, column_types, identi
 from fraud_detection_api.decision.policy import OUTCOMES
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.services.frames import write_frames
 
 CHUNK_ROWS = 100_000
 
@@ -52,33 +50,11 @@ class BatchScorer:
         return rows
 
     def _write(self, source: Path, scan: pl.LazyFrame, waiting: Path, *, rows: int) -> None:
-        failure: list[InvalidDataset] = []
-        stopping = Event()
         # a CSV's text goes to a Parquet file as what the contract says it is
         typed = source.suffix == ".csv" and waiting.suffix == ".parquet"
-
-        def pieces(*_pushdown: object) -> Iterator[pl.DataFrame]:
-            try:
-                for frame in self._scored(source, scan, rows=rows, typed=typed):
-                    if stopping.is_set():
-                        return
-                    yield frame
-            except InvalidDataset as error:
-                failure.append(error)  # Polars would wrap it, and lose what it says
-                raise
-
         types = column_types(self.bundle.contract) if typed else {}
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
-        scored = register_io_source(pieces, schema={**schema, **ADDED})
-        sink = scored.sink_parquet if waiting.suffix == ".parquet" else scored.sink_csv
-        # Python hears a signal in its main thread alone, and not while that thread is inside Polars
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            try:
-                pool.submit(sink, waiting).result()
-            except pl.exceptions.PolarsError as error:
-                raise (failure[0] if failure else error) from None
-            finally:
-                stopping.set()  # after a signal no piece but the one at hand is waited for
+        write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **ADDED}, waiting)
 
     def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
         done = 0

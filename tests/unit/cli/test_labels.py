@@ -1,0 +1,101 @@
+"""fraud labels …"""
+
+import json
+import re
+import time
+
+import polars as pl
+import pytest
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.kept import KeptRequest
+from support.labelling import DAY, kept
+
+NOBODYS = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+TODAY = int(time.time() * 1000)
+DECISIONS = [kept(number, at=TODAY - number * DAY) for number in range(1, 7)]
+
+
+@pytest.fixture
+def store(tmp_path) -> str:
+    """A store with six decisions, one to six days old; also where commands look if nothing else is said."""
+    database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
+    decisions = SqlDecisionStore(database, idempotency_seconds=1)
+    decisions.migrate()
+    decisions.keep([KeptRequest([decision]) for decision in DECISIONS])
+    decisions.close()
+    return f"sqlite:///{tmp_path / 'decisions.db'}"
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """A file that labels the first three decisions, and one that nobody made."""
+    path = tmp_path / "labels.csv"
+    ids = [decision.decision_id for decision in DECISIONS[:3]]
+    rows = [f"{one},{int(place == 0)},chargeback" for place, one in enumerate([*ids, NOBODYS])]
+    path.write_text("\n".join(["decision_id,is_fraud,source", *rows]))
+    return path
+
+
+def test_import_tells_counts_and_unknown_rows_and_ends_well(fraud, store, labels):
+    done = fraud("labels", "import", labels)
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "4 rows: 3 labels recorded, 0 were recorded already",
+        "row 4: no decision of that id is kept",
+        "rows that could not be recorded: 1; --unknown-to FILE writes them to a file",
+    ]
+
+
+def test_import_for_programs(fraud, store, labels):
+    fraud("labels", "import", labels, "--store", store)
+    told = json.loads(fraud("labels", "import", labels, "--store", store, "--json").stdout)
+    unknown = [{"row": 4, "detail": "no decision of that id is kept"}]
+    assert told == {"rows": 4, "recorded": 0, "repeated": 3, "unknown": unknown}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_unknown_rows_go_to_a_file_that_can_be_imported(fraud, store, labels, tmp_path, suffix):
+    unknown = tmp_path / f"unknown.{suffix}"
+    fraud("labels", "import", labels, "--unknown-to", unknown)
+    table = pl.read_csv(unknown) if suffix == "csv" else pl.read_parquet(unknown)
+    assert table["decision_id"].to_list() == [NOBODYS]
+    assert table["row"].to_list() == [4]
+    assert fraud("labels", "import", unknown).exit_code == 0
+
+
+def test_a_file_for_unknown_rows_of_another_kind_is_refused_before_anything_is_recorded(fraud, store, labels):
+    assert fraud("labels", "import", labels, "--unknown-to", "unknown.txt").exit_code == 1
+    assert fraud("labels", "show", DECISIONS[0].decision_id).stderr == "this decision has no label\n"
+
+
+def test_an_unreadable_file_is_refused_in_one_line(fraud, store, tmp_path):
+    (tmp_path / "labels.csv").write_text("decision_id,is_fraud,source\nabc,1,rule\n")
+    done = fraud("labels", "import", tmp_path / "labels.csv")
+    assert done.exit_code == 1
+    assert "decision_id must be a decision's id, as it was answered: 1 row (1)" in done.stderr
+
+
+def test_show_tells_the_history(fraud, store, labels):
+    fraud("labels", "import", labels)
+    about = DECISIONS[0].decision_id
+    told = json.loads(fraud("labels", "show", about, "--json").stdout)
+    assert told["decision_id"] == about
+    [label] = told["labels"]
+    assert (label["is_fraud"], label["source"], label["in_force"], label["note"]) == (True, "chargeback", True, "")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", label["effective_at"])
+    table = fraud("labels", "show", about).stdout
+    assert "fraud" in table
+    assert "chargeback" in table
+
+
+def test_show_of_an_unknown_decision_fails(fraud, store):
+    done = fraud("labels", "show", NOBODYS)
+    assert (done.exit_code, done.stderr) == (1, "error: no decision of that id is kept\n")
+
+
+def test_without_a_store_there_is_nothing_to_do(fraud):
+    done = fraud("labels", "show", NOBODYS, "--store", "none")
+    assert (done.exit_code, done.stderr) == (1, "error: no decision is kept here: FRAUD_STORE is `none`\n")
