@@ -202,6 +202,16 @@ class InvalidCursor(FraudError):
         super().__init__("this cursor is of another list; send the filters that it came with, or none to begin anew")
 
 
+class NothingToExport(FraudError):
+    """No kept record has a label. Told are the counts of those that were left out."""
+
+    def __init__(self, unlabelled: int, other_contract: int, erased: int) -> None:
+        super().__init__(
+            f"nothing to export: of the decisions in that time {unlabelled} have no label, {other_contract} were kept under "
+            f"another contract and {erased} were erased; `fraud labels import FILE` labels them"
+        )
+
+
 class IdempotencyKeyReused(FraudError):
     """The idempotency key came with another body before."""
 

@@ -9,6 +9,7 @@ from fraud_detection_api.cli import (
     contract,
     data,
     decisions,
+    export,
     labels,
     models,
     policy,
@@ -37,6 +38,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(labels.app, name="labels")
+app.add_typer(export.app, name="export")
 app.add_typer(store.app, name="store")
 app.command("score")(score.score)
 app.command("serve")(serve.serve)

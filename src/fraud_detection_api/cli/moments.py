@@ -16,9 +16,9 @@ def _milliseconds(text: str) -> int:
     return moment
 
 
-Since = Annotated[
-    int | None, typer.Option("--since", metavar=METAVAR, parser=_milliseconds, help="Decided then or later.")
-]
+_SINCE = typer.Option("--since", metavar=METAVAR, parser=_milliseconds, help="Decided then or later.")
+Since = Annotated[int | None, _SINCE]
+RequiredSince = Annotated[int, _SINCE]
 Until = Annotated[
     int | None, typer.Option("--until", metavar=METAVAR, parser=_milliseconds, help="Decided before that.")
 ]

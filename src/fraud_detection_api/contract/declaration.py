@@ -14,6 +14,8 @@ INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none
 
 PROBABILITY, RISK_SCORE, OUTCOME = "fraud_probability", "risk_score", "outcome"  # what scoring adds; no record has them
 
+LABEL_AGE = "label_age_days"  # what an exported training set has beside records and target
+
 DECISION_FIELDS = (
     "decision_id",
     "fraud_probability",

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
-from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.files import UNNAMED, reading, require_rows, scan_file
 from fraud_detection_api.contract.table import check_table, fault_texts, read_column, rows_text, rule_fault
@@ -169,7 +169,7 @@ def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
     required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
     optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
     problems = [f"column {name!r} is missing" for name in required if name not in present]
-    known = {*required, *optional, *contract.ignored, UNNAMED}
+    known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE}
     if extra := [name for name in present if name not in known]:
         listed = ", ".join(repr(name) for name in extra)
         problems.append(f"the contract does not know the columns {listed}; declare them, or list them under `ignored`")

@@ -1,8 +1,9 @@
-"""fraud labels …"""
+"""fraud labels …, fraud export …"""
 
 import json
 import re
 import time
+from importlib.resources import files
 
 import polars as pl
 import pytest
@@ -96,6 +97,62 @@ def test_show_of_an_unknown_decision_fails(fraud, store):
     assert (done.exit_code, done.stderr) == (1, "error: no decision of that id is kept\n")
 
 
-def test_without_a_store_there_is_nothing_to_do(fraud):
-    done = fraud("labels", "show", NOBODYS, "--store", "none")
+def export(fraud, *options):
+    return fraud("export", "training-set", "--since", "2020-01-01T00:00:00Z", "--out", "out.parquet", *options)
+
+
+def test_export_writes_what_is_labelled_and_tells_what_is_not(fraud, store, labels):
+    fraud("labels", "import", labels)
+    done = export(fraud)
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "3 records are in out.parquet: 1 frauds, 2 legitimate, 0 taken for legitimate",
+        "3 left out: no label",
+    ]
+    assert pl.read_parquet("out.parquet").height == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "unlabelled"),
+    [
+        (("--matured-days", "1.5"), 2, 3),
+        (("--until", "2021-01-01T00:00:00Z"), 0, 0),
+        (("--assume-legitimate-after", "5.5"), 4, 2),
+    ],
+)
+def test_which_decisions_are_exported_is_an_option(fraud, store, labels, options, rows, unlabelled):
+    fraud("labels", "import", labels)
+    done = export(fraud, "--json", *options)
+    if not rows:
+        assert done.exit_code == 1
+        return
+    told = json.loads(done.stdout)
+    assert (told["rows"], told["unlabelled"]) == (rows, unlabelled)
+
+
+def test_the_contracts_delay_is_how_old_decisions_are_at_least(fraud, store, labels, tmp_path):
+    contract = (files("fraud_detection_api") / "contract" / "credit.toml").read_text(encoding="utf-8")
+    (tmp_path / "slow.toml").write_text(contract.replace("[target]", "[target]\nlabel_delay_days = 2.5"))
+    fraud("labels", "import", labels)
+    assert json.loads(export(fraud, "--json", "--contract", "slow.toml").stdout)["rows"] == 1
+
+
+def test_an_export_of_nothing_fails_and_teaches(fraud, store):
+    done = export(fraud)
+    assert done.exit_code == 1
+    assert "6 have no label" in done.stderr
+    assert "fraud labels import" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_time_that_is_none_is_a_usage_error(fraud, store, option):
+    assert export(fraud, option, "yesterday").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("labels", "show", NOBODYS), ("export", "training-set", "--since", "2020-01-01T00:00:00Z", "--out", "x.csv")],
+)
+def test_without_a_store_there_is_nothing_to_do(fraud, command):
+    done = fraud(*command, "--store", "none")
     assert (done.exit_code, done.stderr) == (1, "error: no decision is kept here: FRAUD_STORE is `none`\n")

@@ -1,0 +1,88 @@
+"""fraud export …"""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.interruption import leaves_on_sigterm
+from fraud_detection_api.cli.moments import RequiredSince, Until
+from fraud_detection_api.cli.options import AsJson, ContractOption, Store, settings_with
+from fraud_detection_api.cli.terminal import print_json, progress, say
+from fraud_detection_api.container import build_recorder
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.storage import open_stores
+
+DAY_MS = 86_400_000
+
+app = typer.Typer(no_args_is_help=True, help="Kept decisions as files.")
+
+
+@app.callback()
+def export() -> None:
+    """Kept decisions as files."""
+
+
+@app.command(
+    "training-set", epilog="Example: `fraud export training-set --since 2026-01-01T00:00:00Z --out labelled.parquet`"
+)
+def training_set(
+    since: RequiredSince,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, CSV or Parquet.")],
+    until: Until = None,
+    matured_days: Annotated[
+        float | None,
+        typer.Option(
+            "--matured-days",
+            min=0,
+            max=36_500,
+            help="Only decisions that are at least so old, so that their labels had time to arrive; the contract's "
+            "label_delay_days, if not given.",
+        ),
+    ] = None,
+    assume_legitimate_after: Annotated[
+        float | None,
+        typer.Option(
+            "--assume-legitimate-after",
+            metavar="DAYS",
+            min=0,
+            max=36_500,
+            help="Take decisions that are at least so old and have no label for legitimate.",
+        ),
+    ] = None,
+    contract: ContractOption = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Join kept records with the labels in force into a file that `fraud train` takes.
+
+    It has the contract's columns, the target, and `label_age_days`, the days from decision to label (null where the label is
+    assumed). Records that were kept under another contract, and erased ones, are left out and counted.
+    """
+    from fraud_detection_api.services.training_set import TrainingSetExporter
+
+    settings = settings_with(contract=contract, store=store)
+    declared = load_contract(settings.contract or CREDIT)
+    now = int(time.time() * 1000)
+    matured = declared.target.label_delay_days if matured_days is None else matured_days
+    end = max(0, min(now if until is None else until, now - int(matured * DAY_MS)))
+    assumed = None if assume_legitimate_after is None else now - int(assume_legitimate_after * DAY_MS)
+    with open_stores(settings) as (decisions, labels), leaves_on_sigterm(), progress("Exporting decisions") as report:
+        exporter = TrainingSetExporter(decisions, labels, build_recorder(settings), declared, report)
+        done = exporter.export(out, since=since, until=end, assumed_before=assumed)
+    if as_json:
+        print_json({"rows": done.rows, **asdict(done)})
+        return
+    told = f"{done.fraud:,} frauds, {done.legitimate:,} legitimate, {done.assumed_legitimate:,} taken for legitimate"
+    say(f"{done.rows:,} records are in {out}: {told}")
+    others = {
+        "without a time, which got that of their decision": done.untimed,
+        "left out: no label": done.unlabelled,
+        "left out: kept under another contract": done.other_contract,
+        "left out: erased": done.erased,
+    }
+    for what, count in others.items():
+        if count:
+            say(f"{count:,} {what}")
