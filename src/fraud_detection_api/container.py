@@ -18,7 +18,7 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import InvalidSetting, NoStore
-from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, LabelStore, ModelRegistry
+from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
@@ -108,14 +108,6 @@ def build_upkeep(settings: Settings) -> UpkeepService:
         recorder=build_recorder(settings),
         idempotency_seconds=settings.idempotency_hours * 3600,
     )
-
-
-def build_store_and_labels(settings: Settings) -> tuple[DecisionStore, LabelStore]:
-    """Kept decisions and their labels. Raises NoStore, InvalidSetting, MissingExtra."""
-    database = build_database(settings)
-    if database is None:
-        raise NoStore
-    return store_in(database, settings), labels_in(database)
 
 
 @contextmanager

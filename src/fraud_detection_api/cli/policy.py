@@ -1,6 +1,5 @@
 """fraud policy …"""
 
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,13 +19,14 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import build_registry, build_store_and_labels, build_upkeep
+from fraud_detection_api.container import build_registry
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import read_card, read_evidence
 from fraud_detection_api.services.backtest import Period, backtest
 from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.storage import open_stores
 
 app = typer.Typer(no_args_is_help=True, help="Who is approved, reviewed and declined: show, try out and set policies.")
 
@@ -160,11 +160,7 @@ def _period(since: int | None, until: int | None, file: Path | None) -> Period |
 
 
 def _backtest(new: Policy, version: str, contract: Contract, period: Period, *, as_json: bool) -> None:
-    settings = settings_with()
-    with closing(build_upkeep(settings)) as upkeep:
-        upkeep.require_ready()
-    store, labels = build_store_and_labels(settings)
-    with closing(store), progress("Looking through kept decisions") as report:
+    with open_stores(settings_with()) as (store, labels), progress("Looking through kept decisions") as report:
         test = backtest(
             store,
             labels,

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fraud_detection_api.container import build_store_and_labels
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_database, labels_in, store_in
 from support.builders import credit_files, every_dtype_files
 from support.forgery import resealed
 from support.sealed_rows import DAY, NOON, keep_rows, kept_row
@@ -233,7 +233,8 @@ def test_help_has_an_example(fraud, command):
 def kept(registry):
     """Three days of kept decisions on credit records, and a label."""
     contract = read_bundle(registry.fetch("1"), source="x").contract.record_fingerprint
-    store, labels = build_store_and_labels(Settings())
+    database = build_database(Settings())
+    store, labels = store_in(database, Settings()), labels_in(database)
     store.migrate()
     rows = [
         kept_row(n, at=NOON + n * DAY, contract=contract, outcome="approve", fraud_probability=p)
@@ -300,7 +301,7 @@ def test_a_period_that_is_none_is_told(fraud, arguments, told):
 
 
 @pytest.mark.parametrize(
-    ("store", "told"), [("none", "no decision is kept here"), ("sqlite:///none.db", "there is no decision store yet")]
+    ("store", "told"), [("none", "no decision is kept here"), ("sqlite:///none.db", "the file that FRAUD_STORE names is not there")]
 )
 def test_simulate_needs_a_store_to_look_into(fraud, registry, store, told):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", FRAUD_STORE=store)
