@@ -8,6 +8,7 @@ import pytest
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import IDS_A_STATEMENT, SqlLabelStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
 from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label
@@ -59,12 +60,15 @@ def in_sql(database, clock) -> Labelled:
     )
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(params=["in memory", "SQLite", "PostgreSQL"])
 def store(request, tmp_path):
-    if request.param == "fake":
+    if request.param == "in memory":
         yield in_memory(Clock())
         return
-    database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
+    if request.param == "SQLite":
+        database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=20)
+    else:
+        database = PostgresDatabase(request.getfixturevalue("postgres_url"), timeout_seconds=20)
     yield in_sql(database, Clock())
     database.close()
 
