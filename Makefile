@@ -15,7 +15,7 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving
+.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving test-crash
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ serve: $(installed) ## Set up, train the default model if there is none, serve o
 
 test: $(installed) ## Set up and run the whole test suite with the coverage gate
 	$(venv)/bin/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term:skip-covered
+
+test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
+	@PYTHONPATH=tests $(venv)/bin/python -m crash $(ARGS)
 
 lint: $(installed) ## Formatting, lint rules, types, layers
 	$(venv)/bin/ruff format --check .

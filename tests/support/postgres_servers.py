@@ -55,9 +55,12 @@ class RunningPostgres:
         finally:
             self._order(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def kill(self) -> None:
-        """End it as a crash would: no transaction in flight survives. `restart` brings it back."""
-        _end(self, signal.SIGQUIT)
+    def kill(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it as a crash would: no transaction in flight survives. `restart` brings it back.
+
+        After SIGKILL its other processes, which notice by themselves, may be in the way of a restart for a moment.
+        """
+        _end(self, number)
 
     def restart(self) -> None:
         """Serve the same files on the same port again."""

@@ -64,6 +64,21 @@ def run_fraud(*arguments: str, **variables: str) -> subprocess.CompletedProcess[
     )
 
 
+def start_server(
+    registry: Path, log: Path, *, arguments=(), own_group: bool = False, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a server as `running_server` does, and do not wait. All processes of its `own_group` can be killed at once."""
+    environment = {"FRAUD_STORE": f"sqlite:///{log.with_suffix('.db')}", **environment}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*FRAUD, "serve", "--port", "0", "--registry", str(registry), *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(**environment),
+            start_new_session=own_group,
+        )
+
+
 @contextmanager
 def running_server(
     registry: Path, log: Path, *, ready: bool = True, arguments=(), **environment: str
@@ -72,16 +87,9 @@ def running_server(
 
     With `ready`, the block runs once /readyz answers 200.
     """
-    environment = {"FRAUD_STORE": f"sqlite:///{log.with_suffix('.db')}", **environment}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*FRAUD, "serve", "--port", "0", "--registry", str(registry), *arguments],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(**environment),
-        )
+    process = start_server(registry, log, arguments=arguments, **environment)
     try:
-        yield _wait_until_up(process, log, ready)
+        yield wait_until_up(process, log, ready)
     finally:
         process.terminate()
         try:
@@ -91,7 +99,8 @@ def running_server(
             process.wait()
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], log: Path, ready: bool) -> Server:
+def wait_until_up(process: subprocess.Popen[bytes], log: Path, ready: bool) -> Server:
+    """The server, once it answers; with `ready`, once /readyz answers 200."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"listens on (http://\S+)", log.read_text(encoding="utf-8"))

@@ -1,0 +1,68 @@
+"""Servers killed under load, a few times; `make test-crash` does it many times, and with more of them."""
+
+import pytest
+
+from crash.postgres import running_postgres
+from crash.race import keys_raced
+from crash.scenarios import (
+    JOURNALING,
+    database_and_server_killed,
+    database_killed,
+    part_killed,
+    server_killed,
+    server_killed_while_locked,
+)
+from crash.service import Service
+
+KILLS, SEED = 3, 5
+
+
+@pytest.fixture
+def service_with(file_registry_path, tmp_path):
+    """Makes a service that is not started yet."""
+
+    def make(**environment: str) -> Service:
+        return Service(file_registry_path, tmp_path, FRAUD_JOURNAL=str(tmp_path / "journal"), **environment)
+
+    return make
+
+
+@pytest.fixture
+def postgres():
+    """A server of the test's own, to be killed."""
+    with running_postgres() as server:
+        yield server
+
+
+def held(verdict) -> bool:
+    """Whether everything did; a run in which nobody was answered shows nothing."""
+    assert verdict.faults == []
+    return verdict.compared.acknowledged_records > 0
+
+
+def test_what_was_acknowledged_is_kept_once_where_the_server_is_killed(service_with):
+    assert held(server_killed(service_with(), kills=KILLS, seed=SEED))
+
+
+def test_what_was_acknowledged_is_kept_once_where_a_process_of_the_server_is_killed(service_with):
+    assert held(part_killed(service_with(FRAUD_WORKERS="2"), kills=KILLS, seed=SEED))
+
+
+def test_what_was_acknowledged_is_kept_once_where_postgresql_is_killed(service_with, postgres):
+    assert held(database_killed(service_with(FRAUD_STORE=postgres.url), postgres, kills=KILLS, seed=SEED))
+
+
+def test_what_was_journaled_is_kept_once_where_the_server_is_killed_while_sqlite_is_locked(service_with):
+    service = service_with(**JOURNALING)
+    assert held(server_killed_while_locked(service, kills=KILLS, seed=SEED))
+    assert service.drained()
+
+
+def test_what_was_journaled_is_kept_once_where_postgresql_and_the_server_are_killed(service_with, postgres):
+    service = service_with(FRAUD_STORE=postgres.url, **JOURNALING)
+    assert held(database_and_server_killed(service, postgres, kills=KILLS, seed=SEED))
+    assert service.drained()
+
+
+def test_a_key_that_many_race_for_is_answered_alike_and_kept_once(service_with):
+    assert held(keys_raced(service_with(FRAUD_WORKERS="2"), clients=200, keys=3))
