@@ -24,12 +24,14 @@ from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
 from fraud_detection_api.services.decisions import DecisionService
 from fraud_detection_api.services.history import History
+from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.labelling import LabelService
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
+from fraud_detection_api.services.replay import Replayer, ReplayService
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, build_keeper, labels_in, open_stores, store_in
+from fraud_detection_api.storage import build_database, build_keeper, labels_in, open_store, open_stores, store_in
 
 MLFLOW = "mlflow:"
 
@@ -49,6 +51,7 @@ class Container:
     recorder: Recorder
     labels: LabelService
     history: History
+    replays: ReplayService
     keys: ApiKeys
     gate: AdmissionGate
     fallback_contract: Contract
@@ -80,6 +83,7 @@ def build_container(
         recorder=recorder,
         labels=LabelService(labels, recorder),
         history=History(store, recorder),
+        replays=ReplayService(store, Replayer(KeptModels(registry), recorder)),
         keys=_api_keys(settings),
         gate=AdmissionGate(settings.max_in_flight),
         fallback_contract=contract,
@@ -115,6 +119,11 @@ def build_labels(settings: Settings) -> Iterator[LabelService]:
     """What labels decisions, while the block runs. Raises as `open_stores`."""
     with open_stores(settings) as (_, labels):
         yield LabelService(labels, build_recorder(settings))
+
+
+def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
+    """What a replay works with, for a command. Raises as `open_store` and `build_registry`."""
+    return open_store(settings), Replayer(KeptModels(build_registry(settings.registry)), build_recorder(settings))
 
 
 def build_recorder(settings: Settings) -> Recorder:

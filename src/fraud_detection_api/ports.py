@@ -112,6 +112,10 @@ class DecisionStore(Protocol):
         """The oldest that are wanted, oldest first; of those after a decision's id, where one is given."""
         ...
 
+    def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
+        """Ids of the decisions that `following` gives. Where an outcome is wanted, no row is read for them."""
+        ...
+
     def close(self) -> None:
         """Let go of connections. Nothing that was kept depends on it."""
         ...

@@ -48,6 +48,12 @@ def test_the_newest_come_first_on_a_page(filled):
     assert {wanted: numbers_of(rows) for wanted, rows in listed.items()} == {w: [*reversed(WANTED[w])] for w in WANTED}
 
 
+def test_ids_are_those_of_what_is_listed(filled):
+    for wanted in WANTED:
+        rows = filled.following(wanted, limit=4, after=decision_id(4))
+        assert filled.ids(wanted, limit=4, after=decision_id(4)) == [row.decision_id for row in rows]
+
+
 @pytest.mark.parametrize("limit", [1, 4])
 def test_pages_follow_each_other_without_a_gap(filled, limit):
     for wanted, numbers in WANTED.items():

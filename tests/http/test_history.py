@@ -1,9 +1,10 @@
-"""GET /v1/decisions and GET /v1/decisions/{id}: what was decided can be looked up."""
+"""What was decided can be looked up, and replayed."""
 
 import sqlite3
 
 import pytest
 
+from fraud_detection_api.container import build_upkeep
 from fraud_detection_api.services.recording import Recorder
 from support.builders import every_dtype_files, record, registry_with_champion
 from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer
@@ -96,11 +97,12 @@ def test_a_row_that_was_changed_says_so(client, store_file):
     assert listed(client)["decisions"][0]["is_intact"] is False
 
 
-def test_an_erased_record_leaves_nothing_to_seal(client, store_file):
+def test_an_erased_record_is_gone_and_the_rest_is_sealed_anew(client):
     (answered,) = decide(client, record())
-    change(store_file, "UPDATE decisions SET record = NULL, entity = NULL")
+    build_upkeep(client.app.state.container.settings).erase(str(answered["customer_id"]))
     told = client.get(f"/v1/decisions/{answered['decision_id']}").json()
-    assert (told["record"], told["entity_id"], told["is_intact"]) == (None, None, None)
+    assert (told["record"], told["entity_id"], told["is_intact"]) == (None, None, True)
+    assert client.post(f"/v1/decisions/{answered['decision_id']}/replay").json()["status"] == "erased"
 
 
 @pytest.mark.parametrize(
@@ -214,11 +216,38 @@ def test_a_made_up_cursor_is_refused(client, cursor):
     assert_problem(client.get("/v1/decisions", params={"cursor": cursor}), 422, "invalid_cursor")
 
 
+def test_a_decision_is_replayed(client):
+    (answered,) = decide(client, record(), explain=True)
+    told = client.post(f"/v1/decisions/{answered['decision_id']}/replay").json()
+    assert told == {
+        "decision_id": answered["decision_id"],
+        "status": "equal",
+        "is_sound": True,
+        "differences": [],
+        "fault": None,
+    }
+
+
+def test_a_replay_shows_what_differs(client, store_file):
+    (answered,) = decide(client, record())
+    change(store_file, "UPDATE decisions SET fraud_probability = 0.125")
+    told = client.post(f"/v1/decisions/{answered['decision_id']}/replay").json()
+    assert (told["status"], told["is_sound"]) == ("tampered", False)
+    recomputed = answered["fraud_probability"]
+    assert told["differences"] == [{"field": "fraud_probability", "kept": 0.125, "recomputed": recomputed}]
+
+
+def test_a_replay_of_an_unknown_decision_or_without_a_store_is_not_found(client, client_for):
+    assert_problem(client.post("/v1/decisions/0199/replay"), 404, "unknown_decision")
+    assert_problem(client_for().post("/v1/decisions/0199/replay"), 404, "no_store")
+
+
 def test_reading_takes_the_role_of_an_analyst(client_for, store_file):
     client = client_for(store=f"sqlite:///{store_file}", api_keys=f"{API_KEYS},analyst:{ANALYST_KEY}")
-    for path in ("/v1/decisions", "/v1/decisions/0199"):
-        assert_problem(client.get(path), 401, "unauthenticated")
-        assert_problem(client.get(path, headers=bearer(SCORE_KEY)), 403, "forbidden")
+    for method, path in (("GET", ""), ("GET", "/0199"), ("POST", "/0199/replay")):
+        assert_problem(client.request(method, f"/v1/decisions{path}"), 401, "unauthenticated")
+        refused = client.request(method, f"/v1/decisions{path}", headers=bearer(SCORE_KEY))
+        assert_problem(refused, 403, "forbidden")
     assert client.get("/v1/decisions", headers=bearer(ANALYST_KEY)).json() == {"decisions": [], "next_cursor": None}
 
 

@@ -108,6 +108,9 @@ class InMemoryDecisionStore:
         rows = [row for row in self._wanted(wanted) if after is None or row.decision_id > after]
         return rows[:limit]
 
+    def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
+        return [row.decision_id for row in self.following(wanted, limit=limit, after=after)]
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -13,6 +13,7 @@ from fraud_detection_api.cli import (
     labels,
     models,
     policy,
+    replay,
     score,
     serve,
     store,
@@ -40,6 +41,7 @@ app.add_typer(decisions.app, name="decisions")
 app.add_typer(labels.app, name="labels")
 app.add_typer(export.app, name="export")
 app.add_typer(store.app, name="store")
+app.command("replay")(replay.replay)
 app.command("score")(score.score)
 app.command("serve")(serve.serve)
 

@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 HEADINGS = ("decision", "decided (UTC)", "entity", "outcome", "probability", "score", "model", "seal")
-_SEALS = {True: "intact", False: "BROKEN", None: "erased"}
+_SEALS = {True: "intact", False: "BROKEN"}
 
 
 def _history() -> History:

@@ -45,5 +45,14 @@ def first_uuid7(milliseconds: int) -> str:
     return _dashed(f"{min(max(milliseconds, 0), _LAST_MILLISECOND) << 80:032x}")
 
 
+def milliseconds_of(identifier: str) -> int:
+    """When an identifier of version 7 was made, in milliseconds since 1970.
+
+    >>> milliseconds_of("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+    1645557742000
+    """
+    return int(identifier[:8] + identifier[9:13], 16)
+
+
 def _dashed(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

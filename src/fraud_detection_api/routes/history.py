@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from fraud_detection_api.routes.access import container_of, require_role
 from fraud_detection_api.schemas.history import DecisionPage, DecisionQuery, KeptDecisionBody, kept_decision_body
+from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"], dependencies=[Depends(require_role("analyst"))])
 
@@ -26,3 +27,12 @@ def get_decisions(request: Request, query: Annotated[DecisionQuery, Query()]) ->
 def get_decision(request: Request, decision_id: str) -> KeptDecisionBody:
     """The decision as it was answered, the record that it is about, and whether anybody changed the row since."""
     return kept_decision_body(container_of(request).history.find(decision_id))
+
+
+@router.post("/{decision_id}/replay", summary="Would the same be decided again?")
+def post_replay(request: Request, decision_id: str) -> VerdictBody:
+    """Decide once more, from the kept record and with the very model of then, and compare every bit.
+
+    Nothing is changed or kept. Without an intact seal, or without that model, the answer says so.
+    """
+    return verdict_body(container_of(request).replays.replay(decision_id))

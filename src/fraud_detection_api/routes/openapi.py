@@ -57,6 +57,11 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         **_READING,
         404: ("unknown_decision", "No such decision is kept."),
     },
+    ("/v1/decisions/{decision_id}/replay", "post"): {
+        **_READING,
+        404: ("unknown_decision", "No such decision is kept."),
+        503: ("store_unavailable", "The decision store or the registry cannot be read now."),
+    },
     ("/v1/labels", "post"): {
         **_BODY,
         **_KEYED,

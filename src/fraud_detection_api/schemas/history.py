@@ -67,9 +67,7 @@ class KeptDecisionBody(DecisionBody):
     place: int = Field(ge=0, description="The record's place in its request, from 0.")
     idempotency_key: str | None
     latency_ms: float = Field(description="From the request's arrival until the decision was made.")
-    is_intact: bool | None = Field(
-        description="Whether the seal is: false where the row was changed; null where its record was erased."
-    )
+    is_intact: bool = Field(description="Whether the seal is: false where somebody changed the row.")
 
 
 class DecisionPage(BaseModel):

@@ -34,10 +34,10 @@ class Filters(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A kept decision; `is_intact` says whether its seal is, None where the record was erased, and the seal with it."""
+    """A kept decision; `is_intact` says whether its seal is."""
 
     row: KeptDecision
-    is_intact: bool | None
+    is_intact: bool
 
 
 class Page(NamedTuple):
@@ -90,7 +90,7 @@ class History:
         return [*forms, entity_id] if _PSEUDONYM.fullmatch(entity_id) else [*forms]
 
     def _found(self, row: KeptDecision) -> Found:
-        return Found(row, None if row.record is None else self._recorder.is_intact(row))
+        return Found(row, self._recorder.is_intact(row))
 
 
 def entity_id_of(entity: str | None) -> int | str | None:

@@ -40,6 +40,7 @@ ARGUMENTS = {
     "policy set": ["none.toml"],
     "policy show": [],
     "policy simulate": ["--policy", "none.toml"],
+    "replay": ["--sample", "1"],
     "score": ["none.csv", "--out", "out.csv"],
     "serve": [],
     "store backup": ["copy.db"],

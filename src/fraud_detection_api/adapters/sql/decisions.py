@@ -33,6 +33,8 @@ SELECT decision_id, decided_at, request_id, place, idempotency_key, entity, reco
   policy_version, source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal
 FROM decisions JOIN deciders USING (decider_id)"""
 
+_SELECT_IDS = "SELECT decision_id FROM decisions"
+
 _INSERT_DECIDER = """
 INSERT INTO deciders (contract, model_version, model_digest, policy_version) VALUES (?, ?, ?, ?)
 ON CONFLICT (contract, model_version, model_digest, policy_version) DO NOTHING"""
@@ -100,17 +102,22 @@ class SqlDecisionStore:
         return _kept(rows[0])
 
     def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
-        return self._select(wanted, limit, order="DESC", beyond=() if before is None else ("decision_id < ?", before))
+        return [_kept(row) for row in self._rows(_SELECT, wanted, limit, "DESC", ("decision_id < ?", before))]
 
     def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
-        return self._select(wanted, limit, order="ASC", beyond=() if after is None else ("decision_id > ?", after))
+        return [_kept(row) for row in self._rows(_SELECT, wanted, limit, "ASC", ("decision_id > ?", after))]
+
+    def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
+        return [uuid_text(row[0]) for row in self._rows(_SELECT_IDS, wanted, limit, "ASC", ("decision_id > ?", after))]
 
     def close(self) -> None:
         self._database.close()
 
-    def _select(self, wanted: Wanted, limit: int, *, order: str, beyond: tuple[str, ...]) -> list[KeptDecision]:
+    def _rows(
+        self, select: str, wanted: Wanted, limit: int, order: str, beyond: tuple[str, str | None]
+    ) -> Sequence[Row]:
         conditions: dict[str, object] = {}
-        if beyond:
+        if beyond[1] is not None:
             conditions[beyond[0]] = uuid_bytes(beyond[1])
         if wanted.since is not None:
             conditions["decision_id >= ?"] = uuid_bytes(first_uuid7(wanted.since))
@@ -121,9 +128,9 @@ class SqlDecisionStore:
         if wanted.outcome is not None:
             conditions["outcome = ?"] = wanted.outcome
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"{_SELECT}{where} ORDER BY decision_id {order} LIMIT ?"
+        statement = f"{select}{where} ORDER BY decision_id {order} LIMIT ?"
         with self._database.reading() as session:
-            return [_kept(row) for row in session.rows(statement, (*conditions.values(), limit))]
+            return session.rows(statement, (*conditions.values(), limit))
 
     def _claim(self, session: Session, requests: Sequence[KeptRequest]) -> dict[int, StoredAnswer]:
         """Take each request's idempotency key; returns the answers of those whose key was taken, by place.

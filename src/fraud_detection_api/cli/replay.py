@@ -1,0 +1,82 @@
+"""fraud replay."""
+
+import os
+import time
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.moments import Since, Until
+from fraud_detection_api.cli.options import AsJson, Registry, settings_with
+from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
+from fraud_detection_api.container import open_replay
+from fraud_detection_api.ports import Wanted
+from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
+from fraud_detection_api.services.replay_range import Summary, replay_ids, replay_range
+from fraud_detection_api.services.replay_sample import sampled
+
+
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Decisions, by their ids.")] = None,
+    since: Since = None,
+    until: Until = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="So many of the range, drawn by chance.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the sample.")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; one for each core if not set.")] = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make decisions once more, from what was kept and with the very models of then, and compare every bit.
+
+    Name decisions, or a range of time; `--sample` alone draws from all. Status 1 where any differs, was tampered with, or
+    its model is not there.
+
+    Example: `fraud replay --since 2026-11-22T00:00:00Z`
+    """
+    if bool(ids) == (since is not None or until is not None or sample is not None):
+        raise typer.BadParameter("name decisions, or a range with --since, --until or --sample")
+    opening = partial(open_replay, settings_with(registry=registry))
+    began = time.perf_counter()
+    with progress("Replaying") as report:
+
+        def tell(share: float, decisions: int) -> None:
+            report(share, f"Replayed {decisions:,} decisions")
+
+        wanted = Wanted(since, until)
+        if ids or sample is not None:
+            store, replayer = opening()
+            chosen = ids or sampled(store, wanted, sample or 0, seed=seed)
+            summary = replay_ids(store, replayer, chosen, tell)
+        else:
+            summary = replay_range(opening, wanted, jobs=jobs or os.cpu_count() or 1, on_progress=tell)
+    _tell(summary, time.perf_counter() - began, as_json=as_json)
+    if not summary.is_sound:
+        raise typer.Exit(1)
+
+
+def _tell(summary: Summary, seconds: float, *, as_json: bool) -> None:
+    unsound = [verdict_body(verdict) for verdict in summary.unsound]
+    if as_json:
+        print_json(
+            {
+                "decisions": summary.decisions,
+                "counts": dict(summary.counts),
+                "is_sound": summary.is_sound,
+                "seconds": round(seconds, 3),
+                "unsound": [verdict.model_dump() for verdict in unsound],
+            }
+        )
+        return
+    for verdict in unsound:
+        print_table((verdict.status, verdict.decision_id), _rows(verdict))
+    rows = [(status, f"{count:,}") for status, count in summary.counts.most_common()]
+    print_table(("status", "decisions"), rows)
+    say(f"{summary.decisions:,} decisions in {seconds:.1f} s, {summary.decisions / seconds:,.0f} a second")
+
+
+def _rows(verdict: VerdictBody) -> list[tuple[str, str]]:
+    rows = [(each.field, f"kept {each.kept}, recomputed {each.recomputed}") for each in verdict.differences]
+    return rows + ([("fault", verdict.fault)] if verdict.fault else [])

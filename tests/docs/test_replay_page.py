@@ -1,0 +1,51 @@
+"""The page on replays: its commands, executed, and its statuses."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.container import build_container
+from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.services.replay import SOUND, Status
+from fraud_detection_api.settings import Settings
+from support.builders import credit_files, record
+from support.decided import decided
+from support.pages import blocks, install_fraud, run_shell
+
+PAGE = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Thirty decisions of the champion, in the folder where the commands look for them."""
+    folder = tmp_path_factory.mktemp("page")
+    registry = FileRegistry(folder / "registry")
+    registry.assign("champion", registry.register(credit_files()))
+    container = build_container(
+        Settings(registry=str(folder / "registry"), store=f"sqlite:///{folder / 'decisions.db'}")
+    )
+    container.champion.refresh()
+    records = [record(total_balance=7000 * n) for n in range(30)]
+    rows = decided(container.champion.current(), records, explain=True)
+    container.store.migrate()
+    container.store.keep([KeptRequest(rows)])
+    container.store.close()
+    install_fraud(folder)
+    (folder / "id").write_text(rows[3].decision_id)
+    return folder
+
+
+def test_the_commands_of_the_page_find_everything_equal(folder):
+    done = run_shell(f"ID=$(cat id)\n{blocks(PAGE, 'sh')[0]}", folder)
+    assert done.returncode == 0, done.stderr
+    assert [int(count) for count in re.findall(r"^(\d+) decisions in", done.stderr, re.MULTILINE)] == [1, 30, 30]
+    assert '"equal": 30' in done.stdout
+
+
+def test_the_statuses_of_the_page_are_all_there_are():
+    told = re.findall(r"^\| `(\w+)` \| .* \| (yes)? ?\|$", PAGE, re.MULTILINE)
+    assert {status for status, _ in told} == set(get_args(Status))
+    assert {status for status, fault in told if not fault} == set(SOUND)
