@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 
@@ -11,13 +12,18 @@ from fraud_detection_api.telemetry import configure_logging
 
 
 def main() -> None:
-    """Serve at FRAUD_KEEPER until standard input ends, which it does with the process that holds its other end."""
+    """Serve at FRAUD_KEEPER until standard input ends, which it does with the process that holds its other end.
+
+    A folder that is named as the argument is removed then: that process may have been killed, and left it.
+    """
     # whoever stops a whole group of processes means the workers, who still have answers to send
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     settings = Settings.from_environment(os.environ)
     configure_logging(settings.log_level, settings.log_format)
     asyncio.run(_serve(settings))
+    for folder in sys.argv[1:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _serve(settings: Settings) -> None:

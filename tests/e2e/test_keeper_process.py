@@ -1,9 +1,11 @@
 """The process that keeps decisions, beside a real server."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -67,6 +69,8 @@ def ask_until_kept(server) -> list[int]:
 def test_a_server_that_is_killed_leaves_no_keeper_behind(file_registry_path, tmp_path):
     with running_server(file_registry_path, tmp_path / "log") as server:
         [keeper] = keepers_of(server)
+        [folder] = re.findall(rb"/[^\0]*fraud-keeper-\w+", Path(f"/proc/{keeper}/cmdline").read_bytes())
         server.process.kill()
         server.process.wait()
         eventually(lambda: not is_running(keeper), "the keeper has ended")
+        eventually(lambda: not Path(os.fsdecode(folder)).exists(), "its folder has gone")

@@ -25,7 +25,7 @@ def keeper_process() -> Iterator[None]:
     """Keep one running while the block does; its address is in this process's environment, for the workers."""
     folder = tempfile.mkdtemp(prefix="fraud-keeper-")  # nobody else may enter it
     os.environ[ADDRESS] = str(Path(folder) / "socket")
-    supervisor = _Supervisor()
+    supervisor = _Supervisor([*_COMMAND, folder])
 
     def end(number: int, _frame: object) -> None:
         """The server has stopped, and uvicorn sends the signal that stopped it once more, to end the process."""
@@ -47,7 +47,8 @@ def keeper_process() -> Iterator[None]:
 class _Supervisor:
     """Runs the command, and again whenever it ends, until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
         self._closing = threading.Event()
         self._process = self._started()
         self._watcher = threading.Thread(target=self._watch, name="keeper-supervisor", daemon=True)
@@ -69,7 +70,6 @@ class _Supervisor:
             self._closing.wait(_PAUSE_SECONDS)
             self._process = self._started()
 
-    @staticmethod
-    def _started() -> "subprocess.Popen[bytes]":
+    def _started(self) -> "subprocess.Popen[bytes]":
         # its standard input ends when this process does, however that comes about
-        return subprocess.Popen(_COMMAND, stdin=subprocess.PIPE)  # noqa: S603 this very package
+        return subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 this very package
