@@ -15,7 +15,7 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving test-crash
+.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving bench-store test-crash
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-quality: $(venv)/.benchmark ## Measure the models beside others: make benc
 
 bench-serving: $(installed) ## Measure serving beside others: make bench-serving [ARGS="--quick"] (wants wrk; peers go to .benchmark/)
 	@$(venv)/bin/python -m benchmarks.serving $(ARGS)
+
+bench-store: $(installed) ## Measure pages among ten million kept decisions: make bench-store [ARGS="--rows N --file PATH"]
+	@$(venv)/bin/python -m benchmarks.store $(ARGS)
 
 audit: $(installed) ## Ask the advisory database about every locked dependency
 	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip

@@ -1,0 +1,1 @@
+"""How fast kept decisions are found among many."""
