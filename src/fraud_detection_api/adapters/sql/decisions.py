@@ -116,17 +116,18 @@ class SqlDecisionStore:
     def _rows(
         self, select: str, wanted: Wanted, limit: int, order: str, beyond: tuple[str, str | None]
     ) -> Sequence[Row]:
-        conditions: dict[str, object] = {}
+        lower = [] if wanted.since is None else [(uuid_bytes(first_uuid7(wanted.since)), "decision_id >= ?")]
+        upper = [] if wanted.until is None else [(uuid_bytes(first_uuid7(wanted.until)), "decision_id < ?")]
         if beyond[1] is not None:
-            conditions[beyond[0]] = uuid_bytes(beyond[1])
-        if wanted.since is not None:
-            conditions["decision_id >= ?"] = uuid_bytes(first_uuid7(wanted.since))
-        if wanted.until is not None:
-            conditions["decision_id < ? "] = uuid_bytes(first_uuid7(wanted.until))
+            (lower if order == "ASC" else upper).append((uuid_bytes(beyond[1]), beyond[0]))
+        # one bound on each side: of two, SQLite's planner takes the first, and reads all from there to the other
+        bounds = [*([max(lower)] if lower else ()), *([min(upper)] if upper else ())]
+        conditions: dict[str, object] = {condition: bound for bound, condition in bounds}
         if wanted.entity is not None:
             conditions["entity = ?"] = wanted.entity
         if wanted.outcome is not None:
-            conditions["outcome = ?"] = wanted.outcome
+            # an entity has few decisions, an outcome millions: of the two indexes never the outcome's
+            conditions["outcome = ?" if wanted.entity is None else "outcome || '' = ?"] = wanted.outcome
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = f"{select}{where} ORDER BY decision_id {order} LIMIT ?"
         with self._database.reading() as session:
