@@ -129,7 +129,9 @@ class SqlDecisionStore:
             # an entity has few decisions, an outcome millions: of the two indexes never the outcome's
             conditions["outcome = ?" if wanted.entity is None else "outcome || '' = ?"] = wanted.outcome
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"{select}{where} ORDER BY decision_id {order} LIMIT ?"
+        # the page is found in an index alone; only then is anything read of the table
+        page = f"{_SELECT_IDS}{where} ORDER BY decision_id {order} LIMIT ?"
+        statement = f"{select} WHERE decision_id IN ({page}) ORDER BY decision_id {order}"
         with self._database.reading() as session:
             return session.rows(statement, (*conditions.values(), limit))
 

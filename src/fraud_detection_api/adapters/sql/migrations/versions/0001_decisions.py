@@ -61,7 +61,8 @@ _STATEMENTS = [
         latency_ms {double} NOT NULL,
         seal {bytes} NOT NULL
     ) {clustered}""",
-    "CREATE INDEX decisions_of_entity ON decisions (entity, decision_id) WHERE entity IS NOT NULL",
+    # the outcome last, so that it is read here and not in the table, however many decisions an entity has
+    "CREATE INDEX decisions_of_entity ON decisions (entity, decision_id, outcome) WHERE entity IS NOT NULL",
     "CREATE INDEX decisions_by_outcome ON decisions (outcome, decision_id)",
     """CREATE TABLE idempotency_keys (
         caller TEXT NOT NULL,
