@@ -1,6 +1,6 @@
 # `docker build .` makes the image that serves. Two more stages can be asked for: `development`, which carries the sources
 # and every tool, and `runtime`, which is the same as the default. No stage needs BuildKit.
-# An image that also speaks to an MLflow server: `docker build --build-arg EXTRAS=mlflow .`
+# An image that also speaks to PostgreSQL and an MLflow server: `docker build --build-arg EXTRAS="postgres mlflow" .`
 
 FROM python:3.12-slim-bookworm AS builder
 # the Makefile's versions; a test holds the two together
@@ -59,6 +59,8 @@ WORKDIR /app
 # libraries and service stay root's: the process that serves cannot change its own code
 COPY --from=libraries /opt/venv /opt/venv
 COPY --from=model --chown=10001:10001 /registry /app/registry
+# decisions are kept here; a volume takes over the owner of the folder that it is mounted on
+RUN install --directory --owner=10001 --group=10001 --mode=700 /app/store
 COPY --from=service /service/ /
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -66,7 +68,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     NUMBA_CPU_NAME=generic \
     NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.numba_cache.BesideSource \
     FRAUD_HOST=0.0.0.0 \
-    FRAUD_REGISTRY=/app/registry
+    FRAUD_REGISTRY=/app/registry \
+    FRAUD_STORE=sqlite:////app/store/decisions.db \
+    FRAUD_JOURNAL=/app/store/journal
 # by number, so that an orchestrator can tell that it is not root
 USER 10001:10001
 EXPOSE 8000

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import pytest
@@ -43,9 +44,16 @@ def image_environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for line in pairs for pair in line)
 
 
-def compose_environment(service: str) -> dict[str, str]:
+def compose_environment(service: str, **variables: str) -> dict[str, str]:
+    """What compose sets for the service, where it is run with these variables."""
     given = SERVICES[service].get("environment", {})
-    return given if isinstance(given, dict) else dict(pair.split("=", 1) for pair in given if "=" in pair)
+    given = given if isinstance(given, dict) else dict(pair.split("=", 1) for pair in given if "=" in pair)
+    return {name: interpolated(text, variables) for name, text in given.items()}
+
+
+def interpolated(text: str, variables: dict[str, str]) -> str:
+    """As compose reads it: `${NAME:-default}`, the one form that is used here."""
+    return re.sub(r"\$\{(\w+):-(.*?)\}", lambda found: variables.get(found[1]) or found[2], text)
 
 
 def healthcheck() -> str:
@@ -149,12 +157,19 @@ def test_the_health_check_fails_where_nothing_listens():
     assert health_status(port) != 0
 
 
-def test_compose_has_the_five_services():
-    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter", "mlflow"}
+def test_compose_has_the_six_services():
+    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter", "mlflow", "postgres"}
 
 
-def test_mlflow_starts_only_where_it_is_named():
-    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["mlflow"]
+def test_other_servers_start_only_where_they_are_asked_for():
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"mlflow": ["tracking"], "postgres": ["postgres"]}
+
+
+def test_no_variable_has_to_be_set_for_what_does_not_need_it():
+    """Compose reads the whole file for any service of it."""
+    text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert len(re.findall(r"\$\{", text)) == len(re.findall(r"\$\{\w+:-[^}]*\}", text)) > 0
 
 
 @pytest.mark.parametrize(("service", "port"), [("fraud_detection_api", 8000), ("jupyter", 9000), ("mlflow", 5000)])
@@ -169,7 +184,8 @@ def test_a_service_holds_no_privileges(service):
 
 
 def test_compose_builds_stages_that_exist():
-    assert {name: service["build"]["target"] for name, service in SERVICES.items()} == {
+    targets = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
+    assert targets == {
         "fraud_detection_api": "runtime",
         "tests": "development",
         "lint": "development",
@@ -180,11 +196,63 @@ def test_compose_builds_stages_that_exist():
     assert stage("development")
 
 
-def test_the_composed_service_writes_to_its_registry_and_tmp_alone():
+def test_the_composed_service_writes_to_its_store_its_registry_and_tmp_alone():
     service = SERVICES["fraud_detection_api"]
     assert service["read_only"] is True
     assert service["tmpfs"] == ["/tmp"]
-    assert service["volumes"] == [f"registry:{image_environment()['FRAUD_REGISTRY']}"]
+    assert service["volumes"] == ["store:/app/store", f"registry:{image_environment()['FRAUD_REGISTRY']}"]
+
+
+@pytest.mark.parametrize("given", [image_environment(), compose_environment("fraud_detection_api")])
+def test_decisions_are_kept_in_the_volume(given):
+    assert Settings.from_environment(given).store == "sqlite:////app/store/decisions.db"
+
+
+def test_the_journal_is_in_the_volume():
+    assert image_environment()["FRAUD_JOURNAL"].startswith("/app/store/")
+
+
+def test_the_store_belongs_to_the_user_that_serves_and_is_read_by_nobody_else():
+    [user] = [line.split()[1] for line in stage("runtime") if line.startswith("USER ")]
+    [made] = [line for line in stage("runtime") if "/app/store" in line and line.startswith("RUN ")]
+    owner, group = user.split(":")
+    assert made == f"RUN install --directory --owner={owner} --group={group} --mode=700 /app/store"
+
+
+def test_the_composed_postgres_writes_to_its_volume_and_memory_alone():
+    service = SERVICES["postgres"]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp", "/var/run/postgresql"]
+    assert service["volumes"] == ["postgres:/var/lib/postgresql/data"]
+    assert "postgres" in COMPOSE["volumes"]
+
+
+def test_the_composed_postgres_is_reached_by_the_other_services_alone_and_has_no_password_of_its_own():
+    assert "ports" not in SERVICES["postgres"]
+    assert compose_environment("postgres")["POSTGRES_PASSWORD"] == ""
+
+
+def test_the_composed_postgres_is_no_root_and_healthy_when_it_answers_to_its_user():
+    service, environment = SERVICES["postgres"], compose_environment("postgres")
+    assert service["user"] == "999:999"
+    [command, program, *options] = service["healthcheck"]["test"]
+    assert (command, program) == ("CMD", "pg_isready")
+    assert f"--username={environment['POSTGRES_USER']}" in options
+    assert f"--dbname={environment['POSTGRES_DB']}" in options
+
+
+def test_the_documented_variables_point_the_service_to_the_composed_postgres():
+    page = (PROJECT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+    variables = dict(re.findall(r"^export (\w+)=(.+)$", page, flags=re.MULTILINE))
+    url = urlsplit(compose_environment("fraud_detection_api", **variables)["FRAUD_STORE"])
+    server = compose_environment("postgres", **variables)
+    assert (url.scheme, url.hostname, url.port) == ("postgresql", "postgres", None)
+    assert (url.username, url.path) == (server["POSTGRES_USER"], f"/{server['POSTGRES_DB']}")
+    assert url.password == "$POSTGRES_PASSWORD"
+    assert variables["POSTGRES_PASSWORD"]
+    argument = SERVICES["fraud_detection_api"]["build"]["args"]["EXTRAS"]
+    assert interpolated(argument, variables) == "postgres"
+    assert interpolated(argument, {}) == ""
 
 
 def test_the_composed_mlflow_writes_to_its_volume_and_tmp_alone():
