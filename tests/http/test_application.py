@@ -17,6 +17,8 @@ from support.polling import eventually
 NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidDataset, errors.InvalidPolicy} | {
     errors.MissingExtra,
     errors.StudyUnavailable,
+    errors.BackupFailed,
+    errors.NothingToExport,
 }
 
 

@@ -90,7 +90,11 @@ class DecisionKeeper:
         while groups := self._next():
             results = iter(self._results([request for group in groups for request in group.requests]))
             for group in groups:
-                group.done([next(results) for _ in group.requests])
+                told = [next(results) for _ in group.requests]
+                try:
+                    group.done(told)
+                except Exception as error:  # noqa: BLE001 whoever asked has gone; the writer lives on for the others
+                    log_failure("decision_not_told", error)
 
     def _next(self) -> list[_Group]:
         """Groups for one transaction, once there are some; none at the end."""

@@ -331,3 +331,15 @@ def test_under_load_everything_answered_is_kept_once_while_the_store_comes_and_g
         client.join()
     heal(store, keeper)
     assert sorted(answered) == sorted(set(store.held())) == numbers_of(store.following(Wanted(), limit=10**9))
+
+
+def test_one_who_cannot_be_told_holds_up_nobody(keeper_of, store):
+    keeper = keeper_of()
+    told = []
+
+    def gone(_results) -> None:
+        raise RuntimeError("the event loop is closed")
+
+    keeper.submit([request_of(1)], gone)
+    keeper.submit([request_of(2)], told.extend)
+    eventually(lambda: told == [None], "the second one is told")

@@ -88,7 +88,7 @@ class SqlDecisionStore:
 
     def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
         with self._database.reading() as session:
-            return self._recall(session, key)
+            return self._recall(session, key, self._now())
 
     def find(self, decision_id: str) -> KeptDecision:
         try:
@@ -145,12 +145,12 @@ class SqlDecisionStore:
         taken = {}
         for key, place in sorted(keyed):
             parameters = (key.caller, key.key, now, key.body_digest, requests[place].answer, self._expired(now))
-            if not session.change(_CLAIM, parameters) and (stored := self._recall(session, key)):
+            if not session.change(_CLAIM, parameters) and (stored := self._recall(session, key, now)):
                 taken[place] = stored
         return taken
 
-    def _recall(self, session: Session, key: IdempotencyKey) -> StoredAnswer | None:
-        rows = session.rows(_RECALL, (key.caller, key.key, self._expired(self._now())))
+    def _recall(self, session: Session, key: IdempotencyKey, now: int) -> StoredAnswer | None:
+        rows = session.rows(_RECALL, (key.caller, key.key, self._expired(now)))
         return StoredAnswer(*rows[0]) if rows else None
 
     def _decider_ids(self, wanted: set[Decider]) -> Mapping[Decider, int]:

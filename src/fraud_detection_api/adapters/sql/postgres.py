@@ -90,19 +90,21 @@ class PostgresDatabase:
     def _open(self) -> "psycopg.Connection[Row]":
         milliseconds = int(self._timeout_seconds * 1000)
         try:
-            return self._psycopg.connect(
+            connection: psycopg.Connection[Row] = self._psycopg.connect(
                 self._url,
                 autocommit=True,  # transactions are begun by name
                 connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's least
                 application_name="fraud-detection-api",
-                options=f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
                 tcp_user_timeout=milliseconds,
             )
+            # not as `options`, which would take the place of the URL's own
+            connection.execute(f"SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}")
         # libpq quotes the URL, and takes what follows an @ in a password for the host
         except self._psycopg.ProgrammingError:
             raise StoreUnavailable(f"{_STORE} has an address that cannot be read; {_ESCAPED}") from None
         except self._psycopg.OperationalError as error:
             raise StoreUnavailable(f"{_STORE} {_refusal(str(error))}") from None
+        return connection
 
     def _open_for_long(self) -> "psycopg.Connection[Row]":
         """For migrations: they may rewrite a large table."""
