@@ -32,6 +32,9 @@ ARGUMENTS = {
     "decisions list": [],
     "decisions show": ["0199"],
     "evaluate": ["1", "none.csv"],
+    "export training-set": ["--since", "2026-01-01T00:00:00Z", "--out", "out.parquet"],
+    "labels import": ["none.csv"],
+    "labels show": ["0199"],
     "models list": [],
     "models promote": ["1"],
     "models report": ["1", "--out", "report.html"],
@@ -67,7 +70,9 @@ def test_help_holds_an_example_of_the_command(fraud, command):
     assert f"Example: fraud {command}" in result.stdout.replace("`", "")
 
 
-@pytest.mark.parametrize("group", ["", "contract", "data", "decisions", "models", "policy", "store"])
+@pytest.mark.parametrize(
+    "group", ["", "contract", "data", "decisions", "export", "labels", "models", "policy", "store"]
+)
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
     assert result.exit_code == 2

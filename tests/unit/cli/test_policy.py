@@ -302,7 +302,7 @@ def test_a_period_that_is_none_is_told(fraud, arguments, told):
 
 @pytest.mark.parametrize(
     ("store", "told"),
-    [("none", "no decision is kept here"), ("sqlite:///none.db", "that FRAUD_STORE names is not there")],
+    [("none", "no decision is kept here"), ("sqlite:///none.db", "the file that FRAUD_STORE names is")],
 )
 def test_simulate_needs_a_store_to_look_into(fraud, registry, store, told):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", FRAUD_STORE=store)
