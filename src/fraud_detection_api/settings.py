@@ -69,7 +69,7 @@ class Settings(BaseModel):
         5.0, description="Longest that the store may take to connect, to give way to other writers, or to answer."
     )
     store_queue: PositiveInt = Field(
-        20_000, description="Most records that wait to be kept in one process; more are refused (503)."
+        50_000, description="Most records that wait to be kept in one process; more are refused (503)."
     )
     store_outage: Literal["refuse", "journal"] = Field(
         "refuse",
