@@ -1,40 +1,25 @@
 """fraud store …"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, duration_seconds, settings_with
+from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
 from fraud_detection_api.container import build_upkeep
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.storage import build_journal
+from fraud_detection_api.telemetry import utc_text
 
 app = typer.Typer(
     no_args_is_help=True, help="The decision store: migrate, look at, purge, erase, back up and check it."
 )
 
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="sqlite:///FILE|postgresql://…",
-        help="The decision store; ./decisions.db if not set. [env: FRAUD_STORE]",
-    ),
-]
 
-
-@contextmanager
-def _upkeep(store: str | None) -> Iterator[UpkeepService]:
-    upkeep = build_upkeep(settings_with(store=store))
-    try:
-        yield upkeep
-    finally:
-        upkeep.close()
+def _upkeep(store: str | None) -> closing[UpkeepService]:
+    return closing(build_upkeep(settings_with(store=store)))
 
 
 @app.command(epilog="Example: `fraud store migrate`")
@@ -202,9 +187,7 @@ def check(
 
 
 def _time(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if milliseconds is None else utc_text(milliseconds)
 
 
 def _megabytes(count: int) -> str:

@@ -64,7 +64,11 @@ class Recorder:
 
     def is_intact(self, row: KeptDecision) -> bool:
         """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""
-        return same_seal(row.seal, sealed(to_json(row[:-1]), self.seal_key))
+        return same_seal(row.seal, self.sealed(row).seal)
+
+    def sealed(self, row: KeptDecision) -> KeptDecision:
+        """The row with the seal that its other fields get, whatever seal it had."""
+        return row._replace(seal=sealed(to_json(row[:-1]), self.seal_key))
 
     def entity(self, entity_id: int | str | None) -> str | None:
         """How an entity's id is kept: as JSON, or as a pseudonym that only the key's holders can make. Source: RFC 2104."""

@@ -8,10 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic_core import to_json
-
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.kept import KeptDecision, sealed
+from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.ports import DecisionStore, StoreSummary, StoreUpkeep, Wanted
 from fraud_detection_api.services.recording import Recorder
@@ -217,7 +215,7 @@ class UpkeepService:
     def _without(self, row: KeptDecision, sound: bool) -> KeptDecision:  # noqa: FBT001
         """The row without its entity, sealed anew; a row that was changed must not get a seal that says it was not."""
         bare = row._replace(entity=None, record=None, reasons=None)
-        return bare._replace(seal=sealed(to_json(bare[:-1]), self._recorder.seal_key)) if sound else bare
+        return self._recorder.sealed(bare) if sound else bare
 
     def _all(self) -> Iterator[KeptDecision]:
         after = None
