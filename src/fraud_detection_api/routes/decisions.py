@@ -4,7 +4,7 @@ from typing import Any
 
 from fraud_detection_api.errors import InvalidHeader
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
-from fraud_detection_api.routes.idempotency import REPLAYED, idempotency_key
+from fraud_detection_api.routes.idempotency import REPLAYED
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.decisions import decisions_body
 from fraud_detection_api.schemas.records import record_parser
@@ -64,12 +64,11 @@ def answer(request: ScoringRequest) -> Answer:
     """The decisions on the request's records."""
     contract, settings = request.model.bundle.contract, request.container.settings
     deadline = _deadline(request, settings.deadline_ms)
-    key = idempotency_key(request)
     records, explain, dry_run = record_parser(contract).parse_decisions(request.body, limit=settings.max_records)
     request.watch.lap("parse")
     decided = request.container.decisions.decide(Task(request.model, explain, deadline, request.watch), records)
     body = decisions_body(decided, contract)
-    return Answer(body, len(records), None if dry_run else request.kept(decided.decisions, records, key, body))
+    return Answer(body, len(records), None if dry_run else request.kept(decided.decisions, records, body))
 
 
 def _deadline(request: ScoringRequest, default_ms: float | None) -> float:

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from fraud_detection_api.routes.scoring import ScoringRequest
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
-_HEADER = HEADER.lower().encode()
+KEY_HEADER = HEADER.lower().encode()
 _ACCEPTED = re.compile(rb"[\x21-\x7e]{1,255}")
 _FASTEST = 1
 
 
 def idempotency_key(request: "ScoringRequest") -> IdempotencyKey | None:
     """The caller's key for this request, if one was sent. Raises InvalidHeader."""
-    sent = request.headers.get(_HEADER)
+    sent = request.headers.get(KEY_HEADER)
     if sent is None:
         return None
     sent = sent.strip()
-    if _HEADER in request.repeated:
+    if KEY_HEADER in request.repeated:
         raise InvalidHeader(HEADER, "was sent more than once; which one is meant?")
     if not _ACCEPTED.fullmatch(sent):
         raise InvalidHeader(HEADER, "must be 1 to 255 visible ASCII characters; a UUID will do")
@@ -32,12 +32,10 @@ def idempotency_key(request: "ScoringRequest") -> IdempotencyKey | None:
 
 
 def recall(request: "ScoringRequest") -> bytes | None:
-    """The body that was answered under the request's key. Raises InvalidHeader, IdempotencyKeyReused, StoreUnavailable."""
-    key = idempotency_key(request)
-    if key is None or request.container.store is None:
-        return None
-    stored = request.container.store.recall(key)
-    return None if stored is None else replayed(key, stored)
+    """The body that was answered under the request's key. Raises IdempotencyKeyReused, StoreUnavailable."""
+    key, store = request.key, request.container.store
+    stored = None if key is None or store is None else store.recall(key)
+    return None if key is None or stored is None else replayed(key, stored)
 
 
 def replayed(key: IdempotencyKey, stored: StoredAnswer) -> bytes:

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container import Container
 from fraud_detection_api.decision.decision import Decision
-from fraud_detection_api.decision.kept import IdempotencyKey, SealedRequest
+from fraud_detection_api.decision.kept import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.ports import Keeper, Result
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
-from fraud_detection_api.routes.idempotency import REPLAYED, packed, recall, replayed
+from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.recording import Circumstances, Record
@@ -34,7 +34,7 @@ ANSWER_HEADERS = {
 class ScoringRequest(NamedTuple):
     """A request that may pass: the model to score with, and what was sent. `watch` has run since the request came in.
 
-    `repeated` are the names of headers that were sent more than once.
+    `repeated` are the names of headers that were sent more than once; `key` is the caller's, where the route takes one.
     """
 
     container: Container
@@ -44,12 +44,11 @@ class ScoringRequest(NamedTuple):
     repeated: frozenset[bytes]
     body: bytes
     watch: Stopwatch
+    key: IdempotencyKey | None = None
 
-    def kept(
-        self, decisions: Sequence[Decision], records: Sequence[Record], key: IdempotencyKey | None, answer: bytes
-    ) -> SealedRequest | None:
+    def kept(self, decisions: Sequence[Decision], records: Sequence[Record], answer: bytes) -> SealedRequest | None:
         """What is to be kept of the request before `answer` leaves; None where there is no store."""
-        container = self.container
+        container, key = self.container, self.key
         if container.keeper is None:
             return None
         circumstances = Circumstances(
@@ -97,16 +96,13 @@ class ScoringRoute:
             )
             request_id, repeated = scope["state"]["request_id"], repeated_names(scope, headers)
             request = ScoringRequest(container, model, request_id, headers, repeated, body, watch)
-            answer = await self._recalled(request) or await self._answered(request)
+            answer = None
+            if self._idempotent and KEY_HEADER in headers:
+                request, answer = await asyncio.to_thread(_recalled, request)
+            answer = answer or await self._answered(request)
         scope["state"] |= {"records": answer.records, "model_version": model.version}
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
         await send({"type": "http.response.body", "body": answer.body})
-
-    async def _recalled(self, request: ScoringRequest) -> Answer | None:
-        if not self._idempotent or b"idempotency-key" not in request.headers:
-            return None
-        body = await asyncio.to_thread(recall, request)
-        return None if body is None else Answer(body, 0, None, replayed=True)
 
     async def _answered(self, request: ScoringRequest) -> Answer:
         if len(request.body) < LARGE_BODY_BYTES:
@@ -117,6 +113,13 @@ class ScoringRoute:
     def _work(self, request: ScoringRequest) -> Answer:
         request.watch.start()
         return self._answer(request)
+
+
+def _recalled(request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
+    """The request with its key, and the answer that this was given before."""
+    request = request._replace(key=idempotency_key(request))
+    body = recall(request)
+    return request, None if body is None else Answer(body, 0, None, replayed=True)
 
 
 _Finished = tuple[ScoringRequest, Answer, "asyncio.Future[Answer]"]
@@ -185,15 +188,14 @@ def _settle(finished: list[_Finished], results: Sequence[Result]) -> None:
         elif isinstance(result, Exception):
             answered.set_exception(result)
         else:
-            _settle_as_before(answer, result, answered)
+            _settle_as_before(request, result, answered)
 
 
-def _settle_as_before(answer: Answer, stored: Any, answered: "asyncio.Future[Answer]") -> None:
+def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, answered: "asyncio.Future[Answer]") -> None:
     """Another request with this key was quicker."""
-    assert answer.kept is not None
-    assert answer.kept.idempotency is not None
+    assert request.key is not None, "only a key has an answer stored"
     try:
-        answered.set_result(Answer(replayed(answer.kept.idempotency, stored), 0, None, replayed=True))
+        answered.set_result(Answer(replayed(request.key, stored), 0, None, replayed=True))
     except Exception as error:  # noqa: BLE001 it is for the one who waits
         answered.set_exception(error)
 
