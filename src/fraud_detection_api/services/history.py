@@ -4,6 +4,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -15,7 +16,6 @@ from fraud_detection_api.errors import InvalidCursor, NoStore
 from fraud_detection_api.ports import DecisionStore, Wanted
 from fraud_detection_api.services.recording import Recorder
 
-_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,18}")
 _PSEUDONYM = re.compile("[0-9a-f]{32}")
 _UUID_BYTES, _DIGEST_BYTES = 16, 8
 
@@ -76,18 +76,15 @@ class History:
         return self._kept_in
 
     def _rows(self, filters: Filters, limit: int, before: str | None) -> list[KeptDecision]:
-        forms = [None] if filters.entity_id is None else self._forms(filters.entity_id)
+        forms: Sequence[str | None] = [None] if filters.entity_id is None else self._forms(filters.entity_id)
         wanted = [Wanted(filters.since, filters.until, form, filters.outcome) for form in forms]
         rows = [row for each in wanted for row in self._store.page(each, limit=limit, before=before)]
         return sorted(rows, key=lambda row: row.decision_id, reverse=True)[:limit]
 
-    def _forms(self, entity_id: str) -> list[str | None]:
-        """How an entity of that id may be kept: as a number or a text, under a pseudonym or not yet; or it is one itself."""
-        meant: list[int | str] = [entity_id]
-        if _WHOLE_NUMBER.fullmatch(entity_id):
-            meant.append(int(entity_id))
-        forms = {*(to_json(each).decode() for each in meant), *(self._recorder.entity(each) for each in meant)}
-        return [*forms, entity_id] if _PSEUDONYM.fullmatch(entity_id) else [*forms]
+    def _forms(self, entity_id: str) -> Sequence[str | None]:
+        """How an entity of that id may be kept; or what is given is a pseudonym itself."""
+        forms = self._recorder.entities(entity_id)
+        return [*forms, entity_id] if _PSEUDONYM.fullmatch(entity_id) else forms
 
     def _found(self, row: KeptDecision) -> Found:
         return Found(row, self._recorder.is_intact(row))

@@ -1,6 +1,7 @@
 """Decisions and their records to the rows that are kept of them."""
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from fraud_detection_api.services.champion import ServedModel
 Record = Mapping[str, Any]
 
 _PSEUDONYM_DIGITS = 32
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,18}")
 
 
 class Circumstances(NamedTuple):
@@ -77,6 +79,15 @@ class Recorder:
         if self.pseudonym_key is None:
             return to_json(entity_id).decode()
         return hmac.digest(self.pseudonym_key, to_json(entity_id), "sha256").hex()[:_PSEUDONYM_DIGITS]
+
+    def entities(self, written: str) -> list[str]:
+        """How an entity may be kept whose id people write so: quotes tell no text from a number there.
+
+        With pseudonyms, under one, or as it was kept before there were any.
+        """
+        forms: list[int | str] = [written, int(written)] if _WHOLE_NUMBER.fullmatch(written) else [written]
+        kept = [to_json(form).decode() for form in forms] + [self.entity(form) for form in forms]
+        return [entity for entity in dict.fromkeys(kept) if entity is not None]
 
     def _about(self, entity_id: int | str | None, record: Record, identifier: str | None) -> tuple[str | None, str]:
         """The entity and the record; the record loses its id where a pseudonym stands for it."""

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +113,7 @@ class UpkeepService:
         kept before there were any.
         """
         self._upkeep.require_ready()
-        names = self._names(entity_id)
+        names = self._recorder.entities(entity_id)
         intact = [sound for name in names for sound in self._erase(name)]
         if intact:
             self._upkeep.scrub()
@@ -194,15 +193,6 @@ class UpkeepService:
             if count < ROWS_A_TRANSACTION:
                 return
             self._pause(PAUSE_SECONDS)
-
-    def _names(self, entity_id: str) -> list[str]:
-        """How decisions about the entity may name it."""
-        forms: list[int | str] = [entity_id]
-        with suppress(ValueError):
-            if str(int(entity_id)) == entity_id:
-                forms.append(int(entity_id))
-        names = [recorder.entity(form) for recorder in (self._recorder, Recorder()) for form in forms]
-        return [name for name in dict.fromkeys(names) if name is not None]
 
     def _erase(self, entity: str) -> Iterator[bool]:
         """Erase what is kept under that name; for each decision, whether it was as it had been kept."""
