@@ -72,8 +72,8 @@ EMPTY, SCORE, DECIDE = "empty", "score", "decide"
 SCORE_SQLITE, SCORE_POSTGRES, DECIDE_SQLITE = "score-sqlite", "score-postgres", "decide-sqlite"
 
 
-def _kept(name: str, label: str, server: str, path: str, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Target:
-    """A route of this product, its decisions kept before the answer leaves."""
+def _ours(name: str, label: str, server: str, path: str, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Target:
+    """A route of this product."""
     decides = path == "/v1/decisions"
     ask, read = (_explained, _decided) if decides else (_records, _as_it_is)
     return Target(name, f"this product, {label}", server, path, ask, read, calibrated=True, scenarios=scenarios)
@@ -83,27 +83,11 @@ TARGETS = {
     target.name: target
     for target in (
         Target(EMPTY, "empty ASGI application", "empty", "/", _records, read=None),
-        Target(
-            SCORE,
-            "this product, `/fraud_detection`",
-            "product",
-            "/fraud_detection",
-            _records,
-            _as_it_is,
-            calibrated=True,
-        ),
-        Target(
-            DECIDE,
-            "this product, `/v1/decisions` with reasons",
-            "product",
-            "/v1/decisions",
-            _explained,
-            _decided,
-            calibrated=True,
-        ),
-        _kept(SCORE_SQLITE, "`/fraud_detection`, kept in SQLite", "product-sqlite", "/fraud_detection"),
-        _kept(DECIDE_SQLITE, "`/v1/decisions` with reasons, kept in SQLite", "product-sqlite", "/v1/decisions"),
-        _kept(SCORE_POSTGRES, "`/fraud_detection`, kept in PostgreSQL", "product-postgres", "/fraud_detection"),
+        _ours(SCORE, "`/fraud_detection`", "product", "/fraud_detection"),
+        _ours(DECIDE, "`/v1/decisions` with reasons", "product", "/v1/decisions"),
+        _ours(SCORE_SQLITE, "`/fraud_detection`, kept in SQLite", "product-sqlite", "/fraud_detection"),
+        _ours(DECIDE_SQLITE, "`/v1/decisions` with reasons, kept in SQLite", "product-sqlite", "/v1/decisions"),
+        _ours(SCORE_POSTGRES, "`/fraud_detection`, kept in PostgreSQL", "product-postgres", "/fraud_detection"),
         Target(
             "pandas",
             "FastAPI, pandas, `predict_proba`",
@@ -136,17 +120,8 @@ TARGETS = {
             lambda model, records: {"inputs": values_of(model.matrix[:records])},
             lambda answer: answer["predictions"],
         ),
-        Target(
-            "score-2-workers",
-            "this product, `/fraud_detection`, 2 workers",
-            "product-2-workers",
-            "/fraud_detection",
-            _records,
-            _as_it_is,
-            calibrated=True,
-            scenarios=SINGLE[1:],
-        ),
-        _kept(
+        _ours("score-2-workers", "`/fraud_detection`, 2 workers", "product-2-workers", "/fraud_detection", SINGLE[1:]),
+        _ours(
             "score-2-workers-sqlite",
             "`/fraud_detection`, 2 workers, kept in SQLite",
             "product-2-workers-sqlite",
