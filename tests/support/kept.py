@@ -41,6 +41,13 @@ def kept(number: int, **changes: object) -> KeptDecision:
     return _ROW._replace(**{"decision_id": decision_id(number), "decided_at": BEGINNING + number, **changes})
 
 
+def decided(number: int, at: int, **changes: object) -> KeptDecision:
+    """Decision `number`, by model 1 at that moment, in milliseconds since 1970, with changes."""
+    by_model_1 = {"model_version": "1", "model_digest": "sha256:1", "policy_version": "1"}
+    made = {"decision_id": uuid7(at, number.to_bytes(10, "big")), "decided_at": at, "request_id": f"request-{number}"}
+    return kept(number, **{**made, **by_model_1, "latency_ms": 1.5, **changes})
+
+
 def request_of(*numbers: int, **changes: object) -> KeptRequest:
     """A request with these decisions."""
     return KeptRequest([kept(number, place=place, **changes) for place, number in enumerate(numbers)])

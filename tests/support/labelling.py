@@ -1,12 +1,10 @@
 """Decisions that a store may hold, and labels for them."""
 
-from pydantic_core import to_json
-
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.decision.identifiers import uuid7
-from fraud_detection_api.decision.kept import KeptDecision, sealed
+from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.services.recording import Recorder
 from support.builders import record
+from support.kept import decided
 
 DAY = 86_400_000
 NOON = 1_790_000_000_000
@@ -21,25 +19,6 @@ def kept(
     sent = record(customer_id=number) if sent is None else sent
     entity_id = sent[contract.identifier.name] if contract.identifier else None
     entity, text = recorder._about(entity_id, sent, contract.identifier.name if contract.identifier else None)
-    fields = {
-        "decision_id": uuid7(at, number.to_bytes(10, "big")),
-        "decided_at": at,
-        "request_id": f"request-{number}",
-        "place": 0,
-        "idempotency_key": None,
-        "entity": entity,
-        "record": text,
-        "contract": contract.record_fingerprint,
-        "model_version": "1",
-        "model_digest": "sha256:1",
-        "policy_version": "1",
-        "source": "model",
-        "outcome": "review",
-        "margin": 0.5,
-        "fraud_probability": 0.25,
-        "risk_score": 900,
-        "reasons": None,
-        "latency_ms": 1.5,
-        **changes,
-    }
-    return KeptDecision(**fields, seal=sealed(to_json(tuple(fields.values())), b""))
+    about = {"entity": entity, "record": text, "contract": contract.record_fingerprint}
+    said = {"outcome": "review", "margin": 0.5, "fraud_probability": 0.25, "risk_score": 900}
+    return Recorder().sealed(decided(number, at, **{**about, **said, **changes}))

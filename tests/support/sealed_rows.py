@@ -2,9 +2,9 @@
 
 from pydantic_core import to_json
 
-from fraud_detection_api.decision.identifiers import uuid7
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest, sealed
+from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
 from fraud_detection_api.services.recording import Recorder
+from support.kept import decided
 
 HOUR, DAY = 3_600_000, 86_400_000
 NOON = 1_790_000_000_000
@@ -17,28 +17,19 @@ def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, 
     """Decision `number`: of its own entity, a minute after the one before, sealed by the recorder."""
     at = NOON + 60_000 * number if at is None else at
     entity_id = changes.pop("entity_id", number)
-    fields = {
-        "decision_id": uuid7(at, number.to_bytes(10, "big")),
-        "decided_at": at,
-        "request_id": f"request-{number}",
-        "place": 0,
-        "idempotency_key": None,
+    about = {
         "entity": recorder.entity(entity_id),
         "record": to_json({"customer_id": entity_id, "total_balance": 1500.5}).decode(),
         "contract": "c" * 16,
-        "model_version": "1",
-        "model_digest": "sha256:1",
-        "policy_version": "1",
-        "source": "model",
+        "reasons": to_json([{"feature": "total_balance", "value": 1500.5}]).decode(),
+    }
+    said = {
         "outcome": ("approve", "review", "decline")[number % 3],
         "margin": -1.25 + number / 1000,
         "fraud_probability": 0.1 + number % 7 / 10,
         "risk_score": 100 + number % 900,
-        "reasons": to_json([{"feature": "total_balance", "value": 1500.5}]).decode(),
-        "latency_ms": 1.5,
-        **changes,
     }
-    return KeptDecision(**fields, seal=sealed(to_json(tuple(fields.values())), recorder.seal_key))
+    return recorder.sealed(decided(number, at, **{**about, **said, **changes}))
 
 
 def keep_rows(store, rows, idempotency=None, answer=b"") -> None:
