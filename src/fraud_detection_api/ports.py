@@ -266,6 +266,10 @@ class LabelStore(Protocol):
 class DecisionJournal(Protocol):
     """Where decisions wait while the store is away. One writer; what it has written is read by whoever drains it."""
 
+    def check(self) -> None:
+        """Raise StoreUnavailable where nothing could be written down."""
+        ...
+
     def append(self, requests: Sequence[KeptRequest]) -> None:
         """Write them down, durably, before returning. Raises StoreUnavailable."""
         ...

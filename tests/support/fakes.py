@@ -206,9 +206,12 @@ class InMemoryJournal:
         self.aside: list[KeptRequest] = []
         self.fault: str | None = None
 
-    def append(self, requests: Sequence[KeptRequest]) -> None:
+    def check(self) -> None:
         if self.fault is not None:
             raise StoreUnavailable(self.fault)
+
+    def append(self, requests: Sequence[KeptRequest]) -> None:
+        self.check()
         self.written += requests
 
     def waiting(self) -> Iterator[Sequence[KeptRequest]]:

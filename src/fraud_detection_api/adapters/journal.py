@@ -23,6 +23,8 @@ from fraud_detection_api.telemetry import log_event
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
 _RECORDS_A_PIECE = 2_000
 _CHECKSUM_DIGITS = 8
+_PROBE = b" " * 4096
+"""Without a line's end, so that it is no line where this process is killed before it has been cut off again."""
 
 
 class FileJournal:
@@ -34,21 +36,15 @@ class FileJournal:
         self._file: int | None = None
         self._size = 0
 
+    def check(self) -> None:
+        with self._hold, self._written(_PROBE) as file:
+            os.ftruncate(file, self._size)
+
     def append(self, requests: Sequence[KeptRequest]) -> None:
         if not requests:
             return
         lines = b"".join(map(_line, requests))
-        with self._hold, self._failures("written"):
-            if self._file is None:
-                self._file, self._size = self._begun(), 0
-            try:
-                _write_all(self._file, lines)
-                os.fsync(self._file)
-            except OSError:
-                with suppress(OSError):  # of a full disk; what is cut off here was promised to nobody
-                    os.ftruncate(self._file, self._size)
-                self._let_go()
-                raise
+        with self._hold, self._written(lines):
             self._size += len(lines)
 
     def waiting(self) -> Iterator[Sequence[KeptRequest]]:
@@ -112,6 +108,22 @@ class FileJournal:
         with suppress(FileNotFoundError):  # another process has done so
             path.replace(path.with_suffix(_DAMAGED))
             log_event("journal_damaged", level=logging.ERROR, file=path.name, lines=damaged)
+
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[int]:
+        """The file with the content at its end, on the disk; without it where that or the block failed."""
+        with self._failures("written"):
+            if self._file is None:
+                self._file, self._size = self._begun(), 0
+            try:
+                _write_all(self._file, content)
+                os.fsync(self._file)
+                yield self._file
+            except OSError:
+                with suppress(OSError):  # of a full disk; what is cut off here was promised to nobody
+                    os.ftruncate(self._file, self._size)
+                self._let_go()
+                raise
 
     def _begun(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,7 @@ class DecisionKeeper:
         self._closing = threading.Event()
         self._journaling = threading.Lock()
         self._fault: str | None = _NOT_OPENED
+        self._journal_fault: str | None = None
         self._writer: threading.Thread | None = None
         self._healer: threading.Thread | None = None
 
@@ -70,7 +71,7 @@ class DecisionKeeper:
     @property
     def fault(self) -> str | None:
         """Why nothing can be kept now; None where it can, be it in the journal."""
-        return self._fault if self._journal is None else None
+        return self._fault if self._journal is None else self._journal_fault
 
     def require_room(self) -> None:
         """Raise StoreUnavailable where nothing can be kept now, StoreBusy where too much waits."""
@@ -130,13 +131,13 @@ class DecisionKeeper:
                 return self._journaled(self._journal, requests, error)
         return self._results(requests)  # it has come back meanwhile, and nobody looks into the journal any more
 
-    @staticmethod
     def _journaled(
-        journal: DecisionJournal, requests: Sequence[KeptRequest], error: StoreUnavailable
+        self, journal: DecisionJournal, requests: Sequence[KeptRequest], error: StoreUnavailable
     ) -> Sequence[Result]:
         try:
             journal.append([request for request in requests if request.idempotency is None])
         except StoreUnavailable as failed:
+            self._journal_failed(str(failed))
             return [failed] * len(requests)
         return [None if request.idempotency is None else error for request in requests]
 
@@ -144,6 +145,11 @@ class DecisionKeeper:
         log_event("store_failed", level=logging.ERROR, reason=reason)
         self._fault = reason
         self._heal_later()
+
+    def _journal_failed(self, reason: str) -> None:
+        if reason != self._journal_fault:
+            log_event("journal_failed", level=logging.ERROR, reason=reason)
+        self._journal_fault = reason
 
     def _heal_later(self) -> None:
         self._healer = threading.Thread(target=self._heal_until_well, name="decision-store-healer", daemon=True)
@@ -153,6 +159,18 @@ class DecisionKeeper:
         while not self._closing.wait(RETRY_SECONDS):
             if self._heal():
                 return
+            self._try_journal()
+
+    def _try_journal(self) -> None:
+        """Readiness must not wait for the first decision that nothing could keep, nor its end for the next one."""
+        if self._journal is None:
+            return
+        try:
+            self._journal.check()
+        except StoreUnavailable as error:
+            self._journal_failed(str(error))
+        else:
+            self._journal_fault = None
 
     def _heal(self) -> bool:
         """Whether the store works; then what was written down meanwhile is in it."""
@@ -162,7 +180,7 @@ class DecisionKeeper:
             self._drain()  # most of it, while the writer goes on writing down
             with self._journaling:
                 self._drain()
-                self._fault = None
+                self._fault = self._journal_fault = None
         except FraudError as error:
             if str(error) != self._fault:
                 log_event("store_failed", level=logging.ERROR, reason=str(error))

@@ -102,6 +102,16 @@ def test_nothing_is_made_before_something_is_written(journal, folder):
     assert not folder.exists()
 
 
+def test_what_a_check_wrote_is_no_decision_and_takes_no_place(journal, folder):
+    journal.append([request_of(1)])
+    [file] = files(folder)
+    before = file.read_bytes()
+    journal.check()
+    assert file.read_bytes() == before
+    journal.append([request_of(2)])
+    assert drained(journal) == [1, 2]
+
+
 def test_only_its_owner_may_read_it(journal, folder):
     journal.append([request_of(1)])
     assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
@@ -226,6 +236,14 @@ def test_on_a_full_disk_nothing_is_promised_and_half_a_request_is_taken_back(jou
     journal.append([request_of(2)])
     assert sorted(drained(journal)) == [1, 2]
     assert files(folder, "") == []
+
+
+def test_a_check_tells_of_a_full_disk(journal, small_disk):
+    small_disk(100)
+    with pytest.raises(StoreUnavailable, match="cannot be written: File too large"):
+        journal.check()
+    small_disk(resource.RLIM_INFINITY)
+    journal.check()
 
 
 def test_what_no_store_takes_is_put_aside_and_not_drained(journal, folder):

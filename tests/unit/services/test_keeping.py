@@ -271,7 +271,9 @@ def test_where_neither_store_nor_journal_can_be_written_requests_are_refused(kee
     store.fault, journal.fault = "it is away", "the journal's disk is full"
     [failed] = keep(keeper, request_of(1))
     assert str(failed) == "the journal's disk is full"
+    assert keeper.fault == "the journal's disk is full"
     journal.fault = None
+    eventually(lambda: keeper.fault is None, "the journal works again")
     assert keep(keeper, request_of(2)) == [None]
     heal(store, keeper)
     assert store.held() == [2]

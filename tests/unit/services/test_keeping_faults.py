@@ -7,6 +7,7 @@ import pytest
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.keeping import DecisionKeeper
+from support.polling import eventually
 
 
 class AwayStore:
@@ -42,3 +43,14 @@ def test_with_a_journal_decisions_can_be_kept(keeper_beside, tmp_path):
     with closing(keeper_beside(FileJournal(tmp_path))) as keeper:
         assert keeper.fault is None
         keeper.require_room()
+
+
+def test_a_journal_that_cannot_be_written_is_told_before_a_decision_is_lost_on_it(keeper_beside, tmp_path):
+    blocked = tmp_path / "journal"
+    blocked.write_text("a file where the folder should be")
+    with closing(keeper_beside(FileJournal(blocked))) as keeper:
+        eventually(lambda: keeper.fault is not None, "the journal's fault is told")
+        with pytest.raises(StoreUnavailable, match="cannot be written"):
+            keeper.require_room()
+        blocked.unlink()
+        eventually(lambda: keeper.fault is None, "the journal works again")
