@@ -9,6 +9,7 @@ from fraud_detection_api.container import build_container
 from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.main import STATUS_OF, create_app, problem_code
+from fraud_detection_api.metrics.catalogue import METRICS, PROCESS, Metric
 from fraud_detection_api.routes import decisions, fraud_detection
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import REPLAYED
@@ -26,6 +27,7 @@ def pages() -> dict[str, str]:
         "cli.md": NOTE + _command_line(),
         "contract.md": NOTE + _contract(),
         "http.md": NOTE + _http(),
+        "metrics.md": NOTE + _metrics(),
         "settings.md": NOTE + _settings(),
     }
 
@@ -44,6 +46,36 @@ def _settings() -> str:
         default = "" if field.default in (None, "") else f"`{str(field.default).lower()}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines) + "\n"
+
+
+_ORIGINS = {
+    "worker": "By the workers, which answer requests",
+    "keeper": "By what keeps decisions: the keeper, or a worker that keeps its own",
+    "observer": "By the observer, which looks at what was kept",
+    "process": "By every process",
+}
+
+
+def _metrics() -> str:
+    lines = [
+        "# Metrics",
+        "",
+        "What `GET /metrics` tells. Counters and histograms are sums over all processes; a label",
+        f"`{PROCESS}` says whose value a series is (`worker-0`, `worker-1`, …, `keeper`, `observer`).",
+    ]
+    for origin, title in _ORIGINS.items():
+        lines += ["", f"## {title}", "", "| metric | kind | labels | what it is |", "|---|---|---|---|"]
+        lines += [_metric(metric) for metric in METRICS if metric.origin == origin]
+    lines += ["", "## Buckets of histograms", "", "| metric | upper bounds |", "|---|---|"]
+    lines += [
+        f"| `{each.name}` | {', '.join(map(str, each.buckets))} |" for each in METRICS if each.kind == "histogram"
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _metric(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.shown_labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
 
 
 def _command_line() -> str:

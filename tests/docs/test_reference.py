@@ -8,6 +8,7 @@ import pytest
 
 from fraud_detection_api.container import build_container
 from fraud_detection_api.main import create_app
+from fraud_detection_api.metrics.catalogue import METRICS
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import Settings
 
@@ -27,7 +28,7 @@ def pages():
     return generator().pages()
 
 
-@pytest.mark.parametrize("name", ["cli.md", "contract.md", "http.md", "settings.md"])
+@pytest.mark.parametrize("name", ["cli.md", "contract.md", "http.md", "metrics.md", "settings.md"])
 def test_reference_page_is_what_the_code_says(pages, name):
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == pages[name], "run `make docs`"
 
@@ -45,6 +46,11 @@ def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
         "Server-Timing",
     }
     assert asked | told <= set(re.findall(r"^\| `([\w-]+)", pages["http.md"], re.MULTILINE))
+
+
+def test_every_metric_stands_in_the_reference_once(pages):
+    rows = re.findall(r"^\| `(fraud_\w+)` \| (?:counter|gauge|histogram) \|", pages["metrics.md"], re.MULTILINE)
+    assert sorted(rows) == sorted(metric.name for metric in METRICS)
 
 
 def test_there_is_no_reference_page_that_the_code_does_not_write(pages):

@@ -15,6 +15,7 @@ PLANTED = {
     "a lower layer imports a higher one": ("model/forest.py", f"import {PACKAGE}.services.scoring", "Layers"),
     "the decision layer knows a model": ("decision/policy.py", f"import {PACKAGE}.model.forest", "Layers"),
     "services import training": ("services/scoring.py", f"import {PACKAGE}.training.splits", "Layers"),
+    "metrics know a service": ("metrics/sharing.py", f"import {PACKAGE}.services.access", "Layers"),
     "main imports cli": ("main.py", f"import {PACKAGE}.cli.terminal", "Layers"),
     "a module without a room": ("utils.py", "", "Layers"),
     "a service reads settings": ("services/scoring.py", f"import {PACKAGE}.settings", "Settings are read"),
