@@ -55,7 +55,7 @@ class HistogramCell:
     def add_counts(self, counts: Sequence[int], total: float) -> None:
         """Count many: how many fall into each bucket, +Inf the last, and their sum."""
         for place, count in enumerate(counts):
-            self.counts[place] += count
+            self.counts[place] += int(count)
         self.total += total
 
 
@@ -137,10 +137,11 @@ class Tallies:
 
 
 def _told(cell: CounterCell | GaugeCell | HistogramCell) -> Any:
+    """As Python's own numbers, whatever kind of number was added."""
     match cell:
         case CounterCell():
-            return cell.value
+            return float(cell.value)
         case GaugeCell():
-            return cell.value, cell.moment
+            return float(cell.value), cell.moment
         case HistogramCell():
-            return list(cell.counts), cell.total
+            return [int(count) for count in cell.counts], float(cell.total)

@@ -1,5 +1,7 @@
 """The text is what Prometheus' own parser reads, and says what was tallied."""
 
+import math
+
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as families_of
@@ -62,10 +64,10 @@ def test_buckets_are_cumulated_and_end_with_all():
     for probability in (0.0005, 0.02, 0.9999):
         metrics.tallies.histogram(catalogue.PROBABILITY).observe(probability)
     lines = text(metrics).splitlines()
-    assert 'fraud_probability_bucket{le="0.001"} 1.0' in lines
-    assert 'fraud_probability_bucket{le="0.02"} 2.0' in lines
-    assert 'fraud_probability_bucket{le="+Inf"} 3.0' in lines
-    assert "fraud_probability_count 3.0" in lines
+    assert 'fraud_probability_bucket{le="0.001"} 1' in lines
+    assert 'fraud_probability_bucket{le="0.02"} 2' in lines
+    assert 'fraud_probability_bucket{le="+Inf"} 3' in lines
+    assert "fraud_probability_count 3" in lines
 
 
 def test_a_label_is_escaped():
@@ -76,4 +78,23 @@ def test_a_label_is_escaped():
 
 
 def test_nothing_tallied_is_an_empty_page():
-    assert not text(SharedMetrics(Tallies())).strip()
+    assert text(SharedMetrics(Tallies())) == ""
+    assert text(SharedMetrics(Tallies()), OPENMETRICS) == "# EOF\n"
+
+
+def test_numbers_beyond_all_bounds_are_written_as_prometheus_reads_them():
+    metrics = SharedMetrics(Tallies())
+    for window, measured in (("hour", math.inf), ("day", -math.inf), ("week", math.nan)):
+        metrics.tallies.gauge(catalogue.DRIFT_PSI, "x", window).set(measured)
+    metrics.tallies.gauge(catalogue.JOURNAL_SIZE).set(123_456_789_012_345)
+    metrics.tallies.gauge(catalogue.WORKERS).set(1e-9)
+    read = {
+        (sample.name, sample.labels.get("window")): sample.value
+        for family in families_of(text(metrics))
+        for sample in family.samples
+    }
+    assert read["fraud_drift_psi", "hour"] == math.inf
+    assert read["fraud_drift_psi", "day"] == -math.inf
+    assert math.isnan(read["fraud_drift_psi", "week"])
+    assert read["fraud_journal_size_bytes", None] == 123_456_789_012_345
+    assert read["fraud_workers", None] == 1e-9

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from fraud_detection_api.metrics import catalogue, sharing
@@ -164,3 +165,15 @@ def test_numbers_that_json_does_not_know_survive(two):
     two[0].families()
     assert value(two[1], "fraud_drift_psi", ("total_balance", "hour")) == math.inf
     assert math.isnan(value(two[1], "fraud_drift_ks", ("total_balance", "hour")))
+
+
+def test_numbers_of_arrays_are_numbers(two):
+    tallies = two[0].tallies
+    tallies.gauge(catalogue.WORKERS).set(np.float32(2))
+    tallies.counter(catalogue.OBSERVER_RECORDS).add(np.int64(5))
+    tallies.histogram(catalogue.PROBABILITY).observe(np.float64(0.5), np.int64(2))
+    tallies.histogram(catalogue.PROBABILITY).add_counts(np.ones(15, dtype=np.int32), np.float32(7.5))
+    two[0].families()
+    assert value(two[1], "fraud_workers") == 2
+    assert value(two[1], "fraud_observer_records_total") == 5
+    assert value(two[1], "fraud_probability") == [[1] * 8 + [3] + [1] * 6, 8.5]
