@@ -18,7 +18,7 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import InvalidSetting, NoStore
-from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry
+from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry, ObservationStore
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
@@ -31,7 +31,15 @@ from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, build_keeper, labels_in, open_store, open_stores, store_in
+from fraud_detection_api.storage import (
+    build_database,
+    build_keeper,
+    labels_in,
+    observations_in,
+    open_store,
+    open_stores,
+    store_in,
+)
 
 MLFLOW = "mlflow:"
 
@@ -46,6 +54,7 @@ class Container:
     models: ModelService
     decisions: DecisionService
     store: DecisionStore | None
+    observations: ObservationStore | None
     upkeep: UpkeepService | None
     keeper: Keeper | None
     recorder: Recorder
@@ -58,9 +67,13 @@ class Container:
 
 
 def build_container(
-    settings: Settings, *, registry: ModelRegistry | None = None, store: DecisionStore | None = None
+    settings: Settings,
+    *,
+    registry: ModelRegistry | None = None,
+    store: DecisionStore | None = None,
+    observations: ObservationStore | None = None,
 ) -> Container:
-    """Everything, from settings; `registry` and `store` stand in for the configured ones (tests).
+    """Everything, from settings; `registry`, `store` and `observations` stand in for the configured ones (tests).
 
     Raises InvalidSetting for keys that cannot be used, InvalidContract for a contract that cannot.
     """
@@ -68,6 +81,7 @@ def build_container(
     recorder, labels, upkeep = build_recorder(settings), None, None
     if store is None and (database := build_database(settings)) is not None:
         store, labels = store_in(database, settings), labels_in(database)
+        observations = observations_in(database)
         upkeep = build_upkeep(settings)
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
@@ -78,6 +92,7 @@ def build_container(
         models=ModelService(registry, required_fingerprint=required),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
+        observations=observations,
         upkeep=upkeep,
         keeper=None if store is None else build_keeper(store, settings),
         recorder=recorder,

@@ -1,8 +1,9 @@
 """What the services need from outside, as protocols. The adapters behind them are chosen in the container alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, SealedRequest, StoredAnswer
 from fraud_detection_api.decision.label import Fate, Finding, Label
@@ -260,6 +261,83 @@ class LabelStore(Protocol):
 
     def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
         """The label in force of each of these decisions that has one."""
+        ...
+
+
+class CountedSlot(NamedTuple):
+    """What the decisions of one model were like during a stretch of time.
+
+    `start` is in milliseconds since 1970, `seconds` is 300 or 3600, `counts` a JSON value, that of `monitoring.counts`.
+    """
+
+    start: int
+    seconds: int
+    model_digest: str
+    counts: Mapping[str, Any]
+
+
+class ShadowDecision(NamedTuple):
+    """What a challenger would have said of a record that the champion decided on.
+
+    `margin` in log-odds, `duration_us` microseconds that the record took, `observed_at` milliseconds since 1970.
+    """
+
+    decision_id: str
+    model_version: str
+    model_digest: str
+    policy_version: str
+    margin: float
+    fraud_probability: float
+    outcome: Outcome
+    duration_us: float
+    observed_at: int
+
+
+class ObservationStore(Protocol):
+    """Keeps what the observer made of decisions, beside them; the store of the decisions makes it ready.
+
+    Each method may be called from any thread and raises StoreUnavailable where it cannot work.
+    """
+
+    def cursor(self) -> str | None:
+        """Id of the last decision that was observed, None before the first."""
+        ...
+
+    def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
+        """Keep all that was made of the decisions up to `cursor`, in one transaction, durably.
+
+        Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was.
+        The cursor never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.
+        """
+        ...
+
+    def slots(self, *, since: int, seconds: int) -> list[CountedSlot]:
+        """Those of that length that start then or later, oldest first."""
+        ...
+
+    def compared(
+        self, challenger_digest: str, wanted: Wanted, *, limit: int, after: str | None = None
+    ) -> list[tuple[KeptDecision, ShadowDecision]]:
+        """The oldest wanted decisions that the challenger shadowed, oldest first; of those after an id, if one is given."""
+        ...
+
+    def remove_before(self, moment: int) -> None:
+        """Remove slots that started before that moment, in milliseconds since 1970. Shadows go with their decisions."""
+        ...
+
+
+class ExclusiveLock(Protocol):
+    """One holder of a name among all processes and machines that use a store; free again once the holder has died.
+
+    Raises StoreUnavailable where it cannot work.
+    """
+
+    def held(self, name: str) -> AbstractContextManager[bool]:
+        """Within the block True where the name was free, else False; never waits. Names are of lower-case letters."""
+        ...
+
+    def require(self, name: str) -> None:
+        """Raise StoreUnavailable where this object no longer holds the name: the store's server dropped the connection."""
         ...
 
 

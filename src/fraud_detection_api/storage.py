@@ -8,11 +8,20 @@ from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.keeper_socket import KeeperClient, KeeperServer
 from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
-from fraud_detection_api.ports import DecisionJournal, DecisionStore, Keeper, LabelStore
+from fraud_detection_api.ports import (
+    DecisionJournal,
+    DecisionStore,
+    ExclusiveLock,
+    Keeper,
+    LabelStore,
+    ObservationStore,
+)
 from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
 from fraud_detection_api.settings import Settings
 
@@ -58,6 +67,16 @@ def open_stores(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore]
         store.close()
 
 
+@contextmanager
+def open_observations(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore, ObservationStore]]:
+    """The stores of decisions, labels and observations for a command, while the block runs. Raises as `open_store`."""
+    store, database = _opened(settings)
+    try:
+        yield store, labels_in(database), observations_in(database)
+    finally:
+        store.close()
+
+
 def _opened(settings: Settings) -> tuple[DecisionStore, Database]:
     database = build_database(settings)
     if database is None:
@@ -78,6 +97,16 @@ def store_in(database: Database, settings: Settings) -> DecisionStore:
 def labels_in(database: Database) -> LabelStore:
     """The store of labels in a database, beside the decisions."""
     return SqlLabelStore(database)
+
+
+def observations_in(database: Database) -> ObservationStore:
+    """The store of what the observer makes of decisions, beside them."""
+    return SqlObservationStore(database)
+
+
+def exclusive_in(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
+    """Locks among all who use a database."""
+    return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
 
 
 def build_journal(settings: Settings) -> DecisionJournal:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from fraud_detection_api.adapters.sql.decisions import REVISIONS, SqlDecisionStore
+from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
@@ -106,5 +107,18 @@ def test_a_store_tells_which_migrations_it_has_seen(database):
     raw = database()
     with opened(raw) as store:
         store.migrate()
+        with raw.reading() as session:
+            assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_brought_up_to_date(database):
+    raw = database()
+    raw.upgrade("0002")
+    with opened(raw) as store:
+        store.keep([request_of(1, 2)])
+        before = store.following(Wanted(), limit=10)
+        store.migrate()
+        assert store.following(Wanted(), limit=10) == before
+        assert SqlObservationStore(raw).cursor() is None
         with raw.reading() as session:
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]

@@ -4,6 +4,7 @@ import pytest
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
@@ -11,7 +12,7 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.decision.kept import IdempotencyKey
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.ports import ShadowDecision, Wanted
 from support.sealed_rows import NOON, keep_rows, kept_row
 
 
@@ -22,6 +23,7 @@ class Kept:
         self.database = database
         self.store = SqlDecisionStore(database, idempotency_seconds=86_400, wall_clock=lambda: NOON / 1000)
         self.labels = SqlLabelStore(database)
+        self.observations = SqlObservationStore(database)
         self.upkeep = SqlStoreUpkeep(database, storage)
 
     def ids(self) -> list[str]:
@@ -114,6 +116,22 @@ def test_labels_are_counted_and_go_with_their_decisions(kept):
     assert kept.upkeep.summary().labels == 2
     kept.upkeep.remove_older(rows[1].decided_at, limit=10)
     assert kept.upkeep.summary().labels == 1
+
+
+def shadow(row):
+    return ShadowDecision(row.decision_id, "8", "sha256:challenger", "1", 0.5, 0.25, "review", 5.0, NOON)
+
+
+def test_shadows_go_with_their_decisions_when_those_are_removed_or_erased(kept):
+    rows = [kept_row(n) for n in range(3)]
+    keep_rows(kept.store, rows)
+    kept.observations.record(rows[-1].decision_id, [], [shadow(row) for row in rows])
+    kept.upkeep.remove_older(rows[1].decided_at, limit=10)
+    kept.upkeep.erase([rows[1]._replace(entity=None, record=None, reasons=None)])
+    compared = kept.observations.compared("sha256:challenger", Wanted(), limit=10)
+    assert [row.decision_id for row, _ in compared] == [rows[2].decision_id]
+    with kept.database.reading() as session:
+        assert session.rows("SELECT count(*) FROM shadow_decisions") == [(1,)]
 
 
 def test_labels_of_erased_rows_stay_without_their_notes(kept):

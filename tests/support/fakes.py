@@ -11,7 +11,7 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.errors import NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.ports import Alias, Wanted
+from fraud_detection_api.ports import Alias, CountedSlot, ShadowDecision, Wanted
 
 
 class InMemoryRegistry:
@@ -196,6 +196,72 @@ class InMemoryLabelStore:
 
     def _of(self, decision_id: str) -> list[Label]:
         return [label for label in self._labels if label.decision_id == decision_id]
+
+
+class InMemoryObservationStore:
+    """ObservationStore in dicts, about the decisions of a store; while that one has a `fault`, it is unavailable too."""
+
+    def __init__(self, decisions: InMemoryDecisionStore) -> None:
+        self._decisions = decisions
+        self._cursor: str | None = None
+        self._slots: dict[tuple[int, int, str], CountedSlot] = {}
+        self._shadows: dict[tuple[str, str], ShadowDecision] = {}
+
+    def cursor(self) -> str | None:
+        self._decisions.check()
+        return self._cursor
+
+    def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
+        self._decisions.check()
+        if self._cursor is not None and cursor < self._cursor:
+            raise StoreUnavailable("another observer has observed further")
+        kept = set(self._decisions.ids(Wanted(), limit=1_000_000))
+        if any(shadow.decision_id not in kept for shadow in shadows):
+            raise StoreUnavailable("rows that others refer to have gone")
+        self._cursor = cursor
+        self._slots |= {(slot.start, slot.seconds, slot.model_digest): slot for slot in slots}
+        for shadow in shadows:
+            self._shadows.setdefault((shadow.decision_id, shadow.model_digest), shadow)
+
+    def slots(self, *, since: int, seconds: int) -> list[CountedSlot]:
+        self._decisions.check()
+        return [self._slots[key] for key in sorted(self._slots) if key[0] >= since and key[1] == seconds]
+
+    def compared(
+        self, challenger_digest: str, wanted: Wanted, *, limit: int, after: str | None = None
+    ) -> list[tuple[KeptDecision, ShadowDecision]]:
+        decisions = self._decisions.following(wanted, limit=1_000_000, after=after)
+        found = [(row, self._shadows.get((row.decision_id, challenger_digest))) for row in decisions]
+        return [(row, shadow) for row, shadow in found if shadow is not None][:limit]
+
+    def remove_before(self, moment: int) -> None:
+        self._decisions.check()
+        self._slots = {key: slot for key, slot in self._slots.items() if slot.start >= moment}
+
+
+class InMemoryExclusiveLock:
+    """ExclusiveLock among the objects that share `taken`."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+        self._mine: set[str] = set()
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[bool]:
+        if name in self._taken:
+            yield False
+            return
+        self._taken.add(name)
+        self._mine.add(name)
+        try:
+            yield True
+        finally:
+            self._taken.discard(name)
+            self._mine.discard(name)
+
+    def require(self, name: str) -> None:
+        if name not in self._mine or name not in self._taken:
+            raise StoreUnavailable(f"the lock {name!r} is not held")
 
 
 class InMemoryJournal:

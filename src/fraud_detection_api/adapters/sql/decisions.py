@@ -10,7 +10,7 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
 from fraud_detection_api.ports import Wanted
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Of the tables, oldest first: what this version of the software knows; it works with the last."""
 
 Decider = tuple[str, str, str, str]
@@ -28,10 +28,12 @@ _COLUMNS = 16
 ROWS_A_STATEMENT = 100
 """Each statement lets go of the interpreter and has to wait for it again, so rows go together."""
 
-_SELECT = """
-SELECT decision_id, decided_at, request_id, place, idempotency_key, entity, record, contract, model_version, model_digest,
-  policy_version, source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal
-FROM decisions JOIN deciders USING (decider_id)"""
+_OF_DECIDERS = ("contract", "model_version", "model_digest", "policy_version")
+
+DECISION_COLUMNS = tuple(name if name in _OF_DECIDERS else f"decision.{name}" for name in KeptDecision._fields)
+"""What `kept_decision` is made from: columns of `decisions AS decision JOIN deciders USING (decider_id)`."""
+
+_SELECT = f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions AS decision JOIN deciders USING (decider_id)"  # noqa: S608
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
 
@@ -99,13 +101,13 @@ class SqlDecisionStore:
             rows = session.rows(f"{_SELECT} WHERE decision_id = ?", (packed,))
         if not rows:
             raise UnknownDecision
-        return _kept(rows[0])
+        return kept_decision(rows[0])
 
     def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
-        return [_kept(row) for row in self._rows(_SELECT, wanted, limit, "DESC", ("decision_id < ?", before))]
+        return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "DESC", ("decision_id < ?", before))]
 
     def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
-        return [_kept(row) for row in self._rows(_SELECT, wanted, limit, "ASC", ("decision_id > ?", after))]
+        return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "ASC", ("decision_id > ?", after))]
 
     def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
         return [uuid_text(row[0]) for row in self._rows(_SELECT_IDS, wanted, limit, "ASC", ("decision_id > ?", after))]
@@ -116,13 +118,7 @@ class SqlDecisionStore:
     def _rows(
         self, select: str, wanted: Wanted, limit: int, order: str, beyond: tuple[str, str | None]
     ) -> Sequence[Row]:
-        lower = [] if wanted.since is None else [(uuid_bytes(first_uuid7(wanted.since)), "decision_id >= ?")]
-        upper = [] if wanted.until is None else [(uuid_bytes(first_uuid7(wanted.until)), "decision_id < ?")]
-        if beyond[1] is not None:
-            (lower if order == "ASC" else upper).append((uuid_bytes(beyond[1]), beyond[0]))
-        # one bound on each side: of two, SQLite's planner takes the first, and reads all from there to the other
-        bounds = [*([max(lower)] if lower else ()), *([min(upper)] if upper else ())]
-        conditions: dict[str, object] = {condition: bound for bound, condition in bounds}
+        conditions: dict[str, object] = dict(id_bounds(wanted, order, beyond))
         if wanted.entity is not None:
             conditions["entity = ?"] = wanted.entity
         if wanted.outcome is not None:
@@ -169,6 +165,19 @@ class SqlDecisionStore:
         return now - int(self._idempotency_seconds * 1000)
 
 
+def id_bounds(wanted: Wanted, order: str, beyond: tuple[str, str | None]) -> dict[str, bytes]:
+    """Conditions on `decision_id`, with their parameters, that a range of time and a place to go on from amount to.
+
+    One bound on each side: of two, SQLite's planner takes the first, and reads all from there to the other.
+    """
+    lower = [] if wanted.since is None else [(uuid_bytes(first_uuid7(wanted.since)), "decision_id >= ?")]
+    upper = [] if wanted.until is None else [(uuid_bytes(first_uuid7(wanted.until)), "decision_id < ?")]
+    if beyond[1] is not None:
+        (lower if order == "ASC" else upper).append((uuid_bytes(beyond[1]), beyond[0]))
+    bounds = [*([max(lower)] if lower else ()), *([min(upper)] if upper else ())]
+    return {condition: bound for bound, condition in bounds}
+
+
 def revision_of(database: Database) -> str | None:
     """Of the tables; None where there are none. Raises StoreUnavailable for one that is not known here."""
     with database.reading() as session:
@@ -207,5 +216,6 @@ def _decider(row: KeptDecision) -> Decider:
     return row[7:11]
 
 
-def _kept(row: Row) -> KeptDecision:
+def kept_decision(row: Row) -> KeptDecision:
+    """A decision from the columns DECISION_COLUMNS."""
     return KeptDecision(uuid_text(row[0]), *row[1:])

@@ -1,7 +1,7 @@
 """PostgreSQL, for more than one machine. Needs the extra `postgres`."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,18 @@ class PostgresSession:
             cursor.executemany(_marked(statement), parameters)
 
 
+class AdvisoryLock:
+    """A lock that lasts as long as its connection."""
+
+    def __init__(self, database: "PostgresDatabase", connection: "psycopg.Connection[Row]") -> None:
+        self._database, self._connection = database, connection
+
+    def require(self) -> None:
+        """Raise StoreUnavailable where the connection, and so the lock, was lost."""
+        with self._database.failures():
+            self._connection.execute("SELECT 1")
+
+
 class PostgresDatabase:
     """The database at `url`; connecting, waiting for locks and each statement take at most `timeout_seconds`.
 
@@ -49,25 +61,35 @@ class PostgresDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[PostgresSession]:
-        with self._failures(), self._leased() as connection, connection.transaction():
+        with self.failures(), self._leased() as connection, connection.transaction():
             yield PostgresSession(connection)
 
     @contextmanager
     def stating(self) -> Iterator[PostgresSession]:
-        with self._failures(), self._leased() as connection:
+        with self.failures(), self._leased() as connection:
             yield PostgresSession(connection)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresSession]:
-        with self._failures(), self._leased() as connection, connection.transaction():
+        with self.failures(), self._leased() as connection, connection.transaction():
             connection.execute(_ISOLATED)
             yield PostgresSession(connection)
 
     def upgrade(self, revision: str) -> None:
         from fraud_detection_api.adapters.sql.migrating import upgrade_postgres  # noqa: PLC0415 it takes a while to import
 
-        with self._failures():
+        with self.failures():
             upgrade_postgres(self._open_for_long, revision)
+
+    @contextmanager
+    def locked(self, number: int) -> Iterator[AdvisoryLock | None]:
+        """An advisory lock on a connection of its own while the block runs; None where another connection holds it."""
+        with self.failures():
+            connection = self._open()
+        with closing(connection):
+            with self.failures():
+                [(taken,)] = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchall()
+            yield AdvisoryLock(self, connection) if taken else None
 
     def close(self) -> None:
         self._connections.close()
@@ -76,7 +98,7 @@ class PostgresDatabase:
         return self._connections.lease(self._connections.idle() or self._open())
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def failures(self) -> Iterator[None]:
         """What PostgreSQL says, as StoreUnavailable; but not of a row that it would take from nobody."""
         try:
             yield

@@ -45,5 +45,5 @@ class PostgresStorage:
     def _vacuum(self, verb: str) -> None:
         with self._database.stating() as session:
             session.change("SET statement_timeout = 0")  # it takes as long as the tables are large
-            session.change(f"{verb} decisions, labels, idempotency_keys")
+            session.change(f"{verb} decisions, labels, idempotency_keys, shadow_decisions, drift_slots")
             session.change("RESET statement_timeout")

@@ -19,7 +19,7 @@ _COUNT_KEYS = "SELECT count(*) FROM idempotency_keys"
 _COUNT_OLDER = "SELECT count(*) FROM decisions WHERE decision_id < ?"
 
 _OLDEST = "SELECT decision_id FROM decisions WHERE decision_id < ? ORDER BY decision_id LIMIT ?"
-_REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # and, as the tables have it, their labels
+_REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # and, as the tables have it, their labels and shadows
 
 _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
@@ -28,6 +28,9 @@ DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
 _ERASE = "UPDATE decisions SET entity = ?, record = ?, reasons = ?, seal = ? WHERE decision_id = ?"
 
 _ERASE_NOTES = "UPDATE labels SET note = '' WHERE decision_id = ?"
+
+# the decision has to be kept, what a challenger would have said of that person has not
+_ERASE_SHADOWS = "DELETE FROM shadow_decisions WHERE decision_id = ?"
 
 # a caller is a part of the key that decisions do not have; there are few, so each is found by a step through the index
 _CALLERS = """
@@ -115,7 +118,8 @@ class SqlStoreUpkeep:
                 _ERASE,
                 [(row.entity, row.record, row.reasons, row.seal, uuid_bytes(row.decision_id)) for row in erased],
             )
-            session.change_each(_ERASE_NOTES, [(uuid_bytes(row.decision_id),) for row in erased])
+            for statement in (_ERASE_NOTES, _ERASE_SHADOWS):
+                session.change_each(statement, [(uuid_bytes(row.decision_id),) for row in erased])
             if keys:
                 callers = session.rows(_CALLERS)
                 session.change_each(_REMOVE_KEY, [(caller, key) for (caller,) in callers for key in keys])

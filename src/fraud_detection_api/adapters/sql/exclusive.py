@@ -1,0 +1,86 @@
+"""ExclusiveLock on the database of the decisions."""
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fraud_detection_api.adapters.sql.postgres import AdvisoryLock, PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+
+_OWNER_ONLY = 0o600
+_FIRST_NUMBER = 4_242_017 << 32
+"""Of PostgreSQL's advisory locks: those of names come after it, and no other lock of this software does."""
+
+
+class SqliteExclusiveLock:
+    """Locks on files beside the database's, which stay. Never on the database: closing it would drop SQLite's locks."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._held: dict[str, int] = {}
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[bool]:
+        with self._database.failures():
+            descriptor = os.open(self._file(name), os.O_RDWR | os.O_CREAT, _OWNER_ONLY)  # not inherited by processes
+        try:
+            if not _taken(descriptor):
+                yield False
+                return
+            self._held[name] = descriptor
+            try:
+                yield True
+            finally:
+                del self._held[name]
+        finally:
+            os.close(descriptor)
+
+    def require(self, name: str) -> None:
+        descriptor = self._held.get(name)
+        with (
+            self._database.failures()
+        ):  # where the file was removed, or another one has its name, others would lock that
+            if descriptor is None or not os.path.samestat(os.fstat(descriptor), self._file(name).stat()):
+                raise StoreUnavailable(f"the lock {self._file(name)} was lost")
+
+    def _file(self, name: str) -> Path:
+        path = self._database.path
+        return path.with_name(f"{path.name}.{name}.lock")
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class PostgresExclusiveLock:
+    """Advisory locks of sessions: the server frees them when it notices that the connection has ended."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._held: dict[str, AdvisoryLock] = {}
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[bool]:
+        with self._database.locked(_FIRST_NUMBER + zlib.crc32(name.encode())) as lock:
+            if lock is None:
+                yield False
+                return
+            self._held[name] = lock
+            try:
+                yield True
+            finally:
+                del self._held[name]
+
+    def require(self, name: str) -> None:
+        lock = self._held.get(name)
+        if lock is None:
+            raise StoreUnavailable(f"the lock {name!r} is not held")
+        lock.require()
