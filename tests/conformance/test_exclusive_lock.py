@@ -115,6 +115,7 @@ def test_a_lock_whose_connection_was_ended_is_known_to_be_lost(postgres_url):
             lock.require("observer")
         with on(PostgresDatabase(postgres_url, timeout_seconds=20)).held("observer") as other:
             assert other
+    mine.close()
 
 
 def test_a_lock_whose_file_was_removed_is_known_to_be_lost(tmp_path):
