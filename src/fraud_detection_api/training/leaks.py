@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fraud_detection_api.monitoring.scored import ScoredTest, roc_auc
 from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.metrics import ScoredTest, roc_auc
 from fraud_detection_api.training.splits import Split
 
 TELLTALE_AUC = 0.97

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.metrics import ScoredTest, average_precision, recall_at_fpr, roc_auc
+from fraud_detection_api.monitoring.scored import ScoredTest, average_precision, roc_auc
+from fraud_detection_api.training.metrics import recall_at_fpr
 
 ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"]
 

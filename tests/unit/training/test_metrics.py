@@ -6,18 +6,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from fraud_detection_api.training.metrics import (
-    METRICS,
-    TOP_K,
+from fraud_detection_api.monitoring.scored import (
     ScoredTest,
     average_precision,
-    brier,
     expected_calibration_error,
-    log_loss,
-    precision_at_top,
-    recall_at_fpr,
     roc_auc,
 )
+from fraud_detection_api.training.metrics import METRICS, TOP_K, brier, log_loss, precision_at_top, recall_at_fpr
 
 REFERENCES = [
     (roc_auc, reference.roc_auc_score),

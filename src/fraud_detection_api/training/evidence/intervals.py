@@ -1,30 +1,11 @@
-"""95 % intervals of shares, and of shares of reweighted records."""
+"""95 % intervals of shares of reweighted records."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Z = 1.959963984540054
-"""The normal deviate that leaves 2.5 % on either side."""
-
-
-def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """Low and high end of the 95 % interval of a share; (0, 1) where there are no trials.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927. It holds for
-    few successes too, unlike the share plus or minus its standard error.
-
-    >>> [round(end, 4) for end in wilson(5, 100)]
-    [0.0215, 0.1118]
-    """
-    if trials <= 0:
-        return 0.0, 1.0
-    share, square = successes / trials, Z * Z
-    middle = (share + square / (2 * trials)) / (1 + square / trials)
-    half = Z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
+from fraud_detection_api.monitoring.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fraud_detection_api.monitoring.intervals import wilson
 from fraud_detection_api.training.evidence.budgets import ALERT_SHARES, capture_at_budgets
-from fraud_detection_api.training.evidence.intervals import wilson
 
 
 @pytest.fixture(scope="module")

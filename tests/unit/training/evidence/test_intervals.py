@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from fraud_detection_api.training.evidence.intervals import ClassWeights, wilson
+from fraud_detection_api.monitoring.intervals import wilson
+from fraud_detection_api.training.evidence.intervals import ClassWeights
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 7), (3, 3), (1, 40), (170, 400)])

@@ -1,0 +1,97 @@
+"""Whether a challenger may become champion: its comparison against limits, and what speaks against it in plain words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fraud_detection_api.monitoring.comparison import Comparison
+from fraud_detection_api.monitoring.intervals import Estimate
+
+CHEAP_US = 200.0
+"""A record that is scored and explained within so many microseconds passes however fast the champion is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """What a challenger must meet.
+
+    `decisions` and `frauds` are the fewest compared decisions, and frauds among those of known truth. `roc_auc_loss` and
+    `average_precision_loss` are how much lower than the champion's they may be at the lower end of the paired 95 % interval.
+    `calibration` is how far frauds may be from those expected, as a share of the expected. `latency_ratio` is how
+    many times the champion's a record may take.
+    """
+
+    decisions: int = 1000
+    frauds: int = 50
+    roc_auc_loss: float = 0.005
+    average_precision_loss: float = 0.01
+    calibration: float = 0.2
+    latency_ratio: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the gate is passed; else `reasons` say why not, each a sentence with its figures."""
+
+    reasons: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+    def as_json(self) -> dict[str, Any]:
+        return {"passed": self.passed, "reasons": list(self.reasons)}
+
+
+def judge(comparison: Comparison, limits: GateLimits) -> Verdict:
+    """The verdict on a challenger. What was not measured does not pass: the reason says what is missing."""
+    return Verdict((*_evidence(comparison, limits), *_ranking(comparison, limits), *_rest(comparison, limits)))
+
+
+def _evidence(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+    if comparison.decisions < limits.decisions:
+        yield f"{comparison.decisions:,} decisions were compared; {limits.decisions:,} are needed"
+    if comparison.frauds < limits.frauds:
+        yield (
+            f"{comparison.frauds:,} frauds are known among the {comparison.known:,} compared decisions of known truth; "
+            f"{limits.frauds:,} are needed"
+        )
+
+
+def _ranking(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+    allowed = {"roc_auc": limits.roc_auc_loss, "average_precision": limits.average_precision_loss}
+    for name, loss in allowed.items():
+        words = name.replace("_", " ").replace("roc auc", "ROC AUC")
+        difference = comparison.differences.get(name)
+        if difference is None:
+            yield f"the difference of {words} cannot be measured: too few frauds or legitimate decisions are known"
+        elif difference.lower < -loss:
+            yield _worse(words, difference, loss)
+
+
+def _worse(words: str, difference: Estimate, loss: float) -> str:
+    interval = f"{difference.estimate:+.4f} (95 % interval {difference.lower:+.4f} to {difference.upper:+.4f})"
+    if difference.upper < 0:
+        return f"{words} is worse than the champion's: {interval}; at most {loss:g} may be lost"
+    return (
+        f"{words} is not shown to be as good as the champion's: {interval}, whose lower end may be "
+        f"{-loss:g} at the lowest; more known frauds narrow it"
+    )
+
+
+def _rest(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+    ratio = comparison.observed_to_expected
+    if ratio is None:
+        yield "calibration cannot be measured: the truth of no decision is known"
+    elif abs(ratio.estimate - 1) > limits.calibration and not ratio.lower <= 1 <= ratio.upper:
+        interval = f"95 % interval {ratio.lower:.2f} to {ratio.upper:.2f}"
+        allowed = f"{1 - limits.calibration:.2f} to {1 + limits.calibration:.2f} times is allowed"
+        yield f"calibration is off: frauds are {ratio.estimate:.2f} times those expected ({interval}); {allowed}"
+    latency = comparison.latency
+    if latency is None:
+        yield "latency was not measured"
+    elif latency.challenger_us > max(limits.latency_ratio * latency.champion_us, CHEAP_US):
+        yield (
+            f"a record takes {latency.challenger_us:,.0f} µs, the champion's {latency.champion_us:,.0f} µs; "
+            f"{limits.latency_ratio:g} times that is allowed"
+        )

@@ -1,0 +1,126 @@
+"""How good a model's decisions were, once it is known what was true; each measure with its 95 % interval."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.decision.rounding import six_digits
+from fraud_detection_api.monitoring.calibration import (
+    calibration_error,
+    calibration_error_by_chance,
+    calibration_slope,
+    observed_to_expected,
+)
+from fraud_detection_api.monitoring.cells import Cells
+from fraud_detection_api.monitoring.intervals import Estimate, bootstrap_estimate, share_estimate
+from fraud_detection_api.monitoring.scored import Metric, ScoredTest, average_precision, roc_auc
+
+FEWEST = 10
+"""Fewest frauds, and fewest legitimate records, that a ranking is measured on: fewer give no interval to speak of."""
+
+RANKING: dict[str, Metric] = {"roc_auc": roc_auc, "average_precision": average_precision}
+
+_REVIEW, _DECLINE = 1, 2  # places in OUTCOMES
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Of `records` decisions, `frauds` of them fraud. `measures` holds those that so many records allow.
+
+    `calibration_error_by_chance` is what `calibration_error` would be were every probability right; None without records.
+    """
+
+    records: int
+    frauds: int
+    measures: dict[str, Estimate]
+    calibration_error_by_chance: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        by_chance = self.calibration_error_by_chance
+        return {
+            "records": self.records,
+            "frauds": self.frauds,
+            "measures": {name: estimate.as_json() for name, estimate in self.measures.items()},
+            "calibration_error_by_chance": None if by_chance is None else six_digits(by_chance),
+        }
+
+
+def measure(
+    is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], outcomes: NDArray[np.int8], *, seed: int = 0
+) -> Performance:
+    """Every measure of scored decisions, arrays (n,); `outcomes` are codes, those that were decided.
+
+    `recall` and `precision` take what was reviewed or declined for caught, `decline_recall` and `decline_precision` what
+    was declined: the policy's thresholds, whatever amounts they depend on. Rankings have bootstrap intervals over records,
+    shares Wilson's.
+    """
+    if not len(is_fraud):
+        return Performance(0, 0, {}, None)
+    test = ScoredTest.sort(is_fraud, probability)
+    measures: dict[str, Estimate | None] = {
+        **(_ranking(is_fraud, probability, seed) if enough(is_fraud) else {}),
+        **_at_thresholds(is_fraud, outcomes),
+        "calibration_error": calibration_error(test, seed=seed),
+        "calibration_slope": calibration_slope(is_fraud, probability) if enough(is_fraud) else None,
+        "observed_to_expected": observed_to_expected(is_fraud, probability),
+    }
+    kept = {name: estimate for name, estimate in measures.items() if estimate is not None}
+    return Performance(len(is_fraud), int(is_fraud.sum()), kept, calibration_error_by_chance(test))
+
+
+def enough(is_fraud: NDArray[np.bool_]) -> bool:
+    """Whether a ranking of these records can be measured."""
+    frauds = int(is_fraud.sum())
+    return frauds >= FEWEST and len(is_fraud) - frauds >= FEWEST
+
+
+def ranking_differences(
+    is_fraud: NDArray[np.bool_], champion: NDArray[np.float64], challenger: NDArray[np.float64], *, seed: int = 0
+) -> dict[str, Estimate]:
+    """How much higher each of RANKING is by the challenger's probabilities than by the champion's, arrays (n,).
+
+    Both are measured on the same replicates, so that what the models share does not widen the interval. Empty where there
+    are too few frauds or legitimate records.
+    """
+    if not enough(is_fraud):
+        return {}
+    cells = Cells.of(is_fraud, [champion, challenger])
+    of_champion, of_challenger = cells.tests
+
+    def gains(weights: NDArray[np.float64]) -> list[float]:
+        sides = (_rankings(test, weights) for test in (of_champion, of_challenger))
+        return [second - first for first, second in zip(*sides, strict=True)]
+
+    resampled = np.array([gains(weights) for weights in cells.replicates(seed)])
+    return _estimates(gains(cells.counts), resampled, lowest=-1.0)
+
+
+def _ranking(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], seed: int) -> dict[str, Estimate]:
+    cells = Cells.of(is_fraud, [probability])
+    resampled = np.array([_rankings(cells.tests[0], weights) for weights in cells.replicates(seed)])
+    return _estimates(_rankings(cells.tests[0], cells.counts), resampled, lowest=0.0)
+
+
+def _rankings(test: ScoredTest, weights: NDArray[np.float64]) -> list[float]:
+    ordered = weights[test.order]
+    return [metric(test, ordered) for metric in RANKING.values()]
+
+
+def _estimates(numbers: list[float], resampled: NDArray[np.float64], *, lowest: float) -> dict[str, Estimate]:
+    """Each of RANKING with the interval of its column of `resampled`, float64 (replicates, measures)."""
+    return {
+        name: bootstrap_estimate(number, resampled[:, place]).within(lowest, 1.0)
+        for place, (name, number) in enumerate(zip(RANKING, numbers, strict=True))
+    }
+
+
+def _at_thresholds(is_fraud: NDArray[np.bool_], outcomes: NDArray[np.int8]) -> dict[str, Estimate | None]:
+    shares: dict[str, Estimate | None] = {}
+    for prefix, least in (("", _REVIEW), ("decline_", _DECLINE)):
+        caught = outcomes >= least
+        hits = int((caught & is_fraud).sum())
+        shares[f"{prefix}recall"] = share_estimate(hits, int(is_fraud.sum()))
+        shares[f"{prefix}precision"] = share_estimate(hits, int(caught.sum()))
+    return shares

@@ -1,0 +1,102 @@
+"""The gate: a better challenger passes, a worse one is refused, and what is missing is named."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from fraud_detection_api.monitoring.comparison import Latency, Pairs, Side, compare
+from fraud_detection_api.monitoring.gate import GateLimits, judge
+from unit.monitoring.test_comparison import POLICY, drawn, side
+
+LIMITS = GateLimits()
+EVEN = Latency(30.0, 31.0)
+
+
+def compared(champion, challenger, is_fraud, latency=EVEN):
+    return compare(Pairs(side(champion), side(challenger), is_fraud, None), latency=latency)
+
+
+@cache
+def better_comparison():
+    is_fraud, worse, better = drawn()
+    return compared(worse, better, is_fraud)
+
+
+def test_a_better_challenger_passes():
+    assert judge(better_comparison(), LIMITS).passed
+
+
+def test_the_same_model_passes():
+    is_fraud, _, better = drawn()
+    assert judge(compared(better, better, is_fraud), LIMITS).passed
+
+
+def test_a_worse_challenger_is_refused_with_the_figures():
+    is_fraud, worse, better = drawn()
+    verdict = judge(compared(better, worse, is_fraud), LIMITS)
+    assert not verdict.passed
+    assert any(reason.startswith("ROC AUC is worse than the champion's: -0.") for reason in verdict.reasons)
+    assert any(reason.startswith("average precision is worse") for reason in verdict.reasons)
+
+
+def test_without_labels_the_gate_says_what_is_missing():
+    is_fraud, worse, better = drawn()
+    reasons = judge(compared(worse, better, np.full(len(is_fraud), np.nan)), LIMITS).reasons
+    assert reasons == (
+        "0 frauds are known among the 0 compared decisions of known truth; 50 are needed",
+        "the difference of ROC AUC cannot be measured: too few frauds or legitimate decisions are known",
+        "the difference of average precision cannot be measured: too few frauds or legitimate decisions are known",
+        "calibration cannot be measured: the truth of no decision is known",
+    )
+
+
+def test_too_little_traffic_is_refused():
+    is_fraud, worse, better = drawn(rows=900)
+    assert (
+        judge(compared(worse, better, is_fraud), LIMITS).reasons[0] == "900 decisions were compared; 1,000 are needed"
+    )
+
+
+def test_what_few_frauds_leave_open_is_not_taken_for_as_good():
+    is_fraud, _, better = drawn(rows=1_500)
+    shaken = better ** np.random.default_rng(1).normal(1, 0.1, 1_500)
+    reasons = judge(compared(better, shaken, is_fraud), LIMITS).reasons
+    assert any("is not shown to be as good" in reason for reason in reasons)
+
+
+def test_probabilities_that_are_too_high_are_refused():
+    is_fraud, _, better = drawn()
+    (reason,) = judge(compared(better, better**0.8, is_fraud), LIMITS).reasons
+    assert reason.startswith("calibration is off: frauds are 0.")
+
+
+def test_a_calibration_that_chance_explains_is_not_refused():
+    is_fraud, _, better = drawn(rows=1_000)
+    comparison = compared(better, better, is_fraud)
+    challenger = comparison.challenger
+    off = {
+        **challenger.measures,
+        "observed_to_expected": challenger.measures["observed_to_expected"]._replace(estimate=1.3),
+    }
+    assert off["observed_to_expected"].lower < 1
+    comparison = replace(comparison, challenger=replace(challenger, measures=off))
+    assert not any("calibration" in reason for reason in judge(comparison, LIMITS).reasons)
+
+
+@pytest.mark.parametrize(
+    ("latency", "refused"),
+    [(Latency(100, 299), False), (Latency(100, 301), True), (Latency(10, 199), False), (Latency(10, 201), True)],
+)
+def test_a_slow_challenger_is_refused_unless_it_is_fast_anyway(latency, refused):
+    comparison = replace(better_comparison(), latency=latency)
+    assert judge(comparison, LIMITS).passed is not refused
+
+
+def test_latency_that_was_not_measured_does_not_pass():
+    assert judge(replace(better_comparison(), latency=None), LIMITS).reasons == ("latency was not measured",)
+
+
+def test_a_side_can_be_cut():
+    assert Side.of(side([0.1, 0.2]), np.array([True, False])).policy is POLICY
