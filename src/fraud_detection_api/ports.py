@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, SealedRequest, StoredAnswer
 from fraud_detection_api.decision.label import Fate, Finding, Label
 from fraud_detection_api.decision.policy import Outcome
-
-Alias = Literal["champion", "challenger"]
+from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause
 
 
 class ModelRegistry(Protocol):
-    """Immutable, numbered model bundles, and aliases that point at one of them each."""
+    """Immutable, numbered model bundles, and aliases that point at one of them each.
+
+    Every change of an alias is written down for good, with its cause, before the alias moves.
+    """
 
     def register(self, files: Mapping[str, bytes]) -> str:
         """Keep a bundle's files, all or nothing, and return its new version."""
@@ -35,16 +37,24 @@ class ModelRegistry(Protocol):
         """Version that the alias points at, None where it was never assigned."""
         ...
 
-    def assign(self, alias: Alias, version: str) -> None:
-        """Point the alias at a version. Raises UnknownModel."""
+    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
+        """Point the alias at a version; nothing happens where it does. Raises UnknownModel."""
+        ...
+
+    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+        """Point the alias at no version, and forget those of before; nothing happens where it points at none."""
         ...
 
     def previous(self, alias: Alias) -> str:
         """Version that the alias pointed at before. Raises NoChampion where there is none."""
         ...
 
-    def restore_previous(self, alias: Alias) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
         """Point the alias back at the version before and return it. Raises NoChampion where there is none."""
+        ...
+
+    def audit(self) -> list[AliasChange]:
+        """Every change of the aliases, oldest first."""
         ...
 
 

@@ -5,6 +5,7 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.errors import NoChampion, UnknownModel
+from fraud_detection_api.model.rollout import Cause
 from support.builders import assign_each
 from support.fakes import InMemoryRegistry
 
@@ -177,3 +178,102 @@ def test_an_assignment_after_a_restore_counts_from_there(registry):
     registry.restore_previous("champion")
     registry.assign("champion", "3")
     assert registry.previous("champion") == "1"
+
+
+def test_a_withdrawn_alias_points_at_nothing_and_has_nothing_before(registry):
+    register(registry, 2)
+    registry.assign("challenger", "1")
+    registry.assign("challenger", "2")
+    registry.withdraw("challenger")
+    assert registry.assigned("challenger") is None
+    with pytest.raises(NoChampion, match="no challenger before"):
+        registry.previous("challenger")
+
+
+def test_withdrawing_one_alias_leaves_the_other(registry):
+    register(registry, 1)
+    registry.assign("champion", "1")
+    registry.assign("challenger", "1")
+    registry.withdraw("challenger")
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_withdrawn_alias_can_be_assigned_again(registry):
+    register(registry, 1)
+    registry.assign("challenger", "1")
+    registry.withdraw("challenger")
+    registry.assign("challenger", "1")
+    assert registry.assigned("challenger") == "1"
+
+
+CAUSE = Cause(
+    "promote", "Ánna (admin 3f2a91c4)", 'beats it "clearly" \u2026', True, "failed", ("too few", "of one"), "sha256:1"
+)
+
+
+def moves(registry) -> list[tuple]:
+    return [(change.alias, change.before, change.after) for change in registry.audit()]
+
+
+def test_before_the_first_change_nothing_was_changed(registry):
+    assert registry.audit() == []
+    register(registry, 1)
+    assert registry.audit() == []
+
+
+def test_every_change_is_kept_oldest_first(registry):
+    register(registry, 2)
+    assign_each(registry, "1", "2")
+    registry.assign("challenger", "1")
+    registry.restore_previous("champion")
+    registry.withdraw("challenger")
+    assert moves(registry) == [
+        ("champion", None, "1"),
+        ("champion", "1", "2"),
+        ("challenger", None, "1"),
+        ("champion", "2", "1"),
+        ("challenger", "1", None),
+    ]
+    assert all(change.took_effect for change in registry.audit())
+    times = [change.at for change in registry.audit()]
+    assert times == sorted(times)
+
+
+def test_a_change_is_kept_with_its_cause_whole(registry):
+    register(registry, 2)
+    registry.assign("champion", "1", CAUSE)
+    registry.assign("champion", "2")
+    registry.restore_previous("champion", CAUSE._replace(action="rollback", reason=""))
+    registry.assign("challenger", "2", CAUSE._replace(action="challenge"))
+    registry.withdraw("challenger", CAUSE._replace(action="stop", gate_reasons=()))
+    kept = [change.cause for change in registry.audit()]
+    assert kept[0] == CAUSE
+    assert kept[1] == Cause()
+    assert kept[2] == CAUSE._replace(action="rollback", reason="")
+    assert [cause.action for cause in kept] == ["promote", "assign", "rollback", "challenge", "stop"]
+
+
+def test_a_cause_of_any_length_is_kept_on_one_line_of_bounded_length(registry):
+    register(registry, 1)
+    registry.assign("champion", "1", CAUSE._replace(reason="wor\nd " * 5000, gate_reasons=("r" * 5000,) * 500))
+    [change] = registry.audit()
+    assert change.cause.reason.startswith("wor d wor d")
+    assert len(change.cause.reason) <= 500
+    assert len(change.cause.gate_reasons) == 16
+
+
+def test_what_changes_nothing_is_no_change(registry):
+    register(registry, 1)
+    assign_each(registry, "1", "1")
+    registry.withdraw("challenger")
+    with pytest.raises(NoChampion):
+        registry.restore_previous("champion")
+    with pytest.raises(UnknownModel):
+        registry.assign("champion", "7")
+    assert moves(registry) == [("champion", None, "1")]
+
+
+def test_a_change_of_long_ago_is_still_there(registry):
+    register(registry, 2)
+    assign_each(registry, *["1", "2"] * 60)
+    assert len(registry.audit()) == 120

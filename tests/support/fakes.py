@@ -11,7 +11,8 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.errors import NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.ports import Alias, CountedSlot, ShadowDecision, Wanted
+from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause, change_text, parsed_change
+from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
 
 
 class InMemoryRegistry:
@@ -20,6 +21,7 @@ class InMemoryRegistry:
     def __init__(self) -> None:
         self._bundles: dict[str, dict[str, bytes]] = {}
         self._histories: dict[Alias, list[str]] = {}
+        self._changes: list[str] = []
 
     def register(self, files: Mapping[str, bytes]) -> str:
         version = str(len(self._bundles) + 1)
@@ -41,11 +43,17 @@ class InMemoryRegistry:
         history = self._histories.get(alias)
         return history[-1] if history else None
 
-    def assign(self, alias: Alias, version: str) -> None:
+    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
         self.fetch(version)
         history = self._histories.setdefault(alias, [])
         if history[-1:] != [version]:
+            self._note(alias, version, cause)
             history.append(version)
+
+    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+        if self._histories.get(alias):
+            self._note(alias, None, cause)
+            self._histories[alias].clear()
 
     def previous(self, alias: Alias) -> str:
         history = self._histories.get(alias, [])
@@ -53,10 +61,19 @@ class InMemoryRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
         previous = self.previous(alias)
+        self._note(alias, previous, cause)
         self._histories[alias].pop()
         return previous
+
+    def audit(self) -> list[AliasChange]:
+        return [change for text in self._changes if (change := parsed_change(text)) is not None]
+
+    def _note(self, alias: Alias, after: str | None, cause: Cause) -> None:
+        history = self._histories[alias]
+        before = history[-1] if history else None
+        self._changes.append(change_text(AliasChange(int(time.time() * 1000), alias, before, after, cause)))
 
 
 class InMemoryDecisionStore:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
+from fraud_detection_api.model.rollout import UNEXPLAINED
 from support.fakes import InMemoryRegistry
 
 SCORE_KEY = "score-key-of-the-tests"
@@ -125,9 +126,9 @@ class DamagedAlias(InMemoryRegistry):
             raise CorruptBundle("alias champion", "its file is damaged; promote a version again")
         return super().assigned(alias)
 
-    def assign(self, alias, version: str) -> None:
+    def assign(self, alias, version: str, cause=UNEXPLAINED) -> None:
         self.damaged = False
-        super().assign(alias, version)
+        super().assign(alias, version, cause)
 
 
 def flipped(files: dict[str, bytes], name: str = "booster.ubj") -> dict[str, bytes]:

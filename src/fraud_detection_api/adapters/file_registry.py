@@ -3,6 +3,7 @@
 registry/
   versions/7/…         a bundle's files, read-only
   aliases/champion     {"history": ["5", "7"]}: the last one counts
+  audit.jsonl          a line for each change of an alias, written and on the disk before the alias moves
 """
 
 import fcntl
@@ -12,13 +13,23 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import get_args
 from uuid import uuid4
 
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
-from fraud_detection_api.ports import Alias
+from fraud_detection_api.model.rollout import (
+    UNEXPLAINED,
+    UNREADABLE,
+    Alias,
+    AliasChange,
+    Cause,
+    change_text,
+    parsed_change,
+    with_effects,
+)
 
 _VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
@@ -26,13 +37,15 @@ _HISTORY = 100
 
 
 class FileRegistry:
-    """ModelRegistry on a folder, which is made on the first write."""
+    """ModelRegistry on a folder, which is made on the first write. `wall_clock` gives seconds since 1970."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, wall_clock: Callable[[], float] = time.time) -> None:
         self.root = root
+        self._wall_clock = wall_clock
         self._versions = root / "versions"
         self._aliases = root / "aliases"
         self._staging = root / ".staging"
+        self._audit = root / "audit.jsonl"
 
     def register(self, files: Mapping[str, bytes]) -> str:
         with self._failures("written"):
@@ -80,15 +93,20 @@ class FileRegistry:
         history = self._history(alias)
         return history[-1] if history else None
 
-    def assign(self, alias: Alias, version: str) -> None:
+    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
         self._folder(version)
         with self._locked():
             try:
                 history = self._history(alias)
             except CorruptBundle:
-                history = []  # promoting again is how a damaged alias is mended
+                history = [UNREADABLE]  # promoting again is how a damaged alias is mended
             if history[-1:] != [version]:
-                self._write_history(alias, [*history, version])
+                self._move(alias, history, [*history, version], cause)
+
+    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+        with self._locked():
+            if history := self._history(alias):
+                self._move(alias, history, [], cause)
 
     def previous(self, alias: Alias) -> str:
         history = self._history(alias)
@@ -96,12 +114,24 @@ class FileRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
         with self._locked():
             previous = self.previous(alias)
             self._folder(previous)
-            self._write_history(alias, self._history(alias)[:-1])
+            history = self._history(alias)
+            self._move(alias, history, history[:-1], cause)
             return previous
+
+    def audit(self) -> list[AliasChange]:
+        """Lines that a kill or a full disk left in part are passed over: their changes did not happen."""
+        with self._failures("read"), self._moving_nothing():
+            try:
+                lines = self._audit.read_text(encoding="utf-8", errors="replace").splitlines()
+            except FileNotFoundError:
+                return []
+            standing = {alias: self._standing(alias) for alias in get_args(Alias)}
+        changes = [change for line in lines if (change := parsed_change(line)) is not None]
+        return with_effects(changes, standing)
 
     def _publish(self, folder: Path) -> str:
         """Rename the finished folder to the next free number; a rename onto a number just taken by others fails."""
@@ -138,6 +168,20 @@ class FileRegistry:
             pass
         raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 
+    def _standing(self, alias: Alias) -> str | None:
+        try:
+            return self.assigned(alias)
+        except CorruptBundle:
+            return UNREADABLE
+
+    def _move(self, alias: Alias, before: list[str], after: list[str], cause: Cause) -> None:
+        """Under the lock. A kill between the two steps leaves a line whose change did not take effect."""
+        found, target = (history[-1] if history else None for history in (before, after))
+        change = AliasChange(round(self._wall_clock() * 1000), alias, found, target, cause)
+        with self._failures("written"):
+            _append_durably(self._audit, change_text(change))
+        self._write_history(alias, [version for version in after if version != UNREADABLE])
+
     def _write_history(self, alias: Alias, history: list[str]) -> None:
         content = json.dumps({"history": history[-_HISTORY:]}).encode()
         with self._failures("written"):
@@ -156,6 +200,18 @@ class FileRegistry:
             lock = (self._aliases / ".lock").open("w")
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _moving_nothing(self) -> Iterator[None]:
+        """While the block runs no alias moves. A registry that may only be read, too, can be held so."""
+        try:
+            lock = (self._aliases / ".lock").open()
+        except FileNotFoundError:  # nothing was ever moved
+            yield
+            return
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
             yield
 
     def _sweep_staging(self) -> None:
@@ -180,6 +236,24 @@ def _write_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o444)
+
+
+def _append_durably(path: Path, line: str) -> None:
+    """Add a line, all or nothing as far as the disk allows; a rest of a line that a kill left is ended before it."""
+    is_new = not path.exists()
+    with path.open("ab") as file:
+        size = file.tell()
+        torn = size > 0 and not path.read_bytes().endswith(b"\n")
+        try:
+            file.write(b"\n" * torn + line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.truncate(path, size)
+            raise
+    if is_new:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card, read_manifest
-from fraud_detection_api.ports import Alias, ModelRegistry
+from fraud_detection_api.model.rollout import Alias
+from fraud_detection_api.ports import ModelRegistry
 from fraud_detection_api.services.champion import require_contract
 from fraud_detection_api.telemetry import log_event
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,14 +134,65 @@ def test_a_kill_while_registering_leaves_the_registry_as_it_was(registry, fsync)
     assert registry.fetch("2") == FILES
 
 
-@pytest.mark.parametrize(("fsync", "champion"), [(6, "1"), (7, "2")], ids=["before the rename", "after it"])
-def test_a_kill_while_promoting_leaves_one_champion_or_the_other(registry, fsync, champion):
+@pytest.mark.parametrize(
+    ("fsync", "champion"),
+    [(6, "1"), (7, "1"), (8, "2")],
+    ids=["before it is written down", "before the rename", "after it"],
+)
+def test_a_kill_while_promoting_leaves_one_champion_or_the_other_and_the_audit_trail_tells_which(
+    registry, fsync, champion
+):
     process = started(STOP_AT_FSYNC, registry.root, fsync)
     process.kill()
     process.communicate()
     assert registry.assigned("champion") == champion
+    assert [change.took_effect for change in registry.audit()] == [True, champion == "2"]
     registry.assign("champion", "2")
     assert registry.assigned("champion") == "2"
+    assert [change.took_effect for change in registry.audit()][:2] == [True, champion == "2"]
+    assert registry.audit()[-1].took_effect
+
+
+def test_a_line_that_was_cut_off_is_passed_over_and_spoils_none_that_follow(registry):
+    registry.register(FILES)
+    with (registry.root / "audit.jsonl").open("a") as file:
+        file.write('{"at": "2026-11-2')
+    registry.assign("champion", "2")
+    assert [(change.before, change.after) for change in registry.audit()] == [(None, "1"), ("1", "2")]
+
+
+def test_lines_of_changes_are_never_rewritten(registry):
+    before = (registry.root / "audit.jsonl").read_bytes()
+    registry.assign("champion", registry.register(FILES))
+    assert (registry.root / "audit.jsonl").read_bytes().startswith(before)
+
+
+def test_the_time_of_a_change_is_the_clocks(tmp_path):
+    registry = FileRegistry(tmp_path, wall_clock=lambda: 1_795_341_600.1234)
+    registry.assign("champion", registry.register(FILES))
+    assert registry.audit()[0].at == 1_795_341_600_123
+    assert '"at": "2026-11-22T10:00:00.123Z"' in (tmp_path / "audit.jsonl").read_text()
+
+
+def test_a_damaged_alias_that_is_mended_is_a_change_from_what_cannot_be_read(registry):
+    (registry.root / "aliases" / "champion").chmod(0o644)
+    (registry.root / "aliases" / "champion").write_bytes(b"damaged")
+    assert registry.audit()[0].took_effect
+    registry.assign("champion", "1")
+    assert [(change.before, change.after, change.took_effect) for change in registry.audit()] == [
+        (None, "1", True),
+        ("?", "1", True),
+    ]
+
+
+def test_changes_by_many_at_once_are_a_chain_without_a_gap(registry):
+    registry.register(FILES)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: registry.assign("champion", str(1 + number % 2)), range(100)))
+    changes = registry.audit()
+    assert all(change.took_effect for change in changes)
+    assert [change.before for change in changes[1:]] == [change.after for change in changes[:-1]]
+    assert changes[-1].after == registry.assigned("champion")
 
 
 def abandoned(registry: FileRegistry, name: str, *, age_hours: float) -> Path:

@@ -157,6 +157,45 @@ def test_a_promotion_that_was_cut_off_before_its_history_counts(registry, person
     assert registry.previous("champion") == "2"
 
 
+def test_a_promotion_that_was_cut_off_before_its_alias_is_told_by_the_audit_trail(registry, location, monkeypatch):
+    register(registry, 2)
+    assign_each(registry, "1")
+
+    class KilledError(BaseException):
+        """Stands for the kill: nothing catches it."""
+
+    def killed(*_given):
+        raise KilledError
+
+    monkeypatch.setattr(registry._client, "set_registered_model_alias", killed)
+    with pytest.raises(KilledError):
+        assign_each(registry, "2")
+    afterwards = build_registry(location)
+    assert afterwards.assigned("champion") == "1"
+    assert [(change.after, change.took_effect) for change in afterwards.audit()] == [("1", True), ("2", False)]
+    assign_each(afterwards, "2")
+    assert [change.took_effect for change in afterwards.audit()] == [True, False, True]
+
+
+def test_what_a_person_moved_shows_where_the_next_change_began(registry, person, name):
+    register(registry, 3)
+    assign_each(registry, "1")
+    person.set_registered_model_alias(name, "champion", "2")
+    assign_each(registry, "3")
+    assert [(change.before, change.after, change.took_effect) for change in registry.audit()] == [
+        (None, "1", True),
+        ("2", "3", True),
+    ]
+
+
+def test_tags_that_a_person_spoilt_are_passed_over(registry, person, name):
+    register(registry, 1)
+    assign_each(registry, "1")
+    for number, text in enumerate(["", "no JSON", "{}", "null", '{"at": 7}', "[" * 9000]):
+        person.set_registered_model_tag(name, f"fraud_detection_api.change.{number:015}-x", text)
+    assert [change.after for change in registry.audit()] == ["1"]
+
+
 def test_a_rollback_that_was_cut_off_before_its_alias_did_not_happen(registry, person, name):
     register(registry, 3)
     assign_each(registry, "1", "2", "3")

@@ -2,17 +2,28 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
+from uuid import uuid4
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
 from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.ports import Alias
+from fraud_detection_api.model.rollout import (
+    UNEXPLAINED,
+    Alias,
+    AliasChange,
+    Cause,
+    change_text,
+    parsed_change,
+    with_effects,
+)
 
 _VERSION = re.compile("[1-9][0-9]{0,8}")  # MLflow would take 01 and +1 for 1
 _HISTORY_TAG = "fraud_detection_api.history."
+_CHANGE_TAG = "fraud_detection_api.change."
 _HISTORY = 100
 _UNASSIGNED = (*UNKNOWN, "INVALID_PARAMETER_VALUE")
 
@@ -20,11 +31,13 @@ _UNASSIGNED = (*UNKNOWN, "INVALID_PARAMETER_VALUE")
 class MlflowRegistry:
     """ModelRegistry on an MLflow server. Every method raises RegistryUnavailable where the server does not do its part.
 
-    The alias in MLflow says which version is assigned; a tag of the registered model holds those that were before.
+    The alias in MLflow says which version is assigned; a tag of the registered model holds those that were before, and
+    there is a tag for each change that was made here. `wall_clock` gives seconds since 1970.
     """
 
-    def __init__(self, connection: MlflowConnection) -> None:
+    def __init__(self, connection: MlflowConnection, wall_clock: Callable[[], float] = time.time) -> None:
         self._connection = connection
+        self._wall_clock = wall_clock
         self._client = connection.client
         self._name = connection.location.name
 
@@ -74,27 +87,47 @@ class MlflowRegistry:
         found = self._connection.found(by_alias, self._name, alias, absent=_UNASSIGNED)
         return None if found is None else str(found.version)
 
-    def assign(self, alias: Alias, version: str) -> None:
+    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
         self._known(self._client.get_model_version, version)
         earlier, live = self._history(alias)
         if live == version:
             return
         history = [*earlier, *([live] if live else []), version]
         with self._connection.failures():
+            self._write_change(alias, live, version, cause)
             # alias first: were this process killed in between, the history would lack the step that it can see
             self._client.set_registered_model_alias(self._name, alias, version)
             self._write_history(alias, history)
 
-    def previous(self, alias: Alias) -> str:
-        return self._before(alias)[-1]
-
-    def restore_previous(self, alias: Alias) -> str:
-        earlier = self._before(alias)
+    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+        _earlier, live = self._history(alias)
+        if live is None:
+            return
         with self._connection.failures():
+            self._write_change(alias, live, None, cause)
+            self._client.delete_registered_model_alias(self._name, alias)
+            self._write_history(alias, [])
+
+    def previous(self, alias: Alias) -> str:
+        return self._before(alias)[0][-1]
+
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
+        earlier, live = self._before(alias)
+        with self._connection.failures():
+            self._write_change(alias, live, earlier[-1], cause)
             # history first: were this process killed in between, the alias would still be where it was
             self._write_history(alias, earlier)
             self._client.set_registered_model_alias(self._name, alias, earlier[-1])
         return earlier[-1]
+
+    def audit(self) -> list[AliasChange]:
+        """Of what was changed here; moves by other means show where the next change did not find what the last one left."""
+        model = self._connection.found(self._client.get_registered_model, self._name)
+        if model is None:
+            return []
+        texts = [text for name, text in sorted(model.tags.items()) if name.startswith(_CHANGE_TAG)]
+        standing = {alias: _text(model.aliases.get(alias)) for alias in get_args(Alias)}
+        return with_effects([change for text in texts if (change := parsed_change(text)) is not None], standing)
 
     def _known(self, call: Callable[[str, str], Any], version: str) -> Any:
         """What MLflow answers about a version. Raises UnknownModel where there is none."""
@@ -103,8 +136,11 @@ class MlflowRegistry:
             raise UnknownModel(version)
         return answer
 
-    def _before(self, alias: Alias) -> list[str]:
-        """Versions that the alias pointed at before, oldest first. Raises NoChampion where there is none."""
+    def _before(self, alias: Alias) -> tuple[list[str], str | None]:
+        """Versions that the alias pointed at before, oldest first, and the one it points at.
+
+        Raises NoChampion where there is none before.
+        """
         earlier, live = self._history(alias)
         there = set(self.versions())
         earlier = [version for version in earlier if version in there]  # a version can be deleted in MLflow
@@ -112,21 +148,31 @@ class MlflowRegistry:
             earlier.pop()
         if not earlier:
             raise NoChampion(f"there is no {alias} before this one to go back to")
-        return earlier
+        return earlier, live
 
     def _history(self, alias: Alias) -> tuple[list[str], str | None]:
         """The versions of before, oldest first, and the one that the alias points at now, whoever moved it there."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
             return [], None
-        live = model.aliases.get(alias)
+        live = _text(model.aliases.get(alias))
         kept = _parsed_history(model.tags.get(_HISTORY_TAG + alias, ""))
-        if live is not None and kept[-1:] == [str(live)]:
+        if live is not None and kept[-1:] == [live]:
             kept.pop()
-        return kept, None if live is None else str(live)
+        return kept, live
+
+    def _write_change(self, alias: Alias, before: str | None, after: str | None, cause: Cause) -> None:
+        """A tag of its own, whose name no other process makes, so that nothing is overwritten; names sort by time."""
+        at = round(self._wall_clock() * 1000)
+        text = change_text(AliasChange(at, alias, before, after, cause))
+        self._client.set_registered_model_tag(self._name, f"{_CHANGE_TAG}{at:015}-{uuid4().hex[:8]}", text)
 
     def _write_history(self, alias: Alias, history: list[str]) -> None:
         self._client.set_registered_model_tag(self._name, _HISTORY_TAG + alias, json.dumps(history[-_HISTORY:]))
+
+
+def _text(version: object) -> str | None:
+    return None if version is None else str(version)
 
 
 def _parsed_history(text: str) -> list[str]:
