@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fraud_detection_api import __version__
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.adapters.mlflow.connection import connect
 from fraud_detection_api.adapters.mlflow.location import MlflowLocation
@@ -18,6 +19,9 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import InvalidSetting, NoStore
+from fraud_detection_api.metrics.catalogue import BUILD_INFO, SCORING_REQUESTS_IN_FLIGHT, WORKERS
+from fraud_detection_api.metrics.sharing import SharedMetrics
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry, ObservationStore
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
@@ -26,6 +30,7 @@ from fraud_detection_api.services.decisions import DecisionService
 from fraud_detection_api.services.history import History
 from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.labelling import LabelService
+from fraud_detection_api.services.model_metrics import ModelMetrics
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
@@ -63,6 +68,7 @@ class Container:
     replays: ReplayService
     keys: ApiKeys
     gate: AdmissionGate
+    metrics: SharedMetrics
     fallback_contract: Contract
 
 
@@ -79,6 +85,8 @@ def build_container(
     """
     registry = registry or build_registry(settings.registry)
     recorder, labels, upkeep = build_recorder(settings), None, None
+    metrics, gate = SharedMetrics(Tallies(), settings.metrics_folder), AdmissionGate(settings.max_in_flight)
+    _measure(metrics.tallies, gate, settings)
     if store is None and (database := build_database(settings)) is not None:
         store, labels = store_in(database, settings), labels_in(database)
         observations = observations_in(database)
@@ -88,21 +96,30 @@ def build_container(
     return Container(
         settings=settings,
         registry=registry,
-        champion=ChampionService(registry, required_fingerprint=required),
+        champion=ChampionService(registry, required_fingerprint=required, metrics=ModelMetrics(metrics.tallies)),
         models=ModelService(registry, required_fingerprint=required),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
         observations=observations,
         upkeep=upkeep,
-        keeper=None if store is None else build_keeper(store, settings),
+        keeper=None if store is None else build_keeper(store, settings, metrics.tallies),
         recorder=recorder,
         labels=LabelService(labels, recorder),
         history=History(store, recorder),
         replays=ReplayService(store, Replayer(KeptModels(registry), recorder)),
         keys=_api_keys(settings),
-        gate=AdmissionGate(settings.max_in_flight),
+        gate=gate,
+        metrics=metrics,
         fallback_contract=contract,
     )
+
+
+def _measure(tallies: Tallies, gate: AdmissionGate, settings: Settings) -> None:
+    """What a worker tells of itself for the metrics, beside what the services count."""
+    tallies.gauge(BUILD_INFO, __version__).set(1)
+    tallies.gauge(WORKERS).set(settings.workers)
+    in_flight = tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    tallies.read_with(lambda: in_flight.set(gate.in_flight))
 
 
 def build_registry(location: str) -> ModelRegistry:

@@ -6,6 +6,8 @@ import shutil
 import signal
 import sys
 
+from fraud_detection_api.metrics.sharing import SharedMetrics, single
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.storage import build_keeper_server
 from fraud_detection_api.telemetry import configure_logging
@@ -29,7 +31,13 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    await build_keeper_server(settings).serve_until(ended)
+    metrics = SharedMetrics(Tallies(), settings.metrics_folder)
+    server = build_keeper_server(settings, metrics.tallies)
+    metrics.start(single("keeper"))
+    try:
+        await server.serve_until(ended)
+    finally:
+        metrics.close()
 
 
 if __name__ == "__main__":

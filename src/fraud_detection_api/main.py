@@ -20,7 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
-from fraud_detection_api.routes import contract, decisions, fraud_detection, health, history, labels, models
+from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.metrics.sharing import numbered
+from fraud_detection_api.routes import contract, decisions, fraud_detection, health, history, labels, metrics, models
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
@@ -88,12 +90,12 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
     app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
     app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    for routes in (health, contract, history, labels, models):
+    for routes in (health, metrics, contract, history, labels, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(RequestContext, answer_to=_answer_to)
+    app.add_middleware(RequestContext, answer_to=_answer_to, metrics=app.request_metrics)
     return app
 
 
@@ -103,7 +105,14 @@ class Application(FastAPI):
     def add_scoring(self, route: ScoringRoute) -> None:
         """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
         self.router.routes.append(Route(route.path, route, methods=["POST"]))
-        self._scoring[route.path] = RequestContext(route, _answer_to)
+        self.request_metrics.expect(route.path, "POST", (200, 500, 503))
+        self._scoring[route.path] = RequestContext(route, _answer_to, self.request_metrics)
+
+    @cached_property
+    def request_metrics(self) -> RequestMetrics:
+        """Counts the requests of this application."""
+        container: Container = self.state.container
+        return RequestMetrics(container.metrics.tallies)
 
     @cached_property
     def _scoring(self) -> dict[str, ASGIApp]:
@@ -124,6 +133,7 @@ LONGEST_TURN_SECONDS = 0.0005
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
+    container.metrics.start(numbered("worker"))
     await asyncio.to_thread(container.champion.refresh)
     if container.keeper is not None:
         await container.keeper.start()
@@ -140,6 +150,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(*watchers, return_exceptions=True)
         if container.keeper is not None:
             await container.keeper.close()
+        await asyncio.to_thread(container.metrics.close)
         log_event("stopped")
 
 

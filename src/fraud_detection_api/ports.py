@@ -144,6 +144,11 @@ class Keeper(Protocol):
         """Why nothing can be kept now; None where it can."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """Records that were submitted and of which nothing is known yet."""
+        ...
+
     async def start(self) -> None:
         """Get ready. What is not ready afterwards becomes so by itself, or is a fault."""
         ...

@@ -65,6 +65,11 @@ class Settings(BaseModel):
         description="Unix socket of the process that keeps the decisions of all workers; `fraud serve` starts one and sets "
         "this for them.",
     )
+    metrics_folder: Path | None = Field(
+        None,
+        description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start; "
+        "where none is named, it makes one.",
+    )
     store_timeout_seconds: PositiveFloat = Field(
         5.0, description="Longest that the store may take to connect, to give way to other writers, or to answer."
     )
@@ -98,7 +103,7 @@ class Settings(BaseModel):
         "",
         repr=False,
         description="Keys that callers must send, as `role:key` separated by commas; roles are `score`, "
-        "`analyst` and `admin`.",
+        "`analyst`, `monitor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
         None, description="File with the keys instead, one `role:key` a line (a mounted secret)."

@@ -14,6 +14,7 @@ from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.ports import (
     DecisionJournal,
     DecisionStore,
@@ -23,6 +24,7 @@ from fraud_detection_api.ports import (
     ObservationStore,
 )
 from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
+from fraud_detection_api.services.store_metrics import StoreMetrics, measure_journal, measure_keeper, measure_queue
 from fraud_detection_api.settings import Settings
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
@@ -114,21 +116,31 @@ def build_journal(settings: Settings) -> DecisionJournal:
     return FileJournal(settings.journal)
 
 
-def build_keeper(store: DecisionStore, settings: Settings) -> Keeper:
+def build_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> Keeper:
     """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
+    keeper: Keeper
     if settings.keeper is not None:
-        return KeeperClient(settings.keeper, limit=settings.store_queue)
-    return LocalKeeper(_decision_keeper(store, settings))
+        keeper = KeeperClient(settings.keeper, limit=settings.store_queue)
+    else:
+        keeper = LocalKeeper(_decision_keeper(store, settings, tallies))
+    measure_keeper(tallies, keeper, settings.store_queue)
+    return keeper
 
 
-def build_keeper_server(settings: Settings) -> KeeperServer:
+def build_keeper_server(settings: Settings, tallies: Tallies) -> KeeperServer:
     """What serves at FRAUD_KEEPER. Raises as `build_store`."""
     store = build_store(settings)
     assert store is not None, "without a store there is nothing to keep"
     assert settings.keeper is not None
-    return KeeperServer(settings.keeper, _decision_keeper(store, settings))
+    keeper = _decision_keeper(store, settings, tallies)
+    measure_queue(tallies, lambda: keeper.waiting, settings.store_queue)
+    return KeeperServer(settings.keeper, keeper)
 
 
-def _decision_keeper(store: DecisionStore, settings: Settings) -> DecisionKeeper:
-    journal = build_journal(settings) if settings.store_outage == "journal" else None
-    return DecisionKeeper(store, limit=settings.store_queue, journal=journal)
+def _decision_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> DecisionKeeper:
+    journal = build_journal(settings)
+    measure_journal(
+        tallies, journal
+    )  # in both cases: what an outage left behind is of interest where nothing drains it
+    outage_journal = journal if settings.store_outage == "journal" else None
+    return DecisionKeeper(store, limit=settings.store_queue, journal=outage_journal, metrics=StoreMetrics(tallies))

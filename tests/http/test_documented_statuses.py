@@ -16,7 +16,8 @@ REPLAY = ("post", "/v1/decisions/{decision_id}/replay")
 LABEL = ("post", "/v1/labels")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
 READING = [LIST, DECISION, REPLAY]
-KEYED = [SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL, *READING]
+METRICS = ("get", "/metrics")
+KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL, *READING]
 WITH_BODY = [SCORE, DECIDE, PROMOTE, LABEL]
 BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
 
@@ -78,7 +79,7 @@ PROVOKED = {
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{
         (operation, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY))
-        for operation in [PROMOTE, *READING]
+        for operation in [METRICS, PROMOTE, *READING]
     },
     **{
         (operation, 400): lambda start, operation: call(start(), operation, content=b"{", headers=JSON)

@@ -30,6 +30,7 @@ OPERATIONS = [
     ("GET", "/ping"),
     ("GET", "/livez"),
     ("GET", "/readyz"),
+    ("GET", "/metrics"),
     ("POST", "/fraud_detection"),
     ("POST", "/v1/decisions"),
     ("POST", "/v1/labels"),

@@ -27,6 +27,7 @@ EVERY_SETTING = {
     "FRAUD_FALLBACK_OUTCOME": ("decline", "decline"),
     "FRAUD_STORE": ("none", "none"),
     "FRAUD_KEEPER": ("/run/fraud/keeper", Path("/run/fraud/keeper")),
+    "FRAUD_METRICS_FOLDER": ("/run/fraud/metrics", Path("/run/fraud/metrics")),
     "FRAUD_STORE_TIMEOUT_SECONDS": ("1.5", 1.5),
     "FRAUD_STORE_QUEUE": ("100", 100),
     "FRAUD_STORE_OUTAGE": ("journal", "journal"),

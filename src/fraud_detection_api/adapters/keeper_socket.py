@@ -84,6 +84,10 @@ class KeeperClient:
     def fault(self) -> str | None:
         return self._fault
 
+    @property
+    def waiting(self) -> int:
+        return self._records
+
     async def start(self) -> None:
         self._told, self._gone = asyncio.Event(), asyncio.Event()
         self._connecting = asyncio.create_task(self._stay_connected())

@@ -31,7 +31,7 @@ def keeper_process() -> Iterator[None]:
         """The server has stopped, and uvicorn sends the signal that stopped it once more, to end the process."""
         supervisor.close()
         shutil.rmtree(folder, ignore_errors=True)
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before)
         signal.raise_signal(number)
 
     before = signal.signal(signal.SIGTERM, end)

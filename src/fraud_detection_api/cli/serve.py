@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from fraud_detection_api.cli.keeper_process import keeper_process
+from fraud_detection_api.cli.metrics_folder import metrics_folder
 from fraud_detection_api.cli.options import ContractOption, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.cli.training import require_training_libraries
@@ -79,7 +80,8 @@ def _run(settings: Settings, container: Container) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listening = _bind(settings.host, settings.port)
     _announce(_address(settings.host, listening.getsockname()[1]), _example(container))
-    with nullcontext() if container.store is None or settings.keeper is not None else keeper_process():
+    keeps = container.store is not None and settings.keeper is None
+    with metrics_folder(settings.metrics_folder), keeper_process() if keeps else nullcontext():
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.metrics.catalogue import METRIC_NAMED, METRICS, Metric
+from fraud_detection_api.metrics.process import measure_process
 from fraud_detection_api.metrics.tallies import Snapshot, Tallies
 from fraud_detection_api.telemetry import log_event
 
@@ -50,12 +51,21 @@ class SharedMetrics:
         self._writer: threading.Thread | None = None
         self._fault = ""
 
-    def start(self, names: Iterable[str]) -> str:
-        """Take the first of these slots that is free, and write its file from now on, in a thread; returns its name."""
+    def start(self, names: Iterator[str]) -> str:
+        """Take the first of these slots that is free, and write its file from now on, in a thread; returns its name.
+
+        What the process takes of its machine is measured from now on, too. Where the folder cannot be used, the process's
+        own tallies are all there is.
+        """
+        measure_process(self.tallies)
+        self._process = next(names)
         if self._folder is None:
-            self._process = next(iter(names))
             return self._process
-        self._process, self._lock = _claimed(self._folder, names)
+        try:
+            self._process, self._lock = _claimed(self._folder, chain([self._process], names))
+        except OSError as error:
+            log_event("metrics_not_shared", level=logging.ERROR, reason=error.strerror)
+            return self._process
         if (before := _read(self._file)) is not None:
             self.tallies.continue_from(before)
         self._closing.clear()
@@ -96,6 +106,8 @@ class SharedMetrics:
                 fresh = self._file.with_suffix(".new")
                 fresh.write_bytes(to_json(snapshot, inf_nan_mode="constants"))
                 fresh.replace(self._file)
+                if self._lock is not None:
+                    os.utime(self._lock)  # or it would be taken for an old file, which some systems clear away
                 fault = ""
             except OSError as error:
                 fault = error.strerror or type(error).__name__

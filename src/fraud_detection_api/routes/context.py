@@ -4,12 +4,12 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
-from typing import Any
 
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
+from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.telemetry import log_failure, log_often
 
 REQUEST_ID = "X-Request-ID"
@@ -22,10 +22,10 @@ AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable
 
 
 class RequestContext:
-    """Middleware: echoes or makes X-Request-ID, logs one line a request, answers errors, those too that nobody expected."""
+    """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nobody else did."""
 
-    def __init__(self, app: ASGIApp, answer_to: AnswerTo) -> None:
-        self._app, self._answer_to = app, answer_to
+    def __init__(self, app: ASGIApp, answer_to: AnswerTo, metrics: RequestMetrics) -> None:
+        self._app, self._answer_to, self._metrics = app, answer_to, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +51,9 @@ class RequestContext:
             if not status:
                 await self._answer_to(error, request_id)(scope, receive, send_with_id)
         finally:
-            _log_request(scope, state, status, time.perf_counter() - started)
+            seconds, route = time.perf_counter() - started, _template(scope)
+            self._metrics.answered(route, scope["method"], status, seconds)
+            _log_request(scope, route, status, seconds)
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -66,12 +68,13 @@ def _new_id() -> str:
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
-def _log_request(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
+def _log_request(scope: Scope, route: str, status: int, seconds: float) -> None:
+    state = scope["state"]
     log_often(
         "request",
         request_id=state["request_id"],
         method=scope["method"],
-        route=_template(scope),
+        route=route,
         status=status,
         duration_ms=round(seconds * 1000, 3),
         records=state.get("records"),

@@ -68,7 +68,8 @@ def answer(request: ScoringRequest) -> Answer:
     request.watch.lap("parse")
     decided = request.container.decisions.decide(Task(request.model, explain, deadline, request.watch), records)
     body = decisions_body(decided, contract)
-    return Answer(body, len(records), None if dry_run else request.kept(decided.decisions, records, body))
+    kept = None if dry_run else request.kept(decided.decisions, records, body)
+    return Answer(body, decided.decisions, kept, decided.explanations)
 
 
 def _deadline(request: ScoringRequest, default_ms: float | None) -> float:

@@ -46,4 +46,4 @@ def answer(request: ScoringRequest) -> Answer:
     request.watch.lap("parse")
     decisions = request.container.decisions.score(request.model, records, request.watch)
     body = to_json([decision.fraud_probability for decision in decisions])
-    return Answer(body, len(records), request.kept(decisions, records, body))
+    return Answer(body, decisions, request.kept(decisions, records, body))

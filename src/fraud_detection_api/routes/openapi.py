@@ -71,6 +71,7 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         422: ("invalid_labels", "Labels cannot be read; `errors` names every bad field."),
         503: ("store_unavailable", "The decision store cannot be written to now; nothing was recorded."),
     },
+    ("/metrics", "get"): {**_KEYED, 403: ("forbidden", "The key's role may not do this.")},
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},

@@ -18,7 +18,9 @@ from fraud_detection_api.ports import Keeper, Result
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
+from fraud_detection_api.services.answer_metrics import AnswerMetrics, AnswerSummary, summarised
 from fraud_detection_api.services.champion import ServedModel
+from fraud_detection_api.services.decisions import Explanations
 from fraud_detection_api.services.recording import Circumstances, Record
 from fraud_detection_api.telemetry import Stopwatch
 
@@ -59,12 +61,23 @@ class ScoringRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The JSON body of an answer, of how many records it tells, and what is to be kept before it leaves."""
+    """The JSON body of an answer, the decisions that it tells, and what is to be kept before it leaves.
+
+    `explanations` is what became of their reasons, where the route gives any. Of a large answer the decisions are counted
+    already: `summary` stands in their place.
+    """
 
     body: bytes
-    records: int
+    decisions: Sequence[Decision]
     kept: SealedRequest | None
+    explanations: Explanations | None = None
+    summary: AnswerSummary | None = None
     replayed: bool = False
+
+    @property
+    def records(self) -> int:
+        """How many it tells of; none, where it was given before."""
+        return len(self.decisions) if self.summary is None else self.summary.records
 
 
 class ScoringRoute:
@@ -78,7 +91,7 @@ class ScoringRoute:
     ) -> None:
         self.path = path
         self._container, self._answer, self._idempotent = container, answer, idempotent
-        self._turn = _Turn(self._work, container.keeper)
+        self._turn = _Turn(self._work, container.keeper, AnswerMetrics(container.metrics.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
@@ -107,19 +120,24 @@ class ScoringRoute:
     async def _answered(self, request: ScoringRequest) -> Answer:
         if len(request.body) < LARGE_BODY_BYTES:
             return await self._turn.answer(request)
-        answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work, request)
+        answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
         return await self._turn.kept(request, answer)
 
     def _work(self, request: ScoringRequest) -> Answer:
         request.watch.start()
         return self._answer(request)
 
+    def _work_aside(self, request: ScoringRequest) -> Answer:
+        """Counts the decisions here, for a cell of the metrics is one thread's: the event loop's."""
+        answer = self._work(request)
+        return answer._replace(decisions=(), summary=summarised(answer.decisions))
+
 
 def _recalled(request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
     """The request with its key, and the answer that this was given before."""
     request = request._replace(key=idempotency_key(request))
     body = recall(request)
-    return request, None if body is None else Answer(body, 0, None, replayed=True)
+    return request, None if body is None else Answer(body, (), None, replayed=True)
 
 
 _Finished = tuple[ScoringRequest, Answer, "asyncio.Future[Answer]"]
@@ -132,8 +150,10 @@ class _Turn:
     scored after another takes half the time of one that is scored after a system call.
     """
 
-    def __init__(self, answer: Callable[[ScoringRequest], Answer], keeper: Keeper | None) -> None:
-        self._answer, self._keeper = answer, keeper
+    def __init__(
+        self, answer: Callable[[ScoringRequest], Answer], keeper: Keeper | None, metrics: AnswerMetrics
+    ) -> None:
+        self._answer, self._keeper, self._metrics = answer, keeper, metrics
         self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
 
     async def answer(self, request: ScoringRequest) -> Answer:
@@ -147,6 +167,7 @@ class _Turn:
     async def kept(self, request: ScoringRequest, answer: Answer) -> Answer:
         """The answer, once what is to be kept of it is kept."""
         if answer.kept is None:
+            self._count(answer)
             return answer
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
@@ -165,6 +186,7 @@ class _Turn:
                 answered.set_exception(error)
                 continue
             if answer.kept is None:
+                self._count(answer)
                 answered.set_result(answer)
             else:
                 finished.append((request, answer, answered))
@@ -174,28 +196,37 @@ class _Turn:
     def _keep(self, finished: list[_Finished]) -> None:
         assert self._keeper is not None, "only a store makes something to keep"
         requests: list[Any] = [answer.kept for _, answer, _ in finished]
-        self._keeper.submit(requests, partial(_settle, finished))
+        self._keeper.submit(requests, partial(self._settle, finished))
 
+    def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:
+        """Let the answers go, now that it is known what became of each."""
+        for (request, answer, answered), result in zip(finished, results, strict=True):
+            if answered.cancelled():
+                continue
+            request.watch.lap("store")
+            if result is None:
+                self._count(answer)
+                answered.set_result(answer)
+            elif isinstance(result, Exception):
+                answered.set_exception(result)
+            else:
+                _settle_as_before(request, result, answered)
 
-def _settle(finished: list[_Finished], results: Sequence[Result]) -> None:
-    """Let the answers go, now that it is known what became of each."""
-    for (request, answer, answered), result in zip(finished, results, strict=True):
-        if answered.cancelled():
-            continue
-        request.watch.lap("store")
-        if result is None:
-            answered.set_result(answer)
-        elif isinstance(result, Exception):
-            answered.set_exception(result)
+    def _count(self, answer: Answer) -> None:
+        """Here, where answers come one after another, and not each in its turn: for the reason that there are turns."""
+        if answer.summary is None:
+            self._metrics.count(answer.decisions)
         else:
-            _settle_as_before(request, result, answered)
+            self._metrics.add(answer.summary)
+        if answer.explanations is not None:
+            self._metrics.explained(answer.explanations)
 
 
 def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, answered: "asyncio.Future[Answer]") -> None:
     """Another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:
-        answered.set_result(Answer(replayed(request.key, stored), 0, None, replayed=True))
+        answered.set_result(Answer(replayed(request.key, stored), (), None, replayed=True))
     except Exception as error:  # noqa: BLE001 it is for the one who waits
         answered.set_exception(error)
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from fraud_detection_api.errors import Forbidden, Unauthenticated
 
-Role = Literal["score", "analyst", "admin"]
+Role = Literal["score", "analyst", "monitor", "admin"]
 SHORTEST_KEY = 16
 
 
@@ -15,7 +15,8 @@ SHORTEST_KEY = 16
 class ApiKeys:
     """Known keys, kept as digests.
 
-    `score` scores and reads the contract and the models, `analyst` reads decisions and labels them, `admin` does everything.
+    `score` scores and reads the contract and the models, `analyst` reads decisions and labels them, `monitor` reads how the
+    service does, which tells nothing of any record, `admin` does everything.
     """
 
     roles: tuple[tuple[bytes, Role], ...]

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fraud_detection_api.errors import ContractMismatch, FraudError, ModelNotReady, NoChampion
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.services.model_metrics import ModelMetrics
 from fraud_detection_api.telemetry import log_event, log_failure
 
 
@@ -25,8 +27,11 @@ class ServedModel:
 class ChampionService:
     """Keeps the registry's champion loaded. `required_fingerprint` is that of the records that it must take, if any."""
 
-    def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
+    def __init__(
+        self, registry: ModelRegistry, *, required_fingerprint: str | None = None, metrics: ModelMetrics | None = None
+    ) -> None:
         self._registry = registry
+        self._metrics = metrics or ModelMetrics(Tallies())
         self._preparations: list[Callable[[Bundle], object]] = [_warm_up]
         self._required_fingerprint = required_fingerprint
         self._served: ServedModel | None = None
@@ -64,7 +69,9 @@ class ChampionService:
             self._refused(str(error))
         else:
             self._reason = ""
-            log_event("model_loaded", version=version, digest=self._served.bundle.digest)
+            bundle = self._served.bundle
+            self._metrics.loaded(version, bundle.digest, bundle.created_at)
+            log_event("model_loaded", version=version, digest=bundle.digest)
 
     async def watch(self, every_seconds: float) -> None:
         """Refresh for ever, off the event loop."""
@@ -83,6 +90,7 @@ class ChampionService:
         return bundle
 
     def _refused(self, reason: str) -> None:
+        self._metrics.refused()
         if reason != self._reason:
             log_event("model_refused", level=logging.ERROR, reason=reason)
         self._reason = reason

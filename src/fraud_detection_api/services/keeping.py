@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fraud_detection_api.decision.kept import KeptRequest, SealedRequest
 from fraud_detection_api.errors import FraudError, StoreBusy, StoreUnavailable
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.ports import DecisionJournal, DecisionStore, Result
+from fraud_detection_api.services.store_metrics import StoreMetrics
 from fraud_detection_api.telemetry import log_event, log_failure
 
 RETRY_SECONDS = 0.5
@@ -35,8 +38,16 @@ class DecisionKeeper:
     is back.
     """
 
-    def __init__(self, store: DecisionStore, *, limit: int, journal: DecisionJournal | None = None) -> None:
+    def __init__(
+        self,
+        store: DecisionStore,
+        *,
+        limit: int,
+        journal: DecisionJournal | None = None,
+        metrics: StoreMetrics | None = None,
+    ) -> None:
         self._store, self._journal, self._limit = store, journal, limit
+        self._metrics = metrics or StoreMetrics(Tallies())
         self._waiting: deque[_Group] = deque()
         self._records = 0
         self._changed = threading.Condition()
@@ -73,6 +84,11 @@ class DecisionKeeper:
         """Why nothing can be kept now; None where it can, be it in the journal."""
         return self._fault if self._journal is None else self._journal_fault
 
+    @property
+    def waiting(self) -> int:
+        """Records that wait for a transaction."""
+        return self._records
+
     def require_room(self) -> None:
         """Raise StoreUnavailable where nothing can be kept now, StoreBusy where too much waits."""
         if (fault := self.fault) is not None:
@@ -89,9 +105,13 @@ class DecisionKeeper:
 
     def _write(self) -> None:
         while groups := self._next():
-            results = iter(self._results([request for group in groups for request in group.requests]))
+            requests = [request for group in groups for request in group.requests]
+            results = self._results(requests)
+            # before anybody is told: whoever has an answer finds it counted
+            self._metrics.kept(_kept_records(requests, results))
+            remaining = iter(results)
             for group in groups:
-                told = [next(results) for _ in group.requests]
+                told = [next(remaining) for _ in group.requests]
                 try:
                     group.done(told)
                 except Exception as error:  # noqa: BLE001 whoever asked has gone; the writer lives on for the others
@@ -112,7 +132,9 @@ class DecisionKeeper:
         if self._fault is not None:
             return self._without_store(requests, StoreUnavailable(self._fault))
         try:
-            return self._store.keep(requests)
+            began = time.perf_counter()
+            results = self._store.keep(requests)
+            self._metrics.committed(time.perf_counter() - began)
         except StoreUnavailable as error:
             self._failed(str(error))
             return self._without_store(requests, error)
@@ -121,6 +143,7 @@ class DecisionKeeper:
                 log_failure("decision_not_kept", error)
                 return [error]
             return [result for request in requests for result in self._results([request])]
+        return results
 
     def _without_store(self, requests: Sequence[KeptRequest], error: StoreUnavailable) -> Sequence[Result]:
         """Written down in the journal, where there is one; but a promise to answer a key once needs the store."""
@@ -143,6 +166,7 @@ class DecisionKeeper:
 
     def _failed(self, reason: str) -> None:
         log_event("store_failed", level=logging.ERROR, reason=reason)
+        self._metrics.failed()
         self._fault = reason
         self._heal_later()
 
@@ -182,11 +206,13 @@ class DecisionKeeper:
                 self._drain()
                 self._fault = self._journal_fault = None
         except FraudError as error:
+            self._metrics.failed()
             if str(error) != self._fault:
                 log_event("store_failed", level=logging.ERROR, reason=str(error))
             self._fault = str(error)
             return False
         except Exception as error:  # noqa: BLE001 a healer that dies would leave the store away for ever
+            self._metrics.failed()
             log_failure("store_failed", error)
             return False
         log_event("store_ready")
@@ -218,6 +244,10 @@ class DecisionKeeper:
             journal.put_aside(requests)
 
 
+def _kept_records(requests: Sequence[KeptRequest], results: Sequence[Result]) -> int:
+    return sum(len(request.decisions) for request, result in zip(requests, results, strict=True) if result is None)
+
+
 class LocalKeeper:
     """A Keeper in this very process."""
 
@@ -227,6 +257,10 @@ class LocalKeeper:
     @property
     def fault(self) -> str | None:
         return self._keeper.fault
+
+    @property
+    def waiting(self) -> int:
+        return self._keeper.waiting
 
     async def start(self) -> None:
         await asyncio.to_thread(self._keeper.start)

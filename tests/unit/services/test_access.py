@@ -7,8 +7,9 @@ from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 
 SCORE_KEY = "s" * SHORTEST_KEY
 ANALYST_KEY = "n" * 20
+MONITOR_KEY = "m" * 20
 ADMIN_KEY = "a" * 40
-KEYS = ApiKeys.parse(f"score:{SCORE_KEY},analyst:{ANALYST_KEY},admin:{ADMIN_KEY}")
+KEYS = ApiKeys.parse(f"score:{SCORE_KEY},analyst:{ANALYST_KEY},monitor:{MONITOR_KEY},admin:{ADMIN_KEY}")
 
 
 def bearer(key: str) -> str:
@@ -30,13 +31,21 @@ def test_without_keys_everybody_passes(authorization):
     [
         ("score", SCORE_KEY),
         ("analyst", ANALYST_KEY),
+        ("monitor", MONITOR_KEY),
         ("score", ADMIN_KEY),
+        ("monitor", ADMIN_KEY),
         ("analyst", ADMIN_KEY),
         ("admin", ADMIN_KEY),
     ],
 )
 def test_a_key_passes_what_its_role_may_do(role, key):
     KEYS.require(role, bearer(key))
+
+
+@pytest.mark.parametrize("role", ["score", "analyst", "admin"])
+def test_a_monitor_s_key_may_do_nothing_else(role):
+    with pytest.raises(Forbidden, match="this key's role is monitor"):
+        KEYS.require(role, bearer(MONITOR_KEY))
 
 
 def test_a_scoring_key_may_not_administer():

@@ -1,0 +1,32 @@
+"""GET /metrics: what Prometheus reads."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from fraud_detection_api.metrics.exposition import OPENMETRICS, TEXT, exposition
+from fraud_detection_api.routes.access import container_of, require_role
+
+router = APIRouter(tags=["operation"])
+
+_TEXT_CONTENT = {
+    TEXT.partition(";")[0]: {
+        "schema": {"type": "string"},
+        "example": 'fraud_http_requests_total{route="/fraud_detection",method="POST",status="200"} 42.0\n',
+    },
+    OPENMETRICS.partition(";")[0]: {"schema": {"type": "string"}},
+}
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics, for Prometheus",
+    dependencies=[Depends(require_role("monitor"))],
+    response_class=Response,
+    responses={200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT}},
+)
+def get_metrics(request: Request) -> Response:
+    """Counters, gauges and histograms of all processes of this server, as text; OpenMetrics where `Accept` names it.
+
+    It is the same whichever worker answers: sums over workers, and gauges of each.
+    """
+    content, media_type = exposition(container_of(request).metrics.families(), request.headers.get("accept", ""))
+    return Response(content, headers={"content-type": media_type})
