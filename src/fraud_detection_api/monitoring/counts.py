@@ -165,5 +165,5 @@ def count_levels(values: NDArray[np.object_], levels: frozenset[str]) -> LevelCo
     """
     counts = Counter(values.tolist())
     missing = counts.pop(None, 0)
-    known = {level: count for level, count in sorted(counts.items()) if level in levels}
+    known = {level: counts[level] for level in sorted(levels & counts.keys())}
     return LevelCounts(known, sum(counts.values()) - sum(known.values()), missing)

@@ -19,7 +19,8 @@ UNREADABLE = "cannot be read"
 """What is recomputed of a record that is none of the contract's."""
 
 _OUTCOMES = np.array(OUTCOMES, dtype=object)
-_UNREADABLE_RECORD = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+UNREADABLE_RECORD = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""What reading a record raises that is none of the contract's."""
 
 
 class Difference(NamedTuple):
@@ -34,7 +35,7 @@ def differences(bundle: Bundle, rows: Sequence[KeptDecision]) -> list[list[Diffe
     """What comes out otherwise than it was kept, for each of the model's decisions that have a record, in order."""
     try:
         return _compared(bundle, rows)
-    except _UNREADABLE_RECORD:
+    except UNREADABLE_RECORD:
         if len(rows) == 1:
             return [[Difference("record", rows[0].record, UNREADABLE)]]
         return [found for row in rows for found in differences(bundle, [row])]
