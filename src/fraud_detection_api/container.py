@@ -22,16 +22,27 @@ from fraud_detection_api.errors import InvalidSetting, NoStore
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, SCORING_REQUESTS_IN_FLIGHT, WORKERS
 from fraud_detection_api.metrics.sharing import SharedMetrics
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.ports import DecisionStore, ExperimentTracker, Keeper, ModelRegistry, ObservationStore
+from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.ports import (
+    DecisionStore,
+    ExperimentTracker,
+    Keeper,
+    LabelStore,
+    ModelRegistry,
+    ObservationStore,
+)
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
 from fraud_detection_api.services.champion import ChampionService
+from fraud_detection_api.services.comparison import ComparisonService
 from fraud_detection_api.services.decisions import DecisionService
 from fraud_detection_api.services.history import History
 from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.labelling import LabelService
 from fraud_detection_api.services.model_metrics import ModelMetrics
 from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.monitoring import MonitoringLimits, MonitoringService
+from fraud_detection_api.services.performance import Maturity
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
 from fraud_detection_api.services.upkeep import UpkeepService
@@ -66,6 +77,8 @@ class Container:
     labels: LabelService
     history: History
     replays: ReplayService
+    monitoring: MonitoringService
+    comparisons: ComparisonService
     keys: ApiKeys
     gate: AdmissionGate
     metrics: SharedMetrics
@@ -107,6 +120,8 @@ def build_container(
         labels=LabelService(labels, recorder),
         history=History(store, recorder),
         replays=ReplayService(store, Replayer(KeptModels(registry), recorder)),
+        monitoring=build_monitoring(settings, store, labels, observations),
+        comparisons=build_comparisons(settings, labels, observations),
         keys=_api_keys(settings),
         gate=gate,
         metrics=metrics,
@@ -144,6 +159,33 @@ def build_upkeep(settings: Settings) -> UpkeepService:
         recorder=build_recorder(settings),
         idempotency_seconds=settings.idempotency_hours * 3600,
     )
+
+
+def build_monitoring(
+    settings: Settings, store: DecisionStore | None, labels: LabelStore | None, observations: ObservationStore | None
+) -> MonitoringService:
+    """What reports on the champion, from these stores."""
+    limits = MonitoringLimits(settings.drift_psi, _maturity(settings))
+    return MonitoringService(store, labels, observations, limits=limits)
+
+
+def build_comparisons(
+    settings: Settings, labels: LabelStore | None, observations: ObservationStore | None
+) -> ComparisonService:
+    """What compares champion and challenger, and is the gate between them, from these stores."""
+    limits = GateLimits(
+        decisions=settings.gate_decisions,
+        frauds=settings.gate_frauds,
+        roc_auc_loss=settings.gate_roc_auc_loss,
+        average_precision_loss=settings.gate_average_precision_loss,
+        calibration=settings.gate_calibration,
+        latency_ratio=settings.gate_latency_ratio,
+    )
+    return ComparisonService(labels, observations, limits=limits, maturity=_maturity(settings))
+
+
+def _maturity(settings: Settings) -> Maturity:
+    return Maturity(settings.label_maturity_days, settings.performance_days)
 
 
 @contextmanager

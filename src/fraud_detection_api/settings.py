@@ -97,6 +97,35 @@ class Settings(BaseModel):
         description="Where set, entities' ids are kept as pseudonyms that only this key can make (docs/decision-store.md).",
     )
     pseudonym_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
+    drift_psi: PositiveFloat = Field(
+        0.1,
+        description="Population stability index above which a feature counts as drifted, unless so few records reach it "
+        "by chance (docs/monitoring.md).",
+    )
+    label_maturity_days: Annotated[float, Field(ge=0, le=3650)] = Field(
+        30.0,
+        description="How old a decision is when its truth counts as known: from then on it is legitimate, unless a label "
+        "says fraud (docs/monitoring.md).",
+    )
+    performance_days: Annotated[float, Field(gt=0, le=3650)] = Field(
+        30.0, description="Days of matured decisions that performance is measured on, and models are compared on."
+    )
+    gate_decisions: Annotated[int, Field(ge=0)] = Field(
+        1000, description="Fewest decisions on which a challenger must have been compared (docs/monitoring.md)."
+    )
+    gate_frauds: Annotated[int, Field(ge=0)] = Field(50, description="Fewest known frauds among them.")
+    gate_roc_auc_loss: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.005, description="How much ROC AUC a challenger may lose at the lower end of the 95 % interval."
+    )
+    gate_average_precision_loss: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01, description="How much average precision a challenger may lose at the lower end of the 95 % interval."
+    )
+    gate_calibration: PositiveFloat = Field(
+        0.2, description="How far frauds may be from those that a challenger expects, as a share, beyond chance."
+    )
+    gate_latency_ratio: PositiveFloat = Field(
+        3.0, description="How many times the champion's time a challenger may take for a record; 200 µs always pass."
+    )
     drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
     api_keys: str = Field(
