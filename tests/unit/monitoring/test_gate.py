@@ -65,8 +65,8 @@ def test_what_few_frauds_leave_open_is_not_taken_for_as_good():
     wide = {**comparison.differences, "average_precision": Estimate(0.01, -0.02, 0.04)}
     assert judge(replace(comparison, differences=wide), LIMITS).reasons == (
         (
-            "average precision is not shown to be as good as the champion's: +0.0100 (95 % interval -0.0200 to +0.0400), whose "
-            "lower end may be -0.01 at the lowest; more known frauds narrow it"
+            "average precision is not shown to be as good as the champion's: +0.0100 (95 % interval -0.0200 to "
+            "+0.0400), whose lower end may be -0.01 at the lowest; more known frauds narrow it"
         ),
     )
 
