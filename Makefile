@@ -50,8 +50,9 @@ bench-store: $(installed) ## Measure pages among ten million kept decisions: mak
 audit: $(installed) ## Ask the advisory database about every locked dependency
 	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip
 
-docs: $(installed) ## Write docs/reference/ anew from the code
+docs: $(installed) ## Write docs/reference/ anew from the code, and the rules for Kubernetes
 	$(venv)/bin/python docs/generate_reference.py
+	$(venv)/bin/python deploy/kubernetes/generate_rules.py
 
 lock: $(poetry_installed) ## Solve the dependencies anew after a change to pyproject.toml
 	$(poetry) lock

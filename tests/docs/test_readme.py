@@ -17,8 +17,9 @@ from support.servers import running_server
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-# `make test` is what runs this very test; the container is built and called by the continuous integration
-ELSEWHERE = ("make test", "docker compose")
+# `make test` is what runs this very test; the container is built and called by the continuous integration, and what would be
+# applied is rendered by tests/deploy/
+ELSEWHERE = ("make test", "docker compose", "kubectl apply -k deploy/kubernetes/overlays/")
 SERVED_BY_THE_TEST = ("make serve", "curl", "fraud serve")
 
 

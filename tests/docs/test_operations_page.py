@@ -1,0 +1,92 @@
+"""The runbook has a place for each alert, and the sizes are those that were measured."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+GROUPS = [
+    group
+    for path in sorted((ROOT / "deploy" / "monitoring" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+]
+ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
+SECTIONS = {found[1]: found[2] for found in re.finditer(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_every_alert_has_a_section_that_says_what_it_means_where_to_look_and_what_to_do(rule):
+    section = SECTIONS[rule["alert"]]
+    assert re.findall(r"^- \*\*(.+?):\*\*", section, re.MULTILINE) == ["Means", "Look at", "Do"]
+
+
+def test_no_section_is_about_an_alert_that_there_is_not():
+    assert set(SECTIONS) == {rule["alert"] for rule in ALERTS}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_the_alert_leads_to_its_section(rule):
+    assert rule["annotations"]["runbook_url"].endswith(f"docs/operations.md#{rule['alert'].lower()}")
+
+
+def test_links_within_the_page_lead_to_headings():
+    headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= anchors
+
+
+def test_links_into_other_pages_lead_to_their_headings():
+    for name, anchor in re.findall(r"\]\(([\w./-]+\.md)#([\w-]+)\)", PAGE):
+        text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        anchors = {
+            re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
+        assert anchor in anchors
+
+
+def test_metrics_that_the_page_asks_for_are_documented():
+    known = set(
+        re.findall(
+            r"^\| `(fraud_\w+)`", (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
+    suffixes = ("_bucket", "_count", "_sum")
+    asked = {re.sub(f"({'|'.join(suffixes)})$", "", name) for name in re.findall(r"\bfraud_\w+(?=[{\[)`])", PAGE)}
+    assert asked - known <= {"fraud_detection", "fraud_server"}
+
+
+def test_the_stores_sizes_follow_from_the_bytes_of_a_decision():
+    [measured] = re.findall(
+        r"([\d,]+) with four\s+reasons", (ROOT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+    )
+    bytes_each = number(measured)
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) (MB|GB) \| ([\d.]+) (GB|TB) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 3
+    units = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
+    for decisions, a_day, day_unit, long, long_unit in rows:
+        assert float(a_day) * units[day_unit] == pytest.approx(number(decisions) * bytes_each, rel=0.05)
+        assert float(long) * units[long_unit] == pytest.approx(400 * number(decisions) * bytes_each, rel=0.05)
+
+
+def test_the_rates_are_about_those_of_the_benchmarks_page():
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    section = benchmarks.split("## One record a request, 32 connections")[1].split("\n## ")[0]
+    told = re.findall(r"^\| (`.+?`.*?) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+    assert len(told) == 3
+    for what, rate in told:
+        [measured] = re.findall(
+            rf"^\| this product, {re.escape(benchmark_name(what))} \| ([\d,]+) ", section, re.MULTILINE
+        )
+        assert number(rate) == pytest.approx(number(measured), rel=0.15), "size anew after a new benchmark"
+
+
+def benchmark_name(what: str) -> str:
+    return what.replace(" with exact reasons", " with reasons")
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
