@@ -2,7 +2,9 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import attrgetter
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -19,6 +21,8 @@ from fraud_detection_api.metrics.catalogue import (
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.decisions import Explanations
 
+_outcome: Callable[[Decision], Outcome] = attrgetter("outcome")
+
 
 class AnswerSummary(NamedTuple):
     """Decisions of one answer, counted: records, outcomes of either source, probabilities by bucket, and their sum."""
@@ -32,13 +36,14 @@ class AnswerSummary(NamedTuple):
 
 def summarised(decisions: Sequence[Decision]) -> AnswerSummary:
     """Decisions of a large answer, counted beside the event loop for `AnswerMetrics.add`."""
-    by_model = Counter(decision.outcome for decision in decisions if decision.fraud_probability is not None)
-    by_fallback = Counter(decision.outcome for decision in decisions if decision.fraud_probability is None)
     probabilities = np.array([decision.fraud_probability for decision in decisions], dtype=np.float64)  # None is NaN
-    probabilities = probabilities[~np.isnan(probabilities)]
+    scored = ~np.isnan(probabilities)
+    probabilities = probabilities[scored]
+    by_all = Counter(map(_outcome, decisions))
+    by_model = Counter(map(_outcome, compress(decisions, scored))) if len(probabilities) < len(decisions) else by_all
     places = np.searchsorted(PROBABILITY_BUCKETS, probabilities)
     counts = np.bincount(places, minlength=len(PROBABILITY_BUCKETS) + 1)
-    return AnswerSummary(len(decisions), by_model, by_fallback, counts.tolist(), float(probabilities.sum()))
+    return AnswerSummary(len(decisions), by_model, by_all - by_model, counts.tolist(), float(probabilities.sum()))
 
 
 class AnswerMetrics:
