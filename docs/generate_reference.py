@@ -118,6 +118,7 @@ _HEADERS = [
     "| header | where | what |",
     "|---|---|---|",
     "| `X-Request-ID` | request, every answer | echoed where it is 1 to 128 letters, digits or `._:-`, else made |",
+    "| `traceparent`, `tracestate` | request | the caller's trace, for the log and for spans: [tracing](../tracing.md) |",
     f"| `{MODEL_VERSION}` | answer of {_SCORING} | {_described(MODEL_VERSION)} |",
     f"| `{SERVER_TIMING}` | answer of {_SCORING} | {_described(SERVER_TIMING)} |",
     f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",

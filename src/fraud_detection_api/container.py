@@ -12,6 +12,7 @@ from fraud_detection_api.adapters.mlflow.connection import connect
 from fraud_detection_api.adapters.mlflow.location import MlflowLocation
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
+from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
@@ -45,6 +46,7 @@ from fraud_detection_api.services.monitoring import MonitoringLimits, Monitoring
 from fraud_detection_api.services.performance import Maturity
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
+from fraud_detection_api.services.tracing import RequestTracer
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.storage import (
@@ -57,7 +59,7 @@ from fraud_detection_api.storage import (
     store_in,
 )
 
-MLFLOW = "mlflow:"
+MLFLOW, OTLP = "mlflow:", "otlp"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Container:
     keys: ApiKeys
     gate: AdmissionGate
     metrics: SharedMetrics
+    tracer: RequestTracer | None
     fallback_contract: Contract
 
 
@@ -125,6 +128,7 @@ def build_container(
         keys=_api_keys(settings),
         gate=gate,
         metrics=metrics,
+        tracer=build_tracer(settings),
         fallback_contract=contract,
     )
 
@@ -205,6 +209,21 @@ def build_recorder(settings: Settings) -> Recorder:
     seal = _secret(settings.seal_key, settings.seal_key_file, "FRAUD_SEAL_KEY")
     pseudonym = _secret(settings.pseudonym_key, settings.pseudonym_key_file, "FRAUD_PSEUDONYM_KEY")
     return Recorder(hashlib.sha512(seal).digest() if seal else b"", pseudonym or None)
+
+
+def build_tracer(settings: Settings) -> RequestTracer | None:
+    """What traces requests; None where FRAUD_TRACES is unset. Raises InvalidSetting, MissingExtra."""
+    target = settings.traces
+    if target is None:
+        return None
+    scheme, colon, address = target.partition(":")
+    if scheme != OTLP:
+        raise InvalidSetting("FRAUD_TRACES", "traces go to `otlp:http://HOST:4318`, or to `otlp`")
+    try:
+        url = collector_url(address) if colon else None
+    except ValueError as error:
+        raise InvalidSetting("FRAUD_TRACES", str(error)) from None
+    return RequestTracer(OtlpExporter(url), ratio=settings.traces_ratio)
 
 
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:

@@ -227,6 +227,10 @@ class StudyUnavailable(FraudError):
         self.source = source
 
 
+class TracesNotDelivered(FraudError):
+    """Spans of traces did not reach their collector."""
+
+
 class MissingExtra(FraudError):
     """An optional dependency is not installed."""
 

@@ -95,7 +95,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(RequestContext, answer_to=_answer_to, metrics=app.request_metrics)
+    app.add_middleware(RequestContext, answer_to=_answer_to, metrics=app.request_metrics, tracer=container.tracer)
     return app
 
 
@@ -106,7 +106,7 @@ class Application(FastAPI):
         """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
         self.router.routes.append(Route(route.path, route, methods=["POST"]))
         self.request_metrics.expect(route.path, "POST", (200, 500, 503))
-        self._scoring[route.path] = RequestContext(route, _answer_to, self.request_metrics)
+        self._scoring[route.path] = RequestContext(route, _answer_to, self.request_metrics, self.state.container.tracer)
 
     @cached_property
     def request_metrics(self) -> RequestMetrics:
@@ -137,6 +137,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(container.champion.refresh)
     if container.keeper is not None:
         await container.keeper.start()
+    if container.tracer is not None:
+        container.tracer.start()
     gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
     watchers = [asyncio.create_task(container.champion.watch(container.settings.reload_seconds))]
     if container.upkeep is not None:
@@ -150,6 +152,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(*watchers, return_exceptions=True)
         if container.keeper is not None:
             await container.keeper.close()
+        if container.tracer is not None:
+            await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)
         log_event("stopped")
 

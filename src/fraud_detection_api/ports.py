@@ -385,3 +385,34 @@ class DecisionJournal(Protocol):
     def close(self) -> None:
         """Let go of files. What they hold stays."""
         ...
+
+
+class Span(NamedTuple):
+    """A piece of work in a trace. Ids are lower-case hex; times are nanoseconds since 1970.
+
+    `parent_id` is the caller's span where it is `from_caller`, else one of ours; None begins a trace. What is from a caller,
+    or begins a trace, is a server's span; others are parts of it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    tracestate: str
+    name: str
+    start: int
+    end: int
+    attributes: Mapping[str, str | int]
+    from_caller: bool = False
+    failed: bool = False
+
+
+class SpanExporter(Protocol):
+    """Takes spans to where traces are looked at. For one thread only, but for `close`."""
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Deliver them; may take seconds. Raises TracesNotDelivered; they are lost then."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections, and of a delivery that is being tried again."""
+        ...

@@ -37,6 +37,14 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
+    traces: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Where traces of requests go: `otlp:http://HOST:4318`, an OpenTelemetry collector, or `otlp`, where the "
+        "variables OTEL_EXPORTER_OTLP_… say (docs/tracing.md). Unset, none are made.",
+    )
+    traces_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="Share of requests that are traced, of those whose callers do not say so in `traceparent`."
+    )
     max_body_bytes: PositiveInt = Field(
         4 * 1024 * 1024, description="Largest request body; a larger one is refused (413)."
     )

@@ -85,6 +85,11 @@ class Stopwatch:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
+    @property
+    def lapped(self) -> float:
+        """When the last stage ended, on the same clock. Stages have no gaps, so this and `stages` tell when each began."""
+        return self._last
+
     def elapsed_ms(self) -> float:
         """Milliseconds since it was made, to the microsecond."""
         return round((time.perf_counter() - self.began) * 1000, 3)

@@ -7,7 +7,8 @@ import sys
 from support.builders import OVERDRAWN
 from support.servers import clean_environment
 
-ABSENT = ("sklearn", "polars", "pandas", "matplotlib", "pytest", "hypothesis", "mlflow", "fraud_detection_api.training")
+ABSENT = ("sklearn", "polars", "pandas", "matplotlib", "pytest", "hypothesis", "mlflow")
+ABSENT += ("opentelemetry", "fraud_detection_api.training")
 
 SERVE_ONE_REQUEST = """
 import asyncio, json, sys

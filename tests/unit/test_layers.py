@@ -23,6 +23,8 @@ PLANTED = {
     "adapters know each other": ("adapters/other.py", f"import {PACKAGE}.adapters.file_registry", "Adapters ignore"),
     "MLflow is imported elsewhere": ("services/scoring.py", "import mlflow", "MLflow is imported"),
     "MLflow is imported beside its connection": ("adapters/mlflow/tracker.py", "import mlflow", "MLflow is imported"),
+    "OpenTelemetry is imported elsewhere": ("services/tracing.py", "import opentelemetry.trace", "OpenTelemetry is"),
+    "OpenTelemetry is imported by a route": ("routes/context.py", "import opentelemetry", "OpenTelemetry is imported"),
     "a web framework below the container": ("services/scoring.py", "import starlette", "No web framework"),
     "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.splits", "Serving never imports"),
     "serving imports a training library": ("services/access.py", "import sklearn", "Serving never imports"),

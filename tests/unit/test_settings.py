@@ -19,6 +19,8 @@ EVERY_SETTING = {
     "FRAUD_WORKERS": ("4", 4),
     "FRAUD_LOG_LEVEL": ("debug", "debug"),
     "FRAUD_LOG_FORMAT": ("json", "json"),
+    "FRAUD_TRACES": ("otlp:http://collector:4318", "otlp:http://collector:4318"),
+    "FRAUD_TRACES_RATIO": ("0.01", 0.01),
     "FRAUD_MAX_BODY_BYTES": ("1000", 1000),
     "FRAUD_MAX_RECORDS": ("5", 5),
     "FRAUD_MAX_IN_FLIGHT": ("3", 3),
@@ -117,6 +119,8 @@ BAD = [
     *(("FRAUD_BODY_TIMEOUT_SECONDS", text) for text in ("0", "-1", "nan", "inf", "soon")),
     *(("FRAUD_RELOAD_SECONDS", text) for text in ("0", "nan", "1e999")),
     ("FRAUD_DRAIN_SECONDS", "0"),
+    ("FRAUD_TRACES", ""),
+    *(("FRAUD_TRACES_RATIO", text) for text in ("-0.1", "1.1", "nan", "all")),
     ("FRAUD_ALLOW_ANONYMOUS", "perhaps"),
 ]
 

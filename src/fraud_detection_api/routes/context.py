@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, and the last net under errors. Plain ASGI."""
+"""What surrounds every request: its id, its trace, its log line, and the last net under errors. Plain ASGI."""
 
 import re
 import time
@@ -10,7 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.routes.tracing import TRACEPARENT, answered_request, begun, trace_ids
+from fraud_detection_api.services.request_spans import UNMATCHED, Trace
+from fraud_detection_api.services.tracing import RequestTracer
 from fraud_detection_api.telemetry import log_failure, log_often
+from fraud_detection_api.trace_context import TraceParent, parse_traceparent
 
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
@@ -22,19 +26,27 @@ AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable
 
 
 class RequestContext:
-    """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nobody else did."""
+    """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nobody else did.
 
-    def __init__(self, app: ASGIApp, answer_to: AnswerTo, metrics: RequestMetrics) -> None:
-        self._app, self._answer_to, self._metrics = app, answer_to, metrics
+    The log line names the trace that the caller's `traceparent` does. With a `tracer`, a request that belongs to none may
+    begin one, and what is recorded goes to it once it is answered.
+    """
+
+    def __init__(
+        self, app: ASGIApp, answer_to: AnswerTo, metrics: RequestMetrics, tracer: RequestTracer | None = None
+    ) -> None:
+        self._app, self._answer_to, self._metrics, self._tracer = app, answer_to, metrics, tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = request_id = _request_id(scope["headers"])
+        request_id, caller = _identify(scope["headers"])
+        state["request_id"] = request_id
+        trace = begun(self._tracer, caller, scope)
         started = time.perf_counter()
-        status = 0
+        status, fault = 0, None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -46,29 +58,42 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 the last net: whatever it was, the caller gets an answer without a trace
+            fault = type(error).__name__
             if not isinstance(error, FraudError):
-                log_failure("unexpected_error", error, request_id=request_id)
+                log_failure("unexpected_error", error, request_id=request_id, **trace_ids(trace))
             if not status:
                 await self._answer_to(error, request_id)(scope, receive, send_with_id)
         finally:
-            seconds, route = time.perf_counter() - started, _template(scope)
-            self._metrics.answered(route, scope["method"], status, seconds)
-            _log_request(scope, route, status, seconds)
+            ended, route = time.perf_counter(), _template(scope)
+            self._metrics.answered(route, scope["method"], status, ended - started)
+            _log_request(scope, route, status, ended - started, trace)
+            if self._tracer is not None and trace is not None and trace.span_id is not None:
+                self._tracer.record(answered_request(scope, trace, route, (status, fault), (started, ended)))
 
 
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def _identify(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
+    """The request's id, and the span that its caller says it belongs to; what is malformed or repeated says nothing."""
+    sent_id = parent = None
     for name, content in headers:
         if name == _REQUEST_ID_HEADER:
-            sent = content.decode("latin-1")
-            return sent if _ACCEPTED_ID.fullmatch(sent) else _new_id()
-    return _new_id()
+            sent_id = content if sent_id is None else sent_id
+        elif name == TRACEPARENT:
+            parent = content if parent is None else b""
+    return _request_id(sent_id), None if parent is None else parse_traceparent(parent)
+
+
+def _request_id(header: bytes | None) -> str:
+    if header is None:
+        return _new_id()
+    sent = header.decode("latin-1")
+    return sent if _ACCEPTED_ID.fullmatch(sent) else _new_id()
 
 
 def _new_id() -> str:
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
-def _log_request(scope: Scope, route: str, status: int, seconds: float) -> None:
+def _log_request(scope: Scope, route: str, status: int, seconds: float, trace: Trace | None) -> None:
     state = scope["state"]
     log_often(
         "request",
@@ -79,13 +104,14 @@ def _log_request(scope: Scope, route: str, status: int, seconds: float) -> None:
         duration_ms=round(seconds * 1000, 3),
         records=state.get("records"),
         model_version=state.get("model_version"),
+        **trace_ids(trace),
     )
 
 
 def _template(scope: Scope) -> str:
     """The path that the route was declared with: the request's own is the caller's text."""
     route = scope.get("route") or _plain_route(scope)
-    return getattr(route, "path", "unmatched")
+    return getattr(route, "path", UNMATCHED)
 
 
 def _plain_route(scope: Scope) -> BaseRoute | None:

@@ -98,6 +98,7 @@ class ScoringRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         container, settings, watch = self._container, self._container.settings, Stopwatch()
         scope["route"] = self  # as FastAPI notes its own, for the log
+        scope["state"]["watch"] = watch
         headers = headers_of(scope)
         container.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
         if container.keeper is not None:

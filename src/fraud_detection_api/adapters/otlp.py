@@ -1,0 +1,128 @@
+"""Spans to an OpenTelemetry collector, by OTLP over HTTP: the one place that imports OpenTelemetry."""
+
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from fraud_detection_api import __version__
+from fraud_detection_api.errors import MissingExtra, TracesNotDelivered
+from fraud_detection_api.ports import Span
+
+SERVICE = "fraud-detection-api"
+_PATH = "/v1/traces"
+_EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+_LONGEST_FAULT = 300
+
+
+def collector_url(address: str) -> str:
+    """Where spans are posted to, from a collector's address. Raises ValueError.
+
+    >>> collector_url("http://127.0.0.1:4318")
+    'http://127.0.0.1:4318/v1/traces'
+    """
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None or parts.query or parts.fragment or not address.isprintable():
+        mend = "headers, such as a key, are for OTEL_EXPORTER_OTLP_HEADERS"
+        raise ValueError(f"a collector's address is like otlp:http://127.0.0.1:4318, without a name or query; {mend}")
+    path = parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path if path.endswith(_PATH) else path + _PATH}"
+
+
+class OtlpExporter:
+    """Posts spans to `url`; where that is None, to where OpenTelemetry's own variables say.
+
+    Those variables also say headers, certificates, compression, how long a delivery may take, and what the service is
+    called. Raises MissingExtra without the extra `tracing`.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self._library = library = _library()
+        self._fault = _FirstLine()
+        # each try that failed would be a line of its own, or several
+        logger = logging.getLogger(_EXPORTER)
+        logger.handlers, logger.propagate = [self._fault], False
+        about = {"service.name": SERVICE, "service.version": __version__, "service.instance.id": str(uuid4())}
+        self._resource = library.resources.Resource.create(about).merge(
+            library.resources.OTELResourceDetector().detect()  # what the operator sets beats it
+        )
+        self._scope = library.scope.InstrumentationScope(SERVICE, __version__)
+        self._exporter = library.exporter.OTLPSpanExporter(endpoint=url)
+        trace = library.trace
+        self._unset, self._failed = trace.Status(trace.StatusCode.UNSET), trace.Status(trace.StatusCode.ERROR)
+        self._sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+        self._state_of = lru_cache(maxsize=64)(lambda text: trace.TraceState.from_header([text]))
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Post them; tried again for as long as a delivery may take. Raises TracesNotDelivered."""
+        self._fault.text = ""
+        done = self._exporter.export([self._readable(span) for span in spans])
+        if done is not self._library.export.SpanExportResult.SUCCESS:
+            raise TracesNotDelivered(self._fault.text or "the collector did not take the spans")
+
+    def close(self) -> None:
+        """Let go of the connection; a delivery that is being tried again ends."""
+        self._exporter.shutdown()
+
+    def _readable(self, span: Span) -> Any:
+        """The span as the library's exporter reads it. Spans that it would make itself take ten times as long."""
+        kind = self._library.trace.SpanKind
+        of_server = span.from_caller or span.parent_id is None
+        return self._library.sdk.ReadableSpan(
+            span.name,
+            self._context(span, span.span_id, remote=False),
+            parent=None if span.parent_id is None else self._context(span, span.parent_id, remote=span.from_caller),
+            resource=self._resource,
+            attributes=span.attributes,
+            kind=kind.SERVER if of_server else kind.INTERNAL,
+            status=self._failed if span.failed else self._unset,
+            start_time=span.start,
+            end_time=span.end,
+            instrumentation_scope=self._scope,
+        )
+
+    def _context(self, span: Span, span_id: str, *, remote: bool) -> Any:
+        state = self._state_of(span.tracestate) if span.tracestate else None
+        return self._library.trace.SpanContext(int(span.trace_id, 16), int(span_id, 16), remote, self._sampled, state)
+
+
+class _Library(NamedTuple):
+    """Modules of OpenTelemetry."""
+
+    exporter: Any
+    resources: Any
+    sdk: Any
+    export: Any
+    scope: Any
+    trace: Any
+
+
+def _library() -> _Library:
+    """Raises MissingExtra."""
+    try:
+        from opentelemetry import trace  # noqa: PLC0415 an optional library
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
+        from opentelemetry.sdk import resources  # noqa: PLC0415
+        from opentelemetry.sdk import trace as sdk  # noqa: PLC0415
+        from opentelemetry.sdk.trace import export  # noqa: PLC0415
+        from opentelemetry.sdk.util import instrumentation  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("tracing", "FRAUD_TRACES") from error
+    return _Library(trace_exporter, resources, sdk, export, instrumentation, trace)
+
+
+class _FirstLine(logging.Handler):
+    """Keeps what the library logs first of an export: of a failed one, the reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text = self.text or record.getMessage()[:_LONGEST_FAULT]
