@@ -15,7 +15,7 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs lock clean bench-quality bench-serving bench-store test-crash
+.PHONY: help setup serve test lint audit docs dashboards lock clean bench-quality bench-serving bench-store test-crash
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ audit: $(installed) ## Ask the advisory database about every locked dependency
 docs: $(installed) ## Write docs/reference/ anew from the code, and the rules for Kubernetes
 	$(venv)/bin/python docs/generate_reference.py
 	$(venv)/bin/python deploy/kubernetes/generate_rules.py
+
+dashboards: $(installed) ## Write Grafana's dashboards anew from deploy/monitoring/
+	$(venv)/bin/python -m deploy.monitoring.dashboards
 
 lock: $(poetry_installed) ## Solve the dependencies anew after a change to pyproject.toml
 	$(poetry) lock

@@ -157,13 +157,24 @@ def test_the_health_check_fails_where_nothing_listens():
     assert health_status(port) != 0
 
 
-def test_compose_has_the_six_services():
-    assert set(SERVICES) == {"fraud_detection_api", "tests", "lint", "jupyter", "mlflow", "postgres"}
+def test_compose_has_the_nine_services():
+    assert set(SERVICES) == {
+        "fraud_detection_api",
+        "tests",
+        "lint",
+        "jupyter",
+        "mlflow",
+        "postgres",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
 
 
 def test_other_servers_start_only_where_they_are_asked_for():
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert profiles == {"mlflow": ["tracking"], "postgres": ["postgres"]}
+    monitoring = {name: ["monitoring"] for name in ("prometheus", "alertmanager", "grafana")}
+    assert profiles == {"mlflow": ["tracking"], "postgres": ["postgres"]} | monitoring
 
 
 def test_no_variable_has_to_be_set_for_what_does_not_need_it():
@@ -172,7 +183,17 @@ def test_no_variable_has_to_be_set_for_what_does_not_need_it():
     assert len(re.findall(r"\$\{", text)) == len(re.findall(r"\$\{\w+:-[^}]*\}", text)) > 0
 
 
-@pytest.mark.parametrize(("service", "port"), [("fraud_detection_api", 8000), ("jupyter", 9000), ("mlflow", 5000)])
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [
+        ("fraud_detection_api", 8000),
+        ("jupyter", 9000),
+        ("mlflow", 5000),
+        ("prometheus", 9090),
+        ("alertmanager", 9093),
+        ("grafana", 3000),
+    ],
+)
 def test_a_service_is_published_on_loopback_only(service, port):
     assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
