@@ -1,6 +1,10 @@
-"""Runs the migrations. Apart from the rest because Alembic and SQLAlchemy are needed for nothing else."""
+"""Runs the migrations. Apart from the rest because Alembic and SQLAlchemy are needed for nothing else.
 
-from collections.abc import Callable
+A failure is the driver's own exception, as it is of every other statement, not SQLAlchemy's around it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -17,7 +21,7 @@ LOCK_NUMBER = 4_242_015
 def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
     """Up to `revision`, in one transaction that begins with the write lock."""
     engine = sqlalchemy.create_engine("sqlite://", creator=open_connection, poolclass=NullPool)
-    with engine.connect() as connection:
+    with _failures(), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         _upgrade(connection, revision)
         connection.exec_driver_sql("COMMIT")
@@ -26,11 +30,21 @@ def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
 def upgrade_postgres(open_connection: Callable[[], Any], revision: str) -> None:
     """Up to `revision`, in one transaction that holds an advisory lock."""
     engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=NullPool)
-    with engine.connect() as connection:
+    with _failures(), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})")
         _upgrade(connection, revision)
         connection.exec_driver_sql("COMMIT")
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        if error.orig is None:
+            raise
+        raise error.orig from error
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
