@@ -1,0 +1,51 @@
+"""Requests are counted by route, method and status, and no caller makes a series."""
+
+import pytest
+
+from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.metrics.tallies import Tallies
+
+
+@pytest.fixture
+def tallies():
+    return Tallies()
+
+
+@pytest.fixture
+def metrics(tallies):
+    return RequestMetrics(tallies)
+
+
+def told(tallies):
+    return {(name, *labels): value for name, labels, value in tallies.snapshot("worker-0").series}
+
+
+def test_a_request_is_counted_and_timed(metrics, tallies):
+    for seconds in (0.00009, 0.004, 3.0):
+        metrics.answered("/fraud_detection", "POST", 200, seconds)
+    counts, total = told(tallies)["fraud_http_request_duration_seconds", "/fraud_detection", "200"]
+    assert told(tallies)["fraud_http_requests_total", "/fraud_detection", "POST", "200"] == 3
+    assert (counts[0], counts[5], counts[-1], sum(counts)) == (1, 1, 1, 3)
+    assert total == pytest.approx(3.00409)
+
+
+def test_methods_of_one_route_share_its_durations(metrics, tallies):
+    metrics.answered("/ping", "GET", 200, 0.001)
+    metrics.answered("/ping", "HEAD", 200, 0.001)
+    assert told(tallies)["fraud_http_requests_total", "/ping", "HEAD", "200"] == 1
+    assert sum(told(tallies)["fraud_http_request_duration_seconds", "/ping", "200"][0]) == 2
+
+
+def test_words_that_are_no_method_are_one(metrics, tallies):
+    for number in range(100):
+        metrics.answered("/ping", f"BREW{number}", 405, 0.001)
+    assert told(tallies)["fraud_http_requests_total", "/ping", "other", "405"] == 100
+    assert len(told(tallies)) == 2
+    assert len(metrics._cells) == 0
+
+
+def test_expected_ones_are_there_before_the_first(metrics, tallies):
+    metrics.expect("/fraud_detection", "POST", (200, 500))
+    assert told(tallies)["fraud_http_requests_total", "/fraud_detection", "POST", "500"] == 0
+    metrics.answered("/fraud_detection", "POST", 500, 0.001)
+    assert told(tallies)["fraud_http_requests_total", "/fraud_detection", "POST", "500"] == 1
