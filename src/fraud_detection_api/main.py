@@ -22,7 +22,17 @@ from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.sharing import numbered
-from fraud_detection_api.routes import contract, decisions, fraud_detection, health, history, labels, metrics, models
+from fraud_detection_api.routes import (
+    contract,
+    decisions,
+    fraud_detection,
+    health,
+    history,
+    labels,
+    metrics,
+    models,
+    monitoring,
+)
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
@@ -90,7 +100,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
     app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
     app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    for routes in (health, metrics, contract, history, labels, models):
+    for routes in (health, metrics, contract, history, labels, monitoring, models):  # models has a path of any version
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)

@@ -12,6 +12,7 @@ from fraud_detection_api.cli import (
     export,
     labels,
     models,
+    monitor,
     policy,
     replay,
     score,
@@ -36,6 +37,7 @@ app.command("train")(training.train)
 app.command("tune")(tuning.tune)
 app.command("evaluate")(training.evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(policy.app, name="policy")
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(labels.app, name="labels")

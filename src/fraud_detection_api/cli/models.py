@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from fraud_detection_api.cli.evaluation import print_evaluation
-from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, settings_with
+from fraud_detection_api.cli.monitoring_tables import comparison_notes, comparison_tables
+from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, Store, settings_with
 from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
+from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.models import ModelService
 
 PARTS = ("train", "test")
@@ -90,6 +92,30 @@ def report(
     with written_whole(out) as waiting:
         waiting.write_bytes(content)
     say(f"the report of version {version} is in {out}")
+
+
+@app.command(epilog="Example: `fraud models compare`")
+def compare(
+    version: Annotated[
+        str, typer.Argument(metavar="[VERSION]", help="A version that was challenger; the one that is, if not given.")
+    ] = "challenger",
+    registry: Registry = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the champion with a challenger on the traffic that both scored, and ask the gate."""
+    from fraud_detection_api.cli.monitor import opened
+
+    with opened(settings_with(registry=registry, store=store)) as (models, _, comparisons):
+        champion, challenger = (ServedModel(*models.bundle(each)) for each in ("champion", version))
+        told = comparisons.compare(champion, challenger).as_json()
+    if as_json:
+        print_json(told)
+        return
+    for title, headings, rows in comparison_tables(told):
+        print_table(headings, rows, title=title)
+    for note in comparison_notes(told):
+        say(note)
 
 
 @app.command(epilog="Example: `fraud models promote 7`")

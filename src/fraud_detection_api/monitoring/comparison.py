@@ -14,7 +14,7 @@ from fraud_detection_api.monitoring.drift import psi
 from fraud_detection_api.monitoring.intervals import Estimate, mean_estimate, share_estimate
 from fraud_detection_api.monitoring.performance import Performance, measure, ranking_differences
 
-SCORE_BINS = 20
+SCORE_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,10 @@ def _money(
 
 
 def _score_psi(champion: NDArray[np.float64], challenger: NDArray[np.float64]) -> float | None:
-    """PSI over bins that hold as many of the champion's probabilities each; ties stay together."""
-    if not len(champion):
-        return None
-    edges = np.unique(np.quantile(champion, np.arange(1, SCORE_BINS) / SCORE_BINS))
-    counts = [
+    """PSI over bins of fixed edges: those between a model's own ties would split the other's scores at random."""
+    edges = np.array(SCORE_EDGES)
+    then, now = (
         np.bincount(np.searchsorted(edges, side, side="right"), minlength=len(edges) + 1)
         for side in (champion, challenger)
-    ]
-    return psi(*counts)
+    )
+    return psi(then, now)

@@ -72,6 +72,18 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         503: ("store_unavailable", "The decision store cannot be written to now; nothing was recorded."),
     },
     ("/metrics", "get"): {**_KEYED, 403: ("forbidden", "The key's role may not do this.")},
+    ("/v1/monitoring", "get"): {
+        **_READING,
+        404: ("no_store", "No decision is kept here."),
+        503: ("store_unavailable", "The decision store cannot be read now, or no model is in service."),
+    },
+    ("/v1/models/compare", "get"): {
+        **_READING,
+        404: ("no_champion", "No model is challenger, there is no such version, or no decision is kept here."),
+        409: ("corrupt_bundle", "The challenger's bundle is damaged."),
+        422: ("invalid_request", "A parameter cannot be used."),
+        503: ("store_unavailable", "The decision store or the registry cannot be read now, or no model is in service."),
+    },
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},

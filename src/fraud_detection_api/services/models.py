@@ -64,6 +64,10 @@ class ModelService:
         read_manifest(files, source=f"version {version}")
         return files[name]
 
+    def assigned(self, alias: Alias) -> str | None:
+        """Version that the alias stands for, None where it stands for none."""
+        return self._registry.assigned(alias)
+
     def resolve(self, version_or_alias: str) -> str:
         """Version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
         alias = next((alias for alias in ALIASES if alias == version_or_alias), None)

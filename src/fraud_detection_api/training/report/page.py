@@ -41,9 +41,15 @@ def report_html(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
     has, ValueError where it states a purpose that is none.
     """
     material = Material.of(card, evidence)
-    sections = contents(material)
-    title = f"Model report: {material.contract_name}"
-    body = "\n".join([_header(title, material), _toc(sections), *(_section(each, material.words) for each in sections)])
+    data, words = card["data"], material.words
+    lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}. {identity(material)}"
+    return page_html(f"Model report: {material.contract_name}", lead, contents(material), words)
+
+
+def page_html(title: str, lead: str, sections: Sequence[Section], words: Words) -> bytes:
+    """A page of these sections, UTF-8, whole in itself; `lead` stands below the title."""
+    header = f'<header><h1>{_text(title)}</h1><p class="lead">{_text(lead)}</p></header>'
+    body = "\n".join([header, _toc(sections), *(_section(each, words) for each in sections)])
     return f"{_head(title)}\n<body>\n{body}\n</body>\n</html>\n".encode()
 
 
@@ -58,13 +64,7 @@ def _head(title: str) -> str:
     )
 
 
-def _header(title: str, material: Material) -> str:
-    data, words = material.card["data"], material.words
-    lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}."
-    return f'<header><h1>{_text(title)}</h1><p class="lead">{_text(lead)} {_text(identity(material))}</p></header>'
-
-
-def _toc(sections: list[Section]) -> str:
+def _toc(sections: Sequence[Section]) -> str:
     items = "".join(f'<li><a href="#{each.anchor}">{_text(each.title)}</a></li>' for each in sections)
     return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
 

@@ -11,6 +11,7 @@ from fraud_detection_api.training.report.plots.calibration import reliability
 from fraud_detection_api.training.report.plots.canvas import draw
 from fraud_detection_api.training.report.plots.decisions import capture, costs
 from fraud_detection_api.training.report.plots.dependence import dependence, levels
+from fraud_detection_api.training.report.plots.drift import drift_bins, drift_trend, outcome_trend
 from fraud_detection_api.training.report.plots.learning import rounds, training_size
 from fraud_detection_api.training.report.plots.policy import outcome_costs, threshold_costs
 from fraud_detection_api.training.report.plots.ranking import precision_recall, roc, scores
@@ -32,6 +33,9 @@ KINDS: dict[str, Paint] = {
     "training_size": training_size,
     "dependence": dependence,
     "levels": levels,
+    "drift_bins": drift_bins,
+    "drift_trend": drift_trend,
+    "outcome_trend": outcome_trend,
     "tuning_history": tuning_history,
     "tuning_importance": tuning_importance,
 }

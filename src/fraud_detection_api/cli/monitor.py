@@ -1,0 +1,72 @@
+"""fraud monitor …"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.monitoring_tables import monitoring_notes, monitoring_tables
+from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
+from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.container import build_comparisons, build_monitoring, build_registry
+from fraud_detection_api.services.champion import ServedModel
+from fraud_detection_api.services.comparison import ComparisonService
+from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.monitoring import MonitoringService
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import open_observations
+
+app = typer.Typer(no_args_is_help=True, help="Drift and performance of the champion.")
+
+
+@app.callback()
+def monitor() -> None:
+    """Drift and performance of the champion."""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[ModelService, MonitoringService, ComparisonService]]:
+    """What monitors, and what compares, from the configured store and registry, while the block runs."""
+    models = ModelService(build_registry(settings.registry))
+    with open_observations(settings) as (store, labels, observations):
+        monitoring = build_monitoring(settings, store, labels, observations)
+        yield models, monitoring, build_comparisons(settings, labels, observations)
+
+
+@app.command(epilog="Example: `fraud monitor show`")
+def show(registry: Registry = None, store: Store = None, as_json: AsJson = False) -> None:
+    """Show how far the last hour, day and week are from the training data, and how good matured decisions were."""
+    with opened(settings_with(registry=registry, store=store)) as (models, monitoring, _):
+        told = monitoring.report(ServedModel(*models.bundle("champion"))).as_json()
+    if as_json:
+        print_json(told)
+        return
+    for title, headings, rows in monitoring_tables(told):
+        print_table(headings, rows, title=title)
+    for note in monitoring_notes(told):
+        say(note)
+
+
+@app.command(epilog="Example: `fraud monitor report --out monitoring.html`")
+def report(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="File to write.")],
+    registry: Registry = None,
+    store: Store = None,
+) -> None:
+    """Write one page with all of it: histograms of every feature, the week's trend, performance, and the challenger."""
+    from fraud_detection_api.cli.monitoring_page import monitoring_html
+    from fraud_detection_api.contract.files import written_whole
+
+    if out.suffix != ".html":
+        raise typer.BadParameter("name the file .html", param_hint="--out")
+    with opened(settings_with(registry=registry, store=store)) as (models, monitoring, comparisons):
+        champion = ServedModel(*models.bundle("champion"))
+        compared = None
+        if (version := models.assigned("challenger")) is not None:
+            compared = comparisons.compare(champion, ServedModel(*models.bundle(version)))
+        content = monitoring_html(monitoring.report(champion), monitoring.trend(champion), compared)
+    with written_whole(out) as waiting:
+        waiting.write_bytes(content)
+    say(f"the report on version {champion.version} is in {out}")
