@@ -34,9 +34,10 @@ from fraud_detection_api.ports import (
 )
 from fraud_detection_api.services.access import SHORTEST_KEY, ApiKeys
 from fraud_detection_api.services.admission import AdmissionGate
-from fraud_detection_api.services.champion import ChampionService
+from fraud_detection_api.services.champion import ChampionService, ServedModel
 from fraud_detection_api.services.comparison import ComparisonService
 from fraud_detection_api.services.decisions import DecisionService
+from fraud_detection_api.services.drain import Drain
 from fraud_detection_api.services.history import History
 from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.labelling import LabelService
@@ -46,6 +47,7 @@ from fraud_detection_api.services.monitoring import MonitoringLimits, Monitoring
 from fraud_detection_api.services.performance import Maturity
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
+from fraud_detection_api.services.rollout import RolloutService, Verdict
 from fraud_detection_api.services.tracing import RequestTracer
 from fraud_detection_api.services.upkeep import UpkeepService
 from fraud_detection_api.settings import Settings
@@ -54,6 +56,7 @@ from fraud_detection_api.storage import (
     build_keeper,
     labels_in,
     observations_in,
+    open_observations,
     open_store,
     open_stores,
     store_in,
@@ -70,6 +73,8 @@ class Container:
     registry: ModelRegistry
     champion: ChampionService
     models: ModelService
+    rollout: RolloutService
+    drain: Drain
     decisions: DecisionService
     store: DecisionStore | None
     observations: ObservationStore | None
@@ -107,13 +112,18 @@ def build_container(
         store, labels = store_in(database, settings), labels_in(database)
         observations = observations_in(database)
         upkeep = build_upkeep(settings)
+    comparisons = build_comparisons(settings, labels, observations)
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     return Container(
         settings=settings,
         registry=registry,
         champion=ChampionService(registry, required_fingerprint=required, metrics=ModelMetrics(metrics.tallies)),
-        models=ModelService(registry, required_fingerprint=required),
+        models=ModelService(registry),
+        rollout=RolloutService(
+            registry, gate=None if settings.gate == "off" else comparisons, required_fingerprint=required
+        ),
+        drain=Drain(),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
         observations=observations,
@@ -124,7 +134,7 @@ def build_container(
         history=History(store, recorder),
         replays=ReplayService(store, Replayer(KeptModels(registry), recorder)),
         monitoring=build_monitoring(settings, store, labels, observations),
-        comparisons=build_comparisons(settings, labels, observations),
+        comparisons=comparisons,
         keys=_api_keys(settings),
         gate=gate,
         metrics=metrics,
@@ -149,6 +159,24 @@ def build_registry(location: str) -> ModelRegistry:
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))
+
+
+@dataclass(frozen=True)
+class StoredGate:
+    """Gate of a command, which opens the stores of these settings when it is asked, and not before."""
+
+    settings: Settings
+
+    def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
+        """By what the observer kept. Raises as `open_observations`."""
+        with open_observations(self.settings) as (_, labels, observations):
+            return build_comparisons(self.settings, labels, observations).verdict(champion, challenger)
+
+
+def build_rollout(settings: Settings) -> tuple[ModelRegistry, RolloutService]:
+    """The registry, and what promotes in it, for a command. Raises as `build_registry`."""
+    registry = build_registry(settings.registry)
+    return registry, RolloutService(registry, gate=None if settings.gate == "off" else StoredGate(settings))
 
 
 def build_upkeep(settings: Settings) -> UpkeepService:

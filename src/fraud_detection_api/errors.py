@@ -157,8 +157,32 @@ class ContractMismatch(FraudError):
     """Two contracts that had to be the same are not."""
 
 
+class InvalidChallenger(FraudError):
+    """A model that cannot challenge the champion, for it is the champion."""
+
+
+AROUND = 'force it with a reason: --force "why" ("force": true, "reason": "why")'
+"""How a model goes around the gate."""
+
+
+class GateRefused(FraudError):
+    """A model did not pass the gate that stands before the champion's place; `reasons` say why, each a sentence."""
+
+    def __init__(self, model: str, reasons: Sequence[str]) -> None:
+        told = "; ".join(reasons)
+        super().__init__(f"{model} did not pass the gate: {told}. Let it challenge until it passes, or {AROUND}")
+        self.reasons = tuple(reasons)
+
+
 class ModelNotReady(FraudError):
     """There is no verified model to score with."""
+
+
+class Draining(FraudError):
+    """The process is about to end; it still answers, and others should be sent what comes."""
+
+    def __init__(self) -> None:
+        super().__init__("this server is about to end; send requests to another one")
 
 
 class RegistryUnavailable(FraudError):

@@ -32,6 +32,7 @@ from fraud_detection_api.routes import (
     metrics,
     models,
     monitoring,
+    rollout,
 )
 from fraud_detection_api.routes.context import RequestContext
 from fraud_detection_api.routes.openapi import describe_api
@@ -54,6 +55,8 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.BodyTooSlow: 408,
     errors.ContractMismatch: 409,
     errors.CorruptBundle: 409,
+    errors.GateRefused: 409,
+    errors.InvalidChallenger: 409,
     errors.BodyTooLarge: 413,
     errors.TooManyLabels: 413,
     errors.TooManyRecords: 413,
@@ -63,6 +66,7 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.InvalidLabels: 422,
     errors.InvalidRecords: 422,
     errors.Overloaded: 429,
+    errors.Draining: 503,
     errors.ModelNotReady: 503,
     errors.RegistryUnavailable: 503,
     errors.StoreBusy: 503,
@@ -100,12 +104,13 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
     app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
     app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    for routes in (health, metrics, contract, history, labels, monitoring, models):  # models has a path of any version
+    # models has a path of any version, so what has one of its own under /v1/models comes before
+    for routes in (health, metrics, contract, history, labels, monitoring, rollout, models):
         app.include_router(routes.router)
     app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(RequestContext, answer_to=_answer_to, metrics=app.request_metrics, tracer=container.tracer)
+    app.add_middleware(app.in_context)
     return app
 
 
@@ -116,7 +121,12 @@ class Application(FastAPI):
         """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
         self.router.routes.append(Route(route.path, route, methods=["POST"]))
         self.request_metrics.expect(route.path, "POST", (200, 500, 503))
-        self._scoring[route.path] = RequestContext(route, _answer_to, self.request_metrics, self.state.container.tracer)
+        self._scoring[route.path] = self.in_context(route)
+
+    def in_context(self, app: ASGIApp) -> RequestContext:
+        """What answers requests, with what surrounds each of them."""
+        container: Container = self.state.container
+        return RequestContext(app, _answer_to, self.request_metrics, container.drain, container.tracer)
 
     @cached_property
     def request_metrics(self) -> RequestMetrics:
@@ -155,7 +165,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     log_event("started", version=__version__)
     try:
-        yield
+        with container.drain.on_sigterm(container.settings.linger_seconds):
+            yield
     finally:
         for watcher in watchers:
             watcher.cancel()

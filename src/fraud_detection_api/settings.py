@@ -134,8 +134,20 @@ class Settings(BaseModel):
     gate_latency_ratio: PositiveFloat = Field(
         3.0, description="How many times the champion's time a challenger may take for a record; 200 µs always pass."
     )
-    drain_seconds: PositiveInt = Field(30, description="Time that requests in flight get to finish after SIGTERM.")
+    linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        5.0,
+        description="How long a server goes on answering after SIGTERM while `/readyz` says that it is about to end, so "
+        "that whoever sends it requests finds out; 0 for not at all (docs/models.md). Ctrl-C does not wait.",
+    )
+    drain_seconds: PositiveInt = Field(
+        30, description="Time that requests in flight get to finish after SIGTERM, and after `FRAUD_LINGER_SECONDS`."
+    )
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
+    gate: Literal["on", "off"] = Field(
+        "on",
+        description="Whether a model must be compared with the champion, and pass, before it takes its place, or else be "
+        "forced with a reason (docs/models.md).",
+    )
     api_keys: str = Field(
         "",
         repr=False,

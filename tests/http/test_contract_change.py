@@ -17,7 +17,8 @@ def changed(client_for, registry):
     assert client.post("/fraud_detection", json=[OVERDRAWN]).status_code == 200
     assert_problem(client.post("/fraud_detection", json=[LOAN]), 422, "invalid_records")
     assert client.get("/openapi.json").json()["components"]["schemas"]["Record"]["title"] == "credit record"
-    answer = client.post("/v1/models/2/promote", json={"allow_contract_change": True})
+    how = {"allow_contract_change": True, "force": True, "reason": "callers are ready"}
+    answer = client.post("/v1/models/2/promote", json=how)
     assert answer.json() == {"champion": "2"}
     return client
 

@@ -1,24 +1,29 @@
 """Every status that a route documents is provoked here, and every status provoked here is documented."""
 
+from functools import partial
+
 import pytest
 
 from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.main import STATUS_OF
-from support.builders import OVERDRAWN, credit_files, every_dtype_files, registry_with_champion
+from support.builders import OVERDRAWN, credit_files, every_dtype_files, other_credit_files, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk
+from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped
 
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
 MODEL, PROMOTE = ("get", "/v1/models/{version}"), ("post", "/v1/models/{version}/promote")
+ROLLBACK, HISTORY = ("post", "/v1/models/rollback"), ("get", "/v1/models/history")
+CHALLENGE, END = ("post", "/v1/models/{version}/challenge"), ("delete", "/v1/models/{version}/challenge")
 LIST, DECISION = ("get", "/v1/decisions"), ("get", "/v1/decisions/{decision_id}")
 REPLAY = ("post", "/v1/decisions/{decision_id}/replay")
 LABEL = ("post", "/v1/labels")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
 READING = [LIST, DECISION, REPLAY]
 METRICS = ("get", "/metrics")
-KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, PROMOTE, LABEL, *READING]
-WITH_BODY = [SCORE, DECIDE, PROMOTE, LABEL]
+CHANGING = [PROMOTE, ROLLBACK, CHALLENGE, END]
+KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, HISTORY, LABEL, *CHANGING, *READING]
+WITH_BODY = [SCORE, DECIDE, PROMOTE, ROLLBACK, CHALLENGE, LABEL]
 BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
 
 
@@ -36,6 +41,15 @@ def unavailable() -> UnavailableRegistry:
     return registry
 
 
+def no_aliases() -> UnavailableRegistry:
+    registry = UnavailableRegistry()
+    registry.register(credit_files())
+    registry.assign("champion", "1")
+    registry.assign("challenger", "1")
+    registry.aliases_available = False
+    return registry
+
+
 def too_slow(start, operation):
     client = start(body_timeout_seconds=0.01)
     return asgi_post(client.app, operation[1].format(version="1"), [chunk(b"{")], transfer_encoding="chunked")
@@ -50,6 +64,20 @@ def full(start, operation):
 def other_contract(start, operation):
     registry = registry_with_champion()
     return call(start(registry), operation, version=registry.register(every_dtype_files()))
+
+
+def rolled_back(start, operation, *, before=credit_files):
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(before()))
+    registry.assign("champion", registry.register(credit_files()))
+    return call(start(registry), operation)
+
+
+def challenged(start, operation):
+    registry = registry_with_champion()
+    registry.register(other_credit_files())
+    registry.assign("challenger", "2")
+    return call(start(registry), operation, version="2")
 
 
 def keeping(start, operation):
@@ -72,6 +100,13 @@ def no_tables(start, operation):
 PROVOKED = {
     **{(operation, 200): lambda start, operation: call(start(), operation) for operation in [*HEALTH, *KEYED]},
     (LABEL, 200): keeping,
+    (ROLLBACK, 200): rolled_back,
+    (ROLLBACK, 404): lambda start, operation: call(start(), operation),
+    (ROLLBACK, 409): partial(rolled_back, before=lambda: flipped(credit_files())),
+    (CHALLENGE, 200): challenged,
+    (CHALLENGE, 409): lambda start, operation: call(start(), operation),
+    (END, 200): challenged,
+    (HISTORY, 422): lambda start, operation: call(start(), operation, params={"limit": 0}),
     (LABEL, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY)),
     (LABEL, 404): lambda start, operation: call(start(), operation),
     (LABEL, 503): lambda start, operation: call(start(store="sqlite:////no/such/folder/decisions.db"), operation),
@@ -79,7 +114,7 @@ PROVOKED = {
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{
         (operation, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY))
-        for operation in [METRICS, PROMOTE, *READING]
+        for operation in [METRICS, *CHANGING, HISTORY, *READING]
     },
     **{
         (operation, 400): lambda start, operation: call(start(), operation, content=b"{", headers=JSON)
@@ -97,7 +132,7 @@ PROVOKED = {
     (LIST, 422): lambda start, operation: call(start(), operation, params={"limit": 0}),
     **{
         (operation, 404): lambda start, operation: call(start(), operation, version="9")
-        for operation in [MODEL, PROMOTE, *READING]
+        for operation in [MODEL, PROMOTE, CHALLENGE, END, *READING]
     },
     (PROMOTE, 409): other_contract,
     (SCORE, 429): full,
@@ -108,7 +143,11 @@ PROVOKED = {
     },
     **{
         (operation, 503): lambda start, operation: call(start(unavailable()), operation)
-        for operation in [MODELS, MODEL, PROMOTE]
+        for operation in [MODELS, MODEL, PROMOTE, CHALLENGE]
+    },
+    **{
+        (operation, 503): lambda start, operation: call(start(no_aliases()), operation)
+        for operation in [ROLLBACK, END, HISTORY]
     },
     **{(operation, 503): no_tables for operation in READING},
 }

@@ -41,6 +41,10 @@ OPERATIONS = [
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
     ("POST", "/v1/models/{version}/promote"),
+    ("GET", "/v1/models/history"),
+    ("POST", "/v1/models/rollback"),
+    ("POST", "/v1/models/{version}/challenge"),
+    ("DELETE", "/v1/models/{version}/challenge"),
 ]
 BREAKABLE = [
     ("GET", "/v1/decisions"),

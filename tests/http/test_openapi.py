@@ -25,6 +25,10 @@ ROUTES = {
     ("/v1/models", "get"),
     ("/v1/models/{version}", "get"),
     ("/v1/models/{version}/promote", "post"),
+    ("/v1/models/history", "get"),
+    ("/v1/models/rollback", "post"),
+    ("/v1/models/{version}/challenge", "post"),
+    ("/v1/models/{version}/challenge", "delete"),
 }
 CODES = {problem_code(kind) for kind in STATUS_OF} | {"invalid_request"}
 OPEN = {("/ping", "get"), ("/livez", "get"), ("/readyz", "get")}
@@ -77,7 +81,7 @@ def test_a_route_has_a_summary_a_description_and_a_tag(api, route):
 def test_every_body_has_an_example_that_its_schema_takes(client_for, files):
     api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
     bodies = [operation["requestBody"] for operation in operations(api).values() if "requestBody" in operation]
-    assert len(bodies) == 4
+    assert len(bodies) == 6
     for body in bodies:
         content = body["content"]["application/json"]
         schema = {**content["schema"], "components": api["components"]}

@@ -13,6 +13,7 @@ from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.context import RequestContext
+from fraud_detection_api.services.drain import Drain
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
 from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer
@@ -197,9 +198,8 @@ def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(e
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError(MARK)
 
-    wrapped = RequestContext(
-        breaks_off, answer_to=lambda *_: pytest.fail("a second answer"), metrics=RequestMetrics(Tallies())
-    )
+    refused = lambda *_: pytest.fail("a second answer")  # noqa: E731
+    wrapped = RequestContext(breaks_off, answer_to=refused, metrics=RequestMetrics(Tallies()), drain=Drain())
     answer = asgi_post(wrapped, "/", [])
     assert (answer.status_code, answer.content) == (200, b"")
     assert [event["error"] for event in events("unexpected_error")] == ["RuntimeError"]
@@ -211,6 +211,7 @@ def test_what_is_no_http_request_passes_unseen(events):
     async def lifespan(scope, receive, send):
         seen.append(scope["type"])
 
-    asyncio.run(RequestContext(lifespan, answer_to=None, metrics=None)({"type": "lifespan"}, None, None))
+    context = RequestContext(lifespan, answer_to=None, metrics=None, drain=Drain())
+    asyncio.run(context({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
     assert not events("request")

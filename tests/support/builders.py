@@ -101,6 +101,15 @@ def credit_files():
 
 
 @cache
+def other_credit_files():
+    """Files of another small bundle of the credit contract, with other scores."""
+    registry = InMemoryRegistry()
+    dataset = dataset_from_frame(simulate_credit_records(3000, seed=2), load_contract("credit"), source="simulated")
+    ModelFitter(registry, 2, QUICK, threads=1).fit(dataset, now=NOW)
+    return registry.fetch("1")
+
+
+@cache
 def every_dtype_files():
     """Files of a small sealed bundle of the every-dtype contract."""
     registry = InMemoryRegistry()

@@ -101,7 +101,7 @@ def chunk(content: bytes, *, more: bool = True) -> dict[str, Any]:
 class UnavailableRegistry(InMemoryRegistry):
     """A registry whose folder went away after `registry` was filled."""
 
-    available = True
+    available = aliases_available = True
 
     def versions(self) -> list[str]:
         self._fail()
@@ -111,8 +111,20 @@ class UnavailableRegistry(InMemoryRegistry):
         self._fail()
         return super().fetch(version)
 
-    def _fail(self) -> None:
-        if not self.available:
+    def assigned(self, alias):
+        self._fail(self.aliases_available)
+        return super().assigned(alias)
+
+    def previous(self, alias):
+        self._fail(self.aliases_available)
+        return super().previous(alias)
+
+    def audit(self):
+        self._fail(self.aliases_available)
+        return super().audit()
+
+    def _fail(self, available: bool = True) -> None:
+        if not (available and self.available):
             raise RegistryUnavailable("the registry cannot be read: Permission denied")
 
 

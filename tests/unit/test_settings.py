@@ -48,8 +48,10 @@ EVERY_SETTING = {
     "FRAUD_GATE_AVERAGE_PRECISION_LOSS": ("0.02", 0.02),
     "FRAUD_GATE_CALIBRATION": ("0.1", 0.1),
     "FRAUD_GATE_LATENCY_RATIO": ("2", 2.0),
+    "FRAUD_LINGER_SECONDS": ("2.5", 2.5),
     "FRAUD_DRAIN_SECONDS": ("7", 7),
     "FRAUD_RELOAD_SECONDS": ("0.5", 0.5),
+    "FRAUD_GATE": ("off", "off"),
     "FRAUD_API_KEYS": ("score:abc", "score:abc"),
     "FRAUD_API_KEYS_FILE": ("/run/secrets/keys", Path("/run/secrets/keys")),
     "FRAUD_ALLOW_ANONYMOUS": ("true", True),
@@ -121,6 +123,8 @@ BAD = [
     ("FRAUD_DRAIN_SECONDS", "0"),
     ("FRAUD_TRACES", ""),
     *(("FRAUD_TRACES_RATIO", text) for text in ("-0.1", "1.1", "nan", "all")),
+    *(("FRAUD_LINGER_SECONDS", text) for text in ("-1", "601", "nan")),
+    *(("FRAUD_GATE", text) for text in ("true", "")),
     ("FRAUD_ALLOW_ANONYMOUS", "perhaps"),
 ]
 

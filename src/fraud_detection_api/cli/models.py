@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from fraud_detection_api.cli import rollout
 from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.monitoring_tables import comparison_notes, comparison_tables
-from fraud_detection_api.cli.options import AllowContractChange, AsJson, Registry, Store, settings_with
+from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, settings_with
 from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.container import build_registry
@@ -19,9 +20,7 @@ from fraud_detection_api.services.models import ModelService
 PARTS = ("train", "test")
 DOCUMENT_OF = {".html": "report.html", ".md": "card.md"}
 
-app = typer.Typer(no_args_is_help=True, help="The registry: list, show, promote and roll back models.")
-
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`.")]
+app = typer.Typer(no_args_is_help=True, help="The registry: list, show, challenge, promote, roll back.")
 
 
 def _service(registry: str | None) -> ModelService:
@@ -118,22 +117,10 @@ def compare(
         say(note)
 
 
-@app.command(epilog="Example: `fraud models promote 7`")
-def promote(
-    version: Version,
-    registry: Registry = None,
-    allow_contract_change: AllowContractChange = False,
-) -> None:
-    """Make a version champion, after its bundle was verified. Running servers follow within seconds."""
-    service = _service(registry)
-    champion = service.promote(service.resolve(version), allow_contract_change=allow_contract_change)
-    say(f"version {champion} is champion")
-
-
-@app.command(epilog="Example: `fraud models rollback`")
-def rollback(registry: Registry = None) -> None:
-    """Make the champion before this one champion again."""
-    say(f"version {_service(registry).rollback()} is champion again")
+app.command(epilog="Example: `fraud models promote 7 --reason 'three weeks in shadow'`")(rollout.promote)
+app.command(epilog="Example: `fraud models rollback`")(rollout.rollback)
+app.command(epilog="Example: `fraud models challenge 7`")(rollout.challenge)
+app.command(epilog="Example: `fraud models history`")(rollout.history)
 
 
 def _row(summary: ModelSummary) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Options that several commands share; a command's option beats the environment."""
 
 import os
+import pwd
 import re
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,14 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.services.rollout import Order
 from fraud_detection_api.settings import Settings
 
 _SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`, or `challenger`.")
+]
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, told by its suffix.")]
 Registry = Annotated[
     str | None,
@@ -60,6 +65,17 @@ def duration_seconds(text: str) -> float:
     return float(match[1]) * _SECONDS_OF[match[2]]
 
 
+def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> Order:
+    """Who asks for a change of a model, and why; a promotion is forced by its reason."""
+    if force is not None and not force.strip():
+        raise typer.BadParameter("say why", param_hint="--force")
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        user = f"user {os.getuid()}"
+    return Order(f"{by} ({user})" if by else user, force or reason, force is not None)
+
+
 def settings_with(**overrides: object) -> Settings:
     """Settings from the environment, with the options that were given on top. Raises InvalidSetting."""
     return Settings.from_environment(os.environ, **overrides)
@@ -69,6 +85,15 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides split and tree
 Promote = Annotated[bool, typer.Option("--promote", help="Make it champion. The first model always is.")]
 AllowContractChange = Annotated[
     bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
+]
+Force = Annotated[
+    str | None,
+    typer.Option("--force", metavar="WHY", help="Promote although the gate is not passed; the reason is kept."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="WHY", help="Kept with the change.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="WHO", help="Who asks for it, beside the user of this computer; kept as well."),
 ]
 Track = Annotated[
     str | None,

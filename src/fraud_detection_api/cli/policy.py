@@ -8,7 +8,7 @@ import typer
 
 from fraud_detection_api.cli.backtest_tables import backtest_notes, backtest_tables
 from fraud_detection_api.cli.moments import Since, Until
-from fraud_detection_api.cli.options import AsJson, Registry, settings_with
+from fraud_detection_api.cli.options import AsJson, Force, Registry, order_of, settings_with
 from fraud_detection_api.cli.policy_tables import (
     comparison_notes,
     comparison_tables,
@@ -19,7 +19,7 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import build_registry
+from fraud_detection_api.container import build_registry, build_rollout
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import load_policy
@@ -56,6 +56,7 @@ def set_policy(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="Costs, and the reviews that can be done a day.")],
     model: Model = "champion",
     promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
+    force: Force = None,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,17 +68,18 @@ def set_policy(
     require_training_libraries()
     from fraud_detection_api.training.change_policy import change_policy
 
-    held = build_registry(settings_with(registry=registry).registry)
-    terms = load_policy(file)
-    service = ModelService(held)
+    held, rollout = build_rollout(settings_with(registry=registry))
+    terms, order = load_policy(file), order_of(force=force)
     held.require_writable()
-    version = service.resolve(model)
+    if promote:
+        rollout.require_promotable(order)
+    version = ModelService(held).resolve(model)
     files = held.fetch(version)
     changed = change_policy(files, terms, source=f"version {version}", file=str(file), now=datetime.now(UTC))
     registered = held.register(changed.sealed.files)
     say(f"registered version {registered}: version {version} with policy {changed.new['version']}")
     if promote:
-        service.promote(registered)
+        rollout.promote(registered, order)
         say(f"version {registered} is champion")
     if as_json:
         told = {
@@ -89,7 +91,7 @@ def set_policy(
         say(f"was: {thresholds_text(changed.former)}")
         say(f"now: {thresholds_text(changed.new)}")
         if not promote:
-            say(f"to decide by it: fraud models promote {registered}")
+            say(f"to decide by it: fraud models challenge {registered}, then fraud models promote {registered}")
 
 
 @app.command(epilog="Example: `fraud policy simulate later.parquet --policy costs.toml`")

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.evaluation import print_evaluation
+from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container import build_registry, build_tracker
+from fraud_detection_api.container import build_rollout, build_tracker
 from fraud_detection_api.ports import ExperimentTracker, ModelRegistry
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.rollout import Order, RolloutService
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
@@ -25,6 +26,8 @@ class Destination:
     location: str
     registry: ModelRegistry
     tracker: ExperimentTracker | None
+    rollout: RolloutService
+    order: Order
     promote: bool
     allow_contract_change: bool
     as_json: bool
@@ -44,7 +47,7 @@ class Destination:
             say(f"warning: {warning}")
         say(f"registered version {fitted.version} in {self.location} ({fitted.digest[:19]}…)")
         if self.promote or self.registry.assigned("champion") is None:
-            ModelService(self.registry).promote(fitted.version, allow_contract_change=self.allow_contract_change)
+            self.rollout.promote(fitted.version, self.order, allow_contract_change=self.allow_contract_change)
             say(f"version {fitted.version} is champion")
         if self.tracker is not None:
             self._track(self.tracker, fitted)
@@ -64,10 +67,15 @@ class Destination:
             say(f"the whole report: fraud models report {fitted.version} --out report.html")
 
 
-def destination(settings: Settings, *, promote: bool, allow_contract_change: bool, as_json: bool) -> Destination:
-    """The registry and the tracker that are set; what cannot be reached is told before the training, not after."""
-    registry = build_registry(settings.registry)
+def destination(
+    settings: Settings, *, promote: bool, force: str | None, allow_contract_change: bool, as_json: bool
+) -> Destination:
+    """The registry and the tracker that are set; what cannot be reached, or passed, is told before the training."""
+    registry, rollout = build_rollout(settings)
+    order = order_of(force=force)
     registry.require_writable()
+    if promote:
+        rollout.require_promotable(order)
     mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=mlflow_uri)
-    return Destination(settings.registry, registry, tracker, promote, allow_contract_change, as_json)
+    return Destination(settings.registry, registry, tracker, rollout, order, promote, allow_contract_change, as_json)

@@ -16,7 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fraud_detection_api.cli.keeper_process import keeper_process
 from fraud_detection_api.cli.metrics_folder import metrics_folder
-from fraud_detection_api.cli.options import ContractOption, Registry, settings_with
+from fraud_detection_api.cli.options import ContractOption, Registry, order_of, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.container import Container, build_container
@@ -139,6 +139,6 @@ def _train_default(container: Container) -> None:
     from fraud_detection_api.training.default_model import fit_default_model
 
     with progress("Training the default model on simulated records") as report:
-        fitted = fit_default_model(container.registry, now=datetime.now(UTC), on_progress=report)
+        fitted = fit_default_model(container.registry, by=order_of().by, now=datetime.now(UTC), on_progress=report)
     auc = fitted.evaluation.metrics["roc_auc"]
     say(f"trained the default model: ROC AUC {auc.value:.3f} (best possible {auc.bayes_limit:.3f})")

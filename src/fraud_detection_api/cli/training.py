@@ -41,6 +41,7 @@ def train(
     policy: options.PolicyFile = None,
     like: Like = None,
     promote: options.Promote = False,
+    force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
     track: options.Track = None,
     as_json: options.AsJson = False,
@@ -59,7 +60,9 @@ def train(
     if like is not None and contract is not None:
         raise typer.BadParameter("a model brings its contract along; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
-    goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    goal = destination(
+        settings, promote=promote, force=force, allow_contract_change=allow_contract_change, as_json=as_json
+    )
     given = None if policy is None else load_policy(policy)
     model = None if like is None else ModelService(goal.registry).bundle(like)[1]
     declared = load_contract(settings.contract or CREDIT) if model is None else model.contract

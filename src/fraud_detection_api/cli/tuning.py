@@ -78,6 +78,7 @@ def tune(
     deployed_base_rate: options.DeployedBaseRate = None,
     policy: options.PolicyFile = None,
     promote: options.Promote = False,
+    force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
     track: options.Track = None,
     as_json: options.AsJson = False,
@@ -98,7 +99,9 @@ def tune(
     from fraud_detection_api.training.tune import Tuner
 
     settings = settings_with(registry=registry, contract=contract, track=track)
-    goal = destination(settings, promote=promote, allow_contract_change=allow_contract_change, as_json=as_json)
+    goal = destination(
+        settings, promote=promote, force=force, allow_contract_change=allow_contract_change, as_json=as_json
+    )
     costs = Policy() if policy is None else load_policy(policy)
     declared = load_contract(settings.contract or CREDIT)
     by_time = {"train_days": train_days, "test_days": test_days, "stride_days": stride_days, "delay_days": delay_days}

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.routes.tracing import TRACEPARENT, answered_request, begun, trace_ids
+from fraud_detection_api.services.drain import Drain
 from fraud_detection_api.services.request_spans import UNMATCHED, Trace
 from fraud_detection_api.services.tracing import RequestTracer
 from fraud_detection_api.telemetry import log_failure, log_often
@@ -18,6 +19,7 @@ from fraud_detection_api.trace_context import TraceParent, parse_traceparent
 
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
+_CLOSE = (b"connection", b"close")
 _RANDOM = Random()  # noqa: S311 an id is no secret, and asking the system for one takes longer than all else here
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -33,9 +35,14 @@ class RequestContext:
     """
 
     def __init__(
-        self, app: ASGIApp, answer_to: AnswerTo, metrics: RequestMetrics, tracer: RequestTracer | None = None
+        self,
+        app: ASGIApp,
+        answer_to: AnswerTo,
+        metrics: RequestMetrics,
+        drain: Drain,
+        tracer: RequestTracer | None = None,
     ) -> None:
-        self._app, self._answer_to, self._metrics, self._tracer = app, answer_to, metrics, tracer
+        self._app, self._answer_to, self._metrics, self._drain, self._tracer = app, answer_to, metrics, drain, tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,6 +60,8 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                if self._drain.begun:  # or a caller's kept connection would lead here until the process is gone
+                    message["headers"].append(_CLOSE)
             await send(message)
 
         try:

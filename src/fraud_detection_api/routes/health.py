@@ -51,8 +51,12 @@ async def get_livez() -> Alive:
 
 @_get_or_head("/readyz", summary="Readiness, for an orchestrator")
 async def get_readyz(request: Request) -> Ready:
-    """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason."""
+    """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason.
+
+    503 as well once the process was told to end: it still answers, but others should be sent what comes.
+    """
     container = container_of(request)
+    container.drain.require_none()
     if container.keeper is not None:
         container.keeper.require_room()
     return Ready(model_version=container.champion.current().version)

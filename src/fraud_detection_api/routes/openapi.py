@@ -44,6 +44,14 @@ _DECISIONS: _Problems = {
     **_SCORING,
     400: ("malformed_body", f"The body is not JSON, or `{decisions.DEADLINE}` is not one number of milliseconds."),
 }
+_ROLLOUT: _Problems = {
+    **_BODY,
+    **_KEYED,
+    **_NO_VERSION,
+    **_NO_REGISTRY,
+    403: ("forbidden", "The key's role may not do this."),
+    422: ("invalid_request", "The body is not such a request; `errors` names every bad field."),
+}
 _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
     (fraud_detection.PATH, "post"): _SCORING,
@@ -88,13 +96,30 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/v1/models", "get"): {**_KEYED, **_NO_REGISTRY},
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},
     ("/v1/models/{version}/promote", "post"): {
-        **_BODY,
+        **_ROLLOUT,
+        409: ("gate_refused", "It did not pass the gate, is damaged, or follows another contract than the champion."),
+        503: ("registry_unavailable", "The registry, or the store that the gate asks, cannot be read or written."),
+    },
+    ("/v1/models/rollback", "post"): {
+        **_ROLLOUT,
+        404: ("no_champion", "There was no champion before this one."),
+        409: ("corrupt_bundle", "The champion of before is damaged, or follows another contract than FRAUD_CONTRACT."),
+    },
+    ("/v1/models/{version}/challenge", "post"): {
+        **_ROLLOUT,
+        409: ("invalid_challenger", "It is the champion, is damaged, or follows another contract than the champion."),
+    },
+    ("/v1/models/{version}/challenge", "delete"): {
         **_KEYED,
-        **_NO_VERSION,
         **_NO_REGISTRY,
         403: ("forbidden", "The key's role may not do this."),
-        409: ("contract_mismatch", "The bundle is damaged, or follows another contract than the champion."),
-        422: ("invalid_request", "The body is not a promotion; `errors` names every bad field."),
+        404: ("no_champion", "It does not challenge the champion."),
+    },
+    ("/v1/models/history", "get"): {
+        **_KEYED,
+        **_NO_REGISTRY,
+        403: ("forbidden", "The key's role may not do this."),
+        422: ("invalid_request", "A parameter cannot be used."),
     },
 }
 _BAD_FIELDS = {

@@ -33,22 +33,6 @@ class ModelCard(ModelSummary):
     card: dict[str, Any]
 
 
-class PromoteRequest(BaseModel):
-    """How to promote."""
-
-    model_config = {"extra": "forbid", "strict": True}
-
-    allow_contract_change: bool = Field(
-        default=False, description="Promote although callers must then send records of another contract."
-    )
-
-
-class Promoted(BaseModel):
-    """The champion after a promotion."""
-
-    champion: str = Field(examples=["7"])
-
-
 def model_summary(description: ModelDescription) -> ModelSummary:
     """The wire form of a listed version."""
     return ModelSummary(**_summary_fields(description))

@@ -52,6 +52,15 @@ class ApiKeys:
         _, _, key = (authorization or "").partition(" ")
         return _digest(key.strip()).hex()
 
+    def name_of(self, authorization: str | None) -> str:
+        """A caller by name, for what is kept: the key's role and the beginning of its digest; never the key.
+
+        Raises Unauthenticated.
+        """
+        if not self.roles:
+            return "anybody (no keys are set)"
+        return f"{self._role_of(authorization)} {self.caller(authorization)[:8]}"
+
     def _role_of(self, authorization: str | None) -> Role:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key:

@@ -1,16 +1,18 @@
-"""What models there are, and which one is champion."""
+"""What models there are, and which one an alias stands for."""
 
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card, read_manifest
 from fraud_detection_api.model.rollout import Alias
 from fraud_detection_api.ports import ModelRegistry
-from fraud_detection_api.services.champion import require_contract
-from fraud_detection_api.telemetry import log_event
 
 ALIASES: tuple[Alias, ...] = get_args(Alias)
+_MEND: dict[Alias, str] = {
+    "champion": "promote one: `fraud models promote VERSION`",
+    "challenger": "let one challenge: `fraud models challenge VERSION`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,10 @@ class ModelDescription:
 
 
 class ModelService:
-    """Lists, describes, promotes and rolls back the registry's models.
+    """Lists and describes the registry's models, and finds what an alias stands for."""
 
-    `required_fingerprint` is that of the records that a champion must take, if any.
-    """
-
-    def __init__(self, registry: ModelRegistry, *, required_fingerprint: str | None = None) -> None:
+    def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
-        self._required_fingerprint = required_fingerprint
 
     def describe_all(self) -> list[ModelDescription]:
         """All versions, newest first."""
@@ -75,44 +73,8 @@ class ModelService:
             return version_or_alias
         version = self._registry.assigned(alias)
         if version is None:
-            raise NoChampion(f"no model is {alias} yet; promote one: `fraud models promote VERSION`")
+            raise NoChampion(f"no model is {alias} yet; {_MEND[alias]}")
         return version
-
-    def promote(self, version: str, *, allow_contract_change: bool = False) -> str:
-        """Make the version champion, after its bundle was verified; returns it.
-
-        Raises UnknownModel, CorruptBundle, and ContractMismatch where callers of the champion would have to send other
-        records and that was not allowed.
-        """
-        version, bundle = self.bundle(version)
-        require_contract(bundle, self._required_fingerprint, version=version)
-        incumbent = self._champion_contract()
-        if incumbent not in (None, bundle.contract.record_fingerprint) and not allow_contract_change:
-            mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
-            raise ContractMismatch(
-                f"version {version} follows another contract than the champion: callers must change; {mend}"
-            )
-        self._registry.assign("champion", version)
-        log_event("promoted", version=version, digest=bundle.digest)
-        return version
-
-    def rollback(self) -> str:
-        """Make the champion before this one champion again, after its bundle was verified; returns it.
-
-        Raises NoChampion where there is none, CorruptBundle, ContractMismatch as `promote` does.
-        """
-        previous = self._registry.previous("champion")
-        require_contract(self.bundle(previous)[1], self._required_fingerprint, version=previous)
-        restored = self._registry.restore_previous("champion")
-        log_event("rolled_back", version=restored)
-        return restored
-
-    def _champion_contract(self) -> str | None:
-        try:
-            champion = self._registry.assigned("champion")
-            return None if champion is None else self.bundle(champion)[1].contract.record_fingerprint
-        except (CorruptBundle, UnknownModel):
-            return None  # a damaged or removed champion must not stand in the way of a sound one
 
     def _points_at(self, alias: Alias, version: str) -> bool:
         try:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.model.rollout import Cause
 from fraud_detection_api.ports import ModelRegistry
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
@@ -13,10 +14,12 @@ ROWS = 100_000
 SEED = 7
 
 
-def fit_default_model(registry: ModelRegistry, *, now: datetime, on_progress: Progress) -> FittedModel:
-    """Register a model of the credit contract and make it champion."""
+def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_progress: Progress) -> FittedModel:
+    """Register a model of the credit contract and make it champion; `by` is who asks for it."""
     frame = simulate_credit_records(ROWS, seed=SEED)
     dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
     fitted = ModelFitter(registry, SEED).fit(dataset, now=now, on_progress=on_progress)
-    registry.assign("champion", fitted.version)
+    reasons = ("there was no sound champion to compare with",)
+    cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
+    registry.assign("champion", fitted.version, cause)
     return fitted

@@ -35,6 +35,8 @@ ARGUMENTS = {
     "export training-set": ["--since", "2026-01-01T00:00:00Z", "--out", "out.parquet"],
     "labels import": ["none.csv"],
     "labels show": ["0199"],
+    "models challenge": ["1"],
+    "models history": [],
     "models list": [],
     "models promote": ["1"],
     "models report": ["1", "--out", "report.html"],

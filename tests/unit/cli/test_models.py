@@ -1,10 +1,12 @@
-"""fraud models list, show, promote and rollback."""
+"""fraud models list, show, challenge, promote, rollback and history."""
 
 import json
+import os
+import pwd
 
 import pytest
 
-from support.builders import credit_files, every_dtype_files
+from support.builders import credit_files, every_dtype_files, other_credit_files
 
 
 @pytest.fixture
@@ -102,7 +104,8 @@ def test_promote_refuses_another_contract_unasked(fraud, registry):
 
 def test_promote_takes_another_contract_when_asked(fraud, registry):
     registry.register(every_dtype_files())
-    assert fraud("models", "promote", "3", "--allow-contract-change").exit_code == 0
+    how = ["--allow-contract-change", "--force", "callers are ready"]
+    assert fraud("models", "promote", "3", *how).exit_code == 0
     assert registry.assigned("champion") == "3"
 
 
@@ -117,3 +120,101 @@ def test_rollback_with_nothing_before_is_told(fraud, registry):
     result = fraud("models", "rollback")
     assert result.exit_code == 1
     assert result.stderr == "error: there is no champion before this one to go back to\n"
+
+
+@pytest.fixture
+def other(registry) -> str:
+    """A version that scores otherwise than the champion."""
+    return registry.register(other_credit_files())
+
+
+def history(fraud) -> list[dict]:
+    return json.loads(fraud("models", "history", "--json").stdout)
+
+
+def test_promote_refuses_what_was_not_compared(fraud, registry, other):
+    result = fraud("models", "promote", other)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: the gate cannot be asked: the file that FRAUD_STORE names is not there")
+    result = fraud("models", "promote", other, FRAUD_STORE="none")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "error: version 3 did not pass the gate: nothing can be compared: no decision is kept"
+    )
+    assert registry.assigned("champion") == "1"
+
+
+def test_promote_is_forced_by_a_reason_which_is_kept(fraud, registry, other):
+    assert fraud("models", "promote", other, "--force", "the old one leaks").exit_code == 0
+    newest = history(fraud)[0]
+    assert (newest["to"], newest["forced"], newest["reason"]) == ("3", True, "the old one leaks")
+
+
+def test_a_blank_reason_forces_nothing(fraud, registry, other):
+    assert fraud("models", "promote", other, "--force", " ").exit_code == 2
+    assert registry.assigned("champion") == "1"
+
+
+def test_the_gate_can_be_off(fraud, registry, other):
+    assert fraud("models", "promote", other, FRAUD_GATE="off").exit_code == 0
+    assert history(fraud)[0]["gate"] == "off"
+
+
+def test_a_change_names_the_user_and_whoever_is_named(fraud, registry):
+    user = pwd.getpwuid(os.getuid()).pw_name
+    fraud("models", "promote", "2", "--reason", "the same again")
+    fraud("models", "rollback", "--by", "Anna Berg", "--reason", "no need")
+    newest, second, _ = history(fraud)
+    assert (newest["by"], newest["reason"]) == (f"Anna Berg ({user})", "no need")
+    assert (second["by"], second["reason"]) == (user, "the same again")
+
+
+def test_a_user_without_a_name_is_a_number(fraud, registry, monkeypatch):
+    def nobody(_number):
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    fraud("models", "promote", "2")
+    assert history(fraud)[0]["by"] == f"user {os.getuid()}"
+
+
+def test_challenge_begins_is_listed_and_ends(fraud, registry, other):
+    assert fraud("models", "challenge", other).stderr == "version 3 challenges the champion\n"
+    assert json.loads(fraud("models", "list", "--json").stdout)[0]["aliases"] == ["challenger"]
+    assert fraud("models", "challenge", "--stop").stderr == "version 3 challenges no longer\n"
+    assert registry.assigned("challenger") is None
+    assert fraud("models", "challenge", "--stop").stderr.startswith(
+        "error: no model is challenger yet; let one challenge"
+    )
+
+
+def test_challenge_wants_a_version(fraud, registry):
+    assert fraud("models", "challenge").exit_code == 2
+
+
+def test_a_copy_of_the_champion_does_not_challenge(fraud, registry):
+    result = fraud("models", "challenge", "2")
+    assert (result.exit_code, result.stderr[:44]) == (1, "error: version 2 is what the champion is; le")
+
+
+def test_history_is_a_table_newest_first(fraud, registry, other):
+    fraud("models", "promote", other, "--force", "the old one leaks", "--by", "Anna")
+    lines = fraud("models", "history").stdout.splitlines()
+    [promoted] = [number for number, line in enumerate(lines) if "forced: the old one leaks" in line]
+    [assigned] = [number for number, line in enumerate(lines) if "assign champion" in line]
+    assert promoted < assigned
+    assert "Anna (" in lines[promoted]
+
+
+def test_history_of_an_empty_registry_is_told(fraud):
+    result = fraud("models", "history")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no model was ever promoted here\n")
+    assert history(fraud) == []
+
+
+def test_history_tells_what_took_no_effect(fraud, registry):
+    line = (registry.root / "audit.jsonl").read_text().splitlines()[0]
+    with (registry.root / "audit.jsonl").open("a") as file:
+        file.write(line.replace('"from": null, "to": "1"', '"from": "1", "to": "2"') + "\n")
+    assert [change["took_effect"] for change in history(fraud)] == [False, True]
+    assert "assign champion, without effect" in fraud("models", "history").stdout

@@ -64,14 +64,14 @@ def test_set_registers_the_model_anew_and_tells_what_changes(fraud, registry):
         "was: policy 1, with 1,000 at risk reviewed above 5.00 %, declined above 75.00 %; approve "
     )
     assert lines[2].startswith("now: policy 2, with 1,000 at risk reviewed above ")
-    assert lines[3] == "to decide by it: fraud models promote 2"
+    assert lines[3] == "to decide by it: fraud models challenge 2, then fraud models promote 2"
     assert registry.versions() == ["1", "2"]
     assert registry.assigned("champion") == "1"
     assert read_bundle(registry.fetch("2"), source="x").policy.review_cost == 20
 
 
 def test_set_promotes_where_that_is_asked_for_and_rollback_goes_back(fraud, registry):
-    assert fraud("policy", "set", "costs.toml", "--promote").exit_code == 0
+    assert fraud("policy", "set", "costs.toml", "--promote", "--force", "cheaper reviews").exit_code == 0
     assert registry.assigned("champion") == "2"
     assert fraud("models", "rollback").exit_code == 0
     assert registry.assigned("champion") == "1"
@@ -182,7 +182,7 @@ def test_simulate_speaks_of_no_capacity_that_is_enough_or_not_stated(fraud, regi
 
 
 def test_simulate_says_that_records_a_day_are_the_current_policy_s(fraud, registry):
-    assert fraud("policy", "set", "costs.toml", "--promote").exit_code == 0
+    assert fraud("policy", "set", "costs.toml", "--promote", "--force", "cheaper reviews").exit_code == 0
     Path("other.toml").write_text("review_cost = 10\nreviews_a_day = 20\n")
     simulate = ("policy", "simulate", "--policy")
     note = "records_a_day is the current policy's, 1,000: the new one says none."

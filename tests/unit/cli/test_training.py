@@ -88,8 +88,16 @@ def test_a_later_model_is_not_champion_unasked(fraud, quick, credit_file, regist
 
 
 def test_a_later_model_is_champion_when_asked(fraud, quick, credit_file, registry):
-    assert fraud("train", credit_file, "--promote").exit_code == 0
+    assert fraud("train", credit_file, "--promote", "--force", "the first one was a trial").exit_code == 0
     assert registry.assigned("champion") == "2"
+    assert registry.audit()[-1].cause.reason == "the first one was a trial"
+
+
+def test_that_a_later_model_would_not_pass_the_gate_is_told_before_the_training(fraud, credit_file, registry):
+    result = fraud("train", credit_file, "--promote")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: a new model did not pass the gate: ")
+    assert registry.versions() == ["1"]
 
 
 @pytest.mark.parametrize("where", ["option", "environment"])
@@ -103,7 +111,7 @@ def test_a_contract_of_ones_own_is_followed(fraud, quick, own_file, where):
 
 
 def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(fraud, quick, own_file, registry):
-    result = fraud("train", own_file, "--contract", "my.toml", "--promote")
+    result = fraud("train", own_file, "--contract", "my.toml", "--promote", "--force", "it is better")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: version 2 follows another contract than the champion")
     assert (registry.versions(), registry.assigned("champion")) == (["1", "2"], "1")
@@ -111,7 +119,7 @@ def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(frau
 
 def test_a_model_of_another_contract_is_promoted_when_asked(fraud, quick, own_file, registry):
     arguments = ["train", own_file, "--contract", "my.toml", "--promote", "--allow-contract-change"]
-    assert fraud(*arguments).exit_code == 0
+    assert fraud(*arguments, "--force", "callers are ready").exit_code == 0
     assert registry.assigned("champion") == "2"
 
 

@@ -8,7 +8,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.rollout import RolloutService
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
@@ -55,12 +55,12 @@ def test_another_feature_changes_both():
 def test_a_model_of_other_derived_features_is_promoted_without_consent(registry):
     contracts = [read_bundle(registry.fetch(v), source=v).contract for v in ("1", "2")]
     assert contracts[0].fingerprint != contracts[1].fingerprint
-    assert ModelService(registry).promote("2") == "2"
+    assert RolloutService(registry).promote("2") == "2"
     assert registry.assigned("champion") == "2"
 
 
 def test_a_server_bound_to_the_records_takes_it_too_and_rolls_back(registry):
-    service = ModelService(registry, required_fingerprint=contract_with("").record_fingerprint)
+    service = RolloutService(registry, required_fingerprint=contract_with("").record_fingerprint)
     assert service.promote("2") == "2"
     assert service.rollback() == "1"
 
@@ -68,5 +68,5 @@ def test_a_server_bound_to_the_records_takes_it_too_and_rolls_back(registry):
 def test_a_server_bound_to_other_records_takes_neither(registry):
     other = contract_with('[features.extra]\ndtype = "float"\n').record_fingerprint
     with pytest.raises(ContractMismatch):
-        ModelService(registry, required_fingerprint=other).promote("2")
+        RolloutService(registry, required_fingerprint=other).promote("2")
     assert registry.assigned("champion") == "1"

@@ -3,9 +3,9 @@
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.errors import ContractMismatch, CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.services.models import ModelService
-from support.builders import credit_files, every_dtype_files
+from support.builders import credit_files
 from support.fakes import InMemoryRegistry
 from support.forgery import resealed
 
@@ -13,10 +13,6 @@ from support.forgery import resealed
 def damaged(files=None) -> dict[str, bytes]:
     files = files or credit_files()
     return {**files, "booster.ubj": files["booster.ubj"][:-1]}
-
-
-def contract_of(registry, version: str) -> str:
-    return ModelService(registry).bundle(version)[1].contract.record_fingerprint
 
 
 @pytest.fixture
@@ -85,113 +81,12 @@ def test_a_card_that_is_no_object_is_damage():
     assert "card.json is broken" in ModelService(registry).describe(version).fault
 
 
-def test_a_server_bound_to_a_contract_promotes_no_other(registry):
-    required = contract_of(registry, "1")
-    service = ModelService(registry, required_fingerprint=required)
-    other = registry.register(every_dtype_files())
-    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
-        service.promote(other, allow_contract_change=True)
-    assert registry.assigned("champion") == "1"
-    assert service.promote(registry.register(credit_files())) == "3"
-
-
-def test_a_server_bound_to_a_contract_rolls_back_to_no_other():
-    registry = InMemoryRegistry()
-    registry.assign("champion", registry.register(every_dtype_files()))
-    registry.assign("champion", registry.register(credit_files()))
-    service = ModelService(registry, required_fingerprint=contract_of(registry, "2"))
-    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
-        service.rollback()
-    assert registry.assigned("champion") == "2"
-
-
 def test_a_version_stands_for_itself(service):
     assert service.resolve("12") == "12"
 
 
 def test_an_alias_that_was_never_assigned_is_told_with_the_mend(service):
-    with pytest.raises(NoChampion, match="no model is challenger yet; promote one"):
+    with pytest.raises(
+        NoChampion, match="no model is challenger yet; let one challenge: `fraud models challenge VERSION`"
+    ):
         service.resolve("challenger")
-
-
-def test_a_sound_version_is_promoted(service, registry):
-    assert service.promote(registry.register(credit_files())) == "2"
-    assert registry.assigned("champion") == "2"
-
-
-def test_a_damaged_version_is_not_promoted(service, registry):
-    with pytest.raises(CorruptBundle):
-        service.promote(registry.register(damaged()))
-    assert registry.assigned("champion") == "1"
-
-
-@pytest.mark.parametrize("version", ["7", "../1", ""])
-def test_an_unknown_version_is_not_promoted(service, registry, version):
-    with pytest.raises(UnknownModel):
-        service.promote(version)
-    assert registry.assigned("champion") == "1"
-
-
-def test_the_first_champion_may_follow_any_contract():
-    registry = InMemoryRegistry()
-    service = ModelService(registry)
-    assert service.promote(registry.register(every_dtype_files())) == "1"
-
-
-def test_a_version_of_another_contract_is_not_promoted_unasked(service, registry):
-    with pytest.raises(ContractMismatch, match="--allow-contract-change"):
-        service.promote(registry.register(every_dtype_files()))
-    assert registry.assigned("champion") == "1"
-
-
-def test_a_version_of_another_contract_is_promoted_when_asked(service, registry):
-    version = registry.register(every_dtype_files())
-    assert service.promote(version, allow_contract_change=True) == version
-    assert registry.assigned("champion") == version
-
-
-def test_a_damaged_champion_does_not_stand_in_the_way():
-    registry = InMemoryRegistry()
-    registry.assign("champion", registry.register(damaged()))
-    service = ModelService(registry)
-    assert service.promote(registry.register(every_dtype_files())) == "2"
-
-
-def test_a_champion_that_was_removed_does_not_stand_in_the_way(tmp_path):
-    registry = FileRegistry(tmp_path)
-    registry.assign("champion", registry.register(credit_files()))
-    (tmp_path / "versions" / "1").rename(tmp_path / "removed")
-    assert ModelService(registry).promote(registry.register(credit_files())) == "1"
-    assert registry.assigned("champion") == "1"
-
-
-def test_a_damaged_alias_is_mended_by_promoting(tmp_path):
-    registry = FileRegistry(tmp_path)
-    registry.assign("champion", registry.register(credit_files()))
-    (tmp_path / "aliases" / "champion").unlink()
-    (tmp_path / "aliases" / "champion").write_bytes(b"\xff damaged")
-    service = ModelService(registry)
-    assert [description.aliases for description in service.describe_all()] == [()]
-    assert service.promote("1") == "1"
-    assert registry.assigned("champion") == "1"
-
-
-def test_a_rollback_restores_the_champion_before(service, registry):
-    service.promote(registry.register(credit_files()))
-    assert service.rollback() == "1"
-    assert registry.assigned("champion") == "1"
-
-
-def test_without_a_champion_before_there_is_no_rollback(service, registry):
-    with pytest.raises(NoChampion, match="no champion before"):
-        service.rollback()
-    assert registry.assigned("champion") == "1"
-
-
-def test_a_rollback_to_a_damaged_version_is_refused():
-    registry = InMemoryRegistry()
-    registry.assign("champion", registry.register(damaged()))
-    registry.assign("champion", registry.register(credit_files()))
-    with pytest.raises(CorruptBundle, match="version 1"):
-        ModelService(registry).rollback()
-    assert registry.assigned("champion") == "2"

@@ -71,7 +71,11 @@ def shifted(rows: int, column: str, seed: int) -> pl.DataFrame:
 
 
 def test_windows_hold_what_was_decided_in_them():
-    at = np.sort(np.concatenate([times(50, NOW_MS - HOUR_MS // 2, NOW_MS), times(70, NOW_MS - DAY_MS // 2, NOW_MS - HOUR_MS * 2)]))
+    at = np.sort(
+        np.concatenate(
+            [times(50, NOW_MS - HOUR_MS // 2, NOW_MS), times(70, NOW_MS - DAY_MS // 2, NOW_MS - HOUR_MS * 2)]
+        )
+    )
     kept = Kept(Traffic(simulated(120, 3), at))
     windows = {window.window: window for window in kept.monitoring().drift(champion())}
     assert [windows[name].records for name in ("hour", "day", "week")] == [50, 120, 120]
@@ -93,9 +97,15 @@ def test_only_the_models_own_decisions_count():
 def test_slots_of_other_bins_are_passed_over():
     kept = Kept(Traffic(simulated(50, 3), times(50, NOW_MS - HOUR_MS // 2, NOW_MS)))
     ours = kept.observations.slots(since=0, seconds=300)[0]
-    strange = {"rows": 1, "features": {}, "probability": ours.counts["probability"], "outcomes": ours.counts["outcomes"]}
+    strange = {
+        "rows": 1,
+        "features": {},
+        "probability": ours.counts["probability"],
+        "outcomes": ours.counts["outcomes"],
+    }
     broken = [
-        CountedSlot(NOW_MS - 300_000 * k, 300, champion().bundle.digest, counts) for k, counts in ((1, strange), (2, {"rows": 3}))
+        CountedSlot(NOW_MS - 300_000 * k, 300, champion().bundle.digest, counts)
+        for k, counts in ((1, strange), (2, {"rows": 3}))
     ]
     before = kept.monitoring().drift(champion())[0].records
     kept.observations.record("f" * 36, broken, [])
@@ -136,7 +146,9 @@ def test_performance_rests_on_matured_decisions_alone():
 def test_a_label_that_says_legitimate_is_counted_as_such():
     kept = Kept(Traffic(simulated(300, 23), times(300, NOW_MS - 50 * DAY_MS, NOW_MS - 40 * DAY_MS)))
     before = kept.monitoring().performance(champion())
-    kept.labels.record([Finding(row.decision_id, False, "analyst", NOW_MS) for row in kept.store.following(any_(), limit=300)])
+    kept.labels.record(
+        [Finding(row.decision_id, False, "analyst", NOW_MS) for row in kept.store.following(any_(), limit=300)]
+    )
     after = kept.monitoring().performance(champion())
     assert after.labelled == 300
     assert (before.performance.frauds > 0, after.performance.frauds) == (True, 0)
@@ -197,8 +209,10 @@ def test_a_better_challenger_passes_and_a_worse_one_is_refused():
 
 
 def test_a_challenger_without_traffic_is_told_what_is_missing():
-    verdict = Kept(Traffic(simulated(50, 3), times(50, NOW_MS - HOUR_MS, NOW_MS))).comparisons().verdict(
-        champion(), challenger()
+    verdict = (
+        Kept(Traffic(simulated(50, 3), times(50, NOW_MS - HOUR_MS, NOW_MS)))
+        .comparisons()
+        .verdict(champion(), challenger())
     )
     assert verdict.reasons[0] == "0 decisions were compared; 1,000 are needed"
     assert verdict.reasons[-1] == "latency was not measured"
@@ -229,5 +243,9 @@ def test_a_month_without_drift_raises_no_alarm_in_any_window(an_hour):
 
 
 def test_spans_end_with_the_slot_that_is_being_counted():
-    assert [NOW_MS + 1 - span.since(NOW_MS + 1) for span in SPANS] == [55 * 60_000 + 1, 23 * HOUR_MS + 1, 167 * HOUR_MS + 1]
+    assert [NOW_MS + 1 - span.since(NOW_MS + 1) for span in SPANS] == [
+        55 * 60_000 + 1,
+        23 * HOUR_MS + 1,
+        167 * HOUR_MS + 1,
+    ]
     assert DriftReader

@@ -12,7 +12,7 @@ def test_the_default_model_is_a_credit_model_and_champion(monkeypatch):
     fitter = model_fitter.ModelFitter
     monkeypatch.setattr(default_model, "ModelFitter", lambda registry, seed: fitter(registry, seed, QUICK, threads=1))
     registry, shares = InMemoryRegistry(), []
-    fitted = fit_default_model(registry, now=NOW, on_progress=shares.append)
+    fitted = fit_default_model(registry, by="anna", now=NOW, on_progress=shares.append)
     assert registry.assigned("champion") == fitted.version == "1"
     bundle = read_bundle(registry.fetch("1"), source="test")
     assert bundle.contract.name == "credit"

@@ -1,0 +1,115 @@
+"""Changes of champion and challenger on the wire."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from fraud_detection_api.model.rollout import LONGEST_TEXT, Action, Alias, AliasChange, GateState
+from fraud_detection_api.services.rollout import Order
+from fraud_detection_api.telemetry import utc_text
+
+MOST_CHANGES, USUAL_CHANGES = 1000, 100
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
+    Field(description="Why; kept with the change.", examples=["three weeks in shadow"]),
+]
+
+
+class RolloutRequest(BaseModel):
+    """Why a champion or a challenger is changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason = ""
+
+    def order(self, by: str) -> Order:
+        """Whoever asks, with the reason."""
+        return Order(by, self.reason)
+
+
+class PromoteRequest(BaseModel):
+    """How to promote, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    allow_contract_change: bool = Field(
+        default=False, description="Promote although callers must then send records of another contract."
+    )
+    force: bool = Field(default=False, description="Promote although the gate is not passed; takes a `reason`.")
+    reason: Reason = Field(default="", validate_default=True)
+
+    @field_validator("reason")
+    @classmethod
+    def _forced_with_a_reason(cls, reason: str, info: ValidationInfo) -> str:
+        if info.data.get("force") and not reason:
+            raise PydanticCustomError("reason_missing", "must say why, for the promotion is forced")
+        return reason
+
+    def order(self, by: str) -> Order:
+        """Whoever asks, with the reason, and whether the gate is gone around."""
+        return Order(by, self.reason, self.force)
+
+
+class ChampionNow(BaseModel):
+    """The champion after a promotion or a rollback."""
+
+    champion: str = Field(examples=["7"])
+
+
+class ChallengerNow(BaseModel):
+    """The challenger after a challenge began or ended; null where there is none."""
+
+    challenger: str | None = Field(examples=["8"])
+
+
+class AliasChangeBody(BaseModel):
+    """A change of champion or challenger."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
+    alias: Alias
+    action: Action = Field(description="`assign`: moved by a program, without a cause.")
+    before: str | None = Field(
+        alias="from", description="Version of before; null for none, `?` where it was unreadable."
+    )
+    after: str | None = Field(alias="to", description="Version of after; null for none.")
+    digest: str | None = Field(description="Of the version of after, where it was verified.")
+    by: str = Field(
+        description="A key's role and the beginning of its SHA-256, or a user.", examples=["admin 3f2a91c4"]
+    )
+    reason: str
+    forced: bool
+    gate: GateState = Field(description="`exempt`: there was nothing to compare with; `off`: FRAUD_GATE was.")
+    gate_reasons: list[str]
+    took_effect: bool = Field(
+        description="false where the alias was found where it had been before: cut off by a kill, or undone by other means."
+    )
+
+
+class ModelHistory(BaseModel):
+    """Changes of champion and challenger, newest first."""
+
+    changes: list[AliasChangeBody]
+
+
+def alias_change(change: AliasChange) -> AliasChangeBody:
+    """The wire form of a change."""
+    cause = change.cause
+    return AliasChangeBody(
+        at=utc_text(change.at),
+        alias=change.alias,
+        action=cause.action,
+        before=change.before,
+        after=change.after,
+        digest=cause.digest or None,
+        by=cause.by,
+        reason=cause.reason,
+        forced=cause.forced,
+        gate=cause.gate,
+        gate_reasons=list(cause.gate_reasons),
+        took_effect=change.took_effect,
+    )
