@@ -97,6 +97,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         # a redirect would be made from the caller's Host header, and records would follow it there
         redirect_slashes=False,
         lifespan=_lifespan,
+        # its own would tell collectors of paths, queries and the messages of errors; ours is the tracer
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     pages = FastAPIOffline(title=app.title, redoc_url=None)
     app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]

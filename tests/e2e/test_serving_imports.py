@@ -8,7 +8,11 @@ from support.builders import OVERDRAWN
 from support.servers import clean_environment
 
 ABSENT = ("sklearn", "polars", "pandas", "matplotlib", "pytest", "hypothesis", "mlflow")
-ABSENT += ("opentelemetry", "fraud_detection_api.training")
+ABSENT += (
+    "opentelemetry.sdk",
+    "opentelemetry.exporter",
+    "fraud_detection_api.training",
+)  # its API: FastAPI takes it in
 
 SERVE_ONE_REQUEST = """
 import asyncio, json, sys

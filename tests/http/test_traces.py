@@ -189,3 +189,12 @@ def test_a_target_that_is_none_stops_the_start(client_for, traces, told):
         client_for(traces=traces)
     assert str(caught.value).startswith(f"FRAUD_TRACES: {told}")
     assert "s3cret" not in str(caught.value)
+
+
+def test_the_framework_exports_nothing_of_its_own(client_for, collector, monkeypatch):
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    client = client_for()
+    client.get("/v1/models/SECRET?q=SECRET", headers={"traceparent": SAMPLED})
+    client.__exit__()
+    assert not collector.requests
