@@ -1,0 +1,89 @@
+"""The expressions of drift and performance alerts on a real Prometheus, over months of simulated gauges."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from fraud_detection_api.model.bundle import read_bundle
+from support.builders import credit_files
+from support.prometheus import RULES, RunningPrometheus, checked, program, running_prometheus
+from support.simulated_month import BEGINNING, DAY, DAYS, HOUR, HOURS_BETWEEN_LOOKS, Month
+
+DRIFT = (20 * 24 + 9) * HOUR  # in the morning of the twentieth day, when an hour has hundreds of records
+WITHIN = {"hour": HOUR, "day": DAY, "week": 7 * DAY}
+EXPRESSIONS = {
+    rule["alert"]: rule["expr"]
+    for group in yaml.safe_load((RULES / "alerts_model.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+    if rule.get("alert") in {"FraudFeatureDrift", "FraudScoreShift", "FraudPerformanceDrop", "FraudCalibrationWorse"}
+}
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory) -> Iterator[RunningPrometheus]:
+    """One that knows a month of two deployments: `steady`, and `drifting` from its twentieth day on."""
+    program("promtool")
+    folder = tmp_path_factory.mktemp("month")
+    bundle = read_bundle(credit_files(), source="credit")
+    months = {
+        "steady": Month(bundle, seed=1),
+        "drifting": Month(bundle, seed=2, drift_hour=DRIFT // HOUR, shifted="number_of_open_accounts"),
+    }
+    with (folder / "metrics").open("w", encoding="utf-8") as file:
+        for job, month in months.items():
+            file.writelines(f"{line}\n" for line in month.samples(job=job, instance="a:8000"))
+        file.write("# EOF\n")
+    blocks = ["create-blocks-from", f"--max-block-duration={DAYS * 24}h", "--quiet", "openmetrics"]
+    checked("promtool", "tsdb", *blocks, folder / "metrics", folder / "data")
+    (folder / "prometheus.yml").touch()
+    with running_prometheus(folder / "prometheus.yml", folder / "data", "--storage.tsdb.retention.time=100y") as server:
+        yield server
+
+
+def first_seen(prometheus: RunningPrometheus, alert: str, job: str, by: str = "window") -> dict[str, float]:
+    """When the alert's expression first holds for the job, in seconds from the beginning, by a label."""
+    end = BEGINNING + DAYS * DAY
+    series = prometheus.query_range(EXPRESSIONS[alert], start=BEGINNING, end=end, step=HOUR)
+    moments = [(each["metric"].get(by), float(each["values"][0][0])) for each in series if each["metric"]["job"] == job]
+    return {label: moment - BEGINNING for label, moment in sorted(moments, key=lambda found: -found[1])}
+
+
+def test_gauges_are_there_for_the_whole_month(prometheus):
+    count = 'count by (job, window) (fraud_drift_psi{feature="fraud_probability"})'
+    series = prometheus.query_range(count, start=BEGINNING + HOUR, end=BEGINNING + DAYS * DAY, step=HOUR)
+    assert {(each["metric"]["job"], each["metric"]["window"]) for each in series} == {
+        (job, window) for job in ("steady", "drifting") for window in WITHIN
+    }
+    assert all(len(each["values"]) >= DAYS * 24 // HOURS_BETWEEN_LOOKS for each in series)
+
+
+def test_nights_with_few_records_are_part_of_it(prometheus):
+    fewest = prometheus.query_range(
+        'min_over_time(fraud_drift_records{job="steady",window="hour"}[30d])',
+        start=BEGINNING + DAYS * DAY,
+        end=BEGINNING + DAYS * DAY,
+        step=HOUR,
+    )
+    assert float(fewest[0]["values"][0][1]) < 100
+
+
+@pytest.mark.parametrize("alert", EXPRESSIONS)
+def test_a_month_of_undrifted_traffic_raises_no_alert(prometheus, alert):
+    assert first_seen(prometheus, alert, "steady") == {}
+
+
+def test_half_a_standard_deviation_of_one_feature_shows_within_each_window_and_not_before(prometheus):
+    seen = first_seen(prometheus, "FraudFeatureDrift", "drifting")
+    assert set(seen) == set(WITHIN)
+    late = {window: (moment - DRIFT) / WITHIN[window] for window, moment in seen.items()}
+    assert all(0 < share <= 1 for share in late.values()), late
+
+
+def test_the_feature_that_drifted_is_named(prometheus):
+    assert "number_of_open_accounts" in first_seen(prometheus, "FraudFeatureDrift", "drifting", by="feature")
+
+
+def test_a_ranking_that_got_worse_shows_once_it_is_measured(prometheus):
+    [moment] = first_seen(prometheus, "FraudPerformanceDrop", "drifting", by="measure").values()
+    assert DRIFT < moment <= DRIFT + 5 * DAY  # it is measured every fourth day here
