@@ -41,19 +41,27 @@ from fraud_detection_api.services.drain import Drain
 from fraud_detection_api.services.history import History
 from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.labelling import LabelService
+from fraud_detection_api.services.leading import Leading
 from fraud_detection_api.services.model_metrics import ModelMetrics
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.services.monitoring import MonitoringLimits, MonitoringService
+from fraud_detection_api.services.observed_models import ObservedModels
+from fraud_detection_api.services.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observer_reports import ObserverReports
+from fraud_detection_api.services.observing import Observer
 from fraud_detection_api.services.performance import Maturity
 from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.services.replay import Replayer, ReplayService
 from fraud_detection_api.services.rollout import RolloutService, Verdict
+from fraud_detection_api.services.shadowing import Shadowing
 from fraud_detection_api.services.tracing import RequestTracer
 from fraud_detection_api.services.upkeep import UpkeepService
+from fraud_detection_api.services.watched_model import WatchedModel
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.storage import (
     build_database,
     build_keeper,
+    exclusive_in,
     labels_in,
     observations_in,
     open_observations,
@@ -230,6 +238,34 @@ def build_labels(settings: Settings) -> Iterator[LabelService]:
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
     """What a replay works with, for a command. Raises as `open_store` and `build_registry`."""
     return open_store(settings), Replayer(KeptModels(build_registry(settings.registry)), build_recorder(settings))
+
+
+def build_observer(settings: Settings, tallies: Tallies) -> Leading:
+    """What observes the decisions of the store that FRAUD_STORE names. Raises NoStore, InvalidSetting, MissingExtra."""
+    database = build_database(settings, synchronous="NORMAL")  # what is lost is observed once more
+    if database is None:
+        raise NoStore
+    registry, metrics = build_registry(settings.registry), ObserverMetrics(tallies)
+    store, observations = store_in(database, settings), observations_in(database)
+    challenger = WatchedModel(registry, "challenger")
+    observer = Observer(
+        store,
+        observations,
+        ObservedModels(KeptModels(registry)),
+        Shadowing(challenger, metrics),
+        metrics,
+        backlog=settings.observer_backlog,
+    )
+    monitoring = build_monitoring(settings, store, labels_in(database), observations)
+    reports = ObserverReports(WatchedModel(registry, "champion"), monitoring, tallies)
+    return Leading(
+        observer,
+        challenger,
+        exclusive_in(database),
+        metrics,
+        reload_seconds=settings.reload_seconds,
+        reports=(reports.drift, reports.performance),
+    )
 
 
 def build_recorder(settings: Settings) -> Recorder:

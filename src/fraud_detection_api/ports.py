@@ -319,7 +319,7 @@ class ObservationStore(Protocol):
         ...
 
     def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
-        """Keep all that was made of the decisions up to `cursor`, in one transaction, durably.
+        """Keep all that was made of the decisions up to `cursor`, in one transaction.
 
         Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was.
         The cursor never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.

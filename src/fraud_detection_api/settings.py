@@ -89,6 +89,14 @@ class Settings(BaseModel):
         description="What happens while the store cannot be written to: requests are refused (503), or decisions are "
         "written to a journal and put into the store later (docs/decision-store.md).",
     )
+    observer: bool = Field(
+        default=True,
+        description="Whether `fraud serve` starts the process that observes kept decisions: drift, and the challenger in "
+        "shadow.",
+    )
+    observer_backlog: PositiveInt = Field(
+        1_000_000, description="Most kept decisions that wait to be observed; of more the oldest are passed over."
+    )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
         24.0, description="How long an answer is kept under its Idempotency-Key (docs/decision-store.md)."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.keeper_socket import KeeperClient, KeeperServer
@@ -30,16 +31,19 @@ from fraud_detection_api.settings import Settings
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 
 
-def build_database(settings: Settings) -> SqliteDatabase | PostgresDatabase | None:
+def build_database(
+    settings: Settings, *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+) -> SqliteDatabase | PostgresDatabase | None:
     """The database that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
 
-    Raises InvalidSetting for an address that is none, MissingExtra without the extra `postgres`.
+    `synchronous` is SQLite's: what cannot be made again needs FULL. Raises InvalidSetting for an address that is none,
+    MissingExtra without the extra `postgres`.
     """
     location, timeout = settings.store, settings.store_timeout_seconds
     if location == "none":
         return None
     if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
-        return SqliteDatabase(Path(path), timeout_seconds=timeout)
+        return SqliteDatabase(Path(path), timeout_seconds=timeout, synchronous=synchronous)
     if location.startswith(POSTGRESQL):
         return PostgresDatabase(location, timeout_seconds=timeout)
     raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")

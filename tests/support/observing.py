@@ -11,13 +11,13 @@ from fraud_detection_api.metrics.catalogue import Metric
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Counts
-from fraud_detection_api.services.challenger import ChallengerService
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.kept_models import KeptModels
 from fraud_detection_api.services.observed_models import ObservedModels
 from fraud_detection_api.services.observer_metrics import ObserverMetrics
 from fraud_detection_api.services.observing import Observer
 from fraud_detection_api.services.shadowing import Shadowing
+from fraud_detection_api.services.watched_model import WatchedModel
 from fraud_detection_api.training.change_policy import change_policy
 from support.builders import NOW, credit_files, record
 from support.decided import BEGINNING, decided
@@ -68,7 +68,7 @@ class Observed:
         for files in (credit_files(), strict_files()):
             self.registry.register(files)
         self.registry.assign("champion", "1")
-        self.challenger = ChallengerService(self.registry)
+        self.challenger = WatchedModel(self.registry, "challenger")
 
     def keep(self, rows: Sequence[KeptDecision]) -> list[KeptDecision]:
         self.store.keep([KeptRequest(rows)])

@@ -68,7 +68,12 @@ def start_server(
     registry: Path, log: Path, *, arguments=(), own_group: bool = False, **environment: str
 ) -> subprocess.Popen[bytes]:
     """Start a server as `running_server` does, and do not wait. All processes of its `own_group` can be killed at once."""
-    environment = {"FRAUD_STORE": f"sqlite:///{log.with_suffix('.db')}", "FRAUD_LINGER_SECONDS": "0", **environment}
+    environment = {
+        "FRAUD_STORE": f"sqlite:///{log.with_suffix('.db')}",
+        "FRAUD_LINGER_SECONDS": "0",
+        "FRAUD_OBSERVER": "false",  # few tests are about it, and each is a process more
+        **environment,
+    }
     with log.open("wb") as output:
         return subprocess.Popen(
             [*FRAUD, "serve", "--port", "0", "--registry", str(registry), *arguments],

@@ -33,6 +33,8 @@ EVERY_SETTING = {
     "FRAUD_STORE_TIMEOUT_SECONDS": ("1.5", 1.5),
     "FRAUD_STORE_QUEUE": ("100", 100),
     "FRAUD_STORE_OUTAGE": ("journal", "journal"),
+    "FRAUD_OBSERVER": ("false", False),
+    "FRAUD_OBSERVER_BACKLOG": ("1000", 1000),
     "FRAUD_JOURNAL": ("/var/journal", Path("/var/journal")),
     "FRAUD_IDEMPOTENCY_HOURS": ("48", 48.0),
     "FRAUD_SEAL_KEY": ("a secret of some length", "a secret of some length"),

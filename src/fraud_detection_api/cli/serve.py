@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fraud_detection_api.cli.keeper_process import keeper_process
 from fraud_detection_api.cli.metrics_folder import metrics_folder
+from fraud_detection_api.cli.observer_process import observer_process
 from fraud_detection_api.cli.options import ContractOption, Registry, order_of, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.cli.training import require_training_libraries
@@ -81,7 +82,12 @@ def _run(settings: Settings, container: Container) -> None:
     listening = _bind(settings.host, settings.port)
     _announce(_address(settings.host, listening.getsockname()[1]), _example(container))
     keeps = container.store is not None and settings.keeper is None
-    with metrics_folder(settings.metrics_folder), keeper_process() if keeps else nullcontext():
+    observes = container.store is not None and settings.observer
+    with (
+        metrics_folder(settings.metrics_folder),
+        keeper_process() if keeps else nullcontext(),
+        observer_process() if observes else nullcontext(),
+    ):
         if settings.workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.ports import ExclusiveLock
-from fraud_detection_api.services.challenger import ChallengerService
 from fraud_detection_api.services.observer_metrics import ObserverMetrics
 from fraud_detection_api.services.observing import Observer
+from fraud_detection_api.services.watched_model import WatchedModel
 from fraud_detection_api.telemetry import log_event, log_failure
 
 LOCK = "observer"
@@ -24,7 +24,7 @@ class Leading:
     def __init__(  # noqa: PLR0913 each is one of its parts
         self,
         observer: Observer,
-        challenger: ChallengerService,
+        challenger: WatchedModel,
         lock: ExclusiveLock,
         metrics: ObserverMetrics,
         *,
@@ -76,6 +76,8 @@ class Leading:
         for report in self._reports:
             try:
                 report()
+            except FraudError as error:
+                log_event("observer_report_failed", level=logging.WARNING, reason=str(error))
             except Exception as error:  # noqa: BLE001 a report that cannot be made is no reason to count nothing
                 log_failure("observer_report_failed", error)
         self._report_at = self._clock() + REPORT_SECONDS

@@ -8,9 +8,9 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.decision.policy import OUTCOMES
 from fraud_detection_api.ports import ShadowDecision
-from fraud_detection_api.services.challenger import ChallengerService
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.watched_model import WatchedModel
 from fraud_detection_api.telemetry import log_event, log_failure
 
 
@@ -19,7 +19,7 @@ class Shadowing:
 
     def __init__(
         self,
-        challenger: ChallengerService,
+        challenger: WatchedModel,
         metrics: ObserverMetrics,
         *,
         clock: Callable[[], float] = time.perf_counter,

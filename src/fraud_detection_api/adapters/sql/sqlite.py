@@ -41,12 +41,16 @@ class SqliteSession:
 
 
 class SqliteDatabase:
-    """A file at `path`; a writer waits at most `timeout_seconds` for another one."""
+    """A file at `path`; a writer waits at most `timeout_seconds` for another one.
+
+    With the synchronous mode "NORMAL" a transaction is whole and survives the process, but a machine that loses power may
+    lose the last ones; writers that need them durable are held up less by those that do not.
+    """
 
     dialect: Literal["sqlite", "postgresql"] = "sqlite"
 
-    def __init__(self, path: Path, *, timeout_seconds: float) -> None:
-        self.path, self._timeout_seconds = path, timeout_seconds
+    def __init__(self, path: Path, *, timeout_seconds: float, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
+        self.path, self._timeout_seconds, self._synchronous = path, timeout_seconds, synchronous
         self._connections = Connections[_Connection]()
 
     @contextmanager
@@ -133,7 +137,7 @@ class SqliteDatabase:
             connection.file = _identity(self.path)
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a file that is made by this
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of what moved away
         except (sqlite3.Error, OSError):

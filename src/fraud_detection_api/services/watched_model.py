@@ -1,47 +1,48 @@
-"""The challenger: the registry's alias is watched as the champion's is, and what does not verify scores nothing."""
+"""The model that an alias of the registry points at, followed off the response's path; one that does not verify is none."""
 
 import logging
 
 from fraud_detection_api.errors import CorruptBundle, FraudError, UnknownModel
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.model.rollout import Alias
 from fraud_detection_api.ports import ModelRegistry
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.telemetry import log_event
 
 
-class ChallengerService:
-    """Keeps the registry's challenger loaded, where it has one. For one thread."""
+class WatchedModel:
+    """Keeps the alias' model loaded, where there is one. For one thread."""
 
-    def __init__(self, registry: ModelRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: ModelRegistry, alias: Alias) -> None:
+        self._registry, self._alias = registry, alias
         self._version: str | None = None
         self._served: ServedModel | None = None
         self._reason = ""
 
     def current(self) -> ServedModel | None:
-        """The model to shadow with."""
+        """The model, as of the last refresh."""
         return self._served
 
     def refresh(self) -> None:
-        """Load the challenger where it is another version than before: digests first, then golden rows.
+        """Load the model where it is another version than before: digests first, then golden rows.
 
-        One that does not verify is refused, with a log line, and nothing scores in its place. While the registry is away,
-        the challenger of before goes on.
+        One that does not verify is refused, with a log line, and nothing takes its place. While the registry is away, the
+        model of before goes on.
         """
         try:
-            version = self._registry.assigned("challenger")
+            version = self._registry.assigned(self._alias)
             if version != self._version:
                 self._served = None if version is None else self._verified(version)
                 self._version, self._reason = version, ""
         except (CorruptBundle, UnknownModel) as error:
             self._version, self._served = version, None  # not tried again: its files never change
-            log_event("challenger_refused", level=logging.ERROR, version=version, reason=str(error))
+            log_event(f"{self._alias}_refused", level=logging.ERROR, version=version, reason=str(error))
         except FraudError as error:
             if str(error) != self._reason:
-                log_event("challenger_unknown", level=logging.WARNING, reason=str(error))
+                log_event(f"{self._alias}_unknown", level=logging.WARNING, reason=str(error))
             self._reason = str(error)
 
     def _verified(self, version: str) -> ServedModel:
         bundle = read_bundle(self._registry.fetch(version), source=f"version {version}")
-        log_event("challenger_loaded", version=version, digest=bundle.digest)
+        log_event(f"{self._alias}_loaded", version=version, digest=bundle.digest)
         return ServedModel(version, bundle)

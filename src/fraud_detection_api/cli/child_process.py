@@ -1,0 +1,76 @@
+"""Processes that `fraud serve` starts beside the workers: each is started again if it dies, and ends with the server."""
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from fraud_detection_api.telemetry import log_event
+
+_LONGEST_END_SECONDS = 5.0
+
+
+@contextmanager
+def child_process(
+    name: str, arguments: Sequence[str] = (), *, pause_seconds: float, afterwards: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Run `fraud_detection_api.NAME` while the block does; `afterwards` is called once it has ended.
+
+    It is to end when its standard input does. One that died is started again after the pause, and `NAME_ended` is logged.
+    """
+    supervisor = _Supervisor(name, arguments, pause_seconds)
+
+    def close() -> None:
+        supervisor.close()
+        afterwards()
+
+    def end(number: int, _frame: object) -> None:
+        """The server has stopped, and uvicorn sends the signal that stopped it once more, to end the process."""
+        close()
+        signal.signal(number, before)
+        signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        close()
+
+
+class _Supervisor:
+    """Runs the command, and again whenever it ends, until it is closed."""
+
+    def __init__(self, name: str, arguments: Sequence[str], pause_seconds: float) -> None:
+        self._name, self._pause_seconds = name, pause_seconds
+        self._command = [sys.executable, "-m", f"fraud_detection_api.{name}", *arguments]
+        self._closing, self._starting = threading.Event(), threading.Lock()
+        self._process = self._started()
+        self._watcher = threading.Thread(target=self._watch, name=f"{name}-supervisor", daemon=True)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Let it end, which it does in its own time, and do not wait for ever."""
+        with self._starting:
+            self._closing.set()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._watcher.join(_LONGEST_END_SECONDS)
+
+    def _watch(self) -> None:
+        while True:
+            status = self._process.wait()
+            if not self._closing.is_set():
+                log_event(f"{self._name}_ended", level=logging.ERROR, status=status)
+                self._closing.wait(self._pause_seconds)
+            with self._starting:
+                if self._closing.is_set():
+                    return
+                self._process = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        # its standard input ends when this process does, however that comes about
+        return subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 this very package
