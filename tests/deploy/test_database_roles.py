@@ -1,4 +1,4 @@
-"""The roles of docs/kubernetes.md on a real PostgreSQL: the owner migrates; the servers' role does what servers do, no more."""
+"""The roles of docs/kubernetes.md on a real PostgreSQL: the owner migrates, the servers' role does what servers do."""
 
 import re
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ OWNER, SERVER = "fraud_owner", "fraud_server"
 
 @pytest.fixture(scope="module")
 def database(postgres_server):
-    """Its URL without a user, made by the page's own statements. Roles are the whole server's, so their names end with a draw."""
+    """Its URL without a user, made by the page's own statements. Roles are the whole server's, so names end with a draw."""
     suffix = uuid4().hex[:8]
     names = {OWNER: f"{OWNER}_{suffix}", SERVER: f"{SERVER}_{suffix}"}
     page = (PROJECT / "docs" / "kubernetes.md").read_text(encoding="utf-8")

@@ -167,7 +167,8 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
     told = (
         f"{count(found.records)} decisions from {_minute(matured.since)} to {_minute(matured.until)} UTC, "
         f"{count(found.frauds)} of them {words.events}: {count(matured.labelled)} have a label, the others are old "
-        f"enough to be taken for {words.others}. Later decisions are left out: {words.events} become known before the others do."
+        f"enough to be taken for {words.others}. Later decisions are left out: "
+        f"{words.events} become known before the others do."
     )
     blocks: list[Block] = [Paragraph(told)]
     if not matured.complete:

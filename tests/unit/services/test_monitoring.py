@@ -32,6 +32,7 @@ from support.monitored import (
 )
 
 LIMITS = MonitoringLimits(0.1, Maturity(30, 30))
+GATE_LIMITS = GateLimits()
 
 
 class Kept:
@@ -48,7 +49,7 @@ class Kept:
         clock = lambda: now / 1000  # noqa: E731
         return MonitoringService(self.store, self.labels, self.observations, limits=limits, clock=clock)
 
-    def comparisons(self, now=NOW_MS, maturity=LIMITS.maturity, limits=GateLimits()):
+    def comparisons(self, now=NOW_MS, maturity=LIMITS.maturity, limits=GATE_LIMITS):
         clock = lambda: now / 1000  # noqa: E731
         return ComparisonService(self.labels, self.observations, limits=limits, maturity=maturity, clock=clock)
 
