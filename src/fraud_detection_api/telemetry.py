@@ -26,6 +26,9 @@ _Event: TypeAlias = tuple[float, str, str, Mapping[str, object]]
 LONGEST_WAIT_SECONDS = 0.05
 """Lines about requests are written together, because writing each takes longer than scoring a record."""
 
+_CHATTY = ("alembic", "uvicorn.error")
+"""Libraries that tell at INFO of every plugin and every start."""
+
 _LOGGER, _ROOT = logging.getLogger(LOGGER_NAME), logging.getLogger()
 
 
@@ -36,6 +39,8 @@ def configure_logging(level: str, log_format: LogFormat, *, stream: TextIO | Non
     logging.basicConfig(
         level=level.upper(), handlers=[LineHandler(stream, text_line if as_text else json_line)], force=True
     )
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, _ROOT.level))
     # no line tells them, and looking them up takes time: the library's own advice
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 

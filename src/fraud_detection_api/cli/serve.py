@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 import os
 import shlex
 import socket
@@ -78,7 +77,6 @@ def _run(settings: Settings, container: Container) -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     listening = _bind(settings.host, settings.port)
     _announce(_address(settings.host, listening.getsockname()[1]), _example(container))
     keeps = container.store is not None and settings.keeper is None
