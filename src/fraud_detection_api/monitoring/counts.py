@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -30,6 +30,10 @@ class NumberCounts:
         counts = tuple(one + another for one, another in zip(self.counts, other.counts, strict=True))
         return NumberCounts(self.below + other.below, counts, self.above + other.above, self.missing + other.missing)
 
+    def as_json(self) -> dict[str, Any]:
+        """JSON value."""
+        return {"below": self.below, "counts": list(self.counts), "above": self.above, "missing": self.missing}
+
 
 @dataclass(frozen=True, slots=True)
 class LevelCounts:
@@ -44,6 +48,10 @@ class LevelCounts:
         levels = Counter(self.levels)
         levels.update(other.levels)
         return LevelCounts(dict(levels), self.unseen + other.unseen, self.missing + other.missing)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON value."""
+        return {"levels": dict(self.levels), "unseen": self.unseen, "missing": self.missing}
 
 
 FeatureCounts: TypeAlias = NumberCounts | LevelCounts
@@ -68,7 +76,9 @@ class Counts:
 
     def as_json(self) -> dict[str, Any]:
         """JSON value that `from_json` reads."""
-        return asdict(self)
+        features = {name: counts.as_json() for name, counts in self.features.items()}
+        outcomes, probability = dict(self.outcomes), self.probability.as_json()
+        return {"rows": self.rows, "features": features, "probability": probability, "outcomes": outcomes}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Counts":

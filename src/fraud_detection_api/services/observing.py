@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -112,9 +111,12 @@ class Observer:
 
     def _observed(self, rows: Sequence[KeptDecision]) -> Iterator[_Observed]:
         """Decisions that a model made of records that are still there, by model; a fallback says nothing of a model."""
-        whole = [row for row in rows if row.source == "model" and row.record is not None]
-        for _, some in groupby(sorted(whole, key=_made_by), key=_made_by):
-            of_model = list(some)
+        # records of another contract are no columns of this one, even where somebody changed what a row says of its model
+        by_model: dict[tuple[str, str], list[KeptDecision]] = {}
+        for row in rows:
+            if row.source == "model" and row.record is not None:
+                by_model.setdefault((row.model_digest, row.contract), []).append(row)
+        for of_model in by_model.values():
             if (model := self._models.of(of_model[0])) is not None:
                 yield from self._of_model(model, of_model)
 
@@ -153,11 +155,6 @@ class Observer:
         if now >= self._cleaned_at + _CLEANING_SECONDS:
             self._observations.remove_before(int((now - KEPT_SECONDS) * 1000))
             self._cleaned_at = now
-
-
-def _made_by(row: KeptDecision) -> tuple[str, str]:
-    """Records of another contract are no columns of this one, even where somebody changed what a row says of its model."""
-    return row.model_digest, row.contract
 
 
 def _counted(model: ObservedModel, rows: Sequence[KeptDecision], columns: Columns) -> list[tuple[SlotKey, Counts]]:
