@@ -15,7 +15,7 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 installed := $(venv)/.installed
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test lint audit docs dashboards lock clean bench-quality bench-serving bench-store test-crash
+.PHONY: help setup serve test lint audit docs dashboards lock clean bench-quality bench-serving bench-store test-crash test-swap
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(installed) ## Set up and run the whole test suite with the coverage gate
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m crash $(ARGS)
+
+test-swap: $(installed) ## Swap champions and replace servers under load: no request may fail, no answer be wrong [ARGS="--promotions 5"]
+	@PYTHONPATH=tests $(venv)/bin/python -m swap $(ARGS)
 
 lint: $(installed) ## Formatting, lint rules, types, layers
 	$(venv)/bin/ruff format --check .

@@ -123,11 +123,18 @@ def test_a_library_s_exception_is_logged_without_message_or_trace(log_format):
 
 def test_a_library_s_line_is_in_the_same_format():
     stream = configured()
-    logging.getLogger("uvicorn.error").info("listens on port %d", 8000)
+    logging.getLogger("library").info("listens on port %d", 8000)
     logging.getLogger("other").error("no exception here", exc_info=True)  # noqa: LOG014
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert (first["event"], first["level"]) == ("listens on port 8000", "info")
     assert "error" not in second
+
+
+def test_a_chatty_library_is_heard_from_warnings_on():
+    stream = configured()
+    logging.getLogger("alembic.runtime").info("setup plugin")
+    logging.getLogger("alembic.runtime").warning("a revision is missing")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["a revision is missing"]
 
 
 def test_places_run_from_the_outermost_frame_inwards():
