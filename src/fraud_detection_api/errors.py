@@ -236,6 +236,17 @@ class NothingToExport(FraudError):
         )
 
 
+class TooFewLabels(FraudError):
+    """There are fewer labelled records, or fewer frauds among them, than are learned from."""
+
+    def __init__(self, records: int, frauds: int, *, least_records: int, least_frauds: int) -> None:
+        super().__init__(
+            f"too little to learn from: {records:,} records of which {frauds:,} are frauds, and the least are "
+            f"{least_records:,} and {least_frauds:,} (--min-records, --min-frauds); nothing was trained"
+        )
+        self.records, self.frauds = records, frauds
+
+
 class IdempotencyKeyReused(FraudError):
     """The idempotency key came with another body before."""
 

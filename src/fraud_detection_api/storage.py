@@ -110,6 +110,14 @@ def observations_in(database: Database) -> ObservationStore:
     return SqlObservationStore(database)
 
 
+def build_lock(settings: Settings) -> ExclusiveLock:
+    """Locks among all who use the store. Raises NoStore, and as `build_database`."""
+    database = build_database(settings)
+    if database is None:
+        raise NoStore
+    return exclusive_in(database)
+
+
 def exclusive_in(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
     """Locks among all who use a database."""
     return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)

@@ -19,6 +19,7 @@ NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidD
     errors.StudyUnavailable,
     errors.BackupFailed,
     errors.NothingToExport,
+    errors.TooFewLabels,
     errors.TracesNotDelivered,
 }
 

@@ -15,6 +15,7 @@ from fraud_detection_api.cli import (
     monitor,
     policy,
     replay,
+    retraining,
     score,
     serve,
     store,
@@ -35,6 +36,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(contract.app, name="contract")
 app.command("train")(training.train)
 app.command("tune")(tuning.tune)
+app.command("retrain")(retraining.retrain)
 app.command("evaluate")(training.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(monitor.app, name="monitor")

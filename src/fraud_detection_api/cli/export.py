@@ -9,8 +9,16 @@ import typer
 
 from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.moments import RequiredSince, Until
-from fraud_detection_api.cli.options import AsJson, ContractOption, Store, settings_with
-from fraud_detection_api.cli.terminal import print_json, progress, say
+from fraud_detection_api.cli.options import (
+    AsJson,
+    AssumeLegitimateAfter,
+    ContractOption,
+    MaturedDays,
+    Store,
+    settings_with,
+)
+from fraud_detection_api.cli.retraining_tables import say_exported
+from fraud_detection_api.cli.terminal import print_json, progress
 from fraud_detection_api.container import build_recorder
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.storage import open_stores
@@ -32,26 +40,8 @@ def training_set(
     since: RequiredSince,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, CSV or Parquet.")],
     until: Until = None,
-    matured_days: Annotated[
-        float | None,
-        typer.Option(
-            "--matured-days",
-            min=0,
-            max=36_500,
-            help="Only decisions that are at least so old, so that their labels had time to arrive; the contract's "
-            "label_delay_days, if not given.",
-        ),
-    ] = None,
-    assume_legitimate_after: Annotated[
-        float | None,
-        typer.Option(
-            "--assume-legitimate-after",
-            metavar="DAYS",
-            min=0,
-            max=36_500,
-            help="Take decisions that are at least so old and have no label for legitimate.",
-        ),
-    ] = None,
+    matured_days: MaturedDays = None,
+    assume_legitimate_after: AssumeLegitimateAfter = None,
     contract: ContractOption = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -75,14 +65,4 @@ def training_set(
     if as_json:
         print_json({"rows": done.rows, **asdict(done)})
         return
-    told = f"{done.fraud:,} frauds, {done.legitimate:,} legitimate, {done.assumed_legitimate:,} taken for legitimate"
-    say(f"{done.rows:,} records are in {out}: {told}")
-    others = {
-        "without a time, which got that of their decision": done.untimed,
-        "left out: no label": done.unlabelled,
-        "left out: kept under another contract": done.other_contract,
-        "left out: erased": done.erased,
-    }
-    for what, count in others.items():
-        if count:
-            say(f"{count:,} {what}")
+    say_exported(done, f"are in {out}")

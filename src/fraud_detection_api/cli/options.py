@@ -132,3 +132,23 @@ PolicyFile = Annotated[
         help="Costs and review capacity that outcomes follow from; the defaults, or with --like the model's, if not given.",
     ),
 ]
+MaturedDays = Annotated[
+    float | None,
+    typer.Option(
+        "--matured-days",
+        min=0,
+        max=36_500,
+        help="Only decisions that are at least so old, so that their labels had time to arrive; the contract's "
+        "label_delay_days, if not given.",
+    ),
+]
+AssumeLegitimateAfter = Annotated[
+    float | None,
+    typer.Option(
+        "--assume-legitimate-after",
+        metavar="DAYS",
+        min=0,
+        max=36_500,
+        help="Take decisions that are at least so old and have no label for legitimate.",
+    ),
+]

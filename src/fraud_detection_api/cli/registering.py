@@ -41,23 +41,37 @@ class Destination:
         tuning: Mapping[str, Any] | None = None,
     ) -> None:
         """Train, with `description` beside the bar; promote where that is asked for, track, and tell of the model."""
+        fitted = self.fit(fitter, dataset, description, tuning=tuning)
+        if self.promote or self.registry.assigned("champion") is None:
+            self.rollout.promote(fitted.version, self.order, allow_contract_change=self.allow_contract_change)
+            say(f"version {fitted.version} is champion")
+        self.track(fitted)
+        self._print(fitted)
+
+    def fit(
+        self,
+        fitter: "ModelFitter",
+        dataset: "Dataset",
+        description: str,
+        *,
+        tuning: Mapping[str, Any] | None = None,
+    ) -> "FittedModel":
+        """Train and register; warnings and the version are said."""
         with progress(description) as report:
             fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=report)
         for warning in fitted.card["warnings"]:
             say(f"warning: {warning}")
         say(f"registered version {fitted.version} in {self.location} ({fitted.digest[:19]}…)")
-        if self.promote or self.registry.assigned("champion") is None:
-            self.rollout.promote(fitted.version, self.order, allow_contract_change=self.allow_contract_change)
-            say(f"version {fitted.version} is champion")
-        if self.tracker is not None:
-            self._track(self.tracker, fitted)
-        self._print(fitted)
+        return fitted
 
-    def _track(self, tracker: ExperimentTracker, fitted: "FittedModel") -> None:
+    def track(self, fitted: "FittedModel") -> None:
+        """Have the training remembered, where a tracker was asked for."""
+        if self.tracker is None:
+            return
         from fraud_detection_api.training.tracking import track_training
 
         files = self.registry.fetch(fitted.version)
-        say(f"tracked at {track_training(tracker, files, version=fitted.version)}")
+        say(f"tracked at {track_training(self.tracker, files, version=fitted.version)}")
 
     def _print(self, fitted: "FittedModel") -> None:
         if self.as_json:
@@ -68,7 +82,7 @@ class Destination:
 
 
 def destination(
-    settings: Settings, *, promote: bool, force: str | None, allow_contract_change: bool, as_json: bool
+    settings: Settings, *, promote: bool, allow_contract_change: bool, as_json: bool, force: str | None = None
 ) -> Destination:
     """The registry and the tracker that are set; what cannot be reached, or passed, is told before the training."""
     registry, rollout = build_rollout(settings)

@@ -46,6 +46,7 @@ ARGUMENTS = {
     "policy show": [],
     "policy simulate": ["--policy", "none.toml"],
     "replay": ["--sample", "1"],
+    "retrain": [],
     "score": ["none.csv", "--out", "out.csv"],
     "serve": [],
     "store backup": ["copy.db"],

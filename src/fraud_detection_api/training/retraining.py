@@ -1,0 +1,96 @@
+"""A model made anew from what was served: is there enough to learn from, and is it better than the champion?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.errors import ContractMismatch, TooFewLabels
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.evaluate import Difference, Estimate, compare, evaluate, score_dataset
+from fraud_detection_api.training.splits import MIN_FRAUDS, SplitSettings, hold_out
+
+COMPARED = ("roc_auc", "average_precision")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Which records two models are measured on, numbers int64 (n,) of a dataset's.
+
+    `unseen`: the champion has not learned from any of them. Where that is not known, its figures may flatter it.
+    """
+
+    rows: NDArray[np.int64]
+    unseen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutComparison:
+    """Metrics of the champion and of the new model on the same records, and how much higher they are for the new one."""
+
+    records: int
+    frauds: int
+    unseen: bool
+    champion: Mapping[str, Estimate]
+    challenger: Mapping[str, Estimate]
+    differences: Mapping[str, Difference]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def require_enough(dataset: Dataset, *, records: int, frauds: int) -> None:
+    """Raise TooFewLabels where there are fewer records, or fewer frauds among them, than asked for."""
+    found = int(dataset.is_fraud.sum())
+    if len(dataset) < records or found < frauds:
+        raise TooFewLabels(len(dataset), found, least_records=records, least_frauds=frauds)
+
+
+def require_same_records(contract: Contract, champion: Contract) -> None:
+    """Raise ContractMismatch where the champion is sent other records: a challenger could not score them."""
+    if contract.record_fingerprint != champion.record_fingerprint:
+        raise ContractMismatch(
+            "this contract asks callers for other records than the champion's does, so no kept record follows it; train on "
+            "a file: fraud train FILE --contract PATH"
+        )
+
+
+def held_out(dataset: Dataset, settings: SplitSettings, champion: Bundle, *, seed: int) -> HeldOut:
+    """The test part of a training with these settings and seed; of it what is later than all that made the champion.
+
+    Where no time tells that, or too little is later, it is the whole test part.
+    """
+    test = hold_out(dataset, settings, seed=seed).test
+    end = _end_of(champion)
+    if dataset.seconds is None or end is None:
+        return HeldOut(test, unseen=False)
+    later = test[dataset.seconds[test] * 1000 > end]
+    frauds = int(dataset.is_fraud[later].sum())
+    enough = min(frauds, len(later) - frauds) >= MIN_FRAUDS
+    return HeldOut(later, unseen=True) if enough else HeldOut(test, unseen=False)
+
+
+def compare_held_out(
+    champion: Bundle, challenger: Bundle, chosen: HeldOut, data_for: Callable[[Contract], Dataset], *, seed: int
+) -> HeldOutComparison:
+    """The two models on the chosen records; `data_for` gives the dataset as a contract encodes it."""
+    scored = [
+        score_dataset(bundle.scorer, data_for(bundle.contract).take(chosen.rows))[1]
+        for bundle in (champion, challenger)
+    ]
+    is_fraud = data_for(challenger.contract).is_fraud[chosen.rows]
+    evaluations = [evaluate(is_fraud, probability, seed=seed) for probability in scored]
+    first, second = ({name: each.metrics[name] for name in COMPARED} for each in evaluations)
+    differences = compare(is_fraud, scored[1], scored[0], metrics=COMPARED, seed=seed)
+    return HeldOutComparison(len(is_fraud), int(is_fraud.sum()), chosen.unseen, first, second, differences)
+
+
+def _end_of(champion: Bundle) -> int | None:
+    """When the last record that the model was made from came, in milliseconds since 1970."""
+    period = champion.card["data"]["period"]
+    return None if period is None else parse_moment(period[1])

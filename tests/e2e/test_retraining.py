@@ -1,0 +1,169 @@
+"""Train, serve, decide, label, retrain: each in a process of its own; and retrainings that meet, or are killed."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from support.polling import eventually
+from support.servers import clean_environment, run_fraud, running_server
+
+CREDIT = load_contract("credit")
+DECIDED = 3000
+NOW = ("--matured-days", "0")
+
+# runs the command, and waits in the middle of a function until a file is there
+HELD_UP = """
+import importlib, pathlib, sys, time
+module, path, begun, go_on = sys.argv[1:5]
+del sys.argv[1:5]
+*owners, name = path.split(".")
+holder = importlib.import_module(module)
+for owner in owners:
+    holder = getattr(holder, owner)
+function = getattr(holder, name)
+def held_up(*given, **named):
+    pathlib.Path(begun).touch()
+    while not pathlib.Path(go_on).exists():
+        time.sleep(0.01)
+    return function(*given, **named)
+setattr(holder, name, held_up)
+from fraud_detection_api.cli import app
+app()
+"""
+TRAINING = ("fraud_detection_api.training.train_xgboost", "XGBoostTrainer.fit")
+ASSIGNING = ("fraud_detection_api.adapters.file_registry", "FileRegistry.assign")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """The folder of a service that has decided, and knows by now what was true: a registry and a store."""
+    folder = tmp_path_factory.mktemp("lived")
+    simulate_credit_records(3000, seed=7, fraud_rate=0.05).write_parquet(folder / "history.parquet")
+    trained = run_fraud("train", str(folder / "history.parquet"), "--registry", str(folder / "registry"))
+    assert trained.returncode == 0, trained.stderr
+    later = simulate_credit_records(DECIDED, seed=8, fraud_rate=0.05)
+    records, truth = later.select(CREDIT.record_columns).to_dicts(), later[CREDIT.target.name].to_list()
+    with running_server(folder / "registry", folder / "decisions.log") as server:
+        answer = httpx.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60)
+        labels = [
+            {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
+            for decision, is_fraud in zip(answer.json()["decisions"], truth, strict=True)
+        ]
+        assert httpx.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).json()["recorded"] == DECIDED
+    return folder
+
+
+def environment(folder: Path, scratch: Path) -> dict[str, str]:
+    store = f"sqlite:///{folder / 'decisions.db'}"
+    return {"FRAUD_STORE": store, "FRAUD_REGISTRY": str(folder / "registry"), "TMPDIR": str(scratch)}
+
+
+def retrain(lived: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_fraud("retrain", *NOW, *arguments, **environment(lived, scratch))
+
+
+def held_up(lived: Path, scratch: Path, moment) -> subprocess.Popen:
+    """A retraining that has come to that moment, and goes on once the file `go-on` is in the scratch folder."""
+    places = [str(scratch / "begun"), str(scratch / "go-on")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD_UP, *moment, *places, "retrain", *NOW, "--json"],
+        env=clean_environment(**environment(lived, scratch)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: (scratch / "begun").exists() or process.poll() is not None, "it is under way", within_seconds=90)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def left(scratch: Path) -> list[str]:
+    return [path.name for path in scratch.glob("fraud-retrain-*")]
+
+
+def test_what_was_served_and_labelled_makes_a_challenger_beside_the_champion(lived, tmp_path):
+    registry = FileRegistry(lived / "registry")
+    versions = registry.versions()
+    dry = json.loads(retrain(lived, tmp_path, "--dry-run", "--json").stdout)
+    assert (dry["status"], dry["records"]["rows"]) == ("dry_run", DECIDED)
+    assert registry.versions() == versions
+    done = retrain(lived, tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["status"], told["champion"], told["challenger_before"]) == ("challenger", "1", None)
+    assert registry.assigned("challenger") == told["version"]
+    assert registry.assigned("champion") == "1"
+    assert registry.audit()[-1].cause.by == "fraud retrain"
+    assert told["records"]["rows"] == DECIDED
+    compared = told["comparison"]
+    assert compared["records"] == DECIDED // 5
+    for name in ("roc_auc", "average_precision"):
+        for model in ("champion", "challenger"):
+            assert compared[model][name]["low"] <= compared[model][name]["value"] <= compared[model][name]["high"]
+        difference = compared["challenger"][name]["value"] - compared["champion"][name]["value"]
+        assert compared["differences"][name]["difference"] == pytest.approx(difference)
+    assert left(tmp_path) == []
+
+
+def test_of_two_at_once_one_works_and_the_other_leaves_the_work_to_it(lived, tmp_path):
+    registry = FileRegistry(lived / "registry")
+    versions = len(registry.versions())
+    first = held_up(lived, tmp_path, TRAINING)
+    second = retrain(lived, tmp_path, "--json")
+    assert (second.returncode, json.loads(second.stdout)) == (0, {"status": "busy"})
+    assert second.stderr == "another retraining of this store is at work; this one leaves the work to it\n"
+    (tmp_path / "go-on").touch()
+    output, errors = first.communicate(timeout=120)
+    assert first.returncode == 0, errors
+    assert len(registry.versions()) == versions + 1
+    assert registry.assigned("challenger") == json.loads(output)["version"]
+
+
+@pytest.mark.parametrize("moment", [TRAINING, ASSIGNING], ids=["while it trains", "before it is challenger"])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_one_that_is_stopped_changes_no_alias_and_hinders_no_other(lived, tmp_path, moment, how):
+    registry = FileRegistry(lived / "registry")
+    before = (registry.assigned("champion"), registry.assigned("challenger"))
+    process = held_up(lived, tmp_path, moment)
+    assert len(left(tmp_path)) == 1
+    process.send_signal(how)
+    process.communicate(timeout=20)
+    assert process.returncode == (-how if how == signal.SIGKILL else 128 + how)
+    assert (registry.assigned("champion"), registry.assigned("challenger")) == before
+    if how == signal.SIGTERM:
+        assert left(tmp_path) == []
+    again = retrain(lived, tmp_path, "--dry-run")
+    assert again.returncode == 0, again.stderr
+    assert left(tmp_path) == []  # what a killed one left holds records of customers
+
+
+def test_too_little_to_learn_from_is_refused_with_the_figures(lived, tmp_path):
+    done = retrain(lived, tmp_path, "--min-frauds", "2000")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: too little to learn from: 3,000 records of which ")
+    assert done.stderr.splitlines()[-1].endswith("(--min-records, --min-frauds); nothing was trained")
+    assert retrain(lived, tmp_path, "--min-records", "5000").returncode == 1
+    assert left(tmp_path) == []
+
+
+def test_labels_that_have_not_matured_are_not_learned_from(lived, tmp_path):
+    done = run_fraud("retrain", "--matured-days", "1", **environment(lived, tmp_path))
+    assert done.returncode == 1
+    assert "nothing to export" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_people_see_a_table(lived, tmp_path):
+    done = retrain(lived, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "roc auc" in done.stdout
+    assert "challenger" in done.stdout
+    assert "fraud models report" in done.stderr
