@@ -1,6 +1,6 @@
 """What `fraud retrain` does once it is alone: export, train, register, make challenger, compare, tell."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,10 +10,10 @@ from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.container import build_recorder
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.model.rollout import Cause
-from fraud_detection_api.ports import DecisionStore, ExclusiveLock, LabelStore
+from fraud_detection_api.ports import DecisionStore, ExclusiveLock, LabelStore, Wanted
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.settings import Settings
 
@@ -52,10 +52,11 @@ class Window(NamedTuple):
 
 
 class _Models(NamedTuple):
-    """The champion, and the model whose settings are taken, which mostly is the same."""
+    """The champion, when it was made, and the model whose settings are taken, which mostly is the same."""
 
     champion_version: str
     champion: Bundle
+    made_at: int | None
     like: Bundle
 
 
@@ -93,7 +94,8 @@ class Retraining:
         dataset = load_dataset(file, declared)
         require_enough(dataset, records=self.least[0], frauds=self.least[1])
         fitter = self._fitter(models, dataset)
-        chosen = held_out(dataset, fitter.split, models.champion, seed=self.seed)
+        all_unseen = models.made_at is not None and self._first_decided(declared, window) >= models.made_at
+        chosen = held_out(dataset, fitter.split, models.champion, seed=self.seed, all_unseen=all_unseen)
         if dry_run:
             self._tell_dry_run(exported, chosen)
             return
@@ -105,7 +107,13 @@ class Retraining:
     def _models(self, like: str) -> _Models:
         service = ModelService(self.goal.registry)
         version, champion = service.bundle("champion")
-        return _Models(version, champion, champion if like == "champion" else service.bundle(like)[1])
+        made_at = parse_moment(service.describe(version).created_at)
+        return _Models(version, champion, made_at, champion if like == "champion" else service.bundle(like)[1])
+
+    def _first_decided(self, contract: Contract, window: Window) -> int:
+        """When the oldest decision that may have been exported was made."""
+        oldest = self.stores[0].following(Wanted(since=window.since, until=window.end(contract)), limit=1)
+        return oldest[0].decided_at if oldest else 0
 
     def _export(self, contract: Contract, window: Window) -> "tuple[Exported, Path]":
         from fraud_detection_api.services.training_set import TrainingSetExporter
@@ -140,10 +148,9 @@ class Retraining:
     def _challenge(self, fitted: "FittedModel") -> str | None:
         """Make it challenger; returns which version was."""
         self.lock.require(LOCK)  # training takes long, and a store that was away may have given the lock to another
-        registry = self.goal.registry
-        before = registry.assigned("challenger")
-        cause = Cause("challenge", by="fraud retrain", reason="retrained on matured labels", digest=fitted.digest)
-        registry.assign("challenger", fitted.version, cause)
+        before = self.goal.registry.assigned("challenger")
+        order = replace(self.goal.order, reason="retrained on matured labels")
+        self.goal.rollout.challenge(fitted.version, order)
         say(
             f"version {fitted.version} is challenger" + ("" if before is None else f" in the place of version {before}")
         )

@@ -60,12 +60,17 @@ def require_same_records(contract: Contract, champion: Contract) -> None:
         )
 
 
-def held_out(dataset: Dataset, settings: SplitSettings, champion: Bundle, *, seed: int) -> HeldOut:
+def held_out(
+    dataset: Dataset, settings: SplitSettings, champion: Bundle, *, seed: int, all_unseen: bool = False
+) -> HeldOut:
     """The test part of a training with these settings and seed; of it what is later than all that made the champion.
 
-    Where no time tells that, or too little is later, it is the whole test part.
+    That is all of it where the champion has seen none of the dataset (`all_unseen`). Where no time tells, or too little is
+    later, it is all of it too, seen or not.
     """
     test = hold_out(dataset, settings, seed=seed).test
+    if all_unseen:
+        return HeldOut(test, unseen=True)
     end = _end_of(champion)
     if dataset.seconds is None or end is None:
         return HeldOut(test, unseen=False)

@@ -1,0 +1,55 @@
+"""The page on retraining: its command, beside a service that has lived, and the options that it names."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.training.synthetic import simulate_credit_records
+from support.pages import blocks, install_fraud, run_shell
+from support.servers import run_fraud, running_server
+
+PAGE = (Path(__file__).parents[2] / "docs" / "retraining.md").read_text(encoding="utf-8")
+CREDIT = load_contract("credit")
+
+
+@pytest.fixture(scope="module")
+def lived(file_registry_path, tmp_path_factory):
+    """A folder with a registry and a store of labelled decisions, where commands find both unasked."""
+    folder = tmp_path_factory.mktemp("page")
+    install_fraud(folder)
+    shutil.copytree(file_registry_path, folder / "registry")
+    truth = simulate_credit_records(3000, seed=5, fraud_rate=0.05)
+    with running_server(folder / "registry", folder / "decisions.log") as server:
+        body = {"records": truth.select(CREDIT.record_columns).to_dicts()}
+        decisions = httpx.post(f"{server.url}/v1/decisions", json=body, timeout=60).json()["decisions"]
+        labels = [
+            {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
+            for decision, is_fraud in zip(decisions, truth[CREDIT.target.name], strict=True)
+        ]
+        assert httpx.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).status_code == 200
+    return folder
+
+
+def test_the_command_of_the_page_makes_a_challenger(lived):
+    done = run_shell(blocks(PAGE, "sh")[0], lived)
+    assert done.returncode == 0, done.stderr
+    assert FileRegistry(lived / "registry").assigned("challenger") == "2"
+    for shown in ("roc auc", "average precision", "champion 1", "challenger 2", "difference", "frauds"):
+        assert shown in done.stdout
+        assert shown in blocks(PAGE, "text")[0]
+
+
+def test_what_the_page_says_of_a_dry_run_holds(lived):
+    done = run_shell("fraud retrain --matured-days 0 --min-frauds 50 --dry-run --json", lived)
+    assert json.loads(done.stdout)["status"] == "dry_run"
+
+
+def test_every_option_of_the_page_is_one():
+    known = run_fraud("retrain", "--help", COLUMNS="200").stdout
+    assert {option for option in re.findall(r"`(--[\w-]+)", PAGE)} <= set(re.findall(r"--[\w-]+", known))
