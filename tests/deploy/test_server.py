@@ -67,7 +67,13 @@ def test_it_is_let_finish(deployment, server, server_overlay):
     command, seconds = server["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
     grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace >= int(seconds) + settings.drain_seconds + 10
+    assert grace >= int(seconds) + settings.linger_seconds + settings.drain_seconds + 10
+
+
+def test_it_lingers_for_longer_than_a_balancer_takes_to_see_that_it_is_not_ready(server, server_overlay):
+    probe = server["readinessProbe"]
+    settings = Settings.from_environment(environment(server, server_overlay))
+    assert settings.linger_seconds > probe["periodSeconds"] * probe["failureThreshold"]
 
 
 def test_memory_is_what_its_processes_were_measured_to_take(server, server_overlay):
