@@ -1,7 +1,7 @@
 import pytest
 
 from fraud_detection_api.errors import CorruptBundle
-from support.builders import credit_files, every_dtype_files, registry_with_champion
+from support.builders import OVERDRAWN, credit_files, every_dtype_files, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import API_KEYS, assert_problem, flipped
 
@@ -67,3 +67,17 @@ def test_a_damaged_champion_alias_is_told_by_readiness(client_for):
 @pytest.mark.parametrize("path", ["/ping", "/livez", "/readyz", "/docs", "/openapi.json"])
 def test_health_and_documentation_ask_for_no_key(client_for, path):
     assert client_for(api_keys=API_KEYS).get(path).status_code == 200
+
+
+def test_a_server_that_was_told_to_end_is_not_ready_and_closes_connections_but_goes_on_answering(client):
+    assert "connection" not in client.post("/fraud_detection", json=[OVERDRAWN]).headers
+    client.app.state.container.drain.begin()
+    problem = assert_problem(client.get("/readyz"), 503, "draining")
+    assert "send requests to another one" in problem["detail"]
+    for answer in (
+        client.post("/fraud_detection", json=[OVERDRAWN]),
+        client.post("/v1/decisions", json={"records": [OVERDRAWN]}),
+        client.get("/livez"),
+        client.get("/v1/models"),
+    ):
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")

@@ -27,7 +27,7 @@ def main() -> int:
         restarted = restarts(registry.root, work, count=asked.restarts, workers=asked.workers)
         told = f"{restarted.answered.total():,} answers on {restarted.connections:,} connections"
         print(f"{asked.restarts} servers replaced: {told}, {len(restarted.faults)} faults", flush=True)
-        faults += restarted.faults
+        faults += _told(restarted.faults)
     if asked.promotions:
         swapped = promotions(registry.root, registry, work, count=asked.promotions, workers=asked.workers)
         for (path, version), count in sorted(swapped.answered.items()):
@@ -37,15 +37,20 @@ def main() -> int:
         print(
             f"{len(times)} promotions: {swapped.answered.total():,} answers, {len(swapped.faults)} faults", flush=True
         )
-        faults += swapped.faults
-    for fault in faults[:FAULTS_SHOWN]:
-        print(f"  {fault}")
+        faults += _told(swapped.faults)
     if faults:
         print(f"\nFAILED; logs are in {work}")
         return 1
     shutil.rmtree(work)
     print("\nno request failed, no answer was wrong")
     return 0
+
+
+def _told(faults: list[str]) -> list[str]:
+    """The same, of which the first are printed."""
+    for fault in faults[:FAULTS_SHOWN]:
+        print(f"  {fault}", flush=True)
+    return faults
 
 
 def _arguments() -> argparse.Namespace:

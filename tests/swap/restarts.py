@@ -1,6 +1,7 @@
 """Servers replaced one by one under load, behind what takes its targets by /readyz as a Kubernetes Service does."""
 
 import itertools
+import os
 import signal
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from swap.callers import Load, Truth, offline
 
 CLIENTS = 8
 LOOK_SECONDS = 0.2
+LONGEST_END_SECONDS = 30
 LINGER_SECONDS = 2
 """Ten looks: whoever asks /readyz has found out before a server stops to listen."""
 
@@ -83,7 +85,7 @@ def restarts(registry: Path, folder: Path, *, count: int, workers: int) -> Resta
 
     def start() -> None:
         log = folder / f"server-{next(numbers)}.log"
-        service.servers.append(wait_until_up(start_server(registry, log, **settings), log, ready=True))
+        service.servers.append(wait_until_up(start_server(registry, log, own_group=True, **settings), log, ready=True))
 
     try:
         start()
@@ -99,7 +101,7 @@ def restarts(registry: Path, folder: Path, *, count: int, workers: int) -> Resta
         return Restarted(count, load.answered, connections, [*load.faults, *faults])
     finally:
         for server in service.servers:
-            server.process.kill()
+            os.killpg(server.process.pid, signal.SIGKILL)  # its workers would outlive it
             server.process.wait()
 
 
@@ -108,7 +110,7 @@ def _ended(service: Service, server: Server) -> Iterator[str]:
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     try:
-        server.process.wait(LINGER_SECONDS + 10)
+        server.process.wait(LINGER_SECONDS + LONGEST_END_SECONDS)
     except TimeoutExpired:
         yield "a server did not end"
         return
