@@ -38,7 +38,7 @@ def main() -> None:
 def _wait_for_end(ended: threading.Event) -> None:
     sys.stdin.buffer.read()
     ended.set()
-    # all that is kept is kept in transactions, so whatever is under way may be cut off
+    # all that is kept is kept in transactions, so whatever is under way may be cut off; the server may have been killed
     threading.Timer(_LONGEST_END_SECONDS, os._exit, (0,)).start()
 
 

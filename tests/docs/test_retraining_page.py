@@ -52,4 +52,4 @@ def test_what_the_page_says_of_a_dry_run_holds(lived):
 
 def test_every_option_of_the_page_is_one():
     known = run_fraud("retrain", "--help", COLUMNS="200").stdout
-    assert {option for option in re.findall(r"`(--[\w-]+)", PAGE)} <= set(re.findall(r"--[\w-]+", known))
+    assert set(re.findall(r"`(--[\w-]+)", PAGE)) <= set(re.findall(r"--[\w-]+", known))

@@ -11,20 +11,27 @@ from contextlib import contextmanager
 from fraud_detection_api.telemetry import log_event
 
 _LONGEST_END_SECONDS = 5.0
+_CUT_OFF_SECONDS = 0.5
 
 
 @contextmanager
 def child_process(
-    name: str, arguments: Sequence[str] = (), *, pause_seconds: float, afterwards: Callable[[], None] = lambda: None
+    name: str,
+    arguments: Sequence[str] = (),
+    *,
+    pause_seconds: float,
+    cut_off: bool = False,
+    afterwards: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Run `fraud_detection_api.NAME` while the block does; `afterwards` is called once it has ended.
 
-    It is to end when its standard input does. One that died is started again after the pause, and `NAME_ended` is logged.
+    It is to end when its standard input does; where it may be `cut_off`, it gets little time for that. One that died is
+    started again after the pause, and `NAME_ended` is logged.
     """
     supervisor = _Supervisor(name, arguments, pause_seconds)
 
     def close() -> None:
-        supervisor.close()
+        supervisor.close(cut_off=cut_off)
         afterwards()
 
     def end(number: int, _frame: object) -> None:
@@ -52,12 +59,15 @@ class _Supervisor:
         self._watcher = threading.Thread(target=self._watch, name=f"{name}-supervisor", daemon=True)
         self._watcher.start()
 
-    def close(self) -> None:
+    def close(self, *, cut_off: bool) -> None:
         """Let it end, which it does in its own time, and do not wait for ever."""
         with self._starting:
             self._closing.set()
         assert self._process.stdin is not None
         self._process.stdin.close()
+        if cut_off:
+            self._watcher.join(_CUT_OFF_SECONDS)
+            self._process.kill()
         self._watcher.join(_LONGEST_END_SECONDS)
 
     def _watch(self) -> None:

@@ -8,5 +8,5 @@ _PAUSE_SECONDS = 2.0  # nobody waits for it, and starting takes processor time t
 
 
 def observer_process() -> AbstractContextManager[None]:
-    """Keep one running while the block does."""
-    return child_process("observer", pause_seconds=_PAUSE_SECONDS)
+    """Keep one running while the block does. It keeps everything in transactions, so it need not be let finish."""
+    return child_process("observer", pause_seconds=_PAUSE_SECONDS, cut_off=True)
