@@ -31,6 +31,12 @@ def _drift(window: str) -> Panel:
     )
 
 
+def _shadow_rate(what: str, legend: str) -> Query:
+    """Records a second; 0 for a challenger to which it never happened."""
+    rate = f"sum by (version) (rate(fraud_shadow_{what}_total[5m]))"
+    return Query(f"{rate} or 0 * sum by (version) (rate(fraud_shadow_records_total[5m]))", f"{{{{version}}}} {legend}")
+
+
 IN_SERVICE = Row(
     "In service",
     (
@@ -143,8 +149,8 @@ CHALLENGER = Row(
             "Records that the challenger scored, failed at, and was not given because it was busy, a second.",
             (
                 Query("sum by (version) (rate(fraud_shadow_records_total[5m]))", "{{version}} scored"),
-                Query("sum by (version) (rate(fraud_shadow_errors_total[5m]))", "{{version}} failed"),
-                Query("sum by (version) (rate(fraud_shadow_dropped_records_total[5m]))", "{{version}} dropped"),
+                _shadow_rate("errors", "failed"),
+                _shadow_rate("dropped_records", "dropped"),
             ),
             "short",
         ),

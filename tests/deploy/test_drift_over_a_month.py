@@ -49,41 +49,32 @@ def first_seen(prometheus: RunningPrometheus, alert: str, job: str, by: str = "w
     return {label: moment - BEGINNING for label, moment in sorted(moments, key=lambda found: -found[1])}
 
 
-def test_gauges_are_there_for_the_whole_month(prometheus):
+def the_whole_month_is_there(prometheus: RunningPrometheus) -> None:
+    end = BEGINNING + DAYS * DAY
     count = 'count by (job, window) (fraud_drift_psi{feature="fraud_probability"})'
-    series = prometheus.query_range(count, start=BEGINNING + HOUR, end=BEGINNING + DAYS * DAY, step=HOUR)
+    series = prometheus.query_range(count, start=BEGINNING + HOUR, end=end, step=HOUR)
     assert {(each["metric"]["job"], each["metric"]["window"]) for each in series} == {
         (job, window) for job in ("steady", "drifting") for window in WITHIN
     }
     assert all(len(each["values"]) >= DAYS * 24 // HOURS_BETWEEN_LOOKS for each in series)
+    records = 'min_over_time(fraud_drift_records{job="steady",window="hour"}[30d])'
+    [fewest] = prometheus.query_range(records, start=end, end=end, step=HOUR)
+    assert float(fewest["values"][0][1]) < 100, "there are nights with few records"
 
 
-def test_nights_with_few_records_are_part_of_it(prometheus):
-    fewest = prometheus.query_range(
-        'min_over_time(fraud_drift_records{job="steady",window="hour"}[30d])',
-        start=BEGINNING + DAYS * DAY,
-        end=BEGINNING + DAYS * DAY,
-        step=HOUR,
-    )
-    assert float(fewest[0]["values"][0][1]) < 100
-
-
-@pytest.mark.parametrize("alert", EXPRESSIONS)
-def test_a_month_of_undrifted_traffic_raises_no_alert(prometheus, alert):
-    assert first_seen(prometheus, alert, "steady") == {}
-
-
-def test_half_a_standard_deviation_of_one_feature_shows_within_each_window_and_not_before(prometheus):
-    seen = first_seen(prometheus, "FraudFeatureDrift", "drifting")
-    assert set(seen) == set(WITHIN)
-    late = {window: (moment - DRIFT) / WITHIN[window] for window, moment in seen.items()}
-    assert all(0 < share <= 1 for share in late.values()), late
-
-
-def test_the_feature_that_drifted_is_named(prometheus):
-    assert "number_of_open_accounts" in first_seen(prometheus, "FraudFeatureDrift", "drifting", by="feature")
-
-
-def test_a_ranking_that_got_worse_shows_once_it_is_measured(prometheus):
-    [moment] = first_seen(prometheus, "FraudPerformanceDrop", "drifting", by="measure").values()
-    assert DRIFT < moment <= DRIFT + 5 * DAY  # it is measured every fourth day here
+def test_a_steady_month_raises_no_alert_and_a_drift_does(prometheus, subtests):
+    """One test, because its months take long to make: test processes that share the tests would each make their own."""
+    the_whole_month_is_there(prometheus)
+    for alert in EXPRESSIONS:
+        with subtests.test("a month of undrifted traffic raises no alert", alert=alert):
+            assert first_seen(prometheus, alert, "steady") == {}
+    with subtests.test("half a standard deviation of one feature shows within each window, and not before"):
+        seen = first_seen(prometheus, "FraudFeatureDrift", "drifting")
+        assert set(seen) == set(WITHIN)
+        late = {window: (moment - DRIFT) / WITHIN[window] for window, moment in seen.items()}
+        assert all(0 < share <= 1 for share in late.values()), late
+    with subtests.test("the feature that drifted is named"):
+        assert "number_of_open_accounts" in first_seen(prometheus, "FraudFeatureDrift", "drifting", by="feature")
+    with subtests.test("a ranking that got worse shows once it is measured, every fourth day here"):
+        [moment] = first_seen(prometheus, "FraudPerformanceDrop", "drifting", by="measure").values()
+        assert DRIFT < moment <= DRIFT + 5 * DAY
