@@ -21,8 +21,10 @@ LABEL = ("post", "/v1/labels")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
 READING = [LIST, DECISION, REPLAY]
 METRICS = ("get", "/metrics")
+MONITORING, COMPARE = ("get", "/v1/monitoring"), ("get", "/v1/models/compare")
+WATCHING = [MONITORING, COMPARE]
 CHANGING = [PROMOTE, ROLLBACK, CHALLENGE, END]
-KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, HISTORY, LABEL, *CHANGING, *READING]
+KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, HISTORY, LABEL, *CHANGING, *READING, *WATCHING]
 WITH_BODY = [SCORE, DECIDE, PROMOTE, ROLLBACK, CHALLENGE, LABEL]
 BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
 
@@ -97,6 +99,18 @@ def no_tables(start, operation):
     return call(client, operation, decision_id=first_uuid7(0))
 
 
+def challenged(start, operation):
+    registry = registry_with_champion()
+    registry.assign("challenger", registry.register(credit_files()))
+    return call(start(registry, keeps=True), operation)
+
+
+def damaged_challenger(start, operation):
+    registry = registry_with_champion()
+    registry.assign("challenger", registry.register(flipped(credit_files())))
+    return call(start(registry, keeps=True), operation)
+
+
 PROVOKED = {
     **{(operation, 200): lambda start, operation: call(start(), operation) for operation in [*HEALTH, *KEYED]},
     (LABEL, 200): keeping,
@@ -111,10 +125,16 @@ PROVOKED = {
     (LABEL, 404): lambda start, operation: call(start(), operation),
     (LABEL, 503): lambda start, operation: call(start(store="sqlite:////no/such/folder/decisions.db"), operation),
     **{(operation, 200): kept for operation in READING},
+    **{(operation, 200): challenged for operation in WATCHING},
+    **{(operation, 404): lambda start, operation: call(start(), operation) for operation in WATCHING},
+    (MONITORING, 503): no_tables,
+    (COMPARE, 503): lambda start, operation: call(start(unavailable(), keeps=True), operation),
+    (COMPARE, 409): damaged_challenger,
+    (COMPARE, 422): lambda start, operation: call(start(), operation, params={"challenger": "1" * 101}),
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{
         (operation, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY))
-        for operation in [METRICS, *CHANGING, HISTORY, *READING]
+        for operation in [METRICS, *CHANGING, HISTORY, *READING, *WATCHING]
     },
     **{
         (operation, 400): lambda start, operation: call(start(), operation, content=b"{", headers=JSON)

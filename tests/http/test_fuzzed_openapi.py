@@ -38,6 +38,8 @@ OPERATIONS = [
     ("GET", "/v1/decisions/{decision_id}"),
     ("POST", "/v1/decisions/{decision_id}/replay"),
     ("GET", "/v1/contract"),
+    ("GET", "/v1/monitoring"),
+    ("GET", "/v1/models/compare"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
     ("POST", "/v1/models/{version}/promote"),

@@ -22,6 +22,8 @@ ROUTES = {
     ("/v1/decisions/{decision_id}", "get"),
     ("/v1/decisions/{decision_id}/replay", "post"),
     ("/v1/contract", "get"),
+    ("/v1/monitoring", "get"),
+    ("/v1/models/compare", "get"),
     ("/v1/models", "get"),
     ("/v1/models/{version}", "get"),
     ("/v1/models/{version}/promote", "post"),

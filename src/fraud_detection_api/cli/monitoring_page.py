@@ -1,6 +1,7 @@
 """What monitoring says, as one HTML page in the dress of the model's report."""
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from fraud_detection_api.monitoring.comparison import Comparison
 from fraud_detection_api.monitoring.feature_drift import SCORE, FeatureDrift
@@ -28,6 +29,9 @@ from fraud_detection_api.training.report.document import (
 from fraud_detection_api.training.report.numbers import count, decimal, number, percent, range_of
 from fraud_detection_api.training.report.page import page_html
 from fraud_detection_api.training.report.words import Words, words_for
+
+FEW = 0.25
+"""Parts of the week with less than this share of a usual part's records are not drawn: the last one has only begun."""
 
 _MEASURES = (
     ("roc_auc", "ROC AUC"),
@@ -139,6 +143,7 @@ def _bins(each: FeatureDrift, window: str) -> Plot:
 
 
 def _week(trend: Sequence[TrendPoint]) -> Section:
+    trend = [point for point in trend if point.records >= FEW * median(each.records for each in trend)]
     since = [point.since for point in trend]
     names = [name for name in trend[0].alarm_level if all(name in point.psi for point in trend)]
     shares = {
@@ -166,9 +171,8 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
     found = matured.performance
     told = (
         f"{count(found.records)} decisions from {_minute(matured.since)} to {_minute(matured.until)} UTC, "
-        f"{count(found.frauds)} of them {words.events}: {count(matured.labelled)} have a label, the others are old "
-        f"enough to be taken for {words.others}. Later decisions are left out: "
-        f"{words.events} become known before the others do."
+        f"{count(found.frauds)} of them {words.events}: {count(matured.labelled)} have a label, the others are old enough "
+        f"to be taken for {words.others}. Later ones are left out: {words.events} become known before the others do."
     )
     blocks: list[Block] = [Paragraph(told)]
     if not matured.complete:

@@ -151,7 +151,16 @@ def _level_bins(before: Mapping[str, Any], live: LevelCounts) -> list[Bin]:
 
 
 def _interval(low: float, high: float) -> str:
-    return f"{low:.4g} to {high:.4g}"
+    """A bin's name.
+
+    >>> _interval(0.00123456, 0.5), _interval(17730.0, 1234567.0)
+    ('0.00123 to 0.5', '17,730 to 1,234,567')
+    """
+    return f"{_short(low)} to {_short(high)}"
+
+
+def _short(edge: float) -> str:
+    return f"{edge:,.0f}" if abs(edge) >= 1000 else f"{edge:.3g}"
 
 
 def _columns(bins: list[Bin]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

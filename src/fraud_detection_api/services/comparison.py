@@ -120,16 +120,18 @@ class _Reading:
         return found[:MOST_PAIRS]
 
     def _pages(self, since: int, until: int) -> Iterator[list[tuple[KeptDecision, ShadowDecision]]]:
-        """Slices of time from the newest to the oldest, in pages."""
+        """Slices of time from the newest to the oldest, in pages; longer ones where little is found."""
+        length = SLICE_MS
         while until > since:
-            begin, after = max(since, until - SLICE_MS), None
+            begin, after, found = max(since, until - length), None, 0
             wanted = Wanted(since=begin, until=until)
             while page := self._observations.compared(self._challenger.digest, wanted, limit=PAIRS_A_PAGE, after=after):
-                after = page[-1][0].decision_id
+                after, found = page[-1][0].decision_id, found + len(page)
                 if own := [pair for pair in page if self._counts(pair[0])]:
                     self.samples = self.samples or [row for row, _shadow in own if row.record][:TIMED_RECORDS]
                     yield own
             until = begin
+            length = 2 * length if found < PAIRS_A_PAGE else max(SLICE_MS, length // 2)
 
     def _counts(self, row: KeptDecision) -> bool:
         """Whether the champion itself decided, and, where amounts decide, the amount is still there."""

@@ -73,12 +73,13 @@ class PerformanceReader:
         found: list[tuple[bool, float, int]] = []
         labelled, oldest = 0, until
         while len(found) < self._most and (rows := self._store.page(wanted, limit=ROWS_A_PAGE, before=before)):
-            before, oldest = rows[-1].decision_id, rows[-1].decided_at
+            before = rows[-1].decision_id
             own = [row for row in rows if row.model_digest == model.bundle.digest and row.fraud_probability is not None]
             own = own[: self._most - len(found)]
             known = self._labels.in_force([row.decision_id for row in own]) if own else {}
             labelled += len(known)
             found += [_measured(row, known) for row in own]
+            oldest = own[-1].decided_at if own else oldest
         complete = len(found) < self._most
         return MaturedPerformance(since if complete else oldest, until, labelled, complete, _performance(found))
 

@@ -1,25 +1,26 @@
 """Windows, matured decisions and comparisons of simulated traffic, from what a server and its observer kept."""
 
 import json
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 import polars as pl
 import pytest
 
-from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.decision.label import Finding, Label
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.metrics.catalogue import DRIFT_PSI, DRIFT_RECORDS, PERFORMANCE
 from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.monitoring.counts import Bins, Counts, NumberCounts
+from fraud_detection_api.monitoring.feature_drift import drift_of_features
 from fraud_detection_api.monitoring.gate import GateLimits
-from fraud_detection_api.ports import CountedSlot
+from fraud_detection_api.ports import CountedSlot, Wanted
 from fraud_detection_api.services.comparison import ComparisonService
-from fraud_detection_api.services.drift import SPANS, DriftReader
+from fraud_detection_api.services.drift import SPANS
 from fraud_detection_api.services.monitoring import MonitoringLimits, MonitoringService
 from fraud_detection_api.services.monitoring_gauges import tell_drift, tell_performance
 from fraud_detection_api.services.performance import Maturity, PerformanceReader
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore
-from support.labelling import fast_labels
 from support.monitored import (
     DAY_MS,
     HOUR_MS,
@@ -32,7 +33,20 @@ from support.monitored import (
 )
 
 LIMITS = MonitoringLimits(0.1, Maturity(30, 30))
-GATE_LIMITS = GateLimits()
+GATE = GateLimits()
+
+
+class IndexedLabels:
+    """LabelStore of one label a decision, in a dict: the fake goes through all labels for each decision."""
+
+    def __init__(self, store):
+        self._labels = {}
+
+    def record(self, findings):
+        self._labels |= {one.about: Label(one.about, *one[1:], one.effective_at) for one in findings}
+
+    def in_force(self, decision_ids):
+        return {one: self._labels[one] for one in decision_ids if one in self._labels}
 
 
 class Kept:
@@ -41,7 +55,7 @@ class Kept:
     def __init__(self, *traffic):
         self.store = InMemoryDecisionStore()
         self.observations = InMemoryObservationStore(self.store)
-        self.labels = fast_labels(self.store)
+        self.labels = IndexedLabels(self.store)
         for each in traffic:
             each.keep(self.store, self.labels, self.observations)
 
@@ -49,7 +63,7 @@ class Kept:
         clock = lambda: now / 1000  # noqa: E731
         return MonitoringService(self.store, self.labels, self.observations, limits=limits, clock=clock)
 
-    def comparisons(self, now=NOW_MS, maturity=LIMITS.maturity, limits=GATE_LIMITS):
+    def comparisons(self, now=NOW_MS, maturity=LIMITS.maturity, limits=GATE):
         clock = lambda: now / 1000  # noqa: E731
         return ComparisonService(self.labels, self.observations, limits=limits, maturity=maturity, clock=clock)
 
@@ -104,10 +118,8 @@ def test_slots_of_other_bins_are_passed_over():
         "probability": ours.counts["probability"],
         "outcomes": ours.counts["outcomes"],
     }
-    broken = [
-        CountedSlot(NOW_MS - 300_000 * k, 300, champion().bundle.digest, counts)
-        for k, counts in ((1, strange), (2, {"rows": 3}))
-    ]
+    digest = champion().bundle.digest
+    broken = [CountedSlot(NOW_MS - 300_000 * k, 300, digest, told) for k, told in ((1, strange), (2, {"rows": 3}))]
     before = kept.monitoring().drift(champion())[0].records
     kept.observations.record("f" * 36, broken, [])
     assert 0 < kept.monitoring().drift(champion())[0].records < before
@@ -147,18 +159,11 @@ def test_performance_rests_on_matured_decisions_alone():
 def test_a_label_that_says_legitimate_is_counted_as_such():
     kept = Kept(Traffic(simulated(300, 23), times(300, NOW_MS - 50 * DAY_MS, NOW_MS - 40 * DAY_MS)))
     before = kept.monitoring().performance(champion())
-    kept.labels.record(
-        [Finding(row.decision_id, False, "analyst", NOW_MS) for row in kept.store.following(any_(), limit=300)]
-    )
+    decided = kept.store.following(Wanted(), limit=300)
+    kept.labels.record([Finding(row.decision_id, False, "analyst", NOW_MS) for row in decided])
     after = kept.monitoring().performance(champion())
     assert after.labelled == 300
     assert (before.performance.frauds > 0, after.performance.frauds) == (True, 0)
-
-
-def any_():
-    from fraud_detection_api.ports import Wanted
-
-    return Wanted()
 
 
 def test_of_too_many_decisions_the_newest_are_measured():
@@ -236,11 +241,35 @@ def test_gauges_are_those_of_the_report_and_vanish_with_it():
 @pytest.mark.parametrize("an_hour", [200, 2_000, 20_000])
 def test_a_month_without_drift_raises_no_alarm_in_any_window(an_hour):
     """Counts drawn from a large undrifted population: as many looks as an observer takes at whole hours."""
-    from support.monitored import month_of_counts
+    draws, hours = np.random.default_rng(an_hour), 30 * 24
+    reference = champion().bundle.reference
+    population = Traffic(simulated(60_000, 77), times(60_000, NOW_MS - HOUR_MS, NOW_MS))
+    shares = counted_shares(population)
+    each_hour = [drawn_counts(shares, draws, an_hour) for _ in range(hours)]
+    for hour in range(hours):
+        for slots in (1, 24, 168):
+            counts = reduce(Counts.merged, each_hour[max(0, hour + 1 - slots) : hour + 1])
+            found = drift_of_features(reference, counts, psi_level=0.1, windows=len(SPANS))
+            assert not [name for name, feature in found.items() if feature.drifted], (hour, slots)
 
-    level, windows = 0.1, len(SPANS)
-    for drifted in month_of_counts(an_hour, hours=30 * 24, psi_level=level, windows=windows):
-        assert not drifted
+
+def counted_shares(population: Traffic) -> Counts:
+    """Counts of a large population."""
+    _, probabilities, outcomes = population.scored[0]
+    everything = np.ones(len(probabilities), dtype=bool)
+    return Bins(champion().bundle.reference).count(population.columns, probabilities, outcomes, everything)
+
+
+def drawn_counts(shares: Counts, draws, records: int) -> Counts:
+    """Counts of that many records of the population, feature by feature."""
+
+    def drawn(of: NumberCounts) -> NumberCounts:
+        whole = np.array([of.below, *of.counts, of.above, of.missing], dtype=float)
+        below, *inner, above, missing = draws.multinomial(records, whole / whole.sum()).tolist()
+        return NumberCounts(below, tuple(inner), above, missing)
+
+    features = {name: drawn(counts) for name, counts in shares.features.items()}
+    return Counts(records, features, drawn(shares.probability), shares.outcomes)
 
 
 def test_spans_end_with_the_slot_that_is_being_counted():
@@ -249,4 +278,3 @@ def test_spans_end_with_the_slot_that_is_being_counted():
         23 * HOUR_MS + 1,
         167 * HOUR_MS + 1,
     ]
-    assert DriftReader

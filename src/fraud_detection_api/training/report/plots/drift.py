@@ -12,7 +12,7 @@ from fraud_detection_api.training.report.plots.canvas import BLUE, GREEN, GREY, 
 from fraud_detection_api.training.report.plots.scales import limit_shares
 from fraud_detection_api.training.report.words import Words
 
-MOST_LABELS = 6
+MOST_LABELS, MOST_DAYS = 6, 4
 LONGEST_LABEL = 11
 _OUTCOME_COLOURS = {"approve": GREEN, "review": BLUE, "decline": ORANGE}
 
@@ -25,7 +25,7 @@ def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Word
     axes.bar(places, then, width=0.86, color=PALE, label="training data")
     axes.plot(places, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
     axes.vlines(places, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
-    names = [plain(each["name"], LONGEST_LABEL) for each in data["bins"]]
+    names = [plain(each["name"].split(" to ")[0], LONGEST_LABEL) for each in data["bins"]]
     shown = sorted({0, len(names) - 1, *range(0, len(names), max(1, -(-len(names) // MOST_LABELS)))})
     if len(shown) > 1 and shown[-1] - shown[-2] < max(1, len(names) // MOST_LABELS):
         del shown[-2]
@@ -34,6 +34,7 @@ def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Word
     axes.grid(visible=False, axis="x")
     limit_shares(axes, max(float(then.max()), float(now.max())))
     axes.set_ylabel("share of the records")
+    axes.set_xlabel("from")
     figure.legend(loc="outside upper left", ncols=2)
 
 
@@ -69,7 +70,8 @@ def _hours(since: list[int]) -> Any:
 def _show_days(axes: Axes, since: list[int]) -> None:
     """A tick at each midnight, UTC."""
     first, last, day = since[0], since[-1], 86_400_000
-    midnights = range(-(-first // day) * day, last + 1, day) or [first]
-    names = [datetime.fromtimestamp(each / 1000, UTC).strftime("%-d %b") for each in midnights]
+    midnights = list(range(-(-first // day) * day, last + 1, day)) or [first]
+    midnights = midnights[:: -(-len(midnights) // MOST_DAYS)]
+    names = [f"{day_of.day} {day_of:%b}" for day_of in (datetime.fromtimestamp(each / 1000, UTC) for each in midnights)]
     axes.set_xticks([(each - first) / 3_600_000 for each in midnights], names)
     axes.set_xlabel("day, UTC")

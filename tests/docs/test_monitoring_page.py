@@ -1,0 +1,65 @@
+"""The page on monitoring: its commands, executed on observed traffic, and the limits and measures that it names."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.cli.monitoring_tables import MEASURES
+from fraud_detection_api.monitoring.feature_drift import FeatureDrift
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.storage import build_database, labels_in, observations_in, store_in
+from support.builders import credit_files
+from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
+from support.pages import blocks, install_fraud, run_shell
+
+PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three months of champion and challenger, in the folder where the commands look for them."""
+    folder = tmp_path_factory.mktemp("page")
+    registry = FileRegistry(folder / "registry")
+    registry.assign("champion", registry.register(credit_files()))
+    registry.assign("challenger", registry.register(challenger_files()))
+    settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}")
+    database, now = build_database(settings), int(time.time() * 1000)
+    store = store_in(database, settings)
+    store.migrate()
+    traffic = Traffic(simulated(6_000, 21), times(6_000, now - 90 * DAY_MS, now), 0, [champion(), challenger()])
+    traffic.keep(store, labels_in(database), observations_in(database))
+    store.close()
+    install_fraud(folder)
+    return folder
+
+
+def test_the_commands_of_the_page_work(folder):
+    done = run_shell(blocks(PAGE, "sh")[0], folder)
+    assert done.returncode == 0, done.stderr
+    assert "Matured: 2,000 decisions" in done.stderr
+    assert '"matured_until"' in done.stdout
+    assert "The gate is" in done.stderr
+
+
+def test_the_page_that_is_written_needs_nothing_else(folder):
+    page = (folder / "monitoring.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!#)', page)
+    for heading in ("The last week", "The week", "Performance where the truth is known", "The challenger"):
+        assert f"<h2>{heading}</h2>" in page
+
+
+def test_every_measure_and_figure_is_explained():
+    explained = set(re.findall(r"`(\w+)`", PAGE))
+    numbers = {name for name in FeatureDrift.__dataclass_fields__ if name not in {"feature", "bins"}}
+    assert set(MEASURES) <= explained
+    assert numbers - {"records", "reference_records"} <= explained
+
+
+def test_the_limits_of_the_page_are_the_settings():
+    told = dict(re.findall(r"`FRAUD_(GATE_\w+)` \(([\d.,]+)\)", PAGE))
+    gates = {name.upper(): getattr(Settings(), name) for name in Settings.model_fields if name.startswith("gate_")}
+    assert {name: float(number.replace(",", "")) for name, number in told.items()} == gates
