@@ -101,7 +101,9 @@ def test_what_was_served_and_labelled_makes_a_challenger_beside_the_champion(liv
     assert (told["status"], told["champion"], told["challenger_before"]) == ("challenger", "1", None)
     assert registry.assigned("challenger") == told["version"]
     assert registry.assigned("champion") == "1"
-    assert registry.audit()[-1].cause.by == "fraud retrain"
+    (change,) = [change for change in registry.audit() if change.alias == "challenger"]
+    assert (change.cause.action, change.cause.reason) == ("challenge", "retrained on matured labels")
+    assert change.cause.by.startswith("fraud retrain (")
     assert told["records"]["rows"] == DECIDED
     compared = told["comparison"]
     assert compared["records"] == pytest.approx(DECIDED / 5, abs=2)

@@ -1,9 +1,10 @@
 """What `fraud retrain` does once it is alone: export, train, register, make challenger, compare, tell."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.registering import Destination
 from fraud_detection_api.cli.retraining_tables import print_comparison, say_exported
 from fraud_detection_api.cli.terminal import print_json, progress, say
@@ -149,7 +150,7 @@ class Retraining:
         """Make it challenger; returns which version was."""
         self.lock.require(LOCK)  # training takes long, and a store that was away may have given the lock to another
         before = self.goal.registry.assigned("challenger")
-        order = replace(self.goal.order, reason="retrained on matured labels")
+        order = order_of("fraud retrain", reason="retrained on matured labels")
         self.goal.rollout.challenge(fitted.version, order)
         say(
             f"version {fitted.version} is challenger" + ("" if before is None else f" in the place of version {before}")
