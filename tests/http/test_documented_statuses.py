@@ -99,7 +99,7 @@ def no_tables(start, operation):
     return call(client, operation, decision_id=first_uuid7(0))
 
 
-def challenged(start, operation):
+def shadowed(start, operation):
     registry = registry_with_champion()
     registry.assign("challenger", registry.register(credit_files()))
     return call(start(registry, keeps=True), operation)
@@ -125,7 +125,7 @@ PROVOKED = {
     (LABEL, 404): lambda start, operation: call(start(), operation),
     (LABEL, 503): lambda start, operation: call(start(store="sqlite:////no/such/folder/decisions.db"), operation),
     **{(operation, 200): kept for operation in READING},
-    **{(operation, 200): challenged for operation in WATCHING},
+    **{(operation, 200): shadowed for operation in WATCHING},
     **{(operation, 404): lambda start, operation: call(start(), operation) for operation in WATCHING},
     (MONITORING, 503): no_tables,
     (COMPARE, 503): lambda start, operation: call(start(unavailable(), keeps=True), operation),
