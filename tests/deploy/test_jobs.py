@@ -79,9 +79,9 @@ def test_it_reads_and_writes_where_the_servers_do(trainer, production):
     assert (mine.store, mine.registry) == (theirs.store, theirs.registry)
 
 
-def test_jobs_are_commands_that_there_are(migrator):
+def test_jobs_are_commands_that_there_are(migrator, trainer):
     page = (PROJECT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    for container in (migrator,):
+    for container in (migrator, trainer):
         assert f"`fraud {' '.join(container['args'])}" in page
 
 

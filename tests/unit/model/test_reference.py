@@ -30,7 +30,20 @@ def test_the_edges_span_the_values_seen():
 
 
 def test_the_last_bin_holds_its_right_edge():
-    assert histogram(np.array([0.0, 0.0, 1.0, 1.0])) == {"edges": [0.0, 1.0], "counts": [4], "missing": 0}
+    described = histogram(np.arange(0.0, 101.0))
+    assert described["edges"][-1] == 100
+    assert described["counts"][-1] == 6  # 95 to 100
+
+
+def test_few_values_have_a_bin_each_so_that_a_flag_s_drift_shows():
+    assert histogram(np.array([0.0, 0.0, 0.0, 1.0])) == {"edges": [0.0, 1.0, 1.0], "counts": [3, 1], "missing": 0}
+
+
+def test_a_value_that_fills_whole_bins_has_one_of_its_own():
+    mostly_zero = np.append(np.zeros(9_900), np.arange(1.0, 101.0))
+    described = histogram(mostly_zero)
+    assert described["edges"] == [0, 1, 100]
+    assert described["counts"] == [9_900, 100]
 
 
 def test_a_column_of_one_value_has_one_bin():
