@@ -1,5 +1,6 @@
 """Labels on the wire."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
@@ -11,8 +12,15 @@ from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
+from fraud_detection_api.schemas.json_keys import (
+    array_in,
+    array_length,
+    dropped_needless_keys,
+    duplicate_keys,
+    parsed_json,
+)
 from fraud_detection_api.schemas.problem import json_pointer
-from fraud_detection_api.schemas.records import INT64, MAX_PROBLEMS, duplicate_keys
+from fraud_detection_api.schemas.records import INT64, MAX_PROBLEMS
 from fraud_detection_api.services.labelling import Recorded
 from fraud_detection_api.telemetry import utc_text
 
@@ -75,6 +83,9 @@ GivenLabel = Annotated[
 ]
 
 
+_FIELDS = frozenset({*LabelOfDecision.model_fields, *LabelOfEntity.model_fields})
+
+
 class LabelsRequest(BaseModel):
     """Labels to record."""
 
@@ -115,16 +126,21 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     Raises MalformedBody where the body is no JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
     MAX_PROBLEMS) otherwise.
     """
+    if array_length(body, (LABELS,)) > limit:
+        raise TooManyLabels(limit)
+    parsed = parsed_json(body)
+    given = array_in(parsed, (LABELS,))
+    # pydantic makes an error of each unknown key, and half a million of them would hold up everybody
+    if dropped_needless_keys([(parsed, (LABELS,)), *((label, _FIELDS) for label in given)], most=MAX_PROBLEMS + 1):
+        body = json.dumps(parsed).encode()
     try:
         labels = LabelsRequest.model_validate_json(body).labels
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             raise MalformedBody("the body is not JSON") from None
-        raise _invalid([*map(_problem, details), *duplicate_keys(body, LABELS)]) from None
-    if len(labels) > limit:
-        raise TooManyLabels(limit)
-    if problems := [*_not_yet_known(labels, latest), *duplicate_keys(body, LABELS)]:
+        raise _invalid([*map(_problem, details), *duplicate_keys(parsed, LABELS)]) from None
+    if problems := [*_not_yet_known(labels, latest), *duplicate_keys(parsed, LABELS)]:
         raise _invalid(problems)
     return labels
 

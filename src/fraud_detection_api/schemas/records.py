@@ -1,9 +1,9 @@
 """The request: a JSON array of records, validated by a pydantic model that is built from the contract."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, islice
 from typing import Annotated, Any, NamedTuple, NotRequired
 
@@ -17,12 +17,20 @@ from pydantic import (
     ValidationError,
     with_config,
 )
+from pydantic.config import ExtraValues
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature, Rule, plain_number
 from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.errors import FieldProblem, InvalidRecords, MalformedBody, TooManyRecords
+from fraud_detection_api.schemas.json_keys import (
+    array_in,
+    array_length,
+    dropped_needless_keys,
+    duplicate_keys,
+    parsed_json,
+)
 from fraud_detection_api.schemas.problem import json_pointer
 
 INT64 = 2**63
@@ -43,13 +51,18 @@ class RecordParser:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        record = record_type(contract)
-        self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         # the record's type is made at run time, which a type checker cannot follow
-        self._records: TypeAdapter[Any] = TypeAdapter(list[record])  # type: ignore[valid-type]
-        self._lazy_records: TypeAdapter[Any] = TypeAdapter(Iterable[record])  # type: ignore[valid-type]
+        record, known = record_type(contract), record_type(contract, extra="ignore")
+        self.record: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         self.decision_request: TypeAdapter[Any] = TypeAdapter(_decision_request(list[record]))  # type: ignore[valid-type]
-        self._lazy_request: TypeAdapter[Any] = TypeAdapter(_decision_request(Iterable[record]))  # type: ignore[valid-type]
+        self._whole_records: TypeAdapter[Any] = TypeAdapter(list[record])  # type: ignore[valid-type]
+        # What is read first leaves unknown keys out, and whether there are any is told by how many keys were read: pydantic
+        # makes an error of each, and half a million of them, in one body, would hold up everybody for seconds.
+        self._records: TypeAdapter[Any] = TypeAdapter(list[known])  # type: ignore[valid-type]
+        self._lazy_records: TypeAdapter[Any] = TypeAdapter(Iterable[known])  # type: ignore[valid-type]
+        self._request: TypeAdapter[Any] = TypeAdapter(_decision_request(list[known], extra="ignore"))  # type: ignore[valid-type]
+        lazy = _decision_request(Iterable[known], extra="ignore")  # type: ignore[valid-type]
+        self._lazy_request: TypeAdapter[Any] = TypeAdapter(lazy)
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
         """Records of a JSON array, in its order.
@@ -63,16 +76,17 @@ class RecordParser:
             else:
                 records = _each(self._lazy_records.validate_json(body))
         except ValidationError:
-            raise self._refusal(self._records, body, limit, at=()) from None
+            raise self._refusal(self._whole_records, body, limit, at=()) from None
         _require_allowed(records, limit)
-        _require_no_duplicates(body, sum(map(len, records)))
+        if not _has_all_keys(body, sum(map(len, records))) and self._has_other_keys(body, at=()):
+            raise self._refusal(self._whole_records, body, limit, at=())
         return records
 
     def parse_decisions(self, body: bytes, *, limit: int) -> "Asked":
         """What a request for decisions asks for. Raises as `parse`."""
         try:
             if len(body) < LARGE_BODY_BYTES:
-                asked = self.decision_request.validate_json(body)
+                asked = self._request.validate_json(body)
                 records = asked[RECORDS]
             else:
                 asked = self._lazy_request.validate_json(body)
@@ -80,23 +94,38 @@ class RecordParser:
         except ValidationError:
             raise self._refusal(self.decision_request, body, limit, at=(RECORDS,)) from None
         _require_allowed(records, limit)
-        _require_no_duplicates(body, len(asked) + sum(map(len, records)))
+        if not _has_all_keys(body, len(asked) + sum(map(len, records))) and self._has_other_keys(body, at=(RECORDS,)):
+            raise self._refusal(self.decision_request, body, limit, at=(RECORDS,))
         return Asked(records, explain=asked.get(EXPLAIN, False), dry_run=asked.get(DRY_RUN, False))
 
     def _refusal(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> Exception:
-        """What to raise of a body that did not pass, with all that is wrong with it."""
-        details = _faults(adapter, body)
-        if details[0]["type"] == "json_invalid":
-            return MalformedBody(_json_fault(details[0]))
-        records = _array(body, at)
-        if len(records) > limit:
+        """What to raise of a body that does not pass, with all that is wrong with it."""
+        if array_length(body, at) > limit:
             return TooManyRecords(limit)
+        parsed = parsed_json(body)
+        records = array_in(parsed, at)
+        objects = [*([(parsed, REQUEST_KEYS)] if at else []), *((record, self._columns) for record in records)]
+        if dropped_needless_keys(objects, most=MAX_PROBLEMS + 1):
+            body = json.dumps(parsed).encode()
+        details = _faults(adapter, body)
+        if details and details[0]["type"] == "json_invalid":
+            return MalformedBody(_json_fault(details[0]))
         of_fields = chain.from_iterable(_problems(detail, self.contract, at) for detail in details)
         of_rules = _rules_beside_bad_fields(self.contract.rules.values(), details, records, at)
-        return _invalid(chain(of_fields, of_rules, duplicate_keys(body, RECORDS)))
+        return _invalid(chain(of_fields, of_rules, duplicate_keys(parsed, RECORDS)))
+
+    def _has_other_keys(self, body: bytes, at: tuple[str, ...]) -> bool:
+        """Whether a body that passed has a key that is unknown, or that occurs twice in an object."""
+        parsed = parsed_json(body)
+        objects = [*([(parsed, REQUEST_KEYS)] if at else []), *((each, self._columns) for each in array_in(parsed, at))]
+        return any(each.repeated or not each.keys() <= set(known) for each, known in objects)
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(self.contract.record_columns)
 
 
-RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
+REQUEST_KEYS = RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 
 
 class Asked(NamedTuple):
@@ -116,13 +145,13 @@ def _faults(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
         adapter.validate_json(body)
     except ValidationError as error:
         return error.errors(include_url=False, include_input=False)
-    raise AssertionError("a body passed that had not passed before")
+    return []
 
 
-def _decision_request(records: Any) -> Any:
+def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
     explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
     dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.")]
-    config = ConfigDict(extra="forbid", strict=True)
+    config = ConfigDict(extra=extra, strict=True)
     fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
     request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
     return with_config(config)(request)
@@ -133,10 +162,12 @@ def _require_allowed(records: Sequence[Any], limit: int) -> None:
         raise TooManyRecords(limit)
 
 
-def _require_no_duplicates(body: bytes, keys: int) -> None:
-    """Look for duplicate keys where the body has more colons than keys were read: finding none is the rule, and cheap."""
-    if body.count(b":") != keys and (duplicates := list(duplicate_keys(body, RECORDS))):
-        raise _invalid(duplicates)
+def _has_all_keys(body: bytes, keys: int) -> bool:
+    """Whether so many keys are all that a body has: it has a colon for each, and those that texts hold besides.
+
+    Where it has more colons, a key may be unknown or occur twice: that none is, is the rule, and cheap to see.
+    """
+    return body.count(b":") == keys
 
 
 def _invalid(problems: Iterable[FieldProblem]) -> InvalidRecords:
@@ -154,8 +185,11 @@ def record_parser(contract: Contract) -> RecordParser:
     return _PARSERS[contract.fingerprint]
 
 
-def record_type(contract: Contract) -> Any:
-    """The pydantic-ready TypedDict of one record: strict types, declared ranges, no unknown keys, the contract's rules."""
+def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
+    """The pydantic-ready TypedDict of one record: strict types, declared ranges, the contract's rules.
+
+    Unknown keys are refused, or left out where `extra` is "ignore".
+    """
     fields: dict[str, Any] = {}
     if contract.identifier is not None:
         fields[contract.identifier.name] = _identifier_type(contract)
@@ -165,7 +199,7 @@ def record_type(contract: Contract) -> Any:
     for name, feature in contract.features.items():
         annotation = _documented(_feature_type(feature), _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
-    config = ConfigDict(extra="forbid", strict=True, title=f"{contract.name} record")
+    config = ConfigDict(extra=extra, strict=True, title=f"{contract.name} record")
     record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
     record.__doc__ = contract.description or None
     rules = contract.rules.values()
@@ -286,7 +320,7 @@ def _problems(detail: ErrorDetails, contract: Contract, at: tuple[str, ...]) -> 
         return
     text = _detail_text(kind, context)
     if kind == "extra_forbidden" and len(location) == 1:
-        text = f"is not a field of a request; the fields are {RECORDS}, {EXPLAIN}, {DRY_RUN}"
+        text = f"is not a field of a request; the fields are {', '.join(REQUEST_KEYS)}"
     elif kind == "extra_forbidden":
         text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
     elif kind == "dict_type" and at and not location:
@@ -313,42 +347,3 @@ def _detail_text(kind: str, context: Mapping[str, Any]) -> str:
 def _json_fault(detail: ErrorDetails) -> str:
     # pydantic's text gives the kind of fault, line and column; it quotes nothing of the body.
     return f"the body is not JSON: {detail.get('ctx', {}).get('error', 'it cannot be read')}"
-
-
-def _array(body: bytes, at: tuple[str, ...]) -> list[Any]:
-    try:
-        parsed = json.loads(body)
-        for name in at:
-            parsed = parsed[name]
-    except (ValueError, RecursionError, TypeError, LookupError):
-        return []
-    return parsed if isinstance(parsed, list) else []
-
-
-class _Keys(dict[str, Any]):
-    """A JSON object that remembers which of its keys occurred more than once."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-
-
-def duplicate_keys(body: bytes, array: str) -> Iterator[FieldProblem]:
-    """Keys that occur twice in one object: the request, or an item of its `array`, which may be the request itself.
-
-    JSON readers keep the last one silently; two callers could read two records.
-    """
-    try:
-        parsed = json.loads(body, object_pairs_hook=_Keys)
-    except (ValueError, RecursionError):
-        return
-    yield from _repeated((), parsed, "request")
-    inside = parsed.get(array) if isinstance(parsed, _Keys) else parsed
-    at = (array,) if isinstance(parsed, _Keys) else ()
-    for index, item in enumerate(inside if isinstance(inside, list) else []):
-        yield from _repeated((*at, index), item, array.removesuffix("s"))
-
-
-def _repeated(location: tuple[int | str, ...], parsed: Any, whose: str) -> Iterator[FieldProblem]:
-    for key in parsed.repeated if isinstance(parsed, _Keys) else ():
-        yield FieldProblem(json_pointer([*location, key]), f"occurs more than once in the {whose}")

@@ -1,0 +1,30 @@
+"""The keys of JSON objects, cheaply: a body may have half a million of them."""
+
+from fraud_detection_api.schemas.json_keys import array_in, array_length, dropped_needless_keys, parsed_json
+
+
+def test_more_unknown_keys_than_are_told_of_are_dropped_in_order():
+    objects = [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1, "d": 4}]
+    assert dropped_needless_keys([(each, {"known"}) for each in objects], most=3)
+    assert objects == [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1}]
+
+
+def test_as_many_unknown_keys_as_are_told_of_stay():
+    objects = [{"a": 1}, "no object", {"b": 2}]
+    assert not dropped_needless_keys([(each, {"known"}) for each in objects], most=2)
+    assert objects == [{"a": 1}, "no object", {"b": 2}]
+
+
+def test_digits_without_end_do_not_hide_the_other_keys():
+    assert parsed_json(b'{"a": ' + b"9" * 5000 + b', "b": 1}').keys() == {"a", "b"}
+
+
+def test_what_is_no_json_has_no_keys_and_no_array():
+    assert parsed_json(b"[" * 100_000) is None
+    assert array_in(None, ("records",)) == []
+    assert array_length(b"[1, 2", ()) == 0
+
+
+def test_an_array_is_counted_where_it_is():
+    assert array_length(b'{"records": [{}, {}]}', ("records",)) == 2
+    assert array_length(b"[{}]", ()) == 1
