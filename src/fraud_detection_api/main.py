@@ -2,7 +2,10 @@
 
 import asyncio
 import gc
+import logging
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -165,6 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     watchers = [asyncio.create_task(container.champion.watch(container.settings.reload_seconds))]
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
+    _end_with_supervisor()
     log_event("started", version=__version__)
     try:
         with container.drain.on_sigterm(container.settings.linger_seconds):
@@ -179,6 +183,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)
         log_event("stopped")
+
+
+def _end_with_supervisor() -> None:
+    """End as by SIGTERM once the process is gone that started this one: nobody would end it, and it holds the port."""
+    supervisor, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+    if supervisor is None:
+        return
+    sentinel = supervisor.sentinel
+
+    def end() -> None:
+        loop.remove_reader(sentinel)
+        log_event("supervisor_gone", level=logging.ERROR)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(sentinel, end)
 
 
 def _answer_to(error: Exception, request_id: str) -> Response:

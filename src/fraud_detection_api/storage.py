@@ -28,6 +28,9 @@ from fraud_detection_api.services.keeping import DecisionKeeper, LocalKeeper
 from fraud_detection_api.services.store_metrics import StoreMetrics, measure_journal, measure_keeper, measure_queue
 from fraud_detection_api.settings import Settings
 
+COMMIT_SECONDS = 5.0
+"""No transaction takes so long, once the store has answered."""
+
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 
 
@@ -132,7 +135,8 @@ def build_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> 
     """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
     keeper: Keeper
     if settings.keeper is not None:
-        keeper = KeeperClient(settings.keeper, limit=settings.store_queue)
+        patience = settings.store_timeout_seconds + COMMIT_SECONDS
+        keeper = KeeperClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
     else:
         keeper = LocalKeeper(_decision_keeper(store, settings, tallies))
     measure_keeper(tallies, keeper, settings.store_queue)

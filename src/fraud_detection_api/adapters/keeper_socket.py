@@ -8,6 +8,7 @@ They get {"fault": …, "results": …} in the same order, and {"fault": …} wh
 
 import asyncio
 import base64
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,11 +21,15 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptRequest, Seale
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.ports import Result
 from fraud_detection_api.services.keeping import DecisionKeeper
+from fraud_detection_api.telemetry import log_event
 
 START_SECONDS = 15.0
 """A worker waits so long for the first word of the process that keeps."""
 
 RETRY_SECONDS = 0.1
+
+LOOKS = 10
+"""So often within its patience a worker looks whether the process that keeps still answers."""
 
 _AWAY = "the process that keeps decisions is away; `fraud serve` starts it again"
 _LENGTH_BYTES = 4
@@ -62,18 +67,27 @@ class _Frames(asyncio.Protocol):
         """Send what waits, then close."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """Close, whatever waits."""
+        self._transport.abort()
+
 
 class _Sent(NamedTuple):
+    at: float
     requests: int
     records: int
     done: Callable[[Sequence[Result]], None]
 
 
 class KeeperClient:
-    """The Keeper whose socket is at `path`. At most `limit` records wait."""
+    """The Keeper whose socket is at `path`. At most `limit` records wait.
 
-    def __init__(self, path: Path, *, limit: int) -> None:
-        self._path, self._limit = path, limit
+    One that has said nothing for `patience_seconds`, although something waits, hangs: it is as one that has gone.
+    """
+
+    def __init__(self, path: Path, *, limit: int, patience_seconds: float) -> None:
+        self._path, self._limit, self._patience_seconds = path, limit, patience_seconds
+        self._heard_at = 0.0
         self._sent: deque[_Sent] = deque()
         self._records = 0
         self._fault: str | None = _AWAY
@@ -114,7 +128,7 @@ class KeeperClient:
         if self._connection is None:
             done([StoreUnavailable(_AWAY)] * len(requests))
             return
-        self._sent.append(_Sent(len(requests), records, done))
+        self._sent.append(_Sent(asyncio.get_running_loop().time(), len(requests), records, done))
         self._records += records
         self._connection.send(b"[%b]" % b",".join(map(_request_frame, requests)))
 
@@ -124,8 +138,18 @@ class KeeperClient:
             with suppress(OSError):
                 self._gone.clear()
                 await loop.create_unix_connection(lambda: _Frames(self), str(self._path))
-                await self._gone.wait()
+                while not self._gone.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._gone.wait(), self._patience_seconds / LOOKS)
+                    self._look(loop.time())
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _look(self, now: float) -> None:
+        if self._connection is not None and self._sent:
+            silent_since = max(self._heard_at, self._sent[0].at)
+            if now - silent_since > self._patience_seconds:
+                log_event("keeper_hangs", level=logging.ERROR, waiting=self._records)
+                self._connection.abort()
 
     def connected(self, connection: _Frames) -> None:
         """The other side is there; it says at once how it is."""
@@ -133,7 +157,7 @@ class KeeperClient:
 
     def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
         """Results of the requests that were sent first, or a changed fault."""
-        self._fault = frame["fault"]
+        self._fault, self._heard_at = frame["fault"], asyncio.get_running_loop().time()
         self._told.set()
         if "results" in frame:
             self._settle([_result(told) for told in frame["results"]])

@@ -32,8 +32,8 @@ class Keeping:
         self.store, self.path = InMemoryDecisionStore(), path
         self.ended = asyncio.Event()
 
-    def worker(self, limit: int = 100) -> KeeperClient:
-        return KeeperClient(self.path, limit=limit)
+    def worker(self, limit: int = 100, patience_seconds: float = 60) -> KeeperClient:
+        return KeeperClient(self.path, limit=limit, patience_seconds=patience_seconds)
 
     async def serve(self) -> None:
         keeper = DecisionKeeper(self.store, limit=1000)
@@ -41,7 +41,7 @@ class Keeping:
 
 
 @asynccontextmanager
-async def keeping(**worker: int) -> AsyncIterator[tuple[Keeping, KeeperClient]]:
+async def keeping(**worker: float) -> AsyncIterator[tuple[Keeping, KeeperClient]]:
     with tempfile.TemporaryDirectory() as folder:  # pytest's own are too deep for a socket's path
         both = Keeping(Path(folder) / "socket")
         serving = asyncio.create_task(both.serve())
@@ -181,7 +181,7 @@ async def test_requests_under_way_are_refused_when_the_keeper_dies():
             writer.close()
 
         server = await asyncio.start_unix_server(greet_then_hang_up, str(path))
-        client = KeeperClient(path, limit=10)
+        client = KeeperClient(path, limit=10, patience_seconds=60)
         await client.start()
         [result] = await submitted(client, request(1))
         assert heard.is_set()
@@ -197,3 +197,37 @@ async def test_the_keeper_stays_until_the_last_worker_has_gone():
         both.ended.set()
         await asyncio.sleep(0.05)
         assert await submitted(client, request(1)) == [None]
+
+
+@run
+async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again():
+    with tempfile.TemporaryDirectory() as folder:
+        path, silent = Path(folder) / "socket", []
+
+        async def says_how_it_is_and_then_nothing(reader, writer):
+            if not silent:
+                writer.write(b"\0\0\0\x0e" + b'{"fault":null}')
+            silent.append(writer)
+            await reader.read()
+
+        async with await asyncio.start_unix_server(says_how_it_is_and_then_nothing, str(path)):
+            client = KeeperClient(path, limit=100, patience_seconds=0.2)
+            await client.start()
+            [result] = await asyncio.wait_for(submitted(client, request()), 5)
+            assert isinstance(result, StoreUnavailable)
+            await eventually_async(lambda: len(silent) == 2, "the worker has come again")
+            with pytest.raises(StoreUnavailable):
+                client.require_room()
+            silent[1].write(b"\0\0\0\x0e" + b'{"fault":null}')
+            await eventually_async(lambda: client.fault is None, "the keeper speaks again")
+            await client.close()
+            for writer in silent:
+                writer.close()
+
+
+@run
+async def test_a_keeper_with_nothing_to_say_does_not_hang():
+    async with keeping(patience_seconds=0.1) as (_, client):
+        await asyncio.sleep(0.3)
+        assert client.fault is None
+        assert await submitted(client, request()) == [None]
