@@ -229,10 +229,11 @@ class InvalidCursor(FraudError):
 class NothingToExport(FraudError):
     """No kept record has a label. Told are the counts of those that were left out."""
 
-    def __init__(self, unlabelled: int, other_contract: int, erased: int) -> None:
+    def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int) -> None:
         super().__init__(
-            f"nothing to export: of the decisions in that time {unlabelled} have no label, {other_contract} were kept under "
-            f"another contract and {erased} were erased; `fraud labels import FILE` labels them"
+            f"nothing to export: of the decisions in that time {unlabelled} have no label (`fraud labels import FILE` gives "
+            f"them one), {other_contract} were kept under another contract (--contract names theirs), {erased} were erased, "
+            f"and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's)"
         )
 
 

@@ -46,7 +46,8 @@ def import_labels(
     `effective_at` and `note`.
 
     A file with an unreadable row is refused as a whole. Rows about decisions that are not kept are told and the rest is
-    recorded; rows that are recorded already change nothing, so a file may be imported again.
+    recorded. Rows that say what is in force, or have an `effective_at` and are recorded, change
+    nothing. One without it is as of now, so an old file of such rows overrules later labels: write `effective_at` into files.
     """
     from fraud_detection_api.contract.files import require_suffix
     from fraud_detection_api.services.label_file import LabelImporter

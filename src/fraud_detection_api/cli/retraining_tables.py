@@ -19,6 +19,7 @@ def say_exported(exported: "Exported", place: str = "to learn from") -> None:
         "left out: no label": exported.unlabelled,
         "left out: kept under another contract": exported.other_contract,
         "left out: erased": exported.erased,
+        "left out: changed since, or sealed with another FRAUD_SEAL_KEY (`fraud store check`)": exported.tampered,
     }
     for what, count in others.items():
         if count:

@@ -9,7 +9,7 @@ import typer
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
 from fraud_detection_api.container import build_upkeep
-from fraud_detection_api.services.upkeep import UpkeepService
+from fraud_detection_api.services.upkeep import Erased, UpkeepService
 from fraud_detection_api.storage import build_journal
 from fraud_detection_api.telemetry import utc_text
 
@@ -107,8 +107,19 @@ def erase(
     waiting = backlog.files + backlog.damaged
     if as_json:
         print_json({**erased._asdict(), "journal_files": waiting})
-        return
-    say(f"erased {erased.decisions:,} decisions")
+    else:
+        _say_erased(erased, waiting)
+    if not erased.decisions:  # a job that erased nobody must not look like one that did
+        raise typer.Exit(1)
+
+
+def _say_erased(erased: Erased, waiting: int) -> None:
+    if erased.decisions:
+        say(f"erased {erased.decisions:,} decisions")
+    else:
+        say(
+            "no decision about that id is kept; where ids are kept as pseudonyms, FRAUD_PSEUDONYM_KEY must be the server's"
+        )
     if erased.altered:
         say(f"{erased.altered:,} of them had been changed since they were kept; `fraud store check` goes on saying so")
     if erased.traces:

@@ -53,13 +53,18 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
         # a cut name or number is worth nothing, and a folded name is hard to read
         table.add_column(heading, overflow="fold", min_width=None if position else min(longest_name, WIDEST_NAME))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console.print(table)
 
 
 def say(text: str) -> None:
     """Tell a person, on stderr, so that stdout stays for results."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """The text without a terminal's commands, which may come in with a name or a note; line ends stay."""
+    return "".join([each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text])
 
 
 class Report(Protocol):

@@ -34,6 +34,7 @@ class Exported:
     unlabelled: int = 0
     other_contract: int = 0
     erased: int = 0
+    tampered: int = 0
     untimed: int = 0
 
     @property
@@ -67,7 +68,7 @@ class TrainingSetExporter:
         with written_whole(target) as waiting:
             write_frames(self._frames(wanted, assumed_before, done), self._schema, waiting)
             if not done.rows:
-                raise NothingToExport(done.unlabelled, done.other_contract, done.erased)
+                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
         return done
 
     @property
@@ -96,6 +97,9 @@ class TrainingSetExporter:
     ) -> Sequence[Any] | None:
         if decision.record is None:
             done.erased += 1
+            return None
+        if not self.recorder.is_intact(decision):  # before anything is concluded from what it says
+            done.tampered += 1
             return None
         if decision.contract != self.contract.record_fingerprint:
             done.other_contract += 1

@@ -119,6 +119,13 @@ def test_erase_tells_how_many_decisions_it_was(fraud, kept):
     assert [row.entity for row in kept.following(Wanted(), limit=10)] == ["1234", None, "1236"]
 
 
+def test_an_erasure_of_nobody_does_not_look_like_one(fraud, kept):
+    result = fraud("store", "erase", "999999")
+    assert result.exit_code == 1
+    assert "no decision about that id is kept" in result.stderr
+    assert "FRAUD_PSEUDONYM_KEY" in result.stderr
+
+
 def test_erase_tells_of_what_it_cannot_reach(fraud, kept):
     FileJournal(Path("journal")).append([KeptRequest([kept_row(1235)])])
     keep_rows(kept, [kept_row(1, record='{"total_balance":1235}')])
@@ -126,8 +133,9 @@ def test_erase_tells_of_what_it_cannot_reach(fraud, kept):
     assert "1 of them had been changed since they were kept" in result.stderr
     assert "the id still stands in 1 places of the file" in result.stderr
     assert "1 files of the journal may tell of them too" in result.stderr
-    shown = told(fraud("store", "erase", "1235", "--json"))
-    assert shown == {"decisions": 0, "altered": 0, "traces": 1, "journal_files": 1}
+    again = fraud("store", "erase", "1235", "--json")
+    assert again.exit_code == 1
+    assert json.loads(again.stdout) == {"decisions": 0, "altered": 0, "traces": 1, "journal_files": 1}
 
 
 def test_compact_tells_sizes(fraud, kept):

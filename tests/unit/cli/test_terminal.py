@@ -107,3 +107,11 @@ def test_there_is_a_progress_bar_on_a_terminal(monkeypatch):
         report(1.0)
     assert "Working" in stream.getvalue()
     assert "100%" in stream.getvalue()
+
+
+def test_no_cell_or_line_can_command_a_terminal(capsys):
+    terminal.print_table(("note",), [("\x1b[31mred",)])
+    terminal.say("a note: \x9b31m\nand another line")
+    printed = capsys.readouterr()
+    assert "\\x1b[31mred" in printed.out
+    assert printed.err == "a note: \\x9b31m\nand another line\n"

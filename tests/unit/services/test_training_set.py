@@ -178,9 +178,27 @@ def test_pseudonyms_without_their_key_are_refused(exporting):
     assert not exporting.target.exists()
 
 
+def test_what_was_changed_since_it_was_kept_is_not_learned_from(exporting):
+    honest, changed = kept(1), kept(2)._replace(record=kept(3).record)
+    exporting.keep(honest, changed)
+    exporting.label(honest)
+    exporting.label(changed)
+    done = exporting.export()
+    assert (done.rows, done.tampered) == (1, 1)
+
+
+def test_where_no_seal_is_that_of_the_key_nothing_is_exported_and_the_key_is_named(exporting):
+    exporting.keep(kept(1))
+    exporting.label(kept(1))
+    with pytest.raises(NothingToExport, match=r"1 have a broken seal .FRAUD_SEAL_KEY must be the server's"):
+        exporting.export(recorder=Recorder(seal_key=b"another"))
+
+
 def test_where_nothing_has_a_label_no_file_is_written_and_why_is_told(exporting):
     exporting.keep(kept(1), kept(2, record=None))
-    with pytest.raises(NothingToExport, match="1 have no label, 0 were kept under another contract and 1 were erased"):
+    with pytest.raises(
+        NothingToExport, match=r"1 have no label .*, 0 were kept under another contract .*, 1 were erased"
+    ):
         exporting.export()
     assert list(exporting.target.parent.glob("*.parquet")) == []
 
