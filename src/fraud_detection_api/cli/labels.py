@@ -47,7 +47,7 @@ def import_labels(
 
     A file with an unreadable row is refused as a whole. Rows about decisions that are not kept are told and the rest is
     recorded. Rows that say what is in force, or have an `effective_at` and are recorded, change
-    nothing. One without it is as of now, so an old file of such rows overrules later labels: write `effective_at` into files.
+    nothing. One without it is as of now, so an old file of such rows overrules later labels: write `effective_at` in files.
     """
     from fraud_detection_api.contract.files import require_suffix
     from fraud_detection_api.services.label_file import LabelImporter
