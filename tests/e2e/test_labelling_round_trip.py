@@ -59,7 +59,7 @@ def test_what_was_served_and_labelled_is_trained_on_and_served(tmp_path):
         assert [unknown["row"] for unknown in told["unknown"]] == [DECIDED - BY_ID + 1]
         assert fraud("labels", "import", labels, "--json", **store)["repeated"] == DECIDED - BY_ID
         fraud("export", "training-set", "--since", "2026-01-01T00:00:00Z", "--out", exported, **store)
-        fraud("train", exported, "--registry", registry, "--promote")
+        fraud("train", exported, "--registry", registry, "--promote", "--force", "trained on what was labelled")
         eventually(
             lambda: httpx.get(f"{server.url}/readyz").json().get("model_version") == "2", "the new model is served"
         )

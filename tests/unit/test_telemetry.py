@@ -132,8 +132,8 @@ def test_a_library_s_line_is_in_the_same_format():
 
 def test_a_chatty_library_is_heard_from_warnings_on():
     stream = configured()
-    logging.getLogger("alembic.runtime").info("setup plugin")
-    logging.getLogger("alembic.runtime").warning("a revision is missing")
+    logging.getLogger("alembic.of_the_test").info("setup plugin")
+    logging.getLogger("alembic.of_the_test").warning("a revision is missing")
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["a revision is missing"]
 
 
