@@ -100,7 +100,8 @@ def test_another_policy_is_another_version_on_mlflow_with_the_same_scores(mlflow
     simulated = run_fraud(
         "policy", "simulate", "--policy", str(tmp_path / "costs.toml"), "--registry", location, "--json"
     )
-    done = run_fraud("policy", "set", str(tmp_path / "costs.toml"), "--promote", "--registry", location, "--json")
+    forced = ("--promote", "--force", "the costs have changed")
+    done = run_fraud("policy", "set", str(tmp_path / "costs.toml"), *forced, "--registry", location, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(simulated.stdout)["new"]["shares"] == json.loads(done.stdout)["to"]["shares"]
     assert registry.assigned("champion") == "2"

@@ -37,6 +37,8 @@ from fraud_detection_api.cli import app
 app()
 """
 FILES = "fraud_detection_api.adapters.file_registry"
+FORCED = ("--promote", "--force", "no traffic has been compared")
+
 MOMENTS = {
     "before the trees grow": ("fraud_detection_api.training.train_xgboost", "XGBoostTrainer.fit", "1"),
     "before the first file is written": (FILES, "_write_durably", "1"),
@@ -80,7 +82,7 @@ def scores(server) -> bool:
 
 
 def train_killed(moment, records: Path, registry: Path) -> int:
-    command = [sys.executable, "-c", KILLED, *moment, "train", str(records), "--registry", str(registry), "--promote"]
+    command = [sys.executable, "-c", KILLED, *moment, "train", str(records), "--registry", str(registry), *FORCED]
     return subprocess.run(command, env=clean_environment(), capture_output=True, timeout=120, check=False).returncode
 
 
@@ -98,7 +100,7 @@ def test_a_training_killed_while_its_progress_bar_moves_leaves_the_registry_as_i
     server, registry = served
     before = contents(registry)
     master, terminal = os.openpty()
-    command = [*FRAUD, "train", str(records), "--registry", str(registry), "--promote"]
+    command = [*FRAUD, "train", str(records), "--registry", str(registry), *FORCED]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=clean_environment(TERM="xterm"))
     os.close(terminal)
     try:
@@ -114,18 +116,18 @@ def test_a_training_killed_while_its_progress_bar_moves_leaves_the_registry_as_i
 
 
 def test_a_training_killed_before_its_promotion_leaves_a_whole_model_and_the_old_champion(own_registry, records):
-    moment = ("fraud_detection_api.services.models", "ModelService.promote", "1")
+    moment = ("fraud_detection_api.services.rollout", "RolloutService.promote", "1")
     assert train_killed(moment, records, own_registry) == -signal.SIGKILL
     assert FileRegistry(own_registry).versions() == ["1", "2"]
     assert FileRegistry(own_registry).assigned("champion") == "1"
-    assert run_fraud("models", "promote", "2", "--registry", str(own_registry)).returncode == 0
+    assert run_fraud("models", "promote", "2", *FORCED[1:], "--registry", str(own_registry)).returncode == 0
 
 
 def test_every_worker_follows_a_training_and_a_rollback(own_registry, records, tmp_path):
     with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
         eventually(lambda: loaded(server) == ["1"] * 2, "both workers serve version 1")
         before = probability(server)
-        trained = run_fraud("train", str(records), "--registry", str(own_registry), "--promote")
+        trained = run_fraud("train", str(records), "--registry", str(own_registry), *FORCED)
         assert trained.returncode == 0, trained.stderr
         eventually(lambda: loaded(server) == ["1"] * 2 + ["2"] * 2, "both workers serve version 2", within_seconds=10)
         assert {served_version(server) for _ in range(20)} == {"2"}
