@@ -139,10 +139,11 @@ def test_a_store_that_another_process_has_open_is_not_replaced(files, tmp_path):
     assert len(files.rows()) == 4
 
 
-def test_rows_that_no_query_finds_are_a_fault_and_make_no_backup(files, tmp_path):
+@pytest.mark.parametrize("change", ["DELETE FROM deciders", "UPDATE decisions SET decider_id = 999"])
+def test_rows_that_no_query_finds_are_a_fault_and_make_no_backup(files, tmp_path, change):
     files.database.close()
     with closing(sqlite3.connect(files.path, isolation_level=None)) as connection:
-        connection.execute("DELETE FROM deciders")
+        connection.execute(change)
     [fault] = files.storage.faults()
     assert fault == "3 rows of decisions point at rows of deciders that are not there"
     with pytest.raises(BackupFailed, match="is damaged: 3 rows of decisions"):
