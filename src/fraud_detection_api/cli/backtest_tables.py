@@ -11,6 +11,7 @@ _LEFT_OUT = {
     "fallback": "that no model made",
     "another_contract": "on records of another contract",
     "erased": "that were erased",
+    "tampered": "that were changed since, or sealed with another FRAUD_SEAL_KEY (`fraud store check` names them)",
 }
 
 

@@ -17,7 +17,7 @@ from fraud_detection_api.cli.options import (
     Store,
     settings_with,
 )
-from fraud_detection_api.cli.retraining_tables import say_exported
+from fraud_detection_api.cli.retraining_tables import say_exported, say_tampered
 from fraud_detection_api.cli.terminal import print_json, progress
 from fraud_detection_api.container import build_recorder
 from fraud_detection_api.contract.loading import CREDIT, load_contract
@@ -49,7 +49,8 @@ def training_set(
     """Join kept records with the labels in force into a file that `fraud train` takes.
 
     It has the contract's columns, the target, and `label_age_days`, the days from decision to label (null where the label is
-    assumed). Records that were kept under another contract, and erased ones, are left out and counted.
+    assumed). Records that were kept under another contract, erased ones, and those that
+    were changed since they were kept, are left out and counted.
     """
     from fraud_detection_api.services.training_set import TrainingSetExporter
 
@@ -63,6 +64,7 @@ def training_set(
         exporter = TrainingSetExporter(decisions, labels, build_recorder(settings), declared, report)
         done = exporter.export(out, since=since, until=end, assumed_before=assumed)
     if as_json:
+        say_tampered(done)
         print_json({"rows": done.rows, **asdict(done)})
         return
     say_exported(done, f"are in {out}")

@@ -19,12 +19,12 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import build_registry, build_rollout
+from fraud_detection_api.container import build_recorder, build_registry, build_rollout
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import read_card, read_evidence
-from fraud_detection_api.services.backtest import Period, backtest
+from fraud_detection_api.services.backtest import Period, Sources, backtest
 from fraud_detection_api.services.models import ModelService
 from fraud_detection_api.storage import open_stores
 
@@ -162,10 +162,10 @@ def _period(since: int | None, until: int | None, file: Path | None) -> Period |
 
 
 def _backtest(new: Policy, version: str, contract: Contract, period: Period, *, as_json: bool) -> None:
-    with open_stores(settings_with()) as (store, labels), progress("Looking through kept decisions") as report:
+    settings = settings_with()
+    with open_stores(settings) as (store, labels), progress("Looking through kept decisions") as report:
         test = backtest(
-            store,
-            labels,
+            Sources(store, labels, build_recorder(settings).is_intact),
             new,
             contract=contract,
             period=period,

@@ -19,11 +19,20 @@ def say_exported(exported: "Exported", place: str = "to learn from") -> None:
         "left out: no label": exported.unlabelled,
         "left out: kept under another contract": exported.other_contract,
         "left out: erased": exported.erased,
-        "left out: changed since, or sealed with another FRAUD_SEAL_KEY (`fraud store check`)": exported.tampered,
     }
     for what, count in others.items():
         if count:
             say(f"{count:,} {what}")
+    say_tampered(exported)
+
+
+def say_tampered(exported: "Exported") -> None:
+    """That decisions were changed since they were kept is a warning, also to whoever reads the JSON."""
+    if exported.tampered:
+        say(
+            f"warning: {exported.tampered:,} left out: changed since they were kept, or sealed with another FRAUD_SEAL_KEY; "
+            "`fraud store check` names them"
+        )
 
 
 def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str) -> None:

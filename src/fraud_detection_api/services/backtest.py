@@ -150,9 +150,16 @@ class Period(NamedTuple):
     until: int | None = None
 
 
+class Sources(NamedTuple):
+    """Where decisions and their labels are, and whether a decision is as it was kept (`Recorder.is_intact`)."""
+
+    store: DecisionStore
+    labels: LabelStore
+    is_intact: Callable[[KeptDecision], bool]
+
+
 def backtest(
-    store: DecisionStore,
-    labels: LabelStore,
+    sources: Sources,
     policy: Policy,
     *,
     contract: Contract,
@@ -161,13 +168,20 @@ def backtest(
 ) -> Backtest:
     """The policy on the decisions of the period that a model made on records of the contract; `report` is told their number.
 
-    Left out are fallbacks, records of other contracts, and, where amounts decide, erased ones. Raises StoreUnavailable.
+    Left out are decisions that were changed since they were kept, fallbacks, records of other contracts, and, where amounts
+    decide, erased ones. Raises StoreUnavailable.
     """
+    store, labels, is_intact = sources
     test, after, looked = Backtest(policy, contract.amount_at_risk), None, 0
     wanted, fingerprint = Wanted(since=period.since, until=period.until), contract.record_fingerprint
     while rows := store.following(wanted, limit=ROWS_AT_A_TIME, after=after):
         after = rows[-1].decision_id
-        reasons = [_why_not(row, fingerprint, amounts_decide=contract.amount_at_risk is not None) for row in rows]
+        reasons = [
+            _why_not(row, fingerprint, amounts_decide=contract.amount_at_risk is not None)
+            if is_intact(row)  # before anything is concluded from what it says
+            else "tampered"
+            for row in rows
+        ]
         test.left_out.update(reason for reason in reasons if reason is not None)
         counted = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
         known = labels.in_force([row.decision_id for row in counted]) if counted else {}

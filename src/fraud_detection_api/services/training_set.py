@@ -95,11 +95,11 @@ class TrainingSetExporter:
     def _row(
         self, decision: KeptDecision, in_force: Mapping[str, Label], assumed_before: int | None, done: Exported
     ) -> Sequence[Any] | None:
+        if not self.recorder.is_intact(decision):  # before anything is concluded from what it says, or lacks
+            done.tampered += 1
+            return None
         if decision.record is None:
             done.erased += 1
-            return None
-        if not self.recorder.is_intact(decision):  # before anything is concluded from what it says
-            done.tampered += 1
             return None
         if decision.contract != self.contract.record_fingerprint:
             done.other_contract += 1

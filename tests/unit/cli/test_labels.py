@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 import time
+from contextlib import closing
 from importlib.resources import files
 
 import polars as pl
@@ -110,6 +112,18 @@ def test_export_writes_what_is_labelled_and_tells_what_is_not(fraud, store, labe
         "3 left out: no label",
     ]
     assert pl.read_parquet("out.parquet").height == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_export_warns_of_what_was_changed_and_says_what_to_do(fraud, store, labels, tmp_path, options):
+    fraud("labels", "import", labels)
+    with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE decisions SET record = replace(record, '\"customer_id\":1', '\"customer_id\":8')")
+    done = export(fraud, *options)
+    assert done.exit_code == 0
+    assert "warning: 1 left out: changed since they were kept" in done.stderr
+    assert "`fraud store check` names them" in done.stderr
+    assert pl.read_parquet("out.parquet").height == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from fraud_detection_api.contract.loading import contract_from_toml, load_contra
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.services import backtest as module
-from fraud_detection_api.services.backtest import Backtest, Period, backtest
+from fraud_detection_api.services.backtest import Backtest, Period, Sources, backtest
+from fraud_detection_api.services.recording import Recorder
 from support.builders import EVERY_DTYPE
 from support.sealed_rows import DAY, NOON, kept_row
 
@@ -53,7 +54,8 @@ def row(number, probability, outcome="approve", contract=CREDIT, **changes):
 
 def run(rows, fraud=(), policy=POLICY, contract=CREDIT, period=ALWAYS):
     told = []
-    test = backtest(Store(rows), Labels(dict(fraud)), policy, contract=contract, period=period, report=told.append)
+    sources = Sources(Store(rows), Labels(dict(fraud)), Recorder().is_intact)
+    test = backtest(sources, policy, contract=contract, period=period, report=told.append)
     return SimpleNamespace(test=test, json=test.as_json(), told=told)
 
 
@@ -111,6 +113,12 @@ def test_what_cannot_be_looked_at_is_counted_and_left_out():
     shown = run(rows, contract=WITH_AMOUNT).json
     assert shown["decisions"] == 1
     assert shown["left_out"] == {"another_contract": 1, "erased": 1, "fallback": 1}
+
+
+def test_what_was_changed_since_it_was_kept_is_left_out_whatever_it_says_now():
+    honest, changed, retold = row(1, 0.5), row(2, 0.5)._replace(outcome="decline"), row(3, 0.5)._replace(contract="x")
+    shown = run([honest, changed, retold]).json
+    assert (shown["decisions"], shown["left_out"]) == (1, {"tampered": 2})
 
 
 def test_an_erased_decision_counts_where_no_amount_decides():

@@ -179,10 +179,19 @@ def test_pseudonyms_without_their_key_are_refused(exporting):
 
 
 def test_what_was_changed_since_it_was_kept_is_not_learned_from(exporting):
-    honest, changed = kept(1), kept(2)._replace(record=kept(3).record)
+    honest, changed, emptied = kept(1), kept(2)._replace(record=kept(3).record), kept(4)._replace(record=None)
+    exporting.keep(honest, changed, emptied)
+    for decision in (honest, changed):
+        exporting.label(decision)
+    done = exporting.export()
+    assert (done.rows, done.tampered, done.erased) == (1, 2, 0)
+
+
+def test_a_changed_row_without_an_id_is_not_taken_for_one_under_a_pseudonym(exporting):
+    honest, changed = kept(1), kept(2)._replace(record="{}")
     exporting.keep(honest, changed)
-    exporting.label(honest)
-    exporting.label(changed)
+    for decision in (honest, changed):
+        exporting.label(decision)
     done = exporting.export()
     assert (done.rows, done.tampered) == (1, 1)
 
