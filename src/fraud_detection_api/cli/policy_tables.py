@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from fraud_detection_api.cli.terminal import print_table
+from fraud_detection_api.cli.terminal import print_table, printable
 from fraud_detection_api.decision.consequences import MeasuredOn
 from fraud_detection_api.decision.policy import OUTCOMES
 
@@ -28,7 +28,7 @@ def print_tables(tables: Iterable[Table], notes: Iterable[str]) -> None:
     for title, headings, rows in tables:
         print_table(headings, rows, title=title)
     for note in notes:
-        typer.echo(note)
+        typer.echo(printable(note))
 
 
 def policy_tables(told: Mapping[str, Any], *, title: str) -> Iterator[Table]:

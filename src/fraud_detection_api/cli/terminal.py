@@ -24,7 +24,7 @@ class TeachingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except FraudError as error:
-            typer.echo(f"error: {_text(error)}", err=True)
+            typer.echo(f"error: {printable(_text(error))}", err=True)
             raise typer.Exit(1) from error
         except BrokenPipeError as error:  # the reader of a pipe went away
             sys.stderr.close()
@@ -40,18 +40,22 @@ def _text(error: FraudError) -> str:
 
 def print_json(document: object) -> None:
     """For programs: one JSON document on stdout."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # JSON may hold as they are what some terminals obey, such as U+009B; escaped it says the same
+    typer.echo("".join([each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text]))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """For people: a table on stdout, as wide as it needs to be where stdout is no terminal."""
     # a unit such as [EUR] is text, not rich's markup
     console = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=printable(title) or None, title_justify="left")
     longest_name = max((len(row[0]) for row in rows), default=0)
     for position, heading in enumerate(headings):
         # a cut name or number is worth nothing, and a folded name is hard to read
-        table.add_column(heading, overflow="fold", min_width=None if position else min(longest_name, WIDEST_NAME))
+        table.add_column(
+            printable(heading), overflow="fold", min_width=None if position else min(longest_name, WIDEST_NAME)
+        )
     for row in rows:
         table.add_row(*map(printable, row))
     console.print(table)
@@ -81,14 +85,14 @@ def progress(description: str) -> Iterator[Report]:
     """A bar on stderr while the block runs, none where stderr is no terminal."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # it may name a file
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(description, total=1.0)
+        task = bar.add_task(printable(description), total=1.0)
 
         def report(share: float, description: str | None = None, *, milestone: bool = False) -> None:
             bar.update(task, completed=share, description=description)

@@ -1,6 +1,7 @@
 """Tables, progress and errors, as people and programs see them."""
 
 import io
+import json
 import sys
 
 import pytest
@@ -107,6 +108,24 @@ def test_there_is_a_progress_bar_on_a_terminal(monkeypatch):
         report(1.0)
     assert "Working" in stream.getvalue()
     assert "100%" in stream.getvalue()
+
+
+def test_no_heading_title_or_error_can_command_a_terminal(capsys):
+    terminal.print_table(("note \x1b[31m",), [("x",)], title="of \x1b[32m")
+    assert status_of(NoChampion("model \x1b[33m")) == 1
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+    assert all(text in printed.out for text in ("note \\x1b[31m", "of \\x1b[32m"))
+    assert printed.err == "error: model \\x1b[33m\n"
+
+
+def test_json_commands_no_terminal_and_says_the_same(capsys):
+    document = {"note": "\x1b[31m \x9b31m \u202e \U000e0001 é"}
+    print_json(document)
+    printed = capsys.readouterr().out
+    assert all(each.isprintable() or each == "\n" for each in printed)
+    assert "é" in printed
+    assert json.loads(printed) == document
 
 
 def test_no_cell_or_line_can_command_a_terminal(capsys):
