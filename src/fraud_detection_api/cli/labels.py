@@ -54,6 +54,8 @@ def import_labels(
 
     if unknown_to is not None:
         require_suffix(unknown_to)
+        if unknown_to.exists() and file.exists() and unknown_to.samefile(file):
+            raise typer.BadParameter("is the file to import; name another one", param_hint="--unknown-to")
     declared = load_contract(settings_with(contract=contract).contract or CREDIT)
     with _labels(store=store) as labels, leaves_on_sigterm(), progress(f"Importing {file.name}") as report:
         done = LabelImporter(labels, declared, report).import_file(file)

@@ -74,6 +74,17 @@ def test_a_file_for_unknown_rows_of_another_kind_is_refused_before_anything_is_r
     assert fraud("labels", "show", DECISIONS[0].decision_id).stderr == "this decision has no label\n"
 
 
+def test_the_file_of_labels_is_not_overwritten_by_its_unknown_rows(fraud, store, labels, tmp_path):
+    before = labels.read_bytes()
+    (tmp_path / "link.csv").symlink_to(labels)
+    for same in (labels, tmp_path / "link.csv"):
+        done = fraud("labels", "import", labels, "--unknown-to", same)
+        assert done.exit_code == 2
+        assert "is the file to import" in done.stderr
+    assert labels.read_bytes() == before
+    assert fraud("labels", "show", DECISIONS[0].decision_id).stderr == "this decision has no label\n"
+
+
 def test_an_unreadable_file_is_refused_in_one_line(fraud, store, tmp_path):
     (tmp_path / "labels.csv").write_text("decision_id,is_fraud,source\nabc,1,rule\n")
     done = fraud("labels", "import", tmp_path / "labels.csv")
