@@ -42,6 +42,7 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         **schema,
         "x-contract": contract.name,
         "x-fingerprint": contract.fingerprint,
+        "x-record-fingerprint": contract.record_fingerprint,  # what kept decisions name
         "x-target": contract.target.name,
         **amount,
         "x-derived": derived,

@@ -178,3 +178,8 @@ def test_a_contract_of_odd_names_has_a_sound_schema():
     contract = contract_from_toml(text, source="a.toml")
     Draft202012Validator.check_schema(contract_schema(contract))
     assert parses(contract, example_record(contract))
+
+
+def test_the_schema_names_the_fingerprint_that_kept_decisions_have():
+    contract = load_contract("credit")
+    assert contract_schema(contract)["x-record-fingerprint"] == contract.record_fingerprint
