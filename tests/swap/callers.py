@@ -73,6 +73,8 @@ class Caller:
                     f"{self.name}: no answer from port {connection.port}: {type(error).__name__}: {error}"
                 )
                 connection.close()
+        if connection is not None:
+            connection.close()
 
     def _call(self, connection: http.client.HTTPConnection, path: str, number: int) -> None:
         records = [RECORDS[number]]

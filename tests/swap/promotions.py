@@ -31,12 +31,16 @@ class LoadedTail:
     """Counts the `model_loaded` events of a growing log by version, reading each line once."""
 
     def __init__(self, log: Path) -> None:
-        self._file = log.open("rb")
+        self._log, self._read = log, 0
         self._rest = b""
         self.counts: Counter[str] = Counter()
 
     def count(self, version: str) -> int:
-        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            written = file.read()
+        self._read += len(written)
+        *lines, self._rest = (self._rest + written).split(b"\n")
         for line in lines:
             if b'"model_loaded"' in line:
                 self.counts[json.loads(line)["version"]] += 1
