@@ -65,6 +65,19 @@ def dropped_needless_keys(objects: Iterable[tuple[Any, Collection[str]]], *, mos
     return dropped
 
 
+def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
+    """Take out of objects what tells nothing of their faults: what unknown keys hold, and arrays and objects in known ones.
+
+    Pydantic copies an object with all that is in it for each field that is missing.
+    """
+    for each in items:
+        for key, content in each.items() if isinstance(each, dict) else ():
+            if key not in known:
+                each[key] = None
+            elif isinstance(content, dict | list):
+                each[key] = {} if isinstance(content, dict) else []
+
+
 def duplicate_keys(parsed: Any, array: str) -> Iterator[FieldProblem]:
     """Keys that occur twice in one object: the request, or an item of its `array`, which may be the request itself.
 

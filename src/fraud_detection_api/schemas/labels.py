@@ -1,8 +1,9 @@
 """Labels on the wire."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -17,6 +18,7 @@ from fraud_detection_api.schemas.json_keys import (
     array_length,
     dropped_needless_keys,
     duplicate_keys,
+    empty_fields,
     parsed_json,
 )
 from fraud_detection_api.schemas.problem import json_pointer
@@ -126,12 +128,18 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     Raises MalformedBody where the body is no JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
     MAX_PROBLEMS) otherwise.
     """
-    if array_length(body, (LABELS,)) > limit:
+    if body.count(b"{") > limit and array_length(body, (LABELS,)) > limit:
         raise TooManyLabels(limit)
     parsed = parsed_json(body)
     given = array_in(parsed, (LABELS,))
+    if len(given) > limit:
+        raise TooManyLabels(limit)
     # pydantic makes an error of each unknown key, and half a million of them would hold up everybody
-    if dropped_needless_keys([(parsed, (LABELS,)), *((label, _FIELDS) for label in given)], most=MAX_PROBLEMS + 1):
+    dropped = dropped_needless_keys(
+        [(parsed, (LABELS,)), *((label, _FIELDS) for label in given)], most=MAX_PROBLEMS + 1
+    )
+    if dropped:
+        empty_fields(given, _FIELDS)
         body = json.dumps(parsed).encode()
     try:
         labels = LabelsRequest.model_validate_json(body).labels
@@ -139,9 +147,10 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             raise MalformedBody("the body is not JSON") from None
-        raise _invalid([*map(_problem, details), *duplicate_keys(parsed, LABELS)]) from None
-    if problems := [*_not_yet_known(labels, latest), *duplicate_keys(parsed, LABELS)]:
-        raise _invalid(problems)
+        raise _invalid(chain(map(_problem, details), duplicate_keys(parsed, LABELS))) from None
+    refusal = _invalid(chain(_not_yet_known(labels, latest), duplicate_keys(parsed, LABELS)))
+    if refusal.problems:
+        raise refusal
     return labels
 
 
@@ -167,8 +176,9 @@ def recorded_labels(history: Sequence[Label]) -> list[RecordedLabel]:
     ]
 
 
-def _invalid(problems: Sequence[FieldProblem]) -> InvalidLabels:
-    return InvalidLabels(problems[:MAX_PROBLEMS], more=len(problems) > MAX_PROBLEMS)
+def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    return InvalidLabels(found[:MAX_PROBLEMS], more=len(found) > MAX_PROBLEMS)
 
 
 def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: int) -> Iterator[FieldProblem]:

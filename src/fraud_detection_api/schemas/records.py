@@ -29,6 +29,7 @@ from fraud_detection_api.schemas.json_keys import (
     array_length,
     dropped_needless_keys,
     duplicate_keys,
+    empty_fields,
     parsed_json,
 )
 from fraud_detection_api.schemas.problem import json_pointer
@@ -70,6 +71,7 @@ class RecordParser:
         Raises MalformedBody where the body is no JSON, TooManyRecords above `limit`, InvalidRecords with every bad
         field (up to MAX_PROBLEMS) otherwise.
         """
+        self._refuse_stuffed(self._whole_records, body, limit, at=())
         try:
             if len(body) < LARGE_BODY_BYTES:
                 records: list[dict[str, Any]] = self._records.validate_json(body)
@@ -78,12 +80,13 @@ class RecordParser:
         except ValidationError:
             raise self._refusal(self._whole_records, body, limit, at=()) from None
         _require_allowed(records, limit)
-        if not _has_all_keys(body, sum(map(len, records))) and self._has_other_keys(body, at=()):
-            raise self._refusal(self._whole_records, body, limit, at=())
+        if not _has_all_keys(body, sum(map(len, records))) and self._has_other_keys(parsed := parsed_json(body), at=()):
+            raise self._faults_of(self._whole_records, body, parsed, at=())
         return records
 
     def parse_decisions(self, body: bytes, *, limit: int) -> "Asked":
         """What a request for decisions asks for. Raises as `parse`."""
+        self._refuse_stuffed(self.decision_request, body, limit, at=(RECORDS,))
         try:
             if len(body) < LARGE_BODY_BYTES:
                 asked = self._request.validate_json(body)
@@ -94,19 +97,41 @@ class RecordParser:
         except ValidationError:
             raise self._refusal(self.decision_request, body, limit, at=(RECORDS,)) from None
         _require_allowed(records, limit)
-        if not _has_all_keys(body, len(asked) + sum(map(len, records))) and self._has_other_keys(body, at=(RECORDS,)):
-            raise self._refusal(self.decision_request, body, limit, at=(RECORDS,))
+        if not _has_all_keys(body, len(asked) + sum(map(len, records))):
+            parsed = parsed_json(body)
+            if self._has_other_keys(parsed, at=(RECORDS,)):
+                raise self._faults_of(self.decision_request, body, parsed, at=(RECORDS,))
         return Asked(records, explain=asked.get(EXPLAIN, False), dry_run=asked.get(DRY_RUN, False))
+
+    def _refuse_stuffed(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> None:
+        """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
+
+        Pydantic copies a record, with all that is in it, for each field that is missing. Texts may be full of colons and
+        commas, so a body that has too many is not refused for them: it is only looked through for faults with more care.
+        """
+        most = limit * len(self._columns) + len(REQUEST_KEYS)
+        if len(body) >= LARGE_BODY_BYTES and max(body.count(b":"), body.count(b",")) > most:
+            refusal = self._refusal(adapter, body, limit, at=at)
+            if not isinstance(refusal, InvalidRecords) or refusal.problems:
+                raise refusal
 
     def _refusal(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> Exception:
         """What to raise of a body that does not pass, with all that is wrong with it."""
-        if array_length(body, at) > limit:
+        if body.count(b"{") > limit and array_length(body, at) > limit:
             return TooManyRecords(limit)
         parsed = parsed_json(body)
+        if len(array_in(parsed, at)) > limit:
+            return TooManyRecords(limit)
+        return self._faults_of(adapter, body, parsed, at=at)
+
+    def _faults_of(self, adapter: TypeAdapter[Any], body: bytes, parsed: Any, *, at: tuple[str, ...]) -> Exception:
+        """What to raise of a body that has a fault; `parsed` is the body as `parsed_json` reads it, and is changed."""
         records = array_in(parsed, at)
         objects = [*([(parsed, REQUEST_KEYS)] if at else []), *((record, self._columns) for record in records)]
-        if dropped_needless_keys(objects, most=MAX_PROBLEMS + 1):
-            body = json.dumps(parsed).encode()
+        dropped = dropped_needless_keys(objects, most=MAX_PROBLEMS + 1)
+        if dropped or len(body) >= LARGE_BODY_BYTES:
+            empty_fields(records, self._columns)
+            body = body if parsed is None else json.dumps(parsed).encode()
         details = _faults(adapter, body)
         if details and details[0]["type"] == "json_invalid":
             return MalformedBody(_json_fault(details[0]))
@@ -114,9 +139,8 @@ class RecordParser:
         of_rules = _rules_beside_bad_fields(self.contract.rules.values(), details, records, at)
         return _invalid(chain(of_fields, of_rules, duplicate_keys(parsed, RECORDS)))
 
-    def _has_other_keys(self, body: bytes, at: tuple[str, ...]) -> bool:
+    def _has_other_keys(self, parsed: Any, at: tuple[str, ...]) -> bool:
         """Whether a body that passed has a key that is unknown, or that occurs twice in an object."""
-        parsed = parsed_json(body)
         objects = [*([(parsed, REQUEST_KEYS)] if at else []), *((each, self._columns) for each in array_in(parsed, at))]
         return any(each.repeated or not each.keys() <= set(known) for each, known in objects)
 

@@ -1,6 +1,12 @@
 """The keys of JSON objects, cheaply: a body may have half a million of them."""
 
-from fraud_detection_api.schemas.json_keys import array_in, array_length, dropped_needless_keys, parsed_json
+from fraud_detection_api.schemas.json_keys import (
+    array_in,
+    array_length,
+    dropped_needless_keys,
+    empty_fields,
+    parsed_json,
+)
 
 
 def test_more_unknown_keys_than_are_told_of_are_dropped_in_order():
@@ -28,3 +34,9 @@ def test_what_is_no_json_has_no_keys_and_no_array():
 def test_an_array_is_counted_where_it_is():
     assert array_length(b'{"records": [{}, {}]}', ("records",)) == 2
     assert array_length(b"[{}]", ()) == 1
+
+
+def test_what_unknown_keys_hold_and_arrays_and_objects_in_known_ones_is_taken_out():
+    objects = [{"known": {"a": 1}, "other": [1, 2]}, {"known": [1], "too": "text"}, {"known": "text"}, 7]
+    empty_fields(objects, {"known", "too"})
+    assert objects == [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]

@@ -342,3 +342,33 @@ def test_any_bytes_are_records_or_an_expected_error(content):
 def test_numbers_keep_their_bits(number):
     (parsed,) = LOANS.parse(body(loan(amount_eur=max(number, 12.0))), limit=1)
     assert math.copysign(parsed["amount_eur"], 1) == max(number, 12.0)
+
+
+LARGE = 20_000
+
+
+@pytest.mark.parametrize("parse", [CREDIT.parse, CREDIT.parse_decisions])
+@pytest.mark.parametrize(
+    "stuffing",
+    [{str(number): 1 for number in range(LARGE)}, [1] * LARGE, [[{}]] * LARGE],
+    ids=["an object", "numbers", "arrays"],
+)
+@pytest.mark.parametrize("name", ["unknown", "total_balance"])
+def test_a_large_body_is_told_what_a_small_one_is(parse, stuffing, name):
+    def told(content):
+        records = {name: content, "number_of_open_accounts": "x"}
+        sent = json.dumps([records] if parse == CREDIT.parse else {"records": [records]})
+        with pytest.raises(InvalidRecords) as caught:
+            parse(sent.encode(), limit=1)
+        return caught.value.problems
+
+    assert told(stuffing) == told({"a": 1})
+
+
+def test_texts_full_of_colons_and_commas_are_no_fault():
+    records = [loan(channel=":," * 50) for _ in range(1000)]
+    assert len(LOANS.parse(body(*records), limit=1000)) == 1000
+    wrong = body(*records, loan(channel=7))
+    with pytest.raises(InvalidRecords) as caught:
+        LOANS.parse(wrong, limit=1001)
+    assert [problem.pointer for problem in caught.value.problems] == ["/1000/channel"]
