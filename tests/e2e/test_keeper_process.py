@@ -66,6 +66,24 @@ def ask_until_kept(server) -> list[int]:
     return statuses
 
 
+def test_a_keeper_that_hangs_is_answered_for_until_it_goes_on(file_registry_path, tmp_path):
+    log = tmp_path / "log"
+    with running_server(file_registry_path, log, FRAUD_STORE_TIMEOUT_SECONDS="1") as server:
+        [keeper] = keepers_of(server)
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            waited = httpx.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
+            assert (waited.status_code, waited.json()["code"]) == (503, "store_unavailable")
+            assert httpx.get(f"{server.url}/readyz").status_code == 503
+            refused = httpx.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
+            assert refused.status_code == 503
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
+        httpx.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
+        assert len(server.events("keeper_hangs")) == 1
+
+
 def test_a_server_that_is_killed_leaves_no_keeper_behind(file_registry_path, tmp_path):
     with running_server(file_registry_path, tmp_path / "log") as server:
         [keeper] = keepers_of(server)
