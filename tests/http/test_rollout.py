@@ -1,6 +1,7 @@
 """Champion and challenger over HTTP: the gate, force, rollback, challenge, and who did what."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_with_the_gate_off_it_is_promoted(client_for, waiting):
 def test_force_takes_a_reason(client_for, waiting, body, pointers):
     problem = assert_problem(client_for(waiting).post("/v1/models/2/promote", json=body), 422, "invalid_request")
     assert [error["pointer"] for error in problem["errors"]] == pointers
+
+
+def test_a_body_is_as_long_as_the_longest_reason_escaped_and_not_much_longer(client_for, waiting):
+    client = client_for(waiting)
+    longest = {"force": True, "reason": "\N{GRINNING FACE}" * 500}
+    content, headers = json.dumps(longest), {"Content-Type": "application/json"}
+    stuffed = {str(number): 1 for number in range(10_000)}
+    assert_problem(client.post("/v1/models/2/promote", json=stuffed), 413, "body_too_large")
+    assert client.post("/v1/models/2/promote", content=content, headers=headers).status_code == 200
 
 
 def test_a_change_names_the_key_by_role_and_digest_and_never_the_key(client_for, waiting):

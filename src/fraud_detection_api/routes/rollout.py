@@ -22,6 +22,9 @@ from fraud_detection_api.schemas.rollout import (
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
+MAX_BODY_BYTES = 16 * 1024
+"""The longest reason fits, however it is escaped; unknown keys by the hundred thousand, each a problem to tell, do not."""
+
 _Body = TypeVar("_Body", bound=BaseModel)
 _ADMIN = [Depends(require_role("admin"))]
 
@@ -34,8 +37,9 @@ def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
         if not has_body(headers):
             return kind()
         settings = container_of(request).settings
+        limit_bytes = min(settings.max_body_bytes, MAX_BODY_BYTES)
         body = await read_json_body(
-            headers, request.receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
+            headers, request.receive, limit_bytes=limit_bytes, timeout_seconds=settings.body_timeout_seconds
         )
         try:
             return kind.model_validate_json(body)
