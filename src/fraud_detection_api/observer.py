@@ -6,7 +6,6 @@ import sys
 import threading
 
 from fraud_detection_api.container import build_observer
-from fraud_detection_api.metrics.process import measure_process
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.settings import Settings
@@ -29,7 +28,6 @@ def main() -> None:
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), name="end-of-input", daemon=True).start()
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
-    measure_process(metrics.tallies)
     metrics.start(single("observer"))
     build_observer(settings, metrics.tallies).run(ended)
     metrics.close()
