@@ -3,14 +3,14 @@
 import json
 import random
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import httpx2 as httpx
 
 from support.builders import record
+from support.load import Load as CallersAtWork
 
 SCORE, DECIDE = "/fraud_detection", "/v1/decisions"
 FEW, MANY = 1, 20
@@ -119,24 +119,12 @@ class Caller:
         return draw.choice(list(self.pending.values()))._replace(request_id=f"{self.name}-{len(self.sent)}")
 
 
-class Load:
+class Load(CallersAtWork[Caller]):
     """Callers at work while the block runs."""
 
     def __init__(self, address: Address, *, clients: int, seed: int) -> None:
-        self.callers = [Caller(f"caller-{number}", address, seed) for number in range(clients)]
-        self._stop = Event()
-        self._threads = ThreadPoolExecutor(clients)
-        self._calls: list[Future[None]] = []
-
-    def __enter__(self) -> Self:
-        self._calls = [self._threads.submit(caller.call_until, self._stop) for caller in self.callers]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for call in self._calls:
-            call.result(2 * ANSWER_SECONDS)
-        self._threads.shutdown()
+        callers = [Caller(f"caller-{number}", address, seed) for number in range(clients)]
+        super().__init__(callers, end_seconds=2 * ANSWER_SECONDS)
 
     @property
     def acknowledged(self) -> int:

@@ -6,15 +6,15 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.scoring import score
 from support.builders import record
+from support.load import Load as CallersAtWork
 
 SCORE, DECIDE = "/fraud_detection", "/v1/decisions"
 RECORDS = [
@@ -99,24 +99,12 @@ class Caller:
         self.answered[path, version] += 1
 
 
-class Load:
+class Load(CallersAtWork[Caller]):
     """Callers at work while the block runs."""
 
     def __init__(self, target: Callable[[], str], truth: Truth, *, clients: int) -> None:
-        self.callers = [Caller(f"caller-{number}", target, truth) for number in range(clients)]
-        self._stop = Event()
-        self._threads = ThreadPoolExecutor(clients)
-        self._calls: list[Future[None]] = []
-
-    def __enter__(self) -> Self:
-        self._calls = [self._threads.submit(caller.call_until, self._stop) for caller in self.callers]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for call in self._calls:
-            call.result(2 * ANSWER_SECONDS)
-        self._threads.shutdown()
+        callers = [Caller(f"caller-{number}", target, truth) for number in range(clients)]
+        super().__init__(callers, end_seconds=2 * ANSWER_SECONDS)
 
     @property
     def answered(self) -> Counter[tuple[str, str]]:
