@@ -85,7 +85,6 @@ class Container:
     drain: Drain
     decisions: DecisionService
     store: DecisionStore | None
-    observations: ObservationStore | None
     upkeep: UpkeepService | None
     keeper: Keeper | None
     recorder: Recorder
@@ -134,7 +133,6 @@ def build_container(
         drain=Drain(),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
-        observations=observations,
         upkeep=upkeep,
         keeper=None if store is None else build_keeper(store, settings, metrics.tallies),
         recorder=recorder,

@@ -9,6 +9,7 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.decision.label import Fate, Finding, Label
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause
+from fraud_detection_api.trace_context import Span
 
 
 class ModelRegistry(Protocol):
@@ -385,25 +386,6 @@ class DecisionJournal(Protocol):
     def close(self) -> None:
         """Let go of files. What they hold stays."""
         ...
-
-
-class Span(NamedTuple):
-    """A piece of work in a trace. Ids are lower-case hex; times are nanoseconds since 1970.
-
-    `parent_id` is the caller's span where it is `from_caller`, else one of ours; None begins a trace. What is from a caller,
-    or begins a trace, is a server's span; others are parts of it.
-    """
-
-    trace_id: str
-    span_id: str
-    parent_id: str | None
-    tracestate: str
-    name: str
-    start: int
-    end: int
-    attributes: Mapping[str, str | int]
-    from_caller: bool = False
-    failed: bool = False
 
 
 class SpanExporter(Protocol):

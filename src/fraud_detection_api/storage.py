@@ -69,11 +69,8 @@ def open_store(settings: Settings) -> DecisionStore:
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore]]:
     """The stores of decisions and of labels for a command, while the block runs. Raises as `open_store`."""
-    store, database = _opened(settings)
-    try:
-        yield store, labels_in(database)
-    finally:
-        store.close()
+    with open_observations(settings) as (store, labels, _):
+        yield store, labels
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""Which trace a request belongs to: the headers `traceparent` and `tracestate`.
+"""Which trace a request belongs to, by the headers `traceparent` and `tracestate`, and what a span of one is.
 
 Source: W3C, "Trace Context", Recommendation of 2021, sections 3.2 and 3.3.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 MOST_MEMBERS = 32
@@ -21,6 +21,25 @@ _MEMBER = re.compile(
     rb"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 )
 _BLANK = b" \t"
+
+
+class Span(NamedTuple):
+    """A piece of work in a trace. Ids are lower-case hex; times are nanoseconds since 1970.
+
+    `parent_id` is the caller's span where it is `from_caller`, else one of ours; None begins a trace. What is from a caller,
+    or begins a trace, is a server's span; others are parts of it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    tracestate: str
+    name: str
+    start: int
+    end: int
+    attributes: Mapping[str, str | int]
+    from_caller: bool = False
+    failed: bool = False
 
 
 class TraceParent(NamedTuple):

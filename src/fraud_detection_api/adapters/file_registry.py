@@ -241,9 +241,10 @@ def _write_durably(path: Path, content: bytes) -> None:
 def _append_durably(path: Path, line: str) -> None:
     """Add a line, all or nothing as far as the disk allows; a rest of a line that a kill left is ended before it."""
     is_new = not path.exists()
-    with path.open("ab") as file:
-        size = file.tell()
-        torn = size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        torn = file.read() not in (b"", b"\n")
         try:
             file.write(b"\n" * torn + line.encode() + b"\n")
             file.flush()

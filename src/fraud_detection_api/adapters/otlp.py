@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fraud_detection_api import __version__
 from fraud_detection_api.errors import MissingExtra, TracesNotDelivered
-from fraud_detection_api.ports import Span
+from fraud_detection_api.trace_context import Span
 
 SERVICE = "fraud-detection-api"
 _PATH = "/v1/traces"

@@ -21,9 +21,8 @@ from fraud_detection_api.cli.retraining_tables import say_exported, say_tampered
 from fraud_detection_api.cli.terminal import print_json, progress
 from fraud_detection_api.container import build_recorder
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.storage import open_stores
-
-DAY_MS = 86_400_000
 
 app = typer.Typer(no_args_is_help=True, help="Kept decisions as files.")
 

@@ -11,7 +11,7 @@ from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.container import build_recorder
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.contract.times import DAY_MS, parse_moment
 from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.ports import DecisionStore, ExclusiveLock, LabelStore, Wanted
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # these take the training libraries, which a serving installa
     from fraud_detection_api.training.retraining import HeldOut, HeldOutComparison
 
 LOCK = "retrain"
-DAY_MS = 86_400_000
 
 
 class Window(NamedTuple):

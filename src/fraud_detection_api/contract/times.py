@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+DAY_MS = 86_400_000
+
 # `datetime.fromisoformat` alone accepts more, and not the same in every version of Python
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.decision.policy import OUTCOMES
 
+UNREADABLE_COUNTS = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading or adding up counts raises that another version of the software wrote, or that do not fit together."""
+
 
 @dataclass(frozen=True, slots=True)
 class NumberCounts:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.decision.consequences import PER, chosen_costs
 from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.decision.policy import OUTCOMES, Outcome, Policy
@@ -20,7 +21,6 @@ from fraud_detection_api.ports import DecisionStore, LabelStore, Wanted
 REPLICATES = 400
 ROWS_AT_A_TIME = 2_000
 
-_DAY_MS = 86_400_000
 _PAIRS = len(OUTCOMES) ** 2
 _REVIEW = OUTCOMES.index("review")
 _KEPT_COST, _NEW_COST, _COLUMNS = _PAIRS, _PAIRS + 1, _PAIRS + 2
@@ -97,7 +97,7 @@ class Backtest:
     @property
     def days(self) -> float:
         """From the first decision to the last, at least an hour."""
-        return max(((self.last or 0) - (self.first or 0)) / _DAY_MS, 1 / 24)
+        return max(((self.last or 0) - (self.first or 0)) / DAY_MS, 1 / 24)
 
     def as_json(self) -> dict[str, Any]:
         """All of it; with no decision there are no shares, and no intervals."""

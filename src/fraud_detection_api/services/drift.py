@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
 
-from fraud_detection_api.monitoring.counts import Counts
+from fraud_detection_api.monitoring.counts import UNREADABLE_COUNTS, Counts
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift, drift_of_features, fits
 from fraud_detection_api.ports import CountedSlot, ObservationStore
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.telemetry import utc_text
 
 TREND_HOURS = 6
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class Span(NamedTuple):
@@ -117,7 +116,7 @@ def _readable(slots: Sequence[CountedSlot], model: ServedModel) -> Iterator[tupl
     for slot in slots:
         try:
             counts = Counts.from_json(slot.counts)
-        except _UNREADABLE:
+        except UNREADABLE_COUNTS:
             continue
         if fits(model.bundle.reference, counts):
             yield slot.start, counts

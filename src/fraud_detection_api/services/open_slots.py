@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.monitoring.counts import Counts
+from fraud_detection_api.monitoring.counts import UNREADABLE_COUNTS, Counts
 from fraud_detection_api.ports import ObservationStore
 from fraud_detection_api.telemetry import log_event
 
@@ -13,7 +13,6 @@ SLOT_SECONDS = (300, 3600)
 """The shorter ones for the last hour, the longer ones for a day and a week."""
 
 _HELD_SECONDS = 2 * 3600
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class SlotKey(NamedTuple):
@@ -62,7 +61,7 @@ class OpenSlots:
             if SlotKey(*slot[:3]) == wanted:
                 try:
                     return Counts.from_json(slot.counts)
-                except _UNREADABLE:
+                except UNREADABLE_COUNTS:
                     _replaced(wanted)
         return None
 
@@ -72,7 +71,7 @@ def _merged(key: SlotKey, before: Counts | None, counts: Counts) -> Counts:
         return counts
     try:
         return before.merged(counts)
-    except _UNREADABLE:
+    except UNREADABLE_COUNTS:
         _replaced(key)
         return counts
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.policy import OUTCOMES
@@ -14,7 +15,6 @@ from fraud_detection_api.ports import DecisionStore, LabelStore, Wanted
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.telemetry import utc_text
 
-DAY_MS = 86_400_000
 MOST_DECISIONS = 200_000
 ROWS_A_PAGE = 2_000
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import NamedTuple
 
-from fraud_detection_api.ports import Span
-from fraud_detection_api.trace_context import TraceParent
+from fraud_detection_api.trace_context import Span, TraceParent
 
 UNMATCHED = "unmatched"
 """The route of a path that there is none for."""

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.files import require_suffix, written_whole
 from fraud_detection_api.contract.table import column_types
-from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.contract.times import DAY_MS, parse_time
 from fraud_detection_api.decision.kept import KeptDecision
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingToExport
@@ -21,7 +21,6 @@ from fraud_detection_api.services.recording import Recorder
 from fraud_detection_api.telemetry import utc_text
 
 ROWS_A_PAGE = 5_000
-DAY_MS = 86_400_000
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.errors import MissingExtra, TracesNotDelivered
-from fraud_detection_api.ports import Span
+from fraud_detection_api.trace_context import Span
 from support.collector import collecting
 
 SERVER = Span("ab" * 16, "cd" * 8, "ef" * 8, "rojo=1", "POST /x", 1_000, 3_000, {"a": 1, "b": "é"}, from_caller=True)

@@ -9,9 +9,8 @@ import pytest
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 from fraud_detection_api.errors import TracesNotDelivered
-from fraud_detection_api.ports import Span
 from fraud_detection_api.services.tracing import CALM_SECONDS, QUEUE, RequestTracer
-from fraud_detection_api.trace_context import TraceParent
+from fraud_detection_api.trace_context import Span, TraceParent
 from support.polling import eventually
 from unit.services.test_request_spans import REQUEST
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fraud_detection_api.cli.retraining_steps import DAY_MS, Window
+from fraud_detection_api.cli.retraining_steps import Window
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.retraining import held_out, require_enough, require_same_records

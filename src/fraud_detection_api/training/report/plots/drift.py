@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.training.report.plots.canvas import BLUE, GREEN, GREY, ORANGE, PALE, plain
 from fraud_detection_api.training.report.plots.scales import limit_shares
 from fraud_detection_api.training.report.words import Words
@@ -69,7 +70,7 @@ def _hours(since: list[int]) -> Any:
 
 def _show_days(axes: Axes, since: list[int]) -> None:
     """A tick at each midnight, UTC."""
-    first, last, day = since[0], since[-1], 86_400_000
+    first, last, day = since[0], since[-1], DAY_MS
     midnights = list(range(-(-first // day) * day, last + 1, day)) or [first]
     midnights = midnights[:: -(-len(midnights) // MOST_DAYS)]
     names = [f"{day_of.day} {day_of:%b}" for day_of in (datetime.fromtimestamp(each / 1000, UTC) for each in midnights)]
