@@ -130,7 +130,9 @@ def test_a_library_s_line_is_in_the_same_format():
     assert "error" not in second
 
 
-def test_a_chatty_library_is_heard_from_warnings_on():
+def test_a_chatty_library_is_heard_from_warnings_on(monkeypatch):
+    # a test that imported MLflow by itself may have had this logger taken over
+    monkeypatch.setattr(logging.getLogger("alembic"), "propagate", True)
     stream = configured()
     logging.getLogger("alembic.of_the_test").info("setup plugin")
     logging.getLogger("alembic.of_the_test").warning("a revision is missing")

@@ -24,7 +24,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it may ask for hours
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_CONFIGURE_LOGGING": "false",  # or it takes its own lines, and Alembic's, out of this process's log
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or MLflow reports its use to its makers
 }
 _REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
@@ -41,7 +41,8 @@ def connect(location: MlflowLocation) -> "MlflowConnection":
     except ImportError as error:
         raise MissingExtra("mlflow", "an MLflow server as registry or tracker") from error
     # each retry would be a line of its own in the server's log, every second while MLflow is down
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    for chatty in ("mlflow", "urllib3.connectionpool"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     client = MlflowClient(tracking_uri=location.uri, registry_uri=location.uri)
     return MlflowConnection(location, client, artifacts, entities, MlflowException)
 
