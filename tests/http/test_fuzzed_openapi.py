@@ -36,6 +36,7 @@ OPERATIONS = [
     ("POST", "/v1/labels"),
     ("GET", "/v1/decisions"),
     ("GET", "/v1/decisions/{decision_id}"),
+    ("GET", "/v1/decisions/{decision_id}/labels"),
     ("POST", "/v1/decisions/{decision_id}/replay"),
     ("GET", "/v1/contract"),
     ("GET", "/v1/monitoring"),

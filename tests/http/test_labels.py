@@ -62,6 +62,30 @@ def test_a_decision_is_labelled_by_its_entity_and_time(keeping, pseudonym_key):
     assert history(client, other["decision_id"]) == []
 
 
+def test_a_decisions_labels_are_read_as_recorded_and_one_is_in_force(client):
+    [decision] = decide(client)
+    told = client.get(f"/v1/decisions/{decision['decision_id']}/labels")
+    assert told.json() == {"decision_id": decision["decision_id"], "labels": []}
+    late, early = "2026-11-22T10:00:00.000Z", "2026-11-20T10:00:00.000Z"
+    label(client, chargeback(decision["decision_id"], effective_at=late, note="card stolen"))
+    label(client, chargeback(decision["decision_id"], effective_at=early, is_fraud=False, source="customer"))
+    first, second = client.get(f"/v1/decisions/{decision['decision_id']}/labels").json()["labels"]
+    assert first.pop("recorded_at") <= second.pop("recorded_at")
+    said = {"is_fraud": True, "source": "chargeback", "effective_at": late, "note": "card stolen", "in_force": True}
+    assert first == said
+    assert second == {
+        "is_fraud": False,
+        "source": "customer",
+        "effective_at": early,
+        "note": "",
+        "in_force": False,
+    }
+
+
+def test_labels_of_a_decision_that_is_not_kept_are_unknown(client):
+    assert_problem(client.get(f"/v1/decisions/{NOBODYS}/labels"), 404, "unknown_decision")
+
+
 def test_labels_that_are_sent_again_change_nothing(client):
     [decision] = decide(client)
     sent = chargeback(decision["decision_id"])

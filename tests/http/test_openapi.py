@@ -20,6 +20,7 @@ ROUTES = {
     ("/v1/labels", "post"),
     ("/v1/decisions", "get"),
     ("/v1/decisions/{decision_id}", "get"),
+    ("/v1/decisions/{decision_id}/labels", "get"),
     ("/v1/decisions/{decision_id}/replay", "post"),
     ("/v1/contract", "get"),
     ("/v1/monitoring", "get"),

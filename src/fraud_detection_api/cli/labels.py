@@ -12,7 +12,7 @@ from fraud_detection_api.cli.options import AsJson, ContractOption, DataFile, St
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
 from fraud_detection_api.container import build_labels
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.schemas.labels import recorded_labels
+from fraud_detection_api.schemas.labels import decision_labels
 from fraud_detection_api.services.labelling import LabelService
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def show(
 ) -> None:
     """Show all labels of a decision, as they were recorded, and which is in force."""
     with _labels(store=store) as labels:
-        told = recorded_labels(labels.history(decision_id))
+        told = decision_labels(decision_id, labels.history(decision_id))
     if as_json:
-        print_json({"decision_id": decision_id, "labels": [label._asdict() for label in told]})
-    elif not told:
+        print_json(told.model_dump())
+    elif not told.labels:
         say("this decision has no label")
     else:
         rows = [
@@ -96,7 +96,7 @@ def show(
                 "yes" if label.in_force else "",
                 label.note,
             )
-            for label in told
+            for label in told.labels
         ]
         print_table(("label", "source", "known since", "recorded", "in force", "note"), rows)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from fraud_detection_api.routes.access import container_of, require_role
 from fraud_detection_api.schemas.history import DecisionPage, DecisionQuery, KeptDecisionBody, kept_decision_body
+from fraud_detection_api.schemas.labels import DecisionLabels, decision_labels
 from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"], dependencies=[Depends(require_role("analyst"))])
@@ -27,6 +28,12 @@ def get_decisions(request: Request, query: Annotated[DecisionQuery, Query()]) ->
 def get_decision(request: Request, decision_id: str) -> KeptDecisionBody:
     """The decision as it was answered, the record that it is about, and whether anybody changed the row since."""
     return kept_decision_body(container_of(request).history.find(decision_id))
+
+
+@router.get("/{decision_id}/labels", summary="What turned out to be true of a decision")
+def get_labels(request: Request, decision_id: str) -> DecisionLabels:
+    """All labels of the decision, those that were superseded too, as they were recorded."""
+    return decision_labels(decision_id, container_of(request).labels.history(decision_id))
 
 
 @router.post("/{decision_id}/replay", summary="Would the same be decided again?")

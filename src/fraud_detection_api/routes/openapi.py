@@ -65,6 +65,10 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         **_READING,
         404: ("unknown_decision", "No such decision is kept."),
     },
+    ("/v1/decisions/{decision_id}/labels", "get"): {
+        **_READING,
+        404: ("unknown_decision", "No such decision is kept."),
+    },
     ("/v1/decisions/{decision_id}/replay", "post"): {
         **_READING,
         404: ("unknown_decision", "No such decision is kept."),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -111,15 +111,22 @@ class LabelsRecorded(BaseModel):
     unknown: list[UnknownLabel]
 
 
-class RecordedLabel(NamedTuple):
-    """A label of a decision's history, for people and programs; times are ISO 8601."""
+class RecordedLabel(BaseModel):
+    """A label of a decision; times are ISO 8601."""
 
     is_fraud: bool
     source: LabelSource
-    effective_at: str
-    recorded_at: str
+    effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
+    recorded_at: str = Field(description="When it was recorded.", examples=["2026-11-22T10:00:00Z"])
     note: str
-    in_force: bool
+    in_force: bool = Field(description="Whether it is the one that counts.")
+
+
+class DecisionLabels(BaseModel):
+    """What turned out to be true of a decision, as it was recorded; one of the labels, if there are any, is in force."""
+
+    decision_id: str = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
+    labels: list[RecordedLabel]
 
 
 def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDecision | LabelOfEntity]:
@@ -160,20 +167,21 @@ def labels_recorded(done: Recorded) -> LabelsRecorded:
     return LabelsRecorded(recorded=done.recorded, repeated=done.repeated, unknown=unknown)
 
 
-def recorded_labels(history: Sequence[Label]) -> list[RecordedLabel]:
-    """A decision's labels, as recorded; one of them is in force."""
+def decision_labels(decision_id: str, history: Sequence[Label]) -> DecisionLabels:
+    """The wire form of a decision's labels, which are given as recorded."""
     in_force = label_in_force(history)
-    return [
+    labels = [
         RecordedLabel(
-            label.is_fraud,
-            label.source,
-            utc_text(label.effective_at),
-            utc_text(label.recorded_at),
-            label.note,
-            label is in_force,
+            is_fraud=label.is_fraud,
+            source=label.source,
+            effective_at=utc_text(label.effective_at),
+            recorded_at=utc_text(label.recorded_at),
+            note=label.note,
+            in_force=label is in_force,
         )
         for label in history
     ]
+    return DecisionLabels(decision_id=decision_id, labels=labels)
 
 
 def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:
