@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from fraud_detection_api.training.report.escaping import html_text, printable
 
@@ -61,9 +62,10 @@ def draw(paint: Callable[[Figure, Axes], None], *, name: str, title: str, descri
     with _own_style(name), warnings.catch_warnings():
         # names in any script are text of the page, which the reader's fonts show; only their width is guessed here
         warnings.filterwarnings("ignore", message="Glyph|Matplotlib currently does not support")
-        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
+        figure = Figure(figsize=(width / 72, height / 72))
         FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())
+        ConstrainedLayoutEngine().execute(figure)  # by itself, saving a figure with a layout draws it twice
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
     drawing = _tidied(buffer.getvalue().decode())
     labels = f'role="img" aria-labelledby="{name}-title {name}-text"'
