@@ -3,13 +3,13 @@
 import json
 import tomllib
 
-import httpx2 as httpx
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from fraud_detection_api.cli import app
 from fraud_detection_api.services.batch import ADDED
+from support import calls
 from support.servers import running_server
 
 pytestmark = pytest.mark.real_data
@@ -81,8 +81,8 @@ def test_the_server_documents_these_columns_and_scores_them_as_the_file_was(trai
     named = [contract["id"]["name"]] if "id" in contract else []
     records = scored.select(*named, *contract["features"]).to_dicts()
     with running_server(folder / "registry", tmp_path / "server.log") as server:
-        schema = httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
-        answer = httpx.post(f"{server.url}/fraud_detection", json=records)
+        schema = calls.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
+        answer = calls.post(f"{server.url}/fraud_detection", json=records)
     assert set(schema["required"]) == set(schema["properties"]) == {*named, *contract["features"]}
     documented = {name: schema["properties"][name]["type"] for name in contract["features"]}
     assert documented == {name: JSON_TYPES[feature["dtype"]] for name, feature in contract["features"].items()}

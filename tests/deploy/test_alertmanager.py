@@ -8,6 +8,7 @@ import httpx2 as httpx
 import pytest
 import yaml
 
+from support import calls
 from support.mlflow_servers import free_port
 from support.polling import eventually
 from support.prometheus import MONITORING, checked, program
@@ -42,7 +43,7 @@ def alertmanager(tmp_path_factory):
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return calls.get(url).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -50,11 +51,11 @@ def answers(url: str) -> bool:
 def held_back(url: str, cause: dict, effect: dict) -> bool:
     """Whether the effect is held back while the cause fires, in a deployment that no other test speaks of."""
     own = {"namespace": f"test-{time.monotonic_ns()}"}
-    posted = httpx.post(f"{url}/api/v2/alerts", json=[{"labels": cause | own}, {"labels": effect | own}])
+    posted = calls.post(f"{url}/api/v2/alerts", json=[{"labels": cause | own}, {"labels": effect | own}])
     assert posted.status_code == 200
     deadline = time.monotonic() + _INHIBITED_WITHIN_SECONDS
     while time.monotonic() < deadline:
-        alerts = httpx.get(f"{url}/api/v2/alerts", params={"filter": f'namespace="{own["namespace"]}"'}).json()
+        alerts = calls.get(f"{url}/api/v2/alerts", params={"filter": f'namespace="{own["namespace"]}"'}).json()
         if any(
             alert["labels"]["alertname"] == effect["alertname"] and alert["status"]["inhibitedBy"] for alert in alerts
         ):

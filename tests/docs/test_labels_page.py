@@ -4,13 +4,13 @@ import json
 import re
 from pathlib import Path
 
-import httpx2 as httpx
 import polars as pl
 import pytest
 
 from fraud_detection_api.decision.label import LABEL_SOURCES
 from fraud_detection_api.schemas.labels import LabelOfDecision, LabelOfEntity
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.builders import record
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server
@@ -27,18 +27,18 @@ def served(file_registry_path, tmp_path_factory):
     (folder / "labels.csv").write_text(blocks(PAGE, "csv")[0], encoding="utf-8")
     with running_server(file_registry_path, folder / "decisions.log") as server:
         records = [record(customer_id=number) for number in range(345435, 345439)]
-        decisions = httpx.post(f"{server.url}/v1/decisions", json={"records": records}).json()["decisions"]
+        decisions = calls.post(f"{server.url}/v1/decisions", json={"records": records}).json()["decisions"]
         yield server, folder, decisions[0]["decision_id"]
 
 
 def test_the_request_of_the_page_is_taken(served):
     server, _, decision_id = served
     labels = json.loads(blocks(PAGE, "json")[0].replace(EXAMPLE, decision_id))
-    answer = httpx.post(f"{server.url}/v1/labels", json=labels).json()
+    answer = calls.post(f"{server.url}/v1/labels", json=labels).json()
     assert answer == {"recorded": 2, "repeated": 0, "unknown": []}
     shown = json.loads(blocks(PAGE, "text")[0])
     labels["labels"][1]["entity_id"] = 1
-    again = httpx.post(f"{server.url}/v1/labels", json=labels).json()
+    again = calls.post(f"{server.url}/v1/labels", json=labels).json()
     assert again == {**shown, "recorded": 0, "repeated": 1}
 
 
@@ -60,7 +60,7 @@ def test_the_export_of_the_page_is_trained_on(served):
     server, folder, _ = served
     truth = simulate_credit_records(3000, seed=5, fraud_rate=0.05)
     records = truth.drop("is_fraud", "true_fraud_probability").to_dicts()
-    decisions = httpx.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60).json()["decisions"]
+    decisions = calls.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60).json()["decisions"]
     ids = [decision["decision_id"] for decision in decisions]
     labels = pl.DataFrame({"decision_id": ids, "is_fraud": truth["is_fraud"], "source": ["chargeback"] * len(ids)})
     labels.write_csv(folder / "more.csv")

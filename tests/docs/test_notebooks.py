@@ -6,13 +6,13 @@ import re
 import tempfile
 from pathlib import Path
 
-import httpx2 as httpx
 import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+from support import calls
 from support.builders import OVERDRAWN
 from support.servers import running_server
 
@@ -26,7 +26,7 @@ every_notebook = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb"
 def test_exploration_runs_and_is_answered_by_the_service(file_registry_path: Path, tmp_path: Path):
     with running_server(file_registry_path, tmp_path / "server.log") as server:
         cells = run(EXPLORATION, tmp_path, API_URL=server.url)
-        [probability] = httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()
+        [probability] = calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()
     assert f"{ROWS:,} records keep the contract" in printed(cells["contract-dataset"])
     assert re.search(rf"the service, version 1 +{probability:.4f}\n", printed(cells["api-score"]))
     assert {name for name, cell in cells.items() if figures(cell)} == {n for n in cells if n.endswith("-plot")}

@@ -5,11 +5,11 @@ import re
 import shutil
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.builders import QUICK
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server
@@ -53,7 +53,7 @@ def test_your_own_file_in_five_lines(folder):
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert (folder / "scored.parquet").stat().st_size > 0
     with running_server(folder / "loans-registry", folder / "serve.log") as server:
-        schema = httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
+        schema = calls.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
     assert "total_balance" in schema["properties"]
 
 

@@ -5,12 +5,12 @@ import re
 import shutil
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import run_fraud, running_server
 
@@ -27,12 +27,12 @@ def lived(file_registry_path, tmp_path_factory):
     truth = simulate_credit_records(3000, seed=5, fraud_rate=0.05)
     with running_server(folder / "registry", folder / "decisions.log") as server:
         body = {"records": truth.select(CREDIT.record_columns).to_dicts()}
-        decisions = httpx.post(f"{server.url}/v1/decisions", json=body, timeout=60).json()["decisions"]
+        decisions = calls.post(f"{server.url}/v1/decisions", json=body, timeout=60).json()["decisions"]
         labels = [
             {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
             for decision, is_fraud in zip(decisions, truth[CREDIT.target.name], strict=True)
         ]
-        assert httpx.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).status_code == 200
+        assert calls.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).status_code == 200
     return folder
 
 

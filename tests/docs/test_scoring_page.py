@@ -5,10 +5,10 @@ import re
 import shlex
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.settings import Settings
+from support import calls
 from support.pages import blocks
 from support.servers import running_server
 
@@ -27,7 +27,7 @@ def answer(tmp_path_factory):
     body, path = words[words.index("--data") + 1], re.search(r"'http://127.0.0.1:8000(.*?)'", block("sh"))[1]
     with running_server(folder / "registry", folder / "log", arguments=["--train-if-empty"]) as server:
         sent = {"Content-Type": "application/json"}
-        return httpx.post(server.url + path, content=body, headers=sent).raise_for_status()
+        return calls.post(server.url + path, content=body, headers=sent).raise_for_status()
 
 
 def test_the_command_is_answered_as_shown_but_for_ids_and_times(answer):

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.manifests import copy_with_secrets, environment, pods, rendered
 from support.servers import FRAUD, clean_environment, wait_until_up
 
@@ -125,8 +125,8 @@ def test_it_serves_keeps_and_ends_with_its_volumes_alone(dev, pod, folder):
         )
     try:
         server = wait_until_up(process, log, ready=True)
-        assert httpx.post(f"{server.url}/v1/decisions", json={"records": [RECORD]}).status_code == 200
-        assert "fraud_records_scored_total" in httpx.get(f"{server.url}/metrics").text
+        assert calls.post(f"{server.url}/v1/decisions", json={"records": [RECORD]}).status_code == 200
+        assert "fraud_records_scored_total" in calls.get(f"{server.url}/metrics").text
         status = Path(f"/proc/{process.pid}/status").read_text()
         assert f"Uid:\t{user}\t{user}\t{user}" in status
     finally:

@@ -1,9 +1,9 @@
 """A champion whose file was damaged on disk: not served, told with its reason, and mended without a restart."""
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from support import calls
 from support.builders import OVERDRAWN
 from support.http import assert_problem
 from support.polling import eventually
@@ -21,28 +21,28 @@ def damaged(own_registry, damage, tmp_path):
 
 
 def score(server):
-    return httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN])
+    return calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN])
 
 
 def is_ready(server) -> bool:
-    return httpx.get(f"{server.url}/readyz").status_code == 200
+    return calls.get(f"{server.url}/readyz").status_code == 200
 
 
 def test_it_is_alive_not_ready_and_scores_nothing(damaged):
     server, _, _ = damaged
-    assert httpx.get(f"{server.url}/livez").status_code == 200
-    for answer in (httpx.get(f"{server.url}/readyz"), score(server)):
+    assert calls.get(f"{server.url}/livez").status_code == 200
+    for answer in (calls.get(f"{server.url}/readyz"), score(server)):
         problem = assert_problem(answer, 503, "model_not_ready")
         assert "version 1" in problem["detail"]
         assert "booster.ubj is not the file that was registered" in problem["detail"]
-    (model,) = [one for one in httpx.get(f"{server.url}/v1/models").json()["models"] if one["version"] == "1"]
+    (model,) = [one for one in calls.get(f"{server.url}/v1/models").json()["models"] if one["version"] == "1"]
     assert (model["status"], model["aliases"]) == ("damaged", ["champion"])
     assert len(server.events("model_refused")) == 1
 
 
 def test_promoting_a_sound_model_over_http_mends_it_at_once(damaged):
     server, _, _ = damaged
-    assert httpx.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
+    assert calls.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
     assert is_ready(server)
     assert score(server).status_code == 200
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import OVERDRAWN, record
 from support.http import ADMIN_KEY, JSON, SCORE_KEY, Answer, assert_problem, bearer
 from support.polling import eventually
@@ -17,7 +17,7 @@ ADMIN = bearer(ADMIN_KEY)
 
 def post(server, body, path=SCORE, headers=KEY, **more):
     content = body if isinstance(body, bytes) else json_bytes(body)
-    return httpx.post(server.url + path, content=content, headers={**JSON, **headers, **more})
+    return calls.post(server.url + path, content=content, headers={**JSON, **headers, **more})
 
 
 def with_text(name: str, text: str) -> bytes:
@@ -47,7 +47,7 @@ class Row:
 
 
 def get(path: str, headers=KEY):
-    return lambda server: httpx.get(server.url + path, headers=headers)
+    return lambda server: calls.get(server.url + path, headers=headers)
 
 
 def posting(body, path=SCORE, headers=KEY, **more: str):
@@ -96,8 +96,8 @@ ROWS = {
     "long body in chunks": Row(413, "body_too_large", chunked),
     "long promotion": Row(413, "body_too_large", posting(b" " * 2001, PROMOTE.format(1), ADMIN)),
     "too many records": Row(413, "too_many_records", posting([OVERDRAWN] * 4)),
-    "no type": Row(415, "unsupported_media", lambda s: httpx.post(s.url + SCORE, content=b"[]", headers=KEY)),
-    "form": Row(415, "unsupported_media", lambda s: httpx.post(s.url + SCORE, data={"a": "1"}, headers=KEY)),
+    "no type": Row(415, "unsupported_media", lambda s: calls.post(s.url + SCORE, content=b"[]", headers=KEY)),
+    "form": Row(415, "unsupported_media", lambda s: calls.post(s.url + SCORE, data={"a": "1"}, headers=KEY)),
     "another charset": Row(415, "unsupported_media", posting([], Content_Type="application/json; charset=latin-1")),
     "compressed": Row(415, "unsupported_media", posting([], Content_Encoding="gzip")),
     "broken promotion": Row(422, "invalid_request", posting({"x": 1}, PROMOTE.format(1), ADMIN), "/x"),
@@ -116,7 +116,7 @@ def test_the_error_is_told(limited_server, row):
 
 @pytest.mark.parametrize("path", [SCORE, "/readyz", "/v1/contract"])
 def test_without_a_model_the_server_says_that_it_is_not_ready(empty_server, path):
-    answer = post(empty_server, [OVERDRAWN]) if path == SCORE else httpx.get(empty_server.url + path)
+    answer = post(empty_server, [OVERDRAWN]) if path == SCORE else calls.get(empty_server.url + path)
     assert "fraud train" in assert_problem(answer, 503, "model_not_ready")["detail"]
 
 

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 from urllib.parse import urlsplit
 
-import httpx2 as httpx
-
+from support import calls
 from support.builders import OVERDRAWN
 
 GIVEN = """curl --location 'http://0.0.0.0:8000/fraud_detection' --header 'Content-Type: application/json' \\
@@ -28,7 +27,7 @@ def run(command: str) -> object:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
     _, _, url, _, header, _, body = words(command)
-    return httpx.post(url, content=body, headers=[tuple(header.split(": "))]).json()
+    return calls.post(url, content=body, headers=[tuple(header.split(": "))]).json()
 
 
 def test_the_given_command_is_answered_with_one_high_probability(open_server):

@@ -4,9 +4,9 @@ import socket
 import struct
 from contextlib import suppress
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import OVERDRAWN
 from support.http import assert_problem
 from support.raw_http import connect, exchange, json_bytes, request
@@ -33,7 +33,7 @@ GARBAGE = {
 
 
 def still_serves(server) -> bool:
-    return httpx.post(server.url + SCORE, content=BODY, headers={"Content-Type": "application/json"}).status_code == 200
+    return calls.post(server.url + SCORE, content=BODY, headers={"Content-Type": "application/json"}).status_code == 200
 
 
 def received(connection: socket.socket, *, patience_seconds: float = 0.3) -> bytes:

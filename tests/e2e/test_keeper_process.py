@@ -7,9 +7,9 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import record
 from support.polling import eventually
 from support.servers import running_server
@@ -42,7 +42,7 @@ def test_one_process_keeps_for_all_workers_and_ends_with_them(file_registry_path
     with running_server(file_registry_path, log, arguments=["--workers", workers]) as server:
         [keeper] = keepers_of(server)
         for _ in range(20):
-            httpx.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
+            calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
         assert rows_in(log.with_suffix(".db")) == 20
     eventually(lambda: not is_running(keeper), "the keeper has ended")
 
@@ -62,7 +62,7 @@ def ask_until_kept(server) -> list[int]:
     """Statuses until one is 200."""
     statuses = []
     while 200 not in statuses:
-        statuses.append(httpx.post(f"{server.url}/fraud_detection", json=[record()]).status_code)
+        statuses.append(calls.post(f"{server.url}/fraud_detection", json=[record()]).status_code)
     return statuses
 
 
@@ -72,15 +72,15 @@ def test_a_keeper_that_hangs_is_answered_for_until_it_goes_on(file_registry_path
         [keeper] = keepers_of(server)
         os.kill(keeper, signal.SIGSTOP)
         try:
-            waited = httpx.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
+            waited = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
             assert (waited.status_code, waited.json()["code"]) == (503, "store_unavailable")
-            assert httpx.get(f"{server.url}/readyz").status_code == 503
-            refused = httpx.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
+            assert calls.get(f"{server.url}/readyz").status_code == 503
+            refused = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
             assert refused.status_code == 503
         finally:
             os.kill(keeper, signal.SIGCONT)
-        eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
-        httpx.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
+        eventually(lambda: calls.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
+        calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
         assert len(server.events("keeper_hangs")) == 1
 
 

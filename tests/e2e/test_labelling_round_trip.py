@@ -2,11 +2,11 @@
 
 import json
 
-import httpx2 as httpx
 import polars as pl
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.polling import eventually
 from support.servers import run_fraud, running_server
 
@@ -26,7 +26,7 @@ def label_over_http(server, decisions, truth) -> None:
         {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
         for decision, is_fraud in zip(decisions, truth, strict=True)
     ]
-    answer = httpx.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60)
+    answer = calls.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60)
     assert answer.json() == {"recorded": len(labels), "repeated": 0, "unknown": []}
 
 
@@ -51,7 +51,7 @@ def test_what_was_served_and_labelled_is_trained_on_and_served(tmp_path):
     truth = later[TARGET].to_list()
     store = {"FRAUD_STORE": f"sqlite:///{tmp_path / 'decisions.db'}"}
     with running_server(registry, tmp_path / "server.log", FRAUD_RELOAD_SECONDS="0.05", **store) as server:
-        decisions = httpx.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60).json()["decisions"]
+        decisions = calls.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60).json()["decisions"]
         label_over_http(server, decisions[:BY_ID], truth[:BY_ID])
         labels = file_of_labels(tmp_path / "labels.csv", decisions[BY_ID:], truth[BY_ID:])
         told = fraud("labels", "import", labels, "--json", **store)
@@ -61,9 +61,9 @@ def test_what_was_served_and_labelled_is_trained_on_and_served(tmp_path):
         fraud("export", "training-set", "--since", "2026-01-01T00:00:00Z", "--out", exported, **store)
         fraud("train", exported, "--registry", registry, "--promote", "--force", "trained on what was labelled")
         eventually(
-            lambda: httpx.get(f"{server.url}/readyz").json().get("model_version") == "2", "the new model is served"
+            lambda: calls.get(f"{server.url}/readyz").json().get("model_version") == "2", "the new model is served"
         )
-        again = httpx.post(f"{server.url}/fraud_detection", json=records[:10])
+        again = calls.post(f"{server.url}/fraud_detection", json=records[:10])
         assert again.headers["X-Model-Version"] == "2"
     table = pl.read_parquet(exported).drop("label_age_days").sort("customer_id")
     assert table.equals(later.select(table.columns).sort("customer_id"))

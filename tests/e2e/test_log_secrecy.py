@@ -1,8 +1,8 @@
 """What callers send, and the keys they send it with, never reach the server's log."""
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import record
 from support.http import ADMIN_KEY, JSON, SCORE_KEY, bearer
 from support.polling import eventually
@@ -13,24 +13,24 @@ WRONG_KEY = f"{MARK}-a-key-that-nobody-has"
 NUMBER = 471_147_114
 
 SENT = {
-    "scored": lambda url: httpx.post(
+    "scored": lambda url: calls.post(
         f"{url}/fraud_detection", json=[record(customer_id=NUMBER)], headers=bearer(SCORE_KEY)
     ),
-    "bad value": lambda url: httpx.post(
+    "bad value": lambda url: calls.post(
         f"{url}/fraud_detection", json=[record(total_balance=MARK)], headers=bearer(SCORE_KEY)
     ),
-    "unknown field": lambda url: httpx.post(f"{url}/fraud_detection", json=[{MARK: NUMBER}], headers=bearer(SCORE_KEY)),
-    "not JSON": lambda url: httpx.post(
+    "unknown field": lambda url: calls.post(f"{url}/fraud_detection", json=[{MARK: NUMBER}], headers=bearer(SCORE_KEY)),
+    "not JSON": lambda url: calls.post(
         f"{url}/fraud_detection", content=f"[{MARK}".encode(), headers=JSON | bearer(SCORE_KEY)
     ),
-    "promotion": lambda url: httpx.post(
+    "promotion": lambda url: calls.post(
         f"{url}/v1/models/{MARK}/promote", json={MARK: MARK}, headers=bearer(ADMIN_KEY)
     ),
-    "unknown version": lambda url: httpx.get(f"{url}/v1/models/{MARK}", headers=bearer(ADMIN_KEY)),
-    "unknown path": lambda url: httpx.get(f"{url}/{MARK}?{MARK}={MARK}", headers=bearer(ADMIN_KEY)),
-    "query": lambda url: httpx.get(f"{url}/ping?{MARK}={NUMBER}", headers={"User-Agent": MARK, "Cookie": MARK}),
-    "wrong key": lambda url: httpx.get(f"{url}/v1/models", headers=bearer(WRONG_KEY)),
-    "malformed request id": lambda url: httpx.get(f"{url}/ping", headers={"X-Request-ID": f"{MARK} {MARK}"}),
+    "unknown version": lambda url: calls.get(f"{url}/v1/models/{MARK}", headers=bearer(ADMIN_KEY)),
+    "unknown path": lambda url: calls.get(f"{url}/{MARK}?{MARK}={MARK}", headers=bearer(ADMIN_KEY)),
+    "query": lambda url: calls.get(f"{url}/ping?{MARK}={NUMBER}", headers={"User-Agent": MARK, "Cookie": MARK}),
+    "wrong key": lambda url: calls.get(f"{url}/v1/models", headers=bearer(WRONG_KEY)),
+    "malformed request id": lambda url: calls.get(f"{url}/ping", headers={"X-Request-ID": f"{MARK} {MARK}"}),
     "no HTTP": lambda url: exchange(url, f"{MARK} {MARK}\r\n\r\n".encode()),
     "cut short": lambda url: exchange(
         url, request("/fraud_detection", MARK.encode(), content_length="99", **bearer(SCORE_KEY))
@@ -41,7 +41,7 @@ SENT = {
 @pytest.mark.parametrize("send", SENT.values(), ids=SENT)
 def test_nothing_that_was_sent_is_logged(limited_server, send):
     send(limited_server.url)
-    httpx.get(f"{limited_server.url}/ping", headers={"X-Request-ID": "after"})
+    calls.get(f"{limited_server.url}/ping", headers={"X-Request-ID": "after"})
     eventually(lambda: "after" in limited_server.log_text(), "the log has come this far")
     log = limited_server.log_text()
     for secret in (MARK, str(NUMBER), SCORE_KEY, ADMIN_KEY):

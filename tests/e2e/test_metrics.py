@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import record
 from support.polling import eventually
 from support.scraped import Scrape, scraped
@@ -31,7 +31,7 @@ def post(server, records: int, *, together: int = 1) -> list[int]:
     """Statuses of so many requests of so many records, each over a connection of its own, so that all workers get some."""
 
     def ask(_number: int) -> int:
-        return httpx.post(f"{server.url}/fraud_detection", json=[record()] * records).status_code
+        return calls.post(f"{server.url}/fraud_detection", json=[record()] * records).status_code
 
     with ThreadPoolExecutor(8) as asking:
         return list(asking.map(ask, range(together)))
@@ -42,7 +42,7 @@ def once(server, fulfilled) -> Scrape:
     scrapes = []
 
     def found() -> bool:
-        scrapes.append(scraped(httpx, server.url))
+        scrapes.append(scraped(calls, server.url))
         return fulfilled(scrapes[-1])
 
     eventually(found, "the metrics say so", within_seconds=60)
@@ -82,7 +82,7 @@ def test_sums_over_two_workers_are_exactly_what_was_answered(server):
     once(server, both_serve)
     assert post(server, 3, together=200) == [200] * 200
     assert post(server, 2000, together=6) == [200] * 6
-    assert {httpx.get(f"{server.url}/v1/models/9").status_code for _ in range(5)} == {404}
+    assert {calls.get(f"{server.url}/v1/models/9").status_code for _ in range(5)} == {404}
     records = 3 * 200 + 2000 * 6
     shown = once(server, lambda scrape: scrape.total("fraud_records_scored_total") == records)
     assert shown.total("fraud_http_requests_total", route="/fraud_detection") == 206
@@ -107,7 +107,7 @@ def test_a_worker_that_is_killed_goes_on_under_its_name_and_no_sum_falls(server)
     sums, series = [], []
     for _ in range(3):
         assert set(post(server, 2, together=20)) == {200}
-        sums += [[shown.total(name) for name in names] for shown in (scraped(httpx, server.url) for _ in range(4))]
+        sums += [[shown.total(name) for name in names] for shown in (scraped(calls, server.url) for _ in range(4))]
         killed_at = time.time()
         os.kill(workers_of(server)[0], signal.SIGKILL)
         # of the one that was killed, gauges are shown for a while
@@ -150,5 +150,5 @@ def test_a_named_folder_is_emptied_at_the_start_of_what_an_earlier_server_counte
     for _ in range(2):
         with running_server(file_registry_path, tmp_path / "log", FRAUD_METRICS_FOLDER=str(folder)) as server:
             assert post(server, 5) == [200]
-            assert scraped(httpx, server.url).value("fraud_records_scored_total", route="/fraud_detection") == 5
+            assert scraped(calls, server.url).value("fraud_records_scored_total", route="/fraud_detection") == 5
     assert {path.suffix for path in folder.iterdir()} == {".json", ".lock"}

@@ -3,13 +3,13 @@
 import json
 import time
 
-import httpx2 as httpx
 import pytest
 from mlflow.tracking import MlflowClient
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.builders import OVERDRAWN, credit_files
 from support.http import assert_problem
 from support.mlflow_servers import free_port, start_mlflow, stop_mlflow
@@ -47,7 +47,7 @@ def model_name(location: str) -> str:
 
 
 def served_version(server) -> str:
-    return httpx.get(f"{server.url}/readyz").json().get("model_version", "")
+    return calls.get(f"{server.url}/readyz").json().get("model_version", "")
 
 
 def test_a_training_prints_nothing_but_its_result(trained, mlflow_server):
@@ -82,7 +82,7 @@ def test_a_promotion_in_mlflow_is_served_to_the_bit_as_from_a_folder(trained, cl
         assert served_version(server) == "1"
         client.set_registered_model_alias(model_name(location), "champion", "2")
         eventually(lambda: served_version(server) == "2", "the promoted version is served")
-        answers = [httpx.post(f"{one.url}/fraud_detection", content=body, headers=JSON) for one in (server, twin)]
+        answers = [calls.post(f"{one.url}/fraud_detection", content=body, headers=JSON) for one in (server, twin)]
         loaded = [one.events("model_loaded")[-1]["digest"] for one in (server, twin)]
         rolled_back = run_fraud("models", "rollback", "--registry", location)
         assert rolled_back.returncode == 0, rolled_back.stderr
@@ -137,7 +137,7 @@ def own_mlflow(tmp_path):
 def test_an_outage_of_mlflow_is_told_and_the_loaded_model_goes_on_serving(own_mlflow, tmp_path):
     location, start, stop = own_mlflow
     with running_server(location, tmp_path / "server.log", **QUICKLY) as server:
-        before = httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).content
+        before = calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).content
         stop()
         eventually(lambda: server.events("model_refused"), "the outage is logged")
         started = time.monotonic()
@@ -146,11 +146,11 @@ def test_an_outage_of_mlflow_is_told_and_the_loaded_model_goes_on_serving(own_ml
         assert listing.returncode == 1
         assert listing.stderr.startswith("error: MLflow at http://127.0.0.1:")
         assert len(listing.stderr.splitlines()) == 1
-        assert httpx.get(f"{server.url}/readyz").status_code == 200
-        assert httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).content == before
-        assert_problem(httpx.get(f"{server.url}/v1/models"), 503, "registry_unavailable")
+        assert calls.get(f"{server.url}/readyz").status_code == 200
+        assert calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).content == before
+        assert_problem(calls.get(f"{server.url}/v1/models"), 503, "registry_unavailable")
         with running_server(location, tmp_path / "late.log", ready=False, **QUICKLY) as late:
-            assert_problem(httpx.get(f"{late.url}/readyz"), 503, "model_not_ready")
+            assert_problem(calls.get(f"{late.url}/readyz"), 503, "model_not_ready")
             start()
             eventually(lambda: served_version(late) == "1", "the model is served once MLflow is back")
         build_registry(location).assign("champion", build_registry(location).register(credit_files()))

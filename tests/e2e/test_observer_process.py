@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
@@ -19,6 +18,7 @@ from fraud_detection_api.monitoring.counts import Counts
 from fraud_detection_api.ports import Wanted
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.storage import build_database, observations_in, store_in
+from support import calls
 from support.builders import record
 from support.observing import credit_model, made, outcomes_of, strict_files, strict_model
 from support.polling import eventually
@@ -156,13 +156,13 @@ def observers_of(server) -> list[int]:
 
 def records_observed(server) -> float:
     """As the metrics tell."""
-    found = re.search(r"^fraud_observer_records_total (\S+)$", httpx.get(f"{server.url}/metrics").text, re.MULTILINE)
+    found = re.search(r"^fraud_observer_records_total (\S+)$", calls.get(f"{server.url}/metrics").text, re.MULTILINE)
     return float(found.group(1)) if found else 0.0
 
 
 def post(server, count: int, first: int) -> list[dict]:
     records = [record(customer_id=n, total_balance=n * 997 % 250_000) for n in range(first, first + count)]
-    answer = httpx.post(f"{server.url}/v1/decisions", json={"records": records}).raise_for_status()
+    answer = calls.post(f"{server.url}/v1/decisions", json={"records": records}).raise_for_status()
     return answer.json()["decisions"]
 
 

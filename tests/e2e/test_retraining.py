@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.polling import eventually
 from support.servers import clean_environment, run_fraud, running_server
 
@@ -52,12 +52,12 @@ def lived(tmp_path_factory):
     later = simulate_credit_records(DECIDED, seed=8, fraud_rate=0.05)
     records, truth = later.select(CREDIT.record_columns).to_dicts(), later[CREDIT.target.name].to_list()
     with running_server(folder / "registry", folder / "decisions.log") as server:
-        answer = httpx.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60)
+        answer = calls.post(f"{server.url}/v1/decisions", json={"records": records}, timeout=60)
         labels = [
             {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
             for decision, is_fraud in zip(answer.json()["decisions"], truth, strict=True)
         ]
-        assert httpx.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).json()["recorded"] == DECIDED
+        assert calls.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).json()["recorded"] == DECIDED
     return folder
 
 

@@ -8,6 +8,7 @@ from threading import Event
 import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.builders import record
 from support.servers import run_fraud, running_server
 
@@ -55,7 +56,7 @@ def files(server) -> bytes:
 
 def test_erased_while_serving_means_gone_from_every_file(server):
     body = {"records": [record(customer_id=ERASED)], "explain": True}
-    answer = httpx.post(f"{server.url}/v1/decisions", json=body, headers={"Idempotency-Key": "k"})
+    answer = calls.post(f"{server.url}/v1/decisions", json=body, headers={"Idempotency-Key": "k"})
     assert answer.status_code == 200
     assert str(ERASED).encode() in files(server)
     with load(server) as statuses:
@@ -63,7 +64,7 @@ def test_erased_while_serving_means_gone_from_every_file(server):
     assert erased == {"decisions": 1, "altered": 0, "traces": 0, "journal_files": 0}
     assert str(ERASED).encode() not in files(server)
     assert set(statuses) == {200}
-    again = httpx.post(f"{server.url}/v1/decisions", json=body, headers={"Idempotency-Key": "k"})
+    again = calls.post(f"{server.url}/v1/decisions", json=body, headers={"Idempotency-Key": "k"})
     assert again.json()["decisions"][0]["decision_id"] != answer.json()["decisions"][0]["decision_id"]
 
 
@@ -82,4 +83,4 @@ def test_a_store_that_a_server_has_open_is_not_replaced(server, tmp_path):
     refused = fraud_store(server, "restore", str(tmp_path / "copy.db"), "--force")
     assert refused.returncode == 1
     assert "stop the servers first" in refused.stderr
-    assert httpx.post(f"{server.url}/fraud_detection", json=[record()]).status_code == 200
+    assert calls.post(f"{server.url}/fraud_detection", json=[record()]).status_code == 200

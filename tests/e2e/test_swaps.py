@@ -2,11 +2,11 @@
 
 import statistics
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container import build_registry
+from support import calls
 from support.builders import OVERDRAWN, credit_files, other_credit_files
 from support.http import flipped
 from support.polling import eventually
@@ -41,14 +41,14 @@ def test_a_bad_bundle_that_is_made_champion_from_outside_replaces_the_good_one_i
     registry = build_registry(location)
     bad = registry.register(flipped(credit_files()))
     with running_server(location, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
-        refused = httpx.post(f"{server.url}/v1/models/{bad}/promote", json={"force": True, "reason": "by mistake"})
+        refused = calls.post(f"{server.url}/v1/models/{bad}/promote", json={"force": True, "reason": "by mistake"})
         assert refused.status_code == 409
         assert registry.assigned("champion") == "1"
         registry.assign("champion", bad)
         eventually(lambda: len(server.events("model_refused")) == 2, "both workers have refused it")
-        answers = [httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]) for _ in range(20)]
+        answers = [calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]) for _ in range(20)]
         assert {(answer.status_code, answer.headers["x-model-version"]) for answer in answers} == {(200, "1")}
-        assert httpx.post(f"{server.url}/v1/models/rollback").json() == {"champion": "1"}
+        assert calls.post(f"{server.url}/v1/models/rollback").json() == {"champion": "1"}
 
 
 def test_while_servers_are_replaced_no_request_fails(tmp_path):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 
+from support import calls
 from support.builders import OVERDRAWN
 from support.collector import collecting
 from support.polling import eventually
@@ -19,7 +20,7 @@ STAGES = ["parse", "encode", "score", "explain", "store"]
 def decide(server, number: int) -> httpx.Response:
     headers = {"traceparent": f"00-{number:032x}-{number:016x}-01", "X-Request-ID": f"r-{number}"}
     body = {"records": [OVERDRAWN] * (number % 3 + 1), "explain": True}
-    return httpx.post(f"{server.url}/v1/decisions", json=body, headers=headers)
+    return calls.post(f"{server.url}/v1/decisions", json=body, headers=headers)
 
 
 def free_port() -> int:

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.training.synthetic import simulate_credit_records
+from support import calls
 from support.builders import OVERDRAWN
 from support.polling import eventually
 from support.servers import FRAUD, clean_environment, run_fraud, running_server
@@ -74,11 +74,11 @@ def contents(registry: Path) -> dict[str, bytes]:
 
 
 def served_version(server) -> str:
-    return httpx.get(f"{server.url}/readyz").json()["model_version"]
+    return calls.get(f"{server.url}/readyz").json()["model_version"]
 
 
 def scores(server) -> bool:
-    return httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).status_code == 200
+    return calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).status_code == 200
 
 
 def train_killed(moment, records: Path, registry: Path) -> int:
@@ -144,13 +144,13 @@ def loaded(server) -> list[str]:
 
 
 def probability(server) -> float:
-    return httpx.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()[0]
+    return calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()[0]
 
 
 def test_a_promotion_over_http_reaches_every_worker(own_registry, tmp_path):
     registry = FileRegistry(own_registry)
     registry.register(registry.fetch("1"))
     with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
-        assert httpx.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
+        assert calls.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
         eventually(lambda: loaded(server).count("2") == 2, "both workers serve version 2", within_seconds=10)
         assert {served_version(server) for _ in range(20)} == {"2"}

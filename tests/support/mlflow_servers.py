@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx2 as httpx
 import yaml
 
+from support import calls
 from support.sharing import shared
 
 _START_SECONDS = 120
@@ -94,6 +95,6 @@ def free_port() -> int:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health").status_code == 200
+        return calls.get(f"{url}/health").status_code == 200
     except httpx.TransportError:
         return False

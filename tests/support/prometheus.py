@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+from support import calls
 from support.mlflow_servers import free_port
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
@@ -58,7 +59,7 @@ class RunningPrometheus:
         return [alert for alert in self._get("alerts")["alerts"] if alert["labels"]["alertname"] == name]
 
     def _get(self, path: str, **parameters) -> dict:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=60)
+        answer = calls.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=60)
         assert answer.status_code == 200, f"{parameters}: {answer.text}"
         return answer.json()["data"]
 
@@ -88,7 +89,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"{url}/-/ready").status_code == 200:
+            if calls.get(f"{url}/-/ready").status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
+from support import calls
 from support.polling import eventually
 
 FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
@@ -112,7 +113,7 @@ def wait_until_up(process: subprocess.Popen[bytes], log: Path, ready: bool) -> S
         if found:
             server = Server(found.group(1), process, log)
             try:
-                if httpx.get(f"{server.url}/{'readyz' if ready else 'livez'}").status_code == 200:
+                if calls.get(f"{server.url}/{'readyz' if ready else 'livez'}").status_code == 200:
                     return server
             except httpx.TransportError:
                 pass

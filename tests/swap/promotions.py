@@ -6,9 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx2 as httpx
-
 from fraud_detection_api.ports import ModelRegistry
+from support import calls
 from support.polling import eventually
 from support.servers import Server, running_server
 from swap.callers import Load, Settled, Truth, offline
@@ -71,7 +70,7 @@ def _promote(server: Server, tail: LoadedTail, truth: Truth, version: str, worke
     truth.settled = None
     before, began = tail.count(version), time.monotonic()
     how = {"force": True, "reason": "a swap of the test"}
-    answer = httpx.post(f"{server.url}/v1/models/{version}/promote", json=how, timeout=20)
+    answer = calls.post(f"{server.url}/v1/models/{version}/promote", json=how, timeout=20)
     assert answer.status_code == 200, answer.text
     eventually(lambda: tail.count(version) == before + workers, f"all workers serve version {version}")
     truth.settled = Settled(version, time.monotonic())

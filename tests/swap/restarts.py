@@ -15,6 +15,7 @@ from typing import NamedTuple
 import httpx2 as httpx
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from support import calls
 from support.polling import eventually
 from support.servers import Server, start_server, wait_until_up
 from swap.callers import Load, Truth, offline
@@ -72,7 +73,7 @@ class Service:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+        return calls.get(f"{url}/readyz", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2 as httpx
 import pytest
 import yaml
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import default_model
+from support import calls
 from support.listening import listening
 
 PROJECT = Path(__file__).parents[2]
@@ -297,14 +297,14 @@ def test_the_volume_of_the_composed_mlflow_belongs_to_the_user_that_writes_it():
 def test_the_composed_mlflow_answers_to_the_names_of_its_callers_alone(mlflow_server, host, status):
     port = mlflow_server.url.rpartition(":")[2]
     search = f"{mlflow_server.url}/api/2.0/mlflow/experiments/search?max_results=1"
-    assert httpx.get(search, headers={"Host": f"{host}:{port}"}).status_code == status
+    assert calls.get(search, headers={"Host": f"{host}:{port}"}).status_code == status
 
 
 def test_the_composed_mlflow_is_healthy_when_it_answers(mlflow_server):
     [command, *words] = SERVICES["mlflow"]["healthcheck"]["test"]
     assert command == "CMD"
     assert words[-1] == "http://127.0.0.1:5000/health"
-    assert httpx.get(f"{mlflow_server.url}/health").status_code == 200
+    assert calls.get(f"{mlflow_server.url}/health").status_code == 200
 
 
 def test_the_composed_service_has_settings_that_start():
