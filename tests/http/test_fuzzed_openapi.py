@@ -54,18 +54,28 @@ BREAKABLE = [
     *(one for one in OPERATIONS if one[0] == "POST" and not one[1].endswith("/replay")),
 ]
 """Those that take something which can be wrong."""
-CONTRACTS = {"credit": credit_files, "every dtype": every_dtype_files}
+OF_THE_CONTRACT = [("POST", "/fraud_detection"), ("POST", "/v1/decisions"), ("POST", "/v1/labels")]
+"""Those whose documentation depends on the contract."""
 
 
-@pytest.fixture(scope="module", params=CONTRACTS)
-def api(request, tmp_path_factory):
-    """The page of an application whose champion follows that contract, and the application for schemathesis to call."""
-    registry = registry_with_champion(CONTRACTS[request.param]())
-    settings = Settings(store=f"sqlite:///{tmp_path_factory.mktemp('fuzzed') / 'decisions.db'}")
+def application(files, folder):
+    """The page of an application whose champion is that bundle, and the application for schemathesis to call."""
+    registry = registry_with_champion(files)
+    settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}")
     container = build_container(settings, registry=registry)
     app = create_app(settings, container=container)
     container.champion.refresh()  # schemathesis begins the application's life only with the first test
     return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    return application(credit_files(), tmp_path_factory.mktemp("fuzzed"))
+
+
+@pytest.fixture(scope="module")
+def api_of_every_dtype(tmp_path_factory):
+    return application(every_dtype_files(), tmp_path_factory.mktemp("fuzzed"))
 
 
 def fuzz(operation, mode, checks, **fixed) -> None:
@@ -107,7 +117,19 @@ def test_requests_that_break_the_documentation_are_refused_as_it_says(api, metho
     fuzz(api[path][method], GenerationMode.NEGATIVE, [*CHECKS, negative_data_rejection])
 
 
-def test_records_that_follow_the_schema_are_refused_by_a_rule_at_most(api):
+@pytest.mark.parametrize(("method", "path"), [*OF_THE_CONTRACT, ("GET", "/v1/contract")])
+def test_requests_with_columns_of_every_dtype_are_answered_as_the_documentation_says(api_of_every_dtype, method, path):
+    fuzz(api_of_every_dtype[path][method], GenerationMode.POSITIVE, CHECKS)
+
+
+@pytest.mark.parametrize(("method", "path"), OF_THE_CONTRACT)
+def test_requests_that_break_columns_of_every_dtype_are_refused_as_it_says(api_of_every_dtype, method, path):
+    fuzz(api_of_every_dtype[path][method], GenerationMode.NEGATIVE, [*CHECKS, negative_data_rejection])
+
+
+@pytest.mark.parametrize("page", ["api", "api_of_every_dtype"])
+def test_records_that_follow_the_schema_are_refused_by_a_rule_at_most(request, page):
+    api = request.getfixturevalue(page)
     operation, statuses = api["/fraud_detection"]["POST"], []
     rules = api.app.state.container.champion.current().bundle.contract.rules.values()
 
