@@ -11,6 +11,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
 from support.mlflow_servers import RunningMlflow, shared_mlflow
 from support.postgres_servers import RunningPostgres, shared_postgres
+from support.sketches import plots_made_by, sketch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
 for name in [name for name in os.environ if name.startswith("FRAUD_")]:
@@ -19,6 +20,13 @@ for name in [name for name in os.environ if name.startswith("FRAUD_")]:
 # the same examples in every run: a red build is somebody's change, not somebody's luck
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60, database=None)
 hypothesis_settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sketched_plots() -> Iterator[None]:
+    """Reports that are made in this process have no pictures, but where a test of theirs wants them."""
+    with plots_made_by(sketch):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ import pytest
 
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.page import report_html
+from fraud_detection_api.training.report.plots.canvas import draw
 from support.scored import card, evidence
+from support.sketches import plots_made_by
 
 VOID = {"meta", "br", "wbr"}
 
@@ -54,9 +56,17 @@ class Page(HTMLParser):
         return [value or "" for _tag, attributes in self.tags for key, value in attributes.items() if key == name]
 
 
+@pytest.fixture
+def drawn_plots():
+    """What is painted belongs to the test."""
+    with plots_made_by(draw):
+        yield
+
+
 @pytest.fixture(scope="session")
 def page():
-    return Page(report_html(card(), evidence()))
+    with plots_made_by(draw):
+        return Page(report_html(card(), evidence()))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.page import report_html
 from support.scored import LEARNING_CURVE, card, evidence, held_out, score
 
+pytestmark = pytest.mark.usefixtures("drawn_plots")
+
 MOST_LINES = 165
 
 

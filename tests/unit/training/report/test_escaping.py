@@ -10,6 +10,8 @@ from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.page import report_html
 from support.scored import card, explained, held_out
 
+pytestmark = pytest.mark.usefixtures("drawn_plots")
+
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

@@ -15,6 +15,8 @@ from fraud_detection_api.training.report.page import report_html
 from fraud_detection_api.training.report.sections.learning import learning
 from support.scored import card, evidence
 
+pytestmark = pytest.mark.usefixtures("drawn_plots")
+
 SECTIONS = (
     "purpose", "headline", "limits", "warnings", "ranking", "calibration", "capture", "costs", "policy", "importance",
     "dependence", "segments", "learning", "constraints", "data", "split", "settings", "tuning",

@@ -11,6 +11,8 @@ from fraud_detection_api.training.report.sections.segments import segment_text, 
 from fraud_detection_api.training.report.words import words_for
 from support.scored import card, evidence, explained, held_out
 
+pytestmark = pytest.mark.usefixtures("drawn_plots")
+
 
 def test_three_frauds_make_a_report(page_of, markdown_of):
     test = replace(held_out(150), is_fraud=np.arange(150) % 60 == 7)
