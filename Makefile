@@ -26,7 +26,7 @@ serve: $(installed) ## Set up, train the default model if there is none, serve o
 	@$(venv)/bin/fraud serve --train-if-empty
 
 test: $(installed) ## Set up and run the whole test suite with the coverage gate
-	$(venv)/bin/pytest -n $(PYTEST_WORKERS) --cov --cov-report=term:skip-covered
+	$(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations 15
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m crash $(ARGS)
