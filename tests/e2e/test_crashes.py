@@ -14,7 +14,7 @@ from crash.scenarios import (
 )
 from crash.service import Service
 
-KILLS, SEED = 3, 5
+KILLS, SEED = 2, 5
 
 
 @pytest.fixture

@@ -130,8 +130,11 @@ def test_of_two_at_once_one_works_and_the_other_leaves_the_work_to_it(lived, tmp
     assert registry.assigned("challenger") == json.loads(output)["version"]
 
 
-@pytest.mark.parametrize("moment", [TRAINING, ASSIGNING], ids=["while it trains", "before it is challenger"])
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("how", "moment"),
+    [(signal.SIGTERM, TRAINING), (signal.SIGKILL, ASSIGNING)],
+    ids=["ended while it trains", "killed before it is challenger"],
+)
 def test_one_that_is_stopped_changes_no_alias_and_hinders_no_other(lived, tmp_path, moment, how):
     registry = FileRegistry(lived / "registry")
     before = (registry.assigned("champion"), registry.assigned("challenger"))

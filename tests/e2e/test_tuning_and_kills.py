@@ -16,7 +16,7 @@ from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.polling import eventually
 from support.servers import FRAUD, clean_environment, run_fraud
 
-KILLS = 10
+KILLS = 3
 TRIALS = "40"
 FINISHED = """
 SELECT t.number, t.state, v.value FROM trials t LEFT JOIN trial_values v USING (trial_id)
@@ -80,7 +80,7 @@ def killed(command: list[str]) -> Iterator[None]:
         process.wait()
 
 
-def test_ten_kills_lose_no_finished_trial(records, tmp_path):
+def test_kills_lose_no_finished_trial(records, tmp_path):
     study, moments = tmp_path / "study.db", random.Random(5)
     known: list[tuple[object, ...]] = []
     for _ in range(KILLS):
