@@ -26,10 +26,10 @@ setup: $(installed) ## Make the environment in .venv/ (the command line is .venv
 serve: $(installed) ## Set up, train the default model if there is none, serve on 127.0.0.1:8000
 	@$(venv)/bin/fraud serve --train-if-empty
 
-test: $(installed) ## Set up and run the whole test suite
-	$(pytest) --durations 15
+test: $(installed) ## Set up and run the test suite
+	$(pytest) -m "not slow" --durations 15
 
-coverage: $(installed) ## The whole test suite, every process of it measured: at least 95 % of branches (half as long again)
+coverage: $(installed) ## The test suite with what is slow, every process of it measured: at least 95 % of branches
 	$(pytest) --cov --cov-report=term:skip-covered
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]

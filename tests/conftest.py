@@ -11,6 +11,8 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
 from support.mlflow_servers import RunningMlflow, shared_mlflow
 from support.postgres_servers import RunningPostgres, shared_postgres
+from support.servers import Server, running_server
+from support.sharing import locked
 from support.sketches import plots_made_by, sketch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
@@ -63,6 +65,18 @@ def postgres_url(postgres_server: RunningPostgres) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture
+def default_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`fraud serve --train-if-empty` on what was an empty folder; the first test of a run has it train the default model."""
+    folder = _of_the_run(tmp_path_factory) / "default-model"
+    folder.mkdir(exist_ok=True)
+    with (
+        locked(folder),
+        running_server(folder / "registry", folder / "server.log", arguments=["--train-if-empty"]) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")

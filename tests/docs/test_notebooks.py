@@ -32,6 +32,7 @@ def test_exploration_runs_and_is_answered_by_the_service(file_registry_path: Pat
     assert {name for name, cell in cells.items() if figures(cell)} == {n for n in cells if n.endswith("-plot")}
 
 
+@pytest.mark.slow
 def test_exploration_goes_on_where_no_service_answers(tmp_path: Path):
     cells = run(EXPLORATION, tmp_path, API_URL="http://127.0.0.1:1")
     assert "No score from http://127.0.0.1:1" in printed(cells["api-score"])

@@ -58,12 +58,10 @@ def test_your_own_file_in_five_lines(folder):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_given_curl_gets_the_answer_that_the_readme_shows(tmp_path):
+def test_the_given_curl_gets_the_answer_that_the_readme_shows(default_server, tmp_path):
     [curl] = [command for command in commands() if command.startswith("curl")]
     shown = json.loads(blocks(README, "json")[0])
-    empty = tmp_path / "registry"
-    with running_server(empty, tmp_path / "log", arguments=["--train-if-empty"]) as server:
-        answer = run_shell(curl.replace("http://0.0.0.0:8000", server.url) + " --silent", tmp_path)
+    answer = run_shell(curl.replace("http://0.0.0.0:8000", default_server.url) + " --silent", tmp_path)
     assert json.loads(answer.stdout) == pytest.approx(shown, abs=0.02), answer.stderr
 
 

@@ -10,7 +10,6 @@ import pytest
 from fraud_detection_api.settings import Settings
 from support import calls
 from support.pages import blocks
-from support.servers import running_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
 
@@ -20,14 +19,12 @@ def block(language: str) -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scoring")
+@pytest.fixture
+def answer(default_server):
     words = shlex.split(block("sh").replace("\\\n", " "))
     body, path = words[words.index("--data") + 1], re.search(r"'http://127.0.0.1:8000(.*?)'", block("sh"))[1]
-    with running_server(folder / "registry", folder / "log", arguments=["--train-if-empty"]) as server:
-        sent = {"Content-Type": "application/json"}
-        return calls.post(server.url + path, content=body, headers=sent).raise_for_status()
+    sent = {"Content-Type": "application/json"}
+    return calls.post(default_server.url + path, content=body, headers=sent).raise_for_status()
 
 
 def test_the_command_is_answered_as_shown_but_for_ids_and_times(answer):

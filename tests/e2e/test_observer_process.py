@@ -35,7 +35,7 @@ def challenged(own_registry) -> Path:
     return own_registry
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 def location(request, tmp_path) -> str:
     """FRAUD_STORE."""
     if request.param == "SQLite":

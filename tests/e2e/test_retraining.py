@@ -167,6 +167,7 @@ def test_labels_that_have_not_matured_are_not_learned_from(lived, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_people_see_a_table(lived, tmp_path):
     done = retrain(lived, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ def shared(folder: Path, start: Callable[[], list[Any]], stop: Callable[[list[An
     """What `start` told of its server, as JSON. The first test process that asks starts it, the last one stops it."""
     folder.mkdir(exist_ok=True)
     users, told = folder / "users", folder / "server.json"
-    with _locked(folder):
+    with locked(folder):
         users.mkdir(exist_ok=True)
         if not any(users.iterdir()):
             told.write_text(json.dumps(start()))
@@ -23,14 +23,15 @@ def shared(folder: Path, start: Callable[[], list[Any]], stop: Callable[[list[An
     try:
         yield server
     finally:
-        with _locked(folder):
+        with locked(folder):
             (users / str(os.getpid())).unlink()
             if not any(users.iterdir()):
                 stop(server)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """While the block runs, no other test process is in one with that folder."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -46,6 +46,7 @@ def test_the_second_process_reads_what_the_first_has_compiled(folder):
     assert run(folder) == "[2.0, 2.0, 2.0] 1"
 
 
+@pytest.mark.slow
 def test_a_loop_that_cannot_be_kept_is_compiled_anyway(folder):
     nowhere = folder / "file"
     nowhere.write_text("no folder", encoding="utf-8")
@@ -53,6 +54,7 @@ def test_a_loop_that_cannot_be_kept_is_compiled_anyway(folder):
     assert printed == "[2.0, 2.0, 2.0] 0"
 
 
+@pytest.mark.slow
 def test_an_image_reads_what_is_kept_beside_the_source(folder):
     beside = {"NUMBA_CACHE_LOCATOR_CLASSES": "fraud_detection_api.model.numba_cache.BesideSource"}
     assert run(folder, **beside) == "[2.0, 2.0, 2.0] 0"

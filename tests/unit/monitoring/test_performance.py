@@ -86,6 +86,7 @@ def test_overconfident_probabilities_show():
     assert found.measures["calibration_slope"].upper < 0.7
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     is_fraud, probability = drawn(99, 100_000)
     whole = measure(is_fraud, probability, codes(probability)).measures

@@ -238,6 +238,7 @@ def test_gauges_are_those_of_the_report_and_vanish_with_it():
     assert not [name for name, _, _ in tallies.snapshot("observer").series if name.startswith("fraud_drift")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("an_hour", [200, 20_000])
 def test_a_month_without_drift_raises_no_alarm_in_any_window(an_hour):
     """Counts drawn from a large undrifted population: as many looks as an observer takes at whole hours."""
