@@ -12,7 +12,7 @@ from support.collector import collecting
 from support.polling import eventually
 from support.servers import run_fraud, running_server
 
-WORKERS, CALLS = 2, 60
+WORKERS, CALLS = 2, 120
 DECIDED = "POST /v1/decisions"
 STAGES = ["parse", "encode", "score", "explain", "store"]
 
@@ -33,7 +33,9 @@ def test_every_request_of_every_worker_is_one_whole_trace(file_registry_path, tm
     with collecting() as collector:
         settings = {"FRAUD_WORKERS": str(WORKERS), "FRAUD_TRACES": f"otlp:{collector.url}"}
         with running_server(file_registry_path, tmp_path / "server.log", **settings) as server:
-            with ThreadPoolExecutor(8) as threads:
+            # the first that listens is ready, and would answer all alone
+            eventually(lambda: len(server.events("started")) == WORKERS, "both workers listen")
+            with ThreadPoolExecutor(16) as threads:
                 answers = list(threads.map(lambda number: decide(server, number), range(1, CALLS + 1)))
             assert {answer.status_code for answer in answers} == {200}
             logged = {number: server.request_event(f"r-{number}") for number in range(1, CALLS + 1)}
