@@ -132,8 +132,12 @@ def test_of_two_at_once_one_works_and_the_other_leaves_the_work_to_it(lived, tmp
 
 @pytest.mark.parametrize(
     ("how", "moment"),
-    [(signal.SIGTERM, TRAINING), (signal.SIGKILL, ASSIGNING)],
-    ids=["ended while it trains", "killed before it is challenger"],
+    [
+        pytest.param(signal.SIGTERM, TRAINING, id="ended while it trains"),
+        pytest.param(signal.SIGKILL, ASSIGNING, id="killed before it is challenger"),
+        pytest.param(signal.SIGKILL, TRAINING, id="killed while it trains", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, ASSIGNING, id="ended before it is challenger", marks=pytest.mark.slow),
+    ],
 )
 def test_one_that_is_stopped_changes_no_alias_and_hinders_no_other(lived, tmp_path, moment, how):
     registry = FileRegistry(lived / "registry")

@@ -52,6 +52,7 @@ _ROLLOUT: _Problems = {
     403: ("forbidden", "The key's role may not do this."),
     422: ("invalid_request", "The body is not such a request; `errors` names every bad field."),
 }
+_ONE_DECISION: _Problems = {**_READING, 404: ("unknown_decision", "No such decision is kept.")}
 _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/readyz", "get"): _NO_MODEL,
     (fraud_detection.PATH, "post"): _SCORING,
@@ -61,17 +62,10 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         404: ("no_store", "No decision is kept here."),
         422: ("invalid_request", "A parameter cannot be used, is unknown, or the cursor is of another list."),
     },
-    ("/v1/decisions/{decision_id}", "get"): {
-        **_READING,
-        404: ("unknown_decision", "No such decision is kept."),
-    },
-    ("/v1/decisions/{decision_id}/labels", "get"): {
-        **_READING,
-        404: ("unknown_decision", "No such decision is kept."),
-    },
+    ("/v1/decisions/{decision_id}", "get"): _ONE_DECISION,
+    ("/v1/decisions/{decision_id}/labels", "get"): _ONE_DECISION,
     ("/v1/decisions/{decision_id}/replay", "post"): {
-        **_READING,
-        404: ("unknown_decision", "No such decision is kept."),
+        **_ONE_DECISION,
         503: ("store_unavailable", "The decision store or the registry cannot be read now."),
     },
     ("/v1/labels", "post"): {
