@@ -5,12 +5,12 @@ import logging
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from threading import Lock
-from typing import Literal, TextIO, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
 
 from pydantic_core import to_json
 
@@ -21,10 +21,8 @@ LogFormat = Literal["auto", "json", "text"]
 Render: TypeAlias = Callable[[float, str, str, Mapping[str, object]], str]
 """A line from seconds since 1970, level, event and fields."""
 
-_Event: TypeAlias = tuple[float, str, str, Mapping[str, object]]
-
 LONGEST_WAIT_SECONDS = 0.05
-"""Lines about requests are written together, because writing each takes longer than scoring a record."""
+"""Lines about requests are made and written together: making one between two system calls takes longer than scoring."""
 
 _CHATTY = ("alembic", "uvicorn.error")
 """Libraries that tell at INFO of every plugin and every start."""
@@ -50,17 +48,18 @@ def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> Non
     _LOGGER.log(level, event, extra={"fields": fields})
 
 
-def log_often(event: str, **fields: object) -> None:
-    """Log what happens thousands of times a second: as `log_event`, but its line may come LONGEST_WAIT_SECONDS later.
+def log_often(event: str, fields: Callable[..., Mapping[str, object]], *of: object) -> None:
+    """Log what happens thousands of times a second: `event` with `fields(*of)`, within LONGEST_WAIT_SECONDS.
 
-    Only where every line of this process goes to one LineHandler; elsewhere it is `log_event`.
+    At once where not every line of this process goes to one LineHandler.
     """
+    if not _LOGGER.isEnabledFor(logging.INFO):
+        return
     handlers = _ROOT.handlers
     if len(handlers) == 1 and isinstance(handlers[0], LineHandler) and not _LOGGER.handlers:
-        if _LOGGER.isEnabledFor(logging.INFO):
-            handlers[0].write_soon(time.time(), "info", event, fields)
+        handlers[0].write_soon(time.time(), event, fields, *of)
     else:
-        _LOGGER.info(event, extra={"fields": fields})
+        _LOGGER.info(event, extra={"fields": fields(*of)})
 
 
 def log_failure(event: str, error: BaseException, **fields: object) -> None:
@@ -109,18 +108,17 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO, render: Render) -> None:
         super().__init__(stream)
-        self._render, self._waiting, self._hold = render, list[_Event](), Lock()
+        self._render, self._waiting, self._due = render, deque[tuple[Any, ...]](), False
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._render(record.created, record.levelname.lower(), record.getMessage(), _fields(record))
         return "\n".join([*self._taken(), line])
 
-    def write_soon(self, seconds: float, level: str, event: str, fields: Mapping[str, object]) -> None:
-        """Write a line within LONGEST_WAIT_SECONDS; at once where no event loop runs."""
-        with self._hold:
-            self._waiting.append((seconds, level, event, fields))
-            first = len(self._waiting) == 1
-        if first:
+    def write_soon(self, seconds: float, event: str, fields: Callable[..., Mapping[str, object]], *of: object) -> None:
+        """Write a line with `fields(*of)` within LONGEST_WAIT_SECONDS; at once where no event loop runs."""
+        self._waiting.append((seconds, event, fields, *of))
+        if not self._due:
+            self._due = True
             try:
                 asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self.flush)
             except RuntimeError:
@@ -128,15 +126,18 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def flush(self) -> None:
         """Write what waits. A log that cannot be written to stops nothing, as everywhere in `logging`."""
+        self._due = False  # before anything is taken: what comes meanwhile is taken now or due again
         with self.lock or nullcontext(), suppress(OSError, ValueError):
             if lines := self._taken():
                 self.stream.write("\n".join(lines) + self.terminator)
             super().flush()
 
     def _taken(self) -> list[str]:
-        with self._hold:
-            taken, self._waiting = self._waiting, []
-        return [self._render(*event) for event in taken]
+        taken = []
+        while self._waiting:
+            seconds, event, fields, *of = self._waiting.popleft()
+            taken.append(self._render(seconds, "info", event, fields(*of)))
+        return taken
 
 
 def json_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:

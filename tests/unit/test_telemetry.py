@@ -45,6 +45,10 @@ def configured(level="info", log_format="json", stream=None) -> io.StringIO:
     return stream
 
 
+def numbered(number):
+    return {"number": number}
+
+
 def fail_deep_down() -> None:
     def inner() -> None:
         raise ValueError(SECRET)
@@ -201,7 +205,7 @@ def test_what_happens_often_is_written_soon_and_in_order():
 
     async def three_requests() -> list[str]:
         for number in range(3):
-            log_often("request", number=number)
+            log_often("request", numbered, number)
         waiting = stream.getvalue()
         await asyncio.sleep(LONGEST_WAIT_SECONDS * 3)
         return [waiting, stream.getvalue()]
@@ -215,7 +219,7 @@ def test_other_events_push_out_what_waits_and_follow_it():
     stream = configured()
 
     async def request_then_event() -> str:
-        log_often("request", number=1)
+        log_often("request", numbered, 1)
         log_event("model_loaded")
         return stream.getvalue()
 
@@ -227,7 +231,7 @@ def test_what_still_waits_at_the_end_is_written():
     stream = configured()
 
     async def request() -> None:
-        log_often("request")
+        log_often("request", dict)
 
     asyncio.run(request())
     logging.getLogger().handlers[0].close()
@@ -237,14 +241,36 @@ def test_what_still_waits_at_the_end_is_written():
 
 def test_without_an_event_loop_nothing_waits():
     stream = configured()
-    log_often("request", number=1)
+    log_often("request", numbered, 1)
     assert json.loads(stream.getvalue())["number"] == 1
 
 
-def test_what_happens_often_is_left_out_below_the_level():
+def test_what_happens_often_is_left_out_below_the_level_and_not_even_made():
     stream = configured(level="warning")
-    log_often("request")
-    assert stream.getvalue() == ""
+    made = []
+    log_often("request", made.append, 1)
+    assert (stream.getvalue(), made) == ("", [])
+
+
+def test_elsewhere_than_in_lines_it_is_logged_at_once(caplog):
+    logging.getLogger().addHandler(caplog.handler)
+    logging.getLogger().setLevel("INFO")
+    log_often("request", numbered, 1)
+    assert [record.fields for record in caplog.records] == [{"number": 1}]
+
+
+def test_lines_of_several_threads_are_all_written_once():
+    stream = configured()
+
+    async def from_threads() -> None:
+        for first in range(0, 1000, 100):
+            await asyncio.to_thread(lambda first=first: [log_often("request", numbered, first + n) for n in range(100)])
+            log_often("request", numbered, 1000 + first)
+
+    asyncio.run(from_threads())
+    logging.getLogger().handlers[0].flush()
+    numbers = [json.loads(line)["number"] for line in stream.getvalue().splitlines()]
+    assert sorted(numbers) == [*range(1000), *range(1000, 2000, 100)]
 
 
 def test_a_log_that_cannot_be_written_to_stops_nothing():
@@ -253,7 +279,7 @@ def test_a_log_that_cannot_be_written_to_stops_nothing():
             raise OSError(28, "No space left on device")
 
     configured(stream=Full())
-    log_often("request")
+    log_often("request", dict)
 
 
 def test_a_stopwatch_tells_stages_in_milliseconds_and_adds_up_what_repeats():

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
+from typing import Any
 
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,7 +76,7 @@ class RequestContext:
         finally:
             ended, route = time.perf_counter(), _template(scope)
             self._metrics.answered(route, scope["method"], status, ended - started)
-            _log_request(scope, route, status, ended - started, trace)
+            log_often("request", _told, state, scope["method"], route, status, ended - started, trace)
             if self._tracer is not None and trace is not None and trace.span_id is not None:
                 self._tracer.record(answered_request(scope, trace, route, (status, fault), (started, ended)))
 
@@ -102,19 +103,20 @@ def _new_id() -> str:
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
-def _log_request(scope: Scope, route: str, status: int, seconds: float, trace: Trace | None) -> None:
-    state = scope["state"]
-    log_often(
-        "request",
-        request_id=state["request_id"],
-        method=scope["method"],
-        route=route,
-        status=status,
-        duration_ms=round(seconds * 1000, 3),
-        records=state.get("records"),
-        model_version=state.get("model_version"),
+def _told(
+    state: dict[str, Any], method: str, route: str, status: int, seconds: float, trace: Trace | None
+) -> dict[str, object]:
+    """What the log tells of a request."""
+    return {
+        "request_id": state["request_id"],
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": round(seconds * 1000, 3),
+        "records": state.get("records"),
+        "model_version": state.get("model_version"),
         **trace_ids(trace),
-    )
+    }
 
 
 def _template(scope: Scope) -> str:

@@ -1,8 +1,10 @@
 """Requests are counted by route, method and status, and no caller makes a series."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.metrics.requests import NOTED_AT_MOST, RequestMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 
 
@@ -49,3 +51,19 @@ def test_expected_ones_are_there_before_the_first(metrics, tallies):
     assert told(tallies)["fraud_http_requests_total", "/fraud_detection", "POST", "500"] == 0
     metrics.answered("/fraud_detection", "POST", 500, 0.001)
     assert told(tallies)["fraud_http_requests_total", "/fraud_detection", "POST", "500"] == 1
+
+
+def test_many_are_counted_without_a_snapshot_so_that_memory_is_bounded(metrics):
+    for _ in range(NOTED_AT_MOST + 1):
+        metrics.answered("/ping", "GET", 200, 0.001)
+    assert len(metrics._noted) == 1
+
+
+def test_requests_noted_while_snapshots_are_taken_are_counted_once_each(metrics, tallies):
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(lambda: [told(tallies) for _ in range(200)])
+        for _ in range(20_000):
+            metrics.answered("/ping", "GET", 200, 0.001)
+        looking.result()
+    assert told(tallies)["fraud_http_requests_total", "/ping", "GET", "200"] == 20_000
+    assert sum(told(tallies)["fraud_http_request_duration_seconds", "/ping", "200"][0]) == 20_000
