@@ -153,6 +153,10 @@ class Application(FastAPI):
 LONGEST_TURN_SECONDS = 0.0005
 """A thread with a large request gives way to small ones after so long; Python's own 5 ms pass several times for each."""
 
+OBJECTS_A_COLLECTION = 20_000
+"""So many more objects than before are looked through for cycles. What a request makes ends with it, and Python's own 700
+look through what requests under way are made of, again and again."""
+
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -164,6 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await container.keeper.start()
     if container.tracer is not None:
         container.tracer.start()
+    gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
     watchers = [asyncio.create_task(container.champion.watch(container.settings.reload_seconds))]
     if container.upkeep is not None:
