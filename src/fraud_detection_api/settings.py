@@ -140,7 +140,7 @@ class Settings(BaseModel):
         0.2, description="How far frauds may be from those that a challenger expects, as a share, beyond chance."
     )
     gate_latency_ratio: PositiveFloat = Field(
-        3.0, description="How many times the champion's time a challenger may take for a record; 200 µs always pass."
+        3.0, description="How many times the champion's time a challenger may take for a record; 500 µs always pass."
     )
     linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,

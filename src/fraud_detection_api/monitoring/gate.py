@@ -7,7 +7,7 @@ from typing import Any
 from fraud_detection_api.monitoring.comparison import Comparison
 from fraud_detection_api.monitoring.intervals import Estimate
 
-CHEAP_US = 200.0
+CHEAP_US = 500.0
 """A record that is scored and explained within so many microseconds passes however fast the champion is."""
 
 

@@ -92,7 +92,7 @@ def test_a_calibration_that_chance_explains_is_not_refused():
 
 @pytest.mark.parametrize(
     ("latency", "refused"),
-    [(Latency(100, 299), False), (Latency(100, 301), True), (Latency(10, 199), False), (Latency(10, 201), True)],
+    [(Latency(200, 599), False), (Latency(200, 601), True), (Latency(10, 499), False), (Latency(10, 501), True)],
 )
 def test_a_slow_challenger_is_refused_unless_it_is_fast_anyway(latency, refused):
     comparison = replace(better_comparison(), latency=latency)
