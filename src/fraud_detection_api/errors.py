@@ -153,6 +153,13 @@ class CorruptBundle(FraudError):
         self.source = source
 
 
+class AliasMoved(FraudError):
+    """Somebody else changed the champion or the challenger while a change of it was being verified."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(f"the {alias} was changed meanwhile: see `fraud models history`, then ask again")
+
+
 class ContractMismatch(FraudError):
     """Two contracts that had to be the same are not."""
 

@@ -56,6 +56,7 @@ STATUS_OF: dict[type[FraudError], int] = {
     errors.UnknownDecision: 404,
     errors.UnknownModel: 404,
     errors.BodyTooSlow: 408,
+    errors.AliasMoved: 409,
     errors.ContractMismatch: 409,
     errors.CorruptBundle: 409,
     errors.GateRefused: 409,

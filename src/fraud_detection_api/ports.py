@@ -30,6 +30,10 @@ class ModelRegistry(Protocol):
         """Files of a version. Raises UnknownModel."""
         ...
 
+    def stamp(self, version: str) -> str:
+        """Tells a version that is there from that of the same number in a registry that took this one's place."""
+        ...
+
     def versions(self) -> list[str]:
         """All versions, oldest first."""
         ...
@@ -50,8 +54,11 @@ class ModelRegistry(Protocol):
         """Version that the alias pointed at before. Raises NoChampion where there is none."""
         ...
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
-        """Point the alias back at the version before and return it. Raises NoChampion where there is none."""
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+        """Point the alias back at the version before and return it. Raises NoChampion where there is none.
+
+        Raises AliasMoved where another one than `expected` is before it by now.
+        """
         ...
 
     def audit(self) -> list[AliasChange]:

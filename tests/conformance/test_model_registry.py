@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container import build_registry
-from fraud_detection_api.errors import NoChampion, UnknownModel
+from fraud_detection_api.errors import AliasMoved, NoChampion, UnknownModel
 from fraud_detection_api.model.rollout import Cause
 from support.builders import assign_each
 from support.fakes import InMemoryRegistry
@@ -138,6 +138,23 @@ def test_restoring_goes_back_one_step_at_a_time(registry):
     assign_each(registry, "1", "2", "3")
     assert [registry.restore_previous("champion") for _ in range(2)] == ["2", "1"]
     assert registry.assigned("champion") == "1"
+
+
+def test_of_two_who_saw_the_same_version_before_one_restores_it(registry):
+    register(registry, 3)
+    assign_each(registry, "1", "2", "3")
+    assert registry.restore_previous("champion", expected="2") == "2"
+    with pytest.raises(AliasMoved, match="the champion was changed meanwhile"):
+        registry.restore_previous("champion", expected="2")
+    assert registry.assigned("champion") == "2"
+    assert len(registry.audit()) == 4
+
+
+def test_a_version_keeps_its_stamp(registry):
+    register(registry, 2)
+    before = registry.stamp("1")
+    registry.assign("champion", "1")
+    assert registry.stamp("1") == before
 
 
 def test_assigning_the_same_version_again_is_no_step(registry):

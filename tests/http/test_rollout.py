@@ -51,11 +51,12 @@ def test_with_the_gate_off_it_is_promoted(client_for, waiting):
     [
         ({"force": True}, ["/reason"]),
         ({"force": True, "reason": " \n"}, ["/reason"]),
+        ({"force": True, "reason": "\u200b\x1b\x7f"}, ["/reason"]),
         ({"force": "yes"}, ["/force"]),
         ({"reason": "x" * 501}, ["/reason"]),
         ({"reason": 7}, ["/reason"]),
     ],
-    ids=["no reason", "a blank one", "not true", "too long", "a number"],
+    ids=["no reason", "a blank one", "an invisible one", "not true", "too long", "a number"],
 )
 def test_force_takes_a_reason(client_for, waiting, body, pointers):
     problem = assert_problem(client_for(waiting).post("/v1/models/2/promote", json=body), 422, "invalid_request")

@@ -10,7 +10,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
 from fraud_detection_api.decision.policy import Outcome
-from fraud_detection_api.errors import NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
+from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
 from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause, change_text, parsed_change
 from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
 
@@ -35,6 +35,10 @@ class InMemoryRegistry:
         if version not in self._bundles:
             raise UnknownModel(version)
         return dict(self._bundles[version])
+
+    def stamp(self, version: str) -> str:
+        self.fetch(version)
+        return "the only one"
 
     def versions(self) -> list[str]:
         return list(self._bundles)
@@ -61,8 +65,10 @@ class InMemoryRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
         previous = self.previous(alias)
+        if expected not in (None, previous):
+            raise AliasMoved(alias)
         self._note(alias, previous, cause)
         self._histories[alias].pop()
         return previous

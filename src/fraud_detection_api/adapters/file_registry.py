@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import get_args
 from uuid import uuid4
 
-from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
+from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.rollout import (
     UNEXPLAINED,
     UNREADABLE,
@@ -81,6 +81,12 @@ class FileRegistry:
                     raise CorruptBundle(f"version {version}", f"{path.name} is not a file")
             return {path.name: path.read_bytes() for path in paths}
 
+    def stamp(self, version: str) -> str:
+        """When the version's last file was put into its folder."""
+        folder = self._folder(version)
+        with self._failures("read"):
+            return str(folder.stat().st_mtime_ns)
+
     def versions(self) -> list[str]:
         with self._failures("read"):
             try:
@@ -114,9 +120,11 @@ class FileRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
         with self._locked():
             previous = self.previous(alias)
+            if expected not in (None, previous):
+                raise AliasMoved(alias)
             self._folder(previous)
             history = self._history(alias)
             self._move(alias, history, history[:-1], cause)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.model.rollout import one_line
 from fraud_detection_api.services.rollout import Order
 from fraud_detection_api.settings import Settings
 
@@ -67,7 +68,7 @@ def duration_seconds(text: str) -> float:
 
 def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> Order:
     """Who asks for a change of a model, and why; a promotion is forced by its reason."""
-    if force is not None and not force.strip():
+    if force is not None and not one_line(force):
         raise typer.BadParameter("say why", param_hint="--force")
     try:
         user = pwd.getpwuid(os.getuid()).pw_name

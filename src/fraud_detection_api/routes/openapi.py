@@ -101,7 +101,10 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/v1/models/rollback", "post"): {
         **_ROLLOUT,
         404: ("no_champion", "There was no champion before this one."),
-        409: ("corrupt_bundle", "The champion of before is damaged, or follows another contract than FRAUD_CONTRACT."),
+        409: (
+            "corrupt_bundle",
+            "The champion of before is damaged or of another contract, or somebody else was quicker.",
+        ),
     },
     ("/v1/models/{version}/challenge", "post"): {
         **_ROLLOUT,

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from fraud_detection_api.model.rollout import LONGEST_TEXT, Action, Alias, AliasChange, GateState
+from fraud_detection_api.model.rollout import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.services.rollout import Order
 from fraud_detection_api.telemetry import utc_text
 
@@ -13,7 +13,8 @@ MOST_CHANGES, USUAL_CHANGES = 1000, 100
 
 Reason = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT),
+    StringConstraints(max_length=LONGEST_TEXT),
+    AfterValidator(one_line),
     Field(description="Why; kept with the change.", examples=["three weeks in shadow"]),
 ]
 

@@ -35,6 +35,7 @@ class ChampionService:
         self._preparations: list[Callable[[Bundle], object]] = [_warm_up]
         self._required_fingerprint = required_fingerprint
         self._served: ServedModel | None = None
+        self._stamp = ""
         self._reason = "the model has not been loaded yet"
         self._refreshing = threading.Lock()
 
@@ -61,10 +62,11 @@ class ChampionService:
             version = self._registry.assigned("champion")
             if version is None:
                 raise NoChampion("the registry has no champion: run `fraud train FILE --promote`")
-            if self._served is not None and self._served.version == version:
+            stamp = self._registry.stamp(version)
+            if self._served is not None and (self._served.version, self._stamp) == (version, stamp):
                 self._reason = ""  # a refused version was rolled back; were it promoted again, that is news
                 return
-            self._served = ServedModel(version, self._verified(version))
+            self._served, self._stamp = ServedModel(version, self._verified(version)), stamp
         except FraudError as error:
             self._refused(str(error))
         else:

@@ -99,14 +99,15 @@ class RolloutService:
     def rollback(self, order: Order = Order()) -> str:
         """Make the champion before this one champion again, after its bundle was verified; returns it. No gate is asked.
 
-        Raises NoChampion where there is none, CorruptBundle, ContractMismatch as `promote` does.
+        Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two who want the same do
+        not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.
         """
         previous = self._registry.previous("champion")
         bundle = self._models.bundle(previous)[1]
         require_contract(bundle, self._required_fingerprint, version=previous)
         reasons = ("it was champion before",)
         cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=bundle.digest)
-        restored = self._registry.restore_previous("champion", cause)
+        restored = self._registry.restore_previous("champion", cause, expected=previous)
         log_event("rolled_back", version=restored)
         self._challenge_is_over(restored, order)
         return restored

@@ -15,7 +15,7 @@ class WatchedModel:
 
     def __init__(self, registry: ModelRegistry, alias: Alias) -> None:
         self._registry, self._alias = registry, alias
-        self._version: str | None = None
+        self._seen: tuple[str, str] | None = None
         self._served: ServedModel | None = None
         self._reason = ""
 
@@ -29,14 +29,18 @@ class WatchedModel:
         One that does not verify is refused, with a log line, and nothing takes its place. While the registry is away, the
         model of before goes on.
         """
+        version = seen = None
         try:
             version = self._registry.assigned(self._alias)
-            if version != self._version:
+            seen = None if version is None else (version, self._registry.stamp(version))
+            if seen != self._seen:
                 self._served = None if version is None else self._verified(version)
-                self._version, self._reason = version, ""
+                self._seen, self._reason = seen, ""
         except (CorruptBundle, UnknownModel) as error:
-            self._version, self._served = version, None  # not tried again: its files never change
-            log_event(f"{self._alias}_refused", level=logging.ERROR, version=version, reason=str(error))
+            self._seen, self._served = seen, None  # what was read is not read again: its files never change
+            if str(error) != self._reason:
+                log_event(f"{self._alias}_refused", level=logging.ERROR, version=version, reason=str(error))
+            self._reason = str(error)
         except FraudError as error:
             if str(error) != self._reason:
                 log_event(f"{self._alias}_unknown", level=logging.WARNING, reason=str(error))

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import logging
+import time
 
 import pytest
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import ModelNotReady, RegistryUnavailable
 from fraud_detection_api.model.bundle import MANIFEST, read_bundle
 from fraud_detection_api.services.champion import ChampionService
-from support.builders import credit_files, every_dtype_files
+from support.builders import credit_files, every_dtype_files, other_credit_files
 from support.fakes import InMemoryRegistry
 
 CREDIT = read_bundle(credit_files(), source="test").contract.record_fingerprint
@@ -80,6 +82,23 @@ def test_a_rollback_is_followed(service, registry):
     registry.restore_previous("champion")
     service.refresh()
     assert service.current().version == "1"
+
+
+def test_a_registry_in_the_place_of_another_is_taken_up_though_versions_are_numbered_alike(tmp_path):
+    first, second = FileRegistry(tmp_path / "registry"), FileRegistry(tmp_path / "restored")
+    promote(first, credit_files())
+    time.sleep(0.01)  # some file systems count in ticks
+    promote(second, other_credit_files())
+    service = ChampionService(first)
+    service.refresh()
+    before = service.current()
+    first.root.rename(tmp_path / "gone")
+    service.refresh()
+    assert service.current() is before
+    second.root.rename(first.root)
+    service.refresh()
+    assert service.current().version == "1"
+    assert service.current().bundle.digest != before.bundle.digest
 
 
 def test_a_damaged_champion_leaves_the_model_in_service(service, registry):

@@ -1,9 +1,12 @@
 """Promotion, rollback and challenge: past the gate, of verified bundles alone, and written down."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import (
+    AliasMoved,
     ContractMismatch,
     CorruptBundle,
     GateRefused,
@@ -120,6 +123,28 @@ def test_a_rollback_restores_the_champion_before(service, registry):
     service.promote(registry.register(credit_files()))
     assert service.rollback() == "1"
     assert registry.assigned("champion") == "1"
+
+
+class OvertakenRegistry(InMemoryRegistry):
+    """Somebody else rolls back while a version is being verified."""
+
+    def fetch(self, version: str) -> Mapping[str, bytes]:
+        if version == self.overtaken_at:
+            self.overtaken_at = ""
+            self.restore_previous("champion")
+        return super().fetch(version)
+
+    overtaken_at = ""
+
+
+def test_of_two_who_roll_back_at_once_one_is_told_so_and_nothing_unverified_becomes_champion():
+    registry = OvertakenRegistry()
+    for files in (damaged(), credit_files(), other_credit_files()):
+        registry.assign("champion", registry.register(files))
+    registry.overtaken_at = "2"
+    with pytest.raises(AliasMoved, match="fraud models history"):
+        RolloutService(registry).rollback()
+    assert registry.assigned("champion") == "2"
 
 
 def test_without_a_champion_before_there_is_no_rollback(service, registry):

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
-from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.rollout import (
     UNEXPLAINED,
     Alias,
@@ -71,6 +71,10 @@ class MlflowRegistry:
             paths = sorted(Path(artifacts.download_artifacts(**place, dst_path=folder)).iterdir())
             return {path.name: path.read_bytes() for path in paths}
 
+    def stamp(self, version: str) -> str:  # noqa: ARG002
+        """The same for all: an MLflow server gives no number twice."""
+        return ""
+
     def versions(self) -> list[str]:
         found: list[Any] = []
         token: str | None = None
@@ -111,8 +115,11 @@ class MlflowRegistry:
     def previous(self, alias: Alias) -> str:
         return self._before(alias)[0][-1]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+        """MLflow has no lock and no compare-and-set: of two at the same moment both may see what is expected."""
         earlier, live = self._before(alias)
+        if expected not in (None, earlier[-1]):
+            raise AliasMoved(alias)
         with self._connection.failures():
             self._write_change(alias, live, earlier[-1], cause)
             # history first: were this process killed in between, the alias would still be where it was
