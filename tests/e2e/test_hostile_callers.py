@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from contextlib import suppress
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from support import calls
 from support.builders import OVERDRAWN
 from support.http import assert_problem
-from support.raw_http import connect, exchange, json_bytes, request
+from support.raw_http import connect, exchange, json_bytes, read_answer, request
 
 SCORE = "/fraud_detection"
 BODY = json_bytes([OVERDRAWN])
@@ -52,6 +53,66 @@ def test_garbage_gets_no_success_and_hurts_nobody(open_server, garbage):
         with suppress(ConnectionError):  # it may hang up before it has it all
             connection.sendall(garbage)
         assert b"HTTP/1.1 2" not in received(connection)
+    assert still_serves(open_server)
+
+
+def test_what_is_no_http_gets_a_problem_and_a_line_in_the_log(open_server):
+    with connect(open_server.url) as connection:
+        connection.sendall(b"BREW /coffee HTTP/1.1\r\nhost: a\r\n\r\n")
+        problem = assert_problem(read_answer(connection), 400, "malformed_request")
+        assert received(connection) == b""
+    logged = [event["request_id"] for event in open_server.events("malformed_request")]
+    assert logged.count(problem["request_id"]) == 1
+
+
+WISH = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2_settings": "AAEAAEAAAAIAAAAA"}
+
+
+def test_a_wish_to_upgrade_is_passed_over_and_the_connection_goes_on(open_server):
+    plain = exchange(open_server.url, request(SCORE, BODY))
+    with connect(open_server.url) as connection:
+        for wish in (WISH, {}, WISH):
+            connection.sendall(request(SCORE, BODY, **wish))
+            answer = read_answer(connection)
+            assert (answer.status_code, answer.content) == (200, plain.content)
+
+
+def test_a_wish_to_upgrade_that_comes_in_pieces_is_passed_over(open_server):
+    sent = request(SCORE, BODY, **WISH)
+    with connect(open_server.url) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(sent), 50):
+            connection.sendall(sent[start : start + 50])
+            time.sleep(0.01)
+        assert read_answer(connection).status_code == 200
+
+
+def test_requests_sent_ahead_are_all_answered_though_each_wishes_to_upgrade(open_server):
+    bodies = [json_bytes([OVERDRAWN] * count) for count in (3, 1, 2)]
+    with connect(open_server.url) as connection:
+        connection.sendall(b"".join(request(SCORE, body, **WISH) for body in bodies))
+        assert [len(read_answer(connection).json()) for _ in bodies] == [3, 1, 2]
+
+
+def test_a_wish_to_upgrade_does_not_keep_a_connection_that_is_to_be_closed(open_server):
+    with connect(open_server.url) as connection:
+        connection.sendall(request(SCORE, BODY, **{**WISH, "connection": "close, upgrade"}))
+        assert read_answer(connection).status_code == 200
+        assert received(connection) == b""
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_wish_to_upgrade_without_a_body_is_passed_over(open_server, protocol):
+    with connect(open_server.url) as connection:
+        for _ in range(2):
+            connection.sendall(request("/ping", method="GET", connection="upgrade", upgrade=protocol))
+            assert read_answer(connection).status_code == 200
+
+
+def test_a_tunnel_is_refused_and_the_connection_goes_on(open_server):
+    with connect(open_server.url) as connection:
+        connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nhost: example.org\r\n\r\n")
+        assert read_answer(connection).status_code in (400, 404, 405)
     assert still_serves(open_server)
 
 

@@ -22,6 +22,7 @@ from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.container import Container, build_container
 from fraud_detection_api.contract.loading import CREDIT
 from fraud_detection_api.errors import FraudError, InvalidSetting
+from fraud_detection_api.routes.http_protocol import HttpProtocol
 from fraud_detection_api.schemas.contract import example_record
 from fraud_detection_api.settings import PREFIX, Settings
 from fraud_detection_api.telemetry import configure_logging
@@ -71,6 +72,8 @@ def _run(settings: Settings, container: Container) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -94,12 +94,13 @@ def _identify(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent 
 
 def _request_id(header: bytes | None) -> str:
     if header is None:
-        return _new_id()
+        return new_request_id()
     sent = header.decode("latin-1")
-    return sent if _ACCEPTED_ID.fullmatch(sent) else _new_id()
+    return sent if _ACCEPTED_ID.fullmatch(sent) else new_request_id()
 
 
-def _new_id() -> str:
+def new_request_id() -> str:
+    """An id for a request that came without one."""
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
