@@ -79,6 +79,26 @@ def test_it_reads_and_writes_where_the_servers_do(trainer, production):
     assert (mine.store, mine.registry) == (theirs.store, theirs.registry)
 
 
+def test_it_checks_seals_with_the_servers_key_and_is_given_no_other_key_of_theirs(retrain, trainer, production):
+    pod = retrain["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    server_pod = the(production, "Deployment")["spec"]["template"]["spec"]
+    mine, theirs = (
+        kept_in(each, where, "FRAUD_SEAL_KEY_FILE", production)
+        for each, where in ((trainer, pod), (server_pod["containers"][0], server_pod))
+    )
+    assert mine == theirs
+    [volume] = [each for each in pod["volumes"] if each["name"] == "server-keys"]
+    assert [item["key"] for item in volume["secret"]["items"]] == ["seal-key"]
+
+
+def kept_in(container, pod, setting, objects):
+    """The name of the Secret, and the key in it, of the file that a setting names."""
+    folder, _, key = environment(container, objects)[setting].rpartition("/")
+    [mount] = [each for each in container["volumeMounts"] if each["mountPath"] == folder]
+    [volume] = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+    return volume["secret"]["secretName"], key
+
+
 def test_jobs_are_commands_that_there_are(migrator, trainer):
     page = (PROJECT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     for container in (migrator, trainer):
