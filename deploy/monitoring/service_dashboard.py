@@ -3,7 +3,7 @@
 from deploy.monitoring.panels import Dashboard, Panel, Query, Row
 
 _SCORING = 'method="POST",route=~"/fraud_detection|/v1/decisions"'
-_ANSWERED = 'route=~"/fraud_detection|/v1/decisions",status=~"2.."'
+_ANSWERED = 'method="POST",route=~"/fraud_detection|/v1/decisions",status=~"2.."'
 _BURNS = ((1, "yellow"), (6, "orange"), (14.4, "red"))
 
 

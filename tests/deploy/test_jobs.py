@@ -79,16 +79,17 @@ def test_it_reads_and_writes_where_the_servers_do(trainer, production):
     assert (mine.store, mine.registry) == (theirs.store, theirs.registry)
 
 
-def test_it_checks_seals_with_the_servers_key_and_is_given_no_other_key_of_theirs(retrain, trainer, production):
+@pytest.mark.parametrize("setting", ["FRAUD_SEAL_KEY_FILE", "FRAUD_PSEUDONYM_KEY_FILE"])
+def test_it_reads_decisions_with_the_servers_keys_and_knows_no_callers(retrain, trainer, production, setting):
     pod = retrain["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     server_pod = the(production, "Deployment")["spec"]["template"]["spec"]
     mine, theirs = (
-        kept_in(each, where, "FRAUD_SEAL_KEY_FILE", production)
+        kept_in(each, where, setting, production)
         for each, where in ((trainer, pod), (server_pod["containers"][0], server_pod))
     )
     assert mine == theirs
     [volume] = [each for each in pod["volumes"] if each["name"] == "server-keys"]
-    assert [item["key"] for item in volume["secret"]["items"]] == ["seal-key"]
+    assert [item["key"] for item in volume["secret"]["items"]] == ["pseudonym-key", "seal-key"]
 
 
 def kept_in(container, pod, setting, objects):

@@ -50,8 +50,12 @@ def test_requests_are_counted_by_route_method_and_status(client):
     }
     for (route, method, status), count in counts.items():
         assert shown.value("fraud_http_requests_total", route=route, method=method, status=status) == count
-        assert shown.value("fraud_http_request_duration_seconds_count", route=route, status=status) == count
-        assert 0 < shown.value("fraud_http_request_duration_seconds_sum", route=route, status=status) < 60
+        assert (
+            shown.value("fraud_http_request_duration_seconds_count", route=route, method=method, status=status) == count
+        )
+        assert (
+            0 < shown.value("fraud_http_request_duration_seconds_sum", route=route, method=method, status=status) < 60
+        )
 
 
 def test_no_word_of_a_caller_makes_a_series(client):

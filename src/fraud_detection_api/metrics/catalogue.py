@@ -51,9 +51,9 @@ HTTP_REQUESTS = Metric(
 HTTP_REQUEST_DURATION = Metric(
     "histogram",
     "fraud_http_request_duration_seconds",
-    "Seconds from a request's headers to its answer's last byte, by route and status.",
+    "Seconds from a request's headers to its answer's last byte, by route, method and status.",
     "worker",
-    ("route", "status"),
+    ("route", "method", "status"),
     DURATION_BUCKETS,
 )
 SCORING_REQUESTS_IN_FLIGHT = Metric(

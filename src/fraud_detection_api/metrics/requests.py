@@ -52,7 +52,7 @@ class RequestMetrics:
         known = method if method in METHODS else OTHER_METHOD
         cells = (
             self._tallies.counter(HTTP_REQUESTS, route, known, str(status)),
-            self._tallies.histogram(HTTP_REQUEST_DURATION, route, str(status)),
+            self._tallies.histogram(HTTP_REQUEST_DURATION, route, known, str(status)),
         )
         if known == method:
             self._cells[route, method, status] = cells
