@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, SealedRequest, StoredAnswer
 from fraud_detection_api.decision.label import Fate, Finding, Label
 from fraud_detection_api.decision.policy import Outcome
-from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause
+from fraud_detection_api.model.rollout import ANYWHERE, UNEXPLAINED, Alias, AliasChange, Cause
 from fraud_detection_api.trace_context import Span
 
 
@@ -42,8 +42,10 @@ class ModelRegistry(Protocol):
         """Version that the alias points at, None where it was never assigned."""
         ...
 
-    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
-        """Point the alias at a version; nothing happens where it does. Raises UnknownModel."""
+    def assign(
+        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+    ) -> None:
+        """Point the alias at a version. Raises UnknownModel; AliasMoved where it points elsewhere than `expected` by now."""
         ...
 
     def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
@@ -55,10 +57,7 @@ class ModelRegistry(Protocol):
         ...
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
-        """Point the alias back at the version before and return it. Raises NoChampion where there is none.
-
-        Raises AliasMoved where another one than `expected` is before it by now.
-        """
+        """Point the alias back at the version before, returned. Raises NoChampion; AliasMoved where it is not `expected`."""
         ...
 
     def audit(self) -> list[AliasChange]:

@@ -150,6 +150,17 @@ def test_of_two_who_saw_the_same_version_before_one_restores_it(registry):
     assert len(registry.audit()) == 4
 
 
+def test_an_alias_that_somebody_else_moved_is_not_moved(registry):
+    register(registry, 3)
+    registry.assign("champion", "1", expected=None)
+    registry.assign("champion", "2", expected="1")
+    for expected in ("1", None):
+        with pytest.raises(AliasMoved, match="the champion was changed meanwhile"):
+            registry.assign("champion", "3", expected=expected)
+    assert registry.assigned("champion") == "2"
+    assert len(registry.audit()) == 2
+
+
 def test_a_version_keeps_its_stamp(registry):
     register(registry, 2)
     before = registry.stamp("1")

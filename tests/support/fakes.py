@@ -11,7 +11,15 @@ from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, Kept
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.model.rollout import UNEXPLAINED, Alias, AliasChange, Cause, change_text, parsed_change
+from fraud_detection_api.model.rollout import (
+    ANYWHERE,
+    UNEXPLAINED,
+    Alias,
+    AliasChange,
+    Cause,
+    change_text,
+    parsed_change,
+)
 from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
 
 
@@ -47,8 +55,12 @@ class InMemoryRegistry:
         history = self._histories.get(alias)
         return history[-1] if history else None
 
-    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
+    def assign(
+        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+    ) -> None:
         self.fetch(version)
+        if expected not in (ANYWHERE, self.assigned(alias)):
+            raise AliasMoved(alias)
         history = self._histories.setdefault(alias, [])
         if history[-1:] != [version]:
             self._note(alias, version, cause)

@@ -6,6 +6,7 @@ registry/
   audit.jsonl          a line for each change of an alias, written and on the disk before the alias moves
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -15,12 +16,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 from typing import get_args
 from uuid import uuid4
 
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.rollout import (
+    ANYWHERE,
     UNEXPLAINED,
     UNREADABLE,
     Alias,
@@ -99,13 +102,17 @@ class FileRegistry:
         history = self._history(alias)
         return history[-1] if history else None
 
-    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
+    def assign(
+        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+    ) -> None:
         self._folder(version)
         with self._locked():
             try:
                 history = self._history(alias)
             except CorruptBundle:
                 history = [UNREADABLE]  # promoting again is how a damaged alias is mended
+            if expected != ANYWHERE and expected != (history[-1] if history else None):
+                raise AliasMoved(alias)
             if history[-1:] != [version]:
                 self._move(alias, history, [*history, version], cause)
 
@@ -200,6 +207,12 @@ class FileRegistry:
             finally:
                 waiting.unlink(missing_ok=True)
             _sync_folder(self._aliases)
+            self._sweep_aliases(alias)
+
+    def _sweep_aliases(self, alias: Alias) -> None:
+        """Remove what killed changes left behind; under the lock nobody else is writing one."""
+        for path in self._aliases.glob(f".{alias}.*"):
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -249,13 +262,13 @@ def _write_durably(path: Path, content: bytes) -> None:
 def _append_durably(path: Path, line: str) -> None:
     """Add a line, all or nothing as far as the disk allows; a rest of a line that a kill left is ended before it."""
     is_new = not path.exists()
-    with path.open("ab+") as file:
+    with path.open("ab+", buffering=0) as file:  # what a full disk leaves in a buffer would be written when it closes
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
         torn = file.read() not in (b"", b"\n")
         try:
-            file.write(b"\n" * torn + line.encode() + b"\n")
-            file.flush()
+            content = b"\n" * torn + line.encode() + b"\n"
+            _write_all(file, content)
             os.fsync(file.fileno())
         except OSError:
             with suppress(OSError):
@@ -263,6 +276,12 @@ def _append_durably(path: Path, line: str) -> None:
             raise
     if is_new:
         _sync_folder(path.parent)
+
+
+def _write_all(file: RawIOBase, content: bytes) -> None:
+    """Write to a file without a buffer, which takes a part where the disk has no room for all. Raises OSError."""
+    if file.write(content) != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _sync_folder(folder: Path) -> None:

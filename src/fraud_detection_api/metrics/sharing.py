@@ -45,6 +45,7 @@ class SharedMetrics:
         self.tallies = tallies
         self._folder, self._clock = folder, clock
         self._process = "worker-0"
+        self._slots: Iterator[str] = iter(())
         self._lock: int | None = None
         self._writing = threading.Lock()
         self._closing = threading.Event()
@@ -54,20 +55,15 @@ class SharedMetrics:
     def start(self, names: Iterator[str]) -> str:
         """Take the first of these slots that is free, and write its file from now on, in a thread; returns its name.
 
-        What the process takes of its machine is measured from now on, too. Where the folder cannot be used, the process's
+        What the process takes of its machine is measured from now on, too. While the folder cannot be used, the process's
         own tallies are all there is.
         """
         measure_process(self.tallies)
         self._process = next(names)
         if self._folder is None:
             return self._process
-        try:
-            self._process, self._lock = _claimed(self._folder, chain([self._process], names))
-        except OSError as error:
-            log_event("metrics_not_shared", level=logging.ERROR, reason=error.strerror)
-            return self._process
-        if (before := _read(self._file)) is not None:
-            self.tallies.continue_from(before)
+        self._slots = chain([self._process], names)
+        self._write()
         self._closing.clear()
         self._writer = threading.Thread(target=self._keep_writing, name="metrics-writer", daemon=True)
         self._writer.start()
@@ -75,18 +71,17 @@ class SharedMetrics:
 
     def close(self) -> None:
         """Write a last time, and give the slot back."""
-        if self._lock is None:
+        if self._writer is None:
             return
         self._closing.set()
-        assert self._writer is not None
         self._writer.join()
+        self._writer = None
         self._write()
-        os.close(self._lock)
-        self._lock = None
+        self._give_back()
 
     def families(self) -> list[Family]:
         """Every metric with a value, over all processes; this one's as they are now, others' of a second ago at most."""
-        if self._lock is None or self._folder is None:
+        if self._writer is None or self._folder is None:
             with self._writing:
                 return merged([self.tallies.snapshot(self._process)], self._clock())
         own = self._write()
@@ -98,28 +93,55 @@ class SharedMetrics:
             self._write()
 
     def _write(self) -> Snapshot:
-        """Write the file whole or not at all. A folder that cannot be written to stops nothing."""
+        """Write the file, whole. A folder that cannot be written to stops nothing; one that went is made anew."""
         with self._writing:
-            snapshot = self.tallies.snapshot(self._process)
             try:
+                self._hold_slot()
+                snapshot = self.tallies.snapshot(self._process)
                 # not synced: the folder is emptied when the server is started, so it has not to outlive the machine
                 fresh = self._file.with_suffix(".new")
                 fresh.write_bytes(to_json(snapshot, inf_nan_mode="constants"))
                 fresh.replace(self._file)
-                if self._lock is not None:
-                    os.utime(self._lock)  # or it would be taken for an old file, which some systems clear away
+                os.utime(self._lock_file)  # or it would be taken for an old file, which some systems clear away
                 fault = ""
             except OSError as error:
+                snapshot = self.tallies.snapshot(self._process)
                 fault = error.strerror or type(error).__name__
             if fault and fault != self._fault:
                 log_event("metrics_not_written", level=logging.ERROR, reason=fault)
             self._fault = fault
             return snapshot
 
+    def _hold_slot(self) -> None:
+        """Take a slot where none is held: at first, and where somebody has removed its lock, most likely with the folder.
+
+        Its sums go on, but those of the slot that was held: they are this process's own.
+        """
+        assert self._folder is not None
+        with suppress(FileNotFoundError):
+            if self._lock is not None and os.path.samestat(os.fstat(self._lock), self._lock_file.stat()):
+                return
+        held = self._process if self._lock is not None else None
+        self._give_back()
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._process, self._lock = _claimed(self._folder, self._slots)
+        self._slots = chain([self._process], self._slots)
+        if self._process != held and (before := _read(self._file)) is not None:
+            self.tallies.continue_from(before)
+
+    def _give_back(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
     @property
     def _file(self) -> Path:
         assert self._folder is not None
         return self._folder / f"{self._process}{_SUFFIX}"
+
+    @property
+    def _lock_file(self) -> Path:
+        return self._file.with_suffix(_LOCK)
 
 
 def numbered(role: str) -> Iterator[str]:

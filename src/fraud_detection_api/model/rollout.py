@@ -14,6 +14,9 @@ GateState = Literal["passed", "failed", "exempt", "off"]
 UNREADABLE = "?"
 """Stands for the version that a damaged alias pointed at."""
 
+ANYWHERE = "*"
+"""Stands for whatever version an alias points at, and for none."""
+
 LONGEST_TEXT = 500
 """Characters of a reason; registries keep an entry in one place of limited size."""
 

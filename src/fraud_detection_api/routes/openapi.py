@@ -95,7 +95,10 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/v1/models/{version}", "get"): {**_KEYED, **_NO_VERSION, **_NO_REGISTRY},
     ("/v1/models/{version}/promote", "post"): {
         **_ROLLOUT,
-        409: ("gate_refused", "It did not pass the gate, is damaged, or follows another contract than the champion."),
+        409: (
+            "gate_refused",
+            "It did not pass the gate, is damaged or of another contract, or the champion changed meanwhile.",
+        ),
         503: ("registry_unavailable", "The registry, or the store that the gate asks, cannot be read or written."),
     },
     ("/v1/models/rollback", "post"): {

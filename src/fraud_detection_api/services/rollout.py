@@ -16,7 +16,7 @@ from fraud_detection_api.errors import (
     StoreUnavailable,
     UnknownModel,
 )
-from fraud_detection_api.model.rollout import Action, Alias, AliasChange, Cause, GateState
+from fraud_detection_api.model.rollout import ANYWHERE, Action, Alias, AliasChange, Cause, GateState
 from fraud_detection_api.ports import ModelRegistry
 from fraud_detection_api.services.champion import ServedModel, require_contract
 from fraud_detection_api.services.models import ModelService
@@ -78,8 +78,9 @@ class RolloutService:
     def promote(self, version: str, order: Order = Order(), *, allow_contract_change: bool = False) -> str:
         """Make the version, or the one that an alias stands for, champion, after its bundle was verified; returns it.
 
-        Raises UnknownModel, NoChampion, CorruptBundle, GateRefused, StoreUnavailable where the gate cannot be asked, and
-        ContractMismatch where callers of the champion would have to send other records and that was not allowed.
+        Raises UnknownModel, NoChampion, CorruptBundle, GateRefused, StoreUnavailable where the gate cannot be asked,
+        ContractMismatch where callers of the champion would have to send other records and that was not allowed, and
+        AliasMoved where the champion that it was compared with is champion no longer.
         """
         candidate = ServedModel(*self._models.bundle(version))
         version, bundle = candidate.version, candidate.bundle
@@ -91,7 +92,8 @@ class RolloutService:
             _require_same_records(candidate, incumbent)
         gate, reasons = self._judged(candidate, incumbent, order)
         cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=bundle.digest)
-        self._registry.assign("champion", version, cause)
+        expected = ANYWHERE if incumbent is None else incumbent.version
+        self._registry.assign("champion", version, cause, expected=expected)
         log_event("promoted", version=version, digest=bundle.digest, forced=order.force, gate=gate)
         self._challenge_is_over(version, order)
         return version

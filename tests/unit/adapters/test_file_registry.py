@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -367,3 +369,28 @@ def test_the_history_of_an_alias_does_not_grow_for_ever(registry):
         registry.assign("champion", str(1 + number % 2))
     assert len((registry.root / "aliases" / "champion").read_text()) < 1000
     assert registry.previous("champion") == "1"
+
+
+def test_what_a_killed_change_of_an_alias_left_behind_is_removed_by_the_next_one(registry):
+    (registry.root / "aliases" / ".champion.0123456789abcdef").write_text("half")
+    registry.assign("champion", registry.register(FILES))
+    assert sorted(path.name for path in (registry.root / "aliases").iterdir()) == [".lock", "champion"]
+
+
+@pytest.fixture
+def room_for():
+    """Lets files grow to so many bytes and no further, as on a full disk."""
+    before, as_before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, as_before)
+
+
+def test_a_change_that_finds_no_room_leaves_no_half_line(registry, room_for):
+    version = registry.register(FILES)
+    before = (registry.root / "audit.jsonl").read_bytes()
+    room_for(len(before) + 20)
+    with pytest.raises(RegistryUnavailable, match="cannot be written"):
+        registry.assign("champion", version)
+    assert (registry.root / "audit.jsonl").read_bytes() == before
+    assert registry.assigned("champion") == "1"

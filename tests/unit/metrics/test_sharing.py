@@ -4,6 +4,7 @@ import logging
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -150,12 +151,41 @@ def test_a_folder_that_went_away_leaves_the_process_s_own_and_is_told_once(tmp_p
     folder.mkdir()
     metrics = shared(folder)
     count(metrics, 2)
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
+    folder.write_text("in its place")
     with caplog.at_level(logging.ERROR):
         assert [value(metrics, "fraud_records_scored_total", ("/fraud_detection",)) for _ in range(3)] == [2, 2, 2]
     assert [record.getMessage() for record in caplog.records] == ["metrics_not_written"]
+    metrics.close()
+
+
+def test_a_folder_that_was_removed_is_made_anew_and_no_sum_falls(tmp_path):
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    several = [shared(folder) for _ in range(3)]
+    for metrics in several:
+        count(metrics, 5)
+        metrics.families()
+    shutil.rmtree(folder)
+    late = shared(folder)  # begins while nobody has missed the folder yet, and takes a slot that is held
+    count(late, 1)
+    for metrics in [*several, late]:
+        metrics.families()
+    for metrics in [*several, late]:
+        assert value(metrics, "fraud_records_scored_total", ("/fraud_detection",)) == 16
+    assert len({metrics._process for metrics in [*several, late]}) == 4
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for metrics in [*several, late]:
+        metrics.close()
+
+
+def test_a_lock_that_was_removed_alone_is_made_anew_and_nothing_counts_twice(tmp_path):
+    metrics = shared(tmp_path)
+    count(metrics, 5)
+    metrics.families()
+    (tmp_path / "worker-0.lock").unlink()
+    assert value(metrics, "fraud_records_scored_total", ("/fraud_detection",)) == 5
+    assert (tmp_path / "worker-0.lock").exists()
     metrics.close()
 
 

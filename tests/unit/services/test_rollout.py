@@ -147,6 +147,19 @@ def test_of_two_who_roll_back_at_once_one_is_told_so_and_nothing_unverified_beco
     assert registry.assigned("champion") == "2"
 
 
+def test_what_was_compared_with_a_champion_takes_the_place_of_no_other(waiting):
+    other = waiting.register(every_dtype_files())
+
+    class SlowGate(RecordingGate):
+        def verdict(self, champion, challenger):
+            waiting.assign("champion", other)
+            return super().verdict(champion, challenger)
+
+    with pytest.raises(AliasMoved, match="fraud models history"):
+        RolloutService(waiting, gate=SlowGate()).promote("2")
+    assert waiting.assigned("champion") == other
+
+
 def test_without_a_champion_before_there_is_no_rollback(service, registry):
     with pytest.raises(NoChampion, match="no champion before"):
         service.rollback()

@@ -12,6 +12,7 @@ from uuid import uuid4
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.rollout import (
+    ANYWHERE,
     UNEXPLAINED,
     Alias,
     AliasChange,
@@ -91,9 +92,13 @@ class MlflowRegistry:
         found = self._connection.found(by_alias, self._name, alias, absent=_UNASSIGNED)
         return None if found is None else str(found.version)
 
-    def assign(self, alias: Alias, version: str, cause: Cause = UNEXPLAINED) -> None:
+    def assign(
+        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+    ) -> None:
         self._known(self._client.get_model_version, version)
         earlier, live = self._history(alias)
+        if expected not in (ANYWHERE, live):
+            raise AliasMoved(alias)
         if live == version:
             return
         history = [*earlier, *([live] if live else []), version]
