@@ -52,6 +52,15 @@ def test_a_key_outlives_the_server(kept):
     assert len(kept.rows()) == 1
 
 
+def test_the_log_names_no_model_for_an_answer_that_was_given_before(kept, caplog):
+    client = kept.client()
+    caplog.set_level("INFO")
+    for _ in range(2):
+        ask(client, "a-key")
+    told = [record.fields for record in caplog.records if record.message == "request"]
+    assert [(line["records"], line["model_version"]) for line in told] == [(1, "1"), (0, None)]
+
+
 def test_a_key_holds_for_a_time_alone(kept):
     client = kept.client()
     first = ask(client, "a-key")

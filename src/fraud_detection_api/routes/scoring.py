@@ -114,7 +114,8 @@ class ScoringRoute:
             if self._idempotent and KEY_HEADER in headers:
                 request, answer = await asyncio.to_thread(_recalled, request)
             answer = answer or await self._answered(request)
-        scope["state"] |= {"records": answer.records, "model_version": model.version}
+        # of an answer that was given before, neither: nothing was scored, and it may be another model's
+        scope["state"] |= {"records": answer.records, "model_version": None if answer.replayed else model.version}
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
         await send({"type": "http.response.body", "body": answer.body})
 
