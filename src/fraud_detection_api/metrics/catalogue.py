@@ -110,7 +110,7 @@ MODEL_CREATED = Metric(
 MODEL_LOADS = Metric(
     "counter",
     "fraud_model_loads_total",
-    "Attempts to put a champion into service, by result: loaded or refused. One that stays refused counts once.",
+    "Attempts to put a champion into service, by result: loaded or refused. One that stays refused counts at each try.",
     "worker",
     ("result",),
 )
@@ -202,7 +202,8 @@ OBSERVER_RECORDS = Metric(
 OBSERVER_SKIPPED_RECORDS = Metric(
     "counter",
     "fraud_observer_skipped_records_total",
-    "Kept decisions that were passed over: erased, a fallback, or of a model that is not in the registry.",
+    "Kept decisions that were passed over: erased, a fallback, of a model that is not in the registry, with a record that "
+    "is none of the model's contract, or the oldest of more than the observer can catch up with (FRAUD_OBSERVER_BACKLOG).",
     "observer",
 )
 DRIFT_RECORDS = Metric(
