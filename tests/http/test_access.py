@@ -1,5 +1,12 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from fraud_detection_api.container import build_container
+from fraud_detection_api.main import create_app
+from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN
 from support.http import ADMIN_KEY, API_KEYS, SCORE_KEY, assert_problem, bearer
 
@@ -10,6 +17,22 @@ SCORE_ROUTES = [
     ("GET", "/v1/models/1"),
 ]
 PROMOTE = ("POST", "/v1/models/1/promote")
+ROLES = ("score", "analyst", "monitor", "admin")
+KEYS = {role: f"{role}-key-of-the-tests" for role in ROLES}
+SECURITY_PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def documented_access():
+    """(method, path) → the roles that may, as the page on security has it."""
+    rows = re.findall(r"^\| (`[A-Z]+ /.+?) \|(.+)\|$", SECURITY_PAGE, re.MULTILINE)
+    return {
+        (method, path): {role for role, cell in zip(ROLES, cells.split("|"), strict=True) if cell.strip() == "yes"}
+        for routes, cells in rows
+        for method, path in re.findall(r"`([A-Z]+) (\S+)`", routes)
+    }
+
+
+ACCESS = documented_access()
 
 
 def call(client, route, **headers):
@@ -63,3 +86,23 @@ def test_a_key_is_checked_before_the_body_is_looked_at(client_for):
     client = client_for(api_keys=API_KEYS, max_body_bytes=10)
     for path in ("/fraud_detection", "/v1/models/1/promote"):
         assert_problem(client.post(path, content=b"{" * 100), 401, "unauthenticated")
+
+
+def test_every_route_stands_in_the_table_of_roles():
+    paths = describe_api(create_app(Settings(), container=build_container(Settings())))["paths"]
+    assert set(ACCESS) == {(method.upper(), path) for path, operations in paths.items() for method in operations}
+
+
+@pytest.mark.parametrize("route", ACCESS, ids=" ".join)
+def test_the_roles_of_the_table_may_and_no_others(client_for, route):
+    client = client_for(api_keys=",".join(f"{role}:{key}" for role, key in KEYS.items()))
+    method, path = route[0], route[1].format(version="1", decision_id="0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55")
+    refused = {role for role in ROLES if call(client, (method, path), **bearer(KEYS[role])).status_code == 403}
+    assert set(ROLES) - refused == ACCESS[route]
+
+
+def test_a_refusal_names_every_role_that_may(client_for):
+    problem = assert_problem(
+        call(client_for(api_keys=API_KEYS), ("GET", "/v1/monitoring"), **bearer(SCORE_KEY)), 403, "forbidden"
+    )
+    assert problem["detail"] == "this key's role is score, and this takes monitor or analyst"

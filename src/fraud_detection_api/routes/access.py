@@ -14,10 +14,10 @@ def container_of(request: Request) -> Container:
     return container
 
 
-def require_role(role: Role) -> Callable[[Request], Awaitable[None]]:
-    """Dependency that passes callers whose key has the role. Raises Unauthenticated or Forbidden."""
+def require_role(role: Role, *others: Role) -> Callable[[Request], Awaitable[None]]:
+    """Dependency that passes callers whose key has the role, or one of the others. Raises Unauthenticated or Forbidden."""
 
     async def check(request: Request) -> None:
-        container_of(request).keys.require(role, request.headers.get("authorization"))
+        container_of(request).keys.require(role, request.headers.get("authorization"), *others)
 
     return check

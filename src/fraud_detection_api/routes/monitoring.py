@@ -8,7 +8,7 @@ from fraud_detection_api.routes.access import container_of, require_role
 from fraud_detection_api.schemas.monitoring import ComparisonBody, MonitoringBody, comparison_body, monitoring_body
 from fraud_detection_api.services.champion import ServedModel
 
-router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_role("monitor"))])
+router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_role("monitor", "analyst"))])
 
 
 @router.get("/v1/monitoring", summary="Drift, and performance of matured decisions")

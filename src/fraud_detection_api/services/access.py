@@ -15,8 +15,8 @@ SHORTEST_KEY = 16
 class ApiKeys:
     """Known keys, kept as digests.
 
-    `score` scores and reads the contract and the models, `analyst` reads decisions and labels them, `monitor` reads how the
-    service does, which tells nothing of any record, `admin` does everything.
+    `score` scores and reads the contract and the models, `analyst` reads decisions, labels them and reads how the model
+    does, `monitor` reads how the model and the service do, which tells nothing of any record, `admin` does everything.
     """
 
     roles: tuple[tuple[bytes, Role], ...]
@@ -34,16 +34,16 @@ class ApiKeys:
     def __bool__(self) -> bool:
         return bool(self.roles)
 
-    def require(self, role: Role, authorization: str | None) -> None:
-        """Pass callers whose `Authorization: Bearer KEY` has the role; everybody, where no keys are set.
+    def require(self, role: Role, authorization: str | None, *others: Role) -> None:
+        """Pass callers whose `Authorization: Bearer KEY` has the role or one of the others; without keys everybody.
 
         Raises Unauthenticated or Forbidden.
         """
         if not self.roles:
             return
         held = self._role_of(authorization)
-        if held not in ("admin", role):
-            raise Forbidden(f"this key's role is {held}, and this takes {role}")
+        if held not in ("admin", role, *others):
+            raise Forbidden(f"this key's role is {held}, and this takes {' or '.join([role, *others])}")
 
     def caller(self, authorization: str | None) -> str:
         """Tells callers apart, by their key's digest; "" for everybody, where no keys are set."""

@@ -48,6 +48,13 @@ def test_a_monitor_s_key_may_do_nothing_else(role):
         KEYS.require(role, bearer(MONITOR_KEY))
 
 
+def test_one_of_several_roles_is_enough():
+    for key in (MONITOR_KEY, ANALYST_KEY, ADMIN_KEY):
+        KEYS.require("monitor", bearer(key), "analyst")
+    with pytest.raises(Forbidden, match="role is score, and this takes monitor or analyst"):
+        KEYS.require("monitor", bearer(SCORE_KEY), "analyst")
+
+
 def test_a_scoring_key_may_not_administer():
     with pytest.raises(Forbidden, match="role is score, and this takes admin"):
         KEYS.require("admin", bearer(SCORE_KEY))
