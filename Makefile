@@ -83,7 +83,7 @@ $(poetry_installed):
 # --no-deps: the lock is complete, and pips before 23.3 look beyond it for `coverage[toml]`, then miss its hash.
 $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
-	@echo "Installing the locked dependencies into $(venv)/ (about a minute) …"
+	@echo "Installing the locked dependencies into $(venv)/ (minutes: about five over a usual line) …"
 	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
