@@ -176,9 +176,9 @@ class GateRefused(FraudError):
     """A model did not pass the gate that stands before the champion's place; `reasons` say why, each a sentence."""
 
     def __init__(self, model: str, reasons: Sequence[str]) -> None:
-        told = "; ".join(reasons)
-        super().__init__(f"{model} did not pass the gate: {told}. Let it challenge until it passes, or {AROUND}")
-        self.reasons = tuple(reasons)
+        self.verdict, self.reasons = f"{model} did not pass the gate", tuple(reasons)
+        self.mend = f"Let it challenge until it passes, or {AROUND}"
+        super().__init__(f"{self.verdict}: {'; '.join(reasons)}. {self.mend}")
 
 
 class ModelNotReady(FraudError):

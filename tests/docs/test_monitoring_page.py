@@ -39,9 +39,9 @@ def folder(tmp_path_factory):
 def test_the_commands_of_the_page_work(folder):
     done = run_shell(blocks(PAGE, "sh")[0], folder)
     assert done.returncode == 0, done.stderr
-    assert "Matured: 2,000 decisions" in done.stderr
+    assert "Matured: 2,000 decisions" in done.stdout
     assert '"matured_until"' in done.stdout
-    assert "The gate is" in done.stderr
+    assert "The gate is" in done.stdout
 
 
 def test_the_page_that_is_written_needs_nothing_else(folder):

@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 def test_the_commands_of_the_page_find_everything_equal(folder):
     done = run_shell(f"ID=$(cat id)\n{blocks(PAGE, 'sh')[0]}", folder)
     assert done.returncode == 0, done.stderr
-    assert [int(count) for count in re.findall(r"^(\d+) decisions in", done.stderr, re.MULTILINE)] == [1, 30, 30]
+    assert [int(count) for count in re.findall(r"^(\d+) decisions in", done.stdout, re.MULTILINE)] == [1, 30, 30]
     assert '"equal": 30' in done.stdout
 
 

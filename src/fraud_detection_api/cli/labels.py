@@ -34,7 +34,11 @@ def import_labels(
     file: DataFile,
     unknown_to: Annotated[
         Path | None,
-        typer.Option("--unknown-to", metavar="FILE", help="File to write the rows to that could not be recorded."),
+        typer.Option(
+            "--unknown-to",
+            metavar="FILE",
+            help="File to write the rows to that could not be recorded, where there are any.",
+        ),
     ] = None,
     contract: ContractOption = None,
     store: Store = None,
@@ -59,7 +63,7 @@ def import_labels(
     declared = load_contract(settings_with(contract=contract).contract or CREDIT)
     with _labels(store=store) as labels, leaves_on_sigterm(), progress(f"Importing {file.name}") as report:
         done = LabelImporter(labels, declared, report).import_file(file)
-    if unknown_to is not None:
+    if unknown_to is not None and done.unknown.height:
         _write(done, unknown_to)
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
@@ -71,6 +75,8 @@ def import_labels(
     if done.unknown.height:
         mend = "" if unknown_to else "; --unknown-to FILE writes them to a file"
         say(f"rows that could not be recorded: {done.unknown.height:,}{mend}")
+    elif unknown_to is not None:
+        say(f"no row was left over; {unknown_to} was not written")
 
 
 @app.command(epilog="Example: `fraud labels show 0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55`")

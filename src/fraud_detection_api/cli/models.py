@@ -11,7 +11,7 @@ from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.monitoring_tables import comparison_notes, comparison_tables
 from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, settings_with
 from fraud_detection_api.cli.policy_tables import thresholds_text
-from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 from fraud_detection_api.container import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
 from fraud_detection_api.services.champion import ServedModel
@@ -114,7 +114,7 @@ def compare(
     for title, headings, rows in comparison_tables(told):
         print_table(headings, rows, title=title)
     for note in comparison_notes(told):
-        say(note)
+        print_text(note)
 
 
 app.command(epilog="Example: `fraud models promote 7 --reason 'three weeks in shadow'`")(rollout.promote)

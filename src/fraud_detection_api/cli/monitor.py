@@ -9,7 +9,7 @@ import typer
 
 from fraud_detection_api.cli.monitoring_tables import monitoring_notes, monitoring_tables
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 from fraud_detection_api.container import build_comparisons, build_monitoring, build_registry
 from fraud_detection_api.services.champion import ServedModel
 from fraud_detection_api.services.comparison import ComparisonService
@@ -46,7 +46,7 @@ def show(registry: Registry = None, store: Store = None, as_json: AsJson = False
     for title, headings, rows in monitoring_tables(told):
         print_table(headings, rows, title=title)
     for note in monitoring_notes(told):
-        say(note)
+        print_text(note)
 
 
 @app.command(epilog="Example: `fraud monitor report --out monitoring.html`")

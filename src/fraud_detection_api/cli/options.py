@@ -70,6 +70,8 @@ def order_of(by: str | None = None, *, reason: str = "", force: str | None = Non
     """Who asks for a change of a model, and why; a promotion is forced by its reason."""
     if force is not None and not one_line(force):
         raise typer.BadParameter("say why", param_hint="--force")
+    if force is not None and reason:
+        raise typer.BadParameter("give the reason with --force, and leave --reason out", param_hint="--reason")
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run as a number that has no name

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.broken_seals import MOST_SHOWN, OTHER_KEY
 from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
+from fraud_detection_api.cli.terminal import print_json, print_table, print_text, progress, say
 from fraud_detection_api.container import open_replay
 from fraud_detection_api.ports import Wanted
 from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
@@ -70,11 +71,15 @@ def _tell(summary: Summary, seconds: float, *, as_json: bool) -> None:
             }
         )
         return
-    for verdict in unsound:
+    for verdict in unsound[:MOST_SHOWN]:
         print_table((verdict.status, verdict.decision_id), _rows(verdict))
+    if (more := summary.faults - MOST_SHOWN) > 0:
+        print_text(f"and {more:,} more")
     rows = [(status, f"{count:,}") for status, count in summary.counts.most_common()]
     print_table(("status", "decisions"), rows)
-    say(f"{summary.decisions:,} decisions in {seconds:.1f} s, {summary.decisions / seconds:,.0f} a second")
+    print_text(f"{summary.decisions:,} decisions in {seconds:.1f} s, {summary.decisions / seconds:,.0f} a second")
+    if summary.counts["tampered"]:
+        say(OTHER_KEY)
 
 
 def _rows(verdict: VerdictBody) -> list[tuple[str, str]]:

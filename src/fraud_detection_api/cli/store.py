@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli.broken_seals import MOST_SHOWN, OTHER_KEY
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
 from fraud_detection_api.container import build_upkeep
-from fraud_detection_api.services.upkeep import Erased, UpkeepService
+from fraud_detection_api.services.upkeep import Checked, Erased, UpkeepService
 from fraud_detection_api.storage import build_journal
 from fraud_detection_api.telemetry import utc_text
 
@@ -186,15 +187,22 @@ def check(
     if as_json:
         print_json(checked._asdict())
     else:
-        for fault in checked.faults:
-            say(f"damaged: {fault}")
-        for decision_id in checked.altered:
-            say(f"changed since it was kept: {decision_id}")
-        say(
-            f"looked at {checked.decisions:,} decisions: {len(checked.altered):,} changed, {len(checked.faults)} faults"
-        )
+        _say_checked(checked)
     if checked.faults or checked.altered:
         raise typer.Exit(1)
+
+
+def _say_checked(checked: Checked) -> None:
+    changed = len(checked.altered)
+    for fault in checked.faults:
+        say(f"damaged: {fault}")
+    for decision_id in checked.altered[:MOST_SHOWN]:
+        say(f"changed since it was kept: {decision_id}")
+    if changed > MOST_SHOWN:
+        say(f"and {changed - MOST_SHOWN:,} more")
+    say(f"looked at {checked.decisions:,} decisions: {changed:,} changed, {len(checked.faults)} faults")
+    if changed > MOST_SHOWN or 0 < changed == checked.decisions:
+        say(OTHER_KEY)
 
 
 def _time(milliseconds: int | None) -> str | None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from typer.core import TyperGroup
 
-from fraud_detection_api.errors import FraudError, InvalidContract, InvalidDataset, InvalidPolicy
+from fraud_detection_api.errors import FraudError, GateRefused, InvalidContract, InvalidDataset, InvalidPolicy
 
 WIDEST_NAME = 40
 
@@ -32,7 +32,9 @@ class TeachingGroup(TyperGroup):
 
 
 def _text(error: FraudError) -> str:
-    """One line, or a line for each problem where there are several to mend."""
+    """One line, or a line for each problem or reason where there are several."""
+    if isinstance(error, GateRefused) and len(error.reasons) > 1:
+        return "\n  ".join([f"{error.verdict}:", *error.reasons, error.mend])
     if isinstance(error, InvalidContract | InvalidDataset | InvalidPolicy) and len(error.problems) > 1:
         return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
     return str(error)
@@ -59,6 +61,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
     for row in rows:
         table.add_row(*map(printable, row))
     console.print(table)
+
+
+def print_text(text: str) -> None:
+    """For people: a sentence of the result, on stdout with the tables."""
+    typer.echo(printable(text))
 
 
 def say(text: str) -> None:

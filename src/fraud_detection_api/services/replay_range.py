@@ -38,6 +38,11 @@ class Summary:
         return self.counts.total()
 
     @property
+    def faults(self) -> int:
+        """How many decisions are not sound, those beyond the first too."""
+        return sum(count for status, count in self.counts.items() if status not in SOUND)
+
+    @property
     def is_sound(self) -> bool:
         """Whether every decision is equal, or has nothing to compare."""
         return all(status in SOUND for status in self.counts)

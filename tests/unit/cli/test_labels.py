@@ -181,3 +181,11 @@ def test_a_time_that_is_none_is_a_usage_error(fraud, store, option):
 def test_without_a_store_there_is_nothing_to_do(fraud, command):
     done = fraud(*command, "--store", "none")
     assert (done.exit_code, done.stderr) == (1, "error: no decision is kept here: FRAUD_STORE is `none`\n")
+
+
+def test_where_every_row_is_recorded_no_file_of_unknown_rows_is_made(fraud, store, labels, tmp_path):
+    labels.write_text("".join(labels.read_text().splitlines(keepends=True)[:4]))
+    done = fraud("labels", "import", labels, "--unknown-to", tmp_path / "unknown.csv")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[-1] == f"no row was left over; {tmp_path / 'unknown.csv'} was not written"
+    assert not (tmp_path / "unknown.csv").exists()

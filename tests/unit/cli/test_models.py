@@ -155,6 +155,13 @@ def test_a_blank_reason_forces_nothing(fraud, registry, other):
     assert registry.assigned("champion") == "1"
 
 
+def test_a_reason_beside_the_one_that_forces_is_refused_and_not_dropped(fraud, registry, other):
+    result = fraud("models", "promote", other, "--force", "the old one leaks", "--reason", "three weeks in shadow")
+    assert result.exit_code == 2
+    assert "give the reason with --force" in result.stderr
+    assert registry.assigned("champion") == "1"
+
+
 def test_the_gate_can_be_off(fraud, registry, other):
     assert fraud("models", "promote", other, FRAUD_GATE="off").exit_code == 0
     assert history(fraud)[0]["gate"] == "off"

@@ -181,6 +181,21 @@ def test_a_check_names_what_was_changed_and_fails(fraud, kept):
     assert json.loads(sampled.stdout)["decisions"] == 3
 
 
+def test_with_another_key_than_the_servers_a_check_asks_about_it_once_and_names_twenty(fraud, kept):
+    keep_rows(kept, [kept_row(n, recorder=build_recorder(Settings(seal_key=SEAL_KEY))) for n in range(22)])
+    lines = fraud("store", "check").stderr.splitlines()
+    assert sum(line.startswith("changed since it was kept: ") for line in lines) == 20
+    assert lines[20:22] == ["and 5 more", "looked at 25 decisions: 25 changed, 0 faults"]
+    assert lines[22].startswith("is FRAUD_SEAL_KEY")
+    assert len(json.loads(fraud("store", "check", "--json").stdout)["altered"]) == 25
+
+
+def test_where_some_of_a_few_seals_are_broken_the_key_is_not_doubted(fraud, kept):
+    with kept._database.writing() as session:
+        session.change("UPDATE decisions SET outcome = 'approve' WHERE entity = '1235'")
+    assert "FRAUD_SEAL_KEY" not in fraud("store", "check", FRAUD_SEAL_KEY=SEAL_KEY).stderr
+
+
 def test_a_check_names_damage(fraud, kept):
     keep_rows(kept, [kept_row(n) for n in range(200)])
     kept.close()

@@ -9,7 +9,7 @@ import typer
 
 from fraud_detection_api.cli import terminal
 from fraud_detection_api.cli.terminal import TeachingGroup, print_json, print_table, progress, say
-from fraud_detection_api.errors import InvalidDataset, NoChampion
+from fraud_detection_api.errors import GateRefused, InvalidDataset, NoChampion
 
 
 class Terminal(io.StringIO):
@@ -92,6 +92,16 @@ def test_brackets_in_a_cell_are_text(capsys, text):
     print_table([f"head {text}"], [[text]], title=f"title {text}")
     printed = capsys.readouterr().out
     assert printed.count(text) == 3
+
+
+def test_several_reasons_of_the_gate_are_a_line_each(capsys):
+    assert status_of(GateRefused("version 7", ["a record takes too long", "12 frauds are known"])) == 1
+    first, *reasons, mend = capsys.readouterr().err.splitlines()
+    assert first == "error: version 7 did not pass the gate:"
+    assert reasons == ["  a record takes too long", "  12 frauds are known"]
+    assert mend.startswith("  Let it challenge until it passes, or ")
+    assert status_of(GateRefused("version 7", ["12 frauds are known"])) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_there_is_no_progress_bar_in_a_pipe(capsys):
