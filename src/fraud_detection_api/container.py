@@ -217,6 +217,7 @@ def build_comparisons(
         roc_auc_loss=settings.gate_roc_auc_loss,
         average_precision_loss=settings.gate_average_precision_loss,
         calibration=settings.gate_calibration,
+        cost_increase=settings.gate_cost_increase,
         latency_ratio=settings.gate_latency_ratio,
     )
     return ComparisonService(labels, observations, limits=limits, maturity=_maturity(settings))

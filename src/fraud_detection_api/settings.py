@@ -139,6 +139,11 @@ class Settings(BaseModel):
     gate_calibration: PositiveFloat = Field(
         0.2, description="How far frauds may be from those that a challenger expects, as a share, beyond chance."
     )
+    gate_cost_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0,
+        description="How much more than the champion's a challenger's decisions may cost, as a share, at the lower end of "
+        "the 95 % interval and at the champion's costs.",
+    )
     gate_latency_ratio: PositiveFloat = Field(
         3.0, description="How many times the champion's time a challenger may take for a record; 500 µs always pass."
     )

@@ -49,6 +49,7 @@ EVERY_SETTING = {
     "FRAUD_GATE_ROC_AUC_LOSS": ("0", 0.0),
     "FRAUD_GATE_AVERAGE_PRECISION_LOSS": ("0.02", 0.02),
     "FRAUD_GATE_CALIBRATION": ("0.1", 0.1),
+    "FRAUD_GATE_COST_INCREASE": ("0.05", 0.05),
     "FRAUD_GATE_LATENCY_RATIO": ("2", 2.0),
     "FRAUD_LINGER_SECONDS": ("2.5", 2.5),
     "FRAUD_DRAIN_SECONDS": ("7", 7),
@@ -126,6 +127,7 @@ BAD = [
     ("FRAUD_TRACES", ""),
     *(("FRAUD_TRACES_RATIO", text) for text in ("-0.1", "1.1", "nan", "all")),
     *(("FRAUD_LINGER_SECONDS", text) for text in ("-1", "601", "nan")),
+    *(("FRAUD_GATE_COST_INCREASE", text) for text in ("-0.1", "nan", "inf", "5 %")),
     *(("FRAUD_GATE", text) for text in ("true", "")),
     ("FRAUD_ALLOW_ANONYMOUS", "perhaps"),
 ]

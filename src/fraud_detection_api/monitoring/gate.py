@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fraud_detection_api.decision.consequences import PER
 from fraud_detection_api.monitoring.comparison import Comparison
 from fraud_detection_api.monitoring.intervals import Estimate
 
@@ -17,8 +18,9 @@ class GateLimits:
 
     `decisions` and `frauds` are the fewest compared decisions, and frauds among those of known truth. `roc_auc_loss` and
     `average_precision_loss` are how much lower than the champion's they may be at the lower end of the paired 95 % interval.
-    `calibration` is how far frauds may be from those expected, as a share of the expected. `latency_ratio` is how
-    many times the champion's a record may take.
+    `calibration` is how far frauds may be from those expected, as a share of the expected. `cost_increase` is how much
+    more than the champion's its decisions may cost at the lower end of the paired 95 % interval, as a share of the
+    champion's cost. `latency_ratio` is how many times the champion's a record may take.
     """
 
     decisions: int = 1000
@@ -26,6 +28,7 @@ class GateLimits:
     roc_auc_loss: float = 0.005
     average_precision_loss: float = 0.01
     calibration: float = 0.2
+    cost_increase: float = 0.0
     latency_ratio: float = 3.0
 
 
@@ -45,7 +48,8 @@ class Verdict:
 
 def judge(comparison: Comparison, limits: GateLimits) -> Verdict:
     """The verdict on a challenger. What was not measured does not pass: the reason says what is missing."""
-    return Verdict((*_evidence(comparison, limits), *_ranking(comparison, limits), *_rest(comparison, limits)))
+    checks = (_evidence, _ranking, _calibration, _cost, _latency)
+    return Verdict(tuple(reason for check in checks for reason in check(comparison, limits)))
 
 
 def _evidence(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
@@ -79,7 +83,7 @@ def _worse(words: str, difference: Estimate, loss: float) -> str:
     )
 
 
-def _rest(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _calibration(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
     ratio = comparison.observed_to_expected
     if ratio is None:
         yield "calibration cannot be measured: the truth of no decision is known"
@@ -87,6 +91,30 @@ def _rest(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
         interval = f"95 % interval {ratio.lower:.2f} to {ratio.upper:.2f}"
         allowed = f"{1 - limits.calibration:.2f} to {1 + limits.calibration:.2f} times is allowed"
         yield f"calibration is off: frauds are {ratio.estimate:.2f} times those expected ({interval}); {allowed}"
+
+
+def _cost(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+    """Decisions that are shown to cost more, however well they are ranked: a policy may approve everything.
+
+    At the champion's costs alone: at its own, a challenger could declare that whatever it does is cheap. Without a decision
+    of known truth there are no costs, and no calibration either, which is refused already: to say it twice mends nothing.
+    """
+    for money in comparison.money[:1]:
+        difference = money.difference
+        if difference.lower > limits.cost_increase * money.champion:
+            estimate, lower, upper = (_amount(number, "+") for number in difference)
+            yield (
+                f"decisions cost more than the champion's, at the champion's costs: {estimate} per {PER:,} (95 % interval "
+                f"{lower} to {upper}) beside {_amount(money.champion)}; at most {100 * limits.cost_increase:g} % more may "
+                "be shown"
+            )
+
+
+def _amount(cost: float, sign: str = "") -> str:
+    return f"{cost:{sign},.0f}" if abs(cost) >= 100 else f"{cost:{sign}.3g}"
+
+
+def _latency(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
     latency = comparison.latency
     if latency is None:
         yield "latency was not measured"

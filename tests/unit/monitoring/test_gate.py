@@ -71,10 +71,11 @@ def test_what_few_frauds_leave_open_is_not_taken_for_as_good():
     )
 
 
-def test_probabilities_that_are_too_high_are_refused():
+def test_probabilities_that_are_too_high_are_refused_and_so_is_what_they_cost():
     is_fraud, _, better = drawn()
-    (reason,) = judge(compared(better, better**0.8, is_fraud), LIMITS).reasons
-    assert reason.startswith("calibration is off: frauds are 0.")
+    calibration, cost = judge(compared(better, better**0.8, is_fraud), LIMITS).reasons
+    assert calibration.startswith("calibration is off: frauds are 0.")
+    assert cost.startswith("decisions cost more than the champion's")
 
 
 def test_a_calibration_that_chance_explains_is_not_refused():
@@ -88,6 +89,54 @@ def test_a_calibration_that_chance_explains_is_not_refused():
     assert off["observed_to_expected"].lower < 1
     comparison = replace(comparison, challenger=replace(challenger, measures=off))
     assert not any("calibration" in reason for reason in judge(comparison, LIMITS).reasons)
+
+
+@cache
+def approving_all():
+    """The better model, with a policy by which a wrong decline costs so much that nobody is declined or reviewed."""
+    is_fraud, worse, better = drawn()
+    approving = side(better, replace(POLICY, version="2", wrong_decline_cost=1e9, review_cost=1e6))
+    assert not approving.outcomes.any()
+    return compare(Pairs(side(worse), approving, is_fraud, None), latency=EVEN)
+
+
+def test_a_better_model_whose_policy_approves_everything_is_refused_although_it_is_cheap_at_its_own_costs():
+    money, own = approving_all().money
+    assert own.difference.upper < 0
+    (reason,) = judge(approving_all(), LIMITS).reasons
+    figures = [f"{number:+,.0f}" for number in money.difference]
+    assert reason == (
+        f"decisions cost more than the champion's, at the champion's costs: {figures[0]} per 1,000 (95 % interval "
+        f"{figures[1]} to {figures[2]}) beside {money.champion:,.0f}; at most 0 % more may be shown"
+    )
+
+
+def costing(estimate, lower, upper, champion=1000.0):
+    comparison = better_comparison()
+    money = comparison.money[0]._replace(champion=champion, difference=Estimate(estimate, lower, upper))
+    return replace(comparison, money=(money,))
+
+
+@pytest.mark.parametrize(
+    ("lower", "share", "refused"),
+    [(-1, 0.0, False), (0, 0.0, False), (1, 0.0, True), (50, 0.05, False), (51, 0.05, True)],
+)
+def test_costs_may_rise_by_what_chance_explains_and_by_a_share_of_the_champions(lower, share, refused):
+    verdict = judge(costing(60, lower, 200), GateLimits(cost_increase=share))
+    assert verdict.passed is not refused
+
+
+def test_small_costs_are_told_with_their_digits():
+    (reason,) = judge(costing(0.25, 0.125, 0.375, champion=12.5), GateLimits(cost_increase=0.001)).reasons
+    assert "+0.25 per 1,000 (95 % interval +0.125 to +0.375) beside 12.5; at most 0.1 % more may be shown" in reason
+
+
+def test_without_labels_nothing_passes_however_loose_the_limits():
+    is_fraud, worse, better = drawn()
+    comparison = compared(worse, better, np.full(len(is_fraud), np.nan))
+    assert comparison.money == ()
+    loosest = GateLimits(0, 0, 1.0, 1.0, 1e9, 1e9, 1e9)
+    assert "calibration cannot be measured: the truth of no decision is known" in judge(comparison, loosest).reasons
 
 
 @pytest.mark.parametrize(
