@@ -27,7 +27,8 @@ class Cause(NamedTuple):
     """Why an alias is moved.
 
     `by` is who asked for it, `digest` that of the version's bundle. `gate` is what the gate said, with its reasons in words:
-    passed, failed (so it was forced, and `reason` says why), exempt (there was nothing to compare with), or off.
+    passed, failed (so it was forced, and `reason` says why), exempt (there was nothing to compare with), or off. Where it
+    judged, they end with what was found and by which limits.
     """
 
     action: Action = "assign"

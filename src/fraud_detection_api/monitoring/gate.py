@@ -1,7 +1,7 @@
-"""Whether a challenger may become champion: its comparison against limits, and what speaks against it in plain words."""
+"""Whether a challenger may become champion: its comparison against limits, what speaks against it, and what was found."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from fraud_detection_api.decision.consequences import PER
@@ -34,9 +34,14 @@ class GateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the gate is passed; else `reasons` say why not, each a sentence with its figures."""
+    """Whether the gate is passed; else `reasons` say why not, each a sentence with its figures.
+
+    `evidence` is what was found and by which limits, passed or not: without it, a pass by limits that somebody loosened
+    would look like any other.
+    """
 
     reasons: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -48,11 +53,13 @@ class Verdict:
 
 def judge(comparison: Comparison, limits: GateLimits) -> Verdict:
     """The verdict on a challenger. What was not measured does not pass: the reason says what is missing."""
-    checks = (_evidence, _ranking, _calibration, _cost, _latency)
-    return Verdict(tuple(reason for check in checks for reason in check(comparison, limits)))
+    checks = (_traffic, _ranking, _calibration, _cost, _latency)
+    reasons = tuple(reason for check in checks for reason in check(comparison, limits))
+    changed, default = _limits(limits, defaults=False), _limits(limits, defaults=True)
+    return Verdict(reasons, (*changed, *_found(comparison), *default))
 
 
-def _evidence(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _traffic(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
     if comparison.decisions < limits.decisions:
         yield f"{comparison.decisions:,} decisions were compared; {limits.decisions:,} are needed"
     if comparison.frauds < limits.frauds:
@@ -65,12 +72,16 @@ def _evidence(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
 def _ranking(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
     allowed = {"roc_auc": limits.roc_auc_loss, "average_precision": limits.average_precision_loss}
     for name, loss in allowed.items():
-        words = name.replace("_", " ").replace("roc auc", "ROC AUC")
+        words = _words(name)
         difference = comparison.differences.get(name)
         if difference is None:
             yield f"the difference of {words} cannot be measured: too few frauds or legitimate decisions are known"
         elif difference.lower < -loss:
             yield _worse(words, difference, loss)
+
+
+def _words(measure: str) -> str:
+    return measure.replace("_", " ").replace("roc auc", "ROC AUC")
 
 
 def _worse(words: str, difference: Estimate, loss: float) -> str:
@@ -123,3 +134,29 @@ def _latency(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
             f"a record takes {latency.challenger_us:,.0f} µs, the champion's {latency.champion_us:,.0f} µs; "
             f"{limits.latency_ratio:g} times that is allowed"
         )
+
+
+def _found(comparison: Comparison) -> Iterator[str]:
+    """What was measured, in few words, for a registry keeps them with each promotion."""
+    yield (
+        f"{comparison.decisions:,} decisions were compared; the truth of {comparison.known:,} is known, "
+        f"{comparison.frauds:,} are fraud"
+    )
+    for name, difference in comparison.differences.items():
+        yield f"{_words(name)} {difference.estimate:+.4f} ({difference.lower:+.4f} to {difference.upper:+.4f})"
+    if (ratio := comparison.observed_to_expected) is not None:
+        yield f"frauds are {ratio.estimate:.2f} times those expected ({ratio.lower:.2f} to {ratio.upper:.2f})"
+    for money in comparison.money[:1]:
+        estimate, lower, upper = (_amount(number, "+") for number in money.difference)
+        champion = _amount(money.champion)
+        yield f"{PER:,} decisions cost {estimate} ({lower} to {upper}) beside {champion}, at the champion's costs"
+    if (latency := comparison.latency) is not None:
+        yield f"a record takes {latency.challenger_us:,.0f} µs, the champion's {latency.champion_us:,.0f} µs"
+
+
+def _limits(limits: GateLimits, *, defaults: bool) -> Iterator[str]:
+    """Those that are the defaults of today, or those that are not; with numbers, for defaults change over the years."""
+    numbers = ((field.name, getattr(limits, field.name), field.default) for field in fields(limits))
+    told = [f"{name} {number:g}" for name, number, default in numbers if (number == default) is defaults]
+    if told:
+        yield f"{'default' if defaults else 'changed'} limits: {', '.join(told)}"

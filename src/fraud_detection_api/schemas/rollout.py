@@ -85,7 +85,10 @@ class AliasChangeBody(BaseModel):
     reason: str
     forced: bool
     gate: GateState = Field(description="`exempt`: there was nothing to compare with; `off`: FRAUD_GATE was.")
-    gate_reasons: list[str]
+    gate_reasons: list[str] = Field(
+        description="Sentences: what spoke against it, then what was found and by which limits.",
+        examples=[["changed limits: frauds 0", "ROC AUC +0.0168 (+0.0110 to +0.0229)"]],
+    )
     took_effect: bool = Field(
         description="false where the alias was found where it had been before: cut off by a kill, or undone by other means."
     )

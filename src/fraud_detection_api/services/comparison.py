@@ -4,7 +4,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +94,10 @@ class ComparisonService:
         pairs = reading.pairs(since, until, matured=True) + reading.pairs(until, now + 1, matured=False)
         latency = measured_latency(champion.bundle, challenger.bundle, reading.samples)
         comparison = compare(_columns(pairs, champion.bundle, challenger.bundle), latency=latency)
-        return Compared(champion, challenger, since, until, comparison, judge(comparison, self._limits))
+        verdict = judge(comparison, self._limits)
+        period = f"decisions since {utc_text(since)} count; the truth is taken as known before {utc_text(until)}"
+        verdict = replace(verdict, evidence=(*verdict.evidence, period))
+        return Compared(champion, challenger, since, until, comparison, verdict)
 
 
 class _Reading:

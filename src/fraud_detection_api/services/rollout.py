@@ -24,12 +24,14 @@ from fraud_detection_api.telemetry import log_event
 
 
 class Verdict(Protocol):
-    """What a gate says: `reasons`, each a sentence, say why a challenger did not pass."""
+    """What a gate says: `reasons`, each a sentence, say why a challenger did not pass, `evidence` what was found."""
 
     @property
     def passed(self) -> bool: ...
     @property
     def reasons(self) -> Sequence[str]: ...
+    @property
+    def evidence(self) -> Sequence[str]: ...
 
 
 class Gate(Protocol):
@@ -151,15 +153,17 @@ class RolloutService:
     def _judged(
         self, candidate: ServedModel, incumbent: ServedModel | None, order: Order
     ) -> tuple[GateState, tuple[str, ...]]:
+        """What the gate said, and what is kept of it: what speaks against the candidate, then what was found."""
         if incumbent is None:
             return "exempt", ("there was no sound champion to compare with",)
         if incumbent.bundle.digest == candidate.bundle.digest:
             return "exempt", (f"version {incumbent.version}, the champion, is the same bundle",)
         if self._gate is None:
             return "off", ()
+        evidence: tuple[str, ...] = ()
         try:
             verdict = self._gate.verdict(incumbent, candidate)
-            passed, reasons = verdict.passed, tuple(verdict.reasons)
+            passed, reasons, evidence = verdict.passed, tuple(verdict.reasons), tuple(verdict.evidence)
         except NoStore as error:
             passed, reasons = False, (f"nothing can be compared: {error}",)
         except StoreUnavailable as error:
@@ -168,7 +172,7 @@ class RolloutService:
             passed, reasons = False, (f"it could not be asked: {error}",)
         if not passed and not order.force:
             raise GateRefused(f"version {candidate.version}", reasons)
-        return "passed" if passed else "failed", reasons
+        return "passed" if passed else "failed", (*reasons, *evidence)
 
     def _incumbent(self) -> ServedModel | None:
         """The champion; None where there is none that is sound: a damaged one must not stand in the way of a sound one."""

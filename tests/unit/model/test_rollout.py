@@ -31,6 +31,11 @@ def test_the_longest_text_fits_a_tag_of_5000_characters():
     assert len(change_text(CHANGE._replace(cause=long))) < 5000
 
 
+def test_an_entry_of_before_the_gate_told_what_it_found_is_read():
+    old = CHANGE._replace(cause=CAUSE._replace(forced=False, gate="passed", gate_reasons=()))
+    assert parsed_change(change_text(old)) == old
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from fraud_detection_api.model.rollout import AliasChange, Cause, change_text, parsed_change
 from fraud_detection_api.monitoring.comparison import Latency, Pairs, Side, compare
 from fraud_detection_api.monitoring.gate import GateLimits, judge
 from fraud_detection_api.monitoring.intervals import Estimate
@@ -137,6 +138,58 @@ def test_without_labels_nothing_passes_however_loose_the_limits():
     assert comparison.money == ()
     loosest = GateLimits(0, 0, 1.0, 1.0, 1e9, 1e9, 1e9)
     assert "calibration cannot be measured: the truth of no decision is known" in judge(comparison, loosest).reasons
+
+
+DEFAULTS = (
+    "default limits: decisions 1000, frauds 50, roc_auc_loss 0.005, average_precision_loss 0.01, calibration 0.2, "
+    "cost_increase 0, latency_ratio 3"
+)
+
+
+def test_what_was_found_is_told_with_its_figures_whether_it_passes_or_not():
+    is_fraud, _, _ = drawn()
+    for comparison in (better_comparison(), approving_all()):
+        found = comparison.differences["roc_auc"]
+        compared, roc_auc, precision, calibration, cost, latency, limits = judge(comparison, LIMITS).evidence
+        assert (
+            compared == f"8,000 decisions were compared; the truth of 8,000 is known, {is_fraud.sum():,.0f} are fraud"
+        )
+        assert roc_auc == f"ROC AUC {found.estimate:+.4f} ({found.lower:+.4f} to {found.upper:+.4f})"
+        assert precision.startswith("average precision +0.")
+        assert calibration.startswith("frauds are 1.")
+        money = comparison.money[0]
+        assert cost.startswith(f"1,000 decisions cost {money.difference.estimate:+,.0f} (")
+        assert cost.endswith(f" beside {money.champion:,.0f}, at the champion's costs")
+        assert latency == "a record takes 31 µs, the champion's 30 µs"
+        assert limits == DEFAULTS
+
+
+def test_limits_other_than_the_defaults_are_told_first():
+    changed, *_, default = judge(better_comparison(), GateLimits(frauds=0, roc_auc_loss=1.0)).evidence
+    assert changed == "changed limits: frauds 0, roc_auc_loss 1"
+    assert default == (
+        "default limits: decisions 1000, average_precision_loss 0.01, calibration 0.2, cost_increase 0, latency_ratio 3"
+    )
+
+
+def test_where_nothing_was_measured_the_evidence_is_that_and_the_limits():
+    nothing = compare(Pairs(side([]), side([]), np.array([]), None))
+    compared, limits = judge(nothing, LIMITS).evidence
+    assert (compared, limits) == ("0 decisions were compared; the truth of 0 is known, 0 are fraud", DEFAULTS)
+
+
+@pytest.mark.parametrize("latency_ratio", [1.23456e-7, LIMITS.latency_ratio], ids=["all changed", "all but one"])
+def test_all_that_a_gate_can_say_is_kept_whole(latency_ratio):
+    is_fraud, worse, better = drawn(rows=900)
+    slow = compared(better, np.minimum(worse * 9, 1), is_fraud, Latency(1e8, 1e10))
+    tiny = 1.23456e-7
+    verdict = judge(slow, GateLimits(10**9 + 1, 10**9 + 1, tiny, tiny, tiny, tiny, latency_ratio))
+    assert len(verdict.reasons) == 7
+    said = (*verdict.reasons, *verdict.evidence, "when its decisions were made")
+    quoted = Cause(by='"' * 200, reason='"' * 500, gate="failed", gate_reasons=said, digest="sha256:" + "0" * 64)
+    change = AliasChange(0, "champion", "1", "2", quoted)
+    assert parsed_change(change_text(change)) == change
+    assert len(change_text(change)) < 5000
 
 
 @pytest.mark.parametrize(

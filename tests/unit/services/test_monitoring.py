@@ -1,6 +1,7 @@
 """Windows, matured decisions and comparisons of simulated traffic, from what a server and its observer kept."""
 
 import json
+from dataclasses import replace
 from functools import cache, reduce
 
 import numpy as np
@@ -20,6 +21,7 @@ from fraud_detection_api.services.drift import SPANS
 from fraud_detection_api.services.monitoring import MonitoringLimits, MonitoringService
 from fraud_detection_api.services.monitoring_gauges import tell_drift, tell_performance
 from fraud_detection_api.services.performance import Maturity, PerformanceReader
+from fraud_detection_api.telemetry import utc_text
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore
 from support.monitored import (
     DAY_MS,
@@ -212,6 +214,22 @@ def test_a_better_challenger_passes_and_a_worse_one_is_refused():
     worse = Kept(Traffic(simulated(8_000, 24), at, 0, [challenger(), champion()]))
     verdict = worse.comparisons().verdict(challenger(), champion())
     assert any("worse than the champion's" in reason for reason in verdict.reasons)
+
+
+def test_a_better_challenger_whose_policy_approves_everything_is_refused_at_the_champions_costs():
+    approving = replace(challenger().bundle.policy, version="2", loss_given_fraud=0.0)
+    generous = replace(challenger(), bundle=replace(challenger().bundle, policy=approving))
+    at = times(8_000, NOW_MS - 50 * DAY_MS, NOW_MS - 35 * DAY_MS)
+    kept = Kept(Traffic(simulated(8_000, 24), at, 0, [champion(), generous]))
+    (reason,) = kept.comparisons().verdict(champion(), generous).reasons
+    assert reason.startswith("decisions cost more than the champion's, at the champion's costs: +")
+
+
+def test_the_evidence_names_the_time_that_it_is_of():
+    evidence = matured().comparisons().verdict(champion(), challenger()).evidence
+    assert evidence[0].startswith("4,000 decisions were compared; the truth of 2,000 is known, ")
+    since, until = utc_text(NOW_MS - 60 * DAY_MS), utc_text(NOW_MS - 30 * DAY_MS)
+    assert evidence[-1] == f"decisions since {since} count; the truth is taken as known before {until}"
 
 
 def test_a_challenger_without_traffic_is_told_what_is_missing():

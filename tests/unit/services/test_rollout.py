@@ -181,6 +181,8 @@ ANNA = Order("anna", "three weeks in shadow")
 class RecordingGate:
     """Says what it is told to, and remembers what it was asked about."""
 
+    evidence = ("2,000 decisions were compared", "changed limits: frauds 0")
+
     def __init__(self, *reasons: str, fault: Exception | None = None) -> None:
         self.reasons, self.passed, self.fault = reasons, not reasons, fault
         self.asked: list[tuple[str, str]] = []
@@ -209,7 +211,7 @@ def test_what_passes_the_gate_is_promoted_and_that_is_kept(waiting):
     assert gate.asked == [("1", "2")]
     cause = last_cause(waiting)
     assert (cause.action, cause.by, cause.reason, cause.forced) == ("promote", "anna", "three weeks in shadow", False)
-    assert (cause.gate, cause.gate_reasons) == ("passed", ())
+    assert (cause.gate, cause.gate_reasons) == ("passed", gate.evidence)
     assert cause.digest == ModelService(waiting).bundle("2")[1].digest
 
 
@@ -228,7 +230,7 @@ def test_what_fails_the_gate_is_promoted_by_force_and_reason_and_verdict_are_kep
     assert service.promote("2", Order("anna", "the old one leaks", force=True)) == "2"
     cause = last_cause(waiting)
     assert (cause.forced, cause.reason) == (True, "the old one leaks")
-    assert (cause.gate, cause.gate_reasons) == ("failed", ("it is worse",))
+    assert (cause.gate, cause.gate_reasons) == ("failed", ("it is worse", *RecordingGate.evidence))
 
 
 def test_a_gate_that_cannot_be_asked_lets_nothing_pass_but_force(waiting):
