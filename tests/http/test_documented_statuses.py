@@ -131,6 +131,7 @@ PROVOKED = {
     (MONITORING, 503): no_tables,
     (COMPARE, 503): lambda start, operation: call(start(unavailable(), keeps=True), operation),
     (COMPARE, 409): damaged_challenger,
+    (MONITORING, 422): lambda start, operation: call(start(), operation, params={"window": "day"}),
     (COMPARE, 422): lambda start, operation: call(start(), operation, params={"challenger": "1" * 101}),
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{

@@ -81,13 +81,14 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
     ("/v1/monitoring", "get"): {
         **_READING,
         404: ("no_store", "No decision is kept here."),
+        422: ("invalid_request", "A parameter was given; there is none."),
         503: ("store_unavailable", "The decision store cannot be read now, or no model is in service."),
     },
     ("/v1/models/compare", "get"): {
         **_READING,
         404: ("no_champion", "No model is challenger, there is no such version, or no decision is kept here."),
         409: ("corrupt_bundle", "The challenger's bundle is damaged."),
-        422: ("invalid_request", "A parameter cannot be used."),
+        422: ("invalid_request", "A parameter cannot be used, or is unknown."),
         503: ("store_unavailable", "The decision store or the registry cannot be read now, or no model is in service."),
     },
     ("/v1/contract", "get"): {**_KEYED, **_NO_MODEL},
@@ -123,7 +124,7 @@ _PROBLEMS: dict[tuple[str, str], _Problems] = {
         **_KEYED,
         **_NO_REGISTRY,
         403: ("forbidden", "The key's role may not do this."),
-        422: ("invalid_request", "A parameter cannot be used."),
+        422: ("invalid_request", "A parameter cannot be used, or is unknown."),
     },
 }
 _BAD_FIELDS = {

@@ -10,10 +10,9 @@ from pydantic import BaseModel, ValidationError
 from fraud_detection_api.routes.access import container_of, require_role
 from fraud_detection_api.routes.body import has_body, headers_of, read_json_body
 from fraud_detection_api.schemas.rollout import (
-    MOST_CHANGES,
-    USUAL_CHANGES,
     ChallengerNow,
     ChampionNow,
+    ChangesQuery,
     ModelHistory,
     PromoteRequest,
     RolloutRequest,
@@ -66,9 +65,9 @@ def _caller(request: Request) -> str:
 
 
 @router.get("/history", summary="Who was champion and challenger, when and why", dependencies=_ADMIN)
-def get_history(request: Request, limit: Annotated[int, Query(ge=1, le=MOST_CHANGES)] = USUAL_CHANGES) -> ModelHistory:
+def get_history(request: Request, query: Annotated[ChangesQuery, Query()]) -> ModelHistory:
     """The newest changes, newest first."""
-    changes = container_of(request).rollout.history()[:limit]
+    changes = container_of(request).rollout.history()[: query.limit]
     return ModelHistory(changes=[alias_change(change) for change in changes])
 
 

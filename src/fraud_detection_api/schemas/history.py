@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, from_json
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
+from fraud_detection_api.schemas.parameters import Parameters
 from fraud_detection_api.services.history import Filters, Found, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 
@@ -32,10 +33,8 @@ Moment = Annotated[
 """A time with its offset, as milliseconds since 1970."""
 
 
-class DecisionQuery(BaseModel):
+class DecisionQuery(Parameters):
     """Which decisions are listed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
         None, description="Decisions about this record's id, or its pseudonym."

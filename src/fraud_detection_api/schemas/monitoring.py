@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.schemas.parameters import Parameters
 from fraud_detection_api.services.comparison import Compared
 from fraud_detection_api.services.monitoring import MonitoringReport
 
@@ -46,6 +47,14 @@ _WINDOW: dict[str, JsonValue] = {
     "features": [_DRIFT],
 }
 _MODEL: dict[str, JsonValue] = {"version": "7", "digest": "sha256:9f2c…"}
+
+
+class ComparisonQuery(Parameters):
+    """With what the champion is compared."""
+
+    challenger: str = Field(
+        "challenger", description="A version that was challenger, or `challenger`, the one that is.", max_length=100
+    )
 
 
 class ModelName(BaseModel):

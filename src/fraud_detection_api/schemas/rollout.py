@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from fraud_detection_api.model.rollout import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
+from fraud_detection_api.schemas.parameters import Parameters
 from fraud_detection_api.services.rollout import Order
 from fraud_detection_api.telemetry import utc_text
 
@@ -17,6 +18,12 @@ Reason = Annotated[
     AfterValidator(one_line),
     Field(description="Why; kept with the change.", examples=["three weeks in shadow"]),
 ]
+
+
+class ChangesQuery(Parameters):
+    """Which changes are listed."""
+
+    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="Most changes that are given.")
 
 
 class RolloutRequest(BaseModel):

@@ -1,0 +1,28 @@
+"""A parameter that a route does not know is refused: it would be believed to have been heeded."""
+
+import pytest
+
+from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer
+
+ROUTES = ["/v1/decisions", "/v1/models/compare", "/v1/models/history", "/v1/monitoring"]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_an_unknown_parameter_is_named_and_its_value_not_repeated(client, path):
+    problem = assert_problem(client.get(path, params={"version": "2718281828"}), 422, "invalid_request")
+    (error,) = problem["errors"]
+    assert error["pointer"] == "/version"
+    assert "not permitted" in error["detail"]
+    assert "2718281828" not in str(problem)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_the_key_is_checked_before_the_parameters(client_for, path):
+    client = client_for(api_keys=API_KEYS)
+    assert_problem(client.get(path, params={"version": "2"}), 401, "unauthenticated")
+    assert_problem(client.get(path, params={"version": "2"}, headers=bearer(SCORE_KEY)), 403, "forbidden")
+
+
+def test_the_challenger_that_is_named_is_the_one_that_is_looked_for(client_for, tmp_path):
+    client = client_for(store=f"sqlite:///{tmp_path / 'decisions.db'}")
+    assert_problem(client.get("/v1/models/compare", params={"challenger": "9"}), 404, "unknown_model")
