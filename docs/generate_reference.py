@@ -1,5 +1,6 @@
 """Writes docs/reference/ from the code: `make docs`. A test fails while a page is not what the code says."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -100,7 +101,7 @@ def _http() -> str:
     lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", "", *_HEADERS]
     for path, operations in api["paths"].items():
         for method, operation in operations.items():
-            lines += _operation(path, method, operation)
+            lines += _operation(path, method, operation, api["components"]["schemas"])
     return "\n".join([*lines, *_errors()]) + "\n"
 
 
@@ -130,10 +131,75 @@ _HEADERS = [
 ]
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
     statuses = [f"| {status} | {answer['description']} |" for status, answer in operation["responses"].items()]
+    given = [*_parameters(operation), *_body_fields(operation, schemas)]
+    if given:
+        headings = ["| parameter | in | type | default | what it is |", "|---|---|---|---|---|"]
+        given = [*headings, *given, ""]
     text = operation.get("description", "")
-    return [f"## {method.upper()} {path}", "", text, "", "| status | when |", "|---|---|", *statuses, ""]
+    return [f"## {method.upper()} {path}", "", text, "", *given, "| status | when |", "|---|---|", *statuses, ""]
+
+
+def _parameters(operation: dict[str, Any]) -> list[str]:
+    """A row for each parameter of path, query and header."""
+    return [
+        _given(
+            each["name"],
+            each["in"],
+            {"description": each.get("description", ""), **each["schema"]},
+            required=each.get("required", False),
+        )
+        for each in operation.get("parameters", ())
+    ]
+
+
+def _body_fields(operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    """A row for each field of the JSON body, or one for the body where it is a list."""
+    if "requestBody" not in operation:
+        return []
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    schema = schemas[_name(schema)] if "$ref" in schema else schema
+    if schema["type"] == "array":
+        return [_given("", "body", schema, required=True)]
+    required = schema.get("required", ())
+    return [_given(name, "body", field, required=name in required) for name, field in schema["properties"].items()]
+
+
+def _given(name: str, place: str, schema: dict[str, Any], *, required: bool) -> str:
+    default = (
+        "required" if required else "" if schema.get("default") in (None, "") else f"`{json.dumps(schema['default'])}`"
+    )
+    text = schema.get("description", "")
+    return f"| {f'`{name}`' if name else ''} | {place} | {_type(schema)} | {default} | {text} |"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """The type in words, with its bounds: `integer, 1 to 1,000`."""
+    choices = [each for each in schema.get("anyOf", schema.get("oneOf", ())) if each.get("type") != "null"]
+    if choices:
+        return " or ".join(map(_type, choices))
+    if "$ref" in schema:
+        return f"[{_name(schema)}]({_EXPLAINED[_name(schema)]})"
+    if "enum" in schema:
+        return ", ".join(f"`{each}`" for each in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'])}"
+    words = schema.get("format", schema["type"])
+    if "maximum" in schema:
+        words += f", {schema['minimum']:,} to {schema['maximum']:,}"
+    if "maxLength" in schema:
+        words += f", up to {schema['maxLength']:,} characters"
+    return words
+
+
+_EXPLAINED = {"Record": "contract.md", "LabelOfDecision": "../labels.md", "LabelOfEntity": "../labels.md"}
+"""Where there is a page on the fields of what a body holds."""
+
+
+def _name(reference: dict[str, Any]) -> str:
+    name: str = reference["$ref"].rpartition("/")[2]
+    return name
 
 
 def _errors() -> list[str]:

@@ -48,6 +48,26 @@ def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
     assert asked | told <= set(re.findall(r"^\| `([\w-]+)", pages["http.md"], re.MULTILINE))
 
 
+def test_every_parameter_and_body_field_of_a_route_stands_in_its_table(pages):
+    api = describe_api(create_app(Settings(), container=build_container(Settings())))
+    sections = dict(re.findall(r"^## ([A-Z]+ /\S*)\n(.*?)(?=^## |\Z)", pages["http.md"], re.MULTILINE | re.DOTALL))
+    for path, operations in api["paths"].items():
+        for method, operation in operations.items():
+            rows = re.findall(
+                r"^\| `([\w-]+)` \| (path|query|header|body) \|", sections[f"{method.upper()} {path}"], re.MULTILINE
+            )
+            parameters = {(each["name"], each["in"]) for each in operation.get("parameters", ())}
+            assert {row for row in rows if row[1] != "body"} == parameters
+    assert re.findall(r"^\| `(\w+)` \| body \|", sections["POST /v1/decisions"], re.MULTILINE) == [
+        "records",
+        "explain",
+        "dry_run",
+    ]
+    assert (
+        '| `challenger` | query | string, up to 100 characters | `"challenger"` |' in sections["GET /v1/models/compare"]
+    )
+
+
 def test_every_metric_stands_in_the_reference_once(pages):
     rows = re.findall(r"^\| `(fraud_\w+)` \| (?:counter|gauge|histogram) \|", pages["metrics.md"], re.MULTILINE)
     assert sorted(rows) == sorted(metric.name for metric in METRICS)

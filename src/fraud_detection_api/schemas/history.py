@@ -39,7 +39,7 @@ class DecisionQuery(Parameters):
     entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
         None, description="Decisions about this record's id, or its pseudonym."
     )
-    outcome: Outcome | None = None
+    outcome: Outcome | None = Field(None, description="Decisions of this outcome.")
     since: Moment | None = Field(None, description="Decided then or later.")
     until: Moment | None = Field(None, description="Decided before that.")
     limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Most decisions of a page.")

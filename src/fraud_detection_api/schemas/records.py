@@ -17,7 +17,7 @@ from pydantic import (
     ValidationError,
     with_config,
 )
-from pydantic.config import ExtraValues
+from pydantic.config import ExtraValues, JsonDict
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -149,6 +149,7 @@ class RecordParser:
         return frozenset(self.contract.record_columns)
 
 
+_FALSE: JsonDict = {"default": False}
 REQUEST_KEYS = RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 
 
@@ -173,8 +174,8 @@ def _faults(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
 
 
 def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
-    explain = Annotated[bool, Field(description="Give the reasons for each outcome.")]
-    dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.")]
+    explain = Annotated[bool, Field(description="Give the reasons for each outcome.", json_schema_extra=_FALSE)]
+    dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.", json_schema_extra=_FALSE)]
     config = ConfigDict(extra=extra, strict=True)
     fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
     request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
