@@ -70,7 +70,10 @@ def challenge(
 
 
 def history(registry: Registry = None, as_json: AsJson = False) -> None:
-    """List every change of champion and challenger, newest first: who, when, why, and what the gate said."""
+    """List every change of champion and challenger, newest first: who, when, why, and what the gate said.
+
+    What it found, with all figures, is in `--json`.
+    """
     changes = [alias_change(change) for change in _service(registry).history()]
     if as_json:
         print_json([change.model_dump(by_alias=True) for change in changes])
@@ -83,7 +86,8 @@ def history(registry: Registry = None, as_json: AsJson = False) -> None:
 def _row(change: AliasChangeBody) -> tuple[str, ...]:
     what = f"{change.action} {change.alias}" if change.action == "assign" else change.action
     why = f"forced: {change.reason}" if change.forced else change.reason
-    gate = "; ".join([change.gate, *change.gate_reasons])
+    judged = change.gate in ("passed", "failed")
+    told = [reason for reason in change.gate_reasons if not judged or reason.startswith("changed limits")]
     return (
         change.at[:19].replace("T", " "),
         what if change.took_effect else f"{what}, without effect",
@@ -91,5 +95,5 @@ def _row(change: AliasChangeBody) -> tuple[str, ...]:
         change.after or "",
         change.by,
         why,
-        gate,
+        "; ".join([change.gate, *told]),
     )

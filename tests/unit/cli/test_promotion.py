@@ -56,3 +56,4 @@ def test_a_pass_by_limits_that_were_loosened_in_somebodys_shell_shows_them_first
     table = fraud("models", "history").stdout
     assert "changed" in table
     assert "roc_auc_loss" in table
+    assert "average precision" not in table  # what was found is in --json
