@@ -67,7 +67,7 @@ def retrain(
         if not alone:
             _say_busy(as_json=as_json)
             return
-        with scratch_folder(LOCK, settings.store) as folder:
+        with scratch_folder(LOCK) as folder:
             work = Retraining(
                 settings=settings,
                 goal=goal,

@@ -33,8 +33,8 @@ def test_those_of_servers_that_live_stay_and_those_of_killed_ones_go(temporary):
     )
     for folder in (abandoned, beginning, living):
         folder.mkdir()
-    (abandoned / "server.lock").touch()
-    with (living / "server.lock").open("w") as lock:
+    (abandoned / "owner.lock").touch()
+    with (living / "owner.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with metrics_folder(None):
             assert not abandoned.exists()
