@@ -59,7 +59,7 @@ class InMemoryRegistry:
         self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
     ) -> None:
         self.fetch(version)
-        if expected not in (ANYWHERE, self.assigned(alias)):
+        if expected != ANYWHERE and expected != self.assigned(alias):
             raise AliasMoved(alias)
         history = self._histories.setdefault(alias, [])
         if history[-1:] != [version]:

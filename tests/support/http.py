@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
-from fraud_detection_api.model.rollout import UNEXPLAINED
+from fraud_detection_api.model.rollout import ANYWHERE, UNEXPLAINED
 from support.fakes import InMemoryRegistry
 
 SCORE_KEY = "score-key-of-the-tests"
@@ -138,9 +138,9 @@ class DamagedAlias(InMemoryRegistry):
             raise CorruptBundle("alias champion", "its file is damaged; promote a version again")
         return super().assigned(alias)
 
-    def assign(self, alias, version: str, cause=UNEXPLAINED) -> None:
+    def assign(self, alias, version: str, cause=UNEXPLAINED, *, expected=ANYWHERE) -> None:
         self.damaged = False
-        super().assign(alias, version, cause)
+        super().assign(alias, version, cause, expected=expected)
 
 
 def flipped(files: dict[str, bytes], name: str = "booster.ubj") -> dict[str, bytes]:
