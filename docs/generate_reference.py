@@ -167,9 +167,9 @@ def _body_fields(operation: dict[str, Any], schemas: dict[str, Any]) -> list[str
 
 
 def _given(name: str, place: str, schema: dict[str, Any], *, required: bool) -> str:
-    default = (
-        "required" if required else "" if schema.get("default") in (None, "") else f"`{json.dumps(schema['default'])}`"
-    )
+    default = "required" if required else ""
+    if schema.get("default") not in (None, ""):
+        default = f"`{json.dumps(schema['default'])}`"
     text = schema.get("description", "")
     return f"| {f'`{name}`' if name else ''} | {place} | {_type(schema)} | {default} | {text} |"
 

@@ -56,7 +56,7 @@ class ModelRegistry(Protocol):
         """Version that the alias pointed at before. Raises NoChampion where there is none."""
         ...
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
         """Point the alias back at the version before, returned. Raises NoChampion; AliasMoved where it is not `expected`."""
         ...
 

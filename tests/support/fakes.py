@@ -77,9 +77,9 @@ class InMemoryRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
         previous = self.previous(alias)
-        if expected not in (None, previous):
+        if expected not in (ANYWHERE, previous):
             raise AliasMoved(alias)
         self._note(alias, previous, cause)
         self._histories[alias].pop()

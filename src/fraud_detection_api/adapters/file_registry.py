@@ -111,7 +111,7 @@ class FileRegistry:
                 history = self._history(alias)
             except CorruptBundle:
                 history = [UNREADABLE]  # promoting again is how a damaged alias is mended
-            if expected != ANYWHERE and expected != (history[-1] if history else None):
+            if expected not in (ANYWHERE, history[-1] if history else None):
                 raise AliasMoved(alias)
             if history[-1:] != [version]:
                 self._move(alias, history, [*history, version], cause)
@@ -127,10 +127,10 @@ class FileRegistry:
             raise NoChampion(f"there is no {alias} before this one to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
         with self._locked():
             previous = self.previous(alias)
-            if expected not in (None, previous):
+            if expected not in (ANYWHERE, previous):
                 raise AliasMoved(alias)
             self._folder(previous)
             history = self._history(alias)

@@ -45,7 +45,7 @@ class Summary:
     @property
     def is_sound(self) -> bool:
         """Whether every decision is equal, or has nothing to compare."""
-        return all(status in SOUND for status in self.counts)
+        return self.faults == 0
 
     @classmethod
     def of(cls, verdicts: Sequence[Verdict]) -> "Summary":

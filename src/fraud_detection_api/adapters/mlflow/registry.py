@@ -120,10 +120,10 @@ class MlflowRegistry:
     def previous(self, alias: Alias) -> str:
         return self._before(alias)[0][-1]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str | None = None) -> str:
+    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
         """MLflow has no lock and no compare-and-set: of two at the same moment both may see what is expected."""
         earlier, live = self._before(alias)
-        if expected not in (None, earlier[-1]):
+        if expected not in (ANYWHERE, earlier[-1]):
             raise AliasMoved(alias)
         with self._connection.failures():
             self._write_change(alias, live, earlier[-1], cause)
