@@ -45,7 +45,7 @@ class SharedMetrics:
         self.tallies = tallies
         self._folder, self._clock = folder, clock
         self._process = "worker-0"
-        self._slots: Iterator[str] = iter(())
+        self._slots: Iterator[str] = iter(())  # after this one
         self._lock: int | None = None
         self._writing = threading.Lock()
         self._closing = threading.Event()
@@ -62,7 +62,7 @@ class SharedMetrics:
         self._process = next(names)
         if self._folder is None:
             return self._process
-        self._slots = chain([self._process], names)
+        self._slots = names
         self._write()
         self._closing.clear()
         self._writer = threading.Thread(target=self._keep_writing, name="metrics-writer", daemon=True)
@@ -122,10 +122,10 @@ class SharedMetrics:
             if self._lock is not None and os.path.samestat(os.fstat(self._lock), self._lock_file.stat()):
                 return
         held = self._process if self._lock is not None else None
-        self._give_back()
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._process, self._lock = _claimed(self._folder, self._slots)
-        self._slots = chain([self._process], self._slots)
+        process, lock = _claimed(self._folder, chain([self._process], self._slots))
+        self._give_back()  # not before another is held: what this process has counted must not be taken for another's
+        self._process, self._lock = process, lock
         if self._process != held and (before := _read(self._file)) is not None:
             self.tallies.continue_from(before)
 

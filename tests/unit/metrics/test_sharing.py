@@ -179,6 +179,22 @@ def test_a_folder_that_was_removed_is_made_anew_and_no_sum_falls(tmp_path):
         metrics.close()
 
 
+def test_a_slot_that_cannot_be_taken_for_a_while_is_taken_then_and_nothing_counts_twice(tmp_path):
+    folder, aside = tmp_path / "metrics", tmp_path / "aside"
+    folder.mkdir()
+    metrics = shared(folder)
+    count(metrics, 5)
+    metrics.families()
+    (folder / "worker-0.lock").unlink()
+    (folder / "worker-0.lock").mkdir()  # no file can be made of that name
+    for _ in range(3):
+        assert value(metrics, "fraud_records_scored_total", ("/fraud_detection",)) == 5
+    (folder / "worker-0.lock").rename(aside)
+    assert value(metrics, "fraud_records_scored_total", ("/fraud_detection",)) == 5
+    assert sorted(path.name for path in folder.iterdir()) == ["worker-0.json", "worker-0.lock"]
+    metrics.close()
+
+
 def test_a_lock_that_was_removed_alone_is_made_anew_and_nothing_counts_twice(tmp_path):
     metrics = shared(tmp_path)
     count(metrics, 5)
