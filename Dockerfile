@@ -33,11 +33,11 @@ RUN find /opt/venv/lib -type d -name tests \( -path '*/numba/*' -o -path '*/nump
 # The loops over trees are machine code for any processor of the image's kind, not for the one that builds it.
 FROM builder AS service
 ENV NUMBA_CPU_NAME=generic \
-    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.numba_cache.BesideSource
+    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.trees.numba_cache.BesideSource
 COPY README.md LICENSE ./
 COPY src src
 RUN /opt/poetry/bin/pip --python /opt/venv/bin/python install --quiet --no-compile --no-deps --root /service . \
- && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'import fraud_detection_api.model.kernels' \
+ && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'import fraud_detection_api.model.trees.kernels' \
  && /opt/venv/bin/python -m compileall -q -s /service -p / --invalidation-mode unchecked-hash /service
 
 
@@ -66,7 +66,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NUMBA_CPU_NAME=generic \
-    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.numba_cache.BesideSource \
+    NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.trees.numba_cache.BesideSource \
     FRAUD_HOST=0.0.0.0 \
     FRAUD_REGISTRY=/app/registry \
     FRAUD_STORE=sqlite:////app/store/decisions.db \

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rivals import Scores
-from fraud_detection_api.monitoring.scored import ScoredTest, average_precision, expected_calibration_error, roc_auc
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.statistics.scored import ScoredTest, average_precision, expected_calibration_error, roc_auc
+from fraud_detection_api.training.data.dataset import Dataset
 
 DRAWS = 200
 SECONDS_A_DAY = 86_400.0

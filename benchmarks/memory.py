@@ -15,8 +15,8 @@ from time import perf_counter
 
 from benchmarks.rivals import SEED, THREADS
 from benchmarks.synthetic import numeric_contract, numeric_frame
+from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.load import load_dataset
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 ROWS, COLUMNS = 5_000_000, 30

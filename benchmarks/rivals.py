@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
 from fraud_detection_api.training.calibrate import uncalibrated
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings

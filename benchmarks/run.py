@@ -12,10 +12,10 @@ from benchmarks.measures import Row, measure
 from benchmarks.protocols import Protocol
 from benchmarks.published import PUBLISHED
 from benchmarks.rivals import NEEDED, RIVALS, SEED, THREADS, Rival, Scores, ours
-from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.objectives import Objective
-from fraud_detection_api.training.splits import PrequentialSettings, Split, validation_folds
-from fraud_detection_api.training.tune import Tuned, Tuner
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.splits import PrequentialSettings, Split, validation_folds
+from fraud_detection_api.training.tuning.objectives import Objective
+from fraud_detection_api.training.tuning.tune import Tuned, Tuner
 
 NESTED_FOLDS = PrequentialSettings(folds=3)
 

@@ -7,8 +7,8 @@ from benchmarks.memory import ROUNDS, Memory, measure_memory
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.speed import REPEATS, Speed, compare_speed
 from benchmarks.synthetic import numeric_contract, numeric_frame
-from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.load import dataset_from_frame, load_dataset
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.load import dataset_from_frame, load_dataset
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 SYNTHETIC_ROWS, SYNTHETIC_COLUMNS, SYNTHETIC_ROUNDS = 300_000, 30, 20

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.main import STATUS_OF, create_app, problem_code

@@ -21,7 +21,7 @@ from benchmarks.serving.pins import ENVIRONMENTS
 from benchmarks.serving.processes import THREADS
 from benchmarks.serving.results import Results, Timing
 from benchmarks.serving.servers import PEERS
-from fraud_detection_api.model.boosters import load_booster
+from fraud_detection_api.model.trees.boosters import load_booster
 
 MARGINS, REASONS = "margins", "contributions"
 OURS, OURS_ALONE = "this product", "this product, 1 thread"

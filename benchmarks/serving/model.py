@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.model.boosters import load_booster, read_trees
 from fraud_detection_api.model.bundle import DOCUMENTS, FORMAT, BundleFiles, Scorer, read_bundle, seal_bundle
-from fraud_detection_api.model.forest import Forest
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.model.trees.boosters import load_booster, read_trees
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import ModelFitter
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 TREES, DEPTH = 300, 5

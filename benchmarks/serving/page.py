@@ -30,7 +30,7 @@ def page(results: Results, *, plot: str) -> str:
     """The whole page in Markdown."""
     sections = [
         f"# How fast serving is\n\n{_made(results)}\n\n![Requests a second, and milliseconds of an answer]({plot})\n",
-        f"## Wanted and measured\n\n{requirements_table(results)}",
+        f"## DecisionFilter and measured\n\n{requirements_table(results)}",
         f"## How it was measured\n\n{_method(results)}",
         *(f"## {_heading(scenario)}\n\n{load_table(results, scenario)}" for scenario in _scenarios(results)),
     ]

@@ -12,7 +12,7 @@ from benchmarks.store.filling import BEGINNING, BUSY, DAYS, SEEN_ONCE, fill
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 TARGET_MS = 50.0
 TIMES = 5
@@ -49,7 +49,7 @@ def measured(store: SqlDecisionStore, limit: int) -> list[Measured]:
     """Every combination of filters, as the first page and deep down."""
     results = []
     for entity, outcome, span, place in product(ENTITIES, OUTCOMES, RANGES, PLACES):
-        wanted = Wanted(*RANGES[span], entity=ENTITIES[entity], outcome=OUTCOMES[outcome])  # type: ignore[arg-type]
+        wanted = DecisionFilter(*RANGES[span], entity=ENTITIES[entity], outcome=OUTCOMES[outcome])  # type: ignore[arg-type]
         name = ", ".join(each for each in (entity, outcome, span, place) if each) or "everything"
         times, found = [], 0
         for _ in range(TIMES):

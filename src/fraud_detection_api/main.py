@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fraud_detection_api import __version__, errors
-from fraud_detection_api.container import Container, build_container
+from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.errors import FieldProblem, FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.sharing import numbered
@@ -37,12 +37,12 @@ from fraud_detection_api.routes import (
     monitoring,
     rollout,
 )
-from fraud_detection_api.routes.context import RequestContext
+from fraud_detection_api.routes.context import RequestBoundary
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.schemas.records import record_parser
-from fraud_detection_api.services.upkeep import TIDY_SECONDS
+from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
 
@@ -129,10 +129,10 @@ class Application(FastAPI):
         self.request_metrics.expect(route.path, "POST", (200, 500, 503))
         self._scoring[route.path] = self.in_context(route)
 
-    def in_context(self, app: ASGIApp) -> RequestContext:
+    def in_context(self, app: ASGIApp) -> RequestBoundary:
         """What answers requests, with what surrounds each of them."""
         container: Container = self.state.container
-        return RequestContext(app, _answer_to, self.request_metrics, container.drain, container.tracer)
+        return RequestBoundary(app, _answer_to, self.request_metrics, container.drain, container.tracer)
 
     @cached_property
     def request_metrics(self) -> RequestMetrics:

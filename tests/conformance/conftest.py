@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.ports import DecisionStore
+from fraud_detection_api.services.storage.decision_store import DecisionStore
 from support.fakes import InMemoryDecisionStore
 
 SECONDS_KEPT = 86_400.0

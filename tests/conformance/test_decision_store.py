@@ -5,12 +5,12 @@ from threading import Barrier
 
 import pytest
 
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import decision_id, kept, keyed, numbers_of, request_of
 
-EVERYTHING = Wanted()
+EVERYTHING = DecisionFilter()
 DOUBLES = [5e-324, 0.0, 0.1 + 0.2, 1 / 3, 2.2250738585072014e-308, 1.7976931348623157e308, -1e-200, 1.0, -3.0, 2.0**53]
 TEXTS = [
     '"Ærøskøbing"',
@@ -49,25 +49,25 @@ def test_an_empty_store_holds_nothing(store):
 
 def test_a_decision_is_found_as_it_was_kept(store):
     row = kept(1, reasons='[{"rank":1}]', place=3, idempotency_key="a key", source="model")
-    assert store.keep([KeptRequest([row])]) == [None]
+    assert store.keep([StoredRequest([row])]) == [None]
     assert store.find(row.decision_id) == row
 
 
 def test_a_fallback_has_no_numbers(store):
     row = kept(1, source="fallback", outcome="review", margin=None, fraud_probability=None, risk_score=None)
-    store.keep([KeptRequest([row])])
+    store.keep([StoredRequest([row])])
     assert store.find(row.decision_id) == row
 
 
 def test_a_decision_may_be_about_nobody(store):
     row = kept(1, entity=None)
-    store.keep([KeptRequest([row])])
+    store.keep([StoredRequest([row])])
     assert store.find(row.decision_id) == row
 
 
 def test_doubles_are_kept_to_the_last_bit(store):
     rows = [kept(n, margin=x, fraud_probability=x, latency_ms=x) for n, x in enumerate(DOUBLES)]
-    store.keep([KeptRequest(rows)])
+    store.keep([StoredRequest(rows)])
     assert [bits(store.find(row.decision_id)) for row in rows] == [bits(row) for row in rows]
 
 
@@ -79,14 +79,14 @@ def test_a_negative_zero_may_lose_its_sign(store):
 
 def test_texts_are_kept_to_the_last_character(store):
     rows = [kept(n, entity=x, record=f'{{"application":{x}}}', reasons=f"[{x}]") for n, x in enumerate(TEXTS)]
-    store.keep([KeptRequest(rows)])
+    store.keep([StoredRequest(rows)])
     assert [store.find(row.decision_id) for row in rows] == rows
-    assert [store.page(Wanted(entity=text), limit=10) for text in TEXTS] == [[row] for row in rows]
+    assert [store.page(DecisionFilter(entity=text), limit=10) for text in TEXTS] == [[row] for row in rows]
 
 
 def test_types_come_back_as_they_went_in(store):
     row = kept(1)
-    store.keep([KeptRequest([row])])
+    store.keep([StoredRequest([row])])
     assert [type(value) for value in store.find(row.decision_id)] == [type(value) for value in row]
 
 
@@ -150,14 +150,14 @@ def test_a_decision_that_comes_twice_in_one_transaction_is_kept_once(store):
 
 def test_a_request_of_ten_thousand_records_is_kept_whole(store):
     rows = [kept(number, place=number) for number in range(10_000)]
-    store.keep([KeptRequest(rows), request_of(10_000)])
+    store.keep([StoredRequest(rows), request_of(10_000)])
     assert store.following(EVERYTHING, limit=10_000) == rows
     assert everything(store)[-1] == 10_000
 
 
 def test_decisions_of_many_models_keep_theirs_apart(store):
     rows = [kept(number, model_version=str(number % 3), policy_version=str(number % 2)) for number in range(12)]
-    store.keep([KeptRequest([row]) for row in rows])
+    store.keep([StoredRequest([row]) for row in rows])
     assert store.following(EVERYTHING, limit=100) == rows
 
 

@@ -3,15 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from fraud_detection_api.decision.kept import StoredAnswer
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.decision.stored import StoredAnswer
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import keyed, numbers_of, request_of
 
 HOUR = 3600.0
 
 
 def everything(store) -> list[int]:
-    return numbers_of(store.following(Wanted(), limit=1000))
+    return numbers_of(store.following(DecisionFilter(), limit=1000))
 
 
 def test_a_key_that_is_free_is_taken(store):

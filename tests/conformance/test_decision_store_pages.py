@@ -2,11 +2,11 @@
 
 import pytest
 
-from fraud_detection_api.decision.kept import KeptRequest
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import BEGINNING, decision_id, kept, numbers_of, request_of
 
-EVERYTHING = Wanted()
+EVERYTHING = DecisionFilter()
 OUTCOMES = ["approve", "review", "decline"]
 FAR = 2**50
 
@@ -15,26 +15,26 @@ FAR = 2**50
 def filled(store):
     """Decisions 0 to 29, kept in no order: number n is of outcome n modulo 3 and about entity n modulo 5."""
     rows = [kept(number, outcome=OUTCOMES[number % 3], entity=f"{number % 5}") for number in range(30)]
-    store.keep([KeptRequest(rows[number::7]) for number in range(7)])
+    store.keep([StoredRequest(rows[number::7]) for number in range(7)])
     return store
 
 
 WANTED = {
     EVERYTHING: range(30),
-    Wanted(outcome="review"): range(1, 30, 3),
-    Wanted(entity="3"): range(3, 30, 5),
-    Wanted(entity="3", outcome="approve"): range(3, 30, 15),
-    Wanted(since=BEGINNING + 10): range(10, 30),
-    Wanted(until=BEGINNING + 10): range(10),
-    Wanted(since=BEGINNING + 10, until=BEGINNING + 20): range(10, 20),
-    Wanted(since=BEGINNING + 10, until=BEGINNING + 20, entity="0"): range(10, 20, 5),
-    Wanted(since=BEGINNING + 9, until=BEGINNING + 28, entity="2", outcome="approve"): range(12, 28, 15),
-    Wanted(since=BEGINNING + 20, until=BEGINNING + 10): range(0),
-    Wanted(entity="9"): range(0),
-    Wanted(since=0, until=FAR): range(30),
-    Wanted(since=-FAR, until=2**48 - 1): range(30),
-    Wanted(since=FAR): range(0),
-    Wanted(until=-1): range(0),
+    DecisionFilter(outcome="review"): range(1, 30, 3),
+    DecisionFilter(entity="3"): range(3, 30, 5),
+    DecisionFilter(entity="3", outcome="approve"): range(3, 30, 15),
+    DecisionFilter(since=BEGINNING + 10): range(10, 30),
+    DecisionFilter(until=BEGINNING + 10): range(10),
+    DecisionFilter(since=BEGINNING + 10, until=BEGINNING + 20): range(10, 20),
+    DecisionFilter(since=BEGINNING + 10, until=BEGINNING + 20, entity="0"): range(10, 20, 5),
+    DecisionFilter(since=BEGINNING + 9, until=BEGINNING + 28, entity="2", outcome="approve"): range(12, 28, 15),
+    DecisionFilter(since=BEGINNING + 20, until=BEGINNING + 10): range(0),
+    DecisionFilter(entity="9"): range(0),
+    DecisionFilter(since=0, until=FAR): range(30),
+    DecisionFilter(since=-FAR, until=2**48 - 1): range(30),
+    DecisionFilter(since=FAR): range(0),
+    DecisionFilter(until=-1): range(0),
 }
 
 
@@ -75,8 +75,8 @@ def test_the_oldest_first_follow_each_other_without_a_gap(filled, limit):
 
 
 def test_a_cursor_need_not_be_of_a_decision_that_is_wanted(filled):
-    assert numbers_of(filled.page(Wanted(entity="0"), limit=2, before=decision_id(13))) == [10, 5]
-    assert numbers_of(filled.following(Wanted(entity="0"), limit=2, after=decision_id(13))) == [15, 20]
+    assert numbers_of(filled.page(DecisionFilter(entity="0"), limit=2, before=decision_id(13))) == [10, 5]
+    assert numbers_of(filled.following(DecisionFilter(entity="0"), limit=2, after=decision_id(13))) == [15, 20]
 
 
 def test_what_comes_between_pages_moves_none_that_follows(filled):

@@ -12,7 +12,7 @@ from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import numbers_of, request_of
 
 PROCESSES = 4
@@ -44,7 +44,7 @@ def prepare_and_keep(address: str, worker: int) -> list[int]:
         store.check()
         for number in range(worker * 100, worker * 100 + 10):
             store.keep([request_of(number, model_version=f"{worker}", policy_version=f"{number % 3}")])
-        return numbers_of(store.page(Wanted(), limit=1000))
+        return numbers_of(store.page(DecisionFilter(), limit=1000))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_processes_that_start_at_once_prepare_one_store(database, processes):
     place = address(database())
     list(processes.map(prepare_and_keep, [place] * PROCESSES, range(PROCESSES)))
     with opened(database()) as store:
-        rows = store.following(Wanted(), limit=1000)
+        rows = store.following(DecisionFilter(), limit=1000)
         assert numbers_of(rows) == [worker * 100 + n for worker in range(PROCESSES) for n in range(10)]
         assert [row.model_version for row in rows] == [str(number // 100) for number in numbers_of(rows)]
         assert [row.policy_version for row in rows] == [str(number % 3) for number in numbers_of(rows)]
@@ -70,7 +70,7 @@ def test_the_deciders_of_a_process_that_has_ended_are_still_known(database, proc
         seen = processes.submit(prepare_and_keep, address(database()), 1).result()
         assert seen[0] == 9999
         store.keep([request_of(10_000, model_version="1"), request_of(10_001, model_version="ours")])
-        versions = [row.model_version for row in store.following(Wanted(), limit=1000)]
+        versions = [row.model_version for row in store.following(DecisionFilter(), limit=1000)]
         assert versions == ["1"] * 10 + ["ours", "1", "ours"]
 
 
@@ -116,9 +116,9 @@ def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_brought_up_to_date
     raw.upgrade("0002")
     with opened(raw) as store:
         store.keep([request_of(1, 2)])
-        before = store.following(Wanted(), limit=10)
+        before = store.following(DecisionFilter(), limit=10)
         store.migrate()
-        assert store.following(Wanted(), limit=10) == before
+        assert store.following(DecisionFilter(), limit=10) == before
         assert SqlObservationStore(raw).cursor() is None
         with raw.reading() as session:
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]

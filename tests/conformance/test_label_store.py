@@ -10,10 +10,10 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import IDS_A_STATEMENT, SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
 from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
-from fraud_detection_api.ports import LabelStore
+from fraud_detection_api.services.labels.label_store import LabelStore
 from support.fakes import InMemoryLabelStore
 from support.labelling import DAY, NOON, kept
 
@@ -34,13 +34,13 @@ class Labelled:
     """A store of labels, what keeps decisions beside it, and its clock."""
 
     labels: LabelStore
-    keep: Callable[[list[KeptDecision]], None]
+    keep: Callable[[list[StoredDecision]], None]
     clock: Clock
 
     def record(self, *findings: Finding) -> list[str]:
         return self.labels.record(findings)
 
-    def one(self, number: int = 1, **given) -> KeptDecision:
+    def one(self, number: int = 1, **given) -> StoredDecision:
         """A decision, kept."""
         decision = kept(number, **given)
         self.keep([decision])
@@ -48,7 +48,7 @@ class Labelled:
 
 
 def in_memory(clock) -> Labelled:
-    decisions: list[KeptDecision] = []
+    decisions: list[StoredDecision] = []
     return Labelled(InMemoryLabelStore(decisions, clock), decisions.extend, clock)
 
 
@@ -56,7 +56,7 @@ def in_sql(database, clock) -> Labelled:
     store = SqlDecisionStore(database, idempotency_seconds=1)
     store.migrate()
     return Labelled(
-        SqlLabelStore(database, wall_clock=clock), lambda rows: store.keep([KeptRequest(rows)]) and None, clock
+        SqlLabelStore(database, wall_clock=clock), lambda rows: store.keep([StoredRequest(rows)]) and None, clock
     )
 
 
@@ -234,7 +234,7 @@ def test_a_store_from_before_there_were_labels_takes_them_once_it_is_migrated(tm
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
     store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
-    store.keep([KeptRequest([decision])])
+    store.keep([StoredRequest([decision])])
     store.migrate()
     assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
     assert store.find(decision.decision_id) == decision

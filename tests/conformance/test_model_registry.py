@@ -3,9 +3,9 @@
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container import build_registry
+from fraud_detection_api.container.process import build_registry
 from fraud_detection_api.errors import AliasMoved, NoChampion, UnknownModel
-from fraud_detection_api.model.rollout import Cause
+from fraud_detection_api.services.models.aliases import Cause
 from support.builders import assign_each
 from support.fakes import InMemoryRegistry
 

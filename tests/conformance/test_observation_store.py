@@ -4,7 +4,8 @@ import pytest
 
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore
 from support.kept import BEGINNING, decision_id, numbers_of, request_of
 
@@ -41,7 +42,7 @@ def observations(store):
 def test_before_the_first_observation_there_is_no_cursor(observations):
     assert observations.cursor() is None
     assert observations.slots(since=0, seconds=300) == []
-    assert observations.compared("sha256:challenger", Wanted(), limit=10) == []
+    assert observations.compared("sha256:challenger", DecisionFilter(), limit=10) == []
 
 
 def test_the_cursor_is_where_the_last_record_said(observations):
@@ -77,7 +78,7 @@ def test_a_cursor_that_would_go_back_keeps_nothing(store, observations):
         observations.record(decision_id(1), [slot(rows=1)], [shadow(1)])
     assert observations.cursor() == decision_id(2)
     assert observations.slots(since=0, seconds=300) == [slot(rows=2)]
-    assert observations.compared("sha256:challenger", Wanted(), limit=10) == []
+    assert observations.compared("sha256:challenger", DecisionFilter(), limit=10) == []
 
 
 def test_a_record_that_is_repeated_changes_nothing(store, observations):
@@ -85,13 +86,13 @@ def test_a_record_that_is_repeated_changes_nothing(store, observations):
     for _ in range(2):
         observations.record(decision_id(1), [slot()], [shadow(1)])
     assert observations.slots(since=0, seconds=300) == [slot()]
-    assert [pair[1] for pair in observations.compared("sha256:challenger", Wanted(), limit=10)] == [shadow(1)]
+    assert [pair[1] for pair in observations.compared("sha256:challenger", DecisionFilter(), limit=10)] == [shadow(1)]
 
 
 def test_a_shadow_stands_beside_its_decision_to_the_bit(store, observations):
     store.keep([request_of(1)])
     observations.record(decision_id(1), [], [shadow(1)])
-    [(decision, beside)] = observations.compared("sha256:challenger", Wanted(), limit=10)
+    [(decision, beside)] = observations.compared("sha256:challenger", DecisionFilter(), limit=10)
     assert decision == store.find(decision_id(1))
     assert beside == shadow(1)
 
@@ -99,23 +100,23 @@ def test_a_shadow_stands_beside_its_decision_to_the_bit(store, observations):
 def test_only_decisions_that_this_challenger_shadowed_are_compared(store, observations):
     store.keep([request_of(1, 2, 3)])
     observations.record(decision_id(3), [], [shadow(1), shadow(3, model_digest="sha256:another")])
-    assert numbers_of(row for row, _ in observations.compared("sha256:challenger", Wanted(), limit=10)) == [1]
-    assert numbers_of(row for row, _ in observations.compared("sha256:another", Wanted(), limit=10)) == [3]
-    assert observations.compared("sha256:nobody", Wanted(), limit=10) == []
+    assert numbers_of(row for row, _ in observations.compared("sha256:challenger", DecisionFilter(), limit=10)) == [1]
+    assert numbers_of(row for row, _ in observations.compared("sha256:another", DecisionFilter(), limit=10)) == [3]
+    assert observations.compared("sha256:nobody", DecisionFilter(), limit=10) == []
 
 
 def test_two_challengers_may_shadow_one_decision(store, observations):
     store.keep([request_of(1)])
     another = shadow(1, model_version="9", model_digest="sha256:another", outcome="approve")
     observations.record(decision_id(1), [], [shadow(1), another])
-    assert observations.compared("sha256:another", Wanted(), limit=10)[0][1] == another
+    assert observations.compared("sha256:another", DecisionFilter(), limit=10)[0][1] == another
 
 
 def test_comparisons_come_in_pages_oldest_first(store, observations):
     store.keep([request_of(*range(250))])
     observations.record(decision_id(249), [], [shadow(number) for number in range(250)])
     pages, after = [], None
-    while page := observations.compared("sha256:challenger", Wanted(), limit=100, after=after):
+    while page := observations.compared("sha256:challenger", DecisionFilter(), limit=100, after=after):
         after = page[-1][0].decision_id
         pages.append(numbers_of(row for row, _ in page))
     assert [len(page) for page in pages] == [100, 100, 50]
@@ -126,7 +127,7 @@ def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observ
     store.keep([request_of(*range(4))])
     versions = [shadow(number, model_version=str(8 + number % 2)) for number in range(4)]
     observations.record(decision_id(3), [], versions)
-    compared = observations.compared("sha256:challenger", Wanted(), limit=3)
+    compared = observations.compared("sha256:challenger", DecisionFilter(), limit=3)
     assert [(row.decision_id, beside.model_version) for row, beside in compared] == [
         (decision_id(number), str(8 + number % 2)) for number in range(3)
     ]
@@ -135,12 +136,12 @@ def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observ
 @pytest.mark.parametrize(
     ("wanted", "numbers"),
     [
-        (Wanted(since=BEGINNING + 2), [2, 3]),
-        (Wanted(until=BEGINNING + 2), [0, 1]),
-        (Wanted(since=BEGINNING + 1, until=BEGINNING + 3), [1, 2]),
-        (Wanted(entity='"mine"'), [3]),
-        (Wanted(outcome="approve"), [0]),
-        (Wanted(outcome="decline", since=BEGINNING + 2), [2, 3]),
+        (DecisionFilter(since=BEGINNING + 2), [2, 3]),
+        (DecisionFilter(until=BEGINNING + 2), [0, 1]),
+        (DecisionFilter(since=BEGINNING + 1, until=BEGINNING + 3), [1, 2]),
+        (DecisionFilter(entity='"mine"'), [3]),
+        (DecisionFilter(outcome="approve"), [0]),
+        (DecisionFilter(outcome="decline", since=BEGINNING + 2), [2, 3]),
     ],
 )
 def test_comparisons_are_of_the_decisions_that_are_wanted(store, observations, wanted, numbers):
@@ -155,7 +156,7 @@ def test_a_shadow_of_a_decision_that_has_gone_keeps_nothing_of_its_record(store,
         observations.record(decision_id(2), [slot()], [shadow(1), shadow(2)])
     assert observations.cursor() is None
     assert observations.slots(since=0, seconds=300) == []
-    assert observations.compared("sha256:challenger", Wanted(), limit=10) == []
+    assert observations.compared("sha256:challenger", DecisionFilter(), limit=10) == []
 
 
 def test_slots_that_started_before_a_moment_are_removed(observations):

@@ -12,9 +12,9 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import Wanted
-from fraud_detection_api.services import keeping
-from fraud_detection_api.services.keeping import DecisionKeeper
+from fraud_detection_api.services.storage import writing as keeping
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from fraud_detection_api.services.storage.writing import GroupCommit
 from support.kept import numbers_of, request_of
 from support.polling import eventually
 from support.postgres_servers import start_postgres, stop_postgres
@@ -80,7 +80,7 @@ def outage(request, tmp_path):
 class Load:
     """Clients that each send decision after decision; `answered` are those that were answered."""
 
-    def __init__(self, keeper: DecisionKeeper) -> None:
+    def __init__(self, keeper: GroupCommit) -> None:
         self._keeper, self._stop = keeper, threading.Event()
         self.answered: list[int] = []
         self.refusals: list[Exception] = []
@@ -117,7 +117,7 @@ def test_what_was_answered_is_kept_once(outage, with_journal, tmp_path, monkeypa
     monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.05)
     store = SqlDecisionStore(outage.database(), idempotency_seconds=86_400)
     journal = FileJournal(tmp_path / "journal") if with_journal else None
-    keeper = DecisionKeeper(store, limit=1000, journal=journal)
+    keeper = GroupCommit(store, limit=1000, journal=journal)
     keeper.start()
     assert keeper.fault is None
     load = Load(keeper)
@@ -131,7 +131,7 @@ def test_what_was_answered_is_kept_once(outage, with_journal, tmp_path, monkeypa
         eventually(lambda: keeper._fault is None, "the store is found again")
         load.goes_on()
     load.end()
-    kept = numbers_of(store.following(Wanted(), limit=10**9))
+    kept = numbers_of(store.following(DecisionFilter(), limit=10**9))
     keeper.close()
     assert len(kept) == len(set(kept))
     assert set(load.answered) <= set(kept)

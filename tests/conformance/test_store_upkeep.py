@@ -9,10 +9,11 @@ from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
-from fraud_detection_api.decision.kept import IdempotencyKey
 from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.decision.stored import IdempotencyKey
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import ShadowDecision, Wanted
+from fraud_detection_api.services.observing.observation_store import ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.sealed_rows import NOON, keep_rows, kept_row
 
 
@@ -27,7 +28,7 @@ class Kept:
         self.upkeep = SqlStoreUpkeep(database, storage)
 
     def ids(self) -> list[str]:
-        return [row.decision_id for row in self.store.following(Wanted(), limit=1000)]
+        return [row.decision_id for row in self.store.following(DecisionFilter(), limit=1000)]
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_shadows_go_with_their_decisions_when_those_are_removed_or_erased(kept):
     kept.observations.record(rows[-1].decision_id, [], [shadow(row) for row in rows])
     kept.upkeep.remove_older(rows[1].decided_at, limit=10)
     kept.upkeep.erase([rows[1]._replace(entity=None, record=None, reasons=None)])
-    compared = kept.observations.compared("sha256:challenger", Wanted(), limit=10)
+    compared = kept.observations.compared("sha256:challenger", DecisionFilter(), limit=10)
     assert [row.decision_id for row, _ in compared] == [rows[2].decision_id]
     with kept.database.reading() as session:
         assert session.rows("SELECT count(*) FROM shadow_decisions") == [(1,)]
@@ -159,4 +160,4 @@ def test_scrubbing_compacting_and_looking_for_faults_leave_rows_as_they_are(kept
     kept.upkeep.scrub()
     kept.upkeep.compact()
     assert kept.upkeep.faults() == []
-    assert kept.store.following(Wanted(), limit=10) == rows
+    assert kept.store.following(DecisionFilter(), limit=10) == rows

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import httpx2 as httpx
 
 from crash.callers import ANSWER_SECONDS, SCORE, Acknowledged, Sent, plain_client
-from fraud_detection_api.container import build_recorder
-from fraud_detection_api.decision.kept import KeptDecision
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_store
 from support.polling import eventually
 
 ROWS_A_PAGE = 5000
@@ -35,7 +35,7 @@ class Compared(NamedTuple):
 def compare(settings: Settings, sent: Sequence[Sent], acknowledged: Sequence[Acknowledged]) -> Compared:
     """Compare a store at rest with what callers remember."""
     requests = {request.request_id: request for request in sent}
-    kept: dict[str, list[KeptDecision]] = defaultdict(list)
+    kept: dict[str, list[StoredDecision]] = defaultdict(list)
     faults, recorder = [], build_recorder(settings)
     for row in kept_rows(settings):
         kept[row.request_id].append(row)
@@ -62,20 +62,20 @@ def compare(settings: Settings, sent: Sequence[Sent], acknowledged: Sequence[Ack
     )
 
 
-def kept_rows(settings: Settings) -> Iterator[KeptDecision]:
+def kept_rows(settings: Settings) -> Iterator[StoredDecision]:
     """Every row of the store, oldest first."""
     store = build_store(settings)
     assert store is not None
     last = None
     try:
-        while page := store.following(Wanted(), limit=ROWS_A_PAGE, after=last):
+        while page := store.following(DecisionFilter(), limit=ROWS_A_PAGE, after=last):
             yield from page
             last = page[-1].decision_id
     finally:
         store.close()
 
 
-def _under_keys(kept: dict[str, list[KeptDecision]]) -> dict[str, list[KeptDecision]]:
+def _under_keys(kept: dict[str, list[StoredDecision]]) -> dict[str, list[StoredDecision]]:
     """The rows of each key."""
     under = defaultdict(list)
     for rows in kept.values():
@@ -84,7 +84,7 @@ def _under_keys(kept: dict[str, list[KeptDecision]]) -> dict[str, list[KeptDecis
     return under
 
 
-def _unlike(sent: Sent, answer: bytes, rows: Sequence[KeptDecision]) -> Iterable[str]:
+def _unlike(sent: Sent, answer: bytes, rows: Sequence[StoredDecision]) -> Iterable[str]:
     told = json.loads(answer)
     if len(rows) != sent.records:
         yield f"{sent.request_id}: {sent.records} records acknowledged, {len(rows)} kept"

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraud_detection_api.cli import app
-from fraud_detection_api.services.batch import ADDED
+from fraud_detection_api.services.batch.files import ADDED
 from support import calls
 from support.servers import running_server
 

@@ -9,9 +9,9 @@ import pytest
 
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
-from fraud_detection_api.ports import CountedSlot, ShadowDecision
+from fraud_detection_api.container.storage import build_database, build_store, store_in
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, build_store, store_in
 from support.manifests import PROJECT
 from support.pages import blocks
 from support.sealed_rows import NOON, keep_rows, kept_row

@@ -9,7 +9,7 @@ import pytest
 
 from fraud_detection_api.decision.label import LABEL_SOURCES
 from fraud_detection_api.schemas.labels import LabelOfDecision, LabelOfEntity
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.builders import record
 from support.pages import blocks, install_fraud, run_shell

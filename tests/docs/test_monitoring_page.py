@@ -8,9 +8,9 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli.monitoring_tables import MEASURES
+from fraud_detection_api.container.storage import build_database, labels_in, observations_in, store_in
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, labels_in, observations_in, store_in
 from support.builders import credit_files
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
 from support.pages import blocks, install_fraud, run_shell

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.policy_file import FILE_KEYS, load_policy
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.policy.file import FILE_KEYS, load_policy
+from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_store
 from support.builders import EVERY_DTYPE
 from support.pages import blocks, install_fraud, run_shell
 from support.sealed_rows import keep_rows, kept_row

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.builders import QUICK
 from support.pages import blocks, install_fraud, run_shell

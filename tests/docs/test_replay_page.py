@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container import build_container
-from fraud_detection_api.decision.kept import KeptRequest
-from fraud_detection_api.services.replay import SOUND, Status
+from fraud_detection_api.container.process import build_container
+from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.services.history.replay import SOUND, Status
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, record
 from support.decided import decided
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     records = [record(total_balance=7000 * n) for n in range(30)]
     rows = decided(container.champion.current(), records, explain=True)
     container.store.migrate()
-    container.store.keep([KeptRequest(rows)])
+    container.store.keep([StoredRequest(rows)])
     container.store.close()
     install_fraud(folder)
     (folder / "id").write_text(rows[3].decision_id)

@@ -9,7 +9,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import run_fraud, running_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud_detection_api.services.tracing import NOT_BEGUN
+from fraud_detection_api.services.tracing.tracer import NOT_BEGUN
 from support.collector import collecting
 from support.pages import blocks, run_shell
 from support.polling import eventually

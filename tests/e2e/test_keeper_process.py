@@ -20,7 +20,11 @@ def keepers_of(server) -> list[int]:
     listed = subprocess.run(
         ["ps", "--ppid", str(server.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
     )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "fraud_detection_api.keeper" in line]
+    return [
+        int(line.split()[0])
+        for line in listed.stdout.splitlines()
+        if "fraud_detection_api.processes.decision_writer" in line
+    ]
 
 
 def rows_in(path) -> int:

@@ -5,7 +5,7 @@ import json
 import polars as pl
 
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.polling import eventually
 from support.servers import run_fraud, running_server

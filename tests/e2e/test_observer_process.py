@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.container.storage import build_database, observations_in, store_in
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.monitoring.counts import Counts
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, observations_in, store_in
 from support import calls
 from support.builders import record
 from support.observing import credit_model, made, outcomes_of, strict_files, strict_model
@@ -61,7 +61,7 @@ class Store:
         return {outcome: sum(each[outcome] for each in counted) for outcome in ("approve", "review", "decline")}
 
     def shadows(self):
-        return self.observations.compared(strict_model().bundle.digest, Wanted(), limit=10 * ROWS)
+        return self.observations.compared(strict_model().bundle.digest, DecisionFilter(), limit=10 * ROWS)
 
     def close(self) -> None:
         self._database.close()
@@ -78,7 +78,7 @@ def store(location) -> Iterator[Store]:
 def observing(registry: Path, location: str, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """An observer's process by itself; its standard input ends with the block."""
     variables = {"FRAUD_REGISTRY": str(registry), "FRAUD_STORE": location, "FRAUD_STORE_TIMEOUT_SECONDS": "20"}
-    command = [sys.executable, "-m", "fraud_detection_api.observer"]
+    command = [sys.executable, "-m", "fraud_detection_api.processes.observer"]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stderr=output, env=clean_environment(**variables, FRAUD_LOG_FORMAT="json")
@@ -99,7 +99,7 @@ def keep_a_day(store: Store) -> list:
     now = int(time.time() * 1000) - 5_000
     rows = [row for part in range(8) for row in made(ROWS // 8, at=now - part * 9_000_000)]
     for first in range(0, len(rows), 1000):
-        store.decisions.keep([KeptRequest(rows[first : first + 1000])])
+        store.decisions.keep([StoredRequest(rows[first : first + 1000])])
     return rows
 
 
@@ -129,12 +129,12 @@ def test_of_two_one_leads_and_the_other_takes_over_when_it_is_killed(challenged,
         first = stack.enter_context(observing(challenged, location, tmp_path / "first"))
         eventually(lambda: "observer_leads" in (tmp_path / "first").read_text(), "one leads", within_seconds=60)
         stack.enter_context(observing(challenged, location, tmp_path / "second"))
-        store.decisions.keep([KeptRequest(made(10, at=int(time.time() * 1000) - 3_000))])
+        store.decisions.keep([StoredRequest(made(10, at=int(time.time() * 1000) - 3_000))])
         eventually(lambda: store.rows_counted() == 10, "they are counted")
         assert "observer_leads" not in (tmp_path / "second").read_text()
         first.kill()
         eventually(lambda: "observer_leads" in (tmp_path / "second").read_text(), "the other leads", within_seconds=60)
-        store.decisions.keep([KeptRequest(made(5, at=int(time.time() * 1000) - 3_000))])
+        store.decisions.keep([StoredRequest(made(5, at=int(time.time() * 1000) - 3_000))])
         eventually(lambda: store.rows_counted() == 15, "they are counted")
 
 
@@ -152,7 +152,7 @@ def observers_of(server) -> list[int]:
     listed = subprocess.run(
         ["ps", "--ppid", str(server.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
     )
-    lines = [line.split() for line in listed.stdout.splitlines() if "fraud_detection_api.observer" in line]
+    lines = [line.split() for line in listed.stdout.splitlines() if "fraud_detection_api.processes.observer" in line]
     return [int(line[0]) for line in lines]
 
 

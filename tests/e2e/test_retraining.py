@@ -10,7 +10,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.polling import eventually
 from support.servers import clean_environment, run_fraud, running_server

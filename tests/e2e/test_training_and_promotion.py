@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.builders import OVERDRAWN
 from support.polling import eventually
@@ -116,7 +116,7 @@ def test_a_training_killed_while_its_progress_bar_moves_leaves_the_registry_as_i
 
 
 def test_a_training_killed_before_its_promotion_leaves_a_whole_model_and_the_old_champion(own_registry, records):
-    moment = ("fraud_detection_api.services.rollout", "RolloutService.promote", "1")
+    moment = ("fraud_detection_api.services.models.rollout", "RolloutService.promote", "1")
     assert train_killed(moment, records, own_registry) == -signal.SIGKILL
     assert FileRegistry(own_registry).versions() == ["1", "2"]
     assert FileRegistry(own_registry).assigned("champion") == "1"

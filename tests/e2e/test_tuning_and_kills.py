@@ -12,7 +12,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.polling import eventually
 from support.servers import FRAUD, clean_environment, run_fraud
 

@@ -9,12 +9,12 @@ from io import StringIO
 import pytest
 from starlette.testclient import TestClient
 
-from fraud_detection_api.container import build_container
-from fraud_detection_api.decision.kept import KeptDecision
+from fraud_detection_api.container.process import build_container
+from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.main import create_app
-from fraud_detection_api.ports import DecisionStore, Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_store
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
 from support.builders import registry_with_champion
 from support.fakes import InMemoryDecisionStore
@@ -75,9 +75,9 @@ class KeptDecisions:
     def client(self, registry=None, **settings: object) -> TestClient:
         return self._start(registry, **self._configured, **settings)
 
-    def rows(self) -> list[KeptDecision]:
+    def rows(self) -> list[StoredDecision]:
         """Oldest first; those of one request in its records' order."""
-        rows = self._look.following(Wanted(), limit=100_000)
+        rows = self._look.following(DecisionFilter(), limit=100_000)
         return sorted(rows, key=lambda row: (row.decided_at, row.request_id, row.place))
 
 

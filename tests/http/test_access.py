@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import Settings

@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fraud_detection_api import errors
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.errors import FraudError, InvalidSetting
 from fraud_detection_api.main import STATUS_OF, app_from_environment, create_app, problem_code
 from fraud_detection_api.settings import Settings

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.recording import Recorder
-from fraud_detection_api.services.scoring import score
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.deciding.scoring import score
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, record, registry_with_champion
 from support.http import JSON, assert_problem
 

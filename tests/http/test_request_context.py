@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.context import RequestContext
-from fraud_detection_api.services.drain import Drain
+from fraud_detection_api.routes.context import RequestBoundary
+from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
 from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer
@@ -199,7 +199,7 @@ def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(e
         raise RuntimeError(MARK)
 
     refused = lambda *_: pytest.fail("a second answer")  # noqa: E731
-    wrapped = RequestContext(breaks_off, answer_to=refused, metrics=RequestMetrics(Tallies()), drain=Drain())
+    wrapped = RequestBoundary(breaks_off, answer_to=refused, metrics=RequestMetrics(Tallies()), drain=Drain())
     answer = asgi_post(wrapped, "/", [])
     assert (answer.status_code, answer.content) == (200, b"")
     assert [event["error"] for event in events("unexpected_error")] == ["RuntimeError"]
@@ -211,7 +211,7 @@ def test_what_is_no_http_request_passes_unseen(events):
     async def lifespan(scope, receive, send):
         seen.append(scope["type"])
 
-    context = RequestContext(lifespan, answer_to=None, metrics=None, drain=Drain())
+    context = RequestBoundary(lifespan, answer_to=None, metrics=None, drain=Drain())
     asyncio.run(context({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
     assert not events("request")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fraud_detection_api.services import keeping
+from fraud_detection_api.services.storage import writing as keeping
 from support.builders import OVERDRAWN, record
 from support.fakes import InMemoryDecisionStore
 from support.http import assert_problem

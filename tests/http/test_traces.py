@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from starlette.testclient import TestClient
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings

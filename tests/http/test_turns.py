@@ -5,7 +5,7 @@ import asyncio
 import httpx2 as httpx
 import pytest
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion

@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import Bundle, read_bundle
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.telemetry import Stopwatch
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import evaluate_bundle
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, OVERDRAWN, record
 from support.fakes import InMemoryRegistry

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.training.dataset import Dataset, EncodedRecords
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import ModelFitter
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.fakes import InMemoryRegistry
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fraud_detection_api.decision.kept import KeptDecision, SealedRequest
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.decisions import NEVER, DecisionService, Task
-from fraud_detection_api.services.recording import Circumstances, Recorder
+from fraud_detection_api.decision.stored import SealedRequest, StoredDecision
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
+from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 
 BEGINNING = 1_795_341_600_500
@@ -21,9 +21,9 @@ def decided(
     explain: bool = False,
     at: int = BEGINNING,
     deadline: float = NEVER,
-) -> list[KeptDecision]:
+) -> list[StoredDecision]:
     """Rows of one request with these validated records."""
     service = DecisionService(fallback="review", wall_clock=lambda: at / 1000)
     decisions = service.decide(Task(model, explain, deadline, Stopwatch()), records).decisions
-    sealed = (recorder or Recorder()).rows(decisions, records, Circumstances("r-1", None, model, 1.5))
+    sealed = (recorder or Recorder()).rows(decisions, records, RequestContext("r-1", None, model, 1.5))
     return list(SealedRequest(sealed, len(records)).opened().decisions)

@@ -7,11 +7,11 @@ from threading import Lock, RLock
 from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
-from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.model.rollout import (
+from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     UNEXPLAINED,
     Alias,
@@ -20,7 +20,8 @@ from fraud_detection_api.model.rollout import (
     change_text,
     parsed_change,
 )
-from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 
 class InMemoryRegistry:
@@ -105,7 +106,7 @@ class InMemoryDecisionStore:
         beside: "InMemoryDecisionStore | None" = None,
     ) -> None:
         self._expires_after, self._wall_clock = int(idempotency_seconds * 1000), wall_clock
-        self._decisions: dict[str, KeptDecision] = {} if beside is None else beside._decisions
+        self._decisions: dict[str, StoredDecision] = {} if beside is None else beside._decisions
         self._answers: dict[tuple[str, str], tuple[int, StoredAnswer]] = {} if beside is None else beside._answers
         self._hold = RLock() if beside is None else beside._hold
         self.fault: str | None = None
@@ -118,7 +119,7 @@ class InMemoryDecisionStore:
         with self._working():
             """A dict can always be written to."""
 
-    def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
+    def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         with self._working():
             if any(row.outcome not in get_args(Outcome) for request in requests for row in request.decisions):
                 raise ValueError("no such outcome")
@@ -129,27 +130,27 @@ class InMemoryDecisionStore:
             kept_at, answer = self._answers.get((key.caller, key.key), (0, None))
             return answer if kept_at >= self._now() - self._expires_after else None
 
-    def find(self, decision_id: str) -> KeptDecision:
+    def find(self, decision_id: str) -> StoredDecision:
         with self._working():
             if decision_id not in self._decisions:
                 raise UnknownDecision
             return self._decisions[decision_id]
 
-    def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
+    def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         rows = [row for row in reversed(self._wanted(wanted)) if before is None or row.decision_id < before]
         return rows[:limit]
 
-    def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
+    def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         rows = [row for row in self._wanted(wanted) if after is None or row.decision_id > after]
         return rows[:limit]
 
-    def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
+    def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [row.decision_id for row in self.following(wanted, limit=limit, after=after)]
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _kept(self, request: KeptRequest) -> StoredAnswer | None:
+    def _kept(self, request: StoredRequest) -> StoredAnswer | None:
         if key := request.idempotency:
             if answered := self.recall(key):
                 return answered
@@ -158,7 +159,7 @@ class InMemoryDecisionStore:
             self._decisions.setdefault(row.decision_id, row)
         return None
 
-    def _wanted(self, wanted: Wanted) -> list[KeptDecision]:
+    def _wanted(self, wanted: DecisionFilter) -> list[StoredDecision]:
         """Oldest first."""
         with self._working():
             rows = [self._decisions[decision_id] for decision_id in sorted(self._decisions)]
@@ -185,7 +186,7 @@ class InMemoryDecisionStore:
 class InMemoryLabelStore:
     """LabelStore in a list, beside a list of decisions that others fill. The clock is in seconds."""
 
-    def __init__(self, decisions: Sequence[KeptDecision], wall_clock: Callable[[], float]) -> None:
+    def __init__(self, decisions: Sequence[StoredDecision], wall_clock: Callable[[], float]) -> None:
         self._decisions, self._wall_clock = decisions, wall_clock
         self._labels: list[Label] = []
         self._alone = Lock()
@@ -226,7 +227,7 @@ class InMemoryLabelStore:
         ]
         return max(by_then, default=None)
 
-    def _kept(self, decision_id: str) -> KeptDecision | None:
+    def _kept(self, decision_id: str) -> StoredDecision | None:
         return next((decision for decision in self._decisions if decision.decision_id == decision_id), None)
 
     def _of(self, decision_id: str) -> list[Label]:
@@ -250,7 +251,7 @@ class InMemoryObservationStore:
         self._decisions.check()
         if self._cursor is not None and cursor < self._cursor:
             raise StoreUnavailable("another observer has observed further")
-        kept = set(self._decisions.ids(Wanted(), limit=1_000_000))
+        kept = set(self._decisions.ids(DecisionFilter(), limit=1_000_000))
         if any(shadow.decision_id not in kept for shadow in shadows):
             raise StoreUnavailable("rows that others refer to have gone")
         self._cursor = cursor
@@ -263,8 +264,8 @@ class InMemoryObservationStore:
         return [self._slots[key] for key in sorted(self._slots) if key[0] >= since and key[1] == seconds]
 
     def compared(
-        self, challenger_digest: str, wanted: Wanted, *, limit: int, after: str | None = None
-    ) -> list[tuple[KeptDecision, ShadowDecision]]:
+        self, challenger_digest: str, wanted: DecisionFilter, *, limit: int, after: str | None = None
+    ) -> list[tuple[StoredDecision, ShadowDecision]]:
         decisions = self._decisions.following(wanted, limit=1_000_000, after=after)
         found = [(row, self._shadows.get((row.decision_id, challenger_digest))) for row in decisions]
         return [(row, shadow) for row, shadow in found if shadow is not None][:limit]
@@ -303,25 +304,25 @@ class InMemoryJournal:
     """DecisionJournal in lists; while it has a `fault`, nothing can be written."""
 
     def __init__(self) -> None:
-        self.written: list[KeptRequest] = []
-        self.aside: list[KeptRequest] = []
+        self.written: list[StoredRequest] = []
+        self.aside: list[StoredRequest] = []
         self.fault: str | None = None
 
     def check(self) -> None:
         if self.fault is not None:
             raise StoreUnavailable(self.fault)
 
-    def append(self, requests: Sequence[KeptRequest]) -> None:
+    def append(self, requests: Sequence[StoredRequest]) -> None:
         self.check()
         self.written += requests
 
-    def waiting(self) -> Iterator[Sequence[KeptRequest]]:
+    def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         while self.written:
             piece = self.written[:2]
             yield piece
             del self.written[: len(piece)]
 
-    def put_aside(self, requests: Sequence[KeptRequest]) -> None:
+    def put_aside(self, requests: Sequence[StoredRequest]) -> None:
         self.aside += requests
 
     def close(self) -> None:

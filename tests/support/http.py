@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
-from fraud_detection_api.model.rollout import ANYWHERE, UNEXPLAINED
+from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED
 from support.fakes import InMemoryRegistry
 
 SCORE_KEY = "score-key-of-the-tests"

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from fraud_detection_api.decision.identifiers import uuid7
-from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest
+from fraud_detection_api.decision.stored import IdempotencyKey, StoredDecision, StoredRequest
 
 BEGINNING = 1_700_000_000_000
 """When the decisions of the tests begin, in milliseconds since 1970; number n was decided n milliseconds later."""
 
-_ROW = KeptDecision(
+_ROW = StoredDecision(
     decision_id="",
     decided_at=0,
     request_id="0b7e5bffaa8c534aa4b1dbbdf475f903",
@@ -36,31 +36,31 @@ def decision_id(number: int) -> str:
     return uuid7(BEGINNING + number, number.to_bytes(10, "big"))
 
 
-def kept(number: int, **changes: object) -> KeptDecision:
+def kept(number: int, **changes: object) -> StoredDecision:
     """Decision `number`, with changes."""
     return _ROW._replace(**{"decision_id": decision_id(number), "decided_at": BEGINNING + number, **changes})
 
 
-def decided(number: int, at: int, **changes: object) -> KeptDecision:
+def decided(number: int, at: int, **changes: object) -> StoredDecision:
     """Decision `number`, by model 1 at that moment, in milliseconds since 1970, with changes."""
     by_model_1 = {"model_version": "1", "model_digest": "sha256:1", "policy_version": "1"}
     made = {"decision_id": uuid7(at, number.to_bytes(10, "big")), "decided_at": at, "request_id": f"request-{number}"}
     return kept(number, **{**made, **by_model_1, "latency_ms": 1.5, **changes})
 
 
-def request_of(*numbers: int, **changes: object) -> KeptRequest:
+def request_of(*numbers: int, **changes: object) -> StoredRequest:
     """A request with these decisions."""
-    return KeptRequest([kept(number, place=place, **changes) for place, number in enumerate(numbers)])
+    return StoredRequest([kept(number, place=place, **changes) for place, number in enumerate(numbers)])
 
 
 def keyed(
     number: int, key: str = "key", *, caller: str = "caller", body: bytes = b"digest", answer: bytes | None = None
-) -> KeptRequest:
+) -> StoredRequest:
     """A request for decision `number` under an idempotency key."""
     answer = b"answer %d" % number if answer is None else answer
-    return KeptRequest([kept(number, idempotency_key=key)], IdempotencyKey(caller, key, body), answer)
+    return StoredRequest([kept(number, idempotency_key=key)], IdempotencyKey(caller, key, body), answer)
 
 
-def numbers_of(rows: Iterable[KeptDecision]) -> list[int]:
+def numbers_of(rows: Iterable[StoredDecision]) -> list[int]:
     """Which decisions these are."""
     return [row.decided_at - BEGINNING for row in rows]

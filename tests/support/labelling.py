@@ -1,8 +1,8 @@
 """Decisions that a store may hold, and labels for them."""
 
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.decision.kept import KeptDecision
-from fraud_detection_api.services.recording import Recorder
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.services.deciding.recording import Recorder
 from support.builders import record
 from support.kept import decided
 
@@ -13,7 +13,7 @@ NOON = 1_790_000_000_000
 
 def kept(
     number: int, *, at: int = NOON, sent=None, contract=None, recorder: Recorder | None = None, **changes
-) -> KeptDecision:
+) -> StoredDecision:
     """Decision `number` as it is kept, with the record that was `sent`."""
     contract, recorder = contract or load_contract("credit"), recorder or Recorder()
     sent = record(customer_id=number) if sent is None else sent

@@ -10,16 +10,18 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
 from fraud_detection_api.decision.label import Finding
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Bins
-from fraud_detection_api.ports import CountedSlot, DecisionStore, LabelStore, ObservationStore, ShadowDecision
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionStore
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import ModelFitter
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, credit_files
 from support.fakes import InMemoryRegistry
@@ -85,7 +87,7 @@ class Traffic:
         return said
 
     @cached_property
-    def rows(self) -> list[KeptDecision]:
+    def rows(self) -> list[StoredDecision]:
         """As they are kept, by the first model."""
         margins, probabilities, outcomes = self.scored[0]
         bundle = self.models[0].bundle
@@ -147,7 +149,7 @@ class Traffic:
     def keep(self, store: DecisionStore, labels: LabelStore, observations: ObservationStore) -> None:
         """Put all of it where a server and its observer would."""
         for begin in range(0, len(self.rows), 2_000):
-            store.keep([KeptRequest(self.rows[begin : begin + 2_000])])
+            store.keep([StoredRequest(self.rows[begin : begin + 2_000])])
         for begin in range(0, len(findings := self.frauds()), 500):
             labels.record(findings[begin : begin + 500])
         shadows = self.shadows if len(self.models) > 1 else []

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
-from fraud_detection_api.decision.policy import Policy
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.metrics.catalogue import Metric
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Counts
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.kept_models import KeptModels
-from fraud_detection_api.services.observed_models import ObservedModels
-from fraud_detection_api.services.observer_metrics import ObserverMetrics
-from fraud_detection_api.services.observing import Observer
-from fraud_detection_api.services.shadowing import Shadowing
-from fraud_detection_api.services.watched_model import WatchedModel
-from fraud_detection_api.training.change_policy import change_policy
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.stored_models import StoredModels
+from fraud_detection_api.services.models.watched_model import WatchedModel
+from fraud_detection_api.services.observing.observed_models import ObservedModels
+from fraud_detection_api.services.observing.observer import Observer
+from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observing.shadow import Shadowing
+from fraud_detection_api.training.policy.change import change_policy
 from support.builders import NOW, credit_files, record
 from support.decided import BEGINNING, decided
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore, InMemoryRegistry
@@ -45,7 +45,7 @@ def strict_model() -> ServedModel:
     return ServedModel("2", read_bundle(strict_files(), source="version 2"))
 
 
-def made(count: int, *, at: int = BEGINNING, model: ServedModel | None = None, **more) -> list[KeptDecision]:
+def made(count: int, *, at: int = BEGINNING, model: ServedModel | None = None, **more) -> list[StoredDecision]:
     """Decisions of one request on records that differ, in the order of their ids."""
     records = [
         record(customer_id=n, total_balance=n * 997 % 250_000, total_credit_limit=1 + n % 70) for n in range(count)
@@ -70,8 +70,8 @@ class Observed:
         self.registry.assign("champion", "1")
         self.challenger = WatchedModel(self.registry, "challenger")
 
-    def keep(self, rows: Sequence[KeptDecision]) -> list[KeptDecision]:
-        self.store.keep([KeptRequest(rows)])
+    def keep(self, rows: Sequence[StoredDecision]) -> list[StoredDecision]:
+        self.store.keep([StoredRequest(rows)])
         return list(rows)
 
     def observer(self, *, backlog: int = 1_000_000) -> Observer:
@@ -79,7 +79,7 @@ class Observed:
         metrics = ObserverMetrics(self.tallies)
         clock = lambda: self.now / 1000  # noqa: E731
         shadowing = Shadowing(self.challenger, metrics, wall_clock=clock)
-        models = ObservedModels(KeptModels(self.registry))
+        models = ObservedModels(StoredModels(self.registry))
         observer = Observer(
             self.store, self.observations, models, shadowing, metrics, backlog=backlog, wall_clock=clock
         )
@@ -109,9 +109,9 @@ class Observed:
 
     def shadows(self, digest: str | None = None):
         """Pairs of decision and shadow, by the strict model where nothing else is said."""
-        from fraud_detection_api.ports import Wanted
+        from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
-        return self.observations.compared(digest or strict_model().bundle.digest, Wanted(), limit=1_000_000)
+        return self.observations.compared(digest or strict_model().bundle.digest, DecisionFilter(), limit=1_000_000)
 
     def counter(self, metric: Metric, *labels: str) -> float:
         return self.tallies.counter(metric, *labels).value

@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from fraud_detection_api.decision.consequences import policy_card
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.population import Population
+from fraud_detection_api.policy.consequences import policy_card
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.population import Population
 from fraud_detection_api.training.evaluate import evaluate
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
 

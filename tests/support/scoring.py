@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.services.scoring import score
+from fraud_detection_api.services.deciding.scoring import score
 
 
 def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) -> list[float]:

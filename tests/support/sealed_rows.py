@@ -2,8 +2,8 @@
 
 from pydantic_core import to_json
 
-from fraud_detection_api.decision.kept import KeptDecision, KeptRequest
-from fraud_detection_api.services.recording import Recorder
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
+from fraud_detection_api.services.deciding.recording import Recorder
 from support.kept import decided
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -13,7 +13,7 @@ NOON = 1_790_000_000_000
 PLAIN = Recorder()
 
 
-def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, **changes) -> KeptDecision:
+def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, **changes) -> StoredDecision:
     """Decision `number`: of its own entity, a minute after the one before, sealed by the recorder."""
     at = NOON + 60_000 * number if at is None else at
     entity_id = changes.pop("entity_id", number)
@@ -35,6 +35,6 @@ def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, 
 def keep_rows(store, rows, idempotency=None, answer=b"") -> None:
     """Keep them, all of one request where there is a key, else each of its own."""
     if idempotency is not None:
-        assert store.keep([KeptRequest(rows, idempotency, answer)]) == [None]
+        assert store.keep([StoredRequest(rows, idempotency, answer)]) == [None]
     else:
-        store.keep([KeptRequest([row]) for row in rows])
+        store.keep([StoredRequest([row]) for row in rows])

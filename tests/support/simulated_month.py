@@ -7,18 +7,18 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.counts import Bins, Counts
 from fraud_detection_api.monitoring.performance import measure
-from fraud_detection_api.ports import CountedSlot
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.drift import DriftReader
-from fraud_detection_api.services.monitoring_gauges import tell_drift, tell_performance
-from fraud_detection_api.services.performance import MaturedPerformance
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.observing.observation_store import CountedSlot
+from fraud_detection_api.services.reporting.drift import DriftReader
+from fraud_detection_api.services.reporting.gauges import tell_drift, tell_performance
+from fraud_detection_api.services.reporting.performance import MaturedPerformance
+from fraud_detection_api.tables.checking import check_table
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 
 BEGINNING = 1_767_225_600  # 2026-01-01, seconds since 1970
 SLOT, HOUR, DAY = 300, 3_600, 86_400

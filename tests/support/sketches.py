@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from fraud_detection_api.training.report.escaping import html_text
-from fraud_detection_api.training.report.plots import kinds
+from fraud_detection_api.report import page
+from fraud_detection_api.report.escaping import html_text
 
 
 def sketch(paint, *, name, title, description, small=False) -> str:
@@ -19,5 +19,5 @@ def sketch(paint, *, name, title, description, small=False) -> str:
 def plots_made_by(function) -> Iterator[None]:
     """While the block runs, the reports of this process have their plots from `draw` or from `sketch`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "draw", function)
+        patch.setattr(page, "draw", function)
         yield

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.scoring import score
+from fraud_detection_api.services.deciding.scoring import score
 from support.builders import record
 from support.load import Load as CallersAtWork
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.services.models.registry import ModelRegistry
 from support import calls
 from support.polling import eventually
 from support.servers import Server, running_server

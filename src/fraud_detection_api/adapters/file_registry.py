@@ -22,7 +22,7 @@ from typing import get_args
 from uuid import uuid4
 
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
-from fraud_detection_api.model.rollout import (
+from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     UNEXPLAINED,
     UNREADABLE,

@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from pydantic_core import from_json, to_json
 
-from fraud_detection_api.decision.kept import KeptRequest, row_from_json
+from fraud_detection_api.decision.stored import StoredRequest, row_from_json
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import JournalBacklog
+from fraud_detection_api.services.storage.journal import JournalBacklog
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
@@ -40,21 +40,21 @@ class FileJournal:
         with self._hold, self._written(_PROBE) as file:
             os.ftruncate(file, self._size)
 
-    def append(self, requests: Sequence[KeptRequest]) -> None:
+    def append(self, requests: Sequence[StoredRequest]) -> None:
         if not requests:
             return
         lines = b"".join(map(_line, requests))
         with self._hold, self._written(lines):
             self._size += len(lines)
 
-    def waiting(self) -> Iterator[Sequence[KeptRequest]]:
+    def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         with self._hold:
             self._let_go()
         with self._failures("read"):
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
                 yield from self._taken(path)
 
-    def put_aside(self, requests: Sequence[KeptRequest]) -> None:
+    def put_aside(self, requests: Sequence[StoredRequest]) -> None:
         with self._failures("written"):
             file = os.open(self._folder / f"refused{_DAMAGED}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
@@ -72,7 +72,7 @@ class FileJournal:
         with self._hold:
             self._let_go()
 
-    def _taken(self, path: Path) -> Iterator[Sequence[KeptRequest]]:
+    def _taken(self, path: Path) -> Iterator[Sequence[StoredRequest]]:
         """A file's requests, then no file; nothing where a process that lives writes to it."""
         try:
             file = path.open("rb")
@@ -153,18 +153,18 @@ class FileJournal:
             raise StoreUnavailable(f"the journal {self._folder} cannot be {verb}: {reason}") from error
 
 
-def _line(request: KeptRequest) -> bytes:
+def _line(request: StoredRequest) -> bytes:
     content = to_json([(*row[:-1], row.seal.hex()) for row in request.decisions])
     return b"%08x" % zlib.crc32(content) + content + b"\n"
 
 
-def _request(line: bytes) -> KeptRequest | None:
+def _request(line: bytes) -> StoredRequest | None:
     """What the line holds; None where it is damaged, or was written by a version with other rows."""
     content = line[_CHECKSUM_DIGITS:]
     if line[:_CHECKSUM_DIGITS] != b"%08x" % zlib.crc32(content):
         return None
     try:
-        return KeptRequest([row_from_json(row) for row in from_json(content)])
+        return StoredRequest([row_from_json(row) for row in from_json(content)])
     except (TypeError, ValueError):
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fraud_detection_api.cli.policy_tables import Table
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.policy.outcomes import OUTCOMES
 
 _SIDES = ("kept", "new", "difference")
 _LEFT_OUT = {

@@ -29,8 +29,8 @@ def infer(
 ) -> None:
     """Draft a contract for a file, to be read and mended by a person; it goes to stdout."""
     settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
-    from fraud_detection_api.contract.files import read_file
-    from fraud_detection_api.contract.inference import infer_contract
+    from fraud_detection_api.tables.files import read_file
+    from fraud_detection_api.tables.inference import infer_contract
 
     frame = read_file(file, infer_types=True)
     draft = infer_contract(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.processes.interruption import leaves_on_sigterm
 
 app = typer.Typer(no_args_is_help=True, help="Data to try things with.")
 
@@ -27,8 +27,8 @@ def synth(
     fraud_rate: Annotated[float, typer.Option("--fraud-rate", min=0.0001, max=0.5, help="Share of fraud.")] = 0.02,
 ) -> None:
     """Make credit records with several kinds of fraud mixed in, and each record's true probability."""
-    from fraud_detection_api.contract.files import require_suffix, written_whole
-    from fraud_detection_api.training.synthetic import simulate_credit_records
+    from fraud_detection_api.tables.files import require_suffix, written_whole
+    from fraud_detection_api.training.data.synthetic import simulate_credit_records
 
     settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
     require_suffix(out)

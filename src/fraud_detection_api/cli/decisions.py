@@ -7,12 +7,12 @@ import typer
 from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.container import build_recorder
+from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.storage import open_store
 from fraud_detection_api.contract.declaration import MAX_TEXT
-from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
-from fraud_detection_api.services.history import Filters, History
-from fraud_detection_api.storage import open_store
+from fraud_detection_api.services.history.lookup import Filters, History
 
 app = typer.Typer(
     no_args_is_help=True, help="Decisions that were made: show one, list the newest. FRAUD_STORE says where."

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.moments import RequiredSince, Until
 from fraud_detection_api.cli.options import (
     AsJson,
@@ -19,10 +18,11 @@ from fraud_detection_api.cli.options import (
 )
 from fraud_detection_api.cli.retraining_tables import say_exported, say_tampered
 from fraud_detection_api.cli.terminal import print_json, progress
-from fraud_detection_api.container import build_recorder
+from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.times import DAY_MS
-from fraud_detection_api.storage import open_stores
+from fraud_detection_api.processes.interruption import leaves_on_sigterm
 
 app = typer.Typer(no_args_is_help=True, help="Kept decisions as files.")
 
@@ -51,7 +51,7 @@ def training_set(
     assumed). Records that were kept under another contract, erased ones, and those that
     were changed since they were kept, are left out and counted.
     """
-    from fraud_detection_api.services.training_set import TrainingSetExporter
+    from fraud_detection_api.services.labels.training_sets import TrainingSetExporter
 
     settings = settings_with(contract=contract, store=store)
     declared = load_contract(settings.contract or CREDIT)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import AsJson, ContractOption, DataFile, Store, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
-from fraud_detection_api.container import build_labels
+from fraud_detection_api.container.process import build_labels
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.processes.interruption import leaves_on_sigterm
 from fraud_detection_api.schemas.labels import decision_labels
-from fraud_detection_api.services.labelling import LabelService
+from fraud_detection_api.services.labels.recording import LabelService
 
 if TYPE_CHECKING:
-    from fraud_detection_api.services.label_file import Imported
+    from fraud_detection_api.services.labels.files import Imported
 
 ROWS_SHOWN = 5
 
@@ -53,8 +53,8 @@ def import_labels(
     recorded. Rows that say what is in force, or have an `effective_at` and are recorded, change
     nothing. One without it is as of now, so an old file of such rows overrules later labels: write `effective_at` in files.
     """
-    from fraud_detection_api.contract.files import require_suffix
-    from fraud_detection_api.services.label_file import LabelImporter
+    from fraud_detection_api.services.labels.files import LabelImporter
+    from fraud_detection_api.tables.files import require_suffix
 
     if unknown_to is not None:
         require_suffix(unknown_to)
@@ -112,7 +112,7 @@ def _unknown(done: "Imported") -> list[tuple[int, str]]:
 
 
 def _write(done: "Imported", target: Path) -> None:
-    from fraud_detection_api.contract.files import written_whole
+    from fraud_detection_api.tables.files import written_whole
 
     with written_whole(target) as waiting:
         if target.suffix == ".parquet":

@@ -12,10 +12,10 @@ from fraud_detection_api.cli.monitoring_tables import comparison_notes, comparis
 from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, settings_with
 from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
-from fraud_detection_api.container import build_registry
+from fraud_detection_api.container.process import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.registered import ModelService
 
 PARTS = ("train", "test")
 DOCUMENT_OF = {".html": "report.html", ".md": "card.md"}
@@ -81,7 +81,7 @@ def report(
     registry: Registry = None,
 ) -> None:
     """Write a version's report: one page with every plot and table, or the card in Markdown."""
-    from fraud_detection_api.contract.files import written_whole
+    from fraud_detection_api.tables.files import written_whole
 
     if out.suffix not in DOCUMENT_OF:
         raise typer.BadParameter("name the file .html or .md", param_hint="--out")

@@ -10,13 +10,13 @@ import typer
 from fraud_detection_api.cli.monitoring_tables import monitoring_notes, monitoring_tables
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
-from fraud_detection_api.container import build_comparisons, build_monitoring, build_registry
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.comparison import ComparisonService
-from fraud_detection_api.services.models import ModelService
-from fraud_detection_api.services.monitoring import MonitoringService
+from fraud_detection_api.container.process import build_comparisons, build_monitoring, build_registry
+from fraud_detection_api.container.storage import open_observations
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.reporting.comparison import ComparisonService
+from fraud_detection_api.services.reporting.monitoring import MonitoringService
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import open_observations
 
 app = typer.Typer(no_args_is_help=True, help="Drift and performance of the champion.")
 
@@ -56,8 +56,8 @@ def report(
     store: Store = None,
 ) -> None:
     """Write one page with all of it: histograms of every feature, the week's trend, performance, and the challenger."""
-    from fraud_detection_api.cli.monitoring_page import monitoring_html
-    from fraud_detection_api.contract.files import written_whole
+    from fraud_detection_api.pages.monitoring import monitoring_html
+    from fraud_detection_api.tables.files import written_whole
 
     if out.suffix != ".html":
         raise typer.BadParameter("name the file .html", param_hint="--out")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.policy.outcomes import OUTCOMES
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.model.rollout import one_line
-from fraud_detection_api.services.rollout import Order
+from fraud_detection_api.services.models.aliases import one_line
+from fraud_detection_api.services.models.rollout import Order
 from fraud_detection_api.settings import Settings
 
 _SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -19,14 +19,14 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import build_recorder, build_registry, build_rollout
+from fraud_detection_api.container.process import build_recorder, build_registry, build_rollout
+from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import read_card, read_evidence
-from fraud_detection_api.services.backtest import Period, Sources, backtest
-from fraud_detection_api.services.models import ModelService
-from fraud_detection_api.storage import open_stores
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.reporting.backtest import Period, Sources, backtest
 
 app = typer.Typer(no_args_is_help=True, help="Who is approved, reviewed and declined: show, try out and set policies.")
 
@@ -66,7 +66,7 @@ def set_policy(
     back.
     """
     require_training_libraries()
-    from fraud_detection_api.training.change_policy import change_policy
+    from fraud_detection_api.training.policy.change import change_policy
 
     held, rollout = build_rollout(settings_with(registry=registry))
     terms, order = load_policy(file), order_of(force=force)
@@ -121,9 +121,9 @@ def simulate(
     """
     period = _period(since, until, file)
     require_training_libraries()
-    from fraud_detection_api.training.change_policy import priced_policy
-    from fraud_detection_api.training.load import load_dataset
-    from fraud_detection_api.training.simulate_policy import compare_on_evidence, compare_on_records
+    from fraud_detection_api.training.data.load import load_dataset
+    from fraud_detection_api.training.policy.change import priced_policy
+    from fraud_detection_api.training.policy.simulate import compare_on_evidence, compare_on_records
 
     held = build_registry(settings_with(registry=registry).registry)
     terms = load_policy(policy)

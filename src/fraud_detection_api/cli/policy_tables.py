@@ -6,8 +6,8 @@ from typing import Any
 import typer
 
 from fraud_detection_api.cli.terminal import print_table, printable
-from fraud_detection_api.decision.consequences import MeasuredOn
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.policy.consequences import MeasuredOn
+from fraud_detection_api.policy.outcomes import OUTCOMES
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Title, headings, rows."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container import build_rollout, build_tracker
-from fraud_detection_api.ports import ExperimentTracker, ModelRegistry
-from fraud_detection_api.services.rollout import Order, RolloutService
+from fraud_detection_api.container.process import build_rollout, build_tracker
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.rollout import Order, RolloutService
+from fraud_detection_api.services.models.tracker import ExperimentTracker
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
-    from fraud_detection_api.training.dataset import Dataset
+    from fraud_detection_api.training.data.dataset import Dataset
     from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 
 

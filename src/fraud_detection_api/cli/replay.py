@@ -11,11 +11,11 @@ from fraud_detection_api.cli.broken_seals import MOST_SHOWN, OTHER_KEY
 from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, progress, say
-from fraud_detection_api.container import open_replay
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.container.process import open_replay
 from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
-from fraud_detection_api.services.replay_range import Summary, replay_ids, replay_range
-from fraud_detection_api.services.replay_sample import sampled
+from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
+from fraud_detection_api.services.history.samples import sampled
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 
 def replay(
@@ -46,7 +46,7 @@ def replay(
         def tell(share: float, decisions: int) -> None:
             report(share, f"Replayed {decisions:,} decisions")
 
-        wanted = Wanted(since, until)
+        wanted = DecisionFilter(since, until)
         if ids or sample is not None:
             store, replayer = opening()
             chosen = ids or sampled(store, wanted, sample or 0, seed=seed)

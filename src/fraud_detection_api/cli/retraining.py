@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import duration_seconds, settings_with
 from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.retraining_steps import LOCK, Retraining, Window
-from fraud_detection_api.cli.scratch import scratch_folder
 from fraud_detection_api.cli.terminal import print_json, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.storage import build_lock, open_stores
+from fraud_detection_api.container.storage import build_lock, open_stores
+from fraud_detection_api.processes.interruption import leaves_on_sigterm
+from fraud_detection_api.processes.scratch import scratch_folder
 
 Since = Annotated[
     str,

@@ -8,21 +8,23 @@ from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.registering import Destination
 from fraud_detection_api.cli.retraining_tables import print_comparison, say_exported
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container import build_recorder
+from fraud_detection_api.container.process import build_recorder
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import DAY_MS, parse_moment
-from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.ports import DecisionStore, ExclusiveLock, LabelStore, Wanted
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:  # these take the training libraries, which a serving installation lacks
     from collections.abc import Callable
 
-    from fraud_detection_api.services.training_set import Exported
-    from fraud_detection_api.training.dataset import Dataset
+    from fraud_detection_api.services.labels.training_sets import Exported
+    from fraud_detection_api.training.data.dataset import Dataset
     from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
     from fraud_detection_api.training.retraining import HeldOut, HeldOutComparison
 
@@ -84,7 +86,7 @@ class Retraining:
         Raises NoChampion, ContractMismatch, NothingToExport, TooFewLabels, InvalidDataset, StoreUnavailable,
         RegistryUnavailable; nothing has changed then, but that a model may be registered that is no challenger.
         """
-        from fraud_detection_api.training.load import load_dataset
+        from fraud_detection_api.training.data.load import load_dataset
         from fraud_detection_api.training.retraining import held_out, require_enough, require_same_records
 
         models = self._models(like)
@@ -112,11 +114,11 @@ class Retraining:
 
     def _first_decided(self, contract: Contract, window: Window) -> int:
         """When the oldest decision that may have been exported was made."""
-        oldest = self.stores[0].following(Wanted(since=window.since, until=window.end(contract)), limit=1)
+        oldest = self.stores[0].following(DecisionFilter(since=window.since, until=window.end(contract)), limit=1)
         return oldest[0].decided_at if oldest else 0
 
     def _export(self, contract: Contract, window: Window) -> "tuple[Exported, Path]":
-        from fraud_detection_api.services.training_set import TrainingSetExporter
+        from fraud_detection_api.services.labels.training_sets import TrainingSetExporter
 
         file = self.folder / "labelled.parquet"
         with progress("Exporting decisions") as report:
@@ -127,9 +129,9 @@ class Retraining:
         return exported, file
 
     def _fitter(self, models: _Models, dataset: "Dataset") -> "ModelFitter":
-        from fraud_detection_api.training.decide import with_records_a_day
+        from fraud_detection_api.training.data.splits import SplitSettings
         from fraud_detection_api.training.model_fitter import ModelFitter
-        from fraud_detection_api.training.splits import SplitSettings
+        from fraud_detection_api.training.policy.decide import with_records_a_day
         from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
         card, rate = models.like.card, self.deployed_base_rate
@@ -206,7 +208,7 @@ class Retraining:
 
 def _following(contract: Contract, dataset: "Dataset", file: Path) -> "Dataset":
     """The dataset as that contract encodes it; read anew where it has other derived features."""
-    from fraud_detection_api.training.load import load_dataset
+    from fraud_detection_api.training.data.load import load_dataset
 
     return dataset if contract.fingerprint == dataset.contract.fingerprint else load_dataset(file, contract)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fraud_detection_api.cli.terminal import print_table, say
 
 if TYPE_CHECKING:  # these take the training libraries, which a serving installation lacks
-    from fraud_detection_api.services.training_set import Exported
+    from fraud_detection_api.services.labels.training_sets import Exported
     from fraud_detection_api.training.evaluate import Difference, Estimate
     from fraud_detection_api.training.retraining import HeldOutComparison
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.interruption import leaves_on_sigterm
 from fraud_detection_api.cli.options import DataFile, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
-from fraud_detection_api.container import build_registry
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.processes.interruption import leaves_on_sigterm
+from fraud_detection_api.services.models.registered import ModelService
 
 
 def score(
@@ -27,7 +27,7 @@ def score(
 
     Example: `fraud score applications.csv --out scored.parquet`
     """
-    from fraud_detection_api.services.batch import BatchScorer
+    from fraud_detection_api.services.batch.files import BatchScorer
 
     version, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {version}") as report:

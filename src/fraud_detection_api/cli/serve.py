@@ -13,15 +13,15 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from fraud_detection_api.cli.keeper_process import keeper_process
-from fraud_detection_api.cli.metrics_folder import metrics_folder
-from fraud_detection_api.cli.observer_process import observer_process
 from fraud_detection_api.cli.options import ContractOption, Registry, order_of, settings_with
 from fraud_detection_api.cli.terminal import progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container import Container, build_container
+from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.contract.loading import CREDIT
 from fraud_detection_api.errors import FraudError, InvalidSetting
+from fraud_detection_api.processes.metrics_folder import metrics_folder
+from fraud_detection_api.processes.observer_process import observer_process
+from fraud_detection_api.processes.writer_process import keeper_process
 from fraud_detection_api.routes.http_protocol import HttpProtocol
 from fraud_detection_api.schemas.contract import example_record
 from fraud_detection_api.settings import PREFIX, Settings

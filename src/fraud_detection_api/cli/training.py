@@ -10,12 +10,12 @@ from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import print_json, say
-from fraud_detection_api.container import build_registry
+from fraud_detection_api.container.process import build_registry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.policy_file import load_policy
 from fraud_detection_api.errors import MissingExtra
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.registered import ModelService
 
 TRAINING_LIBRARIES = ("sklearn", "matplotlib", "optuna")
 
@@ -51,10 +51,10 @@ def train(
     Example: `fraud train credit.parquet --promote`
     """
     require_training_libraries()
-    from fraud_detection_api.training.decide import with_records_a_day
-    from fraud_detection_api.training.load import load_dataset
+    from fraud_detection_api.training.data.load import load_dataset
+    from fraud_detection_api.training.data.splits import SplitSettings
     from fraud_detection_api.training.model_fitter import ModelFitter
-    from fraud_detection_api.training.splits import SplitSettings
+    from fraud_detection_api.training.policy.decide import with_records_a_day
     from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
     if like is not None and contract is not None:
@@ -94,8 +94,8 @@ def evaluate(
     Example: `fraud evaluate champion later.parquet`
     """
     require_training_libraries()
+    from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
-    from fraud_detection_api.training.load import load_dataset
 
     found, bundle = ModelService(build_registry(settings_with(registry=registry).registry)).bundle(version)
     dataset = load_dataset(file, bundle.contract)

@@ -15,13 +15,13 @@ from fraud_detection_api.cli.training import require_training_libraries
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.ratios import contract_for_tuning
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.policy_file import load_policy
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import Policy
 
 if TYPE_CHECKING:  # it takes the training libraries, which a serving installation lacks
-    from fraud_detection_api.training.dataset import Dataset
-    from fraud_detection_api.training.splits import Split
-    from fraud_detection_api.training.tune import Tuned, Tuner, TuningProgress
+    from fraud_detection_api.training.data.dataset import Dataset
+    from fraud_detection_api.training.data.splits import Split
+    from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgress
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="Trials that the study shall have.")]
 Timeout = Annotated[
@@ -91,12 +91,12 @@ def tune(
     Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
     """
     require_training_libraries()
-    from fraud_detection_api.training.decide import with_records_a_day
-    from fraud_detection_api.training.load import load_dataset
+    from fraud_detection_api.training.data.load import load_dataset
+    from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings, hold_out, validation_folds
     from fraud_detection_api.training.model_fitter import ModelFitter
-    from fraud_detection_api.training.objectives import Objective
-    from fraud_detection_api.training.splits import PrequentialSettings, SplitSettings, hold_out, validation_folds
-    from fraud_detection_api.training.tune import Tuner
+    from fraud_detection_api.training.policy.decide import with_records_a_day
+    from fraud_detection_api.training.tuning.objectives import Objective
+    from fraud_detection_api.training.tuning.tune import Tuner
 
     settings = settings_with(registry=registry, contract=contract, track=track)
     goal = destination(

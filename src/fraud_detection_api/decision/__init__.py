@@ -1,1 +1,1 @@
-"""From a fraud probability to what is done: approve, review or decline. Pure; knows no model and no contract."""
+"""What a decision is, how it is stored, and its label."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from fraud_detection_api.decision.policy import Outcome
 from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.policy.outcomes import Outcome
 
 Source = Literal["model", "fallback"]
 

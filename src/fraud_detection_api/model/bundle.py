@@ -15,15 +15,15 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.contract.record_encoding import FEW_RECORDS, RecordEncoder
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.decision.population import Population
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration
-from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import golden_difference, golden_rows
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.risk_score import RiskScale
-from fraud_detection_api.model.trees import Trees
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.model.trees.nodes import Trees
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.population import Population
 
 FORMAT = 3
 MANIFEST = "manifest.json"

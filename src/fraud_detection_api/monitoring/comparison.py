@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.decision.consequences import PER, chosen_costs
-from fraud_detection_api.decision.policy import OUTCOMES, Outcome, Policy
-from fraud_detection_api.decision.population import Population
-from fraud_detection_api.decision.rounding import six_digits
 from fraud_detection_api.monitoring.drift import psi
-from fraud_detection_api.monitoring.intervals import Estimate, mean_estimate, share_estimate
 from fraud_detection_api.monitoring.performance import Performance, measure, ranking_differences
+from fraud_detection_api.policy.consequences import PER, chosen_costs
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
+from fraud_detection_api.policy.population import Population
+from fraud_detection_api.statistics.intervals import Estimate, mean_estimate, share_estimate
+from fraud_detection_api.statistics.rounding import six_digits
 
 SCORE_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 

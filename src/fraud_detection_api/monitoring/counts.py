@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.policy.outcomes import OUTCOMES
 
 UNREADABLE_COUNTS = (ValueError, LookupError, TypeError, AttributeError)
 """What reading or adding up counts raises that another version of the software wrote, or that do not fit together."""

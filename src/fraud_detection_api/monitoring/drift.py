@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.monitoring.chi_square import chi_square_quantile
+from fraud_detection_api.statistics.chi_square import chi_square_quantile
 
 FALSE_ALARM = 1e-6
 """Chance that any of the features of any window passes its noise floor when looked at once, and nothing drifted.

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.decision.rounding import six_digits
 from fraud_detection_api.monitoring.counts import Counts, FeatureCounts, LevelCounts, NumberCounts
 from fraud_detection_api.monitoring.drift import ks, ks_noise_floor, noise_floor, psi
+from fraud_detection_api.statistics.rounding import six_digits
 
 SCORE = "fraud_probability"
 """Name of the score among the features."""

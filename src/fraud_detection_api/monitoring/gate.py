@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from fraud_detection_api.decision.consequences import PER
 from fraud_detection_api.monitoring.comparison import Comparison
-from fraud_detection_api.monitoring.intervals import Estimate
+from fraud_detection_api.policy.consequences import PER
+from fraud_detection_api.statistics.intervals import Estimate
 
 CHEAP_US = 500.0
 """A record that is scored and explained within so many microseconds passes however fast the champion is."""

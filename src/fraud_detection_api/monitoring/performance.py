@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.decision.rounding import six_digits
-from fraud_detection_api.monitoring.calibration import (
+from fraud_detection_api.statistics.calibration import (
     calibration_error,
     calibration_error_by_chance,
     calibration_slope,
     observed_to_expected,
 )
-from fraud_detection_api.monitoring.cells import Cells
-from fraud_detection_api.monitoring.intervals import Estimate, bootstrap_estimate, share_estimate
-from fraud_detection_api.monitoring.scored import Metric, ScoredTest, average_precision, roc_auc
+from fraud_detection_api.statistics.cells import Cells
+from fraud_detection_api.statistics.intervals import Estimate, bootstrap_estimate, share_estimate
+from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.statistics.scored import Metric, ScoredTest, average_precision, roc_auc
 
 FEWEST = 10
 """Fewest frauds, and fewest legitimate records, that a ranking is measured on: fewer give no interval to speak of."""

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 
-from fraud_detection_api.container import Container
-from fraud_detection_api.services.access import Role
+from fraud_detection_api.container.process import Container
+from fraud_detection_api.services.admission.api_keys import Role
 
 
 def container_of(request: Request) -> Container:

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.routes.tracing import TRACEPARENT, answered_request, begun, trace_ids
-from fraud_detection_api.services.drain import Drain
-from fraud_detection_api.services.request_spans import UNMATCHED, Trace
-from fraud_detection_api.services.tracing import RequestTracer
+from fraud_detection_api.services.admission.drain import Drain
+from fraud_detection_api.services.tracing.spans import UNMATCHED, Trace
+from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.telemetry import log_failure, log_often
 from fraud_detection_api.trace_context import TraceParent, parse_traceparent
 
@@ -28,7 +28,7 @@ AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable
 """The answer to an error, for the request's id."""
 
 
-class RequestContext:
+class RequestBoundary:
     """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nobody else did.
 
     The log line names the trace that the caller's `traceparent` does. With a `tracer`, a request that belongs to none may

@@ -5,7 +5,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from fraud_detection_api.decision.kept import IdempotencyKey, StoredAnswer
+from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer
 from fraud_detection_api.errors import IdempotencyKeyReused, InvalidHeader
 
 if TYPE_CHECKING:

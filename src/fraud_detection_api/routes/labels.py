@@ -15,7 +15,7 @@ from fraud_detection_api.schemas.labels import (
     labels_recorded,
     parse_labels,
 )
-from fraud_detection_api.services.labelling import LabelService
+from fraud_detection_api.services.labels.recording import LabelService
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"])
 

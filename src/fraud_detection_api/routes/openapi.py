@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from fraud_detection_api.container import Container
+from fraud_detection_api.container.process import Container
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import FieldProblem, ModelNotReady
 from fraud_detection_api.routes import decisions, fraud_detection

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from fraud_detection_api.container import Container
+from fraud_detection_api.container.process import Container
 from fraud_detection_api.decision.decision import Decision
-from fraud_detection_api.decision.kept import IdempotencyKey, SealedRequest, StoredAnswer
-from fraud_detection_api.ports import Keeper, Result
+from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
 from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
-from fraud_detection_api.services.answer_metrics import AnswerMetrics, AnswerSummary, summarised
-from fraud_detection_api.services.champion import ServedModel
-from fraud_detection_api.services.decisions import Explanations
-from fraud_detection_api.services.recording import Circumstances, Record
+from fraud_detection_api.services.deciding.answer_metrics import AnswerMetrics, AnswerSummary, summarised
+from fraud_detection_api.services.deciding.decisions import Explanations
+from fraud_detection_api.services.deciding.recording import Record, RequestContext
+from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
@@ -53,7 +53,7 @@ class ScoringRequest(NamedTuple):
         container, key = self.container, self.key
         if container.keeper is None:
             return None
-        circumstances = Circumstances(
+        circumstances = RequestContext(
             self.request_id, None if key is None else key.key, self.model, self.watch.elapsed_ms()
         )
         rows = container.recorder.rows(decisions, records, circumstances)
@@ -153,7 +153,7 @@ class _Turn:
     """
 
     def __init__(
-        self, answer: Callable[[ScoringRequest], Answer], keeper: Keeper | None, metrics: AnswerMetrics
+        self, answer: Callable[[ScoringRequest], Answer], keeper: DecisionWriter | None, metrics: AnswerMetrics
     ) -> None:
         self._answer, self._keeper, self._metrics = answer, keeper, metrics
         self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []

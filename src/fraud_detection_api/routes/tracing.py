@@ -4,8 +4,8 @@ import time
 
 from starlette.types import Scope
 
-from fraud_detection_api.services.request_spans import AnsweredRequest, StagesTaken, Trace
-from fraud_detection_api.services.tracing import RequestTracer
+from fraud_detection_api.services.tracing.spans import AnsweredRequest, StagesTaken, Trace
+from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.trace_context import TraceParent, parse_tracestate
 
 TRACEPARENT, TRACESTATE = b"traceparent", b"tracestate"

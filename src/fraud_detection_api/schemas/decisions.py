@@ -7,8 +7,8 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decision import Decision, Source
-from fraud_detection_api.decision.policy import Outcome
-from fraud_detection_api.services.decisions import Decided, Explanations
+from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.services.deciding.decisions import Decided, Explanations
 from fraud_detection_api.telemetry import utc_text
 
 DECISIONS_AT_A_TIME = 256

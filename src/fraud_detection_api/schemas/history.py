@@ -7,10 +7,10 @@ from pydantic_core import PydanticCustomError, from_json
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
-from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.parameters import Parameters
-from fraud_detection_api.services.history import Filters, Found, entity_id_of
+from fraud_detection_api.services.history.lookup import Filters, Found, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 
 MOST_DECISIONS = 1000

@@ -23,7 +23,7 @@ from fraud_detection_api.schemas.json_keys import (
 )
 from fraud_detection_api.schemas.problem import json_pointer
 from fraud_detection_api.schemas.records import INT64, MAX_PROBLEMS
-from fraud_detection_api.services.labelling import Recorded
+from fraud_detection_api.services.labels.recording import Recorded
 from fraud_detection_api.telemetry import utc_text
 
 LABELS = "labels"

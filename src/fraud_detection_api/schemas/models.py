@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from fraud_detection_api.services.models import ModelDescription
+from fraud_detection_api.services.models.registered import ModelDescription
 
 
 class ModelSummary(BaseModel):

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from fraud_detection_api.decision.policy import Outcome
+from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.parameters import Parameters
-from fraud_detection_api.services.comparison import Compared
-from fraud_detection_api.services.monitoring import MonitoringReport
+from fraud_detection_api.services.reporting.comparison import Compared
+from fraud_detection_api.services.reporting.monitoring import MonitoringReport
 
 _DRIFT: dict[str, JsonValue] = {
     "feature": "total_balance",

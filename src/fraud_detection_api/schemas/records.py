@@ -84,7 +84,7 @@ class RecordParser:
             raise self._faults_of(self._whole_records, body, parsed, at=())
         return records
 
-    def parse_decisions(self, body: bytes, *, limit: int) -> "Asked":
+    def parse_decisions(self, body: bytes, *, limit: int) -> "ParsedRequest":
         """What a request for decisions asks for. Raises as `parse`."""
         self._refuse_stuffed(self.decision_request, body, limit, at=(RECORDS,))
         try:
@@ -101,7 +101,7 @@ class RecordParser:
             parsed = parsed_json(body)
             if self._has_other_keys(parsed, at=(RECORDS,)):
                 raise self._faults_of(self.decision_request, body, parsed, at=(RECORDS,))
-        return Asked(records, explain=asked.get(EXPLAIN, False), dry_run=asked.get(DRY_RUN, False))
+        return ParsedRequest(records, explain=asked.get(EXPLAIN, False), dry_run=asked.get(DRY_RUN, False))
 
     def _refuse_stuffed(self, adapter: TypeAdapter[Any], body: bytes, limit: int, *, at: tuple[str, ...]) -> None:
         """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
@@ -153,7 +153,7 @@ _FALSE: JsonDict = {"default": False}
 REQUEST_KEYS = RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 
 
-class Asked(NamedTuple):
+class ParsedRequest(NamedTuple):
     """A request for decisions on records, in order: with reasons or not, and whether they are to be kept."""
 
     records: list[dict[str, Any]]

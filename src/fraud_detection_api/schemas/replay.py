@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from fraud_detection_api.services.replay import SOUND, Status, Verdict
+from fraud_detection_api.services.history.replay import SOUND, Status, Verdict
 
 
 class DifferenceBody(BaseModel):

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from fraud_detection_api.model.rollout import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.schemas.parameters import Parameters
-from fraud_detection_api.services.rollout import Order
+from fraud_detection_api.services.models.aliases import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
+from fraud_detection_api.services.models.rollout import Order
 from fraud_detection_api.telemetry import utc_text
 
 MOST_CHANGES, USUAL_CHANGES = 1000, 100

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from fraud_detection_api.model.boosters import NO_CHILD, replace_trees
+from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
 
 
 def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:

@@ -11,11 +11,11 @@ import polars as pl
 import xgboost
 
 from fraud_detection_api import __version__
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.splits import Split, SplitSettings, delay_in_days, rows_before_test
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 from fraud_detection_api.training.measured import MeasuredTest
-from fraud_detection_api.training.splits import Split, SplitSettings, delay_in_days, rows_before_test
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.model.rollout import Cause
-from fraud_detection_api.ports import ModelRegistry
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.services.models.aliases import Cause
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.progress import Progress
-from fraud_detection_api.training.synthetic import simulate_credit_records
 
 ROWS = 100_000
 SEED = 7

@@ -8,13 +8,13 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.splits import MIN_FRAUDS, cross_fitting_folds
 from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 from fraud_detection_api.training.measured import MeasuredTest
 from fraud_detection_api.training.progress import Progress
-from fraud_detection_api.training.splits import MIN_FRAUDS, cross_fitting_folds
 
 EXPLAINED_ROWS = 1_000
 TRAINING_SHARES = (8, 4, 2)

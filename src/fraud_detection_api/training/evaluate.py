@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.bundle import Bundle, Scorer
-from fraud_detection_api.monitoring.scored import ScoredTest
-from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.metrics import METRICS, UNBOUNDED
+from fraud_detection_api.statistics.metrics import METRICS, UNBOUNDED
+from fraud_detection_api.statistics.scored import ScoredTest
+from fraud_detection_api.training.data.dataset import Dataset
 
 REPLICATES = 200
 INTERVAL = 0.95

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.bundle import Scorer
-from fraud_detection_api.model.forest import Forest
+from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.calibrate import fit_calibration, uncalibrated
-from fraud_detection_api.training.categories import learn_level_codes
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.categories import learn_level_codes
+from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import compare
 from fraud_detection_api.training.progress import Progress, stages
 from fraud_detection_api.training.train_xgboost import TrainedTrees, XGBoostSettings, XGBoostTrainer

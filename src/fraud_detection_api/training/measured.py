@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 

@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.model.bundle import seal_bundle
 from fraud_detection_api.model.reference import reference_histograms
 from fraud_detection_api.model.risk_score import RiskScale
-from fraud_detection_api.ports import ModelRegistry
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.training.card import Making, model_card, timestamp
-from fraud_detection_api.training.dataset import Dataset
-from fraud_detection_api.training.decide import decided_policy, with_records_a_day
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.leaks import leak_warnings
+from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.demonstrate import demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.leaks import leak_warnings
 from fraud_detection_api.training.measured import measure
+from fraud_detection_api.training.policy.decide import decided_policy, with_records_a_day
 from fraud_detection_api.training.progress import Progress, stages
 from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.page import report_html
-from fraud_detection_api.training.splits import SplitSettings, hold_out
+from fraud_detection_api.training.report.model_report import report_html
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 

@@ -11,9 +11,9 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.training.dataset import Dataset
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, hold_out
 from fraud_detection_api.training.evaluate import Difference, Estimate, compare, evaluate, score_dataset
-from fraud_detection_api.training.splits import MIN_FRAUDS, SplitSettings, hold_out
 
 COMPARED = ("roc_auc", "average_precision")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fraud_detection_api.model.bundle import read_card
-from fraud_detection_api.ports import ExperimentTracker
+from fraud_detection_api.services.models.tracker import ExperimentTracker
 
 REPORTS = ("report.html", "card.md")  # what a person opens; kept at the top, beside the bundle
 _MEASURED = ("evaluation", "learning_curve")

@@ -10,10 +10,10 @@ import xgboost
 from numpy.typing import NDArray
 
 from fraud_detection_api.training.averaging import average_boosters
-from fraud_detection_api.training.categories import cross_fitted_tables
-from fraud_detection_api.training.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.training.data.categories import cross_fitted_tables
+from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.training.data.splits import cross_fitting_folds
 from fraud_detection_api.training.progress import Progress, stages
-from fraud_detection_api.training.splits import cross_fitting_folds
 
 CHECK_EVERY = 5
 """Rounds from one look at the losses to the next: looking at each would cost more than it tells."""

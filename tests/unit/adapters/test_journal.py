@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.journal import FileJournal
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from support.kept import kept, numbers_of, request_of
 
@@ -76,9 +76,9 @@ def test_what_was_written_down_comes_back_as_it_was(journal):
         ),
         kept(2, entity=None, margin=None, fraud_probability=None, risk_score=None, reasons='[{"rank":1}]'),
     ]
-    journal.append([KeptRequest(rows), request_of()])
+    journal.append([StoredRequest(rows), request_of()])
     [piece] = journal.waiting()
-    assert piece == [KeptRequest(rows), request_of()]
+    assert piece == [StoredRequest(rows), request_of()]
     assert piece[0].decisions[0].margin.hex() == "-0x0.0p+0"
     assert piece[0].decisions[0].seal == rows[0].seal
 

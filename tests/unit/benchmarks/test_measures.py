@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.measures import calibration_error, card_precision, measure, noise_floor
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.training.data.load import dataset_from_frame
 
 CONTRACT = """
 name = "cards"

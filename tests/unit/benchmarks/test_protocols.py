@@ -7,7 +7,7 @@ import pytest
 from benchmarks.protocols import CONTRACTS, PROTOCOLS, TUNED_BEFORE
 from benchmarks.published import PUBLISHED
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.training.load import dataset_from_frame
+from fraud_detection_api.training.data.load import dataset_from_frame
 
 DAY = 86_400
 FIRST = np.datetime64("2018-07-04", "s").astype(np.int64)

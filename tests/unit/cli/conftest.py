@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import app
 from fraud_detection_api.training import model_fitter
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
 from support.decided import BEGINNING, decided
@@ -25,7 +25,7 @@ def kept(tmp_path):
         for row in decided(model, [record(customer_id=customer)], explain=explain, at=BEGINNING + 1000 * second)
     ]
     container.store.migrate()
-    container.store.keep([KeptRequest(rows)])
+    container.store.keep([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 

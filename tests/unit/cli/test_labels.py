@@ -12,7 +12,7 @@ import pytest
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from support.labelling import DAY, kept
 
 NOBODYS = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
@@ -26,7 +26,7 @@ def store(tmp_path) -> str:
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     decisions = SqlDecisionStore(database, idempotency_seconds=1)
     decisions.migrate()
-    decisions.keep([KeptRequest([decision]) for decision in DECISIONS])
+    decisions.keep([StoredRequest([decision]) for decision in DECISIONS])
     decisions.close()
     return f"sqlite:///{tmp_path / 'decisions.db'}"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fraud_detection_api.container.storage import build_database, labels_in, store_in
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, labels_in, store_in
 from support.builders import credit_files, every_dtype_files
 from support.forgery import resealed
 from support.sealed_rows import DAY, NOON, keep_rows, kept_row

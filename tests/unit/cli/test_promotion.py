@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from fraud_detection_api.container.storage import build_database, labels_in, observations_in, store_in
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_database, labels_in, observations_in, store_in
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.settings import Settings
 from support.builders import record
 from support.decided import BEGINNING, decided
@@ -23,7 +23,7 @@ def kept(registry):
     ]
     rows[5] = rows[5]._replace(fraud_probability=0.125)
     container.store.migrate()
-    container.store.keep([KeptRequest(rows)])
+    container.store.keep([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 

@@ -8,7 +8,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import serve, training
-from fraud_detection_api.container import build_container
+from fraud_detection_api.container.process import build_container
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import default_model, model_fitter
 from support.builders import EVERY_DTYPE, OVERDRAWN, QUICK, every_dtype_files, registry_with_champion

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.journal import FileJournal
-from fraud_detection_api.container import build_recorder
-from fraud_detection_api.decision.kept import KeptRequest
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.storage import build_store
 from support.sealed_rows import DAY, NOON, keep_rows, kept_row
 
 COMMANDS = [
@@ -78,7 +78,7 @@ def test_info_tells_programs_the_same(fraud, kept):
 
 
 def test_info_tells_what_waits_in_the_journal(fraud, kept):
-    FileJournal(Path("journal")).append([KeptRequest([kept_row(9)])])
+    FileJournal(Path("journal")).append([StoredRequest([kept_row(9)])])
     Path("journal/x.damaged").write_bytes(b"")
     waiting = told(fraud("store", "info", "--json"))["journal"]
     assert (waiting["files"], waiting["damaged_files"]) == (1, 1)
@@ -92,7 +92,7 @@ def test_another_store_can_be_named(fraud, kept):
 
 def test_a_dry_run_counts_and_removes_nothing(fraud, kept):
     assert "older; nothing was removed" in fraud("store", "purge", "--older-than", "400d", "--dry-run").stderr
-    assert len(kept.following(Wanted(), limit=10)) == 3
+    assert len(kept.following(DecisionFilter(), limit=10)) == 3
 
 
 def test_a_purge_tells_what_it_removed(fraud, kept):
@@ -102,7 +102,7 @@ def test_a_purge_tells_what_it_removed(fraud, kept):
         "idempotency_keys": 0,
         "dry_run": False,
     }
-    assert len(kept.following(Wanted(), limit=10)) == 3
+    assert len(kept.following(DecisionFilter(), limit=10)) == 3
     assert fraud("store", "purge", "--older-than", "800d").stderr == "removed 0 decisions and 0 idempotency keys\n"
 
 
@@ -116,7 +116,7 @@ def test_an_age_that_is_none_is_told(fraud, age):
 def test_erase_tells_how_many_decisions_it_was(fraud, kept):
     result = fraud("store", "erase", "1235", FRAUD_SEAL_KEY=SEAL_KEY)
     assert (result.exit_code, result.stderr) == (0, "erased 1 decisions\n")
-    assert [row.entity for row in kept.following(Wanted(), limit=10)] == ["1234", None, "1236"]
+    assert [row.entity for row in kept.following(DecisionFilter(), limit=10)] == ["1234", None, "1236"]
 
 
 def test_an_erasure_of_nobody_does_not_look_like_one(fraud, kept):
@@ -127,7 +127,7 @@ def test_an_erasure_of_nobody_does_not_look_like_one(fraud, kept):
 
 
 def test_erase_tells_of_what_it_cannot_reach(fraud, kept):
-    FileJournal(Path("journal")).append([KeptRequest([kept_row(1235)])])
+    FileJournal(Path("journal")).append([StoredRequest([kept_row(1235)])])
     keep_rows(kept, [kept_row(1, record='{"total_balance":1235}')])
     result = fraud("store", "erase", "1235")
     assert "1 of them had been changed since they were kept" in result.stderr

@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import training
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.models import ModelService
+from fraud_detection_api.services.models.registered import ModelService
 
 
 def test_train_registers_a_model_and_the_first_is_champion(trained):

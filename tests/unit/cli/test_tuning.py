@@ -14,7 +14,7 @@ TINY = XGBoostSettings(folds=2, max_rounds=30, max_bin=64, learning_rate=0.1)
 @pytest.fixture
 def quick(monkeypatch):
     """Training and tuning in a moment."""
-    from fraud_detection_api.training import tune
+    from fraud_detection_api.training.tuning import tune
 
     monkeypatch.setattr(tune.Tuner, "__init__", _with_defaults(tune.Tuner.__init__, TINY))
 

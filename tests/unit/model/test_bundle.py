@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import fraud_detection_api
-from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.errors import CorruptBundle
 from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_manifest
-from fraud_detection_api.model.trees import Trees
+from fraud_detection_api.model.trees.nodes import Trees
+from fraud_detection_api.policy.outcomes import Policy
 from support.builders import credit_files, every_dtype_files
 from support.forgery import manifest_of, resealed, sha256
 

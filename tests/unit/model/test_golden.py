@@ -7,12 +7,12 @@ import pytest
 import xgboost
 
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import Scorer, read_bundle
 from fraud_detection_api.model.calibration import Calibration
-from fraud_detection_api.model.forest import Forest
 from fraud_detection_api.model.golden import ROWS, golden_difference, golden_rows
-from fraud_detection_api.training.synthetic import simulate_credit_records
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.tables.checking import check_table
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_files
 
 BUNDLES = {"credit": credit_files, "every dtype": every_dtype_files}

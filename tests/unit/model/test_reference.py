@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.reference import BINS, histogram, level_counts, reference_histograms
+from fraud_detection_api.tables.checking import check_table
 from support.builders import every_dtype_contract, every_dtype_frame
 
 

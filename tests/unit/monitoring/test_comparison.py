@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fraud_detection_api.decision.policy import Policy
 from fraud_detection_api.monitoring.comparison import Latency, Pairs, Side, compare
+from fraud_detection_api.policy.outcomes import Policy
 
 POLICY = Policy()
 

@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import linear_model, metrics
 
-from fraud_detection_api.monitoring.calibration import calibration_slope
-from fraud_detection_api.monitoring.cells import Cells
 from fraud_detection_api.monitoring.performance import FEWEST, measure, ranking_differences
-from fraud_detection_api.monitoring.scored import average_precision, roc_auc
+from fraud_detection_api.statistics.calibration import calibration_slope
+from fraud_detection_api.statistics.cells import Cells
+from fraud_detection_api.statistics.scored import average_precision, roc_auc
 
 
 def drawn(seed, rows=5_000, *, honest=1.0):

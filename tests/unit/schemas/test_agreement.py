@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.errors import InvalidRecords
 from fraud_detection_api.schemas.records import RecordParser
+from fraud_detection_api.tables.checking import check_table
 from support.builders import OVERDRAWN, every_dtype_contract
 
 CODES = {"channel": LevelCodes({"web": 0.25, "branch": 0.125}, unseen=0.5, missing=0.75)}

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from fraud_detection_api.schemas.models import model_card, model_summary
 from fraud_detection_api.schemas.rollout import PromoteRequest
-from fraud_detection_api.services.models import ModelDescription
+from fraud_detection_api.services.models.registered import ModelDescription
 
 CARD = {
     "contract": {"name": "credit"},

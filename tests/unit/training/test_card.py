@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.training.card import split_card
-from fraud_detection_api.training.splits import SplitSettings, hold_out
+from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from support.builders import labelled
 
 DAY = 86_400.0

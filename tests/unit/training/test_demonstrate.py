@@ -7,13 +7,13 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training import demonstrate as demonstrate_module
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.splits import SplitSettings, hold_out
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import demonstrate
 from fraud_detection_api.training.evaluate import evaluate, score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.measured import measure
-from fraud_detection_api.training.splits import SplitSettings, hold_out
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import every_dtype_contract, every_dtype_frame
 

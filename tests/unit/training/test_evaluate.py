@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.contract.table import check_table
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.statistics.metrics import METRICS
+from fraud_detection_api.tables.checking import check_table
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import compare, evaluate, evaluate_bundle, score_dataset
-from fraud_detection_api.training.load import dataset_from_frame
-from fraud_detection_api.training.metrics import METRICS
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
 
 
@@ -190,7 +190,7 @@ def test_the_same_seed_compares_alike(scored):
 
 @pytest.mark.parametrize("case", ["credit", "every dtype"])
 def test_a_dataset_scores_as_serving_would_to_the_bit(case, monkeypatch):
-    from fraud_detection_api.training import dataset as dataset_module
+    from fraud_detection_api.training.data import dataset as dataset_module
 
     if case == "credit":
         frame, contract, files = simulate_credit_records(500, seed=9), load_contract("credit"), credit_files()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.training.categories import learn_level_codes
+from fraud_detection_api.training.data.categories import learn_level_codes
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
@@ -42,7 +42,7 @@ def prices_of(**directions: str):
 
 
 def test_a_scorer_has_the_codes_of_the_records_it_was_made_from():
-    from fraud_detection_api.training.load import dataset_from_frame
+    from fraud_detection_api.training.data.load import dataset_from_frame
 
     data = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="x")
     fitted = FITTER.fit(data)

@@ -7,11 +7,11 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import evaluate, score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.measured import measure
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 FITTER = ScorerFitter(XGBoostSettings(folds=2, max_rounds=12, max_bin=64, learning_rate=0.3), seed=1, threads=1)

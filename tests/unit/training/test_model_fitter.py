@@ -11,11 +11,11 @@ from fraud_detection_api.contract.loading import contract_from_toml, load_contra
 from fraud_detection_api.errors import InvalidDataset, RegistryUnavailable
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.training import model_fitter
+from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.splits import SplitSettings
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import score_dataset
-from fraud_detection_api.training.load import dataset_from_frame
 from fraud_detection_api.training.model_fitter import ModelFitter
-from fraud_detection_api.training.splits import SplitSettings
-from fraud_detection_api.training.synthetic import simulate_credit_records
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, QUICK, credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
 from support.fakes import InMemoryRegistry

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import xgboost
 
-from fraud_detection_api.model.forest import Forest
-from fraud_detection_api.monitoring.scored import ScoredTest, roc_auc
-from fraud_detection_api.training import dataset, train_xgboost
-from fraud_detection_api.training.splits import cross_fitting_folds
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.statistics.scored import ScoredTest, roc_auc
+from fraud_detection_api.training import train_xgboost
+from fraud_detection_api.training.data import dataset
+from fraud_detection_api.training.data.splits import cross_fitting_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer
 from support.builders import labelled
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.model.rollout import (
+from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     UNEXPLAINED,
     Alias,

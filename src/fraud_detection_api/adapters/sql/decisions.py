@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
-from fraud_detection_api.decision.kept import IdempotencyKey, KeptDecision, KeptRequest, StoredAnswer
+from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 REVISIONS = ("0001", "0002", "0003")
 """Of the tables, oldest first: what this version of the software knows; it works with the last."""
@@ -30,7 +30,7 @@ ROWS_A_STATEMENT = 100
 
 _OF_DECIDERS = ("contract", "model_version", "model_digest", "policy_version")
 
-DECISION_COLUMNS = tuple(name if name in _OF_DECIDERS else f"decision.{name}" for name in KeptDecision._fields)
+DECISION_COLUMNS = tuple(name if name in _OF_DECIDERS else f"decision.{name}" for name in StoredDecision._fields)
 """What `kept_decision` is made from: columns of `decisions AS decision JOIN deciders USING (decider_id)`."""
 
 _SELECT = f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions AS decision JOIN deciders USING (decider_id)"  # noqa: S608
@@ -75,7 +75,7 @@ class SqlDecisionStore:
         with self._database.writing() as session:
             session.change(_CHECK, (self._now(),))
 
-    def keep(self, requests: Sequence[KeptRequest]) -> list[StoredAnswer | None]:
+    def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         deciders = self._decider_ids({_decider(row) for request in requests for row in request.decisions[:1]})
         if not any(request.idempotency for request in requests):
             rows = [row for request in requests for row in request.decisions]
@@ -92,7 +92,7 @@ class SqlDecisionStore:
         with self._database.reading() as session:
             return self._recall(session, key, self._now())
 
-    def find(self, decision_id: str) -> KeptDecision:
+    def find(self, decision_id: str) -> StoredDecision:
         try:
             packed = uuid_bytes(decision_id)
         except ValueError:
@@ -103,20 +103,20 @@ class SqlDecisionStore:
             raise UnknownDecision
         return kept_decision(rows[0])
 
-    def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[KeptDecision]:
+    def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "DESC", ("decision_id < ?", before))]
 
-    def following(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[KeptDecision]:
+    def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "ASC", ("decision_id > ?", after))]
 
-    def ids(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[str]:
+    def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [uuid_text(row[0]) for row in self._rows(_SELECT_IDS, wanted, limit, "ASC", ("decision_id > ?", after))]
 
     def close(self) -> None:
         self._database.close()
 
     def _rows(
-        self, select: str, wanted: Wanted, limit: int, order: str, beyond: tuple[str, str | None]
+        self, select: str, wanted: DecisionFilter, limit: int, order: str, beyond: tuple[str, str | None]
     ) -> Sequence[Row]:
         conditions: dict[str, object] = dict(id_bounds(wanted, order, beyond))
         if wanted.entity is not None:
@@ -131,7 +131,7 @@ class SqlDecisionStore:
         with self._database.reading() as session:
             return session.rows(statement, (*conditions.values(), limit))
 
-    def _claim(self, session: Session, requests: Sequence[KeptRequest]) -> dict[int, StoredAnswer]:
+    def _claim(self, session: Session, requests: Sequence[StoredRequest]) -> dict[int, StoredAnswer]:
         """Take each request's idempotency key; returns the answers of those whose key was taken, by place.
 
         In the keys' order, so that two processes never wait for each other.
@@ -165,7 +165,7 @@ class SqlDecisionStore:
         return now - int(self._idempotency_seconds * 1000)
 
 
-def id_bounds(wanted: Wanted, order: str, beyond: tuple[str, str | None]) -> dict[str, bytes]:
+def id_bounds(wanted: DecisionFilter, order: str, beyond: tuple[str, str | None]) -> dict[str, bytes]:
     """Conditions on `decision_id`, with their parameters, that a range of time and a place to go on from amount to.
 
     One bound on each side: of two, SQLite's planner takes the first, and reads all from there to the other.
@@ -197,7 +197,7 @@ _HAS_TABLES = {
 }
 
 
-def _insert(session: Session, rows: Sequence[KeptDecision], deciders: Mapping[Decider, int]) -> None:
+def _insert(session: Session, rows: Sequence[StoredDecision], deciders: Mapping[Decider, int]) -> None:
     for first in range(0, len(rows), ROWS_A_STATEMENT):
         some = rows[first : first + ROWS_A_STATEMENT]
         parameters: list[object] = []
@@ -212,10 +212,10 @@ def _insert_of(rows: int) -> str:
     return _INSERT.format(rows=", ".join([marks] * rows))
 
 
-def _decider(row: KeptDecision) -> Decider:
+def _decider(row: StoredDecision) -> Decider:
     return row[7:11]
 
 
-def kept_decision(row: Row) -> KeptDecision:
+def kept_decision(row: Row) -> StoredDecision:
     """A decision from the columns DECISION_COLUMNS."""
-    return KeptDecision(uuid_text(row[0]), *row[1:])
+    return StoredDecision(uuid_text(row[0]), *row[1:])

@@ -8,9 +8,10 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.adapters.sql.decisions import DECISION_COLUMNS, ROWS_A_STATEMENT, id_bounds, kept_decision
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.kept import KeptDecision
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import CountedSlot, ShadowDecision, Wanted
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 _SELECT_CURSOR = "SELECT decision_id FROM observer_cursor"
 
@@ -82,8 +83,8 @@ class SqlObservationStore:
         return [CountedSlot._make((*row[:3], from_json(row[3]))) for row in rows]
 
     def compared(
-        self, challenger_digest: str, wanted: Wanted, *, limit: int, after: str | None = None
-    ) -> list[tuple[KeptDecision, ShadowDecision]]:
+        self, challenger_digest: str, wanted: DecisionFilter, *, limit: int, after: str | None = None
+    ) -> list[tuple[StoredDecision, ShadowDecision]]:
         bounds = id_bounds(wanted, "ASC", ("decision_id > ?", after))
         of_decisions = {
             f"decision.{name} = ?": sought
@@ -94,7 +95,7 @@ class SqlObservationStore:
             shadows=" AND ".join(["challenger_id = ?", *bounds]),
             decisions="".join(f" AND {condition}" for condition in of_decisions),
         )
-        found: list[tuple[KeptDecision, ShadowDecision]] = []
+        found: list[tuple[StoredDecision, ShadowDecision]] = []
         with self._database.reading() as session:
             challengers = [row for row in session.rows(_SELECT_CHALLENGERS) if row[1] == challenger_digest]
             for *challenger, identifier in challengers:
@@ -134,6 +135,6 @@ def _insert_of(rows: int) -> str:
     return _INSERT_SHADOWS.format(rows=", ".join([marks] * rows))
 
 
-def _compared(row: Row, challenger: Sequence[str]) -> tuple[KeptDecision, ShadowDecision]:
+def _compared(row: Row, challenger: Sequence[str]) -> tuple[StoredDecision, ShadowDecision]:
     decision = kept_decision(row[: len(DECISION_COLUMNS)])
     return decision, ShadowDecision._make((decision.decision_id, *challenger, *row[len(DECISION_COLUMNS) :]))

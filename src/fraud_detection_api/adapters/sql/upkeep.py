@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.adapters.sql.decisions import REVISIONS, revision_of
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
-from fraud_detection_api.decision.kept import KeptDecision
-from fraud_detection_api.decision.policy import OUTCOMES
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import StoreSummary
+from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.storage.store_upkeep import StoreSummary
 
 _BY_OUTCOME = "SELECT outcome, count(*) FROM decisions GROUP BY outcome"
 _END = "SELECT decided_at FROM decisions ORDER BY decision_id {order} LIMIT 1"
@@ -111,7 +111,7 @@ class SqlStoreUpkeep:
         with self._database.writing() as session:
             return session.change(_REMOVE_KEYS, (before, limit))
 
-    def erase(self, erased: Sequence[KeptDecision]) -> None:
+    def erase(self, erased: Sequence[StoredDecision]) -> None:
         keys = {row.idempotency_key for row in erased} - {None}
         with self._database.writing() as session:
             session.change_each(

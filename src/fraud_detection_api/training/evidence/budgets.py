@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.monitoring.intervals import wilson
+from fraud_detection_api.statistics.intervals import wilson
 from fraud_detection_api.training.evidence.intervals import ClassWeights
 from fraud_detection_api.training.evidence.rounding import rounded
 from fraud_detection_api.training.evidence.thresholds import Thresholds

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.monitoring.intervals import Z
+from fraud_detection_api.statistics.intervals import Z
 from fraud_detection_api.training.evidence.rounding import rounded
 
 

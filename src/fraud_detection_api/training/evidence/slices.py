@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.monitoring.intervals import Z, wilson
+from fraud_detection_api.statistics.intervals import Z, wilson
 from fraud_detection_api.training.evidence.intervals import ClassWeights
 from fraud_detection_api.training.evidence.rounding import rounded
 from fraud_detection_api.training.evidence.segments import Segment, segments

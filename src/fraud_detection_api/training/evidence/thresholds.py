@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.monitoring.scored import ScoredTest
+from fraud_detection_api.statistics.scored import ScoredTest
 
 
 @dataclass(frozen=True, slots=True)

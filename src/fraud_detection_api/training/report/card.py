@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from fraud_detection_api.training.report.contents import contents
-from fraud_detection_api.training.report.document import (
+from fraud_detection_api.report.document import (
     Bar,
     Block,
     Bullets,
@@ -19,9 +18,10 @@ from fraud_detection_api.training.report.document import (
     Plot,
     Table,
 )
+from fraud_detection_api.report.numbers import count
+from fraud_detection_api.training.report.contents import contents
 from fraud_detection_api.training.report.identity import identity
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count
 
 
 def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fraud_detection_api.training.report.document import Section
+from fraud_detection_api.report.document import Section
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.sections import (
     calibration,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_detection_api.training.report.words import Words, words_for
+from fraud_detection_api.report.words import Words, words_for
 
 REQUIRED = ("contract", "data", "features", "split", "training", "evaluation", "software")
 

@@ -11,7 +11,7 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line, log_failure
 from support.kept import numbers_of, request_of
 from support.mlflow_servers import free_port
@@ -45,7 +45,7 @@ def store_at():
 
 
 def held(store) -> list[int]:
-    return numbers_of(store.following(Wanted(), limit=1000))
+    return numbers_of(store.following(DecisionFilter(), limit=1000))
 
 
 def refusal(attempt) -> str:
@@ -102,7 +102,7 @@ def test_a_server_that_stops_is_missed_and_found_again(own_server, store_at):
         own_server.kill()
         assert refusal(lambda: store.keep([request_of(2)])) == "ended the connection"
         assert refusal(lambda: store.keep([request_of(2)])).startswith("cannot be reached")
-        assert refusal(lambda: store.following(Wanted(), limit=1)).startswith("cannot be reached")
+        assert refusal(lambda: store.following(DecisionFilter(), limit=1)).startswith("cannot be reached")
         own_server.restart()
         store.migrate()
         store.check()

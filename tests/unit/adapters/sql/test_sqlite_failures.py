@@ -12,7 +12,7 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import numbers_of, request_of
 
 MANY = request_of(*range(1000, 3000))
@@ -90,7 +90,7 @@ def store(path):
 
 
 def held(store) -> list[int]:
-    return numbers_of(store.following(Wanted(), limit=10_000))
+    return numbers_of(store.following(DecisionFilter(), limit=10_000))
 
 
 def refusal(attempt) -> str:
@@ -194,7 +194,7 @@ def test_what_goes_into_a_file_that_another_replaced_is_not_taken_for_kept(store
     assert "was replaced" in refusal(lambda: store.keep([request_of(2)]))
     store.migrate()
     store.keep([request_of(9)])
-    rows = store.following(Wanted(), limit=10)
+    rows = store.following(DecisionFilter(), limit=10)
     assert [(row.model_version, *numbers_of([row])) for row in rows] == [("of the backup", 8), ("7", 9)]
 
 

@@ -12,9 +12,9 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
-from fraud_detection_api.decision.kept import KeptRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import BackupFailed, StoreUnavailable
-from fraud_detection_api.ports import Wanted
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.sealed_rows import keep_rows, kept_row
 
 HOLD = """
@@ -36,7 +36,7 @@ class Files:
         self.storage = SqliteStorage(self.database)
 
     def rows(self):
-        return self.store.following(Wanted(), limit=10_000)
+        return self.store.following(DecisionFilter(), limit=10_000)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_backup_while_others_write_is_of_one_moment_and_sound(files, tmp_path)
         for number in count(10, 2):
             if stop.is_set():
                 return
-            files.store.keep([KeptRequest([kept_row(number), kept_row(number + 1)])])
+            files.store.keep([StoredRequest([kept_row(number), kept_row(number + 1)])])
 
     writer = threading.Thread(target=write)
     writer.start()

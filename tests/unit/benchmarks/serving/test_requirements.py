@@ -1,4 +1,4 @@
-"""Wanted beside measured."""
+"""DecisionFilter beside measured."""
 
 from dataclasses import replace
 

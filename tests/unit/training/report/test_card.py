@@ -8,7 +8,7 @@ import pytest
 
 from fraud_detection_api.training.evidence.gather import Explained, gather_evidence
 from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.page import report_html
+from fraud_detection_api.training.report.model_report import report_html
 from support.scored import LEARNING_CURVE, card, evidence, held_out, score
 
 pytestmark = pytest.mark.usefixtures("drawn_plots")

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fraud_detection_api.decision.consequences import policy_card
-from fraud_detection_api.decision.policy import Policy
-from fraud_detection_api.training.report.document import Gallery, Table
+from fraud_detection_api.policy.consequences import policy_card
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.report.document import Gallery, Table
+from fraud_detection_api.report.words import words_for
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.plots.kinds import KINDS
 from fraud_detection_api.training.report.sections.policy import policy, policy_of
-from fraud_detection_api.training.report.words import words_for
 from support.scored import POLICY, card, evidence, held_out, population
 
 
@@ -29,13 +28,13 @@ def tables_of(section):
 
 
 def plots_of(section):
-    return {plot.kind: plot for block in section.blocks if isinstance(block, Gallery) for plot in block.plots}
+    return {plot.paint.__name__: plot for block in section.blocks if isinstance(block, Gallery) for plot in block.plots}
 
 
 def painted(plot):
     figure = Figure(layout="constrained")
     axes = figure.add_subplot()
-    KINDS[plot.kind](figure, axes, plot.data, words_for("fraud"))
+    plot.paint(figure, axes, plot.data, words_for("fraud"))
     return axes
 
 

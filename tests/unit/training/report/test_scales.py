@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.scales import (
-    log_odds,
-    place_few,
-    place_values,
-    share_ticks,
-    show_log_odds,
-)
+from fraud_detection_api.report.scales import log_odds, place_few, place_values, share_ticks, show_log_odds
 
 
 def labelled(values, *, dtype: str = "") -> tuple[list[str], np.ndarray]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fraud_detection_api.report.words import words_for
 from fraud_detection_api.training.evidence.gather import Explained, gather_evidence
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.sections.segments import segment_text, segments
-from fraud_detection_api.training.report.words import words_for
 from support.scored import card, evidence, explained, held_out
 
 pytestmark = pytest.mark.usefixtures("drawn_plots")

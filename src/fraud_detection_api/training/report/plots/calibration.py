@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, GREY
-from fraud_detection_api.training.report.plots.scales import log_odds, show_log_odds
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, GREY
+from fraud_detection_api.report.scales import log_odds, show_log_odds
+from fraud_detection_api.report.words import Words
 
 
 def reliability(_figure: Figure, axes: Axes, data: Mapping[str, Any], words: Words) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE
-from fraud_detection_api.training.report.plots.scales import limit_shares, log_odds, show_log_odds, show_percents
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE
+from fraud_detection_api.report.scales import limit_shares, log_odds, show_log_odds, show_percents
+from fraud_detection_api.report.words import Words
 
 _LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"))
 _HIGHEST_COST = 1.5

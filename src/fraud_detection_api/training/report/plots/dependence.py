@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE, plain
-from fraud_detection_api.training.report.plots.scales import log_odds, place_few, place_values, show_log_odds
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, ORANGE, plain
+from fraud_detection_api.report.scales import log_odds, place_few, place_values, show_log_odds
+from fraud_detection_api.report.words import Words
 
 FEW = 4
 """Values below which there is no line."""

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fraud_detection_api.training.report.numbers import number
-from fraud_detection_api.training.report.plots.canvas import BLUE, ORANGE, PALE
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, ORANGE, PALE
+from fraud_detection_api.report.numbers import number
+from fraud_detection_api.report.words import Words
 
 
 def rounds(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:

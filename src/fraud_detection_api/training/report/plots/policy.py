@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, GREEN, GREY, ORANGE
-from fraud_detection_api.training.report.plots.scales import log_odds, show_log_odds
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, GREEN, GREY, ORANGE
+from fraud_detection_api.report.scales import log_odds, show_log_odds
+from fraud_detection_api.report.words import Words
 
 _STYLES = {"approve": (GREEN, "-."), "review": (BLUE, "-"), "decline": (ORANGE, "--")}
 _HEADROOM = 1.25

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, GREY, ORANGE
-from fraud_detection_api.training.report.plots.scales import limit_shares, log_odds, show_log_odds, show_percents
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, GREY, ORANGE
+from fraud_detection_api.report.scales import limit_shares, log_odds, show_log_odds, show_percents
+from fraud_detection_api.report.words import Words
 
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 

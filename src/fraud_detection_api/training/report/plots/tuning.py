@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fraud_detection_api.training.report.plots.canvas import BLUE, GREEN, ORANGE, plain
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.report.canvas import BLUE, GREEN, ORANGE, plain
+from fraud_detection_api.report.words import Words
 
 LABEL_LENGTH = 20
 OBJECTIVE_LENGTH = 80

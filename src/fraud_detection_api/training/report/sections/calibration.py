@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fraud_detection_api.training.report.document import Block, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.numbers import count, percent
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, percent
+from fraud_detection_api.training.report.plots import calibration as paint
 from fraud_detection_api.training.report.sections.headline import metric_label, metric_text
 
 
@@ -22,7 +23,7 @@ def calibration(material: Material) -> Section:
 
 
 def _plot(when: str, reading: str, bins: Sequence[Mapping[str, Any]], material: Material) -> Plot:
-    return Plot("reliability", f"Reliability {when} calibration", {"bins": bins}, reading, _here(bins, material))
+    return Plot(paint.reliability, f"Reliability {when} calibration", {"bins": bins}, reading, _here(bins, material))
 
 
 def _here(bins: Sequence[Mapping[str, Any]], material: Material) -> str:

@@ -3,19 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fraud_detection_api.training.report.document import (
-    Bar,
-    Block,
-    Cell,
-    Code,
-    Gallery,
-    Paragraph,
-    Plot,
-    Section,
-    Table,
-)
+from fraud_detection_api.report.document import Bar, Block, Cell, Code, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.numbers import count, percent
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, percent
+from fraud_detection_api.training.report.plots import dependence as paint
 
 SHOWN = 20
 
@@ -78,5 +69,5 @@ def _plot(curve: Mapping[str, Any], scale: Mapping[str, float], material: Materi
     gap = f" Missing: {percent(missing['probability'])}." if missing else ""
     here = f"From {percent(lowest)} to {percent(highest)}.{gap}"
     dtype = material.evidence.get("dtypes", {}).get(curve["column"], "")
-    kind = "levels" if "labels" in curve else "dependence"
-    return Plot(kind, curve["column"], {**curve, **scale, "dtype": dtype}, here=here)
+    drawing = paint.levels if "labels" in curve else paint.dependence
+    return Plot(drawing, curve["column"], {**curve, **scale, "dtype": dtype}, here=here)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fraud_detection_api.training.report.document import Block, Cell, Measured, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.document import Block, Cell, Measured, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.numbers import count, number, percent, percent_range, percent_with_interval
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, number, percent, percent_range, percent_with_interval
+from fraud_detection_api.training.report.plots import decisions as paint
 
 USUAL_SHARE = 0.01
 
@@ -23,7 +24,7 @@ def capture(material: Material) -> Section:
         f"{percent(usual['precision'])} of those alerts are right, {number(usual['lift'])} times the base rate."
     )
     plot = Plot(
-        "capture",
+        paint.capture,
         "Caught at an alert budget",
         {"budgets": budgets},
         "For each share of records that a team can look at: how many frauds it finds, and how many alerts are right. "
@@ -64,7 +65,7 @@ def costs(material: Material) -> Section:
         "alerting on nobody and on everybody."
     )
     plot = Plot(
-        "costs",
+        paint.costs,
         "Cost against the threshold",
         evidence,
         "Below 1, the model is cheaper than the better trivial rule; the dot is the threshold 1 / (1 + r). A flat valley "

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_detection_api.training.report.document import Paragraph, Section, Table, Tile, Tiles
+from fraud_detection_api.report.document import Paragraph, Section, Table, Tile, Tiles
+from fraud_detection_api.report.numbers import count, decimal, percent, percent_range, range_of
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, decimal, percent, percent_range, range_of
 
 
 @dataclass(frozen=True, slots=True)

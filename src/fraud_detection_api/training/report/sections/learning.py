@@ -1,8 +1,9 @@
 """Would more rounds, or more records, help?"""
 
-from fraud_detection_api.training.report.document import Block, Gallery, Plot, Section, Table
+from fraud_detection_api.report.document import Block, Gallery, Plot, Section, Table
+from fraud_detection_api.report.numbers import count, decimal, range_of
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, decimal, range_of
+from fraud_detection_api.training.report.plots import learning as paint
 
 
 def learning(material: Material) -> Section | None:
@@ -33,7 +34,7 @@ def _rounds(material: Material) -> Plot:
     last = curve["rounds"][-1]
     shading = ", and the shading with them" if kept and max(kept) > last else ""
     return Plot(
-        "rounds",
+        paint.rounds,
         "Loss by round",
         curve,
         "Log loss on the records that the trees were grown on and on held-out ones. Where the lines part, the trees learn "
@@ -48,7 +49,7 @@ def _size(material: Material) -> Plot:
     last = points[-1]
     gain = last["average_precision"] - points[-2]["average_precision"] if len(points) > 1 else 0.0
     return Plot(
-        "training_size",
+        paint.training_size,
         "Average precision by number of training records",
         {"points": points},
         "A line that still rises at the right end says that more records would help. The band is the 95 % interval.",

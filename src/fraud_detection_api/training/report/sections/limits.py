@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fraud_detection_api.training.report.document import Bullets, Section
+from fraud_detection_api.report.document import Bullets, Section
+from fraud_detection_api.report.numbers import count, percent, percent_range
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, percent, percent_range
 from fraud_detection_api.training.report.sections.segments import segment_text
 
 FEW = 200

@@ -4,19 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fraud_detection_api.training.report.document import (
-    Bullets,
-    Cell,
-    Code,
-    Facts,
-    Measured,
-    Paragraph,
-    Section,
-    Table,
-)
+from fraud_detection_api.report.document import Bullets, Cell, Code, Facts, Measured, Paragraph, Section, Table
+from fraud_detection_api.report.numbers import count, listed, number, percent
+from fraud_detection_api.training.data.splits import Kind
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, listed, number, percent
-from fraud_detection_api.training.splits import Kind
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 COLUMNS_NAMED = 40

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fraud_detection_api.decision.consequences import threshold_costs
-from fraud_detection_api.decision.policy import OUTCOMES, Policy
-from fraud_detection_api.decision.population import Population
-from fraud_detection_api.training.report.document import Block, Facts, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.policy.consequences import threshold_costs
+from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
+from fraud_detection_api.policy.population import Population
+from fraud_detection_api.report.document import Block, Facts, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.numbers import count, number, percent
+from fraud_detection_api.report.words import Words
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, number, percent
-from fraud_detection_api.training.report.words import Words
+from fraud_detection_api.training.report.plots import policy as paint
 
 PAST = {"approve": "approved", "review": "reviewed", "decline": "declined"}
 _DOING = {"approve_all": "approving all", "review_all": "reviewing all", "decline_all": "declining all"}
@@ -139,14 +140,14 @@ def _plots(told: Mapping[str, Any], population: Population) -> list[Plot]:
     common = "; each record is judged by its own amount" if told["amounts_known"] else ""
     return [
         Plot(
-            "outcome_costs",
+            paint.outcome_costs,
             "What each outcome is expected to cost",
             each,
             "The lowest line is what the policy does; it changes at the thresholds.",
             f"With {number(policy.amount_at_risk)} at risk: {said or 'all approved'}{common}.",
         ),
         Plot(
-            "threshold_costs",
+            paint.threshold_costs,
             "Mean cost against the thresholds",
             mean,
             "What a record costs on average, as all turned out, were one threshold moved for all amounts and the other "

@@ -1,8 +1,8 @@
 """What the model is for, and what it is not."""
 
-from fraud_detection_api.training.report.document import Block, Bullets, Paragraph, Section
+from fraud_detection_api.report.document import Block, Bullets, Paragraph, Section
+from fraud_detection_api.report.numbers import count
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count
 
 _NOT_FOR = {
     "fraud": (

@@ -1,8 +1,9 @@
 """How well the model ranks: ROC, precision and recall, and where the scores lie."""
 
-from fraud_detection_api.training.report.document import Gallery, Plot, Section
+from fraud_detection_api.report.document import Gallery, Plot, Section
+from fraud_detection_api.report.numbers import count, percent, percent_with_interval
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, percent, percent_with_interval
+from fraud_detection_api.training.report.plots import ranking as paint
 from fraud_detection_api.training.report.sections.headline import metric_text
 
 
@@ -22,7 +23,7 @@ def _roc(material: Material) -> Plot:
         caught = percent_with_interval(recall["value"] or 0.0, recall["low"] or 0.0, recall["high"] or 0.0)
         here = f"At 1 % of {words.others} flagged, {caught} of the {words.events} are caught."
     return Plot(
-        "roc",
+        paint.roc,
         "ROC curve",
         {**material.evidence["roc"], "marked": None if recall is None else recall["value"]},
         f"Each point is a threshold: how many {words.others} it flags, and how many {words.events} it catches. "
@@ -39,7 +40,7 @@ def _precision_recall(material: Material) -> Plot:
         average = metric_text("average_precision", metric["value"] or 0.0)
         here = f"The mean height is the average precision, {average}; guessing gives {percent(base_rate)}."
     return Plot(
-        "precision_recall",
+        paint.precision_recall,
         "Precision and recall",
         {**material.evidence["precision_recall"], "base_rate": base_rate},
         f"The more {words.events} a threshold catches (right), the fewer of its alerts are right (down). The ragged "
@@ -55,7 +56,7 @@ def _scores(material: Material) -> Plot:
     below = sum(frauds for frauds, right in zip(scores["fraud"], edges[1:], strict=True) if right <= 0.5)
     here = f"{count(below)} of {count(total)} {words.events} have a probability below about 50 %."
     return Plot(
-        "scores",
+        paint.scores,
         "Where the probabilities lie",
         scores,
         f"Share of each class in bins of probability (log-odds scale). Where the two overlap, {words.events} and "

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fraud_detection_api.training.report.document import Cell, Measured, Paragraph, Section, Table
+from fraud_detection_api.report.document import Cell, Measured, Paragraph, Section, Table
+from fraud_detection_api.report.numbers import count, date, number, percent, percent_range
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, date, number, percent, percent_range
 
 
 def segments(material: Material) -> Section:

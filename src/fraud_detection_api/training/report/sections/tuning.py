@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fraud_detection_api.training.report.document import Block, Gallery, Paragraph, Plot, Section
+from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section
+from fraud_detection_api.report.numbers import count, decimal, percent
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.numbers import count, decimal, percent
+from fraud_detection_api.training.report.plots import tuning as paint
 from fraud_detection_api.training.report.sections.making import setting_text
 
 
@@ -34,7 +35,7 @@ def _gain(study: Mapping[str, Any]) -> str:
 def _history(study: Mapping[str, Any]) -> Plot:
     given_up = sum(trial["value"] is None for trial in study["history"])
     return Plot(
-        "tuning_history",
+        paint.tuning_history,
         "Trials",
         {name: study[name] for name in ("history", "objective", "default_value")},
         "A dot is a trial, the diamond the default, the line the best one so far; much worse trials may lie below the "
@@ -46,7 +47,7 @@ def _history(study: Mapping[str, Any]) -> Plot:
 def _importance(study: Mapping[str, Any]) -> Plot:
     first, share = next(iter(study["importance"].items()))
     return Plot(
-        "tuning_importance",
+        paint.tuning_importance,
         "What mattered",
         {"importance": study["importance"]},
         "Share of the differences between trials that each parameter explains.",

@@ -1,0 +1,1 @@
+"""Builds every long-lived object from the settings."""

@@ -1,0 +1,162 @@
+"""Builds what keeps decisions, from the settings. Apart from the container, for the process that keeps does nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from fraud_detection_api.adapters.journal import FileJournal
+from fraud_detection_api.adapters.sql.database import Database
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.observations import SqlObservationStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
+from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.storage.decision_store import DecisionStore
+from fraud_detection_api.services.storage.decision_writer import DecisionWriter
+from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
+from fraud_detection_api.services.storage.journal import DecisionJournal
+from fraud_detection_api.services.storage.store_metrics import (
+    StoreMetrics,
+    measure_journal,
+    measure_keeper,
+    measure_queue,
+)
+from fraud_detection_api.services.storage.writing import GroupCommit, LocalKeeper
+from fraud_detection_api.settings import Settings
+
+COMMIT_SECONDS = 5.0
+"""No transaction takes so long, once the store has answered."""
+
+SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
+
+
+def build_database(
+    settings: Settings, *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+) -> SqliteDatabase | PostgresDatabase | None:
+    """The database that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
+
+    `synchronous` is SQLite's: what cannot be made again needs FULL. Raises InvalidSetting for an address that is none,
+    MissingExtra without the extra `postgres`.
+    """
+    location, timeout = settings.store, settings.store_timeout_seconds
+    if location == "none":
+        return None
+    if location.startswith(SQLITE) and (path := location.removeprefix(SQLITE)):
+        return SqliteDatabase(Path(path), timeout_seconds=timeout, synchronous=synchronous)
+    if location.startswith(POSTGRESQL):
+        return PostgresDatabase(location, timeout_seconds=timeout)
+    raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
+
+
+def build_store(settings: Settings) -> DecisionStore | None:
+    """The store in that database, None for `none`. Raises as `build_database`."""
+    database = build_database(settings)
+    return None if database is None else store_in(database, settings)
+
+
+def open_store(settings: Settings) -> DecisionStore:
+    """The store for a command: there already, and brought up to date as the server would.
+
+    Raises NoStore, StoreUnavailable, and as `build_database`.
+    """
+    return _opened(settings)[0]
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore]]:
+    """The stores of decisions and of labels for a command, while the block runs. Raises as `open_store`."""
+    with open_observations(settings) as (store, labels, _):
+        yield store, labels
+
+
+@contextmanager
+def open_observations(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore, ObservationStore]]:
+    """The stores of decisions, labels and observations for a command, while the block runs. Raises as `open_store`."""
+    store, database = _opened(settings)
+    try:
+        yield store, labels_in(database), observations_in(database)
+    finally:
+        store.close()
+
+
+def _opened(settings: Settings) -> tuple[DecisionStore, Database]:
+    database = build_database(settings)
+    if database is None:
+        raise NoStore
+    location = settings.store
+    if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
+        raise StoreUnavailable("the file that FRAUD_STORE names is not there; `fraud serve` makes it")
+    store = store_in(database, settings)
+    store.migrate()
+    return store, database
+
+
+def store_in(database: Database, settings: Settings) -> DecisionStore:
+    """The store of decisions in a database."""
+    return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+
+
+def labels_in(database: Database) -> LabelStore:
+    """The store of labels in a database, beside the decisions."""
+    return SqlLabelStore(database)
+
+
+def observations_in(database: Database) -> ObservationStore:
+    """The store of what the observer makes of decisions, beside them."""
+    return SqlObservationStore(database)
+
+
+def build_lock(settings: Settings) -> ExclusiveLock:
+    """Locks among all who use the store. Raises NoStore, and as `build_database`."""
+    database = build_database(settings)
+    if database is None:
+        raise NoStore
+    return exclusive_in(database)
+
+
+def exclusive_in(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
+    """Locks among all who use a database."""
+    return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
+
+
+def build_journal(settings: Settings) -> DecisionJournal:
+    """Where decisions wait while the store is away, whether that is asked for or not."""
+    return FileJournal(settings.journal)
+
+
+def build_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> DecisionWriter:
+    """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
+    keeper: DecisionWriter
+    if settings.keeper is not None:
+        patience = settings.store_timeout_seconds + COMMIT_SECONDS
+        keeper = WriterClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
+    else:
+        keeper = LocalKeeper(_decision_keeper(store, settings, tallies))
+    measure_keeper(tallies, keeper, settings.store_queue)
+    return keeper
+
+
+def build_keeper_server(settings: Settings, tallies: Tallies) -> WriterServer:
+    """What serves at FRAUD_KEEPER. Raises as `build_store`."""
+    store = build_store(settings)
+    assert store is not None, "without a store there is nothing to keep"
+    assert settings.keeper is not None
+    keeper = _decision_keeper(store, settings, tallies)
+    measure_queue(tallies, lambda: keeper.waiting, settings.store_queue)
+    return WriterServer(settings.keeper, keeper)
+
+
+def _decision_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
+    journal = build_journal(settings)
+    measure_journal(
+        tallies, journal
+    )  # in both cases: what an outage left behind is of interest where nothing drains it
+    outage_journal = journal if settings.store_outage == "journal" else None
+    return GroupCommit(store, limit=settings.store_queue, journal=outage_journal, metrics=StoreMetrics(tallies))

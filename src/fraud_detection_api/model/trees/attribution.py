@@ -1,0 +1,77 @@
+"""Which feature moved a margin, and how far: exact path-dependent TreeSHAP, in log-odds.
+
+At a leaf of value v whose way from the root splits on the features F, let z_j be the share of training records, by cover,
+that all splits on feature j would send towards the leaf, and o_j 1 where the record goes there and 0 where not. Lundberg et
+al., "Consistent individualized feature attribution for tree ensembles", 2018, give feature i at that leaf
+
+    v (o_i - z_i) · sum over S ⊆ F without i of |S|! (|F| - |S| - 1)! / |F|! · prod of o_j in S · prod of z_j outside S and i
+
+The factorials are the integral of t^|S| (1 - t)^(|F| - |S| - 1) from 0 to 1, so the sum is the integral of the product of
+o_j t + z_j (1 - t) over j other than i. That is a polynomial of degree |F| - 1, which the quadrature of Gauss and Legendre
+integrates exactly with half as many points. Features with o = z = 1 change nothing, so the leaves of a group share their F;
+and as the o_j are but a few bits, all that can come of a group stands in a table.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.model.trees.groups import cut_into_groups
+from fraud_detection_api.model.trees.kernels import fill_tables, look_up_contributions, work_out_contributions
+from fraud_detection_api.model.trees.nodes import Trees
+
+MOST_TABLE_ENTRIES = 12_000_000
+"""Float32 numbers, 48 MB. Deeper trees have more; theirs are worked out for each record."""
+
+
+class Attribution:
+    """Contributions of features to margins; safe to use from several threads."""
+
+    def __init__(self, trees: Trees) -> None:
+        self._trees, self._cut = trees, cut_into_groups(trees)
+        self._most_features = int(self._cut.groups["count"].max())
+        points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
+        self._points, self._weights = (points + 1) / 2, weights / 2
+        self._table = self._filled() if self._cut.table_entries <= MOST_TABLE_ENTRIES else None
+        self.bias = mean_margin(trees)
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds that each feature adds to a row's margin, float64 (n, features); with `bias` they sum up to the margin.
+
+        `matrix` is float32 (n, features) in C order, finite or NaN for missing.
+        """
+        cut = self._cut
+        found = np.zeros(matrix.shape, dtype=np.float64)
+        asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
+        if self._table is not None:
+            look_up_contributions(*asked, self._table, found)
+        else:
+            points = (self._points, self._weights)
+            work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)
+        return found
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether contributions are looked up, and not worked out for each record."""
+        return self._table is not None
+
+    @property
+    def _room(self) -> NDArray[np.float64]:
+        return np.empty((3, self._most_features + 1), dtype=np.float64)
+
+    def _filled(self) -> NDArray[np.float32]:
+        cut = self._cut
+        table = np.empty(cut.table_entries, dtype=np.float32)
+        points = (self._points, self._weights)
+        fill_tables(self._trees.nodes, cut.place, cut.groups, cut.shares, *points, self._room, table)
+        return table
+
+
+def mean_margin(trees: Trees) -> float:
+    """Mean margin over the training records, by cover, in log-odds."""
+    left, cover, mean = (trees.nodes[name].tolist() for name in ("left", "cover", "value"))
+    for node in reversed(range(len(left))):  # children stand after their parents
+        below = left[node]
+        if below != node:
+            whole = cover[node] or 1.0
+            mean[node] = (mean[below] * cover[below] + mean[below + 1] * cover[below + 1]) / whole
+    return float(trees.base_margin) + float(sum(mean[root] for root in trees.trees["root"].tolist()))

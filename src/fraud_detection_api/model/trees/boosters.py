@@ -1,0 +1,136 @@
+"""XGBoost's own model of the trees: read, taken apart, and scored with where compiled loops cannot be had."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from fraud_detection_api.errors import CorruptBundle
+from fraud_detection_api.model.trees.nodes import NODE, TREE, Trees
+
+NO_CHILD = -1
+"""In XGBoost's JSON, the left child of a leaf."""
+
+
+def load_booster(model: bytes) -> xgboost.Booster:
+    """Booster from UBJSON as `xgboost.Booster.save_raw` writes it. Raises CorruptBundle where XGBoost cannot read it."""
+    if not model:  # XGBoost 3.2 ends the process over an empty model instead of raising
+        raise CorruptBundle("booster", "the trees cannot be read")
+    try:
+        booster = xgboost.Booster(model_file=bytearray(model))
+    except (xgboost.core.XGBoostError, ValueError):
+        raise CorruptBundle("booster", "the trees cannot be read") from None
+    booster.set_param({"nthread": 1})
+    return booster
+
+
+def read_trees(booster: xgboost.Booster) -> Trees:
+    """Trees of a binary-logistic booster. Raises CorruptBundle for any other, and for splits that are not of numbers."""
+    document = json.loads(booster.save_raw(raw_format="json"))
+    learner = document["learner"]
+    if learner["objective"]["name"] != "binary:logistic" or learner["gradient_booster"]["name"] != "gbtree":
+        raise CorruptBundle("booster", "only trees of the objective binary:logistic are scored")
+    layouts = [_Layout(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
+    if not layouts:
+        raise CorruptBundle("booster", "there are no trees")
+    trees = np.zeros(len(layouts), dtype=TREE)
+    trees["depth"] = [layout.depth for layout in layouts]
+    sizes = [len(layout.order) for layout in layouts]
+    trees["root"] = np.cumsum([0, *sizes])[:-1]
+    nodes = np.zeros(sum(sizes), dtype=NODE)
+    for layout, root, size in zip(layouts, trees["root"].tolist(), sizes, strict=True):
+        layout.fill(nodes[root : root + size], root)
+    features = int(learner["learner_model_param"]["num_feature"])
+    if not 0 <= nodes["feature"].min() <= nodes["feature"].max() < features:
+        raise CorruptBundle("booster", "a tree asks for a feature that there is not")
+    return Trees(trees, nodes, features, _base_margin(document, features))
+
+
+def replace_trees(document: dict[str, Any], trees: list[dict[str, Any]]) -> None:
+    """Put other trees, one a round, into XGBoost's JSON of a model."""
+    forest = document["learner"]["gradient_booster"]["model"]
+    forest["trees"] = trees
+    forest["tree_info"] = [0] * len(trees)
+    forest["iteration_indptr"] = list(range(len(trees) + 1))
+    forest["gbtree_model_param"]["num_trees"] = str(len(trees))
+
+
+class _Layout:
+    """A tree of XGBoost's JSON, breadth first: `order` holds its nodes' numbers there, siblings side by side."""
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        if any(tree["split_type"]):
+            raise CorruptBundle("booster", "only splits of numbers are scored")
+        self._tree = tree
+        self.order, self._left, self.depth = [0], [0], 0
+        lefts, rights = tree["left_children"], tree["right_children"]
+        level = [0]  # places in `order`
+        while level := list(self._below(level, lefts, rights)):
+            self.depth += 1
+
+    def _below(self, level: list[int], lefts: list[int], rights: list[int]) -> Iterator[int]:
+        for place in level:
+            node = self.order[place]
+            if lefts[node] == NO_CHILD:
+                continue
+            self._left[place] = len(self.order)
+            for child in (lefts[node], rights[node]):
+                yield len(self.order)
+                self._left.append(len(self.order))
+                self.order.append(child)
+
+    def fill(self, nodes: NDArray[np.void], root: int) -> None:
+        """Write the tree into `nodes`, which begin at number `root` of all."""
+        tree, order = self._tree, self.order
+        left = np.array(self._left)
+        leaf = left == np.arange(len(left))
+        # XGBoost keeps a leaf's value where other nodes keep their threshold
+        conditions = np.array(tree["split_conditions"], dtype=np.float32)[order]
+        nodes["threshold"] = np.where(leaf, np.inf, conditions)
+        nodes["value"] = np.where(leaf, conditions, 0)
+        nodes["cover"] = np.array(tree["sum_hessian"], dtype=np.float32)[order]
+        nodes["left"] = left + root
+        nodes["feature"] = np.where(leaf, 0, np.array(tree["split_indices"])[order])
+        nodes["default_left"] = leaf | np.array(tree["default_left"], dtype=np.bool_)[order]
+
+
+def _base_margin(document: dict[str, Any], features: int) -> np.float32:
+    """What XGBoost itself makes of the base score: the margin of the first tree alone, with leaves of 0."""
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    leaves = [left == NO_CHILD for left in tree["left_children"]]
+    conditions = [0.0 if leaf else condition for leaf, condition in zip(leaves, tree["split_conditions"], strict=True)]
+    replace_trees(document, [tree | {"split_conditions": conditions}])
+    bare = load_booster(json.dumps(document).encode())
+    return np.float32(bare.inplace_predict(np.zeros((1, features), np.float32), predict_type="margin")[0])
+
+
+class XGBoostTrees:
+    """The booster itself, where its trees cannot be walked by compiled loops."""
+
+    def __init__(self, booster: xgboost.Booster, features: int) -> None:
+        self._booster, self._features = booster, features
+
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not len(matrix):
+            return np.empty(0, dtype=np.float32)
+        margins: NDArray[np.float32] = self._booster.inplace_predict(
+            matrix, predict_type="margin", validate_features=False
+        )
+        return margins
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        if not len(matrix):
+            return np.empty(matrix.shape, dtype=np.float64)
+        return self._with_bias(matrix)[:, :-1]
+
+    @property
+    def bias(self) -> float:
+        return float(self._with_bias(np.zeros((1, self._features), dtype=np.float32))[0, -1])
+
+    def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        rows = xgboost.DMatrix(matrix, nthread=1)
+        found: NDArray[np.float32] = self._booster.predict(rows, pred_contribs=True, validate_features=False)
+        return found.astype(np.float64)

@@ -1,0 +1,1 @@
+"""HTML pages that are not training's."""

@@ -1,0 +1,78 @@
+"""Then and now: shares by bin, and how a week went."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.report.canvas import BLUE, GREEN, GREY, ORANGE, PALE, plain
+from fraud_detection_api.report.scales import limit_shares
+from fraud_detection_api.report.words import Words
+
+MOST_LABELS, MOST_DAYS = 6, 4
+LONGEST_LABEL = 11
+_OUTCOME_COLOURS = {"approve": GREEN, "review": BLUE, "decline": ORANGE}
+
+
+def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """Shares of the training data as bars, those of the window as a line of dots, bin by bin at even distances."""
+    places = np.arange(len(data["bins"]))
+    then = np.array([each["reference"] for each in data["bins"]])
+    now = np.array([each["live"] for each in data["bins"]])
+    axes.bar(places, then, width=0.86, color=PALE, label="training data")
+    axes.plot(places, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
+    axes.vlines(places, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
+    names = [plain(each["name"].split(" to ")[0], LONGEST_LABEL) for each in data["bins"]]
+    shown = sorted({0, len(names) - 1, *range(0, len(names), max(1, -(-len(names) // MOST_LABELS)))})
+    if len(shown) > 1 and shown[-1] - shown[-2] < max(1, len(names) // MOST_LABELS):
+        del shown[-2]
+    axes.set_xticks([float(places[k]) for k in shown], [names[k] for k in shown], rotation=30, ha="right")
+    axes.set_xlim(-0.7, len(names) - 0.3)
+    axes.grid(visible=False, axis="x")
+    limit_shares(axes, max(float(then.max()), float(now.max())))
+    axes.set_ylabel("share of the records")
+    axes.set_xlabel("from")
+    figure.legend(loc="outside upper left", ncols=2)
+
+
+def drift_trend(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """PSI of each part of the week over time, with what it has to exceed."""
+    hours = _hours(data["since"])
+    axes.plot(hours, data["alarm_level"], "--", color=GREY, linewidth=0.9)
+    axes.plot(hours, data["psi"], "o-", color=BLUE, markersize=3)
+    high = np.array(data["psi"]) > np.array(data["alarm_level"])
+    axes.plot(hours[high], np.array(data["psi"])[high], "o", color=ORANGE, markersize=4.5)
+    axes.set_ylim(0, max(*data["psi"], *data["alarm_level"]) * 1.1)
+    axes.set_ylabel("PSI")
+    _show_days(axes, data["since"])
+
+
+def outcome_trend(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """Share of decisions by outcome over the week, but for the milder one: it is the rest."""
+    hours = _hours(data["since"])
+    tops = []
+    for outcome, shares in data["shares"].items():
+        axes.plot(hours, shares, "o-", color=_OUTCOME_COLOURS[outcome], markersize=3, label=outcome)
+        tops.append(max(shares))
+    limit_shares(axes, max(*tops, 0.001))
+    axes.set_ylabel("share of the decisions")
+    _show_days(axes, data["since"])
+    figure.legend(loc="outside upper left", ncols=2)
+
+
+def _hours(since: list[int]) -> Any:
+    return (np.array(since) - since[0]) / 3_600_000
+
+
+def _show_days(axes: Axes, since: list[int]) -> None:
+    """A tick at each midnight, UTC."""
+    first, last, day = since[0], since[-1], DAY_MS
+    midnights = list(range(-(-first // day) * day, last + 1, day)) or [first]
+    midnights = midnights[:: -(-len(midnights) // MOST_DAYS)]
+    names = [f"{day_of.day} {day_of:%b}" for day_of in (datetime.fromtimestamp(each / 1000, UTC) for each in midnights)]
+    axes.set_xticks([(each - first) / 3_600_000 for each in midnights], names)
+    axes.set_xlabel("day, UTC")

@@ -1,0 +1,267 @@
+"""What monitoring says, as one HTML page in the dress of the model's report."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from fraud_detection_api.monitoring.comparison import Comparison
+from fraud_detection_api.monitoring.feature_drift import SCORE, FeatureDrift
+from fraud_detection_api.pages.drift_plot import drift_bins, drift_trend, outcome_trend
+from fraud_detection_api.report.document import (
+    Block,
+    Bullets,
+    Cell,
+    Code,
+    Facts,
+    Gallery,
+    Measured,
+    Paragraph,
+    Plot,
+    Section,
+    Table,
+    Tile,
+    Tiles,
+)
+from fraud_detection_api.report.numbers import count, decimal, number, percent, range_of
+from fraud_detection_api.report.page import page_html
+from fraud_detection_api.report.words import Words, words_for
+from fraud_detection_api.services.reporting.comparison import Compared
+from fraud_detection_api.services.reporting.drift import TrendPoint, WindowDrift
+from fraud_detection_api.services.reporting.monitoring import MonitoringReport
+from fraud_detection_api.services.reporting.performance import MaturedPerformance
+from fraud_detection_api.statistics.intervals import Estimate
+from fraud_detection_api.telemetry import utc_text
+
+FEW = 0.25
+"""Parts of the week with less than this share of a usual part's records are not drawn: the last one has only begun."""
+
+_MEASURES = (
+    ("roc_auc", "ROC AUC"),
+    ("average_precision", "average precision"),
+    ("recall", "{events} that were reviewed or declined"),
+    ("precision", "of those reviewed or declined, {events}"),
+    ("decline_recall", "{events} that were declined"),
+    ("decline_precision", "of those declined, {events}"),
+    ("calibration_error", "calibration error"),
+    ("calibration_slope", "calibration slope"),
+    ("observed_to_expected", "{events} over those expected"),
+)
+
+
+def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compared: Compared | None) -> bytes:
+    """The page, UTF-8, whole in itself: drift of each feature and window, the week, performance, and the challenger."""
+    bundle = report.model.bundle
+    words = words_for(bundle.contract.purpose)
+    lead = (
+        f"Version {report.model.version} ({bundle.digest[:19]}) of the contract “{bundle.contract.name}”, "
+        f"as of {_minute(report.now)} UTC."
+    )
+    sections = [
+        _summary(report, compared, words),
+        *(_window(window) for window in report.windows if window.records),
+        *([_week(trend)] if len(trend) > 1 else []),
+        _performance(report.performance, words),
+        *([] if compared is None else [_challenger(compared, words)]),
+    ]
+    return page_html(f"Monitoring: {bundle.contract.name}", lead, sections, words)
+
+
+def _summary(report: MonitoringReport, compared: Compared | None, words: Words) -> Section:
+    matured = report.performance
+    tiles = [
+        Tile(
+            f"last {window.window}",
+            "drift" if window.drifted else "steady" if window.records else "no traffic",
+            f"{count(window.records)} decisions",
+        )
+        for window in report.windows
+    ]
+    tiles += [
+        Tile(label, decimal(found.estimate), _range(found))
+        for name, label in _MEASURES[:2]
+        if (found := matured.performance.measures.get(name)) is not None
+    ]
+    if compared is not None:
+        verdict = "passes" if compared.verdict.passed else "is held back"
+        tiles.append(Tile("the challenger", verdict, f"version {compared.challenger.version}"))
+    return Section("summary", "Summary", [Tiles(tiles), Bullets(list(_sentences(report, compared, words)))])
+
+
+def _sentences(report: MonitoringReport, compared: Compared | None, words: Words) -> Iterator[str]:
+    for window in report.windows:
+        drifted = [window.features[name] for name in window.drifted]
+        if drifted:
+            named = ", ".join(
+                f"{each.feature} (PSI {each.psi:.3f}, alarm above {each.alarm_level:.3f})" for each in drifted
+            )
+            yield f"Last {window.window}: drifted {named}."
+    if not any(window.drifted for window in report.windows):
+        yield (
+            "No feature drifted, nor did the score." if report.windows[-1].records else "Nothing was decided this week."
+        )
+    matured = report.performance.performance
+    if not matured.records:
+        yield "No decision is old enough for its truth to be known."
+    elif "roc_auc" not in matured.measures:
+        yield f"Only {count(matured.frauds)} {words.events} are known among the matured decisions: no ranking is measured."
+    if compared is not None:
+        yield from (f"The challenger: {reason}." for reason in compared.verdict.reasons)
+
+
+def _window(window: WindowDrift) -> Section:
+    features = sorted(window.features.values(), key=lambda each: (each.feature != SCORE, -(each.psi or 0.0)))
+    rows = [_drift_row(each) for each in features]
+    headings = ["feature", "PSI", "alarm above", "KS", "missing", "out of range", "unseen"]
+    blocks: list[Block] = [
+        Paragraph(
+            f"{count(window.records)} decisions from {_minute(window.since)} UTC on, against the training data. PSI above "
+            "its alarm level is drift; the level is the one that is set, or what chance reaches with so few records."
+        ),
+        Table("Features", headings, rows),
+        Gallery([_bins(each, window.window) for each in features], small=True),
+    ]
+    return Section(window.window, f"The last {window.window}", blocks)
+
+
+def _drift_row(each: FeatureDrift) -> list[Cell]:
+    psi = "" if each.psi is None else f"{each.psi:.3f}"
+    return [
+        Code(each.feature),
+        f"{psi}, drifted" if each.drifted else psi,
+        f"{each.alarm_level:.3f}",
+        "" if each.ks is None else f"{each.ks:.3f}",
+        *(percent(share) for share in (each.missing, each.out_of_range, each.unseen)),
+    ]
+
+
+def _bins(each: FeatureDrift, window: str) -> Plot:
+    then, now = max(each.reference_records, 1), max(each.records, 1)
+    bins = [{"name": one.name, "reference": one.reference / then, "live": one.live / now} for one in each.bins]
+    drifted = f" Above {each.alarm_level:.3f}: it drifted." if each.drifted else ""
+    here = "" if each.psi is None else f"PSI {each.psi:.3f}.{drifted}"
+    return Plot(drift_bins, each.feature, {"bins": bins, "drifted": each.drifted, "window": f"last {window}"}, "", here)
+
+
+def _week(trend: Sequence[TrendPoint]) -> Section:
+    trend = [point for point in trend if point.records >= FEW * median(each.records for each in trend)]
+    since = [point.since for point in trend]
+    names = [name for name in trend[0].alarm_level if all(name in point.psi for point in trend)]
+    shares = {
+        outcome: [point.outcomes.get(outcome, 0) / point.records for point in trend]
+        for outcome in ("review", "decline")
+    }
+    plots = [
+        Plot(
+            drift_trend,
+            name,
+            {
+                "since": since,
+                "psi": [point.psi[name] for point in trend],
+                "alarm_level": [point.alarm_level[name] for point in trend],
+            },
+        )
+        for name in sorted(names, key=lambda name: name != SCORE)
+    ]
+    outcomes = Plot(outcome_trend, "reviewed and declined", {"since": since, "shares": shares})
+    told = "PSI of every six hours. Above the dashed line it is drift; the fewer the records, the higher that is."
+    return Section("trend", "The week", [Paragraph(told), Gallery([outcomes, *plots], small=True)])
+
+
+def _performance(matured: MaturedPerformance, words: Words) -> Section:
+    found = matured.performance
+    told = (
+        f"{count(found.records)} decisions from {_minute(matured.since)} to {_minute(matured.until)} UTC, "
+        f"{count(found.frauds)} of them {words.events}: {count(matured.labelled)} have a label, the others are old enough "
+        f"to be taken for {words.others}. Later ones are left out: {words.events} become known before the others do."
+    )
+    blocks: list[Block] = [Paragraph(told)]
+    if not matured.complete:
+        blocks.append(Paragraph("There are more; these are the newest."))
+    if found.measures:
+        rows = [
+            [label.format(events=words.events), decimal(each.estimate), _range(each)]
+            for name, label in _MEASURES
+            if (each := found.measures.get(name)) is not None
+        ]
+        blocks.append(Table("Measures", ["measure", "", "95 % interval"], rows))
+        blocks.append(
+            Paragraph(f"Were every probability right, the calibration error would be about {_by_chance(matured)}.")
+        )
+    return Section("performance", "Performance where the truth is known", blocks)
+
+
+def _by_chance(matured: MaturedPerformance) -> str:
+    return decimal(matured.performance.calibration_error_by_chance or 0.0)
+
+
+def _challenger(compared: Compared, words: Words) -> Section:
+    told = compared.comparison
+    agreed = "" if told.agreement is None else f" They agree on {percent(told.agreement.estimate)}."
+    blocks: list[Block] = [
+        Paragraph(
+            f"Version {compared.challenger.version} scored {count(told.decisions)} of the champion's decisions in its "
+            f"shadow.{agreed} The truth of {count(told.known)} is known, with {count(told.frauds)} {words.events}."
+        ),
+        Facts([("the gate", "passed" if compared.verdict.passed else "not passed"), *_facts(told)]),
+        *([Bullets(list(compared.verdict.reasons))] if compared.verdict.reasons else []),
+        _swaps(told),
+    ]
+    if told.challenger.measures:
+        blocks.append(_beside(told, words))
+    if told.money:
+        blocks.append(_money(told))
+    return Section("challenger", "The challenger", blocks)
+
+
+def _facts(told: Comparison) -> Iterator[tuple[str, str]]:
+    if told.score_psi is not None:
+        yield "PSI between the scores", f"{told.score_psi:.3f}"
+    if told.latency is not None:
+        yield "a record, challenger", f"{number(told.latency.challenger_us)} µs"
+        yield "a record, champion", f"{number(told.latency.champion_us)} µs"
+
+
+def _swaps(told: Comparison) -> Table:
+    rows = [[f"champion: {was}", *(count(row[now]) for now in row)] for was, row in told.swaps.items()]
+    return Table("Decisions by the outcomes of both", ["", *(f"challenger: {now}" for now in told.swaps)], rows)
+
+
+def _beside(told: Comparison, words: Words) -> Table:
+    rows: list[list[Cell]] = []
+    for name, label in _MEASURES:
+        sides = [side.measures.get(name) for side in (told.champion, told.challenger)]
+        if any(sides):
+            difference = told.differences.get(name)
+            gained = (
+                Measured("", "") if difference is None else Measured(f"{difference.estimate:+.4f}", _range(difference))
+            )
+            rows.append([label.format(events=words.events), *(_measured(side) for side in sides), gained])
+    return Table("Where the truth is known", ["measure", "champion", "challenger", "difference"], rows)
+
+
+def _money(told: Comparison) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            f"policy {each.policy_version}",
+            number(each.champion),
+            number(each.challenger),
+            Measured(
+                number(each.difference.estimate), f"{number(each.difference.lower)} to {number(each.difference.upper)}"
+            ),
+        ]
+        for each in told.money
+    ]
+    return Table(
+        "Cost of 1,000 decisions, as they turned out", ["costs of", "champion", "challenger", "difference"], rows
+    )
+
+
+def _measured(each: Estimate | None) -> Measured:
+    return Measured("", "") if each is None else Measured(decimal(each.estimate), _range(each))
+
+
+def _range(each: Estimate) -> str:
+    return range_of(each.lower, each.upper)
+
+
+def _minute(moment: int) -> str:
+    return utc_text(moment)[:16].replace("T", " ")

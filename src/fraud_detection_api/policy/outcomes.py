@@ -1,0 +1,164 @@
+"""The policy: what each outcome is expected to cost, and so which one a record gets.
+
+Only IEEE additions, subtractions, multiplications and comparisons, each rounded once, decide an outcome: it is the same on
+every machine, for one record and for a million.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.keys import key_problems
+from fraud_detection_api.errors import InvalidPolicy
+
+Outcome = Literal["approve", "review", "decline"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+"""The outcomes, the mildest first; an outcome's code is its place here."""
+
+LARGEST = 1e15
+"""Beyond it a key is taken for a slip; products of such numbers stay far from float64's end."""
+
+_VERSION = re.compile("[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Probabilities above which a record of one amount is reviewed and declined; None where it never is."""
+
+    review_above: float | None
+    decline_above: float | None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a record of fraud probability p and amount a is expected to cost; its outcome is the cheapest.
+
+    approve p · loss_given_fraud · a; review review_cost + review_price (a review finds out the truth); decline
+    (1 - p) · wrong_decline_cost. Where two cost the same, the milder one. Source: Elkan, "The foundations of cost-sensitive
+    learning", IJCAI 2001; `review_price` is the multiplier of Lagrange of the capacity, reviews a day: what one more
+    review would be worth (Everett, "Generalized Lagrange multiplier method", Operations Research 11, 1963).
+
+    Money is in any one currency. `amount_at_risk` stands for the amount of a record that has none. Raises ValueError, naming
+    the key, where one is not finite or below 0, and for a capacity that is priced without being known.
+    """
+
+    version: str = "1"
+    loss_given_fraud: float = 1.0
+    amount_at_risk: float = 1000.0
+    review_cost: float = 50.0
+    wrong_decline_cost: float = 200.0
+    reviews_a_day: float | None = None
+    records_a_day: float | None = None
+    review_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.version, str) or not _VERSION.fullmatch(self.version):
+            raise ValueError('version must be a whole number from "1", as text')
+        for name in NUMBERS:
+            number = getattr(self, name)
+            if number is None and name in OPTIONAL:
+                continue
+            if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= LARGEST:
+                raise ValueError(f"{name} must be a number from 0 to {LARGEST:g}")
+            object.__setattr__(self, name, float(number))
+        if self.records_a_day == 0:
+            raise ValueError("records_a_day must be above 0; leave it out where it is not known")
+        if self.reviews_a_day is None and self.review_price:
+            raise ValueError("review_price must be 0 without reviews_a_day")
+
+    def outcome(self, probability: float, amount: float | None = None) -> Outcome:
+        """Outcome of one record; `amount` None or NaN means `amount_at_risk`, and below 0 nothing is at risk.
+
+        >>> Policy().outcome(0.01), Policy().outcome(0.3), Policy().outcome(0.01, 100_000), Policy().outcome(0.9)
+        ('approve', 'review', 'review', 'decline')
+        """
+        at_risk = self.amount_at_risk if amount is None or amount != amount else amount  # noqa: PLR0124 NaN
+        approve = probability * self.loss_given_fraud * (at_risk if at_risk > 0 else 0.0)
+        review = self.review_cost + self.review_price
+        decline = (1.0 - probability) * self.wrong_decline_cost
+        if approve <= review and approve <= decline:
+            return "approve"
+        return "review" if review <= decline else "decline"
+
+    def outcomes(
+        self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None = None
+    ) -> NDArray[np.int8]:
+        """Codes (places in OUTCOMES), int8 (n,), of records; `outcome`'s to the last one.
+
+        `probabilities` float64 (n,); `amounts` float64 (n,) with NaN for missing, None where no record has one.
+        """
+        approve = probabilities * self.loss_given_fraud * self.at_risk(probabilities, amounts)
+        review = self.review_cost + self.review_price
+        decline = (1.0 - probabilities) * self.wrong_decline_cost
+        milder = np.where(review <= decline, np.int8(1), np.int8(2))
+        return np.where((approve <= review) & (approve <= decline), np.int8(0), milder)
+
+    def at_risk(self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """The amount at risk of each record, float64 (n,), never below 0."""
+        if amounts is None:
+            return np.full(probabilities.shape, self.amount_at_risk)
+        known = np.where(np.isnan(amounts), self.amount_at_risk, amounts)
+        return np.where(known > 0, known, 0.0)
+
+    def thresholds(self, amount: float | None = None) -> Thresholds:
+        """For people: the probabilities at which outcomes change for an amount; rounding may move the last bit.
+
+        >>> Policy().thresholds()
+        Thresholds(review_above=0.05, decline_above=0.75)
+        """
+        at_risk = self.amount_at_risk if amount is None or math.isnan(amount) else max(amount, 0.0)
+        loss, review, wrong = (
+            self.loss_given_fraud * at_risk,
+            self.review_cost + self.review_price,
+            self.wrong_decline_cost,
+        )
+        review_above = _ratio(review, loss)
+        decline_above = 1 - _ratio(review, wrong) if review else 1.0
+        if review_above >= decline_above:  # where no probability makes a review the cheapest
+            return Thresholds(None, _below_1(_ratio(wrong, loss + wrong) if wrong else (0.0 if loss else 1.0)))
+        return Thresholds(_below_1(review_above), _below_1(decline_above))
+
+    def succeeding(self, former: "Policy | None") -> "Policy":
+        """This policy as the next version after `former`, or the same version where nothing else differs; "1" after None."""
+        if former is None:
+            return replace(self, version="1")
+        same = replace(self, version=former.version) == former
+        return replace(self, version=former.version if same else str(int(former.version) + 1))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, source: str = "of the model") -> "Policy":
+        """The policy that `as_json` wrote. Raises InvalidPolicy, naming each key and its mend."""
+        return cls.from_keys(document, source=source, known=[field.name for field in fields(cls)], all_required=True)
+
+    @classmethod
+    def from_keys(cls, document: Mapping[str, Any], *, source: str, known: list[str], all_required: bool) -> "Policy":
+        """Policy from the keys of `known`; those left out are the defaults, unless all are required.
+
+        Raises InvalidPolicy.
+        """
+        if problems := key_problems(document, known, all_required=all_required):
+            raise InvalidPolicy(source, problems)
+        try:
+            return cls(**document)
+        except ValueError as error:
+            raise InvalidPolicy(source, [str(error)]) from None
+
+
+OPTIONAL = ("reviews_a_day", "records_a_day")
+NUMBERS = tuple(field.name for field in fields(Policy) if field.name != "version")
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.inf
+
+
+def _below_1(probability: float) -> float | None:
+    return probability if probability < 1 else None

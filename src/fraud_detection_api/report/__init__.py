@@ -1,0 +1,1 @@
+"""Building blocks of reports: document, page, style, canvas, scales and numbers."""

@@ -1,0 +1,116 @@
+"""What a section may hold. All text is plain: the renderers escape it, so nothing from data can become markup."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from fraud_detection_api.report.words import Words
+
+Paint: TypeAlias = Callable[[Any, Any, Mapping[str, Any], Words], None]
+"""Draws data on a matplotlib Figure and its Axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A name from the contract or the software, set in a typewriter face."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure beside a bar of that share of the cell, 0 to 1."""
+
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure with its interval."""
+
+    value: str
+    interval: str
+
+
+Cell: TypeAlias = str | Code | Bar | Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list, an item a line; `items_in_card` is how many the Markdown card shows."""
+
+    items: Sequence[str]
+    items_in_card: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names with their values; a table on the page, a line in the card."""
+
+    items: Sequence[tuple[str, Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `rows_in_card` is how many rows the Markdown card shows."""
+
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    rows_in_card: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot: `paint` draws `data` onto a figure's axes; `here` says what it shows for this model."""
+
+    paint: Paint
+    title: str
+    data: Mapping[str, Any]
+    reading: str = ""
+    here: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Plots side by side, as many as fit."""
+
+    plots: Sequence[Plot]
+    small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One of the few figures that stand out."""
+
+    label: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The figures that stand out; the page alone shows them, for a table repeats them."""
+
+    tiles: Sequence[Tile]
+
+
+Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Tiles
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed part of the report; `anchor` is its address within the page, which alone may show it."""
+
+    anchor: str
+    title: str
+    blocks: Sequence[Block]
+    in_card: bool = True

@@ -1,0 +1,1 @@
+"""Who may ask, and how much work a process accepts at a time."""

@@ -1,0 +1,81 @@
+"""A file of records scored into another file, in pieces, so that it may be larger than memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
+from fraud_detection_api.tables.files import reading, require_rows, require_suffix, scan_file, written_whole
+from fraud_detection_api.tables.frames import write_frames
+
+CHUNK_ROWS = 100_000
+
+ADDED = {PROBABILITY: pl.Float64(), RISK_SCORE: pl.Int16(), OUTCOME: pl.String()}
+"""The columns that scoring adds, in order."""
+
+_OUTCOMES = np.array(OUTCOMES)
+
+
+@dataclass(frozen=True)
+class BatchScorer:
+    """Scores files with one model; `on_progress` is told the share of rows that is done, 0 to 1."""
+
+    bundle: Bundle
+    on_progress: Callable[[float], None] = lambda _share: None
+
+    def score_file(self, source: Path, target: Path) -> int:
+        """Write `source`'s columns and those of ADDED to `target`; both are CSV or Parquet by suffix. Returns rows.
+
+        `target` appears whole or not at all. Raises InvalidDataset: unreadable file, missing columns, rows that break
+        the contract (first row numbers, no values), a target that is the source or cannot be written.
+        """
+        require_suffix(target)
+        scan, rows = scan_file(source)
+        if target.exists() and target.samefile(source):
+            raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
+        with reading(source):
+            names = scan.collect_schema().names()
+        if taken := [name for name in ADDED if name in names]:
+            raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])
+        with written_whole(target) as waiting:
+            self._write(source, scan, waiting, rows=rows)
+        return rows
+
+    def _write(self, source: Path, scan: pl.LazyFrame, waiting: Path, *, rows: int) -> None:
+        # a CSV's text goes to a Parquet file as what the contract says it is
+        typed = source.suffix == ".csv" and waiting.suffix == ".parquet"
+        types = column_types(self.bundle.contract) if typed else {}
+        schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
+        write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **ADDED}, waiting)
+
+    def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
+        done = 0
+        with reading(source):
+            for frame in scan.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
+                yield self._score(frame, source, first_row=done + 1, typed=typed)
+                done += frame.height
+                self.on_progress(done / rows)
+        require_rows(source, done, rows)
+
+    def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int, typed: bool) -> pl.DataFrame:
+        check = check_table(frame, self.bundle.contract, first_row=first_row)
+        problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
+        if problems:
+            raise InvalidDataset(str(source), problems)
+        typed_columns = check.typed(frame, self.bundle.contract) if typed else []
+        return frame.with_columns(*typed_columns, *self._added(check.columns))
+
+    def _added(self, columns: Columns) -> list[pl.Series]:
+        margins, probabilities = self.bundle.scorer.score(columns)
+        amount = self.bundle.contract.amount_at_risk
+        codes = self.bundle.policy.outcomes(probabilities, None if amount is None else columns[amount])
+        added = (probabilities, self.bundle.risk.scores(margins), _OUTCOMES[codes])
+        return [pl.Series(name, column, dtype=ADDED[name]) for name, column in zip(ADDED, added, strict=True)]

@@ -1,0 +1,1 @@
+"""From records to decisions, and to the rows that are stored for them."""

@@ -1,0 +1,101 @@
+"""Decisions and their records to the rows that are kept of them."""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.decision.stored import StoredDecision, row_json, same_seal, sealed
+from fraud_detection_api.services.models.champion import ServedModel
+
+Record = Mapping[str, Any]
+
+_PSEUDONYM_DIGITS = 32
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,18}")
+
+
+class RequestContext(NamedTuple):
+    """What the decisions of one request share. `latency_ms` runs from the request's arrival to the rows' making."""
+
+    request_id: str
+    idempotency_key: str | None
+    model: ServedModel
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recorder:
+    """Makes sealed rows. `pseudonym_key`, where there is one, keeps entities' ids out of them."""
+
+    seal_key: bytes = b""
+    pseudonym_key: bytes | None = None
+
+    def rows(self, decisions: Sequence[Decision], records: Sequence[Record], circumstances: RequestContext) -> bytes:
+        """The decisions as a JSON array of rows (`row_from_json`), in order."""
+        request_id, idempotency_key, model, latency_ms = circumstances
+        contract, version, bundle = model.bundle.contract, model.version, model.bundle
+        identifier = None if contract.identifier is None else contract.identifier.name
+        made_by = (contract.record_fingerprint, version, bundle.digest, bundle.policy.version)
+        rows = []
+        for place, decision in enumerate(decisions):
+            entity, record = self._about(decision.entity_id, records[place], identifier)
+            fields = (
+                decision.decision_id,
+                decision.decided_at,
+                request_id,
+                place,
+                idempotency_key,
+                entity,
+                record,
+                *made_by,
+                decision.source,
+                decision.outcome,
+                decision.margin,
+                decision.fraud_probability,
+                decision.risk_score,
+                None if decision.reasons is None else reasons_text(decision.reasons),
+                latency_ms,
+            )
+            rows.append(row_json(fields, self.seal_key))
+        return b"[%b]" % b",".join(rows)
+
+    def is_intact(self, row: StoredDecision) -> bool:
+        """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""
+        return same_seal(row.seal, self.sealed(row).seal)
+
+    def sealed(self, row: StoredDecision) -> StoredDecision:
+        """The row with the seal that its other fields get, whatever seal it had."""
+        return row._replace(seal=sealed(to_json(row[:-1]), self.seal_key))
+
+    def entity(self, entity_id: int | str | None) -> str | None:
+        """How an entity's id is kept: as JSON, or as a pseudonym that only the key's holders can make. Source: RFC 2104."""
+        if entity_id is None:
+            return None
+        if self.pseudonym_key is None:
+            return to_json(entity_id).decode()
+        return hmac.digest(self.pseudonym_key, to_json(entity_id), "sha256").hex()[:_PSEUDONYM_DIGITS]
+
+    def entities(self, written: str) -> list[str]:
+        """How an entity may be kept whose id people write so: quotes tell no text from a number there.
+
+        With pseudonyms, under one, or as it was kept before there were any.
+        """
+        forms: list[int | str] = [written, int(written)] if _WHOLE_NUMBER.fullmatch(written) else [written]
+        kept = [to_json(form).decode() for form in forms] + [self.entity(form) for form in forms]
+        return [entity for entity in dict.fromkeys(kept) if entity is not None]
+
+    def _about(self, entity_id: int | str | None, record: Record, identifier: str | None) -> tuple[str | None, str]:
+        """The entity and the record; the record loses its id where a pseudonym stands for it."""
+        if self.pseudonym_key is not None and identifier is not None:
+            record = {name: sent for name, sent in record.items() if name != identifier}
+        return self.entity(entity_id), to_json(record).decode()
+
+
+def reasons_text(reasons: Sequence[ReasonGiven]) -> str:
+    """Reasons as they are kept: a JSON array of objects."""
+    return to_json([reason._asdict() for reason in reasons]).decode()

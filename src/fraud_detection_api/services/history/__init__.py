@@ -1,0 +1,1 @@
+"""Stored decisions: looked up, paged through and replayed."""

@@ -1,0 +1,155 @@
+"""Kept records and the labels in force on them, as a file to train on."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic_core import from_json
+
+from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
+from fraud_detection_api.contract.times import DAY_MS, parse_time
+from fraud_detection_api.decision.label import Label
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingToExport
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.tables.checking import column_types
+from fraud_detection_api.tables.files import require_suffix, written_whole
+from fraud_detection_api.tables.frames import write_frames
+from fraud_detection_api.telemetry import utc_text
+
+ROWS_A_PAGE = 5_000
+
+
+@dataclass
+class Exported:
+    """What became of the kept decisions that were looked at, each counted once; `untimed` ones are among the written."""
+
+    fraud: int = 0
+    legitimate: int = 0
+    assumed_legitimate: int = 0
+    unlabelled: int = 0
+    other_contract: int = 0
+    erased: int = 0
+    tampered: int = 0
+    untimed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return self.fraud + self.legitimate + self.assumed_legitimate
+
+
+@dataclass(frozen=True)
+class TrainingSetExporter:
+    """Writes training sets of one contract. `on_progress` is told the share of the time that was gone through, 0 to 1."""
+
+    store: DecisionStore
+    labels: LabelStore
+    recorder: Recorder
+    contract: Contract
+    on_progress: Callable[[float], None] = lambda _share: None
+
+    def export(self, target: Path, *, since: int, until: int, assumed_before: int | None) -> Exported:
+        """Write the records decided from `since` and before `until`, milliseconds since 1970, whose truth is known.
+
+        Those without a label that were decided before `assumed_before` are taken for legitimate. The file holds the
+        contract's columns, its target, and the days from decision to label, null where the label is assumed; it appears
+        whole or not at all. Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
+        """
+        require_suffix(target)
+        if LABEL_AGE in {*self.contract.record_columns, self.contract.target.name}:
+            raise InvalidContract(self.contract.name, [f"{LABEL_AGE} is a column of the export; rename the contract's"])
+        done = Exported()
+        wanted = DecisionFilter(since=since, until=until)
+        with written_whole(target) as waiting:
+            write_frames(self._frames(wanted, assumed_before, done), self._schema, waiting)
+            if not done.rows:
+                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
+        return done
+
+    @property
+    def _schema(self) -> dict[str, pl.DataType]:
+        types, target = column_types(self.contract), self.contract.target
+        columns = {name: types[name] for name in self.contract.record_columns}
+        if self.contract.identifier is not None and self.recorder.pseudonym_key is not None:
+            columns[self.contract.identifier.name] = pl.String()
+        kinds: dict[type, pl.DataType] = {bool: pl.Boolean(), int: pl.Int64(), str: pl.String()}
+        return {**columns, target.name: kinds[type(target.positive)], LABEL_AGE: pl.Float64()}
+
+    def _frames(self, wanted: DecisionFilter, assumed_before: int | None, done: Exported) -> Iterator[pl.DataFrame]:
+        assert wanted.since is not None
+        assert wanted.until is not None
+        after = None
+        while page := self.store.following(wanted, limit=ROWS_A_PAGE, after=after):
+            in_force = self.labels.in_force([decision.decision_id for decision in page])
+            rows = [row for one in page if (row := self._row(one, in_force, assumed_before, done)) is not None]
+            if rows:
+                yield pl.DataFrame(rows, schema=self._schema, orient="row")
+            after, last = page[-1].decision_id, page[-1].decided_at
+            self.on_progress((last - wanted.since) / max(wanted.until - wanted.since, 1))
+
+    def _row(
+        self, decision: StoredDecision, in_force: Mapping[str, Label], assumed_before: int | None, done: Exported
+    ) -> Sequence[Any] | None:
+        if not self.recorder.is_intact(decision):  # before anything is concluded from what it says, or lacks
+            done.tampered += 1
+            return None
+        if decision.record is None:
+            done.erased += 1
+            return None
+        if decision.contract != self.contract.record_fingerprint:
+            done.other_contract += 1
+            return None
+        label = in_force.get(decision.decision_id)
+        if label is None and (assumed_before is None or decision.decided_at >= assumed_before):
+            done.unlabelled += 1
+            return None
+        _count(label, done)
+        age = None if label is None else (label.effective_at - decision.decided_at) / DAY_MS
+        target = self._target(is_fraud=label is not None and label.is_fraud)
+        return (*self._record(decision, done), target, age)
+
+    def _record(self, decision: StoredDecision, done: Exported) -> list[Any]:
+        """The record's values, in the contract's order, as they were sent."""
+        assert decision.record is not None
+        contract, sent = self.contract, from_json(decision.record)
+        if contract.identifier is not None:
+            sent[contract.identifier.name] = self._identifier(sent.get(contract.identifier.name), decision)
+        times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
+        if contract.time is not None:
+            times.append(contract.time.name)
+            if sent.get(contract.time.name) is None:  # whoever leaves it out means now; and training needs one
+                done.untimed += 1
+                sent[contract.time.name] = utc_text(decision.decided_at)
+        for name in times:
+            sent[name] = None if sent.get(name) is None else parse_time(sent[name])
+        return [sent.get(name) for name in contract.record_columns]
+
+    def _identifier(self, entity_id: int | str | None, decision: StoredDecision) -> int | str | None:
+        """The record's id; where there are pseudonyms, its pseudonym, so that an entity's records are known as such."""
+        if self.recorder.pseudonym_key is not None:
+            return decision.entity if entity_id is None else self.recorder.entity(entity_id)
+        if entity_id is None:
+            raise InvalidSetting("FRAUD_PSEUDONYM_KEY", "the store holds pseudonyms; set the key that the server has")
+        return entity_id
+
+    def _target(self, *, is_fraud: bool) -> bool | int | str:
+        positive = self.contract.target.positive
+        if is_fraud:
+            return positive
+        if isinstance(positive, bool):
+            return not positive
+        return f"not {positive}" if isinstance(positive, str) else int(positive == 0)
+
+
+def _count(label: Label | None, done: Exported) -> None:
+    if label is None:
+        done.assumed_legitimate += 1
+    elif label.is_fraud:
+        done.fraud += 1
+    else:
+        done.legitimate += 1

@@ -1,0 +1,1 @@
+"""The models in service, those in the registry, and the roll-out between them."""

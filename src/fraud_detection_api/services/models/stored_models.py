@@ -1,0 +1,64 @@
+"""The very models that made decisions, found by their digest and verified each time."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Literal, NamedTuple
+
+from fraud_detection_api.errors import CorruptBundle, UnknownModel
+from fraud_detection_api.model.bundle import Bundle, BundleFiles, read_bundle, read_manifest
+from fraud_detection_api.services.models.registry import ModelRegistry
+
+MOST_LOADED = 2
+
+
+class Absent(NamedTuple):
+    """Why a model is not there: its version is unknown, or holds something else; `fault` says what."""
+
+    status: Literal["model_missing", "model_changed"]
+    fault: str
+
+
+class StoredModels:
+    """Models of a registry. Those that were read last stay loaded; their files are checked again all the same."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._loaded: OrderedDict[str, Bundle] = OrderedDict()
+        self._hold = Lock()
+
+    def find(self, version: str, digest: str) -> Bundle | Absent:
+        """The model of that digest: under its version, or under another one where it was registered anew.
+
+        Raises RegistryUnavailable.
+        """
+        try:
+            if bundle := self._read(version, digest):
+                return bundle
+            absent = Absent("model_changed", f"version {version} is another model now")
+        except UnknownModel:
+            absent = Absent("model_missing", f"the registry has no version {version}")
+        except CorruptBundle as error:
+            absent = Absent("model_changed", str(error))
+        others = (self._of_other(other, digest) for other in self._registry.versions() if other != version)
+        return next((bundle for bundle in others if bundle is not None), absent)
+
+    def _of_other(self, version: str, digest: str) -> Bundle | None:
+        try:
+            return self._read(version, digest)
+        except (UnknownModel, CorruptBundle):
+            return None
+
+    def _read(self, version: str, digest: str) -> Bundle | None:
+        """The version's model if it has that digest. Raises UnknownModel, CorruptBundle."""
+        files, source = self._registry.fetch(version), f"version {version}"
+        if read_manifest(files, source=source)["digest"] != digest:
+            return None
+        return self._bundle(files, digest, source)
+
+    def _bundle(self, files: BundleFiles, digest: str, source: str) -> Bundle:
+        with self._hold:
+            bundle = self._loaded.pop(digest, None) or read_bundle(files, source=source)
+            self._loaded[digest] = bundle
+            while len(self._loaded) > MOST_LOADED:
+                self._loaded.popitem(last=False)
+            return bundle

@@ -1,0 +1,1 @@
+"""Stored decisions, counted for drift and scored by the challenger, beside the servers."""

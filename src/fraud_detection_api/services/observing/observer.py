@@ -1,0 +1,172 @@
+"""Kept decisions, read after the cursor: each is counted for drift once, and scored by the challenger."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fraud_detection_api.contract.columns import Columns, columns_from_records
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.monitoring.counts import Counts
+from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, kept_records
+from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
+from fraud_detection_api.services.observing.observed_models import ObservedModel, ObservedModels
+from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observing.open_slots import SLOT_SECONDS, OpenSlots, SlotKey
+from fraud_detection_api.services.observing.shadow import Shadowing
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.telemetry import log_event
+
+PIECE_DECISIONS = 1_000
+"""Decisions observed together: in one transaction, which holds up those that keep decisions in SQLite."""
+
+SETTLED_SECONDS = 2.0
+"""A decision's id is made before its commit, so one with a later id may be in the store before it."""
+
+KEPT_SECONDS = 8 * 86_400.0
+"""Slots serve windows of up to a week; what is older is neither kept nor observed."""
+
+BACKLOG_CHECK_SECONDS = 60.0
+_CLEANING_SECONDS = 3600.0
+_IDS_AT_ONCE = 10_000
+
+
+class _Observed(NamedTuple):
+    """Decisions of one model: what they count, and their shadows."""
+
+    rows: Sequence[StoredDecision]
+    counted: list[tuple[SlotKey, Counts]]
+    shadows: list[ShadowDecision]
+
+
+class Observer:
+    """Observes the decisions of `store`, from where `observations` say that the last one ended. For one thread.
+
+    Where more than `backlog` decisions wait, the oldest are passed over.
+    """
+
+    def __init__(  # noqa: PLR0913 each is one of its parts
+        self,
+        store: DecisionStore,
+        observations: ObservationStore,
+        models: ObservedModels,
+        shadowing: Shadowing,
+        metrics: ObserverMetrics,
+        *,
+        backlog: int,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._observations = store, observations
+        self._models, self._shadowing, self._metrics = models, shadowing, metrics
+        self._backlog, self._wall_clock = backlog, wall_clock
+        self._slots = OpenSlots(observations)
+        self._cursor: str | None = None
+        self._caught_up_at = self._backlog_at = self._cleaned_at = 0.0
+
+    def begin(self) -> None:
+        """Go on from what the store says, whoever observed before. Raises StoreUnavailable."""
+        self._store.migrate()
+        self._slots.forget()
+        self._cursor = self._observations.cursor()
+
+    def observe(self) -> bool:
+        """Observe the next piece, or nothing of it; returns whether more waits.
+
+        After an error `begin` has to come first. Raises StoreUnavailable, RegistryUnavailable.
+        """
+        now = self._wall_clock()
+        self._clean(now)
+        rows = self._store.following(self._wanted(now), limit=PIECE_DECISIONS, after=self._cursor)
+        if rows:
+            self._take(rows)
+        if len(rows) < PIECE_DECISIONS:
+            self._caught_up_at = now
+            self._metrics.lags(0.0)
+            return False
+        self._metrics.lags(max(0.0, now - rows[-1].decided_at / 1000))
+        self._skip_backlog(now)
+        return True
+
+    def stalled(self) -> None:
+        """Nothing can be observed now."""
+        if self._caught_up_at:
+            self._metrics.lags(max(0.0, self._wall_clock() - self._caught_up_at))
+
+    def _wanted(self, now: float) -> DecisionFilter:
+        return DecisionFilter(since=int((now - KEPT_SECONDS) * 1000), until=int((now - SETTLED_SECONDS) * 1000))
+
+    def _take(self, rows: Sequence[StoredDecision]) -> None:
+        observed = list(self._observed(rows))
+        changed = self._slots.with_counts((counted for some in observed for counted in some.counted), self._cursor)
+        slots = [CountedSlot(*key, counts.as_json()) for key, counts in changed.items()]
+        shadows = [shadow for some in observed for shadow in some.shadows]
+        self._observations.record(rows[-1].decision_id, slots, shadows)
+        self._cursor = rows[-1].decision_id
+        self._slots.hold(changed)
+        counted = sum(len(some.rows) for some in observed)
+        self._metrics.observed(counted, len(rows) - counted)
+        for some in observed:
+            self._metrics.shadowed(some.rows, some.shadows)
+
+    def _observed(self, rows: Sequence[StoredDecision]) -> Iterator[_Observed]:
+        """Decisions that a model made of records that are still there, by model; a fallback says nothing of a model."""
+        # records of another contract are no columns of this one, even where somebody changed what a row says of its model
+        by_model: dict[tuple[str, str], list[StoredDecision]] = {}
+        for row in rows:
+            if row.source == "model" and row.record is not None:
+                by_model.setdefault((row.model_digest, row.contract), []).append(row)
+        for of_model in by_model.values():
+            if (model := self._models.of(of_model[0])) is not None:
+                yield from self._of_model(model, of_model)
+
+    def _of_model(self, model: ObservedModel, rows: Sequence[StoredDecision]) -> list[_Observed]:
+        """In halves where a record is none of the contract's, down to that one, which is left out."""
+        try:
+            columns = columns_from_records(model.bundle.contract, kept_records(model.bundle.contract, rows))
+            counted = _counted(model, rows, columns)
+        except UNREADABLE_RECORD:
+            if len(rows) == 1:
+                return []
+            middle = len(rows) // 2
+            return self._of_model(model, rows[:middle]) + self._of_model(model, rows[middle:])
+        return [_Observed(rows, counted, self._shadowing.decisions(rows, columns))]
+
+    def _skip_backlog(self, now: float) -> None:
+        """Pass over the oldest of what waits, where that is too much."""
+        if now < self._backlog_at + BACKLOG_CHECK_SECONDS:
+            return
+        self._backlog_at = now
+        at_once = min(_IDS_AT_ONCE, self._backlog)
+        places: deque[tuple[int, str]] = deque(maxlen=self._backlog // at_once + 2)
+        waiting, after = 0, self._cursor
+        while ids := self._store.ids(self._wanted(now), limit=at_once, after=after):
+            waiting, after = waiting + len(ids), ids[-1]
+            places.append((waiting, after))
+        if waiting > self._backlog:
+            skipped, cursor = next(place for place in places if waiting - place[0] <= self._backlog)
+            self._observations.record(cursor, [], [])
+            self._cursor = cursor
+            self._metrics.observed(0, skipped)
+            self._shadowing.dropped(skipped)
+            log_event("observer_skipped", records=skipped, waiting=waiting - skipped)
+
+    def _clean(self, now: float) -> None:
+        if now >= self._cleaned_at + _CLEANING_SECONDS:
+            self._observations.remove_before(int((now - KEPT_SECONDS) * 1000))
+            self._cleaned_at = now
+
+
+def _counted(model: ObservedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[tuple[SlotKey, Counts]]:
+    length = SLOT_SECONDS[0] * 1000
+    starts = np.array([row.decided_at for row in rows], dtype=np.int64) // length * length
+    probabilities = np.array([row.fraud_probability for row in rows], dtype=np.float64)
+    outcomes = [row.outcome for row in rows]
+    return [
+        (
+            SlotKey(start, SLOT_SECONDS[0], rows[0].model_digest),
+            model.bins.count(columns, probabilities, outcomes, starts == start),
+        )
+        for start in np.unique(starts).tolist()
+    ]

@@ -1,0 +1,1 @@
+"""Reports on drift, performance, champion against challenger, and policies."""

@@ -1,0 +1,239 @@
+"""Another policy on kept decisions: what it would have decided, and what that would have cost."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.policy.consequences import PER, chosen_costs
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
+from fraud_detection_api.policy.population import Population
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.statistics.rounding import six_digits
+
+REPLICATES = 400
+ROWS_AT_A_TIME = 2_000
+
+_PAIRS = len(OUTCOMES) ** 2
+_REVIEW = OUTCOMES.index("review")
+_KEPT_COST, _NEW_COST, _COLUMNS = _PAIRS, _PAIRS + 1, _PAIRS + 2
+
+
+Measure: TypeAlias = Callable[[NDArray[np.float64]], Any]
+"""A number from sums, float64 (11,), or one for each row of those of samples, float64 (400, 11)."""
+
+
+class Estimate(NamedTuple):
+    """A number and its 95 % interval."""
+
+    number: float
+    low: float
+    high: float
+
+    def as_json(self, name: str) -> dict[str, float]:
+        return {name: six_digits(self.number), "low": six_digits(self.low), "high": six_digits(self.high)}
+
+
+@dataclass
+class Backtest:
+    """Sums over decisions; its memory does not grow with their number.
+
+    `sums` float64 (11,) are decisions by kept and new outcome (nine pairs, in order), and what both cost;
+    `drawn` float64 (400, 11) are the same of bootstrap samples, in which each decision counts a Poisson number of times, as
+    if decisions did not depend on each other. Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using
+    Poisson frequencies", Computer Methods and Programs in Biomedicine 83, 2006.
+    """
+
+    policy: Policy
+    amount_column: str | None
+    seed: int = 0
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_COLUMNS))
+    drawn: NDArray[np.float64] = field(default_factory=lambda: np.zeros((REPLICATES, _COLUMNS)))
+    by_label: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_COLUMNS))
+    frauds: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    first: int | None = None
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        self._draws = np.random.default_rng(self.seed)
+
+    def add(self, rows: Sequence[StoredDecision], fraud: Mapping[str, bool]) -> None:
+        """Count these decisions of a model; `fraud` says of each labelled one whether it was."""
+        if not rows:
+            return
+        labels = [fraud.get(row.decision_id) for row in rows]
+        labelled = np.array([label is not None for label in labels])
+        probabilities = np.array([row.fraud_probability for row in rows], dtype=np.float64)
+        chance = np.array(
+            [p if y is None else y for p, y in zip(probabilities.tolist(), labels, strict=True)], np.float64
+        )
+        population = Population(probabilities, self._amounts(rows), chance, 1 - chance)
+        kept = np.array([OUTCOMES.index(row.outcome) for row in rows], dtype=np.int8)
+        new = self.policy.outcomes(probabilities, population.amounts)
+        columns = np.zeros((len(rows), _COLUMNS))
+        columns[np.arange(len(rows)), kept * len(OUTCOMES) + new] = 1
+        columns[:, _KEPT_COST] = chosen_costs(self.policy, population, kept)
+        columns[:, _NEW_COST] = chosen_costs(self.policy, population, new)
+        self.sums += columns.sum(axis=0)
+        self.by_label += columns[labelled].sum(axis=0)
+        self.drawn += self._draws.poisson(1.0, (REPLICATES, len(rows))) @ columns
+        self.frauds += sum(label is True for label in labels)
+        self.first = rows[0].decided_at if self.first is None else self.first
+        self.last = rows[-1].decided_at
+
+    @property
+    def decisions(self) -> int:
+        """How many were counted."""
+        return int(self.sums[:_PAIRS].sum())
+
+    @property
+    def days(self) -> float:
+        """From the first decision to the last, at least an hour."""
+        return max(((self.last or 0) - (self.first or 0)) / DAY_MS, 1 / 24)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it; with no decision there are no shares, and no intervals."""
+        labelled = int(self.by_label[:_PAIRS].sum())
+        told: dict[str, Any] = {
+            "decisions": self.decisions,
+            "labelled": labelled,
+            "labelled_frauds": self.frauds,
+            "left_out": dict(sorted(self.left_out.items())),
+            "policy": self.policy.as_json(),
+        }
+        if not self.decisions:
+            return told
+        return {
+            **told,
+            "days": six_digits(self.days),
+            "changes": {
+                was: {now: self._estimate(_pair(was, now)).as_json("decisions") for now in OUTCOMES} for was in OUTCOMES
+            },
+            "changed": self._estimate(_changed).as_json("decisions"),
+            "outcomes": {side: _outcomes(self.sums, axis) for side, axis in _SIDES.items()},
+            "reviews_a_day": self._sides(lambda side: _reviews_a_day(side, self.days), "reviews"),
+            f"cost_per_{PER}": self._sides(_cost_per, "cost"),
+            "cost": {
+                "by_labels": {"decisions": labelled, **_costs(self.by_label)},
+                "by_probabilities": {"decisions": self.decisions - labelled, **_costs(self.sums - self.by_label)},
+            },
+        }
+
+    def _sides(self, measure_of: Callable[[str], Measure], name: str) -> dict[str, dict[str, float]]:
+        kept, new = measure_of("kept"), measure_of("new")
+        measures: dict[str, Measure] = {"kept": kept, "new": new, "difference": lambda sums: new(sums) - kept(sums)}
+        return {side: self._estimate(measure).as_json(name) for side, measure in measures.items()}
+
+    def _estimate(self, measure: Measure) -> Estimate:
+        low, high = np.quantile(measure(self.drawn), [0.025, 0.975]).tolist()
+        return Estimate(float(measure(self.sums)), low, high)
+
+    def _amounts(self, rows: Sequence[StoredDecision]) -> NDArray[np.float64] | None:
+        if self.amount_column is None:
+            return None
+        amounts = [json.loads(row.record or "{}").get(self.amount_column) for row in rows]
+        return np.array([np.nan if amount is None else amount for amount in amounts], dtype=np.float64)
+
+
+class Period(NamedTuple):
+    """Decisions from `since` on and before `until`, in milliseconds since 1970."""
+
+    since: int
+    until: int | None = None
+
+
+class Sources(NamedTuple):
+    """Where decisions and their labels are, and whether a decision is as it was kept (`Recorder.is_intact`)."""
+
+    store: DecisionStore
+    labels: LabelStore
+    is_intact: Callable[[StoredDecision], bool]
+
+
+def backtest(
+    sources: Sources,
+    policy: Policy,
+    *,
+    contract: Contract,
+    period: Period,
+    report: Callable[[int], None],
+) -> Backtest:
+    """The policy on the decisions of the period that a model made on records of the contract; `report` is told their number.
+
+    Left out are decisions that were changed since they were kept, fallbacks, records of other contracts, and, where amounts
+    decide, erased ones. Raises StoreUnavailable.
+    """
+    store, labels, is_intact = sources
+    test, after, looked = Backtest(policy, contract.amount_at_risk), None, 0
+    wanted, fingerprint = DecisionFilter(since=period.since, until=period.until), contract.record_fingerprint
+    while rows := store.following(wanted, limit=ROWS_AT_A_TIME, after=after):
+        after = rows[-1].decision_id
+        reasons = [
+            _why_not(row, fingerprint, amounts_decide=contract.amount_at_risk is not None)
+            if is_intact(row)  # before anything is concluded from what it says
+            else "tampered"
+            for row in rows
+        ]
+        test.left_out.update(reason for reason in reasons if reason is not None)
+        counted = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
+        known = labels.in_force([row.decision_id for row in counted]) if counted else {}
+        test.add(counted, {decision_id: label.is_fraud for decision_id, label in known.items()})
+        looked += len(rows)
+        report(looked)
+    return test
+
+
+def _why_not(row: StoredDecision, fingerprint: str, *, amounts_decide: bool) -> str | None:
+    if row.fraud_probability is None:
+        return "fallback"
+    if row.contract != fingerprint:
+        return "another_contract"
+    return "erased" if amounts_decide and row.record is None else None
+
+
+_SIDES = {"kept": -1, "new": -2}
+"""The axis of the table of pairs to sum over, so that the outcomes of that side are left."""
+
+_COST = {"kept": _KEPT_COST, "new": _NEW_COST}
+
+
+def _table(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[..., :_PAIRS].reshape(*sums.shape[:-1], len(OUTCOMES), len(OUTCOMES))
+
+
+def _count(sums: NDArray[np.float64]) -> Any:
+    return sums[..., :_PAIRS].sum(axis=-1)
+
+
+def _reviews_a_day(side: str, days: float) -> Measure:
+    return lambda sums: _table(sums).sum(axis=_SIDES[side])[..., _REVIEW] / days
+
+
+def _cost_per(side: str) -> Measure:
+    # a sample of next to nothing may be empty
+    return lambda sums: PER * sums[..., _COST[side]] / np.maximum(_count(sums), 1.0)
+
+
+def _changed(sums: NDArray[np.float64]) -> Any:
+    return _count(sums) - np.trace(_table(sums), axis1=-2, axis2=-1)
+
+
+def _pair(was: Outcome, now: Outcome) -> Measure:
+    return lambda sums: _table(sums)[..., OUTCOMES.index(was), OUTCOMES.index(now)]
+
+
+def _outcomes(sums: NDArray[np.float64], axis: int) -> dict[str, int]:
+    return dict(zip(OUTCOMES, map(int, _table(sums).sum(axis=axis)), strict=True))
+
+
+def _costs(sums: NDArray[np.float64]) -> dict[str, float]:
+    return {side: six_digits(float(sums[column])) for side, column in _COST.items()}

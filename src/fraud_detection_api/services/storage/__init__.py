@@ -1,0 +1,1 @@
+"""Writing decisions, and looking after the store that holds them."""

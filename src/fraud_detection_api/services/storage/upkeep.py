@@ -1,0 +1,234 @@
+"""Looking after the store: retention, erasure, backups and checks, beside the servers that use it."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.errors import FraudError
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.storage.store_upkeep import StoreSummary, StoreUpkeep
+from fraud_detection_api.telemetry import log_event, log_failure
+
+ROWS_A_TRANSACTION = 1_000
+"""So many rows are removed at a time: SQLite has one writer, and servers wait for this one."""
+
+PAUSE_SECONDS = 0.05
+"""Between two of them, so that servers get their turn."""
+
+TIDY_SECONDS = 60.0
+"""So often a server removes idempotency keys that have expired."""
+
+
+SHORTEST_TRACE = 4
+"""A shorter number stands in every other record."""
+
+
+class Purged(NamedTuple):
+    """How many decisions and idempotency keys were removed."""
+
+    decisions: int
+    idempotency_keys: int
+
+
+class Erased(NamedTuple):
+    """How many decisions lost their record. `altered` of them were not as they had been kept; their seals stay broken.
+
+    `traces` are places of the store's files where the id still stands: in space that is not in use any more, or because
+    another record has the same number. Ids shorter than SHORTEST_TRACE are not looked for.
+    """
+
+    decisions: int
+    altered: int
+    traces: int
+
+
+class Checked(NamedTuple):
+    """What a check found: faults of the files, and the ids of decisions whose seal is broken, of so many looked at."""
+
+    faults: list[str]
+    altered: list[str]
+    decisions: int
+
+
+class UpkeepService:
+    """Looks after `store`; keys live for `idempotency_seconds`. `pause` waits for so many seconds."""
+
+    def __init__(
+        self,
+        store: DecisionStore,
+        upkeep: StoreUpkeep,
+        *,
+        recorder: Recorder,
+        idempotency_seconds: float,
+        pause: Callable[[float], None] = time.sleep,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._upkeep, self._recorder = store, upkeep, recorder
+        self._idempotency_seconds, self._pause, self._wall_clock = idempotency_seconds, pause, wall_clock
+
+    def migrate(self) -> tuple[str | None, str | None]:
+        """Bring the tables up to this version; returns their revision before and after."""
+        before = self._upkeep.revision()
+        self._store.migrate()
+        return before, self._upkeep.revision()
+
+    def require_ready(self) -> None:
+        """Raise StoreUnavailable where there is no store, or one of another version; looking makes none."""
+        self._upkeep.require_ready()
+
+    def summary(self) -> StoreSummary:
+        """Counts, times and sizes."""
+        self._upkeep.require_ready()
+        return self._upkeep.summary()
+
+    def count_older(self, seconds: float) -> int:
+        """How many decisions a purge would remove."""
+        self._upkeep.require_ready()
+        return self._upkeep.count_older(self._before(seconds))
+
+    def purge(self, seconds: float, report: Callable[[int], None]) -> Purged:
+        """Remove decisions older than that, and idempotency keys that are, or have expired.
+
+        In many small transactions; `report` is told how many decisions are gone so far.
+        """
+        self._upkeep.require_ready()
+        before, removed = self._before(seconds), 0
+        for count in self._removals(lambda: self._upkeep.remove_older(before, limit=ROWS_A_TRANSACTION)):
+            removed += count
+            report(removed)
+        keys = self._remove_keys(max(before, self._before(self._idempotency_seconds)))
+        if removed or keys:
+            self._upkeep.scrub()
+        return Purged(removed, keys)
+
+    def erase(self, entity_id: str) -> Erased:
+        """Take the entity, the record and the reasons out of all decisions about it, and their stored answers.
+
+        The id is taken for a text and, where it can be one, for a whole number; with pseudonyms, also for those that were
+        kept before there were any.
+        """
+        self._upkeep.require_ready()
+        names = self._recorder.entities(entity_id)
+        intact = [sound for name in names for sound in self._erase(name)]
+        if intact:
+            self._upkeep.scrub()
+        looked_for = {name.removeprefix('"').removesuffix('"') for name in names}
+        traces = sum(self._upkeep.traces(text) for text in looked_for if len(text) >= SHORTEST_TRACE)
+        return Erased(len(intact), len(intact) - sum(intact), traces)
+
+    def compact(self) -> tuple[int, int]:
+        """Write the files anew, without what is not in use; returns their bytes before and after. Writers wait."""
+        before = self.summary().size_bytes
+        self._upkeep.compact()
+        return before, self._upkeep.summary().size_bytes
+
+    def backup(self, target: Path) -> None:
+        """A sound copy of one moment. Raises BackupFailed."""
+        self._upkeep.require_ready()
+        self._upkeep.backup(target)
+
+    def restore(self, source: Path, *, replace: bool) -> StoreSummary:
+        """Put a copy of a backup in the store's place, and bring it up to this version. Raises BackupFailed."""
+        self._upkeep.restore(source, replace=replace)
+        self._store.migrate()
+        return self._upkeep.summary()
+
+    def check(self, *, sample: int | None, seed: int, report: Callable[[float], None]) -> Checked:
+        """Look through the files, and at the seals of all decisions, or of about so many drawn at random.
+
+        `report` is told what share of the seals was looked at.
+        """
+        self._upkeep.require_ready()
+        faults = self._upkeep.faults()
+        if faults:  # rows of a damaged file prove nothing
+            return Checked(faults, [], 0)
+        total = sum(self._upkeep.summary().by_outcome.values()) if sample is None else sample
+        altered, looked = [], 0
+        for row in self._all() if sample is None else self._drawn(sample, random.Random(seed)):  # noqa: S311 no secret
+            looked += 1
+            if not self._recorder.is_intact(row):
+                altered.append(row.decision_id)
+            if looked % ROWS_A_TRANSACTION == 0:
+                report(looked / max(total, looked))
+        return Checked([], altered, looked)
+
+    async def watch(self, every_seconds: float) -> None:
+        """Remove expired idempotency keys for ever, off the event loop."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                removed = await asyncio.to_thread(self._tidy)
+            except FraudError as error:  # the keeper says so as well, and tries until it is back
+                log_event("upkeep_postponed", reason=str(error))
+            except Exception as error:  # noqa: BLE001 a watcher that dies would let the store grow silently
+                log_failure("upkeep_failed", error)
+            else:
+                if removed:
+                    log_event("idempotency_keys_removed", count=removed)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._upkeep.close()
+
+    def _tidy(self) -> int:
+        try:
+            return self._remove_keys(self._before(self._idempotency_seconds))
+        finally:
+            self._upkeep.close()  # for a minute
+
+    def _before(self, seconds: float) -> int:
+        return int((self._wall_clock() - seconds) * 1000)
+
+    def _remove_keys(self, before: int) -> int:
+        return sum(self._removals(lambda: self._upkeep.remove_keys(before, limit=ROWS_A_TRANSACTION)))
+
+    def _removals(self, remove: Callable[[], int]) -> Iterator[int]:
+        while count := remove():
+            yield count
+            if count < ROWS_A_TRANSACTION:
+                return
+            self._pause(PAUSE_SECONDS)
+
+    def _erase(self, entity: str) -> Iterator[bool]:
+        """Erase what is kept under that name; for each decision, whether it was as it had been kept."""
+        while rows := self._store.following(DecisionFilter(entity=entity), limit=ROWS_A_TRANSACTION):
+            intact = [self._recorder.is_intact(row) for row in rows]
+            self._upkeep.erase([self._without(row, sound) for row, sound in zip(rows, intact, strict=True)])
+            yield from intact
+            self._pause(PAUSE_SECONDS)
+
+    def _without(self, row: StoredDecision, sound: bool) -> StoredDecision:  # noqa: FBT001
+        """The row without its entity, sealed anew; a row that was changed must not get a seal that says it was not."""
+        bare = row._replace(entity=None, record=None, reasons=None)
+        return self._recorder.sealed(bare) if sound else bare
+
+    def _all(self) -> Iterator[StoredDecision]:
+        after = None
+        while rows := self._store.following(DecisionFilter(), limit=ROWS_A_TRANSACTION, after=after):
+            yield from rows
+            after = rows[-1].decision_id
+
+    def _drawn(self, count: int, draws: random.Random) -> Iterator[StoredDecision]:
+        """At most so many decisions: those that follow ids drawn from the span of what is kept."""
+        ends = [*self._store.following(DecisionFilter(), limit=1), *self._store.page(DecisionFilter(), limit=1)]
+        if not ends:
+            return
+        low, high = map(_number, ends)
+        before = low - 1 - (high - low) // count  # so that the first, too, has a stretch before it
+        seen = set()
+        for _ in range(count):
+            point = uuid_text(draws.randint(before, high - 1).to_bytes(16, "big"))
+            (row,) = self._store.following(DecisionFilter(), limit=1, after=point)
+            if row.decision_id not in seen:
+                seen.add(row.decision_id)
+                yield row
+
+
+def _number(row: StoredDecision) -> int:
+    return int.from_bytes(uuid_bytes(row.decision_id), "big")

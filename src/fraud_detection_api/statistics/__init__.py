@@ -1,0 +1,1 @@
+"""Estimates with intervals, bootstraps, calibration error and rounding. Pure functions over arrays."""

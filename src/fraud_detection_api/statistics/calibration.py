@@ -1,0 +1,76 @@
+"""Whether probabilities are as high as frauds are frequent."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.statistics.cells import REPLICATES
+from fraud_detection_api.statistics.intervals import Estimate, Z, bootstrap_estimate, wilson
+from fraud_detection_api.statistics.scored import CALIBRATION_BINS, ScoredTest, expected_calibration_error
+
+_LEAST = 1e-9
+_STEPS = 50
+
+
+def calibration_error(test: ScoredTest, *, seed: int = 0) -> Estimate:
+    """`expected_calibration_error`, with a bootstrap interval: a bin's sum of errors is normal over samples of its records.
+
+    It is above 0 by chance alone, see `calibration_error_by_chance`.
+    """
+    sums, squares = _bin_sums(test.error), _bin_sums(test.error**2)
+    drawn = np.random.default_rng(seed).standard_normal((REPLICATES, len(sums)))
+    resampled = np.abs(sums + np.sqrt(squares) * drawn).sum(axis=1) / len(test.error)
+    number = expected_calibration_error(test, np.ones(len(test.error)))
+    return bootstrap_estimate(number, resampled).within(0.0, 1.0)
+
+
+def calibration_error_by_chance(test: ScoredTest) -> float:
+    """The calibration error to expect of so many records were every probability right: mean |normal| of each bin."""
+    spread = np.sqrt(_bin_sums(test.probability * (1 - test.probability)))
+    return float(math.sqrt(2 / math.pi) * spread.sum() / len(test.error))
+
+
+def observed_to_expected(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> Estimate | None:
+    """Frauds over the sum of probabilities, arrays (n,): 1 where both agree, above it where frauds were underestimated.
+
+    Wilson's interval of the share of fraud; None where the probabilities' sum is 0.
+    """
+    expected = float(probability.mean()) if len(probability) else 0.0
+    if expected <= 0:
+        return None
+    low, high = wilson(int(is_fraud.sum()), len(is_fraud))
+    return Estimate(float(is_fraud.mean()) / expected, low / expected, high / expected)
+
+
+def calibration_slope(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> Estimate | None:
+    """Slope of a logistic regression of the outcome on the log-odds, arrays (n,): 1 where they spread as they should.
+
+    Below 1 high probabilities are too high and low ones too low (overconfidence). None where it does not exist: one class
+    alone, classes that the scores part, or one score for all. Source: Cox, "Two further applications of a model for binary
+    regression", Biometrika 45, 1958; fitted by Newton's steps, the interval by the information matrix.
+    """
+    clipped = np.clip(probability, _LEAST, 1 - _LEAST)
+    log_odds = np.log(clipped / (1 - clipped))
+    share = float(np.clip(is_fraud.mean(), _LEAST, 1 - _LEAST))
+    fitted = np.array([math.log(share / (1 - share)), 0.0])
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-np.clip(fitted[0] + fitted[1] * log_odds, -500, 500)))
+        weight = chance * (1 - chance)
+        cross = float(weight @ log_odds)
+        information = np.array([[float(weight.sum()), cross], [cross, float(weight @ log_odds**2)]])
+        if np.linalg.det(information) <= _LEAST * information[0, 0] * information[1, 1]:
+            return None
+        error = is_fraud - chance
+        step = np.linalg.solve(information, np.array([error.sum(), error @ log_odds]))
+        fitted = fitted + step
+        if float(np.abs(step).max()) < 1e-8:
+            half = Z * math.sqrt(float(np.linalg.inv(information)[1, 1]))
+            return Estimate(float(fitted[1]), float(fitted[1]) - half, float(fitted[1]) + half)
+    return None
+
+
+def _bin_sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over CALIBRATION_BINS runs of equal length, fewer where there are fewer numbers."""
+    begins = -(-np.arange(CALIBRATION_BINS) * len(numbers) // CALIBRATION_BINS)
+    return np.asarray(np.add.reduceat(numbers, np.unique(begins[begins < len(numbers)])), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Files and tables of records, read and checked with Polars."""

@@ -1,0 +1,106 @@
+"""CSV and Parquet files, told apart by suffix; text stays text until the contract says what it is."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.tables.csv_layout import count_records
+
+SUFFIXES = (".csv", ".parquet")
+UNNAMED = ""  # the column under which pandas writes its row numbers; never data
+
+_NAME_KEPT = 40  # of a file's name in the hidden one beside it, which must not become too long for the file system
+
+
+def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
+    """The whole file. A CSV's columns are text; with `infer_types`, numbers and booleans are told apart from text.
+
+    Raises InvalidDataset where it cannot be read.
+    """
+    require_suffix(path)
+    with reading(path):
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        rows = count_records(path)
+        types = {"infer_schema_length": None} if infer_types else {"infer_schema": False}
+        frame = pl.read_csv(path, n_rows=rows, **types)
+    require_rows(path, frame.height, rows)
+    return frame
+
+
+def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
+    """The file to be read in pieces, a CSV's columns as text, and how many records it has.
+
+    Raises InvalidDataset where it cannot be read.
+    """
+    require_suffix(path)
+    with reading(path):
+        if path.suffix == ".csv":
+            rows = count_records(path)
+            return pl.scan_csv(path, infer_schema=False, n_rows=rows), rows
+        scan = pl.scan_parquet(path)
+        return scan, int(scan.select(pl.len()).collect().item())
+
+
+def require_rows(path: Path, read: int, expected: int) -> None:
+    """Raise InvalidDataset unless all records were read: Polars takes a quote inside a bare field for an opening one."""
+    if read != expected:
+        problem = f'{expected} records were read as {read}; write a field that holds " in quotes, and " within it twice'
+        raise InvalidDataset(str(path), [problem])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Within it, whatever cannot be read of `path` becomes InvalidDataset; a library's message may quote the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InvalidDataset(str(path), ["no such file"]) from None
+    except pl.exceptions.NoDataError:
+        raise InvalidDataset(str(path), ["is empty"]) from None
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        kind = "Parquet" if path.suffix == ".parquet" else "UTF-8 CSV with a header line"
+        raise InvalidDataset(str(path), [f"cannot be read as {kind} ({type(error).__name__})"]) from None
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """A hidden file beside `target` to write to, which takes its name at the end; after any failure it is removed.
+
+    Raises InvalidDataset where it cannot be written.
+    """
+    waiting = target.with_name(f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}")
+    try:
+        yield waiting
+        _sync(waiting)
+        waiting.replace(target)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise unwritable(target, error) from error
+    finally:
+        with suppress(OSError):  # where nothing can be written there is nothing to remove, and the reason is on its way
+            waiting.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def unwritable(path: Path, error: Exception) -> InvalidDataset:
+    """What is told of a file that cannot be written, by the system's error number alone: a message may quote data."""
+    number = re.search(r"\(os error (\d+)\)", str(error))  # Polars' own errors carry no `strerror`
+    reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or type(error).__name__
+    reason = "no such folder" if isinstance(error, FileNotFoundError) else reason
+    return InvalidDataset(str(path), [f"cannot be written: {reason}"])
+
+
+def require_suffix(path: Path) -> None:
+    """Raise InvalidDataset unless the name ends in .csv or .parquet."""
+    if path.suffix not in SUFFIXES:
+        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix tells how it is read"])

@@ -1,0 +1,1 @@
+"""From a labelled file to training data and its splits."""

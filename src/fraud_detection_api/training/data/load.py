@@ -1,0 +1,231 @@
+"""CSV and Parquet files to training data, checked against the contract before anything is learned from them."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
+from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.tables.checking import check_table, fault_texts, read_column, rows_text, rule_fault
+from fraud_detection_api.tables.files import UNNAMED, reading, require_rows, scan_file
+from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
+
+CHUNK_ROWS = 100_000
+
+
+def load_dataset(path: Path, contract: Contract) -> Dataset:
+    """Dataset from a file, read in pieces.
+
+    Raises InvalidDataset with everything that is wrong: columns, counts, first rows, no values.
+    """
+    scan, rows = scan_file(path)
+    with reading(path):
+        return _dataset(scan, rows, contract, source=str(path))
+
+
+def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
+    """Dataset from a frame with the contract's columns and target; `source` names it in errors. Raises InvalidDataset."""
+    return _dataset(frame.lazy(), frame.height, contract, source=source)
+
+
+def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) -> Dataset:
+    names = scan.collect_schema().names()
+    problems = _column_problems(names, contract)
+    if not rows:
+        raise InvalidDataset(source, [*problems, "holds no rows"])
+    reader = _Reader(contract, rows)
+    for frame in _pieces(scan, [name for name in reader.columns if name in names]):
+        reader.add(frame)
+    about = _about(scan, names, contract)
+    problems += [problem for problem in fault_texts(reader.told()) if problem not in problems]
+    if contract.target.name in names:
+        problems += _target_problems(about[contract.target.name], contract)
+    problems += _known_probability_problems(about, contract)
+    if problems:
+        raise InvalidDataset(source, problems)
+    require_rows(Path(source), reader.done, rows)
+    is_fraud = _is_positive(about[contract.target.name], contract)
+    return Dataset(
+        contract=contract,
+        records=reader.records(),
+        rows=np.arange(rows),
+        is_fraud=is_fraud,
+        entity=_entities(about, contract),
+        seconds=reader.seconds,
+        known_probability=_known_probability(about, contract),
+        digest=reader.digest(is_fraud),
+    )
+
+
+def _pieces(scan: pl.LazyFrame, names: list[str]) -> Iterator[pl.DataFrame]:
+    if names:
+        yield from scan.select(names).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True)
+
+
+def _about(scan: pl.LazyFrame, names: Sequence[str], contract: Contract) -> pl.DataFrame:
+    """The columns that no feature is made of: target, id, true probability."""
+    wanted = [contract.target.name, contract.target.known_probability]
+    wanted += [contract.identifier.name] if contract.identifier is not None else []
+    return scan.select([name for name in wanted if name in names]).collect()
+
+
+class _LevelNumbers:
+    """Numbers the levels of a category as they come; missing is NaN."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
+        numbers = self.numbers
+        found = [np.nan if level is None else numbers.setdefault(level, len(numbers)) for level in values]
+        return np.array(found, dtype=np.float64)
+
+
+@dataclass
+class _Reader:
+    """Takes a file piece by piece: what is wrong with it, its encoded matrix, its digest."""
+
+    contract: Contract
+    rows: int
+    faults: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        features = self.contract.features
+        self._levels = {name: _LevelNumbers() for name, feature in features.items() if feature.dtype == "category"}
+        self._encoder = Encoder(self.contract, self._levels)
+        self._matrix = np.empty((self.rows, len(self._encoder.column_names)), dtype=np.float32)
+        self._times = {name: np.empty(self.rows) for name, feature in features.items() if feature.dtype == "datetime"}
+        if self.contract.time is not None:
+            self._times[self.contract.time.name] = np.empty(self.rows)
+        self.columns = list(dict.fromkeys([*features, *self._times]))
+        self._hashes = {name: hashlib.sha256() for name in self.columns}
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take the next rows."""
+        check = check_table(frame, self.contract, first_row=self.done + 1)
+        for fault, rows in [*check.faults.items(), *self._untimed(frame)]:
+            self.faults[fault] = np.append(self.faults.get(fault, rows[:0]), rows)
+        if not self.faults:
+            self._keep(check.columns, slice(self.done, self.done + frame.height))
+        self.done += frame.height
+
+    def told(self) -> dict[str, NDArray[np.int64]]:
+        """The faults; broken rules only where there are no others, for rules of a piece with others were not looked at."""
+        rules = {rule_fault(rule) for rule in self.contract.rules.values()}
+        others = {fault: rows for fault, rows in self.faults.items() if fault not in rules}
+        return others or self.faults
+
+    def _untimed(self, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """A record without a time cannot be placed before or after another."""
+        time = self.contract.time
+        if time is not None and time.name in frame.columns:
+            missing = read_column(frame[time.name], "datetime")[2]
+            if missing.any():
+                yield f"{time.name} is empty", np.flatnonzero(missing) + self.done + 1
+
+    def _keep(self, columns: Columns, place: slice) -> None:
+        self._matrix[place] = self._encoder.encode(columns)
+        for name, seconds in self._times.items():
+            seconds[place] = columns[name]
+        for name, content in self._hashes.items():
+            column = columns[name]
+            text = column.dtype == object
+            content.update(_joined(column).encode() if text else column.tobytes())
+
+    @property
+    def seconds(self) -> NDArray[np.float64] | None:
+        time = self.contract.time
+        return None if time is None else self._times[time.name]
+
+    def records(self) -> EncodedRecords:
+        levels = {name: tuple(found.numbers) for name, found in self._levels.items()}
+        times = {name: self._times[name] for name in self._times if name in self.contract.features}
+        names = self._encoder.column_names
+        return EncodedRecords(self._matrix, names, np.arange(len(names)), levels, times)
+
+    def digest(self, is_fraud: NDArray[np.bool_]) -> str:
+        """Digest of what is learned from: the checked columns and the target, whatever file format they came in."""
+        content = hashlib.sha256(is_fraud.tobytes())
+        for name, column in self._hashes.items():
+            content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
+        return "sha256:" + content.hexdigest()
+
+
+def _joined(levels: NDArray[np.object_]) -> str:
+    """A text for levels of a category; missing is the empty text, which no level is."""
+    return "".join(f"{'' if level is None else level}\x1f" for level in levels)
+
+
+def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
+    target = contract.target
+    required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
+    optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
+    problems = [f"column {name!r} is missing" for name in required if name not in present]
+    known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE}
+    if extra := [name for name in present if name not in known]:
+        listed = ", ".join(repr(name) for name in extra)
+        problems.append(f"the contract does not know the columns {listed}; declare them, or list them under `ignored`")
+    return problems
+
+
+def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
+    name, problems = contract.target.name, []
+    if series.null_count():
+        rows = series.is_null().arg_true().to_numpy() + 1
+        problems.append(f"target {name} is empty: {rows_text(rows)}")
+    levels = series.drop_nulls().n_unique()
+    if levels > 2:
+        mend = "leave out rows whose outcome is not known yet, and write the rest as two values"
+        problems.append(f"target {name} has {levels} different values and must have two; {mend}")
+    positives = int(_is_positive(series, contract).sum())
+    if levels <= 2 and positives in (0, len(series)):
+        share = "no row" if positives == 0 else "every row"
+        mend = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
+        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {mend}")
+    return problems
+
+
+def _is_positive(series: pl.Series, contract: Contract) -> NDArray[np.bool_]:
+    positive = str(contract.target.positive).lower()
+    texts = series.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace(r"\.0$", "")
+    return (texts == positive).fill_null(value=False).to_numpy()
+
+
+def _known_probability_problems(about: pl.DataFrame, contract: Contract) -> list[str]:
+    name = contract.target.known_probability
+    if name is None or name not in about.columns:
+        return []
+    within = about[name].cast(pl.Float64, strict=False).is_between(0, 1).fill_null(value=False)
+    rows = np.flatnonzero(~within.to_numpy()) + 1
+    return [f"{name} must be within 0 to 1: {rows_text(rows)}"] if rows.size else []
+
+
+def _known_probability(about: pl.DataFrame, contract: Contract) -> NDArray[np.float64] | None:
+    name = contract.target.known_probability
+    if name is None or name not in about.columns:
+        return None
+    return about[name].cast(pl.Float64).to_numpy()
+
+
+def _entities(about: pl.DataFrame, contract: Contract) -> NDArray[np.int64] | None:
+    """A number for each different id; every record without one (none, blank or NaN) is an entity of its own."""
+    identifier = contract.identifier
+    if identifier is None or identifier.name not in about.columns:
+        return None
+    ids = about[identifier.name]
+    if ids.dtype.is_float():
+        ids = ids.fill_nan(None)
+    elif not ids.dtype.is_integer():
+        ids = ids.cast(pl.String).str.strip_chars()
+        ids = ids.replace(["", "nan", "NaN"] if identifier.dtype == "int" else [""], None)
+    numbers: NDArray[np.float64] = ids.rank("dense").cast(pl.Float64).fill_null(np.nan).to_numpy()
+    unknown = np.isnan(numbers)
+    return np.where(unknown, -1 - np.arange(len(ids)), np.where(unknown, 0, numbers)).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Policies priced, changed and compared on a model's own evidence."""

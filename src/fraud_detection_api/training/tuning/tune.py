@@ -1,0 +1,211 @@
+"""Tuner: settings, and ratios of columns, that do best on the contract's own kind of folds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.ratios import candidate_ratios, with_ratios
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.splits import Split
+from fraud_detection_api.training.evaluate import score_dataset
+from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objectives import Objective
+from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
+
+RATIO_COUNTS = (0, 6, 12, 24)
+
+
+@dataclass(frozen=True, slots=True)
+class TuningProgress:
+    """How far a study is: trials that are finished, of all that were asked for, and the best value so far."""
+
+    finished: int
+    trials: int
+    best_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a study found: a contract, which has the chosen ratios, and settings. `summary` is a JSON value for the card."""
+
+    contract: Contract
+    settings: XGBoostSettings
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """Searches with multivariate TPE, beginning with `defaults`; trials that fall behind are given up fold by fold.
+
+    A study is kept in the SQLite file `path` and goes on from there after a kill. `workers` trials run at a time, in
+    threads of one process; with one worker the same seed finds the same. Source: Bergstra et al., "Algorithms for
+    hyper-parameter optimization", NeurIPS 2011; Falkner, Klein and Hutter, "BOHB", ICML 2018, for the multivariate one.
+    """
+
+    path: Path
+    objective: Objective = field(default_factory=Objective)
+    seed: int = 7
+    workers: int = 1
+    threads: int = 0
+    defaults: XGBoostSettings = field(default_factory=XGBoostSettings)
+
+    def tune(
+        self,
+        data: Dataset,
+        folds: Sequence[Split],
+        *,
+        contract: Contract,
+        trials: int,
+        timeout_seconds: float | None = None,
+        on_progress: Callable[[TuningProgress], None] = lambda _progress: None,
+    ) -> Tuned:
+        """Run until `trials` of the study are finished, or no longer than `timeout_seconds`.
+
+        `data` follows `contract_for_tuning(contract)`; `folds` are of its records. At least one trial is finished.
+        Raises StudyUnavailable.
+        """
+        problem = self._problem(data, folds)
+        first = {**self._parameters(self.defaults), "ratios": 0}
+        with open_study(self.path, problem, seed=self.seed, first=first) as study:
+            ranking = self._ranked_ratios(study, data, folds, contract)
+            ends = None if timeout_seconds is None else monotonic() + timeout_seconds
+            run = _Run(self, study, data, folds, contract, ranking, first)
+
+            def stop_or_report(study: optuna.Study, _trial: FrozenTrial) -> None:
+                done = finished(study)
+                on_progress(TuningProgress(len(done), trials, _best_value(done)))
+                if len(done) >= trials or (ends is not None and monotonic() >= ends):
+                    study.stop()
+
+            if before := finished(study):
+                on_progress(TuningProgress(len(before), trials, _best_value(before)))
+            if len(before) < trials:
+                study.optimize(run.objective, n_jobs=self.workers, callbacks=[stop_or_report])
+            return run.result()
+
+    def _problem(self, data: Dataset, folds: Sequence[Split]) -> dict[str, Any]:
+        sizes = [[len(fold.train), len(fold.test), int(fold.test.sum())] for fold in folds]
+        return {
+            "data": data.digest,
+            "contract": data.contract.fingerprint,
+            "folds": sizes,
+            "objective": asdict(self.objective),
+            "defaults": asdict(self.defaults),
+            "seed": self.seed,
+        }
+
+    @staticmethod
+    def _parameters(settings: XGBoostSettings) -> dict[str, Any]:
+        return {name: getattr(settings, name) for name in SEARCH_SPACE}
+
+    def _ranked_ratios(
+        self, study: optuna.Study, data: Dataset, folds: Sequence[Split], contract: Contract
+    ) -> list[str]:
+        """Names of the candidate ratios, the most useful first, by total gain in one training on the earliest fold."""
+        if (known := study.user_attrs.get("ratios")) is not None:
+            return list(known)
+        names = list(candidate_ratios(contract))
+        if names:
+            fitter = ScorerFitter(replace(self.defaults, folds=2, repeats=1), self.seed, self.threads)
+            trees = fitter.fit(data.take(folds[-1].train)).trees
+            gain: Mapping[str, Any] = trees.booster.get_score(importance_type="total_gain")
+            names.sort(key=lambda name: -gain.get(f"f{data.records.position(name)}", 0.0))
+        study.set_user_attr("ratios", names)
+        return names
+
+
+SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
+    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 6),
+    "learning_rate": lambda trial, name: trial.suggest_float(name, 0.03, 0.12, log=True),
+    "min_child_weight": lambda trial, name: trial.suggest_float(name, 0.1, 20, log=True),
+    "subsample": lambda trial, name: trial.suggest_float(name, 0.4, 1.0),
+    "colsample_bytree": lambda trial, name: trial.suggest_float(name, 0.3, 1.0),
+    "reg_lambda": lambda trial, name: trial.suggest_float(name, 0.1, 30, log=True),
+}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One process's work on a study."""
+
+    tuner: Tuner
+    study: optuna.Study
+    data: Dataset
+    folds: Sequence[Split]
+    contract: Contract
+    ranking: list[str]
+    first: Mapping[str, Any]
+
+    def objective(self, trial: Trial) -> float:
+        """Mean over the folds. Raises TrialPruned where that falls behind other trials' after the same folds."""
+        settings = replace(
+            self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
+        )
+        counts = [count for count in RATIO_COUNTS if count <= len(self.ranking)]
+        ratios = int(trial.suggest_categorical("ratios", sorted({*counts, min(len(self.ranking), RATIO_COUNTS[-1])})))
+        data = self.data.following(self._contract_with(ratios))
+        fitter = ScorerFitter(settings, self.tuner.seed, self.tuner.threads)
+        values: list[float] = []
+        for number, fold in enumerate(self.folds):
+            test = data.take(fold.test)
+            _margins, probability = score_dataset(fitter.fit(data.take(fold.train)).scorer, test)
+            values.append(self.tuner.objective.value(test.is_fraud, probability))
+            trial.report(float(np.mean(values)), number)
+            # the default is measured to its end, for it is what the best is compared with
+            if number + 1 < len(self.folds) and trial.params != self.first and trial.should_prune():
+                raise optuna.TrialPruned
+        trial.set_user_attr("fold_values", values)
+        return float(np.mean(values))
+
+    def result(self) -> Tuned:
+        """The best trial's contract and settings; among equals the earliest, which is the default's if that is one."""
+        done = finished(self.study)
+        measured = [trial for trial in done if trial.state == TrialState.COMPLETE]
+        best = max(measured, key=lambda trial: (trial.value, -trial.number))
+        chosen = {name: best.params[name] for name in SEARCH_SPACE}
+        contract = self._contract_with(best.params["ratios"])
+        added = [name for name in contract.derived if name not in self.contract.derived]
+        summary = {
+            "study": self.tuner.path.name,
+            "digest": study_digest(self.study),
+            "trials": len(done),
+            "objective": self.tuner.objective.text,
+            "default_value": next((t for t in measured if t.params == self.first), measured[0]).value,
+            "best_value": best.value,
+            "settings": {**chosen, "ratios": len(added)},
+            "ratios": added,
+            "history": [
+                {"trial": t.number, "value": t.value if t.state == TrialState.COMPLETE else None} for t in done
+            ],
+            "importance": _importance(self.study, measured),
+        }
+        return Tuned(contract, replace(self.tuner.defaults, **chosen), summary)
+
+    def _contract_with(self, ratios: int) -> Contract:
+        return with_ratios(self.contract, candidate_ratios(self.contract), self.ranking[:ratios])
+
+
+def _best_value(trials: Sequence[FrozenTrial]) -> float | None:
+    return max((t.value for t in trials if t.state == TrialState.COMPLETE and t.value is not None), default=None)
+
+
+def _importance(study: optuna.Study, measured: Sequence[FrozenTrial]) -> dict[str, float]:
+    """Share of the objective's variance that each parameter explains; empty where trials are too few or all alike.
+
+    Source: Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", ICML 2014.
+    """
+    if len(measured) < MIN_TRIALS_FOR_IMPORTANCE or len({trial.value for trial in measured}) < 2:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+
+
+MIN_TRIALS_FOR_IMPORTANCE = 8

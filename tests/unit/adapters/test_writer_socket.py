@@ -1,0 +1,234 @@
+"""A keeper in another process: the worker's side and the other one, over a real socket, in one event loop."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
+from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer, row_json
+from fraud_detection_api.errors import StoreBusy, StoreUnavailable
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from fraud_detection_api.services.storage.decision_writer import Result
+from fraud_detection_api.services.storage.writing import GroupCommit
+from support.fakes import InMemoryDecisionStore
+from support.kept import kept
+from support.polling import eventually_async
+
+EVERYTHING = DecisionFilter()
+
+
+def request(number: int = 0, key: IdempotencyKey | None = None, answer: bytes = b"", records: int = 1) -> SealedRequest:
+    rows = [row_json(kept(1000 * number + place)[:-1], b"") for place in range(records)]
+    return SealedRequest(b"[%b]" % b",".join(rows), records, key, answer)
+
+
+class Keeping:
+    """A store, the process that keeps in it, and a worker."""
+
+    def __init__(self, path: Path) -> None:
+        self.store, self.path = InMemoryDecisionStore(), path
+        self.ended = asyncio.Event()
+
+    def worker(self, limit: int = 100, patience_seconds: float = 60) -> WriterClient:
+        return WriterClient(self.path, limit=limit, patience_seconds=patience_seconds)
+
+    async def serve(self) -> None:
+        keeper = GroupCommit(self.store, limit=1000)
+        await WriterServer(self.path, keeper).serve_until(self.ended)
+
+
+@asynccontextmanager
+async def keeping(**worker: float) -> AsyncIterator[tuple[Keeping, WriterClient]]:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are too deep for a socket's path
+        both = Keeping(Path(folder) / "socket")
+        serving = asyncio.create_task(both.serve())
+        client = both.worker(**worker)
+        await client.start()
+        try:
+            yield both, client
+        finally:
+            await client.close()
+            both.ended.set()
+            await asyncio.wait_for(serving, 10)
+
+
+async def submitted(client: WriterClient, *requests: SealedRequest) -> list[Result]:
+    told: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+    client.submit(requests, lambda results: told.set_result(list(results)))
+    return await asyncio.wait_for(told, 10)
+
+
+def run(test):
+    """A test that is a coroutine, in a loop of its own."""
+
+    def runs() -> None:
+        asyncio.run(asyncio.wait_for(test(), 30))
+
+    runs.__name__, runs.__doc__ = test.__name__, test.__doc__
+    return runs
+
+
+@run
+async def test_what_a_worker_submits_is_in_the_store_when_it_is_told_so():
+    async with keeping() as (both, client):
+        assert await submitted(client, request(1), request(2, records=3)) == [None, None]
+        assert len(both.store.page(EVERYTHING, limit=10)) == 4
+
+
+@run
+async def test_rows_arrive_as_they_were_sealed():
+    async with keeping() as (both, client):
+        await submitted(client, request(7))
+        [row] = both.store.page(EVERYTHING, limit=10)
+        assert row[:-1] == kept(7000)[:-1]
+
+
+@run
+async def test_results_come_in_the_order_of_the_requests_though_many_are_under_way():
+    async with keeping() as (both, client):
+        key = IdempotencyKey("caller", "key", b"digest")
+        results = await asyncio.gather(
+            *(submitted(client, request(number, key, b"answer %d" % number)) for number in range(20))
+        )
+        told = [result for [result] in results]
+        assert told[0] is None
+        assert set(told[1:]) == {StoredAnswer(b"digest", b"answer 0")}
+        assert len(both.store.page(EVERYTHING, limit=100)) == 1
+
+
+@run
+async def test_a_large_request_arrives_whole():
+    async with keeping() as (both, client):
+        assert await submitted(client, request(1, records=900)) == [None]
+        assert len(both.store.page(EVERYTHING, limit=2000)) == 900
+
+
+@run
+async def test_a_store_that_fails_refuses_and_the_worker_knows_before_the_next_request():
+    async with keeping() as (both, client):
+        both.store.fault = "the disk is full"
+        [result] = await submitted(client, request(1))
+        assert isinstance(result, StoreUnavailable)
+        await eventually_async(lambda: client.fault == "the disk is full", "the worker is told")
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
+            client.require_room()
+
+
+@run
+async def test_a_store_that_comes_back_is_told_of_without_a_request():
+    async with keeping() as (both, client):
+        both.store.fault = "the disk is full"
+        await submitted(client, request(1))
+        both.store.fault = None
+        await eventually_async(lambda: client.fault is None, "the worker is told")
+        assert await submitted(client, request(2)) == [None]
+
+
+@run
+async def test_a_fault_of_one_request_is_not_told_in_its_own_words():
+    async with keeping() as (_, client):
+        rows = row_json(kept(1)._replace(outcome="no such outcome")[:-1], b"")
+        [result, other] = await submitted(client, SealedRequest(b"[%b]" % rows, 1), request(2))
+        assert isinstance(result, RuntimeError)
+        assert "no such outcome" not in str(result)
+        assert other is None
+
+
+@run
+async def test_no_more_wait_than_may():
+    async with keeping(limit=3) as (_, client):
+        told = asyncio.create_task(submitted(client, request(1, records=3)))
+        await asyncio.sleep(0)
+        with pytest.raises(StoreBusy):
+            client.require_room()
+        assert await told == [None]
+        client.require_room()
+
+
+@run
+async def test_a_keeper_that_is_not_there_is_a_fault_and_one_that_comes_is_found():
+    with tempfile.TemporaryDirectory() as folder:
+        both = Keeping(Path(folder) / "socket")
+        client = both.worker()
+        starting = asyncio.create_task(client.start())
+        await asyncio.sleep(0.01)
+        with pytest.raises(StoreUnavailable, match="is away"):
+            client.require_room()
+        [result] = await submitted(client, request(1))
+        assert isinstance(result, StoreUnavailable)
+        serving = asyncio.create_task(both.serve())
+        await asyncio.wait_for(starting, 10)
+        assert await submitted(client, request(2)) == [None]
+        await client.close()
+        both.ended.set()
+        await asyncio.wait_for(serving, 10)
+
+
+@run
+async def test_requests_under_way_are_refused_when_the_keeper_dies():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "socket"
+        heard = asyncio.Event()
+
+        async def greet_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            content = b'{"fault":null}'
+            writer.write(len(content).to_bytes(4, "big") + content)
+            await reader.read(1)
+            heard.set()
+            writer.close()
+
+        server = await asyncio.start_unix_server(greet_then_hang_up, str(path))
+        client = WriterClient(path, limit=10, patience_seconds=60)
+        await client.start()
+        [result] = await submitted(client, request(1))
+        assert heard.is_set()
+        assert isinstance(result, StoreUnavailable)
+        client_closed = asyncio.create_task(client.close())
+        server.close()
+        await asyncio.wait_for(client_closed, 10)
+
+
+@run
+async def test_the_keeper_stays_until_the_last_worker_has_gone():
+    async with keeping() as (both, client):
+        both.ended.set()
+        await asyncio.sleep(0.05)
+        assert await submitted(client, request(1)) == [None]
+
+
+@run
+async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again():
+    with tempfile.TemporaryDirectory() as folder:
+        path, silent = Path(folder) / "socket", []
+
+        async def says_how_it_is_and_then_nothing(reader, writer):
+            if not silent:
+                writer.write(b"\0\0\0\x0e" + b'{"fault":null}')
+            silent.append(writer)
+            await reader.read()
+
+        async with await asyncio.start_unix_server(says_how_it_is_and_then_nothing, str(path)):
+            client = WriterClient(path, limit=100, patience_seconds=0.2)
+            await client.start()
+            [result] = await asyncio.wait_for(submitted(client, request()), 5)
+            assert isinstance(result, StoreUnavailable)
+            await eventually_async(lambda: len(silent) == 2, "the worker has come again")
+            with pytest.raises(StoreUnavailable):
+                client.require_room()
+            silent[1].write(b"\0\0\0\x0e" + b'{"fault":null}')
+            await eventually_async(lambda: client.fault is None, "the keeper speaks again")
+            await client.close()
+            for writer in silent:
+                writer.close()
+
+
+@run
+async def test_a_keeper_with_nothing_to_say_does_not_hang():
+    async with keeping(patience_seconds=0.1) as (_, client):
+        await asyncio.sleep(0.3)
+        assert client.fault is None
+        assert await submitted(client, request()) == [None]

@@ -1,0 +1,112 @@
+"""Contributions are XGBoost's own, by table or worked out, and with the bias they sum up to the margin."""
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fraud_detection_api.model.trees import attribution
+from fraud_detection_api.model.trees.attribution import Attribution
+from fraud_detection_api.model.trees.boosters import read_trees
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.training.averaging import average_boosters
+from support.boosters import FEATURES, as_bytes, random_booster, random_matrix
+
+WITHIN = 1e-5
+
+
+def attribution_of(booster: xgboost.Booster, *, tables: bool = True) -> Attribution:
+    with pytest.MonkeyPatch.context() as patched:
+        if not tables:
+            patched.setattr(attribution, "MOST_TABLE_ENTRIES", -1)
+        return Attribution(read_trees(booster))
+
+
+def contributions_of(booster: xgboost.Booster, matrix: np.ndarray) -> np.ndarray:
+    """XGBoost's own; the last column is the bias."""
+    return booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
+
+
+@st.composite
+def boosters(draw) -> xgboost.Booster:
+    seed, depth, count = draw(st.integers(0, 10_000)), draw(st.integers(1, 10)), draw(st.sampled_from([1, 1, 3]))
+    rounds = draw(st.sampled_from([1, 2, 30]))
+    parts = [random_booster(seed + n, depth=depth, rounds=rounds) for n in range(count)]
+    return average_boosters(parts) if count > 1 else parts[0]
+
+
+@pytest.mark.parametrize("tables", [True, False])
+@given(booster=boosters(), missing=st.sampled_from([0.0, 0.2, 1.0]))
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_contributions_are_those_of_xgboost(tables, booster, missing):
+    matrix = random_matrix(3, 40, missing=missing)
+    found, truth = attribution_of(booster, tables=tables), contributions_of(booster, matrix)
+    np.testing.assert_allclose(found.contributions(matrix), truth[:, :-1], rtol=0, atol=WITHIN)
+    assert found.bias == pytest.approx(truth[0, -1], abs=WITHIN)
+
+
+@given(booster=boosters())
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_contributions_and_bias_sum_up_to_the_margin(booster):
+    matrix = random_matrix(4, 40)
+    found = attribution_of(booster)
+    margins = Forest.of_booster(as_bytes(booster)).margins(matrix)
+    np.testing.assert_allclose(found.contributions(matrix).sum(axis=1) + found.bias, margins, rtol=0, atol=WITHIN)
+
+
+def test_a_leaf_s_contributions_are_the_mean_over_all_orders_of_the_features():
+    """Shapley's definition by brute force, for a tree that asks one feature twice."""
+    booster = random_booster(11, depth=4, rounds=1)
+    nodes = read_trees(booster).nodes
+    row = random_matrix(5, 1, missing=0.0)[0]
+
+    def mean_value(node: int, known: set[int]) -> float:
+        left = nodes["left"][node]
+        if left == node:
+            return float(nodes["value"][node])
+        feature = int(nodes["feature"][node])
+        if feature in known:
+            return mean_value(left if row[feature] < nodes["threshold"][node] else left + 1, known)
+        covers = nodes["cover"][[left, left + 1]].astype(float) / float(nodes["cover"][node])
+        return float(covers[0] * mean_value(left, known) + covers[1] * mean_value(left + 1, known))
+
+    def shapley(feature: int) -> float:
+        others = [other for other in range(FEATURES) if other != feature]
+        total = 0.0
+        for size in range(FEATURES):
+            weight = factorial(size) * factorial(FEATURES - 1 - size) / factorial(FEATURES)
+            for known in combinations(others, size):
+                total += weight * (mean_value(0, {*known, feature}) - mean_value(0, set(known)))
+        return total
+
+    found = attribution_of(booster).contributions(row[np.newaxis])[0]
+    np.testing.assert_allclose(found, [shapley(feature) for feature in range(FEATURES)], rtol=0, atol=1e-7)
+
+
+def test_a_tree_without_splits_contributes_nothing():
+    booster = random_booster(1, rounds=3, gamma=1e9)
+    found = attribution_of(booster)
+    matrix = random_matrix(2, 5)
+    assert not found.contributions(matrix).any()
+    assert found.bias == pytest.approx(float(Forest.of_booster(as_bytes(booster)).margins(matrix)[0]), abs=1e-6)
+
+
+def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it():
+    found, matrix = attribution_of(random_booster(1, depth=6, rounds=20)), random_matrix(6, 30)
+    singles = [found.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
+    np.testing.assert_array_equal(found.contributions(matrix), singles)
+
+
+def test_no_rows_have_no_contributions():
+    assert attribution_of(random_booster(1)).contributions(np.empty((0, FEATURES), np.float32)).shape == (0, FEATURES)
+
+
+def test_deep_trees_are_worked_out_without_tables(monkeypatch):
+    deep = random_booster(1, depth=10, rounds=30)
+    assert attribution_of(deep).tabulated
+    monkeypatch.setattr(attribution, "MOST_TABLE_ENTRIES", 1000)
+    assert not attribution_of(deep).tabulated

@@ -1,0 +1,57 @@
+"""What was answered is counted alike one by one and in a summary."""
+
+from random import Random
+
+import pytest
+
+from fraud_detection_api.decision.decision import Decision, MadeBy
+from fraud_detection_api.metrics.catalogue import PROBABILITY_BUCKETS
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.deciding.answer_metrics import AnswerMetrics, summarised
+
+MADE_BY = MadeBy("7", "sha256:digest", "1")
+EDGES = [0.0, 1.0, *PROBABILITY_BUCKETS]
+
+
+def decisions(number: int, *, fallbacks: float) -> list[Decision]:
+    """Random ones, of which this part are fallbacks; probabilities on the buckets' bounds are among them."""
+    random = Random(number)
+
+    def one() -> Decision:
+        probability = (
+            None if random.random() < fallbacks else random.choice([*EDGES, *(random.random() for _ in EDGES)])
+        )
+        made_by = None if probability is None else MADE_BY
+        return Decision("id", 1, random.choice(OUTCOMES), probability, probability, 5, None, made_by, 0)
+
+    return [one() for _ in range(number)]
+
+
+def told(count):
+    tallies = Tallies()
+    count(AnswerMetrics(tallies, "/fraud_detection"))
+    return {(name, *labels): value for name, labels, value in tallies.snapshot("worker-0").series}
+
+
+@pytest.mark.parametrize("fallbacks", [0, 0.3, 1])
+@pytest.mark.parametrize("number", [0, 1, 300])
+def test_a_summary_adds_what_counting_one_by_one_does(number, fallbacks):
+    answered = decisions(number, fallbacks=fallbacks)
+    one_by_one = told(lambda metrics: metrics.count(answered))
+    summary = told(lambda metrics: metrics.add(summarised(answered)))
+    (counts, total), (summed, sum_total) = (each.pop(("fraud_probability",)) for each in (one_by_one, summary))
+    assert summary == one_by_one
+    assert summed == counts
+    assert sum_total == pytest.approx(total)
+
+
+def test_each_decision_is_counted_by_outcome_and_source():
+    answered = decisions(300, fallbacks=0.3)
+    shown = told(lambda metrics: metrics.count(answered))
+    assert shown["fraud_records_scored_total", "/fraud_detection"] == 300
+    for outcome in OUTCOMES:
+        for source in ("model", "fallback"):
+            number = sum(decision.outcome == outcome and decision.source == source for decision in answered)
+            assert shown["fraud_decisions_total", outcome, source] == number > 0
+    assert sum(shown["fraud_probability",][0]) == sum(decision.source == "model" for decision in answered)

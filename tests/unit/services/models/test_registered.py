@@ -1,0 +1,92 @@
+"""Which models there are; none becomes champion before its bundle was verified."""
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.services.models.registered import ModelService
+from support.builders import credit_files
+from support.fakes import InMemoryRegistry
+from support.forgery import resealed
+
+
+def damaged(files=None) -> dict[str, bytes]:
+    files = files or credit_files()
+    return {**files, "booster.ubj": files["booster.ubj"][:-1]}
+
+
+@pytest.fixture
+def service(registry) -> ModelService:
+    """Version 1 is champion."""
+    return ModelService(registry)
+
+
+def test_an_empty_registry_lists_nothing():
+    assert ModelService(InMemoryRegistry()).describe_all() == []
+
+
+def test_versions_are_listed_newest_first(service, registry):
+    registry.register(credit_files())
+    assert [description.version for description in service.describe_all()] == ["2", "1"]
+
+
+def test_a_description_has_the_card_and_the_aliases(service, registry):
+    registry.assign("challenger", "1")
+    description = service.describe("1")
+    assert description.aliases == ("champion", "challenger")
+    assert description.fault is None
+    assert description.created_at == "2026-11-22T10:00:00Z"
+    assert description.digest.startswith("sha256:")
+    assert description.card["contract"]["name"] == "credit"
+
+
+def test_a_damaged_version_is_listed_with_its_fault(service, registry):
+    registry.register(damaged())
+    description = service.describe_all()[0]
+    assert "booster.ubj is not the file that was registered" in description.fault
+    assert (description.digest, description.created_at, description.card) == ("", "", {})
+
+
+def test_an_unknown_version_is_not_described(service):
+    with pytest.raises(UnknownModel):
+        service.describe("7")
+
+
+def test_a_bundle_is_found_by_alias_and_by_version(service):
+    version, bundle = service.bundle("champion")
+    assert version == "1"
+    assert service.bundle("1")[1].digest == bundle.digest
+
+
+def test_a_bundle_is_verified_whenever_it_is_read(service, registry):
+    version = registry.register(damaged())
+    with pytest.raises(CorruptBundle, match=f"version {version}"):
+        service.bundle(version)
+
+
+def test_damage_that_comes_later_is_seen_in_the_list(tmp_path):
+    registry = FileRegistry(tmp_path)
+    version = registry.register(credit_files())
+    service = ModelService(registry)
+    assert service.describe(version).fault is None
+    card = tmp_path / "versions" / version / "card.json"
+    card.unlink()
+    card.write_bytes(b"{}")
+    assert "card.json is not the file" in service.describe(version).fault
+
+
+def test_a_card_that_is_no_object_is_damage():
+    registry = InMemoryRegistry()
+    version = registry.register(resealed(credit_files(), card_json=b"[]"))
+    assert "card.json is broken" in ModelService(registry).describe(version).fault
+
+
+def test_a_version_stands_for_itself(service):
+    assert service.resolve("12") == "12"
+
+
+def test_an_alias_that_was_never_assigned_is_told_with_the_mend(service):
+    with pytest.raises(
+        NoChampion, match="no model is challenger yet; let one challenge: `fraud models challenge VERSION`"
+    ):
+        service.resolve("challenger")

@@ -1,0 +1,371 @@
+"""Promotion, rollback and challenge: past the gate, of verified bundles alone, and written down."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.errors import (
+    AliasMoved,
+    ContractMismatch,
+    CorruptBundle,
+    GateRefused,
+    InvalidChallenger,
+    NoChampion,
+    NoStore,
+    StoreUnavailable,
+    UnknownModel,
+)
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.models.rollout import Order, RolloutService
+from support.builders import credit_files, every_dtype_files, other_credit_files
+from support.fakes import InMemoryRegistry
+
+
+def damaged(files=None) -> dict[str, bytes]:
+    files = files or credit_files()
+    return {**files, "booster.ubj": files["booster.ubj"][:-1]}
+
+
+@pytest.fixture
+def service(registry) -> RolloutService:
+    """Version 1 is champion; no gate is asked."""
+    return RolloutService(registry)
+
+
+def contract_of(registry, version: str) -> str:
+    return ModelService(registry).bundle(version)[1].contract.record_fingerprint
+
+
+def test_a_server_bound_to_a_contract_promotes_no_other(registry):
+    required = contract_of(registry, "1")
+    service = RolloutService(registry, required_fingerprint=required)
+    other = registry.register(every_dtype_files())
+    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
+        service.promote(other, allow_contract_change=True)
+    assert registry.assigned("champion") == "1"
+    assert service.promote(registry.register(credit_files())) == "3"
+
+
+def test_a_server_bound_to_a_contract_rolls_back_to_no_other():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(every_dtype_files()))
+    registry.assign("champion", registry.register(credit_files()))
+    service = RolloutService(registry, required_fingerprint=contract_of(registry, "2"))
+    with pytest.raises(ContractMismatch, match="FRAUD_CONTRACT"):
+        service.rollback()
+    assert registry.assigned("champion") == "2"
+
+
+def test_a_sound_version_is_promoted(service, registry):
+    assert service.promote(registry.register(credit_files())) == "2"
+    assert registry.assigned("champion") == "2"
+
+
+def test_a_damaged_version_is_not_promoted(service, registry):
+    with pytest.raises(CorruptBundle):
+        service.promote(registry.register(damaged()))
+    assert registry.assigned("champion") == "1"
+
+
+@pytest.mark.parametrize("version", ["7", "../1", ""])
+def test_an_unknown_version_is_not_promoted(service, registry, version):
+    with pytest.raises(UnknownModel):
+        service.promote(version)
+    assert registry.assigned("champion") == "1"
+
+
+def test_the_first_champion_may_follow_any_contract():
+    registry = InMemoryRegistry()
+    service = RolloutService(registry)
+    assert service.promote(registry.register(every_dtype_files())) == "1"
+
+
+def test_a_version_of_another_contract_is_not_promoted_unasked(service, registry):
+    with pytest.raises(ContractMismatch, match="--allow-contract-change"):
+        service.promote(registry.register(every_dtype_files()))
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_version_of_another_contract_is_promoted_when_asked(service, registry):
+    version = registry.register(every_dtype_files())
+    assert service.promote(version, allow_contract_change=True) == version
+    assert registry.assigned("champion") == version
+
+
+def test_a_damaged_champion_does_not_stand_in_the_way():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(damaged()))
+    service = RolloutService(registry)
+    assert service.promote(registry.register(every_dtype_files())) == "2"
+
+
+def test_a_champion_that_was_removed_does_not_stand_in_the_way(tmp_path):
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(credit_files()))
+    (tmp_path / "versions" / "1").rename(tmp_path / "removed")
+    assert RolloutService(registry).promote(registry.register(credit_files())) == "1"
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_damaged_alias_is_mended_by_promoting(tmp_path):
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(credit_files()))
+    (tmp_path / "aliases" / "champion").unlink()
+    (tmp_path / "aliases" / "champion").write_bytes(b"\xff damaged")
+    service = RolloutService(registry)
+    assert [description.aliases for description in ModelService(registry).describe_all()] == [()]
+    assert service.promote("1") == "1"
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_rollback_restores_the_champion_before(service, registry):
+    service.promote(registry.register(credit_files()))
+    assert service.rollback() == "1"
+    assert registry.assigned("champion") == "1"
+
+
+class OvertakenRegistry(InMemoryRegistry):
+    """Somebody else rolls back while a version is being verified."""
+
+    def fetch(self, version: str) -> Mapping[str, bytes]:
+        if version == self.overtaken_at:
+            self.overtaken_at = ""
+            self.restore_previous("champion")
+        return super().fetch(version)
+
+    overtaken_at = ""
+
+
+def test_of_two_who_roll_back_at_once_one_is_told_so_and_nothing_unverified_becomes_champion():
+    registry = OvertakenRegistry()
+    for files in (damaged(), credit_files(), other_credit_files()):
+        registry.assign("champion", registry.register(files))
+    registry.overtaken_at = "2"
+    with pytest.raises(AliasMoved, match="fraud models history"):
+        RolloutService(registry).rollback()
+    assert registry.assigned("champion") == "2"
+
+
+def test_what_was_compared_with_a_champion_takes_the_place_of_no_other(waiting):
+    other = waiting.register(every_dtype_files())
+
+    class SlowGate(RecordingGate):
+        def verdict(self, champion, challenger):
+            waiting.assign("champion", other)
+            return super().verdict(champion, challenger)
+
+    with pytest.raises(AliasMoved, match="fraud models history"):
+        RolloutService(waiting, gate=SlowGate()).promote("2")
+    assert waiting.assigned("champion") == other
+
+
+def test_without_a_champion_before_there_is_no_rollback(service, registry):
+    with pytest.raises(NoChampion, match="no champion before"):
+        service.rollback()
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_rollback_to_a_damaged_version_is_refused():
+    registry = InMemoryRegistry()
+    registry.assign("champion", registry.register(damaged()))
+    registry.assign("champion", registry.register(credit_files()))
+    with pytest.raises(CorruptBundle, match="version 1"):
+        RolloutService(registry).rollback()
+    assert registry.assigned("champion") == "2"
+
+
+ANNA = Order("anna", "three weeks in shadow")
+
+
+class RecordingGate:
+    """Says what it is told to, and remembers what it was asked about."""
+
+    evidence = ("2,000 decisions were compared", "changed limits: frauds 0")
+
+    def __init__(self, *reasons: str, fault: Exception | None = None) -> None:
+        self.reasons, self.passed, self.fault = reasons, not reasons, fault
+        self.asked: list[tuple[str, str]] = []
+
+    def verdict(self, champion, challenger):
+        self.asked.append((champion.version, challenger.version))
+        if self.fault:
+            raise self.fault
+        return self
+
+
+@pytest.fixture
+def waiting(registry) -> InMemoryRegistry:
+    """Version 1 is champion; version 2 scores otherwise."""
+    registry.register(other_credit_files())
+    return registry
+
+
+def last_cause(registry):
+    return registry.audit()[-1].cause
+
+
+def test_what_passes_the_gate_is_promoted_and_that_is_kept(waiting):
+    gate = RecordingGate()
+    assert RolloutService(waiting, gate=gate).promote("2", ANNA) == "2"
+    assert gate.asked == [("1", "2")]
+    cause = last_cause(waiting)
+    assert (cause.action, cause.by, cause.reason, cause.forced) == ("promote", "anna", "three weeks in shadow", False)
+    assert (cause.gate, cause.gate_reasons) == ("passed", gate.evidence)
+    assert cause.digest == ModelService(waiting).bundle("2")[1].digest
+
+
+def test_what_fails_the_gate_is_not_promoted_and_each_reason_is_told(waiting):
+    with pytest.raises(GateRefused) as caught:
+        RolloutService(waiting, gate=RecordingGate("too few decisions", "it is worse")).promote("2", ANNA)
+    assert caught.value.reasons == ("too few decisions", "it is worse")
+    assert str(caught.value).startswith("version 2 did not pass the gate: too few decisions; it is worse. ")
+    assert "--force" in str(caught.value)
+    assert waiting.assigned("champion") == "1"
+    assert len(waiting.audit()) == 1
+
+
+def test_what_fails_the_gate_is_promoted_by_force_and_reason_and_verdict_are_kept(waiting):
+    service = RolloutService(waiting, gate=RecordingGate("it is worse"))
+    assert service.promote("2", Order("anna", "the old one leaks", force=True)) == "2"
+    cause = last_cause(waiting)
+    assert (cause.forced, cause.reason) == (True, "the old one leaks")
+    assert (cause.gate, cause.gate_reasons) == ("failed", ("it is worse", *RecordingGate.evidence))
+
+
+def test_a_gate_that_cannot_be_asked_lets_nothing_pass_but_force(waiting):
+    service = RolloutService(waiting, gate=RecordingGate(fault=StoreUnavailable("the store is away")))
+    with pytest.raises(StoreUnavailable, match="the gate cannot be asked: the store is away; force it with a reason"):
+        service.promote("2", ANNA)
+    assert waiting.assigned("champion") == "1"
+    service.promote("2", Order("anna", "now", force=True))
+    assert last_cause(waiting).gate == "failed"
+    assert last_cause(waiting).gate_reasons == ("it could not be asked: the store is away",)
+
+
+@pytest.mark.parametrize("files", [None, damaged], ids=["none", "damaged"])
+def test_without_a_sound_champion_no_gate_is_asked(files):
+    registry, gate = InMemoryRegistry(), RecordingGate("never")
+    if files is not None:
+        registry.assign("champion", registry.register(files()))
+    version = registry.register(credit_files())
+    RolloutService(registry, gate=gate).promote(version)
+    assert (registry.assigned("champion"), gate.asked) == (version, [])
+    assert last_cause(registry).gate == "exempt"
+
+
+def test_for_the_champions_own_bundle_under_another_number_no_gate_is_asked(registry):
+    gate = RecordingGate("never")
+    registry.register(credit_files())
+    assert RolloutService(registry, gate=gate).promote("2") == "2"
+    assert gate.asked == []
+
+
+def test_promoting_the_champion_asks_no_gate_and_changes_nothing(registry):
+    gate = RecordingGate("never")
+    assert RolloutService(registry, gate=gate).promote("champion") == "1"
+    assert (gate.asked, len(registry.audit())) == ([], 1)
+
+
+def test_where_the_gate_is_off_that_is_kept(waiting):
+    RolloutService(waiting).promote("2")
+    assert last_cause(waiting).gate == "off"
+
+
+def test_a_rollback_asks_no_gate_and_is_kept(waiting):
+    waiting.assign("champion", "2")
+    gate = RecordingGate("never")
+    assert RolloutService(waiting, gate=gate).rollback(Order("anna", "declines doubled")) == "1"
+    cause = last_cause(waiting)
+    assert (cause.action, cause.by, cause.reason, cause.gate) == ("rollback", "anna", "declines doubled", "exempt")
+    assert gate.asked == []
+
+
+def test_where_nothing_is_kept_nothing_passes_but_force(waiting):
+    service = RolloutService(waiting, gate=RecordingGate(fault=NoStore()))
+    with pytest.raises(GateRefused, match="nothing can be compared: no decision is kept here"):
+        service.promote("2", ANNA)
+    assert service.promote("2", Order("anna", "now", force=True)) == "2"
+
+
+def test_a_model_that_is_yet_to_be_made_can_be_promoted_where_it_meets_no_gate(registry):
+    closed = RecordingGate("never")
+    RolloutService(InMemoryRegistry(), gate=closed).require_promotable(Order())
+    RolloutService(registry).require_promotable(Order())
+    RolloutService(registry, gate=closed).require_promotable(Order(reason="why", force=True))
+    with pytest.raises(GateRefused, match="a new model has not been compared with the champion"):
+        RolloutService(registry, gate=closed).require_promotable(Order())
+
+
+def test_a_challenge_begins_and_ends_and_both_are_kept(waiting):
+    service = RolloutService(waiting)
+    assert service.challenge("2", ANNA) == "2"
+    assert waiting.assigned("challenger") == "2"
+    assert service.end_challenge(Order("bert")) == "2"
+    assert waiting.assigned("challenger") is None
+    assert [(one.alias, one.cause.action, one.cause.by) for one in service.history()[:2]] == [
+        ("challenger", "stop", "bert"),
+        ("challenger", "challenge", "anna"),
+    ]
+
+
+def test_history_is_newest_first(waiting):
+    service = RolloutService(waiting)
+    service.promote("2")
+    assert [change.after for change in service.history()] == ["2", "1"]
+
+
+@pytest.mark.parametrize("version", ["1", "champion"])
+def test_the_champion_does_not_challenge_itself(waiting, version):
+    with pytest.raises(InvalidChallenger, match="version 1 is what the champion is"):
+        RolloutService(waiting).challenge(version)
+    assert waiting.assigned("challenger") is None
+
+
+def test_a_copy_of_the_champion_does_not_challenge_it(registry):
+    registry.register(credit_files())
+    with pytest.raises(InvalidChallenger):
+        RolloutService(registry).challenge("2")
+
+
+def test_without_a_champion_nobody_challenges():
+    registry = InMemoryRegistry()
+    registry.register(credit_files())
+    with pytest.raises(NoChampion):
+        RolloutService(registry).challenge("1")
+
+
+def test_a_damaged_model_does_not_challenge(registry):
+    with pytest.raises(CorruptBundle):
+        RolloutService(registry).challenge(registry.register(damaged()))
+
+
+def test_a_model_of_other_records_does_not_challenge(registry):
+    with pytest.raises(ContractMismatch):
+        RolloutService(registry).challenge(registry.register(every_dtype_files()))
+
+
+def test_a_challenge_that_is_none_does_not_end(waiting):
+    service = RolloutService(waiting)
+    with pytest.raises(NoChampion, match="no model is challenger"):
+        service.end_challenge()
+    service.challenge("2")
+    with pytest.raises(UnknownModel):
+        service.end_challenge(version="1")
+    assert service.end_challenge(version="2") == "2"
+
+
+def test_a_challenger_that_is_promoted_challenges_no_longer(waiting):
+    service = RolloutService(waiting, gate=RecordingGate())
+    service.challenge("2")
+    service.promote("challenger", ANNA)
+    assert (waiting.assigned("champion"), waiting.assigned("challenger")) == ("2", None)
+    assert [change.cause.action for change in service.history()[:2]] == ["stop", "promote"]
+
+
+def test_another_challenger_goes_on_after_a_promotion(waiting):
+    waiting.register(credit_files())
+    service = RolloutService(waiting)
+    service.challenge("2")
+    service.promote("3")
+    assert waiting.assigned("challenger") == "2"

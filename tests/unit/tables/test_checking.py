@@ -1,0 +1,323 @@
+"""Tables are checked with counts and row numbers, never values."""
+
+import io
+from datetime import UTC, date, datetime, time, timedelta, timezone
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems, read_column, rows_text
+from support.builders import every_dtype_contract, every_dtype_frame
+
+LOANS = every_dtype_contract()
+
+
+def contract_of(dtype: str, *, nullable: bool = False, rest: str = ""):
+    parts = 'parts = ["hour"]\n' if dtype == "datetime" else ""
+    return contract_from_toml(
+        f'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "{dtype}"\n'
+        f"nullable = {str(nullable).lower()}\n{parts}{rest}",
+        source="a.toml",
+    )
+
+
+def check(dtype: str, values, *, nullable: bool = False, rest: str = "", **options):
+    series = values if isinstance(values, pl.Series) else pl.Series(values)
+    return check_table(pl.DataFrame({"x": series}), contract_of(dtype, nullable=nullable, rest=rest), **options)
+
+
+def as_csv_text(frame: pl.DataFrame) -> pl.DataFrame:
+    return pl.read_csv(io.BytesIO(frame.write_csv().encode()), infer_schema=False)
+
+
+def same_columns(left, right) -> None:
+    assert set(left) == set(right)
+    for name, column in left.items():
+        np.testing.assert_array_equal(column, right[name])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "expected"),
+    [
+        ("int", [1, 2], [1, 2]),
+        ("int", ["1", " 2 ", "+3", "4.0", "1e3"], [1, 2, 3, 4, 1000]),
+        ("int", [1.0, -2.0], [1, -2]),
+        ("int", pl.Series([1, 2], dtype=pl.UInt8), [1, 2]),
+        ("float", ["1", "-2.5", "1e-3", ".5"], [1, -2.5, 0.001, 0.5]),
+        ("float", [1, 2], [1, 2]),
+        ("float", pl.Series([0.5], dtype=pl.Float32), [0.5]),
+        ("bool", [True, False], [1, 0]),
+        ("bool", [1, 0], [1, 0]),
+        ("bool", [1.0, 0.0], [1, 0]),
+        ("bool", ["true", "False", "TRUE", "1", "0", "1.0", "0.0", " true "], [1, 0, 1, 1, 0, 1, 0, 1]),
+        ("category", ["a", " b ", "ünï"], ["a", "b", "ünï"]),
+        ("category", [1, 2], ["1", "2"]),
+        ("category", [True, False], ["true", "false"]),
+        ("category", pl.Series(["a", " b "], dtype=pl.Categorical), ["a", "b"]),
+        ("category", pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"])), ["a", "b"]),
+        ("datetime", [datetime(1970, 1, 2)], [86400]),  # noqa: DTZ001
+        ("datetime", [datetime(1970, 1, 2, 1, tzinfo=timezone(timedelta(hours=1)))], [86400]),
+        ("datetime", [date(1970, 1, 2)], [86400]),
+        ("datetime", pl.Series([86_400_500], dtype=pl.Datetime("ms")), [86400.5]),
+        (
+            "datetime",
+            [
+                "1970-01-02",
+                "1970-01-02T00:00",
+                "1970-01-02 00:00:00",
+                "1970-01-02T00:00:00Z",
+                " 1970-01-02T02:00:00+02:00",
+            ],
+            [86400] * 5,
+        ),
+        ("datetime", ["1970-01-01T23:30:00-0030", "1970-01-02T00:00:00.500Z"], [86400, 86400.5]),
+        ("datetime", ["1970-01-02t00:00:00z", "1970-01-02T00:00:00.123456789"], [86400, 86400.123456]),
+        ("datetime", ["9999-12-31T23:59:59.999999"], [253402300799999999 / 10**6]),
+    ],
+)
+def test_values_of_the_declared_dtype_are_read(dtype, values, expected):
+    found = check(dtype, values)
+    assert not found.problems
+    assert found.columns["x"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "kind"),
+    [
+        ("int", [1.5, 2.0], "whole numbers"),
+        ("int", ["x", "1"], "whole numbers"),
+        ("int", ["0x10", "1"], "whole numbers"),
+        ("int", [float("inf"), 1.0], "whole numbers"),
+        ("int", [True, False], "whole numbers"),
+        ("int", [date(2020, 1, 1), None], "whole numbers"),
+        ("float", ["1,5", "2"], "numbers"),
+        ("float", ["-inf", "2"], "numbers"),
+        ("float", [1e39, 2], "numbers"),
+        ("float", ["1e999", "2"], "numbers"),
+        ("float", [True, False], "numbers"),
+        ("float", [[1.0], None], "numbers"),
+        ("bool", ["yes", "true"], "true or false"),
+        ("bool", [2, 1], "true or false"),
+        ("bool", [0.5, 1.0], "true or false"),
+        ("category", [1.5, None], "text"),
+        ("category", [date(2020, 1, 1), None], "text"),
+        ("category", [b"x", None], "text"),
+        ("datetime", ["yesterday", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["2020-13-01", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["31.12.2020", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["1577836800", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["2020-01-01T23:59:60Z", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["2020-1-1T00:00:00", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["-001-01-01", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", ["0000-01-01", "2020-01-01"], "ISO 8601 times"),
+        ("datetime", [1577836800, None], "ISO 8601 times"),
+        ("datetime", [time(1), None], "ISO 8601 times"),
+    ],
+)
+def test_values_of_another_dtype_are_counted(dtype, values, kind):
+    problem = check(dtype, values, nullable=True).problems[0]
+    assert problem.startswith(f"x must be {kind}")
+    assert "row" in problem
+    assert "(1" in problem
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("int", [None, 1]),
+        ("int", ["", " ", None, "NaN", "nan"]),
+        ("float", [None, float("nan")]),
+        ("float", ["", "NaN"]),
+        ("bool", [None, True]),
+        ("bool", ["", "  "]),
+        ("category", [None, "", " \t"]),
+        ("category", pl.Series(["", None], dtype=pl.Categorical)),
+        ("category", pl.Series([None, None])),
+        ("datetime", [None, ""]),
+        ("datetime", pl.Series([None], dtype=pl.Date)),
+    ],
+)
+def test_missing_values_pass_where_the_contract_says_so(dtype, values):
+    missing = [index for index, each in enumerate(values) if each not in (1, True)]
+    allowed = check(dtype, values, nullable=True)
+    assert not allowed.problems
+    column = allowed.columns["x"]
+    assert all(column[index] is None or np.isnan(column[index]) for index in missing)
+    count = len(missing)
+    rows = ", ".join(str(index + 1) for index in missing)
+    assert check(dtype, values).problems == [
+        f"x is empty and the contract does not say nullable = true: {count} row{'s' if count > 1 else ''} ({rows})"
+    ]
+
+
+def test_numbers_outside_the_range_are_counted():
+    found = check("int", [0, 1, 2, 3], rest="minimum = 1\nmaximum = 2\n")
+    assert found.problems == ["x must be within 1 to 2: 2 rows (1, 4)"]
+
+
+@pytest.mark.parametrize("beyond", [2**53, -(2**53), 2**53 + 1, 2**63 - 1])
+def test_integers_that_are_not_kept_exactly_are_outside_the_range(beyond):
+    assert check("int", [beyond]).problems == ["x must be within -9007199254740991 to 9007199254740991: 1 row (1)"]
+
+
+def test_a_missing_number_is_not_outside_the_range():
+    assert not check("float", [None, 1.5], nullable=True, rest="minimum = 1\n").problems
+
+
+def test_a_level_may_have_256_characters():
+    assert check("category", ["x" * 257, "x" * 256]).problems == ["x must be at most 256 characters: 1 row (1)"]
+
+
+def test_missing_columns_are_named():
+    found = check_table(pl.DataFrame({"amount_eur": [1.0]}), LOANS)
+    assert [problem for problem in found.problems if "is missing" in problem] == [
+        f"column {name!r} is missing" for name in ("instalments", "is_employed", "channel", "opened_at")
+    ]
+
+
+def test_unknown_columns_are_left_alone():
+    frame = every_dtype_frame(3).with_columns(pl.lit("SECRET").alias("other"))
+    assert set(check_table(frame, LOANS).columns) == {*LOANS.features, "applied_at"}
+
+
+def test_the_time_column_is_optional_and_may_be_missing():
+    frame = every_dtype_frame(3)
+    without = check_table(frame.drop("applied_at"), LOANS)
+    assert not without.problems
+    assert np.isnan(without.columns["applied_at"]).all()
+    some = frame.with_columns(pl.when(pl.int_range(pl.len()) > 0).then("applied_at").alias("applied_at"))
+    assert not check_table(some, LOANS).problems
+
+
+def test_a_time_column_that_cannot_be_read_is_a_problem():
+    frame = every_dtype_frame(2).with_columns(applied_at=pl.lit("yesterday"))
+    assert check_table(frame, LOANS).problems == ["applied_at must be ISO 8601 times: 2 rows (1, 2)"]
+
+
+def test_broken_rules_are_counted_and_blame_their_field():
+    frame = every_dtype_frame(4).with_columns(amount_eur=pl.Series([0.5, 1e6, 0.5, 1e6]), instalments=pl.lit(2))
+    assert check_table(frame, LOANS).problems == ["instalments must be at most amount_eur: 2 rows (1, 3)"]
+
+
+def test_rules_wait_until_the_columns_pass():
+    frame = every_dtype_frame(2).with_columns(amount_eur=pl.Series([-1.0, 0.5]), instalments=pl.lit(2))
+    assert check_table(frame, LOANS).problems == ["amount_eur must be within 0 to 3.4028234663852886e+38: 1 row (1)"]
+
+
+def test_rows_are_numbered_from_the_first_row_of_the_piece():
+    assert check("int", ["x", "1", "y"], first_row=100_001).problems == [
+        "x must be whole numbers: 2 rows (100001, 100003)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [([7], "1 row (7)"), ([1, 2, 3, 4, 5], "5 rows (1, 2, 3, 4, 5)"), (range(1, 1001), "1000 rows (1, 2, 3, 4, 5, …)")],
+)
+def test_the_first_five_rows_are_shown(rows, text):
+    assert rows_text(np.array(rows)) == text
+
+
+@pytest.mark.parametrize("dtype", ["int", "float", "bool", "category", "datetime"])
+@given(marker=st.text("ABCDEFGHIJ", min_size=12, max_size=20))
+def test_no_value_is_in_a_problem(dtype, marker):
+    values = [marker, marker * 30] if dtype == "category" else [marker, "1"]
+    problems = check(dtype, values).problems
+    assert problems
+    assert marker not in " ".join(problems)
+
+
+def test_a_csv_and_a_typed_frame_of_the_same_records_give_the_same_columns():
+    typed = every_dtype_frame(500)
+    text = as_csv_text(typed)
+    assert set(text.dtypes) == {pl.String}
+    from_typed, from_text = check_table(typed, LOANS), check_table(text, LOANS)
+    assert not from_typed.problems
+    assert not from_text.problems
+    same_columns(from_typed.columns, from_text.columns)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(-(2**53) + 1, 2**53 - 1),
+            st.none() | st.floats(-3e38, 3e38),
+            st.none() | st.booleans(),
+            st.none() | st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=9),
+            st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_any_records_are_the_same_columns_from_a_csv_and_typed(rows):
+    dtypes = {
+        "i": ("int", pl.Int64),
+        "f": ("float", pl.Float64),
+        "b": ("bool", pl.Boolean),
+        "c": ("category", pl.String),
+        "d": ("datetime", pl.Datetime("us", "UTC")),
+    }
+    frame = pl.DataFrame(rows, schema={name: dtype for name, (_, dtype) in dtypes.items()}, orient="row")
+    text = as_csv_text(frame)
+    for name, (dtype, _) in dtypes.items():
+        for typed, read in zip(read_column(frame[name], dtype), read_column(text[name], dtype), strict=True):
+            np.testing.assert_array_equal(typed, read)
+
+
+def test_the_credit_contract_reads_a_csv_of_the_given_record():
+    csv = (
+        b"customer_id,number_of_open_accounts,total_credit_limit,total_balance,number_of_accounts_in_arrears\n"
+        b"345435,23,12345,200000,2\n1,23,12345,200000,24\n"
+    )
+    found = check_table(pl.read_csv(csv, infer_schema=False), load_contract("credit"))
+    assert found.problems == ["number_of_accounts_in_arrears must be at most number_of_open_accounts: 1 row (2)"]
+    assert found.columns["total_balance"].tolist() == [200000, 200000]
+
+
+def test_a_checked_csv_can_be_written_in_the_contract_s_types():
+    frame = every_dtype_frame(50)
+    text = as_csv_text(frame)
+    typed = {series.name: series for series in check_table(text, LOANS).typed(text, LOANS)}
+    assert {name: series.dtype for name, series in typed.items()} == column_types(LOANS)
+    for name, series in typed.items():
+        assert series.to_list() == frame[name].to_list()
+
+
+def test_an_absent_time_column_or_id_is_not_written():
+    text = as_csv_text(every_dtype_frame(3)).drop("applied_at", "application")
+    names = [series.name for series in check_table(text, LOANS).typed(text, LOANS)]
+    assert names == list(LOANS.features)
+
+
+def test_a_contract_without_id_and_time_has_the_types_of_its_features():
+    assert column_types(contract_of("bool")) == {"x": pl.Boolean()}
+
+
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        ([1, 2], []),
+        (["1", " 2 "], []),
+        (["1", "x", "", None, "1.5"], ["customer_id must be a whole number and not empty: 4 rows (2, 3, 4, 5)"]),
+        ([None, 2], ["customer_id must be a whole number and not empty: 1 row (1)"]),
+    ],
+)
+def test_an_id_that_is_kept_must_be_of_its_type(values, problems):
+    assert identifier_problems(pl.DataFrame({"customer_id": values}), load_contract("credit")) == problems
+
+
+def test_an_id_of_text_must_not_be_empty():
+    frame = pl.DataFrame({"application": ["A-1", " ", None]})
+    assert identifier_problems(frame, LOANS, first_row=11) == [
+        "application must be text and not empty: 2 rows (12, 13)"
+    ]
+
+
+def test_a_file_needs_no_id():
+    assert not identifier_problems(pl.DataFrame({"a": [1]}), LOANS)
+    assert not identifier_problems(pl.DataFrame({"a": [1]}), contract_of("int"))
