@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from unit.policy.test_population import simulated
 
 from fraud_detection_api.policy.consequences import changes, consequences, policy_card, threshold_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
 from fraud_detection_api.policy.population import Population
+from unit.policy.test_population import simulated
 
 FOUR = Population(
     probabilities=np.array([0.01, 0.2, 0.2, 0.9]),

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.policy.test_population import simulated
 
 from fraud_detection_api.errors import InvalidPolicy
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.policy.pricing import price_reviews
+from unit.policy.test_population import simulated
 
 
 def reviewed_share(policy, population):

@@ -7,12 +7,12 @@ from threading import Event
 
 import pytest
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
-from unit.services.tracing.test_spans import REQUEST
 
 from fraud_detection_api.errors import TracesNotDelivered
 from fraud_detection_api.services.tracing.tracer import CALM_SECONDS, QUEUE, RequestTracer
 from fraud_detection_api.trace_context import Span, TraceParent
 from support.polling import eventually
+from unit.services.tracing.test_spans import REQUEST
 
 CALLER = TraceParent("ab" * 16, "cd" * 8, sampled=True)
 
