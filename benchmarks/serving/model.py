@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.model.bundle import DOCUMENTS, FORMAT, BundleFiles, Scorer, read_bundle, seal_bundle
+from fraud_detection_api.model.bundle import DOCUMENTS, FORMAT, BundleFiles, read_bundle, seal_bundle
+from fraud_detection_api.model.engine import Engine
 from fraud_detection_api.model.trees.boosters import load_booster, read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.data.load import dataset_from_frame
@@ -39,16 +40,16 @@ class BenchmarkModel:
     registry: Path
     booster_json: Path
     booster_ubj: Path
-    scorer: Scorer
+    engine: Engine
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the matrix's columns; peers are given their values, encoded already."""
-        return self.scorer.encoder.column_names
+        return self.engine.scorer.encoder.column_names
 
     @property
     def forest(self) -> Forest:
-        return self.scorer.forest
+        return self.engine.scorer.forest
 
     @cached_property
     def booster(self) -> xgboost.Booster:
@@ -58,7 +59,7 @@ class BenchmarkModel:
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """Simulated records as a caller sends them; training has not seen them."""
-        contract = self.scorer.encoder.contract
+        contract = self.engine.scorer.encoder.contract
         named = [contract.identifier.name] if contract.identifier else []
         frame = simulate_credit_records(ASKED_ROWS, seed=ASKED_SEED).select([*named, *contract.features])
         return frame.to_dicts()
@@ -66,11 +67,12 @@ class BenchmarkModel:
     @cached_property
     def matrix(self) -> NDArray[np.float32]:
         """The same records encoded, float32 (ASKED_ROWS, columns)."""
-        return self.scorer.encode(self.records)
+        return self.engine.encode(self.records)
 
     def fraud_probabilities(self, rows: int) -> list[float]:
         """What the product answers for the first records: calibrated."""
-        return self.scorer.probabilities(self.forest.margins(self.matrix[:rows]))
+        probabilities: list[float] = self.engine.assess_records(self.records[:rows]).probabilities.tolist()
+        return probabilities
 
     def booster_probabilities(self, rows: int) -> list[float]:
         """What XGBoost answers for them: the product's margins, not calibrated."""
@@ -124,8 +126,8 @@ def _exported(files: BundleFiles, folder: Path) -> BenchmarkModel:
     as_json, as_ubj = folder / "model.json", folder / "model.ubj"
     as_json.write_bytes(booster.save_raw(raw_format="json"))
     as_ubj.write_bytes(files[BOOSTER])
-    scorer = read_bundle(files, source="benchmark").scorer
-    return BenchmarkModel(folder / "registry", as_json, as_ubj, scorer)
+    engine = read_bundle(files, source="benchmark").engine
+    return BenchmarkModel(folder / "registry", as_json, as_ubj, engine)
 
 
 def values_of(matrix: NDArray[np.float32]) -> Sequence[Sequence[float]]:

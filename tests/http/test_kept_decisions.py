@@ -6,7 +6,6 @@ import pytest
 
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.deciding.scoring import score
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, record, registry_with_champion
 from support.http import JSON, assert_problem
 
@@ -46,9 +45,11 @@ def test_decisions_are_kept_as_they_are_answered(kept):
 @pytest.mark.parametrize("path", PATHS)
 def test_margins_are_kept_to_the_last_bit(kept, path):
     ask(kept.client(), path, RECORDS)
-    scored = score(read_bundle(credit_files(), source="test"), RECORDS)
-    assert [row.margin.hex() for row in kept.rows()] == [margin.hex() for margin in scored.margins]
-    assert [row.fraud_probability.hex() for row in kept.rows()] == [each.hex() for each in scored.probabilities]
+    scored = read_bundle(credit_files(), source="test").engine.assess_records(RECORDS)
+    assert [row.margin.hex() for row in kept.rows()] == [margin.hex() for margin in scored.margins.tolist()]
+    assert [row.fraud_probability.hex() for row in kept.rows()] == [
+        each.hex() for each in scored.probabilities.tolist()
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -25,5 +25,5 @@ def decided(
     """Rows of one request with these validated records."""
     service = DecisionService(fallback="review", wall_clock=lambda: at / 1000)
     decisions = service.decide(Task(model, explain, deadline, Stopwatch()), records).decisions
-    sealed = (recorder or Recorder()).rows(decisions, records, RequestContext("r-1", None, model, 1.5))
+    sealed = (recorder or Recorder()).rows(decisions, records, RequestContext("r-1", None, model.bundle.contract, 1.5))
     return list(SealedRequest(sealed, len(records)).opened().decisions)

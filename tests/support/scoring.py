@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.services.deciding.scoring import score
 
 
 def fraud_probabilities(bundle: Bundle, records: Sequence[Mapping[str, Any]]) -> list[float]:
     """What a request with these validated records is answered."""
-    return score(bundle, records).probabilities
+    return bundle.engine.assess_records(records).probabilities.tolist()

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.services.deciding.scoring import score
 from support.builders import record
 from support.load import Load as CallersAtWork
 
@@ -45,7 +44,9 @@ class Truth:
 def offline(registry: Any, *versions: str) -> Offline:
     """Probabilities without a server."""
     bundles = {version: read_bundle(registry.fetch(version), source=version) for version in versions}
-    return {version: score(bundle, RECORDS).probabilities for version, bundle in bundles.items()}
+    return {
+        version: bundle.engine.assess_records(RECORDS).probabilities.tolist() for version, bundle in bundles.items()
+    }
 
 
 @dataclass

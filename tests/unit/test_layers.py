@@ -14,19 +14,19 @@ PACKAGE = "fraud_detection_api"
 PLANTED = {
     "a lower layer imports a higher one": (
         "model/trees/forest.py",
-        f"import {PACKAGE}.services.deciding.scoring",
+        f"import {PACKAGE}.services.deciding.recording",
         "Layers",
     ),
     "the decision layer knows a model": ("decision/label.py", f"import {PACKAGE}.model.trees.forest", "Layers"),
-    "services import training": ("services/deciding/scoring.py", f"import {PACKAGE}.training.data.splits", "Layers"),
+    "services import training": ("services/deciding/recording.py", f"import {PACKAGE}.training.data.splits", "Layers"),
     "metrics know a service": ("metrics/sharing.py", f"import {PACKAGE}.services.admission.api_keys", "Layers"),
     "main imports cli": ("main.py", f"import {PACKAGE}.cli.terminal", "Layers"),
     "two rooms import each other": ("contract/formula.py", f"import {PACKAGE}.contract.declaration", "No two modules"),
     "a module without a room": ("utils.py", "", "Layers"),
-    "a service reads settings": ("services/deciding/scoring.py", f"import {PACKAGE}.settings", "Settings are read"),
+    "a service reads settings": ("services/deciding/recording.py", f"import {PACKAGE}.settings", "Settings are read"),
     "a route names an adapter": ("routes/health.py", f"import {PACKAGE}.adapters.file_registry", "Only the container"),
     "adapters know each other": ("adapters/other.py", f"import {PACKAGE}.adapters.file_registry", "Adapters ignore"),
-    "MLflow is imported elsewhere": ("services/deciding/scoring.py", "import mlflow", "MLflow is imported"),
+    "MLflow is imported elsewhere": ("services/deciding/recording.py", "import mlflow", "MLflow is imported"),
     "MLflow is imported beside its connection": ("adapters/mlflow/tracker.py", "import mlflow", "MLflow is imported"),
     "OpenTelemetry is imported elsewhere": (
         "services/tracing/tracer.py",
@@ -34,10 +34,10 @@ PLANTED = {
         "OpenTelemetry is",
     ),
     "OpenTelemetry is imported by a route": ("routes/context.py", "import opentelemetry", "OpenTelemetry is imported"),
-    "a web framework below the container": ("services/deciding/scoring.py", "import starlette", "No web framework"),
+    "a web framework below the container": ("services/deciding/recording.py", "import starlette", "No web framework"),
     "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.data.splits", "Serving never imports"),
     "serving imports a training library": ("services/admission/api_keys.py", "import sklearn", "Serving never imports"),
-    "serving imports Polars": ("services/deciding/scoring.py", "import polars", "Polars stays out"),
+    "serving imports Polars": ("services/deciding/recording.py", "import polars", "Polars stays out"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from fraud_detection_api.decision.decision import Source
+from fraud_detection_api.decision.decided import Source
 from fraud_detection_api.policy.outcomes import Outcome
 
 SEAL_VERSION = b"\x01"

@@ -2,21 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
-from fraud_detection_api.contract.record_encoding import FEW_RECORDS, RecordEncoder
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.engine import Engine, Scorer
 from fraud_detection_api.model.golden import golden_difference, golden_rows
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.risk_score import RiskScale
@@ -49,34 +45,6 @@ BundleFiles = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """The part of a bundle that turns columns into probabilities."""
-
-    encoder: Encoder[LevelCodes]
-    forest: Forest
-    calibration: Calibration
-
-    def encode(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
-        """Matrix, float32 (n, columns), of validated records."""
-        return self._of_records.encode(records)
-
-    def probabilities(self, margins: NDArray[np.float32]) -> list[float]:
-        """Calibrated fraud probabilities of margins (n,)."""
-        if len(margins) <= FEW_RECORDS:
-            return [self.calibration.probability(margin) for margin in margins.tolist()]
-        return [float(probability) for probability in self.calibration.probabilities(margins)]
-
-    @cached_property
-    def _of_records(self) -> RecordEncoder:
-        return RecordEncoder(self.encoder)
-
-    def score(self, columns: Columns) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Margins, float32 (n,) in log-odds, and calibrated fraud probabilities, float64 (n,)."""
-        margins = self.forest.margins(self.encoder.encode(columns))
-        return margins, self.calibration.probabilities(margins)
-
-
-@dataclass(frozen=True)
 class Bundle:
     """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it."""
 
@@ -88,6 +56,11 @@ class Bundle:
     risk: RiskScale
     card: dict[str, Any]
     reference: dict[str, Any]
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Assesses records: margins, probabilities, risk scores and outcomes."""
+        return Engine(self.scorer, self.policy, self.risk, self.contract.amount_at_risk)
 
     @cached_property
     def reasoner(self) -> Reasoner:

@@ -6,7 +6,6 @@ margin has the same probability, to the bit, on every machine. `exp` would not: 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,17 +45,6 @@ class Calibration:
         low, high = self.knots[left], self.knots[left + 1]
         between: NDArray[np.float64] = low + (place - left) * (high - low)
         return np.asarray(np.minimum(between, high), dtype=np.float64)
-
-    def probability(self, margin: float) -> float:
-        """The same for one margin, to the bit."""
-        place = min(max((margin - LOWEST_MARGIN) * STEPS_PER_UNIT, 0.0), KNOTS - 1.0)
-        left = min(int(place), KNOTS - 2)
-        low, high = self._knots[left], self._knots[left + 1]
-        return min(low + (place - left) * (high - low), high)
-
-    @cached_property
-    def _knots(self) -> list[float]:
-        return [float(knot) for knot in self.knots]
 
     def as_json(self) -> dict[str, Any]:
         return {"lowest_margin": LOWEST_MARGIN, "steps_per_unit": STEPS_PER_UNIT, "knots": self.knots.tolist()}

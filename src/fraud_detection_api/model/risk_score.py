@@ -1,8 +1,6 @@
 """The risk score: where a margin stands among those of legitimate records that the model has not learned from."""
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,23 +31,15 @@ class RiskScale:
 
         A score is at least k exactly where at least k / 1000 of them are lower, so where that of rank ceil(k·n / 1000) is.
 
-        >>> RiskScale.of(np.arange(2000, dtype=np.float32)).score(1980.0)
-        990
+        >>> RiskScale.of(np.arange(2000, dtype=np.float32)).scores(np.array([1980], dtype=np.float32))
+        array([990])
         """
         ranks = -(-np.arange(1, HIGHEST + 1) * len(legitimate) // HIGHEST)  # rounded up
         return cls(np.sort(legitimate)[ranks - 1])
 
-    def score(self, margin: float) -> int:
-        """Risk score, 0 to 1000, of a margin; it never falls as the margin rises."""
-        return bisect_left(self._margins, margin)
-
     def scores(self, margins: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The same of margins float32 (n,), int64 (n,)."""
+        """Risk scores, int64 (n,) from 0 to 1000, of margins float32 (n,); a score never falls as the margin rises."""
         return np.searchsorted(self.margins, margins, side="left")
-
-    @cached_property
-    def _margins(self) -> list[float]:
-        return [float(margin) for margin in self.margins]
 
     def as_json(self) -> dict[str, Any]:
         return {"margins": [float(str(margin)) for margin in self.margins]}

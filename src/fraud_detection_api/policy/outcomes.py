@@ -71,26 +71,16 @@ class Policy:
         if self.reviews_a_day is None and self.review_price:
             raise ValueError("review_price must be 0 without reviews_a_day")
 
-    def outcome(self, probability: float, amount: float | None = None) -> Outcome:
-        """Outcome of one record; `amount` None or NaN means `amount_at_risk`, and below 0 nothing is at risk.
-
-        >>> Policy().outcome(0.01), Policy().outcome(0.3), Policy().outcome(0.01, 100_000), Policy().outcome(0.9)
-        ('approve', 'review', 'review', 'decline')
-        """
-        at_risk = self.amount_at_risk if amount is None or amount != amount else amount  # noqa: PLR0124 NaN
-        approve = probability * self.loss_given_fraud * (at_risk if at_risk > 0 else 0.0)
-        review = self.review_cost + self.review_price
-        decline = (1.0 - probability) * self.wrong_decline_cost
-        if approve <= review and approve <= decline:
-            return "approve"
-        return "review" if review <= decline else "decline"
-
     def outcomes(
         self, probabilities: NDArray[np.float64], amounts: NDArray[np.float64] | None = None
     ) -> NDArray[np.int8]:
-        """Codes (places in OUTCOMES), int8 (n,), of records; `outcome`'s to the last one.
+        """Outcomes of records, int8 (n,), as indexes into OUTCOMES.
 
-        `probabilities` float64 (n,); `amounts` float64 (n,) with NaN for missing, None where no record has one.
+        `probabilities` float64 (n,); `amounts` float64 (n,), or None where no record has one. NaN means `amount_at_risk`; of
+        an amount below 0, nothing is at risk.
+
+        >>> Policy().outcomes(np.array([0.01, 0.3, 0.01, 0.9]), np.array([np.nan, np.nan, 100_000, np.nan]))
+        array([0, 1, 1, 2], dtype=int8)
         """
         approve = probabilities * self.loss_given_fraud * self.at_risk(probabilities, amounts)
         review = self.review_cost + self.review_price

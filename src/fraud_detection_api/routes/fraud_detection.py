@@ -6,6 +6,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.services.deciding.decisions import NEVER, Task
 
 PATH = "/fraud_detection"
 
@@ -44,6 +45,7 @@ def answer(request: ScoringRequest) -> Answer:
     bundle, limit = request.model.bundle, request.container.settings.max_records
     records = record_parser(bundle.contract).parse(request.body, limit=limit)
     request.watch.lap("parse")
-    decisions = request.container.decisions.score(request.model, records, request.watch)
-    body = to_json([decision.fraud_probability for decision in decisions])
+    task = Task(request.model, explain=False, deadline=NEVER, watch=request.watch)
+    decisions = request.container.decisions.decide(task, records).decisions
+    body = to_json(decisions.probabilities)
     return Answer(body, decisions, request.kept(decisions, records, body))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container.process import Container
-from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
@@ -48,13 +48,13 @@ class ScoringRequest(NamedTuple):
     watch: Stopwatch
     key: IdempotencyKey | None = None
 
-    def kept(self, decisions: Sequence[Decision], records: Sequence[Record], answer: bytes) -> SealedRequest | None:
+    def kept(self, decisions: Decisions, records: Sequence[Record], answer: bytes) -> SealedRequest | None:
         """What is to be kept of the request before `answer` leaves; None where there is no store."""
         container, key = self.container, self.key
         if container.keeper is None:
             return None
         circumstances = RequestContext(
-            self.request_id, None if key is None else key.key, self.model, self.watch.elapsed_ms()
+            self.request_id, None if key is None else key.key, self.model.bundle.contract, self.watch.elapsed_ms()
         )
         rows = container.recorder.rows(decisions, records, circumstances)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer))
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
     """
 
     body: bytes
-    decisions: Sequence[Decision]
+    decisions: Decisions | None
     kept: SealedRequest | None
     explanations: Explanations | None = None
     summary: AnswerSummary | None = None
@@ -77,7 +77,9 @@ class Answer(NamedTuple):
     @property
     def records(self) -> int:
         """How many it tells of; none, where it was given before."""
-        return len(self.decisions) if self.summary is None else self.summary.records
+        if self.summary is not None:
+            return self.summary.records
+        return 0 if self.decisions is None else self.decisions.size
 
 
 class ScoringRoute:
@@ -132,14 +134,15 @@ class ScoringRoute:
     def _work_aside(self, request: ScoringRequest) -> Answer:
         """Counts the decisions here, for a cell of the metrics is one thread's: the event loop's."""
         answer = self._work(request)
-        return answer._replace(decisions=(), summary=summarised(answer.decisions))
+        assert answer.decisions is not None, "it was just answered"
+        return answer._replace(decisions=None, summary=summarised(answer.decisions))
 
 
 def _recalled(request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
     """The request with its key, and the answer that this was given before."""
     request = request._replace(key=idempotency_key(request))
     body = recall(request)
-    return request, None if body is None else Answer(body, (), None, replayed=True)
+    return request, None if body is None else Answer(body, None, None, replayed=True)
 
 
 _Finished = tuple[ScoringRequest, Answer, "asyncio.Future[Answer]"]
@@ -216,10 +219,10 @@ class _Turn:
 
     def _count(self, answer: Answer) -> None:
         """Here, where answers come one after another, and not each in its turn: for the reason that there are turns."""
-        if answer.summary is None:
-            self._metrics.count(answer.decisions)
-        else:
+        if answer.summary is not None:
             self._metrics.add(answer.summary)
+        elif answer.decisions is not None:
+            self._metrics.count(answer.decisions)
         if answer.explanations is not None:
             self._metrics.explained(answer.explanations)
 
@@ -228,7 +231,7 @@ def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, answered: "
     """Another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:
-        answered.set_result(Answer(replayed(request.key, stored), (), None, replayed=True))
+        answered.set_result(Answer(replayed(request.key, stored), None, None, replayed=True))
     except Exception as error:  # noqa: BLE001 it is for the one who waits
         answered.set_exception(error)
 

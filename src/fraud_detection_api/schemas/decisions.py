@@ -1,12 +1,13 @@
 """Decisions on the wire."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.decision import Decision, Source
+from fraud_detection_api.decision.decided import Decisions, Source
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.services.deciding.decisions import Decided, Explanations
 from fraud_detection_api.telemetry import utc_text
@@ -66,25 +67,28 @@ def decisions_body(decided: Decided, contract: Contract) -> bytes:
     """The answer's bytes."""
     identifier = None if contract.identifier is None else contract.identifier.name
     decisions, size = decided.decisions, DECISIONS_AT_A_TIME
-    # a piece at a time: writing them all is one step in which no other request's turn comes
+    # a piece at a time: writing them all is one step in which no other request gets a turn
     pieces = [
-        to_json([_decision(decision, identifier) for decision in decisions[first : first + size]])[1:-1]
-        for first in range(0, len(decisions), size)
+        to_json(list(_bodies(decisions, range(first, min(first + size, decisions.size)), identifier)))[1:-1]
+        for first in range(0, decisions.size, size)
     ]
     return b'{"decisions":[' + b",".join(pieces) + b'],"explanations":' + to_json(decided.explanations) + b"}"
 
 
-def _decision(decision: Decision, identifier: str | None) -> dict[str, Any]:
-    made_by = decision.made_by
-    return {
-        "decision_id": decision.decision_id,
-        **({} if identifier is None else {identifier: decision.entity_id}),
-        "fraud_probability": decision.fraud_probability,
-        "risk_score": decision.risk_score,
-        "outcome": decision.outcome,
-        "reasons": None if decision.reasons is None else [reason._asdict() for reason in decision.reasons],
-        "model": None if made_by is None else {"version": made_by.version, "digest": made_by.digest},
-        "policy_version": None if made_by is None else made_by.policy_version,
-        "decided_at": utc_text(decision.decided_at),
-        "decision_source": decision.source,
-    }
+def _bodies(decisions: Decisions, indexes: range, identifier: str | None) -> Iterator[dict[str, Any]]:
+    made_by, decided_at = decisions.made_by, utc_text(decisions.decided_at)
+    model = {"version": made_by.version, "digest": made_by.digest}
+    for index in indexes:
+        by_model, reasons = index < decisions.by_model, decisions.reasons[index]
+        yield {
+            "decision_id": decisions.ids[index],
+            **({} if identifier is None else {identifier: decisions.entity_ids[index]}),
+            "fraud_probability": decisions.probabilities[index],
+            "risk_score": decisions.risk_scores[index],
+            "outcome": decisions.outcomes[index],
+            "reasons": None if reasons is None else [reason._asdict() for reason in reasons],
+            "model": model if by_model else None,
+            "policy_version": made_by.policy_version if by_model else None,
+            "decided_at": decided_at,
+            "decision_source": decisions.source(index),
+        }

@@ -56,7 +56,7 @@ def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
     scorer = fitted.scorer
     return Explained(
         column_names=names,
-        score=lambda matrix: scorer.calibration.probabilities(scorer.forest.margins(matrix)),
+        score=lambda matrix: scorer.score_matrix(matrix).probabilities,
         gain={name: float(gain.get(f"f{position}", 0.0)) for position, name in enumerate(names)},  # type: ignore[arg-type]
         contributions=_contributions(fitted, test),
         level_codes={

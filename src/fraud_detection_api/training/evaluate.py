@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.bundle import Bundle, Scorer
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.model.engine import Scorer, Scores
 from fraud_detection_api.statistics.metrics import METRICS, UNBOUNDED
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
@@ -114,11 +115,11 @@ def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
     return evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
 
 
-def score_dataset(scorer: Scorer, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Margins, float32 (n,) in log-odds, and calibrated probabilities, float64 (n,), of a dataset's records."""
+def score_dataset(scorer: Scorer, dataset: Dataset) -> Scores:
+    """Scores of a dataset's records, block by block."""
     tables = dataset.tables_of(scorer.encoder.level_codes)
-    margins = np.concatenate([scorer.forest.margins(block) for block in dataset.blocks(tables)])
-    return margins, scorer.calibration.probabilities(margins)
+    scores = [scorer.score_matrix(block) for block in dataset.blocks(tables)]
+    return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
 
 
 def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str] = tuple(METRICS)) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.encoding import Encoder
-from fraud_detection_api.model.bundle import Scorer
+from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.calibrate import fit_calibration, uncalibrated
 from fraud_detection_api.training.data.categories import learn_level_codes

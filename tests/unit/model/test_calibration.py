@@ -45,12 +45,6 @@ def test_margins_beyond_the_table_are_clipped(calibration):
     assert beyond == [calibration.knots[0], calibration.knots[0], calibration.knots[-1], calibration.knots[-1]]
 
 
-@given(st.floats(-40, 40, width=32) | st.sampled_from([-16.0, 16.0, 1e30, -1e30]))
-def test_one_margin_has_the_probability_that_it_has_among_others(margin):
-    calibration = Calibration.tabulate(logistic)
-    assert calibration.probability(margin) == calibration.probabilities(np.array([margin], dtype=np.float32))[0]
-
-
 @given(st.lists(st.floats(-40, 40, width=32), min_size=2, max_size=50))
 def test_a_higher_margin_never_has_a_lower_probability(margins):
     probabilities = probability(Calibration.tabulate(logistic), *sorted(margins))

@@ -7,8 +7,9 @@ import pytest
 import xgboost
 
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
-from fraud_detection_api.model.bundle import Scorer, read_bundle
+from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.golden import ROWS, golden_difference, golden_rows
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.tables.checking import check_table

@@ -74,8 +74,6 @@ class BatchScorer:
         return frame.with_columns(*typed_columns, *self._added(check.columns))
 
     def _added(self, columns: Columns) -> list[pl.Series]:
-        margins, probabilities = self.bundle.scorer.score(columns)
-        amount = self.bundle.contract.amount_at_risk
-        codes = self.bundle.policy.outcomes(probabilities, None if amount is None else columns[amount])
-        added = (probabilities, self.bundle.risk.scores(margins), _OUTCOMES[codes])
+        _matrix, _margins, probabilities, scores, codes = self.bundle.engine.assess(columns)
+        added = (probabilities, scores, _OUTCOMES[codes])
         return [pl.Series(name, column, dtype=ADDED[name]) for name, column in zip(ADDED, added, strict=True)]

@@ -2,14 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import compress
-from operator import attrgetter
 from typing import NamedTuple, get_args
 
 import numpy as np
 
-from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.metrics.catalogue import (
     DECISIONS,
     EXPLANATIONS,
@@ -20,8 +17,6 @@ from fraud_detection_api.metrics.catalogue import (
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.deciding.decisions import Explanations
-
-_outcome: Callable[[Decision], Outcome] = attrgetter("outcome")
 
 
 class AnswerSummary(NamedTuple):
@@ -34,16 +29,15 @@ class AnswerSummary(NamedTuple):
     total: float
 
 
-def summarised(decisions: Sequence[Decision]) -> AnswerSummary:
-    """Decisions of a large answer, counted beside the event loop for `AnswerMetrics.add`."""
-    probabilities = np.array([decision.fraud_probability for decision in decisions], dtype=np.float64)  # None is NaN
-    scored = ~np.isnan(probabilities)
-    probabilities = probabilities[scored]
-    by_all = Counter(map(_outcome, decisions))
-    by_model = Counter(map(_outcome, compress(decisions, scored))) if len(probabilities) < len(decisions) else by_all
-    places = np.searchsorted(PROBABILITY_BUCKETS, probabilities)
-    counts = np.bincount(places, minlength=len(PROBABILITY_BUCKETS) + 1)
-    return AnswerSummary(len(decisions), by_model, by_all - by_model, counts.tolist(), float(probabilities.sum()))
+def summarised(decisions: Decisions) -> AnswerSummary:
+    """Count the decisions of a large answer beside the event loop, for `AnswerMetrics.add`."""
+    by_model = decisions.by_model
+    probabilities = np.array(decisions.probabilities[:by_model], dtype=np.float64)
+    counts = np.bincount(
+        np.searchsorted(PROBABILITY_BUCKETS, probabilities), minlength=len(PROBABILITY_BUCKETS) + 1
+    ).tolist()
+    outcomes = Counter(decisions.outcomes[:by_model]), Counter(decisions.outcomes[by_model:])
+    return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()))
 
 
 class AnswerMetrics:
@@ -56,16 +50,15 @@ class AnswerMetrics:
         self._by_fallback = {each: tallies.counter(DECISIONS, each, "fallback") for each in OUTCOMES}
         self._explanations = {each: tallies.counter(EXPLANATIONS, each) for each in get_args(Explanations)}
 
-    def count(self, decisions: Sequence[Decision]) -> None:
-        """Count the few decisions of an answer. Every request pays for this, so nothing is called that need not be."""
-        self._records.value += len(decisions)
+    def count(self, decisions: Decisions) -> None:
+        """Count the few decisions of an answer. Every request pays for this, so it calls as little as it can."""
+        self._records.value += len(decisions.ids)
         histogram, by_model = self._probabilities, self._by_model
-        for decision in decisions:
-            probability = decision.fraud_probability
+        for outcome, probability in zip(decisions.outcomes, decisions.probabilities, strict=True):
             if probability is None:
-                self._by_fallback[decision.outcome].value += 1
+                self._by_fallback[outcome].value += 1
                 continue
-            by_model[decision.outcome].value += 1
+            by_model[outcome].value += 1
             histogram.counts[bisect_left(PROBABILITY_BUCKETS, probability)] += 1
             histogram.total += probability
 

@@ -3,14 +3,14 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from fraud_detection_api.decision.decision import Decision, MadeBy
+from fraud_detection_api.decision.decided import Decisions, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
-from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.policy.outcomes import Outcome
-from fraud_detection_api.services.deciding.scoring import Scored, score
+from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.model.engine import Assessment
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 
@@ -18,24 +18,25 @@ NEVER = math.inf
 """A deadline that does not pass."""
 
 RECORDS_AT_A_TIME = 256
-"""Between so many records the clock is looked at."""
+"""Where there is a deadline, the clock is read after this many records."""
 
 _RANDOM_BYTES = 10
-_FIRST_GUESS_SECONDS, _LEARNING = 1e-4, 0.2
+_FIRST_GUESS_SECONDS, _LEARNING_RATE = 1e-4, 0.2
 
 Explanations = Literal["given", "partial", "dropped", "not_asked"]
 Record = Mapping[str, Any]
+Reasons = Sequence[ReasonGiven] | None
 
 
 class Decided(NamedTuple):
-    """Decisions in the records' order. Explanations are `partial` where there was time for some, `dropped` for none."""
+    """Decisions, and whether their reasons were given: `partial` where time ran out for some, `dropped` for all."""
 
-    decisions: list[Decision]
+    decisions: Decisions
     explanations: Explanations
 
 
 class Task(NamedTuple):
-    """What is asked for; `deadline` is a moment on the clock of the service, NEVER for none."""
+    """What a request asks for; `deadline` is a time on the clock of the service, or NEVER."""
 
     model: ServedModel
     explain: bool
@@ -43,16 +44,8 @@ class Task(NamedTuple):
     watch: Stopwatch
 
 
-class _Piece(NamedTuple):
-    """Some records, and the decisions on them; `scored` is None where the deadline left the fallback."""
-
-    records: Sequence[Record]
-    decisions: list[Decision]
-    scored: Scored | None
-
-
 class DecisionService:
-    """Decides. `fallback` is the outcome of a record that the model had no time for; clocks are in seconds."""
+    """Decides on records. `fallback` is the outcome of a record that is not scored in time; clocks are in seconds."""
 
     def __init__(
         self,
@@ -66,102 +59,91 @@ class DecisionService:
         self._seconds_to_explain = _FIRST_GUESS_SECONDS
 
     def decide(self, task: Task, records: Sequence[Record]) -> Decided:
-        """A decision on each record.
+        """Decide on each record.
 
-        All are scored first, and reasons worked out with what time is left. Records that are not scored when the deadline
-        has passed get the fallback outcome.
+        All records are scored first; what time is left goes into reasons. Records that are not scored when the deadline
+        passes get the fallback outcome.
         """
-        pieces = [
-            self._decide(task, records[first : first + RECORDS_AT_A_TIME])
-            for first in range(0, len(records), RECORDS_AT_A_TIME)
-        ]
+        pieces = list(self._assessed(task, records))
+        decisions = self._decisions(task, records, pieces)
         if not task.explain:
-            return Decided([decision for piece in pieces for decision in piece.decisions], "not_asked")
-        decisions = [decision for piece in pieces for decision in self._explained(task, piece)]
-        without = sum(decision.reasons is None for decision in decisions)
-        return Decided(decisions, "given" if not without else "dropped" if without == len(decisions) else "partial")
+            return Decided(decisions, "not_asked")
+        reasons = self._reasons(task, records, pieces, decisions.outcomes)
+        without = reasons.count(None)
+        state: Explanations = "given" if not without else "dropped" if without == len(reasons) else "partial"
+        return Decided(decisions._replace(reasons=reasons), state)
 
-    def score(self, model: ServedModel, records: Sequence[Record], watch: Stopwatch) -> list[Decision]:
-        """A decision by the model on each record, however long it takes, without reasons."""
-        return self._by_model(Task(model, explain=False, deadline=NEVER, watch=watch), records).decisions
+    def _assessed(self, task: Task, records: Sequence[Record]) -> Iterator[Assessment]:
+        """Assess the records in pieces, until the deadline passes; a piece that ends after it is dropped."""
+        size = len(records) if task.deadline == NEVER else RECORDS_AT_A_TIME
+        for first in range(0, len(records), size or 1):
+            if self._clock() >= task.deadline:
+                return
+            assessment = _assess(task, records[first : first + size])
+            if self._clock() >= task.deadline:
+                return
+            yield assessment
 
-    def _decide(self, task: Task, records: Sequence[Record]) -> "_Piece":
-        if self._clock() < task.deadline:
-            piece = self._by_model(task, records)
-            if self._clock() < task.deadline:
-                return piece
-        return _Piece(records, self._by_default(task.model.bundle, records), None)
+    def _decisions(self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment]) -> Decisions:
+        version, bundle = task.model.version, task.model.bundle
+        by_model = sum(len(piece.margins) for piece in pieces)
+        left = len(records) - by_model
+        none: list[None] = [None] * left
+        now, random = int(self._wall_clock() * 1000), self._random(_RANDOM_BYTES * len(records))
+        identifier = bundle.contract.identifier
+        return Decisions(
+            ids=[uuid7(now, random[at : at + _RANDOM_BYTES]) for at in range(0, len(random), _RANDOM_BYTES)],
+            entity_ids=[None if identifier is None else record[identifier.name] for record in records],
+            outcomes=[OUTCOMES[code] for piece in pieces for code in piece.outcomes.tolist()] + [self._fallback] * left,
+            margins=[margin for piece in pieces for margin in piece.margins.tolist()] + none,
+            probabilities=[number for piece in pieces for number in piece.probabilities.tolist()] + none,
+            risk_scores=[score for piece in pieces for score in piece.risk_scores.tolist()] + none,
+            reasons=[None] * len(records),
+            by_model=by_model,
+            made_by=MadeBy(version, bundle.digest, bundle.policy.version),
+            decided_at=now,
+        )
 
-    def _by_model(self, task: Task, records: Sequence[Record]) -> "_Piece":
-        bundle, policy, risk = task.model.bundle, task.model.bundle.policy, task.model.bundle.risk
-        scored = score(bundle, records, task.watch)
-        amounts = _amounts(bundle, records)
-        made_by = MadeBy(task.model.version, bundle.digest, policy.version)
-        now, identifiers = self._identify(len(records))
-        decisions = [
-            Decision(
-                decision_id=identifiers[place],
-                entity_id=_entity(bundle, record),
-                outcome=policy.outcome(scored.probabilities[place], amounts[place]),
-                margin=scored.margins[place],
-                fraud_probability=scored.probabilities[place],
-                risk_score=risk.score(scored.margins[place]),
-                reasons=None,
-                made_by=made_by,
-                decided_at=now,
-            )
-            for place, record in enumerate(records)
-        ]
-        return _Piece(records, decisions, scored)
+    def _reasons(
+        self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment], outcomes: Sequence[Outcome]
+    ) -> list[Reasons]:
+        """Reasons of the records that the model assessed, a piece at a time while there is time."""
+        reasons: list[Reasons] = [None] * len(records)
+        first = 0
+        for piece in pieces:
+            for rows in _slices(piece):
+                began, last = self._clock(), first + len(rows)
+                if began + self._seconds_to_explain * len(rows) < task.deadline:
+                    reasons[first:last] = _explained(task, records[first:last], rows, outcomes[first:last])
+                    self._learn((self._clock() - began) / len(rows))
+                first = last
+        return reasons
 
-    def _explained(self, task: Task, piece: "_Piece") -> list[Decision]:
-        """The decisions with their reasons, where the model made them and there is time."""
-        began = self._clock()
-        if piece.scored is None or began + self._seconds_to_explain * len(piece.records) >= task.deadline:
-            return piece.decisions
-        bundle, matrix = task.model.bundle, piece.scored.matrix
-        contributions = bundle.scorer.forest.contributions(matrix).tolist()
-        explained = [
-            decision._replace(
-                reasons=bundle.reasoner.reasons(
-                    contributions[place], record, matrix[place], adverse=decision.outcome != "approve"
-                )
-            )
-            for place, (record, decision) in enumerate(zip(piece.records, piece.decisions, strict=True))
-        ]
-        task.watch.lap("explain")
-        taken = (self._clock() - began) / len(piece.records)
-        self._seconds_to_explain += _LEARNING * (taken - self._seconds_to_explain)
-        return explained
-
-    def _by_default(self, bundle: Bundle, records: Sequence[Record]) -> list[Decision]:
-        now, identifiers = self._identify(len(records))
-        return [
-            Decision(
-                decision_id=identifier,
-                entity_id=_entity(bundle, record),
-                outcome=self._fallback,
-                margin=None,
-                fraud_probability=None,
-                risk_score=None,
-                reasons=None,
-                made_by=None,
-                decided_at=now,
-            )
-            for identifier, record in zip(identifiers, records, strict=True)
-        ]
-
-    def _identify(self, count: int) -> tuple[int, list[str]]:
-        """Now, in milliseconds since 1970, and so many identifiers of it."""
-        now, random = int(self._wall_clock() * 1000), self._random(_RANDOM_BYTES * count)
-        return now, [uuid7(now, random[at : at + _RANDOM_BYTES]) for at in range(0, len(random), _RANDOM_BYTES)]
+    def _learn(self, seconds: float) -> None:
+        """Note how long the explanation of a record took."""
+        self._seconds_to_explain += _LEARNING_RATE * (seconds - self._seconds_to_explain)
 
 
-def _entity(bundle: Bundle, record: Record) -> int | str | None:
-    identifier = bundle.contract.identifier
-    return None if identifier is None else record[identifier.name]
+def _assess(task: Task, records: Sequence[Record]) -> Assessment:
+    engine = task.model.bundle.engine
+    matrix = engine.encode(records)
+    task.watch.lap("encode")
+    assessment = engine.assess_matrix(matrix, engine.amounts(records))
+    task.watch.lap("score")
+    return assessment
 
 
-def _amounts(bundle: Bundle, records: Sequence[Record]) -> Sequence[float | None]:
-    column = bundle.contract.amount_at_risk
-    return [None] * len(records) if column is None else [record.get(column) for record in records]
+def _slices(piece: Assessment) -> list[Any]:
+    """The rows of a piece's matrix, RECORDS_AT_A_TIME at most in each."""
+    return [piece.matrix[first : first + RECORDS_AT_A_TIME] for first in range(0, len(piece.matrix), RECORDS_AT_A_TIME)]
+
+
+def _explained(task: Task, records: Sequence[Record], matrix: Any, outcomes: Sequence[Outcome]) -> list[Reasons]:
+    bundle = task.model.bundle
+    contributions = bundle.engine.contributions(matrix).tolist()
+    explained: list[Reasons] = [
+        bundle.reasoner.reasons(contributions[index], record, matrix[index], adverse=outcomes[index] != "approve")
+        for index, record in enumerate(records)
+    ]
+    task.watch.lap("explain")
+    return explained

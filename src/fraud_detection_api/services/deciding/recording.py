@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from fraud_detection_api.decision.decision import Decision
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.decision.stored import StoredDecision, row_json, same_seal, sealed
-from fraud_detection_api.services.models.champion import ServedModel
 
 Record = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ class RequestContext(NamedTuple):
 
     request_id: str
     idempotency_key: str | None
-    model: ServedModel
+    contract: Contract
     latency_ms: float
 
 
@@ -35,30 +35,29 @@ class Recorder:
     seal_key: bytes = b""
     pseudonym_key: bytes | None = None
 
-    def rows(self, decisions: Sequence[Decision], records: Sequence[Record], circumstances: RequestContext) -> bytes:
+    def rows(self, decisions: Decisions, records: Sequence[Record], context: RequestContext) -> bytes:
         """The decisions as a JSON array of rows (`row_from_json`), in order."""
-        request_id, idempotency_key, model, latency_ms = circumstances
-        contract, version, bundle = model.bundle.contract, model.version, model.bundle
+        request_id, idempotency_key, contract, latency_ms = context
         identifier = None if contract.identifier is None else contract.identifier.name
-        made_by = (contract.record_fingerprint, version, bundle.digest, bundle.policy.version)
+        made_by = (contract.record_fingerprint, *decisions.made_by)
         rows = []
-        for place, decision in enumerate(decisions):
-            entity, record = self._about(decision.entity_id, records[place], identifier)
+        for index, reasons in enumerate(decisions.reasons):
+            entity, record = self._about(decisions.entity_ids[index], records[index], identifier)
             fields = (
-                decision.decision_id,
-                decision.decided_at,
+                decisions.ids[index],
+                decisions.decided_at,
                 request_id,
-                place,
+                index,
                 idempotency_key,
                 entity,
                 record,
                 *made_by,
-                decision.source,
-                decision.outcome,
-                decision.margin,
-                decision.fraud_probability,
-                decision.risk_score,
-                None if decision.reasons is None else reasons_text(decision.reasons),
+                decisions.source(index),
+                decisions.outcomes[index],
+                decisions.margins[index],
+                decisions.probabilities[index],
+                decisions.risk_scores[index],
+                None if reasons is None else reasons_text(reasons),
                 latency_ms,
             )
             rows.append(row_json(fields, self.seal_key))

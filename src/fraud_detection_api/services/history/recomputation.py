@@ -90,13 +90,8 @@ def kept_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[dic
 
 def _computed(bundle: Bundle, records: list[dict[str, Any]]) -> _Computed:
     columns = columns_from_records(bundle.contract, records)
-    matrix = bundle.scorer.encoder.encode(columns)
-    margins = bundle.scorer.forest.margins(matrix)
-    probabilities = bundle.scorer.calibration.probabilities(margins)
-    amount = bundle.contract.amount_at_risk
-    codes = bundle.policy.outcomes(probabilities, None if amount is None else columns[amount])
-    margin, score = margins.astype(np.float64), bundle.risk.scores(margins)
-    return _Computed(records, matrix, margin, probabilities, score, _OUTCOMES[codes])
+    matrix, margins, probabilities, scores, codes = bundle.engine.assess(columns)
+    return _Computed(records, matrix, margins.astype(np.float64), probabilities, scores, _OUTCOMES[codes])
 
 
 def _of_bundle(bundle: Bundle, row: StoredDecision) -> list[Difference]:
@@ -112,7 +107,7 @@ def _of_reasons(bundle: Bundle, rows: Sequence[StoredDecision], computed: _Compu
     places = [place for place, row in enumerate(rows) if row.reasons is not None]
     if not places:
         return []
-    contributions = bundle.scorer.forest.contributions(computed.matrix[places]).tolist()
+    contributions = bundle.engine.contributions(computed.matrix[places]).tolist()
     found = []
     for place, contribution in zip(places, contributions, strict=True):
         recomputed = _reasons(bundle, contribution, computed, place)

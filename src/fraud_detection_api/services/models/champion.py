@@ -100,8 +100,7 @@ class ChampionService:
 
 def _warm_up(bundle: Bundle) -> None:
     """Fill the tables that explanations are looked up in."""
-    forest = bundle.scorer.forest
-    forest.contributions(np.zeros((1, forest.features), dtype=np.float32))
+    bundle.engine.contributions(np.zeros((1, bundle.scorer.forest.features), dtype=np.float32))
 
 
 def require_contract(bundle: Bundle, fingerprint: str | None, *, version: str) -> None:

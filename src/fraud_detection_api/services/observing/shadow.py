@@ -52,9 +52,7 @@ class Shadowing:
 
     def _scored(self, model: ServedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[ShadowDecision]:
         bundle, began = model.bundle, self._clock()
-        margins, probabilities = bundle.scorer.score(columns)
-        amount = bundle.contract.amount_at_risk
-        codes = bundle.policy.outcomes(probabilities, None if amount is None else columns[amount])
+        _matrix, margins, probabilities, _scores, codes = bundle.engine.assess(columns)
         duration_us = (self._clock() - began) / len(rows) * 1e6
         made_by = (model.version, bundle.digest, bundle.policy.version)
         observed_at = int(self._wall_clock() * 1000)

@@ -180,9 +180,7 @@ def measured_latency(champion: Bundle, challenger: Bundle, rows: Sequence[Stored
 
 def _microseconds(bundle: Bundle, record: dict[str, Any]) -> float:
     began = time.perf_counter()
-    matrix = bundle.scorer.encode([record])
-    bundle.scorer.probabilities(bundle.scorer.forest.margins(matrix))
-    bundle.scorer.forest.contributions(matrix)
+    bundle.engine.contributions(bundle.engine.assess_records([record]).matrix)
     return (time.perf_counter() - began) * 1e6
 
 

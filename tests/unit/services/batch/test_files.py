@@ -10,6 +10,7 @@ from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.batch import files as batch
 from fraud_detection_api.services.batch.files import ADDED, BatchScorer
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
@@ -67,9 +68,14 @@ def test_risk_scores_and_outcomes_are_those_that_each_record_gets_alone(tmp_path
     write(frame, tmp_path / "in.parquet")
     BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / f"out.{written}")
     scored = read(tmp_path / f"out.{written}")
-    assert scored[OUTCOME].to_list() == [bundle.policy.outcome(p) for p in scored[PROBABILITY]]
+    assert scored[OUTCOME].to_list() == outcomes(bundle.policy, scored[PROBABILITY])
     margins, _probabilities = bundle.scorer.score(columns_from_records(bundle.contract, frame.to_dicts()))
-    assert scored[RISK_SCORE].to_list() == [bundle.risk.score(margin) for margin in margins.tolist()]
+    assert scored[RISK_SCORE].to_list() == bundle.risk.scores(margins).tolist()
+
+
+def outcomes(policy, probabilities):
+    """The policy's outcomes of records without amounts."""
+    return [OUTCOMES[code] for code in policy.outcomes(probabilities.to_numpy())]
 
 
 def test_outcomes_follow_the_amount_at_risk_that_the_contract_names(tmp_path):
@@ -83,7 +89,7 @@ def test_outcomes_follow_the_amount_at_risk_that_the_contract_names(tmp_path):
     scored = read(tmp_path / "out.parquet")
     alone = map(bundle.policy.outcome, scored[PROBABILITY], scored["amount_eur"])
     assert scored[OUTCOME].to_list() == list(alone)
-    assert scored[OUTCOME].to_list() != [bundle.policy.outcome(p) for p in scored[PROBABILITY]]
+    assert scored[OUTCOME].to_list() != outcomes(bundle.policy, scored[PROBABILITY])
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

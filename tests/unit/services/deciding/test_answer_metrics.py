@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from fraud_detection_api.decision.decision import Decision, MadeBy
+from fraud_detection_api.decision.decided import Decisions, MadeBy
 from fraud_detection_api.metrics.catalogue import PROBABILITY_BUCKETS
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.policy.outcomes import OUTCOMES
@@ -14,18 +14,14 @@ MADE_BY = MadeBy("7", "sha256:digest", "1")
 EDGES = [0.0, 1.0, *PROBABILITY_BUCKETS]
 
 
-def decisions(number: int, *, fallbacks: float) -> list[Decision]:
-    """Random ones, of which this part are fallbacks; probabilities on the buckets' bounds are among them."""
+def decisions(number: int, *, fallbacks: float) -> Decisions:
+    """Random ones, the last part of them fallbacks; probabilities on the buckets' bounds are among them."""
     random = Random(number)
-
-    def one() -> Decision:
-        probability = (
-            None if random.random() < fallbacks else random.choice([*EDGES, *(random.random() for _ in EDGES)])
-        )
-        made_by = None if probability is None else MADE_BY
-        return Decision("id", 1, random.choice(OUTCOMES), probability, probability, 5, None, made_by, 0)
-
-    return [one() for _ in range(number)]
+    by_model = round(number * (1 - fallbacks))
+    drawn = [random.choice([*EDGES, *(random.random() for _ in EDGES)]) for _ in range(by_model)]
+    probabilities = [*drawn, *[None] * (number - by_model)]
+    outcomes, blank = [random.choice(OUTCOMES) for _ in range(number)], [None] * number
+    return Decisions(["id"] * number, blank, outcomes, probabilities, probabilities, blank, blank, by_model, MADE_BY, 0)
 
 
 def told(count):
@@ -52,6 +48,8 @@ def test_each_decision_is_counted_by_outcome_and_source():
     assert shown["fraud_records_scored_total", "/fraud_detection"] == 300
     for outcome in OUTCOMES:
         for source in ("model", "fallback"):
-            number = sum(decision.outcome == outcome and decision.source == source for decision in answered)
+            number = sum(
+                outcome == found and source == answered.source(index) for index, found in enumerate(answered.outcomes)
+            )
             assert shown["fraud_decisions_total", outcome, source] == number > 0
-    assert sum(shown["fraud_probability",][0]) == sum(decision.source == "model" for decision in answered)
+    assert sum(shown["fraud_probability",][0]) == answered.by_model

@@ -29,18 +29,19 @@ def decided(model, *, explain=True, deadline=NEVER):
 
 def rows_of(model, recorder, decisions=None, *, key=None):
     decisions = decided(model) if decisions is None else decisions
-    circumstances = RequestContext("a request", key, model, 0.1 + 0.2)
-    return SealedRequest(recorder.rows(decisions, RECORDS, circumstances), len(decisions)).opened().decisions
+    context = RequestContext("a request", key, model.bundle.contract, 0.1 + 0.2)
+    return SealedRequest(recorder.rows(decisions, RECORDS, context), decisions.size).opened().decisions
 
 
 def test_a_row_says_what_the_decision_says(model):
     decisions = decided(model)
-    for place, (row, decision) in enumerate(zip(rows_of(model, Recorder(), decisions), decisions, strict=True)):
-        assert (row.decision_id, row.decided_at, row.place) == (decision.decision_id, decision.decided_at, place)
-        assert (row.outcome, row.source, row.risk_score) == (decision.outcome, "model", decision.risk_score)
-        assert row.margin.hex() == decision.margin.hex()
-        assert row.fraud_probability.hex() == decision.fraud_probability.hex()
-        assert json.loads(row.reasons) == [reason._asdict() for reason in decision.reasons]
+    for index, row in enumerate(rows_of(model, Recorder(), decisions)):
+        assert (row.decision_id, row.decided_at, row.place) == (decisions.ids[index], decisions.decided_at, index)
+        assert (row.outcome, row.source) == (decisions.outcomes[index], "model")
+        assert row.risk_score == decisions.risk_scores[index]
+        assert row.margin.hex() == decisions.margins[index].hex()
+        assert row.fraud_probability.hex() == decisions.probabilities[index].hex()
+        assert json.loads(row.reasons) == [reason._asdict() for reason in decisions.reasons[index]]
 
 
 def test_a_row_says_what_it_was_decided_from_and_by(model):
@@ -66,7 +67,9 @@ def test_without_reasons_none_are_kept(model):
 @pytest.mark.parametrize("key", [b"", SEAL])
 def test_a_row_is_intact_as_it_was_made_and_after_it_was_kept(model, key):
     recorder, store = Recorder(key), InMemoryDecisionStore()
-    request = SealedRequest(recorder.rows(decided(model), RECORDS, RequestContext("r", None, model, 1.5)), 2).opened()
+    request = SealedRequest(
+        recorder.rows(decided(model), RECORDS, RequestContext("r", None, model.bundle.contract, 1.5)), 2
+    ).opened()
     store.keep([request])
     assert all(recorder.is_intact(store.find(row.decision_id)) for row in request.decisions)
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic_core import from_json
 
 from fraud_detection_api.metrics import catalogue
-from fraud_detection_api.services.deciding.scoring import score
+from fraud_detection_api.policy.outcomes import OUTCOMES
 from support.builders import every_dtype_files
 from support.decided import BEGINNING
 from support.http import flipped
@@ -30,10 +30,9 @@ def test_each_decision_has_the_challengers_beside_it_as_it_would_have_answered_i
     bundle = strict_model().bundle
     for row, shadow in pairs:
         record = from_json(row.record)
-        scored = score(bundle, [record])
-        assert (shadow.margin, shadow.fraud_probability) == (scored.margins[0], scored.probabilities[0])
-        amount = record.get(bundle.contract.amount_at_risk)
-        assert shadow.outcome == bundle.policy.outcome(scored.probabilities[0], amount)
+        said = bundle.engine.assess_records([record])
+        assert (shadow.margin, shadow.fraud_probability) == (said.margins[0], said.probabilities[0])
+        assert shadow.outcome == OUTCOMES[said.outcomes[0]]
         assert (shadow.model_version, shadow.model_digest) == ("2", bundle.digest)
         assert (shadow.policy_version, shadow.observed_at) == (bundle.policy.version, observed.now)
         assert 0 < shadow.duration_us < 1e6

@@ -1,0 +1,46 @@
+"""Decisions on the records of one request, as columns."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.policy.outcomes import Outcome
+
+Source = Literal["model", "fallback"]
+
+
+class MadeBy(NamedTuple):
+    """The model and the policy behind a decision."""
+
+    version: str
+    digest: str
+    policy_version: str
+
+
+class Decisions(NamedTuple):
+    """Decisions on n records, as columns of length n in the records' order.
+
+    `made_by` decided on the first `by_model` records. Where a deadline passed, the others have the fallback outcome, and
+    neither margin (in log-odds), probability, risk score nor reasons. `entity_ids` are None where the contract names no id,
+    `reasons` are None where none were given. `decided_at` is in milliseconds since 1970.
+    """
+
+    ids: Sequence[str]
+    entity_ids: Sequence[int | str | None]
+    outcomes: Sequence[Outcome]
+    margins: Sequence[float | None]
+    probabilities: Sequence[float | None]
+    risk_scores: Sequence[int | None]
+    reasons: Sequence[Sequence[ReasonGiven] | None]
+    by_model: int
+    made_by: MadeBy
+    decided_at: int
+
+    @property
+    def size(self) -> int:
+        """How many records were decided on."""
+        return len(self.ids)
+
+    def source(self, index: int) -> Source:
+        """Who decided on the record with that index."""
+        return "model" if index < self.by_model else "fallback"

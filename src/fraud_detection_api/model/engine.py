@@ -1,0 +1,127 @@
+"""The engine: columns of records in, what the model and its policy say of them out, all as arrays of shape (n,).
+
+Every score in the product is computed here: for a request, a batch file, the shadow, a replay, training's own evaluation and
+the golden rows. Two joints are left for later rooms: features over an entity's history join `columns` before `assess`, and
+decision rules read an `Assessment` and may replace its `outcomes`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
+from fraud_detection_api.contract.record_encoding import RecordEncoder
+from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.risk_score import RiskScale
+from fraud_detection_api.model.trees.compilation import kernels
+from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.policy.outcomes import Policy
+
+NO_AMOUNTS: NDArray[np.float64] = np.empty(0)
+"""In place of amounts, where records have none."""
+
+
+class Scores(NamedTuple):
+    """Margins, float32 (n,) in log-odds, and calibrated fraud probabilities, float64 (n,)."""
+
+    margins: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+
+
+class Assessment(NamedTuple):
+    """What a model and its policy say of n records, in the records' order.
+
+    `matrix` float32 (n, columns) is what the trees read, `margins` float32 (n,) are in log-odds, `probabilities` float64
+    (n,) are calibrated, `risk_scores` int64 (n,) run from 0 to 1000, `outcomes` int8 (n,) are indexes into OUTCOMES.
+    """
+
+    matrix: NDArray[np.float32]
+    margins: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+    risk_scores: NDArray[np.int64]
+    outcomes: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """The part of a model that turns columns into probabilities. Training has it before there is a policy."""
+
+    encoder: Encoder[LevelCodes]
+    forest: Forest
+    calibration: Calibration
+
+    def score(self, columns: Columns) -> Scores:
+        """Scores of records in columns."""
+        return self.score_matrix(self.encoder.encode(columns))
+
+    def score_matrix(self, matrix: NDArray[np.float32]) -> Scores:
+        """Scores of encoded records, float32 (n, columns)."""
+        margins = self.forest.margins(matrix)
+        return Scores(margins, self.calibration.probabilities(margins))
+
+
+_Finish = Callable[
+    [NDArray[np.float32], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int8]]
+]
+"""Margins and amounts, empty where there are none, to probabilities, risk scores and outcomes."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model with its policy. `amount_at_risk` names the column that holds a record's amount, if any does."""
+
+    scorer: Scorer
+    policy: Policy
+    risk: RiskScale
+    amount_at_risk: str | None
+
+    def assess(self, columns: Columns) -> Assessment:
+        """Assess records in columns, (n,) each."""
+        amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
+        return self.assess_matrix(self.scorer.encoder.encode(columns), amounts)
+
+    def assess_matrix(self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None) -> Assessment:
+        """Assess encoded records, float32 (n, columns); `amounts` float64 (n,) with NaN for missing, or None."""
+        margins = self.scorer.forest.margins(matrix)
+        return Assessment(matrix, margins, *self._finish(margins, NO_AMOUNTS if amounts is None else amounts))
+
+    def assess_records(self, records: Sequence[Mapping[str, Any]]) -> Assessment:
+        """Assess validated records."""
+        return self.assess_matrix(self.encode(records), self.amounts(records))
+
+    def encode(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
+        """Matrix, float32 (n, columns), of validated records: the bits of `Encoder.encode`, and faster for a few."""
+        return self._records.encode(records)
+
+    def amounts(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float64] | None:
+        """Amounts at risk of validated records, float64 (n,) with NaN for missing; None where the contract names none."""
+        column = self.amount_at_risk
+        return None if column is None else np.array([record.get(column) for record in records], dtype=np.float64)
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds that each column adds to a record's margin, float64 (n, columns)."""
+        return self.scorer.forest.contributions(matrix)
+
+    @cached_property
+    def _records(self) -> RecordEncoder:
+        return RecordEncoder(self.scorer.encoder)
+
+    @cached_property
+    def _finish(self) -> _Finish:
+        if kernels() is None:
+            return self._finished
+        from fraud_detection_api.model.finishing import CompiledFinish  # noqa: PLC0415 it needs what `kernels` looks for
+
+        return CompiledFinish(self.scorer.calibration, self.risk, self.policy)
+
+    def _finished(
+        self, margins: NDArray[np.float32], amounts: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int8]]:
+        probabilities = self.scorer.calibration.probabilities(margins)
+        outcomes = self.policy.outcomes(probabilities, amounts if amounts is not NO_AMOUNTS else None)
+        return probabilities, self.risk.scores(margins), outcomes
