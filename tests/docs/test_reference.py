@@ -95,5 +95,5 @@ def test_every_package_of_the_source_stands_on_the_map():
     source = ROOT / "src" / "fraud_detection_api"
     rooms = {path.name for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"}
     rooms |= {path.stem for path in source.glob("*.py") if path.stem != "__init__"}
-    map_text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    map_text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     assert {room for room in rooms if not re.search(rf"^  {room}(/|\.py) ", map_text, re.MULTILINE)} == set()

@@ -263,7 +263,7 @@ def test_the_composed_postgres_is_no_root_and_healthy_when_it_answers_to_its_use
 
 
 def test_the_documented_variables_point_the_service_to_the_composed_postgres():
-    page = (PROJECT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs" / "how-to" / "decision-store.md").read_text(encoding="utf-8")
     variables = dict(re.findall(r"^export (\w+)=(.+)$", page, flags=re.MULTILINE))
     url = urlsplit(compose_environment("fraud_detection_api", **variables)["FRAUD_STORE"])
     server = compose_environment("postgres", **variables)
