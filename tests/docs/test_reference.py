@@ -13,7 +13,6 @@ from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def generator():
@@ -75,14 +74,6 @@ def test_every_metric_stands_in_the_reference_once(pages):
 
 def test_there_is_no_reference_page_that_the_code_does_not_write(pages):
     assert {path.name for path in (ROOT / "docs" / "reference").iterdir()} == set(pages)
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(document):
-    text = document.read_text(encoding="utf-8")
-    targets = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
-    missing = [target for target in targets if not (document.parent / target).exists()]
-    assert not missing
 
 
 def test_every_decision_is_listed():

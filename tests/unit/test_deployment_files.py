@@ -125,7 +125,7 @@ def test_the_image_bootstraps_the_makefiles_poetry():
 
 def test_pip_takes_what_the_lock_holds_and_looks_for_nothing_else():
     installs = [line for line in [*INSTRUCTIONS, *MAKEFILE.splitlines()] if "install" in line and "-hashes" in line]
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert all(" --no-deps --require-hashes " in line for line in installs)
 
 
