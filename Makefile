@@ -16,7 +16,7 @@ installed := $(venv)/.installed
 pytest := $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
 groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage lint audit docs dashboards lock clean bench-quality bench-serving bench-store test-crash test-swap
+.PHONY: help setup serve test coverage lint audit docs docs-site dashboards lock clean bench-quality bench-serving bench-store test-crash test-swap
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,9 +38,10 @@ test-crash: $(installed) ## Kill servers under load, and compare what was acknow
 test-swap: $(installed) ## Swap champions and replace servers under load: no request may fail, no answer be wrong [ARGS="--promotions 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m swap $(ARGS)
 
-lint: $(installed) ## Formatting, lint rules, types, layers
+lint: $(installed) ## Formatting, lint rules, links of the documents, types, layers
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/ruff check .
+	$(venv)/bin/python docs/check_links.py
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
@@ -61,6 +62,9 @@ docs: $(installed) ## Write docs/reference/ anew from the code, and the rules fo
 	$(venv)/bin/python docs/generate_reference.py
 	$(venv)/bin/python deploy/kubernetes/generate_rules.py
 
+docs-site: $(venv)/.docs ## Build the documentation's site in site/, to open in a browser; fails on a dead link
+	$(venv)/bin/zensical build --strict
+
 dashboards: $(installed) ## Write Grafana's dashboards anew from deploy/monitoring/
 	$(venv)/bin/python -m deploy.monitoring.dashboards
 
@@ -68,7 +72,7 @@ lock: $(poetry_installed) ## Solve the dependencies anew after a change to pypro
 	$(poetry) lock
 
 clean: ## Remove the environments (models in registry/ are kept)
-	rm -rf $(venv) .poetry .benchmark .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(venv) .poetry .benchmark site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 
 # The stamp's name holds the versions, so that another version installs anew and an edit of this file does not.
 $(poetry_installed):
@@ -87,6 +91,12 @@ $(installed): $(poetry_installed) pyproject.toml poetry.lock
 	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/requirements.txt
 	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Zensical, which only the site needs
+$(venv)/.docs: $(installed)
+	@$(poetry) export --quiet --only docs --output $(venv)/docs.txt
+	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/docs.txt
 	@touch $@
 
 # CatBoost and LightGBM, which only the benchmark needs

@@ -91,7 +91,7 @@ def _contract() -> str:
         f"# The `credit` contract\n\n{contract.description} Target: `{contract.target.name}`. "
         f"Fingerprint: `{contract.fingerprint}`.\n\n"
         f"Shown by `fraud contract show`; its source is `src/fraud_detection_api/contract/credit.toml`. How to write one of "
-        f"your own: [contracts](../contracts.md).\n\n{documentation_markdown(contract)}"
+        f"your own: [contracts](../how-to/contracts.md).\n\n{documentation_markdown(contract)}"
     )
 
 
@@ -119,13 +119,13 @@ _HEADERS = [
     "| header | where | what |",
     "|---|---|---|",
     "| `X-Request-ID` | request, every answer | echoed where it is 1 to 128 letters, digits or `._:-`, else made |",
-    "| `traceparent`, `tracestate` | request | the caller's trace, for the log and for spans: [tracing](../tracing.md) |",
+    "| `traceparent`, `tracestate` | request | the caller's trace, for log and spans: [tracing](../how-to/tracing.md) |",
     f"| `{MODEL_VERSION}` | answer of {_SCORING} | {_described(MODEL_VERSION)} |",
     f"| `{SERVER_TIMING}` | answer of {_SCORING} | {_described(SERVER_TIMING)} |",
     f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",
     f"| `{IDEMPOTENCY_KEY}` | request of `POST {decisions.PATH}` | {_described(IDEMPOTENCY_KEY)} |",
     f"| `{REPLAYED}` | answer of `POST {decisions.PATH}` | `true` for what was answered to this key before |",
-    "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../security.md) |",
+    "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../how-to/security.md) |",
     "| `Retry-After` | answer 429; 503 where decisions come faster than they can be kept | seconds to wait |",
     "",
 ]
@@ -193,7 +193,7 @@ def _type(schema: dict[str, Any]) -> str:
     return words
 
 
-_EXPLAINED = {"Record": "contract.md", "LabelOfDecision": "../labels.md", "LabelOfEntity": "../labels.md"}
+_EXPLAINED = {"Record": "contract.md", "LabelOfDecision": "../how-to/labels.md", "LabelOfEntity": "../how-to/labels.md"}
 """Where there is a page on the fields of what a body holds."""
 
 

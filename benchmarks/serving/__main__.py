@@ -33,7 +33,7 @@ PARTS = ("load", "neighbour", "starts", "in-process")
 THOROUGH, QUICK = Effort(rounds=5, seconds=5, starts=3), Effort(rounds=2, seconds=2, starts=1)
 REPEATS = {THOROUGH: 21, QUICK: 5}
 PROJECT = Path(__file__).parents[2]
-PAGE = PROJECT / "docs" / "benchmarks.md"
+PAGE = PROJECT / "docs" / "explanation" / "benchmarks.md"
 CACHE = PROJECT / ".benchmark"
 
 
@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         "--page",
         type=Path,
         metavar="FILE",
-        help="the page, with its plot beside it; docs/benchmarks.md after a whole run",
+        help="the page, with its plot beside it; docs/explanation/benchmarks.md after a whole run",
     )
     add("--render", type=Path, metavar="FILE", help="write the page from such a JSON, and measure nothing")
     return parser

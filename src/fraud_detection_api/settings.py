@@ -40,7 +40,7 @@ class Settings(BaseModel):
     traces: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="Where traces of requests go: `otlp:http://HOST:4318`, an OpenTelemetry collector, or `otlp`, where the "
-        "variables OTEL_EXPORTER_OTLP_… say (docs/tracing.md). Unset, none are made.",
+        "variables OTEL_EXPORTER_OTLP_… say (docs/how-to/tracing.md). Unset, none are made.",
     )
     traces_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0, description="Share of requests that are traced, of those whose callers do not say so in `traceparent`."
@@ -65,8 +65,8 @@ class Settings(BaseModel):
     store: Annotated[str, Field(min_length=1)] = Field(
         "sqlite:///decisions.db",
         repr=False,
-        description="Where decisions are kept: `sqlite:///FILE`, `postgresql://…`, or `none` (docs/decision-store.md). The "
-        "server makes the file and the tables.",
+        description="Where decisions go: `sqlite:///FILE`, `postgresql://…`, or `none` (docs/how-to/decision-store.md). "
+        "The server creates the file and the tables.",
     )
     keeper: Path | None = Field(
         None,
@@ -87,7 +87,7 @@ class Settings(BaseModel):
     store_outage: Literal["refuse", "journal"] = Field(
         "refuse",
         description="What happens while the store cannot be written to: requests are refused (503), or decisions are "
-        "written to a journal and put into the store later (docs/decision-store.md).",
+        "written to a journal and put into the store later (docs/how-to/decision-store.md).",
     )
     observer: bool = Field(
         default=True,
@@ -99,35 +99,35 @@ class Settings(BaseModel):
     )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
-        24.0, description="How long an answer is kept under its Idempotency-Key (docs/decision-store.md)."
+        24.0, description="How long an answer is kept under its Idempotency-Key (docs/how-to/decision-store.md)."
     )
     seal_key: str = Field(
         "",
         repr=False,
-        description="Key of the decisions' seals (docs/decision-store.md): a row changed without it shows.",
+        description="Key of the decisions' seals (docs/how-to/decision-store.md): a row changed without it shows.",
     )
     seal_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     pseudonym_key: str = Field(
         "",
         repr=False,
-        description="Where set, entities' ids are kept as pseudonyms that only this key can make (docs/decision-store.md).",
+        description="If set, entity ids are stored as pseudonyms made with this key (docs/how-to/decision-store.md).",
     )
     pseudonym_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     drift_psi: PositiveFloat = Field(
         0.1,
         description="Population stability index above which a feature counts as drifted, unless so few records reach it "
-        "by chance (docs/monitoring.md).",
+        "by chance (docs/how-to/monitoring.md).",
     )
     label_maturity_days: Annotated[float, Field(ge=0, le=3650)] = Field(
         30.0,
         description="How old a decision is when its truth counts as known: from then on it is legitimate, unless a label "
-        "says fraud (docs/monitoring.md).",
+        "says fraud (docs/how-to/monitoring.md).",
     )
     performance_days: Annotated[float, Field(gt=0, le=3650)] = Field(
         30.0, description="Days of matured decisions that performance is measured on, and models are compared on."
     )
     gate_decisions: Annotated[int, Field(ge=0)] = Field(
-        1000, description="Fewest decisions on which a challenger must have been compared (docs/monitoring.md)."
+        1000, description="Fewest decisions on which a challenger must have been compared (docs/how-to/monitoring.md)."
     )
     gate_frauds: Annotated[int, Field(ge=0)] = Field(50, description="Fewest known frauds among them.")
     gate_roc_auc_loss: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -150,7 +150,7 @@ class Settings(BaseModel):
     linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
         description="How long a server goes on answering after SIGTERM while `/readyz` says that it is about to end, so "
-        "that whoever sends it requests finds out; 0 for not at all (docs/models.md). Ctrl-C does not wait.",
+        "that whoever sends it requests finds out; 0 for not at all (docs/explanation/models.md). Ctrl-C does not wait.",
     )
     drain_seconds: PositiveInt = Field(
         30, description="Time that requests in flight get to finish after SIGTERM, and after `FRAUD_LINGER_SECONDS`."
@@ -159,7 +159,7 @@ class Settings(BaseModel):
     gate: Literal["on", "off"] = Field(
         "on",
         description="Whether a model must be compared with the champion, and pass, before it takes its place, or else be "
-        "forced with a reason (docs/models.md).",
+        "forced with a reason (docs/explanation/models.md).",
     )
     api_keys: str = Field(
         "",

@@ -17,7 +17,7 @@ ALERTS = {
     for rule in group["rules"]
     if "alert" in rule
 }
-OPERATIONS = MONITORING.parents[1] / "docs" / "operations.md"
+OPERATIONS = MONITORING.parents[1] / "docs" / "how-to" / "operations.md"
 
 
 def seconds(time: str) -> int:
@@ -70,7 +70,7 @@ def test_an_alert_says_how_urgent_it_is_what_has_happened_and_where_to_read_on(a
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"] == f"docs/operations.md#{alert.lower()}"
+    assert rule["annotations"]["runbook_url"] == f"docs/how-to/operations.md#{alert.lower()}"
     assert rule["annotations"]["description"].endswith(".")
 
 

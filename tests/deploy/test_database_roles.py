@@ -1,4 +1,4 @@
-"""The roles of docs/kubernetes.md on a real PostgreSQL: the owner migrates, the servers' role does what servers do."""
+"""The roles of docs/how-to/kubernetes.md on a real PostgreSQL: the owner migrates, the servers' role serves."""
 
 import re
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ def database(postgres_server):
     """Its URL without a user, made by the page's own statements. Roles are the whole server's, so names end with a draw."""
     suffix = uuid4().hex[:8]
     names = {OWNER: f"{OWNER}_{suffix}", SERVER: f"{SERVER}_{suffix}"}
-    page = (PROJECT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
     [statements] = blocks(page, "sql")
     statements = re.sub(r"\bfraud\b", f"fraud_{suffix}", statements)
     for name, own in names.items():

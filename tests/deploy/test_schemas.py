@@ -8,7 +8,7 @@ from support.manifests import OVERLAYS
 from support.operator_schemas import SCHEMAS, validate_operator_object
 
 OLDEST = "1.29"
-"""What docs/kubernetes.md promises."""
+"""What docs/how-to/kubernetes.md promises."""
 
 VERSIONS = [
     version

@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.settings import Settings
 from support.manifests import PROJECT, environment, of_kind, pods, quantity, the
 
-BENCHMARKS = (PROJECT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+BENCHMARKS = (PROJECT / "docs" / "explanation" / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def measured_memory():
@@ -49,7 +49,7 @@ def test_it_has_ten_times_as_long_to_start_as_the_slowest_start_that_was_measure
     probe = server["startupProbe"]
     assert (
         probe["periodSeconds"] * probe["failureThreshold"] >= 10 * 4.51
-    )  # docs/benchmarks.md, nothing compiled before
+    )  # docs/explanation/benchmarks.md, nothing compiled before
 
 
 def test_it_is_not_ended_for_a_pause_of_half_a_minute(server):

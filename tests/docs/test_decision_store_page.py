@@ -15,7 +15,7 @@ from support.pages import blocks, install_fraud, run_shell
 from support.sealed_rows import keep_rows, kept_row
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "decision-store.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:
@@ -52,7 +52,7 @@ def test_every_setting_of_the_page_exists():
 
 def test_settings_point_to_the_page():
     for name in ("store", "store_outage", "idempotency_hours", "seal_key", "pseudonym_key"):
-        assert "docs/decision-store.md" in Settings.model_fields[name].description
+        assert "docs/how-to/decision-store.md" in Settings.model_fields[name].description
 
 
 def test_the_messages_of_the_page_are_those_of_the_code():

@@ -15,7 +15,7 @@ from support.builders import record
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "labels.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "labels.md").read_text(encoding="utf-8")
 EXAMPLE = "0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55"
 
 

@@ -8,7 +8,7 @@ import yaml
 from fraud_detection_api.metrics.catalogue import METRIC_NAMED
 from support.pages import blocks
 
-PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "metrics.md").read_text(encoding="utf-8")
 
 
 def test_every_metric_that_the_page_names_exists():

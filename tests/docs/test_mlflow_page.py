@@ -12,7 +12,7 @@ from fraud_detection_api.settings import Settings
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "mlflow.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "mlflow.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:5000"
 
 

@@ -15,7 +15,7 @@ from support.builders import credit_files
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
 from support.pages import blocks, install_fraud, run_shell
 
-PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

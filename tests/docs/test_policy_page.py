@@ -16,7 +16,7 @@ from support.builders import EVERY_DTYPE
 from support.pages import blocks, install_fraud, run_shell
 from support.sealed_rows import keep_rows, kept_row
 
-PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "policy.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

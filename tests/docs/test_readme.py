@@ -75,7 +75,7 @@ def test_make_help_lists_every_target_of_the_documents(tmp_path):
 
 
 def test_the_example_of_the_contract_page_is_a_sound_contract():
-    page = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "contracts.md").read_text(encoding="utf-8")
     [example] = blocks(page, "toml")
     assert contract_from_toml(example, source="contracts.md").name == "loans"
 

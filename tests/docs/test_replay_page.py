@@ -15,7 +15,7 @@ from support.builders import credit_files, record
 from support.decided import decided
 from support.pages import blocks, install_fraud, run_shell
 
-PAGE = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "replay.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

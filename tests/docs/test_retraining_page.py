@@ -14,7 +14,7 @@ from support import calls
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import run_fraud, running_server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "retraining.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "retraining.md").read_text(encoding="utf-8")
 CREDIT = load_contract("credit")
 
 

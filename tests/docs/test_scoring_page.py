@@ -11,7 +11,7 @@ from fraud_detection_api.settings import Settings
 from support import calls
 from support.pages import blocks
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "scoring.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:

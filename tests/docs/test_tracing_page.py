@@ -12,7 +12,7 @@ from support.pages import blocks, run_shell
 from support.polling import eventually
 from support.servers import running_server
 
-PAGE = (Path(__file__).parents[2] / "docs" / "tracing.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "tracing.md").read_text(encoding="utf-8")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NAMED = re.compile(r"`([^`]+)`")
 

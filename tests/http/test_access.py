@@ -19,7 +19,7 @@ SCORE_ROUTES = [
 PROMOTE = ("POST", "/v1/models/1/promote")
 ROLES = ("score", "analyst", "monitor", "admin")
 KEYS = {role: f"{role}-key-of-the-tests" for role in ROLES}
-SECURITY_PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+SECURITY_PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "security.md").read_text(encoding="utf-8")
 
 
 def documented_access():

@@ -38,7 +38,7 @@ def rendered(overlay: str, folder: Path) -> list[Object]:
 
 
 def copy_with_secrets(folder: Path) -> Path:
-    """A copy of `deploy/` with the secrets that docs/kubernetes.md tells to make, made by its own commands."""
+    """A copy of `deploy/` with the secrets that docs/how-to/kubernetes.md tells to make, made by its own commands."""
     shutil.copytree(DEPLOY, folder / "deploy", ignore=shutil.ignore_patterns("secrets"))
     certificate = folder / "ca.crt"
     certificate.write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
@@ -48,7 +48,7 @@ def copy_with_secrets(folder: Path) -> Path:
 
 
 def _shell_block(first_line: str) -> str:
-    page = (PROJECT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
     [block] = [block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if block.startswith(first_line)]
     return block
 

@@ -125,7 +125,7 @@ def test_the_image_bootstraps_the_makefiles_poetry():
 
 def test_pip_takes_what_the_lock_holds_and_looks_for_nothing_else():
     installs = [line for line in [*INSTRUCTIONS, *MAKEFILE.splitlines()] if "install" in line and "-hashes" in line]
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert all(" --no-deps --require-hashes " in line for line in installs)
 
 
@@ -263,7 +263,7 @@ def test_the_composed_postgres_is_no_root_and_healthy_when_it_answers_to_its_use
 
 
 def test_the_documented_variables_point_the_service_to_the_composed_postgres():
-    page = (PROJECT / "docs" / "decision-store.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs" / "how-to" / "decision-store.md").read_text(encoding="utf-8")
     variables = dict(re.findall(r"^export (\w+)=(.+)$", page, flags=re.MULTILINE))
     url = urlsplit(compose_environment("fraud_detection_api", **variables)["FRAUD_STORE"])
     server = compose_environment("postgres", **variables)

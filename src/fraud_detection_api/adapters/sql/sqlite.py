@@ -163,7 +163,7 @@ def _reason(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_IOERR: "the disk could not be read or written; is it full?",
         sqlite3.SQLITE_READONLY: "the file or its folder is read-only; the server must be able to write both",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened; does its folder exist, and may the server write there?",
-        sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/decision-store.md)",
+        sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/how-to/decision-store.md)",
         sqlite3.SQLITE_NOTADB: "the file is not a SQLite database, or it is damaged",
     }
     if _lacks_reference(error):
