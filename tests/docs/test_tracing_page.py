@@ -46,7 +46,7 @@ def test_the_log_line_is_as_shown(traced):
 
 def test_the_spans_are_those_of_the_table(traced):
     collector, line = traced
-    server, *parts = first_cells("span | what it took")
+    server, *parts = first_cells("span | what it covers")
     (span,) = collector.named(server)
     assert (span.trace_id, span.span_id) == (TRACE, line["span_id"])
     assert [part.name for part in collector.parts_of(span)] == parts
@@ -55,7 +55,7 @@ def test_the_spans_are_those_of_the_table(traced):
 def test_the_attributes_are_those_of_the_table(traced):
     collector, _ = traced
     (span,) = collector.named("POST /v1/decisions")
-    assert {*span.attributes, "error.type"} == set(first_cells("attribute | what"))
+    assert {*span.attributes, "error.type"} == set(first_cells("attribute | meaning"))
 
 
 def test_the_probes_are_those_named():
