@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rivals import Scores
-from fraud_detection_api.statistics.scored import ScoredTest, average_precision, expected_calibration_error, roc_auc
+from fraud_detection_api.statistics.metrics import average_precision, expected_calibration_error, roc_auc
+from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 
 DRAWS = 200

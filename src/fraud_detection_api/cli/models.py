@@ -14,6 +14,7 @@ from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 from fraud_detection_api.container.process import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
+from fraud_detection_api.schemas.monitoring import comparison_body
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 
@@ -107,7 +108,7 @@ def compare(
 
     with opened(settings_with(registry=registry, store=store)) as (models, _, comparisons):
         champion, challenger = (ServedModel(*models.bundle(each)) for each in ("champion", version))
-        told = comparisons.compare(champion, challenger).as_json()
+        told = comparison_body(comparisons.compare(champion, challenger)).model_dump(mode="json")
     if as_json:
         print_json(told)
         return

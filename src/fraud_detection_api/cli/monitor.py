@@ -12,6 +12,7 @@ from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_wi
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 from fraud_detection_api.container.process import build_comparisons, build_monitoring, build_registry
 from fraud_detection_api.container.storage import open_observations
+from fraud_detection_api.schemas.monitoring import monitoring_body
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.comparison import ComparisonService
@@ -39,7 +40,8 @@ def opened(settings: Settings) -> Iterator[tuple[ModelService, MonitoringService
 def show(registry: Registry = None, store: Store = None, as_json: AsJson = False) -> None:
     """Show how far the last hour, day and week are from the training data, and how good matured decisions were."""
     with opened(settings_with(registry=registry, store=store)) as (models, monitoring, _):
-        told = monitoring.report(ServedModel(*models.bundle("champion"))).as_json()
+        report = monitoring.report(ServedModel(*models.bundle("champion")))
+        told = monitoring_body(report).model_dump(mode="json")
     if as_json:
         print_json(told)
         return

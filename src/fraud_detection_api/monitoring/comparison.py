@@ -1,7 +1,7 @@
 """Champion and challenger on the same decisions: where they differ, what that costs, and which one ranks better."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,7 @@ from fraud_detection_api.monitoring.performance import Performance, measure, ran
 from fraud_detection_api.policy.consequences import PER, chosen_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
-from fraud_detection_api.statistics.intervals import Estimate, mean_estimate, share_estimate
-from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.statistics.estimates import Estimate, mean_estimate, share_estimate
 
 SCORE_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -54,14 +53,6 @@ class Money(NamedTuple):
     challenger: float
     difference: Estimate
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "policy_version": self.policy_version,
-            "champion": six_digits(self.champion),
-            "challenger": six_digits(self.challenger),
-            "difference": self.difference.as_json(),
-        }
-
 
 class Latency(NamedTuple):
     """Microseconds to score and explain one record by itself, both models measured in turns on the same records."""
@@ -69,12 +60,9 @@ class Latency(NamedTuple):
     champion_us: float
     challenger_us: float
 
-    def as_json(self) -> dict[str, float]:
-        return {name: six_digits(number) for name, number in self._asdict().items()}
-
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Champion against challenger on `decisions`. Of `known` of them the truth is known, and `frauds` were fraud.
 
     `swaps` counts decisions by the champion's outcome and the challenger's. `score_psi` is how far the challenger's
@@ -96,29 +84,13 @@ class Comparison:
     challenger: Performance
     latency: Latency | None
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "decisions": self.decisions,
-            "known": self.known,
-            "frauds": self.frauds,
-            "agreement": None if self.agreement is None else self.agreement.as_json(),
-            "swaps": self.swaps,
-            "score_psi": None if self.score_psi is None else six_digits(self.score_psi),
-            f"expected_cost_per_{PER}": {side: six_digits(cost) for side, cost in self.expected_cost.items()},
-            f"cost_per_{PER}": [money.as_json() for money in self.money],
-            "differences": {name: estimate.as_json() for name, estimate in self.differences.items()},
-            "champion": self.champion.as_json(),
-            "challenger": self.challenger.as_json(),
-            "latency": None if self.latency is None else self.latency.as_json(),
-        }
-
     @property
     def observed_to_expected(self) -> Estimate | None:
         """Frauds over those that the challenger's probabilities expect; None where too little is known."""
         return self.challenger.measures.get("observed_to_expected")
 
 
-def compare(pairs: Pairs, *, latency: Latency | None = None, seed: int = 0) -> Comparison:
+def compare(pairs: Pairs, *, latency: Latency | None = None, seed: int = 0) -> ModelComparison:
     """Everything that can be said of decisions that both made; with none, or no truth known, less."""
     champion, challenger, n = pairs.champion, pairs.challenger, len(pairs.is_fraud)
     known = ~np.isnan(pairs.is_fraud)
@@ -126,7 +98,7 @@ def compare(pairs: Pairs, *, latency: Latency | None = None, seed: int = 0) -> C
     before, after = champion.of(known), challenger.of(known)
     amounts = None if pairs.amounts is None else pairs.amounts[known]
     claims = {"champion": champion, "challenger": challenger} if n else {}
-    return Comparison(
+    return ModelComparison(
         decisions=n,
         known=int(known.sum()),
         frauds=int(is_fraud.sum()),

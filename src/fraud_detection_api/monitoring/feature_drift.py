@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.monitoring.counts import Counts, FeatureCounts, LevelCounts, NumberCounts
 from fraud_detection_api.monitoring.drift import ks, ks_noise_floor, noise_floor, psi
-from fraud_detection_api.statistics.rounding import six_digits
 
 SCORE = "fraud_probability"
 """Name of the score among the features."""
@@ -51,22 +50,6 @@ class FeatureDrift:
     @property
     def drifted(self) -> bool:
         return self.psi is not None and self.psi > self.alarm_level
-
-    def as_json(self) -> dict[str, Any]:
-        """All but the bins."""
-        numbers = {
-            "psi": self.psi,
-            "alarm_level": self.alarm_level,
-            "noise_floor": self.noise_floor,
-            "ks": self.ks,
-            "ks_noise_floor": self.ks_noise_floor,
-            "missing": self.missing,
-            "missing_before": self.missing_before,
-            "out_of_range": self.out_of_range,
-            "unseen": self.unseen,
-        }
-        rounded = {name: None if number is None else six_digits(number) for name, number in numbers.items()}
-        return {"feature": self.feature, "drifted": self.drifted, "records": self.records, **rounded}
 
 
 def drift_of_features(

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
-from fraud_detection_api.monitoring.comparison import Comparison
+from fraud_detection_api.monitoring.comparison import ModelComparison
 from fraud_detection_api.policy.consequences import PER
-from fraud_detection_api.statistics.intervals import Estimate
+from fraud_detection_api.statistics.estimates import Estimate
 
 CHEAP_US = 500.0
 """A record that is scored and explained within so many microseconds passes however fast the champion is."""
@@ -33,7 +32,7 @@ class GateLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """Whether the gate is passed; else `reasons` say why not, each a sentence with its figures.
 
     `evidence` is what was found and by which limits, passed or not: without it, a pass by limits that somebody loosened
@@ -47,19 +46,16 @@ class Verdict:
     def passed(self) -> bool:
         return not self.reasons
 
-    def as_json(self) -> dict[str, Any]:
-        return {"passed": self.passed, "reasons": list(self.reasons)}
 
-
-def judge(comparison: Comparison, limits: GateLimits) -> Verdict:
+def judge(comparison: ModelComparison, limits: GateLimits) -> GateVerdict:
     """The verdict on a challenger. What was not measured does not pass: the reason says what is missing."""
     checks = (_traffic, _ranking, _calibration, _cost, _latency)
     reasons = tuple(reason for check in checks for reason in check(comparison, limits))
     changed, default = _limits(limits, defaults=False), _limits(limits, defaults=True)
-    return Verdict(reasons, (*changed, *_found(comparison), *default))
+    return GateVerdict(reasons, (*changed, *_found(comparison), *default))
 
 
-def _traffic(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _traffic(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     if comparison.decisions < limits.decisions:
         yield f"{comparison.decisions:,} decisions were compared; {limits.decisions:,} are needed"
     if comparison.frauds < limits.frauds:
@@ -69,7 +65,7 @@ def _traffic(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
         )
 
 
-def _ranking(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _ranking(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     allowed = {"roc_auc": limits.roc_auc_loss, "average_precision": limits.average_precision_loss}
     for name, loss in allowed.items():
         words = _words(name)
@@ -94,7 +90,7 @@ def _worse(words: str, difference: Estimate, loss: float) -> str:
     )
 
 
-def _calibration(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _calibration(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     ratio = comparison.observed_to_expected
     if ratio is None:
         yield "calibration cannot be measured: the truth of no decision is known"
@@ -104,7 +100,7 @@ def _calibration(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
         yield f"calibration is off: frauds are {ratio.estimate:.2f} times those expected ({interval}); {allowed}"
 
 
-def _cost(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _cost(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     """Decisions that are shown to cost more, however well they are ranked: a policy may approve everything.
 
     At the champion's costs alone: at its own, a challenger could declare that whatever it does is cheap. Without a decision
@@ -125,7 +121,7 @@ def _amount(cost: float, sign: str = "") -> str:
     return f"{cost:{sign},.0f}" if abs(cost) >= 100 else f"{cost:{sign}.3g}"
 
 
-def _latency(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
+def _latency(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     latency = comparison.latency
     if latency is None:
         yield "latency was not measured"
@@ -136,7 +132,7 @@ def _latency(comparison: Comparison, limits: GateLimits) -> Iterator[str]:
         )
 
 
-def _found(comparison: Comparison) -> Iterator[str]:
+def _found(comparison: ModelComparison) -> Iterator[str]:
     """What was measured, in few words, for a registry keeps them with each promotion."""
     yield (
         f"{comparison.decisions:,} decisions were compared; the truth of {comparison.known:,} is known, "

@@ -1,7 +1,6 @@
 """How good a model's decisions were, once it is known what was true; each measure with its 95 % interval."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +12,16 @@ from fraud_detection_api.statistics.calibration import (
     observed_to_expected,
 )
 from fraud_detection_api.statistics.cells import Cells
-from fraud_detection_api.statistics.intervals import Estimate, bootstrap_estimate, share_estimate
-from fraud_detection_api.statistics.rounding import six_digits
-from fraud_detection_api.statistics.scored import Metric, ScoredTest, average_precision, roc_auc
+from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, share_estimate
+from fraud_detection_api.statistics.metrics import METRICS
+from fraud_detection_api.statistics.scored import ScoredTest
 
 FEWEST = 10
 """Fewest frauds, and fewest legitimate records, that a ranking is measured on: fewer give no interval to speak of."""
 
-RANKING: dict[str, Metric] = {"roc_auc": roc_auc, "average_precision": average_precision}
+RANKING = {name: METRICS[name] for name in ("roc_auc", "average_precision")}
 
-_REVIEW, _DECLINE = 1, 2  # places in OUTCOMES
+_REVIEW, _DECLINE = 1, 2  # indexes into OUTCOMES
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,6 @@ class Performance:
     frauds: int
     measures: dict[str, Estimate]
     calibration_error_by_chance: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        by_chance = self.calibration_error_by_chance
-        return {
-            "records": self.records,
-            "frauds": self.frauds,
-            "measures": {name: estimate.as_json() for name, estimate in self.measures.items()},
-            "calibration_error_by_chance": None if by_chance is None else six_digits(by_chance),
-        }
 
 
 def measure(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from fraud_detection_api.monitoring.comparison import Comparison
+from fraud_detection_api.monitoring.comparison import ModelComparison
 from fraud_detection_api.monitoring.feature_drift import SCORE, FeatureDrift
 from fraud_detection_api.pages.drift_plot import drift_bins, drift_trend, outcome_trend
 from fraud_detection_api.report.document import (
@@ -28,7 +28,7 @@ from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.drift import TrendPoint, WindowDrift
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
 from fraud_detection_api.services.reporting.performance import MaturedPerformance
-from fraud_detection_api.statistics.intervals import Estimate
+from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.telemetry import utc_text
 
 FEW = 0.25
@@ -212,7 +212,7 @@ def _challenger(compared: Compared, words: Words) -> Section:
     return Section("challenger", "The challenger", blocks)
 
 
-def _facts(told: Comparison) -> Iterator[tuple[str, str]]:
+def _facts(told: ModelComparison) -> Iterator[tuple[str, str]]:
     if told.score_psi is not None:
         yield "PSI between the scores", f"{told.score_psi:.3f}"
     if told.latency is not None:
@@ -220,12 +220,12 @@ def _facts(told: Comparison) -> Iterator[tuple[str, str]]:
         yield "a record, champion", f"{number(told.latency.champion_us)} µs"
 
 
-def _swaps(told: Comparison) -> Table:
+def _swaps(told: ModelComparison) -> Table:
     rows = [[f"champion: {was}", *(count(row[now]) for now in row)] for was, row in told.swaps.items()]
     return Table("Decisions by the outcomes of both", ["", *(f"challenger: {now}" for now in told.swaps)], rows)
 
 
-def _beside(told: Comparison, words: Words) -> Table:
+def _beside(told: ModelComparison, words: Words) -> Table:
     rows: list[list[Cell]] = []
     for name, label in _MEASURES:
         sides = [side.measures.get(name) for side in (told.champion, told.challenger)]
@@ -238,7 +238,7 @@ def _beside(told: Comparison, words: Words) -> Table:
     return Table("Where the truth is known", ["measure", "champion", "challenger", "difference"], rows)
 
 
-def _money(told: Comparison) -> Table:
+def _money(told: ModelComparison) -> Table:
     rows: list[list[Cell]] = [
         [
             f"policy {each.policy_version}",

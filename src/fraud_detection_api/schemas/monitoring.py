@@ -1,13 +1,18 @@
 """What monitoring says, on the wire."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from fraud_detection_api.policy.consequences import PER
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.parameters import Parameters
+from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
+from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.telemetry import utc_text
 
 _DRIFT: dict[str, JsonValue] = {
     "feature": "total_balance",
@@ -57,50 +62,66 @@ class ComparisonQuery(Parameters):
     )
 
 
-class ModelName(BaseModel):
+def _listed(features: Any) -> Any:
+    """Features by name as a list."""
+    return list(features.values()) if isinstance(features, Mapping) else features
+
+
+Rounded = Annotated[float, BeforeValidator(six_digits)]
+Moment = Annotated[str, BeforeValidator(utc_text)]
+"""ISO 8601, from milliseconds since 1970."""
+
+
+class Report(BaseModel):
+    """Part of a report, made from the service's value of the same fields."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ModelName(Report):
     """Which model."""
 
     version: str
     digest: str
 
 
-class EstimateBody(BaseModel):
+class EstimateBody(Report):
     """A number and its 95 % interval."""
 
-    estimate: float
-    lower: float
-    upper: float
+    estimate: Rounded
+    lower: Rounded
+    upper: Rounded
 
 
-class FeatureDriftBody(BaseModel):
+class FeatureDriftBody(Report):
     """How far a feature, or the score `fraud_probability`, is from the training data. It drifted where psi > alarm_level."""
 
     feature: str
     drifted: bool
     records: int
-    psi: float | None = Field(description="Population stability index; null where there is nothing to tell from.")
-    alarm_level: float = Field(description="`FRAUD_DRIFT_PSI`, or the noise floor where that is higher.")
-    noise_floor: float | None = Field(description="What chance reaches with so many records, one look in a million.")
-    ks: float | None = Field(description="Kolmogorov and Smirnov's distance over the bins; null for categories.")
-    ks_noise_floor: float | None
-    missing: float = Field(description="Share of the records without the value.")
-    missing_before: float = Field(description="The same of the training data.")
-    out_of_range: float = Field(description="Share beyond the training data's smallest and largest value.")
-    unseen: float = Field(description="Share with a category that the training data do not have.")
+    psi: Rounded | None = Field(description="Population stability index; null where there is nothing to tell from.")
+    alarm_level: Rounded = Field(description="`FRAUD_DRIFT_PSI`, or the noise floor where that is higher.")
+    noise_floor: Rounded | None = Field(description="What chance reaches with so many records, one look in a million.")
+    ks: Rounded | None = Field(description="Kolmogorov and Smirnov's distance over the bins; null for categories.")
+    ks_noise_floor: Rounded | None
+    missing: Rounded = Field(description="Share of the records without the value.")
+    missing_before: Rounded = Field(description="The same of the training data.")
+    out_of_range: Rounded = Field(description="Share beyond the training data's smallest and largest value.")
+    unseen: Rounded = Field(description="Share with a category that the training data do not have.")
 
 
-class WindowBody(BaseModel):
+class WindowBody(Report):
     """A window of time, up to now; without records it has no features."""
 
     window: str = Field(description="hour, day or week")
-    since: str
+    since: Moment
     records: int
     outcomes: dict[Outcome, int]
     drifted: list[str] = Field(description="Names of the features that drifted.")
-    features: list[FeatureDriftBody]
+    features: Annotated[list[FeatureDriftBody], BeforeValidator(_listed)]
 
 
-class PerformanceBody(BaseModel):
+class PerformanceBody(Report):
     """Measures of decisions of known truth, those that so many records allow."""
 
     records: int
@@ -109,7 +130,7 @@ class PerformanceBody(BaseModel):
         description="roc_auc, average_precision; recall and precision of what was reviewed or declined, decline_recall and "
         "decline_precision of what was declined; calibration_error, calibration_slope, observed_to_expected."
     )
-    calibration_error_by_chance: float | None = Field(
+    calibration_error_by_chance: Rounded | None = Field(
         description="What calibration_error would be were every probability right."
     )
 
@@ -117,17 +138,18 @@ class PerformanceBody(BaseModel):
 class MaturedPerformanceBody(PerformanceBody):
     """Of matured decisions: of those without a label, each is taken for legitimate."""
 
-    since: str
-    until: str = Field(description="Later decisions are too young: their labels may still come.")
+    since: Moment
+    until: Moment = Field(description="Later decisions are too young: their labels may still come.")
     labelled: int
     assumed_legitimate: int
     complete: bool = Field(description="False where there were more than 200,000: the newest are measured.")
 
 
-class MonitoringBody(BaseModel):
+class MonitoringBody(Report):
     """The champion now: drift of its windows, performance of its matured decisions."""
 
     model_config = ConfigDict(
+        from_attributes=True,
         json_schema_extra={
             "example": {
                 "model": _MODEL,
@@ -135,39 +157,39 @@ class MonitoringBody(BaseModel):
                 "windows": [_WINDOW],
                 "performance": _MATURED,
             }
-        }
+        },
     )
 
     model: ModelName
-    at: str
+    at: Moment
     windows: list[WindowBody]
     performance: MaturedPerformanceBody
 
 
-class MoneyBody(BaseModel):
+class MoneyBody(Report):
     """Mean cost of 1,000 decisions of known truth, at the costs of one policy; below 0 the challenger saves."""
 
     policy_version: str
-    champion: float
-    challenger: float
+    champion: Rounded
+    challenger: Rounded
     difference: EstimateBody
 
 
-class LatencyBody(BaseModel):
+class LatencyBody(Report):
     """Microseconds to score and explain one record, both measured in turns just now."""
 
-    champion_us: float
-    challenger_us: float
+    champion_us: Rounded
+    challenger_us: Rounded
 
 
-class GateBody(BaseModel):
+class GateBody(Report):
     """Whether the challenger may be promoted; else why not."""
 
     passed: bool
     reasons: list[str]
 
 
-class ComparedModels(BaseModel):
+class ComparedModels(Report):
     """The two sides."""
 
     champion: ModelName
@@ -177,10 +199,11 @@ class ComparedModels(BaseModel):
 _DIFFERENCE: dict[str, JsonValue] = {"estimate": 0.0081, "lower": 0.0032, "upper": 0.0129}
 
 
-class ComparisonBody(BaseModel):
+class ComparisonBody(Report):
     """Champion and challenger on the decisions that both made."""
 
     model_config = ConfigDict(
+        from_attributes=True,
         json_schema_extra={
             "example": {
                 "models": {"champion": _MODEL, "challenger": {"version": "8", "digest": "sha256:41aa…"}},
@@ -211,12 +234,12 @@ class ComparisonBody(BaseModel):
                 "challenger": _PERFORMANCE,
                 "latency": {"champion_us": 71.2, "challenger_us": 80.4},
             }
-        }
+        },
     )
 
     models: ComparedModels
-    since: str
-    matured_until: str = Field(description="The truth of later decisions is not known yet.")
+    since: Moment
+    matured_until: Moment = Field(description="The truth of later decisions is not known yet.")
     gate: GateBody
     decisions: int
     known: int = Field(description="Decisions of known truth.")
@@ -225,8 +248,8 @@ class ComparisonBody(BaseModel):
     swaps: dict[Outcome, dict[Outcome, int]] = Field(
         description="Decisions by the champion's outcome, then the challenger's."
     )
-    score_psi: float | None = Field(description="How far the challenger's probabilities are from the champion's.")
-    expected_cost_per_1000: dict[str, float] = Field(description="By each model's own probabilities and costs.")
+    score_psi: Rounded | None = Field(description="How far the challenger's probabilities are from the champion's.")
+    expected_cost_per_1000: dict[str, Rounded] = Field(description="By each model's own probabilities and costs.")
     cost_per_1000: list[MoneyBody]
     differences: dict[str, EstimateBody] = Field(
         description="Challenger less champion, roc_auc and average_precision, with paired intervals."
@@ -238,10 +261,28 @@ class ComparisonBody(BaseModel):
 
 def monitoring_body(report: MonitoringReport) -> MonitoringBody:
     """The wire form of a report."""
-    return MonitoringBody.model_validate(report.as_json())
+    matured = report.performance
+    performance = {**vars(matured), **vars(matured.performance), "assumed_legitimate": matured.assumed_legitimate}
+    return MonitoringBody.model_validate(
+        {"model": _named(report.model), "at": report.now, "windows": report.windows, "performance": performance}
+    )
 
 
 def comparison_body(compared: Compared) -> ComparisonBody:
     """The wire form of a comparison."""
-    told: dict[str, Any] = compared.as_json()
-    return ComparisonBody.model_validate(told)
+    found = vars(compared.comparison)
+    return ComparisonBody.model_validate(
+        {
+            **found,
+            f"expected_cost_per_{PER}": found["expected_cost"],
+            f"cost_per_{PER}": found["money"],
+            "models": {"champion": _named(compared.champion), "challenger": _named(compared.challenger)},
+            "since": compared.since,
+            "matured_until": compared.until,
+            "gate": compared.verdict,
+        }
+    )
+
+
+def _named(model: ServedModel) -> ModelName:
+    return ModelName(version=model.version, digest=model.bundle.digest)

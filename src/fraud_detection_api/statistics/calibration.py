@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.statistics.cells import REPLICATES
-from fraud_detection_api.statistics.intervals import Estimate, Z, bootstrap_estimate, wilson
-from fraud_detection_api.statistics.scored import CALIBRATION_BINS, ScoredTest, expected_calibration_error
+from fraud_detection_api.statistics.estimates import Estimate, Z, bootstrap_estimate, wilson
+from fraud_detection_api.statistics.metrics import CALIBRATION_BINS, expected_calibration_error
+from fraud_detection_api.statistics.scored import ScoredTest
 
 _LEAST = 1e-9
 _STEPS = 50

@@ -1,4 +1,6 @@
-"""What people and files get is rounded to six significant digits: more would be noise."""
+"""Numbers for people and files have six significant digits: more would be noise."""
+
+from collections.abc import Iterable
 
 DIGITS = 6
 
@@ -10,3 +12,12 @@ def six_digits(number: float) -> float:
     (0.333333, 1234570.0)
     """
     return float(f"{number:.{DIGITS}g}")
+
+
+def all_six_digits(numbers: Iterable[float]) -> list[float]:
+    """Each number, rounded.
+
+    >>> all_six_digits([1 / 3, 2])
+    [0.333333, 2.0]
+    """
+    return [six_digits(float(number)) for number in numbers]

@@ -1,13 +1,11 @@
 """Scored records of known outcome, sorted once, so that a bootstrap replicate is one pass over them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-CALIBRATION_BINS = 20
 _SMALLEST = 1e-15
 
 Weights = NDArray[np.float64]
@@ -75,31 +73,3 @@ class ScoredTest:
     @cached_property
     def _bend_of_frauds(self) -> NDArray[np.int64]:
         return np.searchsorted(self.bends, self._frauds)
-
-
-Metric = Callable[[ScoredTest, Weights], float]
-
-
-def roc_auc(test: ScoredTest, weights: Weights) -> float:
-    """Area under the ROC curve, ties counted half (trapezoids)."""
-    frauds, alarms = test.caught_at_bends(weights)
-    return float(np.trapezoid(np.append(0, frauds), np.append(0, alarms)) / (frauds[-1] * alarms[-1]))
-
-
-def average_precision(test: ScoredTest, weights: Weights) -> float:
-    """Precision at each threshold, weighted by the recall that it adds; no interpolation."""
-    frauds, alarms = test.caught_at_bends(weights)
-    flagged = frauds + alarms
-    precision = np.divide(frauds, flagged, out=np.ones_like(frauds), where=flagged > 0)
-    return float(np.sum(np.diff(frauds, prepend=0) * precision) / frauds[-1])
-
-
-def expected_calibration_error(test: ScoredTest, weights: Weights) -> float:
-    """Mean |fraud rate - mean probability| over CALIBRATION_BINS bins of equal count.
-
-    Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015; bins of equal
-    count, because fraud probabilities crowd near 0. Small tests overstate it: noise in a bin counts as error.
-    """
-    begins = -(-np.arange(CALIBRATION_BINS) * len(weights) // CALIBRATION_BINS)
-    filled = np.unique(begins[begins < len(weights)])  # fewer than all bins where there are fewer records
-    return float(np.abs(np.add.reduceat(weights * test.error, filled)).sum() / weights.sum())

@@ -9,7 +9,7 @@ import pytest
 from fraud_detection_api.monitoring.comparison import Latency, Pairs, Side, compare
 from fraud_detection_api.monitoring.gate import GateLimits, judge
 from fraud_detection_api.services.models.aliases import AliasChange, Cause, change_text, parsed_change
-from fraud_detection_api.statistics.intervals import Estimate
+from fraud_detection_api.statistics.estimates import Estimate
 from unit.monitoring.test_comparison import POLICY, drawn, side
 
 LIMITS = GateLimits()

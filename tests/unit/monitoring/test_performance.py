@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import linear_model, metrics
 
-from fraud_detection_api.monitoring.performance import FEWEST, measure, ranking_differences
+from fraud_detection_api.monitoring.performance import FEWEST, Performance, measure, ranking_differences
 from fraud_detection_api.statistics.calibration import calibration_slope
 from fraud_detection_api.statistics.cells import Cells
-from fraud_detection_api.statistics.scored import average_precision, roc_auc
+from fraud_detection_api.statistics.metrics import average_precision, roc_auc
 
 
 def drawn(seed, rows=5_000, *, honest=1.0):
@@ -103,7 +103,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 def test_no_decisions_have_no_measures():
     empty = np.zeros(0)
     found = measure(empty.astype(bool), empty, empty.astype(np.int8))
-    assert found.as_json() == {"records": 0, "frauds": 0, "measures": {}, "calibration_error_by_chance": None}
+    assert found == Performance(0, 0, {}, None)
 
 
 def test_a_ranking_of_too_few_frauds_is_not_measured():

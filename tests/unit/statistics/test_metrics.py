@@ -6,8 +6,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from fraud_detection_api.statistics.metrics import METRICS, TOP_K, brier, log_loss, precision_at_top, recall_at_fpr
-from fraud_detection_api.statistics.scored import ScoredTest, average_precision, expected_calibration_error, roc_auc
+from fraud_detection_api.statistics.metrics import (
+    METRICS,
+    TOP_K,
+    average_precision,
+    brier,
+    expected_calibration_error,
+    log_loss,
+    precision_at_top,
+    recall_at_fpr,
+    roc_auc,
+)
+from fraud_detection_api.statistics.scored import ScoredTest
 
 REFERENCES = [
     (roc_auc, reference.roc_auc_score),

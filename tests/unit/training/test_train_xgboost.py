@@ -7,7 +7,8 @@ import pytest
 import xgboost
 
 from fraud_detection_api.model.trees.forest import Forest
-from fraud_detection_api.statistics.scored import ScoredTest, roc_auc
+from fraud_detection_api.statistics.metrics import roc_auc
+from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training import train_xgboost
 from fraud_detection_api.training.data import dataset
 from fraud_detection_api.training.data.splits import cross_fitting_folds

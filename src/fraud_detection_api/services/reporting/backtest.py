@@ -17,9 +17,10 @@ from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.statistics.cells import REPLICATES
+from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate
 from fraud_detection_api.statistics.rounding import six_digits
 
-REPLICATES = 400
 ROWS_AT_A_TIME = 2_000
 
 _PAIRS = len(OUTCOMES) ** 2
@@ -29,17 +30,6 @@ _KEPT_COST, _NEW_COST, _COLUMNS = _PAIRS, _PAIRS + 1, _PAIRS + 2
 
 Measure: TypeAlias = Callable[[NDArray[np.float64]], Any]
 """A number from sums, float64 (11,), or one for each row of those of samples, float64 (400, 11)."""
-
-
-class Estimate(NamedTuple):
-    """A number and its 95 % interval."""
-
-    number: float
-    low: float
-    high: float
-
-    def as_json(self, name: str) -> dict[str, float]:
-        return {name: six_digits(self.number), "low": six_digits(self.low), "high": six_digits(self.high)}
 
 
 @dataclass
@@ -116,9 +106,9 @@ class Backtest:
             **told,
             "days": six_digits(self.days),
             "changes": {
-                was: {now: self._estimate(_pair(was, now)).as_json("decisions") for now in OUTCOMES} for was in OUTCOMES
+                was: {now: self._estimate(_pair(was, now)).named("decisions") for now in OUTCOMES} for was in OUTCOMES
             },
-            "changed": self._estimate(_changed).as_json("decisions"),
+            "changed": self._estimate(_changed).named("decisions"),
             "outcomes": {side: _outcomes(self.sums, axis) for side, axis in _SIDES.items()},
             "reviews_a_day": self._sides(lambda side: _reviews_a_day(side, self.days), "reviews"),
             f"cost_per_{PER}": self._sides(_cost_per, "cost"),
@@ -131,11 +121,10 @@ class Backtest:
     def _sides(self, measure_of: Callable[[str], Measure], name: str) -> dict[str, dict[str, float]]:
         kept, new = measure_of("kept"), measure_of("new")
         measures: dict[str, Measure] = {"kept": kept, "new": new, "difference": lambda sums: new(sums) - kept(sums)}
-        return {side: self._estimate(measure).as_json(name) for side, measure in measures.items()}
+        return {side: self._estimate(measure).named(name) for side, measure in measures.items()}
 
     def _estimate(self, measure: Measure) -> Estimate:
-        low, high = np.quantile(measure(self.drawn), [0.025, 0.975]).tolist()
-        return Estimate(float(measure(self.sums)), low, high)
+        return percentile_estimate(float(measure(self.sums)), measure(self.drawn))
 
     def _amounts(self, rows: Sequence[StoredDecision]) -> NDArray[np.float64] | None:
         if self.amount_column is None:

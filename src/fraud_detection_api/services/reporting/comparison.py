@@ -12,8 +12,8 @@ import numpy as np
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.monitoring.comparison import Comparison, Latency, Pairs, Side, compare
-from fraud_detection_api.monitoring.gate import GateLimits, Verdict, judge
+from fraud_detection_api.monitoring.comparison import Latency, ModelComparison, Pairs, Side, compare
+from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, kept_records
 from fraud_detection_api.services.labels.label_store import LabelStore
@@ -50,18 +50,8 @@ class Compared:
     challenger: ServedModel
     since: int
     until: int
-    comparison: Comparison
-    verdict: Verdict
-
-    def as_json(self) -> dict[str, Any]:
-        models = {"champion": self.champion, "challenger": self.challenger}
-        return {
-            "models": {side: {"version": of.version, "digest": of.bundle.digest} for side, of in models.items()},
-            "since": utc_text(self.since),
-            "matured_until": utc_text(self.until),
-            "gate": self.verdict.as_json(),
-            **self.comparison.as_json(),
-        }
+    comparison: ModelComparison
+    verdict: GateVerdict
 
 
 class ComparisonService:
@@ -79,7 +69,7 @@ class ComparisonService:
         self._labels, self._observations = labels, observations
         self._limits, self._maturity, self._clock = limits, maturity, clock
 
-    def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
+    def verdict(self, champion: ServedModel, challenger: ServedModel) -> GateVerdict:
         """Whether the challenger passes the gate. Raises NoStore, StoreUnavailable."""
         return self.compare(champion, challenger).verdict
 

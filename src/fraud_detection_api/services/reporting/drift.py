@@ -3,13 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fraud_detection_api.monitoring.counts import UNREADABLE_COUNTS, Counts
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift, drift_of_features, fits
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore
-from fraud_detection_api.telemetry import utc_text
 
 TREND_HOURS = 6
 
@@ -44,16 +43,6 @@ class WindowDrift:
     def drifted(self) -> list[str]:
         """Names of the features that drifted, the score's among them."""
         return [name for name, feature in self.features.items() if feature.drifted]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "window": self.window,
-            "since": utc_text(self.since),
-            "records": self.records,
-            "outcomes": dict(self.outcomes),
-            "drifted": self.drifted,
-            "features": [feature.as_json() for feature in self.features.values()],
-        }
 
 
 class TrendPoint(NamedTuple):

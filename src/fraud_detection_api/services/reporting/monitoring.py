@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.services.labels.label_store import LabelStore
@@ -13,7 +12,6 @@ from fraud_detection_api.services.observing.observation_store import Observation
 from fraud_detection_api.services.reporting.drift import DriftReader, TrendPoint, WindowDrift
 from fraud_detection_api.services.reporting.performance import MaturedPerformance, Maturity, PerformanceReader
 from fraud_detection_api.services.storage.decision_store import DecisionStore
-from fraud_detection_api.telemetry import utc_text
 
 PERFORMANCE_SECONDS = 300.0
 """For so long a measured performance is told again: it changes by the day, and reads all matured decisions."""
@@ -35,14 +33,6 @@ class MonitoringReport:
     now: int
     windows: tuple[WindowDrift, ...]
     performance: MaturedPerformance
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "model": {"version": self.model.version, "digest": self.model.bundle.digest},
-            "at": utc_text(self.now),
-            "windows": [window.as_json() for window in self.windows],
-            "performance": self.performance.as_json(),
-        }
 
 
 class MonitoringService:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.telemetry import utc_text
 
 MOST_DECISIONS = 200_000
 ROWS_A_PAGE = 2_000
@@ -48,15 +47,10 @@ class MaturedPerformance:
     complete: bool
     performance: Performance
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "since": utc_text(self.since),
-            "until": utc_text(self.until),
-            "labelled": self.labelled,
-            "assumed_legitimate": self.performance.records - self.labelled,
-            "complete": self.complete,
-            **self.performance.as_json(),
-        }
+    @property
+    def assumed_legitimate(self) -> int:
+        """How many have no label."""
+        return self.performance.records - self.labelled
 
 
 class PerformanceReader:

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.scored import ScoredTest, roc_auc
+from fraud_detection_api.statistics.metrics import roc_auc
+from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.intervals import wilson
+from fraud_detection_api.statistics.estimates import wilson
+from fraud_detection_api.statistics.rounding import six_digits
 from fraud_detection_api.training.evidence.intervals import ClassWeights
-from fraud_detection_api.training.evidence.rounding import rounded
 from fraud_detection_api.training.evidence.thresholds import Thresholds
 
 ALERT_SHARES = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -51,4 +51,4 @@ def _capture(flagged: Thresholds, at: int, classes: ClassWeights) -> dict[str, f
         "recall_high": recall_high,
         "lift": precision / base_rate,
     }
-    return {name: rounded(figure) for name, figure in figures.items()}
+    return {name: six_digits(figure) for name, figure in figures.items()}

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.statistics.rounding import all_six_digits, six_digits
 from fraud_detection_api.training.evidence.intervals import ClassWeights
-from fraud_detection_api.training.evidence.rounding import rounded, rounded_all
 from fraud_detection_api.training.evidence.scores import log_odds
 from fraud_detection_api.training.evidence.thresholds import Thresholds
 
@@ -33,7 +33,7 @@ def cost_curve(
     margins = log_odds(probability)
     grid = 1 / (1 + np.exp(-np.linspace(margins.min(), margins.max(), GRID)))
     return {
-        "threshold": rounded_all(grid),
+        "threshold": all_six_digits(grid),
         "ratios": [_ratio_costs(flagged, grid, ratio, classes, np.random.default_rng(seed)) for ratio in RATIOS],
     }
 
@@ -53,15 +53,15 @@ def _ratio_costs(
     low, high = _relative_interval(flagged, int(at_theoretical), ratio, classes, rng)
     return {
         "ratio": ratio,
-        "trivial_cost": rounded(trivial),
-        "relative": rounded_all(costs[_flagged_groups(flagged, grid)] / trivial),
-        "best_threshold": rounded(flagged.probability[best - 1]) if best else None,
-        "best_cost": rounded(costs[best]),
-        "theoretical_threshold": rounded(theoretical),
-        "theoretical_cost": rounded(costs[at_theoretical]),
-        "theoretical_relative": rounded(costs[at_theoretical] / trivial),
-        "low": rounded(low),
-        "high": rounded(high),
+        "trivial_cost": six_digits(trivial),
+        "relative": all_six_digits(costs[_flagged_groups(flagged, grid)] / trivial),
+        "best_threshold": six_digits(flagged.probability[best - 1]) if best else None,
+        "best_cost": six_digits(costs[best]),
+        "theoretical_threshold": six_digits(theoretical),
+        "theoretical_cost": six_digits(costs[at_theoretical]),
+        "theoretical_relative": six_digits(costs[at_theoretical] / trivial),
+        "low": six_digits(low),
+        "high": six_digits(high),
     }
 
 

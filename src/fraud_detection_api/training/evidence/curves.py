@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.evidence.rounding import rounded_all
+from fraud_detection_api.statistics.rounding import all_six_digits
 from fraud_detection_api.training.evidence.thresholds import Thresholds
 
 MAX_POINTS = 200
@@ -21,7 +21,7 @@ def roc_curve(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> 
     false_positive_rate = np.append(0, flagged.alarms) / flagged.alarms[-1]
     recall = np.append(0, flagged.frauds) / flagged.frauds[-1]
     kept = _thinned(false_positive_rate, recall)
-    return {"false_positive_rate": rounded_all(false_positive_rate[kept]), "recall": rounded_all(recall[kept])}
+    return {"false_positive_rate": all_six_digits(false_positive_rate[kept]), "recall": all_six_digits(recall[kept])}
 
 
 def precision_recall_curve(
@@ -36,7 +36,7 @@ def precision_recall_curve(
     recall = flagged.frauds / flagged.frauds[-1]
     precision = flagged.frauds / flagged.flagged
     kept = _thinned(recall)
-    return {"recall": rounded_all(recall[kept]), "precision": rounded_all(precision[kept])}
+    return {"recall": all_six_digits(recall[kept]), "precision": all_six_digits(precision[kept])}
 
 
 def _thinned(*rising: NDArray[np.float64]) -> NDArray[np.int64]:

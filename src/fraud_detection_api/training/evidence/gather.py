@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.statistics.rounding import six_digits
 from fraud_detection_api.training.evidence.budgets import capture_at_budgets
 from fraud_detection_api.training.evidence.costs import cost_curve
 from fraud_detection_api.training.evidence.curves import precision_recall_curve, roc_curve
 from fraud_detection_api.training.evidence.importance import importance
 from fraud_detection_api.training.evidence.partial_dependence import Score, partial_dependence
 from fraud_detection_api.training.evidence.reliability import reliability
-from fraud_detection_api.training.evidence.rounding import rounded
 from fraud_detection_api.training.evidence.scores import score_histogram
 from fraud_detection_api.training.evidence.slices import slices
 
@@ -95,7 +95,7 @@ def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) ->
     return {
         "rows": len(is_fraud),
         "frauds": int(is_fraud.sum()),
-        "base_rate": rounded(float(np.average(is_fraud, weights=weights))),
+        "base_rate": six_digits(float(np.average(is_fraud, weights=weights))),
         "roc": roc_curve(is_fraud, probability),
         "precision_recall": precision_recall_curve(is_fraud, probability, weights),
         "reliability": {

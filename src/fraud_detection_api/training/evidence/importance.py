@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.intervals import Z
-from fraud_detection_api.training.evidence.rounding import rounded
+from fraud_detection_api.statistics.estimates import Z
+from fraud_detection_api.statistics.rounding import six_digits
 
 
 def importance(
@@ -28,10 +28,10 @@ def importance(
     return [
         {
             "column": column_names[position],
-            "gain_share": rounded(booster_gain.get(column_names[position], 0.0) / total),
-            "mean_abs_contribution": rounded(means[position]),
-            "low": rounded(max(0.0, means[position] - Z * errors[position])),
-            "high": rounded(means[position] + Z * errors[position]),
+            "gain_share": six_digits(booster_gain.get(column_names[position], 0.0) / total),
+            "mean_abs_contribution": six_digits(means[position]),
+            "low": six_digits(max(0.0, means[position] - Z * errors[position])),
+            "high": six_digits(means[position] + Z * errors[position]),
         }
         for position in order
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.intervals import wilson
+from fraud_detection_api.statistics.estimates import wilson
 
 
 @dataclass(frozen=True, slots=True)

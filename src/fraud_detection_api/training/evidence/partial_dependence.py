@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.evidence.rounding import rounded, rounded_all
+from fraud_detection_api.statistics.rounding import all_six_digits, six_digits
 
 GRID = 20
 SAMPLE = 500
@@ -41,7 +41,7 @@ def partial_dependence(
     chosen = np.random.default_rng(seed).permutation(len(matrix))[:SAMPLE]
     sample = matrix[np.sort(chosen)]
     answers = [_answer(score, sample, column_index, value) for value in grid]
-    document: dict[str, Any] = {"column": column, "values": rounded_all(grid.astype(np.float64))}
+    document: dict[str, Any] = {"column": column, "values": all_six_digits(grid.astype(np.float64))}
     document |= {"labels": labels} if labels is not None else {}
     document |= {name: [answer[name] for answer in answers] for name in ("probability", "low", "high")}
     document["rows_at"] = _nearest(grid, present)
@@ -56,7 +56,7 @@ def _answer(score: Score, sample: NDArray[np.float32], column_index: int, value:
     changed[:, column_index] = value
     probability = score(changed)
     low, high = np.quantile(probability, [0.1, 0.9])
-    return {"probability": rounded(float(probability.mean())), "low": rounded(low), "high": rounded(high)}
+    return {"probability": six_digits(float(probability.mean())), "low": six_digits(low), "high": six_digits(high)}
 
 
 def _quantiles(present: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.statistics.rounding import six_digits
 from fraud_detection_api.training.evidence.intervals import ClassWeights
-from fraud_detection_api.training.evidence.rounding import rounded
 
 MAX_BINS = 20
 ROWS_A_BIN = 30
@@ -36,8 +36,8 @@ def _bin(
     low, high = classes.interval(int(is_fraud.sum()), len(is_fraud))
     return {
         "rows": len(is_fraud),
-        "mean_probability": rounded(float(np.average(probability, weights=weights))),
-        "fraud_rate": rounded(float(np.average(is_fraud, weights=weights))),
-        "low": rounded(low),
-        "high": rounded(high),
+        "mean_probability": six_digits(float(np.average(probability, weights=weights))),
+        "fraud_rate": six_digits(float(np.average(is_fraud, weights=weights))),
+        "low": six_digits(low),
+        "high": six_digits(high),
     }

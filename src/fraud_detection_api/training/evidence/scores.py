@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.evidence.rounding import rounded_all
+from fraud_detection_api.statistics.rounding import all_six_digits
 
 BINS = 40
 FURTHEST = 9.0
@@ -21,7 +21,7 @@ def score_histogram(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64
     low, high = np.floor(2 * margins.min()) / 2, np.ceil(2 * margins.max()) / 2
     edges = np.linspace(low, high if high > low else low + 0.5, BINS + 1)
     return {
-        "edges": rounded_all(1 / (1 + np.exp(-edges))),
+        "edges": all_six_digits(1 / (1 + np.exp(-edges))),
         "legitimate": np.histogram(margins[~is_fraud], edges)[0].tolist(),
         "fraud": np.histogram(margins[is_fraud], edges)[0].tolist(),
     }

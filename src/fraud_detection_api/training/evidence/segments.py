@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.evidence.rounding import rounded
+from fraud_detection_api.statistics.rounding import six_digits
 
 FEW_VALUES = 4
 MAX_LEVELS = 50
@@ -47,7 +47,7 @@ def _bands(column: str, values: NDArray[np.float64], present: NDArray[np.float64
     distinct = np.unique(present)
     if len(distinct) <= FEW_VALUES:
         for number in distinct:
-            yield Segment(column, {"equals": rounded(float(number))}, values == number)
+            yield Segment(column, {"equals": six_digits(float(number))}, values == number)
         return
     for above, up_to in zip([None, *cuts], [*cuts, None], strict=True):
         rows = (values > (-np.inf if above is None else above)) & (values <= (np.inf if up_to is None else up_to))
@@ -55,4 +55,4 @@ def _bands(column: str, values: NDArray[np.float64], present: NDArray[np.float64
 
 
 def _edge(edge: float | None) -> float | None:
-    return None if edge is None else rounded(float(edge))
+    return None if edge is None else six_digits(float(edge))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.intervals import Z, wilson
+from fraud_detection_api.statistics.estimates import Z, wilson
+from fraud_detection_api.statistics.rounding import six_digits
 from fraud_detection_api.training.evidence.intervals import ClassWeights
-from fraud_detection_api.training.evidence.rounding import rounded
 from fraud_detection_api.training.evidence.segments import Segment, segments
 from fraud_detection_api.training.evidence.thresholds import Thresholds
 
@@ -59,7 +59,7 @@ def slices(
     measured = [_slice(part, segment, whole, bound) for segment in found]
     measured.sort(key=lambda figures: -figures["sureness"])
     return {
-        "threshold": rounded(part.threshold),
+        "threshold": six_digits(part.threshold),
         "looked_at": len(found),
         "whole": whole,
         "worst": [figures for figures in measured[:WORST] if figures["sureness"] > 0],
@@ -87,7 +87,7 @@ def _slice(part: ScoredPart, segment: Segment, whole: dict[str, float], bound: f
         "band": segment.band,
         **figures,
         "worse_in": worst,
-        "sureness": rounded(sureness[worst]),
+        "sureness": six_digits(sureness[worst]),
         "beyond_chance": bool(sureness[worst] > bound),
     }
 
@@ -114,7 +114,7 @@ def _figures(part: ScoredPart, rows: NDArray[np.bool_]) -> dict[str, float]:
         "false_positive_rate_low": false_low,
         "false_positive_rate_high": false_high,
     }
-    return {"rows": count, "frauds": frauds, **{name: rounded(figure) for name, figure in figures.items()}}
+    return {"rows": count, "frauds": frauds, **{name: six_digits(figure) for name, figure in figures.items()}}
 
 
 def _sureness(figures: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.metrics import recall_at_fpr
-from fraud_detection_api.statistics.scored import ScoredTest, average_precision, roc_auc
+from fraud_detection_api.statistics.metrics import average_precision, recall_at_fpr, roc_auc
+from fraud_detection_api.statistics.scored import ScoredTest
 
 ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"]
 

@@ -15,6 +15,7 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.counts import Bins, Counts, NumberCounts
 from fraud_detection_api.monitoring.feature_drift import drift_of_features
 from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.schemas.monitoring import comparison_body
 from fraud_detection_api.services.observing.observation_store import CountedSlot
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.drift import SPANS
@@ -104,7 +105,6 @@ def test_a_window_without_records_says_nothing_of_features():
     kept = Kept(Traffic(simulated(50, 3), times(50, NOW_MS - 3 * DAY_MS, NOW_MS - 2 * DAY_MS)))
     hour, day, week = kept.monitoring().drift(champion())
     assert (hour.records, hour.features, day.records, week.records) == (0, {}, 0, 50)
-    json.dumps(hour.as_json())
 
 
 def test_only_the_models_own_decisions_count():
@@ -205,7 +205,9 @@ def test_a_comparison_knows_the_truth_of_matured_decisions_alone():
     found = compared.comparison
     assert (found.decisions, found.known) == (4_000, 2_000)
     assert found.latency.champion_us > 0
-    json.dumps(compared.as_json(), allow_nan=False)
+    body = comparison_body(compared)
+    assert (body.decisions, body.models.champion.version) == (4_000, compared.champion.version)
+    json.dumps(body.model_dump(), allow_nan=False)
 
 
 def test_a_better_challenger_passes_and_a_worse_one_is_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fraud_detection_api.statistics.intervals import wilson
+from fraud_detection_api.statistics.estimates import wilson
 from fraud_detection_api.training.evidence.budgets import ALERT_SHARES, capture_at_budgets
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from fraud_detection_api.statistics.rounding import all_six_digits
 from fraud_detection_api.training.evidence.curves import MAX_POINTS, precision_recall_curve, roc_curve
-from fraud_detection_api.training.evidence.rounding import rounded_all
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_thinned_roc_curve_keeps_the_shape(many):
 def test_a_thinned_precision_recall_curve_keeps_points_of_the_whole_one(many):
     curve = precision_recall_curve(*many, np.ones(len(many[0])))
     precision, recall, _ = reference.precision_recall_curve(*many)
-    whole = set(zip(rounded_all(recall), rounded_all(precision), strict=True))
+    whole = set(zip(all_six_digits(recall), all_six_digits(precision), strict=True))
     points = list(zip(curve["recall"], curve["precision"], strict=True))
     assert len(points) <= MAX_POINTS
     assert set(points) <= whole

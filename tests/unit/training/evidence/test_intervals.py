@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from fraud_detection_api.statistics.intervals import wilson
+from fraud_detection_api.statistics.estimates import wilson
 from fraud_detection_api.training.evidence.intervals import ClassWeights
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from fraud_detection_api.statistics.intervals import wilson
+from fraud_detection_api.statistics.estimates import wilson
 from fraud_detection_api.training.evidence.reliability import MAX_BINS, reliability
 from fraud_detection_api.training.evidence.scores import BINS, score_histogram
 

@@ -1,4 +1,4 @@
-"""Numbers with their 95 % intervals."""
+"""Estimates: numbers with their 95 % intervals."""
 
 import math
 from typing import NamedTuple
@@ -19,8 +19,9 @@ class Estimate(NamedTuple):
     lower: float
     upper: float
 
-    def as_json(self) -> dict[str, float]:
-        return {name: six_digits(number) for name, number in self._asdict().items()}
+    def named(self, name: str) -> dict[str, float]:
+        """As JSON, rounded: the number by its name, and `low` and `high`."""
+        return {name: six_digits(self.estimate), "low": six_digits(self.lower), "high": six_digits(self.upper)}
 
     def within(self, lowest: float, highest: float) -> "Estimate":
         """The same, with an interval that does not leave what is possible."""
@@ -61,4 +62,10 @@ def bootstrap_estimate(number: float, resampled: NDArray[np.float64]) -> Estimat
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
     low, high = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - number)
+    return Estimate(number, float(low), float(high))
+
+
+def percentile_estimate(number: float, resampled: NDArray[np.float64]) -> Estimate:
+    """A number and the percentiles of its bootstrap replicates, float64 (replicates,). Source: as above, chapter 13."""
+    low, high = np.quantile(resampled, [0.025, 0.975])
     return Estimate(number, float(low), float(high))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fraud_detection_api.statistics.intervals import Estimate, bootstrap_estimate, mean_estimate, share_estimate, wilson
+from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, mean_estimate, share_estimate, wilson
 
 
 def test_a_share_without_trials_is_not_known():
