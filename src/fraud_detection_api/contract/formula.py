@@ -35,19 +35,6 @@ def _divide(numerator: Any, denominator: Any) -> Any:
     return np.where(np.isfinite(quotient), quotient, np.nan)
 
 
-def _divide_one(numerator: float, denominator: float) -> float:
-    quotient = numerator / denominator if denominator else math.nan
-    return quotient if math.isfinite(quotient) else math.nan
-
-
-def _least_of_two(first: float, second: float) -> float:
-    return first if first <= second or first != first else second  # noqa: PLR0124 NaN stays NaN, as NumPy has it
-
-
-def _greatest_of_two(first: float, second: float) -> float:
-    return first if first >= second or first != first else second  # noqa: PLR0124
-
-
 _ELEMENTWISE: Operations = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -64,13 +51,8 @@ _ELEMENTWISE: Operations = {
     "max": np.maximum,
     "abs": np.abs,
 }
-OF_FLOATS: Mapping[str, Callable[..., float]] = {
-    "divide": _divide_one,
-    "min": _least_of_two,
-    "max": _greatest_of_two,
-    "abs": abs,
-}
-"""What `Formula.of_floats` calls. Python's floats round as NumPy's do, and take a tenth of the time for one record."""
+OF_FLOATS: Mapping[str, Any] = {"isfinite": math.isfinite, "nan": math.nan, "abs": abs}
+"""Names in the expression of `Formula.of_floats`. Python's floats round as NumPy's do, in a tenth of the time."""
 
 _COMPARISON_TEXTS: dict[type[ast.cmpop], str] = {
     ast.LtE: "at most",
@@ -261,16 +243,41 @@ def _of_floats(node: ast.expr, operands: Mapping[str, ast.expr]) -> ast.expr:
         case ast.UnaryOp(op=op, operand=operand):
             made = ast.UnaryOp(op, inner(operand))
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            made = called("divide", inner(left), inner(right))
+            made = _divided(node, inner(left), inner(right))
         case ast.BinOp(left=left, op=op, right=right):
             made = ast.BinOp(inner(left), op, inner(right))
         case ast.Compare(left=left, ops=ops, comparators=[right]):
             made = ast.Compare(inner(left), ops, [inner(right)])
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            made = called(name, *map(inner, arguments))
+        case ast.Call(func=ast.Name(id="abs"), args=[argument]):
+            made = called("abs", inner(argument))
+        case ast.Call(func=ast.Name(id=name), args=[first, second]):
+            made = _chosen(node, name, inner(first), inner(second))
         case _:
             raise _not_understood()
     return made
+
+
+def _divided(node: ast.expr, numerator: ast.expr, denominator: ast.expr) -> ast.expr:
+    """The expression `nan if not (d := denominator) else q if isfinite(q := numerator / d) else nan`."""
+    (set_divisor, divisor), (set_quotient, quotient) = _variable(node, "d", denominator), _variable(node, "q", None)
+    set_quotient.value = ast.BinOp(numerator, ast.Div(), divisor)
+    finite = ast.IfExp(called("isfinite", set_quotient), quotient, ast.Name("nan", ast.Load()))
+    return ast.IfExp(ast.UnaryOp(ast.Not(), set_divisor), ast.Name("nan", ast.Load()), finite)
+
+
+def _chosen(node: ast.expr, name: str, first: ast.expr, second: ast.expr) -> ast.expr:
+    """For `max`: `a if (a := first) >= (b := second) or a != a else b`, so that NaN stays NaN, as in NumPy."""
+    (set_one, one), (set_other, other) = _variable(node, "a", first), _variable(node, "b", second)
+    order = ast.GtE() if name == "max" else ast.LtE()
+    is_nan = ast.Compare(one, [ast.NotEq()], [one])
+    return ast.IfExp(ast.BoolOp(ast.Or(), [ast.Compare(set_one, [order], [set_other]), is_nan]), one, other)
+
+
+def _variable(node: ast.expr, letter: str, value: ast.expr | None) -> tuple[ast.NamedExpr, ast.Name]:
+    """A variable for a part of that node, which no other node uses: set by the first expression, read by the second."""
+    name = f"{letter}_{type(node).__name__}_{node.col_offset}_{node.end_col_offset}"
+    read = ast.Name(name, ast.Load())
+    return ast.NamedExpr(ast.Name(name, ast.Store()), read if value is None else value), read
 
 
 def called(function: str, *arguments: ast.expr) -> ast.expr:

@@ -7,6 +7,8 @@ from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.policy.outcomes import Outcome
 
 Source = Literal["model", "fallback"]
+Explanations = Literal["given", "partial", "dropped", "not_asked"]
+"""Whether reasons were given: `partial` where time ran out for some of the records, `dropped` for all."""
 
 
 class MadeBy(NamedTuple):

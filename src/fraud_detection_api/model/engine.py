@@ -5,7 +5,7 @@ the golden rows. Two joints are left for later rooms: features over an entity's 
 decision rules read an `Assessment` and may replace its `outcomes`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,9 +21,6 @@ from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.policy.outcomes import Policy
-
-NO_AMOUNTS: NDArray[np.float64] = np.empty(0)
-"""In place of amounts, where records have none."""
 
 
 class Scores(NamedTuple):
@@ -65,12 +62,6 @@ class Scorer:
         return Scores(margins, self.calibration.probabilities(margins))
 
 
-_Finish = Callable[
-    [NDArray[np.float32], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int8]]
-]
-"""Margins and amounts, empty where there are none, to probabilities, risk scores and outcomes."""
-
-
 @dataclass(frozen=True)
 class Engine:
     """A model with its policy. `amount_at_risk` names the column that holds a record's amount, if any does."""
@@ -88,7 +79,7 @@ class Engine:
     def assess_matrix(self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None) -> Assessment:
         """Assess encoded records, float32 (n, columns); `amounts` float64 (n,) with NaN for missing, or None."""
         margins = self.scorer.forest.margins(matrix)
-        return Assessment(matrix, margins, *self._finish(margins, NO_AMOUNTS if amounts is None else amounts))
+        return Assessment(matrix, margins, *self._finish(margins, amounts))
 
     def assess_records(self, records: Sequence[Mapping[str, Any]]) -> Assessment:
         """Assess validated records."""
@@ -112,16 +103,33 @@ class Engine:
         return RecordEncoder(self.scorer.encoder)
 
     @cached_property
-    def _finish(self) -> _Finish:
-        if kernels() is None:
-            return self._finished
-        from fraud_detection_api.model.finishing import CompiledFinish  # noqa: PLC0415 it needs what `kernels` looks for
+    def _finish(self) -> "_Finish":
+        return _Finish(self.scorer.calibration, self.risk, self.policy)
 
-        return CompiledFinish(self.scorer.calibration, self.risk, self.policy)
 
-    def _finished(
-        self, margins: NDArray[np.float32], amounts: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int8]]:
-        probabilities = self.scorer.calibration.probabilities(margins)
-        outcomes = self.policy.outcomes(probabilities, amounts if amounts is not NO_AMOUNTS else None)
-        return probabilities, self.risk.scores(margins), outcomes
+class _Finish:
+    """Takes margins to probabilities, risk scores and outcomes: in one compiled loop, or without it by plain arrays."""
+
+    def __init__(self, calibration: Calibration, risk: RiskScale, policy: Policy) -> None:
+        self._calibration, self._risk, self._policy = calibration, risk, policy
+        loops = kernels()
+        self._loop = None if loops is None else loops.finish
+        costs = (policy.loss_given_fraud, policy.review_cost + policy.review_price, policy.wrong_decline_cost)
+        tables = np.ascontiguousarray(calibration.knots), np.ascontiguousarray(risk.margins)
+        self._terms = (*tables, *costs, policy.amount_at_risk)
+
+    def __call__(self, margins: NDArray[np.float32], amounts: NDArray[np.float64] | None) -> "_Finished":
+        """Finish margins float32 (n,); `amounts` float64 (n,), or None."""
+        if self._loop is None:
+            probabilities = self._calibration.probabilities(margins)
+            return probabilities, self._risk.scores(margins), self._policy.outcomes(probabilities, amounts)
+        finished = np.empty(len(margins)), np.empty(len(margins), np.int64), np.empty(len(margins), np.int8)
+        self._loop(margins, _NO_AMOUNTS if amounts is None else amounts, *self._terms, *finished)
+        return finished
+
+
+_Finished = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int8]]
+"""Probabilities, risk scores and outcomes, (n,) each."""
+
+_NO_AMOUNTS: NDArray[np.float64] = np.empty(0)
+"""In place of amounts, where records have none."""

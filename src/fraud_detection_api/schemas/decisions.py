@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.decided import Decisions, Source
+from fraud_detection_api.decision.decided import Decisions, Explanations, Source
 from fraud_detection_api.policy.outcomes import Outcome
-from fraud_detection_api.services.deciding.decisions import Decided, Explanations
+from fraud_detection_api.services.deciding.decisions import Decided
 from fraud_detection_api.telemetry import utc_text
 
 DECISIONS_AT_A_TIME = 256

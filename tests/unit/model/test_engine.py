@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fraud_detection_api.model import engine as engine_module
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.model.calibration import Calibration
-from fraud_detection_api.model.engine import NO_AMOUNTS, Engine
+from fraud_detection_api.model.engine import Engine
 from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.policy.outcomes import Policy
 from support.builders import credit_files, record
@@ -43,10 +43,9 @@ def test_the_compiled_finish_has_the_bits_of_calibration_scale_and_policy(margin
     amounts = None if given_amounts is None else np.array(given_amounts, dtype=np.float64)
     probabilities = calibration.probabilities(column)
     expected = (probabilities, scale.scores(column), policy.outcomes(probabilities, amounts))
-    from fraud_detection_api.model.finishing import CompiledFinish
-
-    finish = CompiledFinish(calibration, scale, policy)
-    assert bits(finish(column, NO_AMOUNTS if amounts is None else amounts)) == bits(expected)
+    finish = engine_module._Finish(calibration, scale, policy)
+    assert finish._loop is not None
+    assert bits(finish(column, amounts)) == bits(expected)
 
 
 def test_without_compiled_loops_every_bit_is_the_same(bundle, monkeypatch):

@@ -126,10 +126,6 @@ class XGBoostTrees:
             return np.empty(matrix.shape, dtype=np.float64)
         return self._with_bias(matrix)[:, :-1]
 
-    @property
-    def bias(self) -> float:
-        return float(self._with_bias(np.zeros((1, self._features), dtype=np.float32))[0, -1])
-
     def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         rows = xgboost.DMatrix(matrix, nthread=1)
         found: NDArray[np.float32] = self._booster.predict(rows, pred_contribs=True, validate_features=False)

@@ -1,6 +1,11 @@
-"""The trees: matrix to margins, and what each feature has to do with them."""
+"""The trees: a matrix to margins, and what each feature adds to them."""
 
-from typing import Protocol
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import pairwise
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +13,22 @@ from numpy.typing import NDArray
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.nodes import Trees
 
+if TYPE_CHECKING:
+    from fraud_detection_api.model.trees.attribution import Attribution
 
-class Engine(Protocol):
+CORES = os.cpu_count() or 1
+"""ParsedRequest for once: asking takes longer than scoring a record."""
+
+ROWS_A_THREAD = 2048
+"""Fewer rows are scored before a thread has started."""
+
+
+class Walker(Protocol):
     """What walks the trees; matrices are float32 (n, features), in C order, finite or NaN."""
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]: ...
-
-    @property
-    def bias(self) -> float: ...
 
 
 class Forest:
@@ -26,7 +37,7 @@ class Forest:
     def __init__(self, trees: Trees, booster: bytes) -> None:
         """`booster` is the model that the trees were read from; it is looked at only where they cannot be walked."""
         self.trees, self.features = trees, trees.features
-        self._engine = _engine(trees, booster)
+        self._walker = _walker(trees, booster)
 
     @classmethod
     def of_booster(cls, booster: bytes) -> "Forest":
@@ -47,19 +58,16 @@ class Forest:
         They are XGBoost's own to the bit, and a row's does not depend on the rows beside it. Raises ValueError for another
         number of features.
         """
-        return self._engine.margins(self._checked(matrix))
+        return self._walker.margins(self._checked(matrix))
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds that each feature adds to a row's margin, float64 (n, features); with `bias` they sum up to the margin.
+        """Log-odds that each feature adds to a row's margin, float64 (n, features).
 
-        Exact path-dependent TreeSHAP; see `model.attribution`. Raises ValueError for another number of features.
+        With `attribution.mean_margin` they sum up to the margin.
+
+        Exact path-dependent TreeSHAP; see `model.trees.attribution`. Raises ValueError for another number of features.
         """
-        return self._engine.contributions(self._checked(matrix))
-
-    @property
-    def bias(self) -> float:
-        """Mean margin over the training records, in log-odds: where contributions begin."""
-        return self._engine.bias
+        return self._walker.contributions(self._checked(matrix))
 
     def _checked(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if matrix.ndim != 2 or matrix.shape[1] != self.features:
@@ -67,11 +75,46 @@ class Forest:
         return np.ascontiguousarray(matrix)
 
 
-def _engine(trees: Trees, booster: bytes) -> Engine:
-    if kernels() is None:
-        from fraud_detection_api.model.trees.boosters import XGBoostTrees, load_booster  # noqa: PLC0415
+class CompiledTrees:
+    """Margins and contributions of `trees`; matrices are float32 (n, features), in C order, finite or NaN."""
 
-        return XGBoostTrees(load_booster(booster), trees.features)
-    from fraud_detection_api.model.trees.walking import CompiledTrees  # noqa: PLC0415 it needs what `kernels` looks for
+    def __init__(self, trees: Trees, loops: ModuleType) -> None:
+        self._trees, self._add_margins = trees, loops.add_margins
 
-    return CompiledTrees(trees)
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-odds, float32 (n,)."""
+        margins = np.empty(len(matrix), dtype=np.float32)
+        threads = min(CORES, len(matrix) // ROWS_A_THREAD)
+        if threads < 2:
+            self._walk(matrix, margins)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda piece: self._walk(matrix[piece], margins[piece]), _pieces(len(matrix), threads)))
+        return margins
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds of each feature, float64 (n, features)."""
+        return self._attribution.contributions(matrix)
+
+    @cached_property
+    def _attribution(self) -> "Attribution":
+        from fraud_detection_api.model.trees.attribution import Attribution  # noqa: PLC0415 it needs what `kernels` loads
+
+        return Attribution(self._trees)  # its tables take memory, which batch scoring has no use for
+
+    def _walk(self, matrix: NDArray[np.float32], margins: NDArray[np.float32]) -> None:
+        self._add_margins(matrix, self._trees.trees, self._trees.nodes, self._trees.base_margin, margins)
+
+
+def _pieces(rows: int, count: int) -> list[slice]:
+    """Rows in equal parts."""
+    bounds = [rows * part // count for part in range(count + 1)]
+    return [slice(*ends) for ends in pairwise(bounds)]
+
+
+def _walker(trees: Trees, booster: bytes) -> Walker:
+    if (loops := kernels()) is not None:
+        return CompiledTrees(trees, loops)
+    from fraud_detection_api.model.trees.boosters import XGBoostTrees, load_booster  # noqa: PLC0415
+
+    return XGBoostTrees(load_booster(booster), trees.features)

@@ -4,9 +4,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from fraud_detection_api.decision.decided import Decisions, MadeBy
+from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.model.engine import Assessment
@@ -23,13 +23,12 @@ RECORDS_AT_A_TIME = 256
 _RANDOM_BYTES = 10
 _FIRST_GUESS_SECONDS, _LEARNING_RATE = 1e-4, 0.2
 
-Explanations = Literal["given", "partial", "dropped", "not_asked"]
 Record = Mapping[str, Any]
 Reasons = Sequence[ReasonGiven] | None
 
 
 class Decided(NamedTuple):
-    """Decisions, and whether their reasons were given: `partial` where time ran out for some, `dropped` for all."""
+    """Decisions, and whether their reasons were given."""
 
     decisions: Decisions
     explanations: Explanations

@@ -6,9 +6,9 @@ import pytest
 
 from fraud_detection_api.decision.decided import Decisions, MadeBy
 from fraud_detection_api.metrics.catalogue import PROBABILITY_BUCKETS
+from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.deciding.answer_metrics import AnswerMetrics, summarised
 
 MADE_BY = MadeBy("7", "sha256:digest", "1")
 EDGES = [0.0, 1.0, *PROBABILITY_BUCKETS]
