@@ -1,7 +1,7 @@
 """Figures that others published for the same protocols, or for the same task on folds of their own."""
 
 HANDBOOK = "Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection, 2022"
-TABARENA = "published on the same task's own folds"
+TABARENA = "published, on other folds"
 
 PUBLISHED: dict[str, list[tuple[str, dict[str, float], str]]] = {
     "handbook": [

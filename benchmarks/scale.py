@@ -13,10 +13,10 @@ from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 SYNTHETIC_ROWS, SYNTHETIC_COLUMNS, SYNTHETIC_ROUNDS = 300_000, 30, 20
 GIGABYTE = 1e9
-SPEED_TERMS = (
-    f"Processor seconds on one thread, medians of {REPEATS} taken in turns: the trainer, and `xgboost.train` with the same "
-    "values, weights, parameters and numbers of rounds, those after the best one included."
-)
+SPEED_TERMS = f"""\
+Processor seconds on one thread. Each figure is the median of {REPEATS} measurements, taken in turns. "Trainer" is this
+product. "Bare" is `xgboost.train` with the same values, weights, parameters and rounds, including the rounds after the
+best one."""
 
 
 def measure_scale(folder: Path, say: Callable[[str], None]) -> tuple[list[Speed], Memory]:
@@ -41,7 +41,7 @@ def measure_scale(folder: Path, say: Callable[[str], None]) -> tuple[list[Speed]
 def scale_tables(speeds: list[Speed], memory: Memory) -> str:
     """Both tables as Markdown."""
     lines = [
-        "### Time of training beside bare XGBoost",
+        "## Training time compared with bare XGBoost",
         "",
         SPEED_TERMS,
         "",
@@ -55,16 +55,16 @@ def scale_tables(speeds: list[Speed], memory: Memory) -> str:
     ]
     lines += [
         "",
-        "### Memory",
+        "## Memory",
         "",
-        f"{memory.rows:,} rows of {memory.columns} float32 columns; peaks of resident memory, libraries included.",
+        f"{memory.rows:,} rows of {memory.columns} float32 columns. The peak is resident memory, libraries included.",
         "",
         "| | peak, GB | seconds |",
         "| --- | --- | --- |",
         f"| libraries alone | {memory.start_bytes / GIGABYTE:.2f} | |",
         f"| loading | {memory.load_bytes / GIGABYTE:.2f} | {memory.load_seconds:.0f} |",
-        f"| training after it, {ROUNDS} rounds | {memory.fit_bytes / GIGABYTE:.2f} | {memory.fit_seconds:.0f} |",
-        f"| three times the values, to compare with | {memory.allowed_bytes / GIGABYTE:.2f} | |",
+        f"| training, {ROUNDS} rounds | {memory.fit_bytes / GIGABYTE:.2f} | {memory.fit_seconds:.0f} |",
+        f"| three times the size of the values, for comparison | {memory.allowed_bytes / GIGABYTE:.2f} | |",
     ]
     return "\n".join(lines) + "\n"
 

@@ -21,23 +21,37 @@ def table(title: str, metrics: Sequence[str], rows: Sequence[Row]) -> str:
     for row in rows:
         figures = [_figure(row.figures.get(metric), best[metric], row.errors.get(metric)) for metric in metrics]
         lines.append([row.name, *figures, *_calibration(row.calibration), _seconds(row.seconds), row.source])
-    return f"### {title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return f"## {title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def page(tables: Sequence[str], *, today: date, command: str) -> str:
     """The tables with what they were made on."""
     return (
-        "# How good the models are\n\n"
-        f"Written by `{command}` on {today.isoformat()}; {_machine()}. Do not edit: run it again.\n\n"
-        "Figures are means over the protocol's folds, ± their standard error: folds differ in how hard they "
-        "are, more than two models on one fold do, and repeats share their records. “Seconds” are "
-        "those of all trainings and scorings, on "
-        f"{THREADS} thread for every library. ECE is the expected calibration error of all folds' predictions, over "
-        "20 bins of equal count; beside it stands what chance alone makes of a perfectly calibrated model's "
-        "predictions on as many records: mean, and what 95 % of draws stay below. `fraud-detection-api` runs with the "
-        "same settings on every file. Published rows were measured by others, where the source says so on folds of "
-        "their own.\n\n" + "\n".join(tables)
+        f"# How good the models are\n\n{_INTRODUCTION}\n\n"
+        f"`{command}` wrote this page on {today.isoformat()} on {_machine()}. Do not edit the page; run the command again."
+        f"\n\n## How to read the tables\n\n{_READING}\n" + "\n".join(tables)
     )
+
+
+_INTRODUCTION = """\
+This page compares the models of this product with other libraries and with published results on four public data sets.
+Read it to see what to expect from a model, or to check a change to training."""
+
+_READING = f"""\
+- AUC is the area under the ROC curve. AP is average precision. CP@100 is card precision: the share of defrauded
+  customers among the 100 highest-scored customers of a day, averaged over the days. For all three, higher is
+  better, and the best value is bold.
+- Figures are means over the protocol's folds, ± their standard error. The standard error also contains the
+  differences between the folds, which are larger than the differences between models on one fold. Repeats share
+  their records.
+- ECE is the expected calibration error over 20 bins of equal count, computed on the predictions of all folds. Lower
+  is better. A perfectly calibrated model also shows some error by chance: the next columns give its mean and its 95
+  % limit for as many records.
+- "Seconds" is the time of all training and scoring, on {THREADS} thread for every library.
+- `fraud-detection-api` uses the same settings on every data set, except in the rows marked "tuned".
+- Other libraries run with their defaults. Published rows were measured by others. Where they used other folds of the
+  same data, the source column says so.
+"""
 
 
 def _figure(figure: float | None, best: float, error: float | None) -> str:

@@ -172,7 +172,7 @@ def _clocked() -> Callable[[str], None]:
 
 
 def say(text: str) -> None:
-    """Progress, and what is amiss, on stderr."""
+    """Progress and errors, on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -29,13 +29,14 @@ def write_page(results: Results, path: Path) -> None:
 def page(results: Results, *, plot: str) -> str:
     """The whole page in Markdown."""
     sections = [
-        f"# How fast serving is\n\n{_made(results)}\n\n![Requests a second, and milliseconds of an answer]({plot})\n",
-        f"## DecisionFilter and measured\n\n{requirements_table(results)}",
-        f"## How it was measured\n\n{_method(results)}",
+        f"# How fast serving is\n\n{_INTRODUCTION}\n\n{_made(results)}\n",
+        f"![Requests a second, and milliseconds of an answer]({plot})\n",
+        f"## Targets and results\n\n{_TARGETS}\n\n{requirements_table(results)}",
+        f"## How it is measured\n\n{_method(results)}",
         *(f"## {_heading(scenario)}\n\n{load_table(results, scenario)}" for scenario in _scenarios(results)),
     ]
     if results.neighbours:
-        sections.append(f"## Beside large batches\n\n{_NEIGHBOURS}\n\n{neighbour_table(results)}")
+        sections.append(f"## Single records beside large batches\n\n{_NEIGHBOURS}\n\n{neighbour_table(results)}")
     if results.starts or results.memories:
         sections.append(f"## Start and memory\n\n{_PROCESSES}\n\n{process_table(results)}")
     if results.timings:
@@ -47,8 +48,8 @@ def page(results: Results, *, plot: str) -> str:
 def _made(results: Results) -> str:
     machine = results.machine
     return (
-        f"Written by `{COMMAND}` on {results.made_on}; {machine.processor}, {machine.cores} cores, "
-        f"{machine.memory_gib} GiB, {machine.system}. Do not edit: run it again."
+        f"`{COMMAND}` wrote this page on {results.made_on} on {machine.processor}, {machine.cores} cores, "
+        f"{machine.memory_gib} GiB, {machine.system}. Do not edit the page; run the command again."
     )
 
 
@@ -96,43 +97,55 @@ def _versions(results: Results) -> str:
     )
 
 
-_METHOD = """\
-- One model for all: {trees} trees of depth {depth}, trained by this product on simulated records of the `credit`
-  contract. This product gets a caller's records, checks them, works out the matrix's {columns} columns and calibrates.
-  Its peers get the columns' values, worked out already, and answer XGBoost's probability as it is.
-- Before anything is timed, 20 answers of each are compared with what the model gives for the same records: within 1e-5.
-- Each server has one process to score with (the row with 2 workers has two), `OMP_NUM_THREADS=1`, and logs to a file;
-  this product writes its line for each request, the others were told to write none.
-- Where this product keeps its decisions, each is committed to the disk before its answer leaves: in SQLite by a process
-  beside it (`synchronous` FULL), or in PostgreSQL as it comes (`fsync` on) on the same two cores. Its peers keep nothing.
-- Each runs in an environment of its own: peers in pinned releases, this product and the empty application without what
-  only training needs. MLServer runs the model in its own process (`parallel_workers` 0), without metrics; BentoML
-  without metrics and access log; MLflow is asked with `inputs`, which it answers faster than data frames.
-- The empty application reads the body and answers five bytes, on the same uvicorn with the same settings as this
-  product: the ceiling of any Python server of that kind.
-- wrk asks, with one thread on the same machine, keeping connections open: {rounds} rounds, all servers in turns within
-  a round, each for {seconds} s after two seconds of warming up (batches of 10,000: twice as long). Servers that are not
-  being asked are stopped (SIGSTOP) meanwhile.
-- A figure is the median of the rounds, in brackets the least and the most of them. “Of the empty application” is the
-  median of the rounds' ratios. “Failed” are answers with a status of 400 or more, broken connections and time-outs,
-  over all rounds.
-- wrk sends a request as soon as the one before it on the same connection is answered, whatever the server does, so
-  delays are those of a server at its limit.
+_INTRODUCTION = """\
+This page compares the serving speed of this product with other ways to serve the same model. Use it to size a
+deployment, or to see what a change costs. Compare ratios, not absolute figures: those depend on the machine."""
 
-`{command}` repeats it, on Linux with [wrk](https://github.com/wg/wrk); `{command} ARGS=--help` says what there is to
-choose.
+_TARGETS = """\
+The project sets itself these targets. Rates are for one record in each request and 32 connections."""
+
+_METHOD = """\
+- All servers serve the same model: {trees} trees of depth {depth}, trained by this product on simulated records of
+  the `credit` contract. This product receives a caller's records, validates them, computes the {columns} columns of
+  the matrix and calibrates the result. The other servers receive computed columns and answer with XGBoost's
+  probability.
+- Before a measurement, 20 answers of each server are compared with the model's own results. They must agree within
+  1e-5.
+- Each server has one scoring process (the rows with 2 workers have two), runs with `OMP_NUM_THREADS=1` and logs to
+  a file. This product logs a line for each request. The other servers are configured to log none.
+- Where a row says "stored", this product commits each decision to disk before it answers: in SQLite (`synchronous`
+  FULL, written by a separate process) or in PostgreSQL (default settings, `fsync` on) on the same two cores. The
+  other servers store nothing.
+- Each server runs in its own environment. The others are pinned releases. This product and the empty application
+  run without training libraries. MLServer runs the model in its own process (`parallel_workers` 0), without
+  metrics. BentoML runs without metrics and access log. MLflow receives `inputs`, which it answers faster than data
+  frames.
+- The empty application reads the body and answers with five bytes. It runs on the same uvicorn with the same
+  settings as this product, so it is the upper limit of a Python server of this kind.
+- `wrk` sends requests from one thread on the same machine over open connections, in {rounds} rounds. In a round,
+  each server is measured in turn for {seconds} s after two seconds of warm-up (batches of 10,000: twice as long).
+  The other servers are suspended (SIGSTOP) meanwhile.
+- A figure is the median of the rounds. Brackets show the lowest and the highest. "Of the empty application" is the
+  median of each round's ratio. "Failed" counts answers with a status of 400 or more, broken connections and
+  time-outs in all rounds.
+- `wrk` sends the next request on a connection as soon as the previous answer arrives. Delays are therefore those of
+  a server at its limit.
+
+To repeat the measurement, run `{command}` on Linux with [wrk](https://github.com/wg/wrk) installed. `{command}
+ARGS=--help` lists the options.
 """
 
 _NEIGHBOURS = """\
-One caller posts batches of 10,000 records without a pause; meanwhile 4 connections ask for one record each, and these
-are their delays."""
+One caller sends batches of 10,000 records without a pause. Meanwhile 4 connections send one record in each request.
+The table shows the delays of those single records."""
 
 _PROCESSES = """\
-From the start of the process until it says that it can score. RSS is resident memory, of each process; PSS counts what
-processes share once, and is that of all processes together at the last measurement. This product was started anew to
-be timed, the others were started once. “Idle” is the share of one core that is used while nobody asks."""
+"Ready after" is the time from the start of the process until it reports that it can score. RSS is the resident
+memory of each process. PSS counts shared memory once and is the sum over all processes at the last measurement.
+This product is started several times for these figures, the other servers once. "Idle" is the share of one core
+that the server uses without requests."""
 
 _IN_PROCESS = """\
-One thread calls, in turns, bursts of about a tenth of a second; medians, and in brackets the least and the most. For
-4,096 rows and more this product uses all cores, if it is not given them in pieces of 2,000 (“1 thread”). Reasons are
-exact TreeSHAP values of every column: XGBoost's are `pred_contribs`."""
+One thread calls each library in turn, in bursts of about a tenth of a second. Figures are medians; brackets show
+the lowest and the highest. For 4,096 rows and more this product uses all cores, unless it receives pieces of 2,000
+rows ("1 thread"). Reasons are exact TreeSHAP values of every column, which XGBoost calls `pred_contribs`."""

@@ -1,4 +1,4 @@
-"""What is wanted of serving, and whether it was measured so."""
+"""The targets for serving, and whether the measurements meet them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ OURS_LOADED = {SCORE, DECIDE, SCORE_SQLITE, DECIDE_SQLITE, SCORE_POSTGRES}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A requirement: what is wanted, what was measured (None if nothing was), and whether it is met."""
+    """A target: what is required, what was measured (None if nothing was), and whether it is met."""
 
     subject: str
-    wanted: str
+    required: str
     measured: float | None
     unit: str
     met: bool | None
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Every requirement, in the order of the page."""
+    """Every target, in the order of the page."""
     return [*_rates(results), *_delays(results), *_in_process(results), *_process(results)]
 
 
@@ -44,7 +44,6 @@ def _at_most(subject: str, bound: float, measured: float | None, unit: str) -> V
 
 
 def _rates(results: Results) -> Iterator[Verdict]:
-    where = f"requests/s, {CONNECTIONS} connections, one record: "
     for route, target, others in (
         ("`/fraud_detection`", SCORE, ((EMPTY, "the empty application", 0.45), ("mlserver", "MLServer", 10.0))),
         ("`/fraud_detection`", SCORE, (("pandas", "the pandas handler", 25.0),)),
@@ -54,27 +53,27 @@ def _rates(results: Results) -> Iterator[Verdict]:
             ((EMPTY, "the empty application", 0.2), ("mlserver", "MLServer", 5.0)),
         ),
         (
-            "`/fraud_detection` kept in SQLite",
+            "`/fraud_detection` stored in SQLite",
             SCORE_SQLITE,
-            ((EMPTY, "the empty application", 0.3), ("mlserver", "MLServer, which keeps nothing,", 8.0)),
+            ((EMPTY, "the empty application", 0.3), ("mlserver", "MLServer, which stores nothing,", 8.0)),
         ),
-        ("`/fraud_detection` kept in PostgreSQL", SCORE_POSTGRES, ((EMPTY, "the empty application", 0.15),)),
+        ("`/fraud_detection` stored in PostgreSQL", SCORE_POSTGRES, ((EMPTY, "the empty application", 0.15),)),
     ):
         loaded = results.loaded(target, CONNECTIONS, RECORDS)
-        for other, told, bound in others:
+        for other, name, bound in others:
             measured = None if loaded is None else ratio_to(results, loaded, other)
-            yield _at_least(f"{where}{route} beside {told}", bound, measured, " times")
+            yield _at_least(f"{route}: requests/s compared with {name}", bound, measured, " times")
 
 
 def _delays(results: Results) -> Iterator[Verdict]:
     loaded = results.loaded(SCORE, CONNECTIONS, RECORDS)
-    subject = f"p99 beside p50, {CONNECTIONS} connections, `/fraud_detection`"
+    subject = "`/fraud_detection`: p99 compared with p50"
     yield _at_most(subject, 3, None if loaded is None else _tail(loaded), " times")
     beside = next((one for one in results.neighbours if one.target == SCORE), None)
     singles = None if beside is None else summarised(beside.singles, p99).median
-    yield _at_most("p99 of single records beside a caller's batches of 10,000", 25, singles, " ms")
+    yield _at_most("p99 of single records while a caller sends batches of 10,000", 25, singles, " ms")
     failed = sum(failures(one.rounds) for one in results.loads if one.target in OURS_LOADED)
-    yield _at_most("requests of this product that failed", 0, failed if results.loads else None, "")
+    yield _at_most("failed requests of this product", 0, failed if results.loads else None, "")
 
 
 def _tail(loaded: Loaded) -> float | None:
@@ -87,9 +86,13 @@ def _in_process(results: Results) -> Iterator[Verdict]:
     ours = partial(_us_per_row, results, engine=OURS)
     theirs = partial(_us_per_row, results, engine=XGBOOST)
     yield _at_most("margin of one row, in process", 10, ours(MARGINS, 1), " µs")
-    yield _at_least("reasons of one row, as fast as `pred_contribs`", 10, _faster(ours, theirs, REASONS, 1), " times")
+    yield _at_least(
+        "speed of one row's reasons compared with `pred_contribs`", 10, _faster(ours, theirs, REASONS, 1), " times"
+    )
     faster = _faster(ours, theirs, MARGINS, 10_000)
-    yield _at_least("margins of 10,000 rows, as fast as `inplace_predict` on one thread", 1, faster, " times")
+    yield _at_least(
+        "speed of the margins of 10,000 rows compared with `inplace_predict` on one thread", 1, faster, " times"
+    )
 
 
 def _us_per_row(results: Results, task: str, rows: int, *, engine: str) -> float | None:

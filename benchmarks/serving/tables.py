@@ -18,11 +18,11 @@ SERVER_LABELS = {
     "bentoml": "BentoML",
     "mlflow": "MLflow",
     "product-2-workers": "this product, 2 workers",
-    "product-sqlite": "this product, keeping in SQLite",
-    "product-postgres": "this product, keeping in PostgreSQL, and that",
-    "product-2-workers-sqlite": "this product, 2 workers, keeping in SQLite",
-    COLD: "this product, nothing compiled before",
-    WARM: "this product, compiled before",
+    "product-sqlite": "this product, storing in SQLite",
+    "product-postgres": "this product, storing in PostgreSQL, with PostgreSQL's processes",
+    "product-2-workers-sqlite": "this product, 2 workers, storing in SQLite",
+    COLD: "this product, first start (compiles its loops)",
+    WARM: "this product, later starts",
 }
 MET = {True: "met", False: "**not met**", None: NOT_MEASURED}
 
@@ -34,9 +34,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def requirements_table(results: Results) -> str:
-    """What is wanted, and what was measured."""
-    rows = [(verdict.subject, verdict.wanted, _measured(verdict), MET[verdict.met]) for verdict in verdicts(results)]
-    return table(("", "wanted", "measured", ""), rows)
+    """The targets, and what was measured."""
+    rows = [(verdict.subject, verdict.required, _measured(verdict), MET[verdict.met]) for verdict in verdicts(results)]
+    return table(("", "target", "measured", ""), rows)
 
 
 def load_table(results: Results, scenario: Scenario) -> str:

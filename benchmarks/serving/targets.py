@@ -85,9 +85,9 @@ TARGETS = {
         Target(EMPTY, "empty ASGI application", "empty", "/", _records, read=None),
         _ours(SCORE, "`/fraud_detection`", "product", "/fraud_detection"),
         _ours(DECIDE, "`/v1/decisions` with reasons", "product", "/v1/decisions"),
-        _ours(SCORE_SQLITE, "`/fraud_detection`, kept in SQLite", "product-sqlite", "/fraud_detection"),
-        _ours(DECIDE_SQLITE, "`/v1/decisions` with reasons, kept in SQLite", "product-sqlite", "/v1/decisions"),
-        _ours(SCORE_POSTGRES, "`/fraud_detection`, kept in PostgreSQL", "product-postgres", "/fraud_detection"),
+        _ours(SCORE_SQLITE, "`/fraud_detection`, stored in SQLite", "product-sqlite", "/fraud_detection"),
+        _ours(DECIDE_SQLITE, "`/v1/decisions` with reasons, stored in SQLite", "product-sqlite", "/v1/decisions"),
+        _ours(SCORE_POSTGRES, "`/fraud_detection`, stored in PostgreSQL", "product-postgres", "/fraud_detection"),
         Target(
             "pandas",
             "FastAPI, pandas, `predict_proba`",
@@ -123,7 +123,7 @@ TARGETS = {
         _ours("score-2-workers", "`/fraud_detection`, 2 workers", "product-2-workers", "/fraud_detection", SINGLE[1:]),
         _ours(
             "score-2-workers-sqlite",
-            "`/fraud_detection`, 2 workers, kept in SQLite",
+            "`/fraud_detection`, 2 workers, stored in SQLite",
             "product-2-workers-sqlite",
             "/fraud_detection",
             SINGLE[1:],

@@ -11,16 +11,16 @@ BENCHMARKS = (PROJECT / "docs" / "explanation" / "benchmarks.md").read_text(enco
 
 
 def measured_memory():
-    """Bytes of a worker and of the keeper after the load, with the store that takes more."""
-    rows = re.findall(r"^\| this product, keeping in .*? \| .*? \| .*? \| (\d+) \+ (\d+)", BENCHMARKS, re.MULTILINE)
-    workers, keepers = zip(*rows, strict=True)
-    return max(map(int, workers)) * 1e6, max(map(int, keepers)) * 1e6
+    """Bytes of a worker and of the decision writer after the load, with the store that takes more."""
+    rows = re.findall(r"^\| this product, storing in .*? \| .*? \| .*? \| (\d+) \+ (\d+)", BENCHMARKS, re.MULTILINE)
+    workers, writers = zip(*rows, strict=True)
+    return max(map(int, workers)) * 1e6, max(map(int, writers)) * 1e6
 
 
 def measured_rate():
-    """Requests a second of one worker at its limit that keeps in PostgreSQL, one record a request."""
+    """Requests a second of one worker at its limit that stores in PostgreSQL, one record a request."""
     section = BENCHMARKS.split("## One record a request, 32 connections")[1]
-    return float(re.search(r"`/fraud_detection`, kept in PostgreSQL \| ([\d,]+)", section)[1].replace(",", ""))
+    return float(re.search(r"`/fraud_detection`, stored in PostgreSQL \| ([\d,]+)", section)[1].replace(",", ""))
 
 
 @pytest.fixture(params=["dev", "production"])

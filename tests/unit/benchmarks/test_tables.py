@@ -17,15 +17,15 @@ THEIRS = Row("theirs", {"AUC": 0.79}, "Somebody, 2020")
 
 def test_a_table_has_a_line_for_each_row_with_the_best_in_bold():
     lines = table("1. A title", ("AUC", "AP"), [OURS, THEIRS]).splitlines()
-    assert lines[0] == "### 1. A title"
+    assert lines[0] == "## 1. A title"
     assert lines[4] == "| ours | **0.8000** | **0.4000** | 0.0300 | 0.0100 | 0.0020 | 0.0040 | 12 | measured here |"
     assert lines[5] == "| theirs | 0.7900 |  |  |  |  |  |  | Somebody, 2020 |"
     assert {line.count("|") for line in lines[2:]} == {lines[2].count("|")}
 
 
 def test_the_page_says_when_how_and_on_what_it_was_made():
-    text = page(["### 1. A title\n"], today=date(2026, 1, 31), command="make bench-quality DATA=folder")
-    assert "`make bench-quality DATA=folder` on 2026-01-31" in text
+    text = page(["## 1. A title\n"], today=date(2026, 1, 31), command="make bench-quality DATA=folder")
+    assert "`make bench-quality DATA=folder` wrote this page on 2026-01-31" in text
     assert "cores" in text
     assert "numpy" in text
 

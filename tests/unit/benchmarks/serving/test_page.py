@@ -14,7 +14,7 @@ def test_results_come_back_from_json_as_they_were(results):
 
 def test_the_page_says_when_on_what_and_with_which_releases_it_was_made(results):
     text = page(results, plot="benchmarks.svg")
-    assert "on 2026-01-31; A processor, 2 cores, 8 GiB, Linux 6.1." in text
+    assert "on 2026-01-31 on A processor, 2 cores, 8 GiB, Linux 6.1." in text
     assert "- MLServer: mlserver 1.7.1\n" in text
     assert "2 rounds" in text
     assert "(benchmarks.svg)" in text
@@ -37,7 +37,7 @@ def test_processes_have_their_memory_each(results):
     text = page(results, plot="benchmarks.svg")
     assert "| this product |  | 240 | 260 | 210 | 0.4 % |" in text
     assert "| this product, 2 workers |  |  | 261 + 259 + 80 | 400 |  |" in text
-    assert "| this product, compiled before | 2.10 (2.00 to 2.50) |" in text
+    assert "| this product, later starts | 2.10 (2.00 to 2.50) |" in text
 
 
 def test_tables_have_as_many_cells_in_every_line(results):
@@ -56,5 +56,5 @@ def test_the_plot_is_svg_names_every_target_and_is_the_same_for_the_same_results
 
 def test_a_run_without_load_has_a_page_too(results, tmp_path):
     write_page(replace(results, loads=[], neighbours=[]), tmp_path / "page.md")
-    assert "## Beside large batches" not in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "## Single records beside large batches" not in (tmp_path / "page.md").read_text(encoding="utf-8")
     assert (tmp_path / "page.svg").exists()

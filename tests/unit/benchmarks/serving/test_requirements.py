@@ -1,4 +1,4 @@
-"""DecisionFilter beside measured."""
+"""Targets and measurements."""
 
 from dataclasses import replace
 
@@ -16,18 +16,18 @@ def verdict(results, *words):
 @pytest.mark.parametrize(
     ("words", "measured", "met"),
     [
-        (("`/fraud_detection` beside", "the empty application"), 0.525, True),
-        (("`/fraud_detection` beside", "MLServer"), 21, True),
-        (("p99 beside p50",), 2.5, True),
+        (("`/fraud_detection`: requests/s", "the empty application"), 0.525, True),
+        (("`/fraud_detection`: requests/s", "MLServer"), 21, True),
+        (("p99 compared with p50",), 2.5, True),
         (("batches of 10,000",), 12.5, True),
         (("margin of one row",), 5.5, True),
-        (("reasons of one row",), 40, True),
+        (("one row's reasons",), 40, True),
         (("margins of 10,000 rows",), 2, True),
         (("cold",), 6, True),
         (("warm",), 2.1, True),
         (("resident memory", "when ready"), 240, True),
         (("resident memory", "after the load"), 260, False),
-        (("that failed",), 0, True),
+        (("failed requests",), 0, True),
     ],
 )
 def test_a_requirement_is_held_against_what_was_measured(results, words, measured, met):
@@ -46,7 +46,7 @@ def test_what_was_not_measured_is_neither_met_nor_missed(results, words):
 def test_a_failed_request_of_the_product_is_a_missed_requirement(results):
     rounds = [replace(load, failed=1) for load in results.loaded("score", 32, 1).rounds]
     failed = replace(results, loads=[*results.loads, Loaded("score", 128, 1, rounds)])
-    assert verdict(failed, "that failed").met is False
+    assert verdict(failed, "failed requests").met is False
 
 
 def test_an_empty_run_leaves_every_requirement_open(results):
