@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from fraud_detection_api.policy.outcomes import Outcome
-from fraud_detection_api.schemas.parameters import Parameters
+from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
 

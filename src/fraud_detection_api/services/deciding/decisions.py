@@ -3,9 +3,10 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
+from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decision import Decision, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.model.bundle import Bundle
@@ -24,7 +25,6 @@ _RANDOM_BYTES = 10
 _FIRST_GUESS_SECONDS, _LEARNING = 1e-4, 0.2
 
 Explanations = Literal["given", "partial", "dropped", "not_asked"]
-Record = Mapping[str, Any]
 
 
 class Decided(NamedTuple):
