@@ -40,8 +40,8 @@ from fraud_detection_api.routes import (
 from fraud_detection_api.routes.context import RequestBoundary
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.scoring import ScoringRoute
+from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
-from fraud_detection_api.schemas.records import record_parser
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract, Dtype
 
+Record: TypeAlias = Mapping[str, Any]
+"""Column name → value of one record: int, float, bool, str, datetime, or None for missing, as an absent column is."""
+
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Column name → array of shape (n,): float64 with NaN for missing (bool as 0/1, datetime as seconds since 1970 in UTC),
 or for a category an object array of str, None for missing."""
 
 
-def columns_from_records(contract: Contract, records: Sequence[Mapping[str, Any]]) -> Columns:
-    """Columns of validated records (int, float, bool, str, datetime or None for each column; absent means None).
+def columns_from_records(contract: Contract, records: Sequence[Record]) -> Columns:
+    """Columns of validated records.
 
     Shapes (n,), in the records' order: the features, and the time column where the contract has one.
     """

@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import columns_from_records, epoch_seconds
+from fraud_detection_api.contract.columns import Record, columns_from_records, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract, Feature, Part
 from fraud_detection_api.contract.encoding import SECONDS_A_DAY, Encoder, LevelCodes
 from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
 
 FEW_RECORDS = 16
 """Up to here Python's own numbers are faster than arrays so short."""
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

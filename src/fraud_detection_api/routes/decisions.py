@@ -7,7 +7,7 @@ from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import REPLAYED
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
 from fraud_detection_api.schemas.decisions import decisions_body
-from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.services.deciding.decisions import NEVER, Task
 
 PATH = "/v1/decisions"

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
-from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.services.deciding.decisions import NEVER, Task
 
 PATH = "/fraud_detection"

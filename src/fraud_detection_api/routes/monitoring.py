@@ -12,7 +12,7 @@ from fraud_detection_api.schemas.monitoring import (
     comparison_body,
     monitoring_body,
 )
-from fraud_detection_api.schemas.parameters import Parameters
+from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.models.champion import ServedModel
 
 router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_role("monitor", "analyst"))])

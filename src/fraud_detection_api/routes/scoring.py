@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api.container.process import Container
+from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary, summarised
 from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
-from fraud_detection_api.schemas.records import LARGE_BODY_BYTES
-from fraud_detection_api.services.deciding.recording import Record, RequestContext
+from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
+from fraud_detection_api.services.deciding.recording import RequestContext
 from fraud_detection_api.services.models.champion import ServedModel
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 from fraud_detection_api.telemetry import Stopwatch

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract, Feature
-from fraud_detection_api.schemas.records import record_parser
+from fraud_detection_api.errors import InvalidRecords
+from fraud_detection_api.schemas.parser import record_parser
 
 _ROUND = (1, 10, 1000)
 _MOST_TRIED = 1000
@@ -23,7 +23,7 @@ def record_schema(contract: Contract) -> dict[str, Any]:
 
 def decision_request_schema(contract: Contract) -> dict[str, Any]:
     """JSON Schema of a request for decisions."""
-    return record_parser(contract).decision_request.json_schema()
+    return record_parser(contract).decision_request.exact.json_schema()
 
 
 def contract_schema(contract: Contract) -> dict[str, Any]:
@@ -56,11 +56,11 @@ def example_record(contract: Contract) -> dict[str, Any]:
     if contract.identifier is not None:
         record[contract.identifier.name] = 345435 if contract.identifier.dtype == "int" else "C-345435"
     record |= {name: _candidates(feature)[0] for name, feature in contract.features.items()}
-    parser = record_parser(contract).record
+    parser = record_parser(contract)
     for changes in islice(_alternatives(contract), _MOST_TRIED):
         try:
-            parser.validate_json(to_json(record | changes))
-        except ValidationError:
+            parser.parse(to_json([record | changes]), limit=1)
+        except InvalidRecords:
             continue
         return record | changes
     return record

@@ -9,7 +9,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
-from fraud_detection_api.schemas.parameters import Parameters
+from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.history.lookup import Filters, Found, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 

@@ -1,4 +1,4 @@
-"""The keys of a request's JSON objects: those that occur twice, and more unknown ones than anybody is told of."""
+"""The keys of a request's JSON objects: those that occur twice, and more unknown ones than an answer lists."""
 
 import json
 import math
@@ -8,6 +8,9 @@ from typing import Any
 
 from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.schemas.problem import json_pointer
+
+KnownKeys = tuple[Any, Collection[str]]
+"""A value of a request, and the keys that it may have if it is an object."""
 
 
 class Keys(dict[str, Any]):
@@ -21,19 +24,11 @@ class Keys(dict[str, Any]):
 
 
 def parsed_json(body: bytes) -> Any:
-    """The body as Python reads it, its objects as Keys; None where it cannot be read."""
+    """The body as Python reads it, with Keys for its objects; None where it cannot be read."""
     try:
         return json.loads(body, object_pairs_hook=Keys, parse_int=_integer)
     except (ValueError, RecursionError):
         return None
-
-
-def array_length(body: bytes, at: tuple[str, ...]) -> int:
-    """How many items the array at that place has, 0 where there is none; cheaper than to look at the keys of each."""
-    try:
-        return len(array_in(json.loads(body, parse_int=float), at))
-    except (ValueError, RecursionError):
-        return 0
 
 
 def _integer(digits: str) -> int | float:
@@ -43,18 +38,39 @@ def _integer(digits: str) -> int | float:
         return math.inf
 
 
-def array_in(parsed: Any, at: tuple[str, ...]) -> list[Any]:
-    """The array at that place, the whole of it for none; empty where there is no array."""
+def array_length(body: bytes, path: tuple[str, ...]) -> int:
+    """The length of the array at `path`, 0 where there is none. Cheaper than `parsed_json`, which looks at every key."""
     try:
-        for name in at:
+        return len(array_in(json.loads(body, parse_int=float), path))
+    except (ValueError, RecursionError):
+        return 0
+
+
+def array_in(parsed: Any, path: tuple[str, ...]) -> list[Any]:
+    """The array at `path`, which is empty for the whole body; an empty list where there is no array."""
+    try:
+        for name in path:
             parsed = parsed[name]
     except (TypeError, LookupError):
         return []
     return parsed if isinstance(parsed, list) else []
 
 
-def dropped_needless_keys(objects: Iterable[tuple[Any, Collection[str]]], *, most: int) -> bool:
-    """Take unknown keys out of the objects, each given with its known ones, but for the first `most`; whether any was."""
+def objects_in(
+    parsed: Any, path: tuple[str, ...], *, of_request: Collection[str], of_item: Collection[str]
+) -> list[KnownKeys]:
+    """The items of the array at `path` with the keys of an item, after the request itself where the array is within it."""
+    request = [(parsed, of_request)] if path else []
+    return [*request, *((item, of_item) for item in array_in(parsed, path))]
+
+
+def has_other_keys(objects: Iterable[KnownKeys]) -> bool:
+    """Whether any object has a key that is unknown, or that occurred twice."""
+    return any(each.repeated or not each.keys() <= set(known) for each, known in objects)
+
+
+def drop_needless_keys(objects: Iterable[KnownKeys], *, most: int) -> bool:
+    """Remove all unknown keys but the first `most`; whether any was removed."""
     left, dropped = most, False
     for each, known in objects:
         unknown = [key for key in each if key not in known] if isinstance(each, dict) else []
@@ -66,9 +82,9 @@ def dropped_needless_keys(objects: Iterable[tuple[Any, Collection[str]]], *, mos
 
 
 def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
-    """Take out of objects what tells nothing of their faults: what unknown keys hold, and arrays and objects in known ones.
+    """Empty what no problem depends on: the values of unknown keys, and the arrays and objects in known ones.
 
-    Pydantic copies an object with all that is in it for each field that is missing.
+    Pydantic copies an object, with all that is in it, for each missing field.
     """
     for each in items:
         for key, content in each.items() if isinstance(each, dict) else ():
@@ -81,13 +97,13 @@ def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
 def duplicate_keys(parsed: Any, array: str) -> Iterator[FieldProblem]:
     """Keys that occur twice in one object: the request, or an item of its `array`, which may be the request itself.
 
-    JSON readers keep the last one silently; two callers could read two records.
+    JSON readers keep the last one silently, so that two callers could read two records.
     """
     yield from _repeated((), parsed, "request")
     inside = parsed.get(array) if isinstance(parsed, Keys) else parsed
-    at = (array,) if isinstance(parsed, Keys) else ()
+    path = (array,) if isinstance(parsed, Keys) else ()
     for index, item in enumerate(inside if isinstance(inside, list) else []):
-        yield from _repeated((*at, index), item, array.removesuffix("s"))
+        yield from _repeated((*path, index), item, array.removesuffix("s"))
 
 
 def _repeated(location: tuple[int | str, ...], parsed: Any, whose: str) -> Iterator[FieldProblem]:

@@ -2,27 +2,27 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError
+from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
-from fraud_detection_api.contract.times import epoch_milliseconds, parse_time
+from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
 from fraud_detection_api.schemas.json_keys import (
     array_in,
     array_length,
-    dropped_needless_keys,
+    drop_needless_keys,
     duplicate_keys,
     empty_fields,
+    objects_in,
     parsed_json,
 )
-from fraud_detection_api.schemas.problem import json_pointer
-from fraud_detection_api.schemas.records import INT64, MAX_PROBLEMS
+from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
+from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
 from fraud_detection_api.services.labels.recording import Recorded
 from fraud_detection_api.telemetry import utc_text
 
@@ -30,20 +30,8 @@ LABELS = "labels"
 DECISION_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-def _moment(text: Any) -> datetime:
-    moment = parse_time(text) if isinstance(text, str) else None
-    if moment is None:
-        raise PydanticCustomError("datetime_type", "not a calendar time")
-    return moment
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-
-
-class _GivenLabel(BaseModel):
+class _GivenLabel(RequestBody):
     """What every label says."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     is_fraud: bool
     source: LabelSource = Field(description="Who found out.", examples=["chargeback"])
@@ -64,9 +52,9 @@ class LabelOfDecision(_GivenLabel):
 class LabelOfEntity(_GivenLabel):
     """A label of an entity's last decision at or before a time."""
 
-    entity_id: (
-        Annotated[int, Field(ge=-INT64, le=INT64 - 1)] | Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-    ) = Field(description="The record's id, as it was sent: a number or text.", examples=[345435])
+    entity_id: IntegerId | TextId = Field(
+        description="The record's id, as it was sent: a number or text.", examples=[345435]
+    )
     decided_at: Moment = Field(
         description="The entity's last decision at or before this time is meant.", examples=["2026-11-22T10:00:00Z"]
     )
@@ -88,10 +76,8 @@ GivenLabel = Annotated[
 _FIELDS = frozenset({*LabelOfDecision.model_fields, *LabelOfEntity.model_fields})
 
 
-class LabelsRequest(BaseModel):
+class LabelsRequest(RequestBody):
     """Labels to record."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     labels: list[GivenLabel]
 
@@ -142,10 +128,8 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     if len(given) > limit:
         raise TooManyLabels(limit)
     # pydantic makes an error of each unknown key, and half a million of them would hold up everybody
-    dropped = dropped_needless_keys(
-        [(parsed, (LABELS,)), *((label, _FIELDS) for label in given)], most=MAX_PROBLEMS + 1
-    )
-    if dropped:
+    objects = objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
+    if drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
         empty_fields(given, _FIELDS)
         body = json.dumps(parsed).encode()
     try:
@@ -185,8 +169,8 @@ def decision_labels(decision_id: str, history: Sequence[Label]) -> DecisionLabel
 
 
 def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:
-    found = list(islice(problems, MAX_PROBLEMS + 1))
-    return InvalidLabels(found[:MAX_PROBLEMS], more=len(found) > MAX_PROBLEMS)
+    listed, more = first_problems(problems)
+    return InvalidLabels(listed, more=more)
 
 
 def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: int) -> Iterator[FieldProblem]:

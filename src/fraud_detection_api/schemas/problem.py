@@ -1,7 +1,8 @@
 """Errors on the wire: RFC 9457 problem details."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,13 +12,14 @@ from fraud_detection_api.errors import FieldProblem
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fraud-detection-api:problem:"
 LONGEST_NAME = 256
+MAX_PROBLEMS = 1000
 
 # RFC 9110's phrases, which Python's own older releases do not have yet
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class FieldError(BaseModel):
-    """A bad field: where it stands in the request, and what it must be. Never the value sent."""
+    """A bad field: its position in the request, and what it must be. Never the value sent."""
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/3/total_balance"])
     detail: str = Field(examples=["must be at least 0"])
@@ -44,6 +46,12 @@ def json_pointer(location: Sequence[int | str]) -> str:
     '/3/a~1b'
     """
     return "".join("/" + str(part)[:LONGEST_NAME].replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def first_problems(problems: Iterable[FieldProblem]) -> tuple[list[FieldProblem], bool]:
+    """The first MAX_PROBLEMS, and whether there are more."""
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    return found[:MAX_PROBLEMS], len(found) > MAX_PROBLEMS
 
 
 def problem_body(

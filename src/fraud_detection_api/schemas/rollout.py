@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from fraud_detection_api.schemas.parameters import Parameters
+from fraud_detection_api.schemas.request import Parameters, RequestBody
 from fraud_detection_api.services.models.aliases import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.services.models.rollout import Order
 from fraud_detection_api.telemetry import utc_text
@@ -26,10 +26,8 @@ class ChangesQuery(Parameters):
     limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="Most changes that are given.")
 
 
-class RolloutRequest(BaseModel):
+class RolloutRequest(RequestBody):
     """Why a champion or a challenger is changed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: Reason = ""
 
@@ -38,10 +36,8 @@ class RolloutRequest(BaseModel):
         return Order(by, self.reason)
 
 
-class PromoteRequest(BaseModel):
+class PromoteRequest(RequestBody):
     """How to promote, and why."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     allow_contract_change: bool = Field(
         default=False, description="Promote although callers must then send records of another contract."

@@ -3,7 +3,7 @@
 from fraud_detection_api.schemas.json_keys import (
     array_in,
     array_length,
-    dropped_needless_keys,
+    drop_needless_keys,
     empty_fields,
     parsed_json,
 )
@@ -11,13 +11,13 @@ from fraud_detection_api.schemas.json_keys import (
 
 def test_more_unknown_keys_than_are_told_of_are_dropped_in_order():
     objects = [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1, "d": 4}]
-    assert dropped_needless_keys([(each, {"known"}) for each in objects], most=3)
+    assert drop_needless_keys([(each, {"known"}) for each in objects], most=3)
     assert objects == [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1}]
 
 
 def test_as_many_unknown_keys_as_are_told_of_stay():
     objects = [{"a": 1}, "no object", {"b": 2}]
-    assert not dropped_needless_keys([(each, {"known"}) for each in objects], most=2)
+    assert not drop_needless_keys([(each, {"known"}) for each in objects], most=2)
     assert objects == [{"a": 1}, "no object", {"b": 2}]
 
 

@@ -3,9 +3,10 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.decision.reason import ReasonGiven
@@ -23,7 +24,6 @@ RECORDS_AT_A_TIME = 256
 _RANDOM_BYTES = 10
 _FIRST_GUESS_SECONDS, _LEARNING_RATE = 1e-4, 0.2
 
-Record = Mapping[str, Any]
 Reasons = Sequence[ReasonGiven] | None
 
 

@@ -2,18 +2,17 @@
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
+from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.decision.stored import StoredDecision, row_json, same_seal, sealed
-
-Record = Mapping[str, Any]
 
 _PSEUDONYM_DIGITS = 32
 _WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,18}")

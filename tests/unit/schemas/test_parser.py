@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
-from fraud_detection_api.schemas.records import MAX_PROBLEMS, RecordParser, record_parser
+from fraud_detection_api.schemas.parser import RecordParser, record_parser
+from fraud_detection_api.schemas.problem import MAX_PROBLEMS
 from support.builders import OVERDRAWN, every_dtype_contract, record
 from support.parsing import CREDIT, LOAN, LOANS, body, loan, problems_of, raw
 

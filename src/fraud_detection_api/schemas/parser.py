@@ -1,0 +1,175 @@
+"""Bytes of a request to validated records of a contract."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.contract.declaration import Contract, Rule
+from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
+from fraud_detection_api.schemas.json_keys import (
+    KnownKeys,
+    array_in,
+    array_length,
+    drop_needless_keys,
+    duplicate_keys,
+    empty_fields,
+    has_other_keys,
+    objects_in,
+    parsed_json,
+)
+from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems
+from fraud_detection_api.schemas.record_problems import constraint_problems, field_problem, json_problem
+from fraud_detection_api.schemas.record_type import (
+    DECISION_REQUEST_FIELDS,
+    DRY_RUN,
+    EXPLAIN,
+    RECORDS,
+    BodyType,
+    array_type,
+    decision_request_type,
+    record_type,
+)
+
+LARGE_BODY_BYTES = 64 * 1024
+"""From this size on, parsing and scoring take milliseconds. Records are then validated one by one, because validating them
+all is one step in which no other request gets a turn."""
+
+
+class ParsedRequest(NamedTuple):
+    """A request for decisions on records, in order: whether to give reasons, and whether to store nothing."""
+
+    records: list[dict[str, Any]]
+    explain: bool
+    dry_run: bool
+
+
+_PARSERS: dict[str, "RecordParser"] = {}
+
+
+def record_parser(contract: Contract) -> "RecordParser":
+    """The parser of that contract, built once in each process."""
+    if contract.fingerprint not in _PARSERS:
+        _PARSERS[contract.fingerprint] = RecordParser(contract)
+    return _PARSERS[contract.fingerprint]
+
+
+class RecordParser:
+    """Reads request bodies into validated records of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.array, self.decision_request = array_type(contract), decision_request_type(contract)
+        self._columns = frozenset(contract.record_columns)
+        self._broken = _constraint_reader(list(contract.rules.values()))
+
+    def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
+        """The records of a JSON array, in its order.
+
+        Raises MalformedBody where the body is not JSON, TooManyRecords above `limit`, and otherwise InvalidRecords with
+        every bad field (up to MAX_PROBLEMS).
+        """
+        _, records = self._read(self.array, body, limit)
+        return records
+
+    def parse_decisions(self, body: bytes, *, limit: int) -> ParsedRequest:
+        """What a request for decisions asks for. Raises as `parse`."""
+        request, records = self._read(self.decision_request, body, limit)
+        return ParsedRequest(records, explain=request.get(EXPLAIN, False), dry_run=request.get(DRY_RUN, False))
+
+    @cached_property
+    def record(self) -> TypeAdapter[Any]:
+        """Of one record, for its JSON Schema."""
+        return TypeAdapter(record_type(self.contract))
+
+    def _read(self, kind: BodyType, body: bytes, limit: int) -> tuple[Any, list[dict[str, Any]]]:
+        is_large = len(body) >= LARGE_BODY_BYTES
+        if is_large:
+            self._refuse_stuffed(kind, body, limit)
+        try:
+            request = (kind.lazy if is_large else kind.quick).validate_json(body)
+            records = request[RECORDS] if kind.path else request
+            if is_large:
+                # in a loop of Python's, other threads get their turn; in list(), they do not
+                records = [record for record in records]  # noqa: C416
+        except ValidationError:
+            raise self._refusal(kind, body, limit) from None
+        if len(records) > limit:
+            raise TooManyRecords(limit)
+        keys = sum(map(len, records)) + (len(request) if kind.path else 0)
+        # A body has a colon for each key. It has more where texts hold some, or where a key is unknown or occurs twice.
+        if body.count(b":") != keys and has_other_keys(self._objects(kind, parsed := parsed_json(body))):
+            raise self._invalid(kind, body, parsed)
+        if any(map(self._broken, records)):
+            raise self._invalid(kind, body, parsed_json(body))
+        return request, records
+
+    def _refuse_stuffed(self, kind: BodyType, body: bytes, limit: int) -> None:
+        """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
+
+        Pydantic copies a record, with all that is in it, for each missing field. Texts may be full of colons and commas, so
+        such a body is not refused for their number, but only checked with more care.
+        """
+        most = limit * len(self._columns) + len(DECISION_REQUEST_FIELDS)
+        if max(body.count(b":"), body.count(b",")) > most:
+            refusal = self._refusal(kind, body, limit)
+            if not isinstance(refusal, InvalidRecords) or refusal.problems:
+                raise refusal
+
+    def _refusal(self, kind: BodyType, body: bytes, limit: int) -> FraudError:
+        """The error for a body that pydantic does not accept."""
+        if body.count(b"{") > limit and array_length(body, kind.path) > limit:
+            return TooManyRecords(limit)
+        parsed = parsed_json(body)
+        if len(array_in(parsed, kind.path)) > limit:
+            return TooManyRecords(limit)
+        return self._invalid(kind, body, parsed)
+
+    def _invalid(self, kind: BodyType, body: bytes, parsed: Any) -> FraudError:
+        """The error that names every problem. `parsed` is the body as `parsed_json` reads it, and is changed here."""
+        records = array_in(parsed, kind.path)
+        dropped = drop_needless_keys(self._objects(kind, parsed), most=MAX_PROBLEMS + 1)
+        if dropped or len(body) >= LARGE_BODY_BYTES:
+            empty_fields(records, self._columns)
+            body = body if parsed is None else json.dumps(parsed).encode()
+        details = _details(kind.exact, body)
+        if details and details[0]["type"] == "json_invalid":
+            return MalformedBody(json_problem(details[0]))
+        of_fields = (field_problem(detail, self.contract, kind.path) for detail in details)
+        of_constraints = constraint_problems(records, details, path=kind.path, broken=self._broken)
+        problems, more = first_problems(chain(of_fields, of_constraints, duplicate_keys(parsed, RECORDS)))
+        return InvalidRecords(problems, more=more)
+
+    def _objects(self, kind: BodyType, parsed: Any) -> list[KnownKeys]:
+        return objects_in(parsed, kind.path, of_request=DECISION_REQUEST_FIELDS, of_item=self._columns)
+
+
+def _constraint_reader(constraints: Sequence[Rule]) -> Callable[[Record], list[Rule]]:
+    """A function that lists the constraints that a record breaks. A missing operand breaks none."""
+    checks = [(each, each.parsed.names, each.parsed.for_one_record()) for each in constraints]
+
+    def broken(record: Record) -> list[Rule]:
+        found = []
+        for constraint, names, holds in checks:
+            try:
+                operands = {name: float(record[name]) for name in names}  # float64, as in a file's columns
+            except (KeyError, TypeError):  # left out, or None
+                continue
+            if not holds(operands):
+                found.append(constraint)
+        return found
+
+    return broken
+
+
+def _details(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
+    try:
+        adapter.validate_json(body)
+    except ValidationError as error:
+        return error.errors(include_url=False, include_input=False)
+    return []

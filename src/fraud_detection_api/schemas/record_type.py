@@ -1,0 +1,109 @@
+"""A contract as pydantic types: of one record, and of the request bodies that hold records."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple, NotRequired
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from pydantic.config import ExtraValues, JsonDict
+from typing_extensions import TypedDict
+
+from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature
+from fraud_detection_api.schemas.request import IntegerId, Moment, TextId
+
+RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
+DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
+
+# a file's texts are stripped as well: a level must be the same one in serving and in training
+_LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": r"\S"}
+_FALSE: JsonDict = {"default": False}
+
+
+class BodyType(NamedTuple):
+    """The adapters that read one kind of request body, whose records are the array at `path`.
+
+    `exact` refuses unknown keys and reports every problem. `quick` leaves unknown keys out, because pydantic would make an
+    error of each, and half a million of them in one body would hold up all requests for seconds. `lazy` does the same, and
+    validates each record when it is asked for.
+    """
+
+    path: tuple[str, ...]
+    exact: TypeAdapter[Any]
+    quick: TypeAdapter[Any]
+    lazy: TypeAdapter[Any]
+
+
+def array_type(contract: Contract) -> BodyType:
+    """A body that is an array of records."""
+    exact, known = record_type(contract), record_type(contract, extra="ignore")
+    return BodyType((), *map(TypeAdapter, (list[exact], list[known], Iterable[known])))  # type: ignore[valid-type]
+
+
+def decision_request_type(contract: Contract) -> BodyType:
+    """A body that asks for decisions."""
+    exact, known = record_type(contract), record_type(contract, extra="ignore")
+    return BodyType(
+        (RECORDS,),
+        TypeAdapter(_decision_request(list[exact])),  # type: ignore[valid-type]
+        TypeAdapter(_decision_request(list[known], extra="ignore")),  # type: ignore[valid-type]
+        TypeAdapter(_decision_request(Iterable[known], extra="ignore")),  # type: ignore[valid-type]
+    )
+
+
+def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
+    explain = Annotated[bool, Field(description="Give the reasons for each outcome.", json_schema_extra=_FALSE)]
+    dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.", json_schema_extra=_FALSE)]
+    fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
+    request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
+    return with_config(ConfigDict(extra=extra, strict=True))(request)
+
+
+def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
+    """The TypedDict of one record, with strict types and the declared ranges. The contract's constraints are not in it.
+
+    A record's unknown keys are refused, or left out where `extra` is "ignore".
+    """
+    fields: dict[str, Any] = {}
+    if contract.identifier is not None:
+        fields[contract.identifier.name] = _identifier_type(contract)
+    if contract.time is not None:
+        fields[contract.time.name] = NotRequired[_documented(Moment | None, contract.time.description)]
+    for name, feature in contract.features.items():
+        annotation = _documented(_feature_type(feature), _description(feature), feature.example)
+        fields[name] = NotRequired[annotation] if feature.nullable else annotation
+    config = ConfigDict(extra=extra, strict=True, title=f"{contract.name} record")
+    record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
+    record.__doc__ = contract.description or None
+    return record
+
+
+def _identifier_type(contract: Contract) -> Any:
+    identifier = contract.identifier
+    assert identifier is not None
+    if identifier.dtype == "int":
+        return _documented(IntegerId, identifier.description, 345435)
+    return _documented(TextId, identifier.description, "C-345435")
+
+
+def _feature_type(feature: Feature) -> Any:
+    annotation: Any
+    match feature.dtype:
+        case "int":
+            annotation = Annotated[int, Field(ge=int(feature.lower), le=int(feature.upper))]
+        case "float":
+            annotation = Annotated[float, Field(ge=feature.lower, le=feature.upper, allow_inf_nan=False)]
+        case "bool":
+            annotation = bool
+        case "category":
+            annotation = Annotated[str, StringConstraints(**_LEVEL)]
+        case "datetime":
+            annotation = Moment
+    return annotation | None if feature.nullable else annotation
+
+
+def _documented(annotation: Any, description: str, example: object = None) -> Any:
+    examples = None if example is None else [example]
+    return Annotated[annotation, Field(description=description or None, examples=examples)]
+
+
+def _description(feature: Feature) -> str:
+    return f"{feature.description} ({feature.unit})".strip() if feature.unit else feature.description
