@@ -1,10 +1,12 @@
 """Fixtures that every room of the tests may use."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 from hypothesis import settings as hypothesis_settings
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
@@ -15,6 +17,8 @@ from support.servers import Server, running_server
 from support.sharing import locked
 from support.sketches import plots_made_by, sketch
 
+# jsonschema looks for it to check IRIs, which no test has; its grammars take two seconds of each process
+sys.modules.setdefault("rfc3987_syntax", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several test processes share the cores
 for name in [name for name in os.environ if name.startswith("FRAUD_")]:
     del os.environ[name]
@@ -22,6 +26,12 @@ for name in [name for name in os.environ if name.startswith("FRAUD_")]:
 # the same examples in every run: a red build is somebody's change, not somebody's luck
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60, database=None)
 hypothesis_settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Examples in docstrings are the source's; looking for them in the tests would double the collection."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
 @pytest.fixture(scope="session", autouse=True)
