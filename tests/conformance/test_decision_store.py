@@ -48,7 +48,7 @@ def test_an_empty_store_holds_nothing(store):
 
 
 def test_a_decision_is_found_as_it_was_kept(store):
-    row = kept(1, reasons='[{"rank":1}]', place=3, idempotency_key="a key", source="model")
+    row = kept(1, reasons='[{"rank":1}]', record_index=3, idempotency_key="a key", source="model")
     assert store.keep([StoredRequest([row])]) == [None]
     assert store.find(row.decision_id) == row
 
@@ -149,7 +149,7 @@ def test_a_decision_that_comes_twice_in_one_transaction_is_kept_once(store):
 
 
 def test_a_request_of_ten_thousand_records_is_kept_whole(store):
-    rows = [kept(number, place=number) for number in range(10_000)]
+    rows = [kept(number, record_index=number) for number in range(10_000)]
     store.keep([StoredRequest(rows), request_of(10_000)])
     assert store.following(EVERYTHING, limit=10_000) == rows
     assert everything(store)[-1] == 10_000

@@ -42,8 +42,8 @@ def compare(settings: Settings, sent: Sequence[Sent], acknowledged: Sequence[Ack
         if not recorder.is_intact(row):
             faults.append(f"{row.request_id}: the seal of {row.decision_id} is broken")
     for request_id, rows in kept.items():
-        rows.sort(key=lambda row: row.place)
-        places, asked = [row.place for row in rows], requests.get(request_id)
+        rows.sort(key=lambda row: row.record_index)
+        places, asked = [row.record_index for row in rows], requests.get(request_id)
         if asked is None:
             faults.append(f"{request_id}: kept, and never sent")
         elif places != list(range(asked.records)):

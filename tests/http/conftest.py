@@ -78,7 +78,7 @@ class KeptDecisions:
     def rows(self) -> list[StoredDecision]:
         """Oldest first; those of one request in its records' order."""
         rows = self._look.following(DecisionFilter(), limit=100_000)
-        return sorted(rows, key=lambda row: (row.decided_at, row.request_id, row.place))
+        return sorted(rows, key=lambda row: (row.decided_at, row.request_id, row.record_index))
 
 
 @pytest.fixture(params=["in memory", "SQLite"])

@@ -23,7 +23,7 @@ def test_the_given_route_keeps_what_it_answers(kept):
     probabilities = ask(client, "/fraud_detection", RECORDS, headers={"X-Request-ID": "r-1"}).json()
     rows = kept.rows()
     assert [row.fraud_probability for row in rows] == probabilities
-    assert [row.place for row in rows] == list(range(20))
+    assert [row.record_index for row in rows] == list(range(20))
     assert {row.request_id for row in rows} == {"r-1"}
     assert [json.loads(row.record) for row in rows] == RECORDS
     assert [json.loads(row.entity) for row in rows] == list(range(20))

@@ -12,7 +12,7 @@ _ROW = StoredDecision(
     decision_id="",
     decided_at=0,
     request_id="0b7e5bffaa8c534aa4b1dbbdf475f903",
-    place=0,
+    record_index=0,
     idempotency_key=None,
     entity="345435",
     record='{"customer_id":345435,"total_balance":200000}',
@@ -50,7 +50,7 @@ def decided(number: int, at: int, **changes: object) -> StoredDecision:
 
 def request_of(*numbers: int, **changes: object) -> StoredRequest:
     """A request with these decisions."""
-    return StoredRequest([kept(number, place=place, **changes) for place, number in enumerate(numbers)])
+    return StoredRequest([kept(number, record_index=index, **changes) for index, number in enumerate(numbers)])
 
 
 def keyed(

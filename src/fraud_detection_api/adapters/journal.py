@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from pydantic_core import from_json, to_json
 
-from fraud_detection_api.decision.stored import StoredRequest, row_from_json
+from fraud_detection_api.decision.stored import ROWS, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.storage.journal import JournalBacklog
 from fraud_detection_api.telemetry import log_event
@@ -154,7 +154,7 @@ class FileJournal:
 
 
 def _line(request: StoredRequest) -> bytes:
-    content = to_json([(*row[:-1], row.seal.hex()) for row in request.decisions])
+    content = to_json([ROWS.values(row) for row in request.decisions])
     return b"%08x" % zlib.crc32(content) + content + b"\n"
 
 
@@ -164,7 +164,7 @@ def _request(line: bytes) -> StoredRequest | None:
     if line[:_CHECKSUM_DIGITS] != b"%08x" % zlib.crc32(content):
         return None
     try:
-        return StoredRequest([row_from_json(row) for row in from_json(content)])
+        return StoredRequest([ROWS.row(values) for values in from_json(content)])
     except (TypeError, ValueError):
         return None
 

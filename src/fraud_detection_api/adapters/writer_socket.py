@@ -18,11 +18,11 @@ from typing import Any, NamedTuple, cast
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.stored import (
+    ROWS,
     IdempotencyKey,
     SealedRequest,
     StoredAnswer,
     StoredRequest,
-    row_from_json,
 )
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
@@ -246,7 +246,7 @@ def _request_frame(request: SealedRequest) -> bytes:
 
 def _request(sent: list[Any]) -> StoredRequest:
     rows, *keyed = sent
-    decisions = [row_from_json(row) for row in rows]
+    decisions = [ROWS.row(values) for values in rows]
     if not keyed:
         return StoredRequest(decisions)
     caller, key, digest, answer = keyed

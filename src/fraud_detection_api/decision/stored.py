@@ -1,48 +1,63 @@
-"""A decision as it is kept: flat, with the record that it is about, and sealed."""
+"""A decision as it is stored: flat, with the record that it is about, and sealed."""
 
-import hashlib
-import hmac
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic import Field
+from pydantic_core import from_json
 
 from fraud_detection_api.decision.decided import Source
+from fraud_detection_api.decision.row_format import RowFormat, Stored, columns_of
 from fraud_detection_api.policy.outcomes import Outcome
 
-SEAL_VERSION = b"\x01"
-"""Of the fields and their order below; a store may hold seals of several."""
+_SHARED = Stored(table="deciders")
+"""Thousands of decisions have it in common, so it is stored once."""
 
-_SEAL_BYTES = 16
+_PERSONAL = Stored(is_erasable=True)
+"""It says something about the entity."""
 
 
 class StoredDecision(NamedTuple):
-    """A row of the store. Numbers are the very doubles that were answered.
+    """A row of the store. SQL, seals, JSON and the wire follow from this declaration and its order.
 
-    `place` is the record's in its request, from 0. `entity` is the record's id as JSON, or its pseudonym; `record` is the
-    validated record as JSON, and null once it was erased; `reasons` are JSON. `contract` is the fingerprint of what a record
-    was when it came in. `margin`, in log-odds, probability and score are null for a fallback.
+    A new column is a line before `seal`, marked `Stored(sealed_since=…)` with the next version of the seal, and a migration.
+    A field that is marked with a pydantic `Field` is shown on the wire as it is.
+
+    Numbers are the very doubles that were answered. `entity` is the record's id as JSON, or its pseudonym; `record` is the
+    validated record as JSON, null once it is erased; `reasons` are JSON. `margin`, in log-odds, probability and score are
+    null for a fallback.
     """
 
     decision_id: str
     decided_at: int
-    request_id: str
-    place: int
-    idempotency_key: str | None
-    entity: str | None
-    record: str | None
-    contract: str
-    model_version: str
-    model_digest: str
-    policy_version: str
+    request_id: Annotated[str, Field()]
+    record_index: Annotated[
+        int, Stored(name="place"), Field(ge=0, description="The record's place in its request, from 0.")
+    ]
+    idempotency_key: Annotated[str | None, Field()]
+    entity: Annotated[str | None, _PERSONAL]
+    record: Annotated[str | None, _PERSONAL]
+    contract: Annotated[
+        str, _SHARED, Field(description="Fingerprint of what a record was then.", examples=["sha256:…"])
+    ]
+    model_version: Annotated[str, _SHARED]
+    model_digest: Annotated[str, _SHARED]
+    policy_version: Annotated[str, _SHARED]
     source: Source
     outcome: Outcome
-    margin: float | None
+    margin: Annotated[float | None, Field(description="The model's log-odds before calibration; null for a fallback.")]
     fraud_probability: float | None
     risk_score: int | None
-    reasons: str | None
-    latency_ms: float
+    reasons: Annotated[str | None, _PERSONAL]
+    latency_ms: Annotated[float, Field(description="From the request's arrival until the decision was made.")]
     seal: bytes
+
+
+ERASED: dict[str, Any] = {column.field: None for column in columns_of(StoredDecision) if column.is_erasable}
+"""What an erasure makes of a decision."""
+
+ROWS = RowFormat(StoredDecision)
+"""JSON and seals of decisions."""
 
 
 class IdempotencyKey(NamedTuple):
@@ -54,14 +69,14 @@ class IdempotencyKey(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """What was answered to a request that had an idempotency key."""
+    """The answer to a request that had an idempotency key."""
 
     body_digest: bytes
     answer: bytes
 
 
 class StoredRequest(NamedTuple):
-    """All that is kept of one request, or nothing of it. `answer` goes with the key, where there is one."""
+    """All that is stored of one request, or nothing of it. `answer` belongs to the key, where there is one."""
 
     decisions: Sequence[StoredDecision]
     idempotency: IdempotencyKey | None = None
@@ -69,7 +84,7 @@ class StoredRequest(NamedTuple):
 
 
 class SealedRequest(NamedTuple):
-    """A kept request on its way: `rows` are its decisions as a JSON array, and `records` their number."""
+    """A request on its way to the store: `rows` are its decisions as a JSON array, and `records` their number."""
 
     rows: bytes
     records: int
@@ -78,29 +93,4 @@ class SealedRequest(NamedTuple):
 
     def opened(self) -> StoredRequest:
         """The same as objects."""
-        return StoredRequest([row_from_json(row) for row in from_json(self.rows)], self.idempotency, self.answer)
-
-
-def row_json(fields: Sequence[Any], key: bytes) -> bytes:
-    """A decision as a JSON array: its fields but for the seal, in order, then the seal that `key` gives them, as digits."""
-    content = to_json(fields)
-    return b'%b,"%b"]' % (content[:-1], sealed(content, key).hex().encode())
-
-
-def row_from_json(row: Sequence[Any]) -> StoredDecision:
-    """A decision from the array that `row_json` wrote, once that has been parsed."""
-    return StoredDecision._make((*row[:-1], bytes.fromhex(row[-1])))
-
-
-def sealed(content: bytes, key: bytes) -> bytes:
-    """The seal of a decision's fields: BLAKE2b, keyed where `key` is not empty, so that only its holders can make one.
-
-    >>> sealed(b"[]", b"").hex()
-    '017ebb3c7c2a87b1a2f8a7ed729ecb040d'
-    """
-    return SEAL_VERSION + hashlib.blake2b(content, digest_size=_SEAL_BYTES, key=key).digest()
-
-
-def same_seal(one: bytes, other: bytes) -> bool:
-    """Whether two seals are equal, in constant time."""
-    return hmac.compare_digest(one, other)
+        return StoredRequest([ROWS.row(values) for values in from_json(self.rows)], self.idempotency, self.answer)

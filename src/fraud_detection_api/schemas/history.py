@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, from_json
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.decision.row_format import columns_of
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters
@@ -52,21 +54,29 @@ class DecisionQuery(Parameters):
         return Filters(self.entity_id, self.outcome, self.since, self.until)
 
 
-class KeptDecisionBody(DecisionBody):
-    """A decision as it was answered, and what was kept with it."""
-
-    entity_id: int | str | None = Field(
+_COLUMNS = {column.name: column for column in columns_of(StoredDecision)}
+_PLAIN: dict[str, Any] = {name: column.wire for name, column in _COLUMNS.items() if column.wire is not None}
+_EntityId = Annotated[
+    int | str | None,
+    Field(
         description="The record's id, or the pseudonym that stands for it; null where records have none.",
         examples=[345435],
-    )
-    margin: float | None = Field(description="The model's log-odds before calibration; null for a fallback.")
-    record: dict[str, Any] | None = Field(description="The record as it was validated; null once it was erased.")
-    contract: str = Field(description="Fingerprint of what a record was then.", examples=["sha256:…"])
-    request_id: str
-    place: int = Field(ge=0, description="The record's place in its request, from 0.")
-    idempotency_key: str | None
-    latency_ms: float = Field(description="From the request's arrival until the decision was made.")
+    ),
+]
+_Record = Annotated[
+    dict[str, Any] | None, Field(description="The record as it was validated; null once it was erased.")
+]
+# the first four are where callers have always seen them
+_FIRST = {"entity_id": _EntityId, "margin": _PLAIN["margin"], "record": _Record, "contract": _PLAIN["contract"]}
+
+
+class KeptDecisionBody(create_model("StoredFields", __base__=DecisionBody, **_FIRST | _PLAIN)):  # type: ignore[misc]
+    """A decision as it was answered, and what was kept with it."""
+
     is_intact: bool = Field(description="Whether the seal is: false where somebody changed the row.")
+
+
+_PLAIN_FIELDS = {name: column.field for name, column in _COLUMNS.items() if name in KeptDecisionBody.model_fields}
 
 
 class DecisionPage(BaseModel):
@@ -80,24 +90,16 @@ def kept_decision_body(found: Found) -> KeptDecisionBody:
     """The wire form of a kept decision."""
     row = found.row
     by_model = row.source == "model"
-    reasons = None if row.reasons is None else [ReasonBody(**reason) for reason in from_json(row.reasons)]
-    return KeptDecisionBody.model_construct(
-        decision_id=row.decision_id,
-        entity_id=entity_id_of(row.entity),
-        fraud_probability=row.fraud_probability,
-        risk_score=row.risk_score,
-        outcome=row.outcome,
-        reasons=reasons,
-        model=ModelBody(version=row.model_version, digest=row.model_digest) if by_model else None,
-        policy_version=row.policy_version if by_model else None,
-        decided_at=utc_text(row.decided_at),
-        decision_source=row.source,
-        margin=row.margin,
-        record=None if row.record is None else from_json(row.record),
-        contract=row.contract,
-        request_id=row.request_id,
-        place=row.place,
-        idempotency_key=row.idempotency_key,
-        latency_ms=row.latency_ms,
-        is_intact=found.is_intact,
-    )
+    plain = {name: getattr(row, field) for name, field in _PLAIN_FIELDS.items()}
+    derived = {
+        "entity_id": entity_id_of(row.entity),
+        "reasons": None if row.reasons is None else [ReasonBody(**reason) for reason in from_json(row.reasons)],
+        "model": ModelBody(version=row.model_version, digest=row.model_digest) if by_model else None,
+        "policy_version": row.policy_version if by_model else None,
+        "decided_at": utc_text(row.decided_at),
+        "decision_source": row.source,
+        "record": None if row.record is None else from_json(row.record),
+        "is_intact": found.is_intact,
+    }
+    body: KeptDecisionBody = KeptDecisionBody.model_construct(**plain | derived)
+    return body

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
-from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer, row_json
+from fraud_detection_api.decision.stored import ROWS, IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.decision_writer import Result
@@ -22,7 +22,7 @@ EVERYTHING = DecisionFilter()
 
 
 def request(number: int = 0, key: IdempotencyKey | None = None, answer: bytes = b"", records: int = 1) -> SealedRequest:
-    rows = [row_json(kept(1000 * number + place)[:-1], b"") for place in range(records)]
+    rows = [ROWS.json(kept(1000 * number + place)[:-1], b"") for place in range(records)]
     return SealedRequest(b"[%b]" % b",".join(rows), records, key, answer)
 
 
@@ -131,7 +131,7 @@ async def test_a_store_that_comes_back_is_told_of_without_a_request():
 @run
 async def test_a_fault_of_one_request_is_not_told_in_its_own_words():
     async with keeping() as (_, client):
-        rows = row_json(kept(1)._replace(outcome="no such outcome")[:-1], b"")
+        rows = ROWS.json(kept(1)._replace(outcome="no such outcome")[:-1], b"")
         [result, other] = await submitted(client, SealedRequest(b"[%b]" % rows, 1), request(2))
         assert isinstance(result, RuntimeError)
         assert "no such outcome" not in str(result)

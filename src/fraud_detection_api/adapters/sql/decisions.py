@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
+from fraud_detection_api.adapters.sql.decision_table import DECISIONS
+from fraud_detection_api.adapters.sql.statements import ROWS_A_STATEMENT
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
@@ -13,35 +14,7 @@ from fraud_detection_api.services.storage.decision_store import DecisionFilter
 REVISIONS = ("0001", "0002", "0003")
 """Of the tables, oldest first: what this version of the software knows; it works with the last."""
 
-Decider = tuple[str, str, str, str]
-"""Contract, model version, model digest, policy version: a part of a kept decision, and a row of its own here."""
-
-
-_INSERT = """
-INSERT INTO decisions (decision_id, decided_at, request_id, place, idempotency_key, entity, record, decider_id,
-  source, outcome, margin, fraud_probability, risk_score, reasons, latency_ms, seal)
-VALUES {rows}
-ON CONFLICT (decision_id) DO NOTHING"""
-
-_COLUMNS = 16
-
-ROWS_A_STATEMENT = 100
-"""Each statement lets go of the interpreter and has to wait for it again, so rows go together."""
-
-_OF_DECIDERS = ("contract", "model_version", "model_digest", "policy_version")
-
-DECISION_COLUMNS = tuple(name if name in _OF_DECIDERS else f"decision.{name}" for name in StoredDecision._fields)
-"""What `kept_decision` is made from: columns of `decisions AS decision JOIN deciders USING (decider_id)`."""
-
-_SELECT = f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions AS decision JOIN deciders USING (decider_id)"  # noqa: S608
-
 _SELECT_IDS = "SELECT decision_id FROM decisions"
-
-_INSERT_DECIDER = """
-INSERT INTO deciders (contract, model_version, model_digest, policy_version) VALUES (?, ?, ?, ?)
-ON CONFLICT (contract, model_version, model_digest, policy_version) DO NOTHING"""
-
-_SELECT_DECIDERS = "SELECT contract, model_version, model_digest, policy_version, decider_id FROM deciders"
 
 # takes the place of a key that has expired, and of no other
 _CLAIM = """
@@ -64,10 +37,10 @@ class SqlDecisionStore:
         self, database: Database, *, idempotency_seconds: float, wall_clock: Callable[[], float] = time.time
     ) -> None:
         self._database, self._idempotency_seconds, self._wall_clock = database, idempotency_seconds, wall_clock
-        self._deciders: dict[Decider, int] = {}
+        self._decider_ids: Mapping[Row, int] = {}
 
     def migrate(self) -> None:
-        self._deciders = {}  # it may be another database than before: an empty one, or a backup
+        self._decider_ids = {}  # it may be another database than before: an empty one, or a backup
         if revision_of(self._database) != REVISIONS[-1]:
             self._database.upgrade(REVISIONS[-1])
 
@@ -76,16 +49,16 @@ class SqlDecisionStore:
             session.change(_CHECK, (self._now(),))
 
     def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
-        deciders = self._decider_ids({_decider(row) for request in requests for row in request.decisions[:1]})
+        decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
         if not any(request.idempotency for request in requests):
             rows = [row for request in requests for row in request.decisions]
             with self._database.stating() if len(rows) <= ROWS_A_STATEMENT else self._database.writing() as session:
-                _insert(session, rows, deciders)
+                DECISIONS.insert(session, rows, decider_ids)
             return [None] * len(requests)
         with self._database.writing() as session:
             answers = self._claim(session, requests)
             kept = [request for place, request in enumerate(requests) if place not in answers]
-            _insert(session, [row for request in kept for row in request.decisions], deciders)
+            DECISIONS.insert(session, [row for request in kept for row in request.decisions], decider_ids)
         return [answers.get(place) for place in range(len(requests))]
 
     def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
@@ -98,16 +71,18 @@ class SqlDecisionStore:
         except ValueError:
             raise UnknownDecision from None
         with self._database.reading() as session:
-            rows = session.rows(f"{_SELECT} WHERE decision_id = ?", (packed,))
+            rows = session.rows(f"{DECISIONS.select} WHERE decision_id = ?", (packed,))
         if not rows:
             raise UnknownDecision
-        return kept_decision(rows[0])
+        return DECISIONS.decision(rows[0])
 
     def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
-        return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "DESC", ("decision_id < ?", before))]
+        rows = self._rows(DECISIONS.select, wanted, limit, "DESC", ("decision_id < ?", before))
+        return [DECISIONS.decision(row) for row in rows]
 
     def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
-        return [kept_decision(row) for row in self._rows(_SELECT, wanted, limit, "ASC", ("decision_id > ?", after))]
+        rows = self._rows(DECISIONS.select, wanted, limit, "ASC", ("decision_id > ?", after))
+        return [DECISIONS.decision(row) for row in rows]
 
     def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [uuid_text(row[0]) for row in self._rows(_SELECT_IDS, wanted, limit, "ASC", ("decision_id > ?", after))]
@@ -149,14 +124,13 @@ class SqlDecisionStore:
         rows = session.rows(_RECALL, (key.caller, key.key, self._expired(now)))
         return StoredAnswer(*rows[0]) if rows else None
 
-    def _decider_ids(self, wanted: set[Decider]) -> Mapping[Decider, int]:
-        """In a transaction of their own, for one that is rolled back would leave ids here that the database has not."""
-        if missing := sorted(wanted - self._deciders.keys()):
+    def _ids_of(self, deciders: set[Row]) -> Mapping[Row, int]:
+        """In a transaction of their own: were it rolled back with others, ids would stay here that the database lacks."""
+        if missing := deciders - self._decider_ids.keys():
             with self._database.writing() as session:
-                session.change_each(_INSERT_DECIDER, missing)
-                found = session.rows(_SELECT_DECIDERS)
-            self._deciders = {row[:4]: row[4] for row in found}
-        return self._deciders
+                DECISIONS.deciders.insert(session, missing)
+                self._decider_ids = DECISIONS.deciders.ids(session)
+        return self._decider_ids
 
     def _now(self) -> int:
         return int(self._wall_clock() * 1000)
@@ -195,27 +169,3 @@ _HAS_TABLES = {
     "sqlite": "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'",
     "postgresql": "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL",
 }
-
-
-def _insert(session: Session, rows: Sequence[StoredDecision], deciders: Mapping[Decider, int]) -> None:
-    for first in range(0, len(rows), ROWS_A_STATEMENT):
-        some = rows[first : first + ROWS_A_STATEMENT]
-        parameters: list[object] = []
-        for row in some:
-            parameters += (uuid_bytes(row[0]), *row[1:7], deciders[_decider(row)], *row[11:])
-        session.change(_insert_of(len(some)), parameters)
-
-
-@lru_cache(maxsize=ROWS_A_STATEMENT)
-def _insert_of(rows: int) -> str:
-    marks = f"({', '.join('?' * _COLUMNS)})"
-    return _INSERT.format(rows=", ".join([marks] * rows))
-
-
-def _decider(row: StoredDecision) -> Decider:
-    return row[7:11]
-
-
-def kept_decision(row: Row) -> StoredDecision:
-    """A decision from the columns DECISION_COLUMNS."""
-    return StoredDecision(uuid_text(row[0]), *row[1:])

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
+from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.errors import UnknownDecision
 
 IDS_A_STATEMENT = 500
 
-_INSERT = (
-    "INSERT INTO labels (decision_id, is_fraud, source, effective_at, note, recorded_at) VALUES (?, ?, ?, ?, ?, ?)"
-)
-
-_SELECT = "SELECT decision_id, is_fraud, source, effective_at, note, recorded_at FROM labels"
+_AS_THEY_ARE = [field for field in Label._fields if field not in {"decision_id", "is_fraud"}]
+_as_they_are = picked(Label, _AS_THEY_ARE)
+_COLUMNS = ["decision_id", "is_fraud", *_AS_THEY_ARE]
+_INSERT = f"INSERT INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels"  # noqa: S608
 
 _LAST_OF_ENTITY = (
     "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
@@ -66,7 +67,7 @@ class SqlLabelStore:
             else:
                 label = _label(finding, uuid_text(subject), now)
                 histories[subject].append(label)
-                rows.append((subject, int(label.is_fraud), *label[2:]))
+                rows.append((subject, int(label.is_fraud), *_as_they_are(label)))
                 fates.append("recorded")
         if rows:
             session.change_each(_INSERT, rows)
@@ -108,9 +109,10 @@ def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, l
     """Labels of each decision, as recorded."""
     histories: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
     for marks, some in _parts(decision_ids):
-        for row in session.rows(f"{_SELECT} WHERE decision_id IN ({marks}) ORDER BY label_id", some):
-            packed = bytes(row[0])
-            histories[packed].append(Label(uuid_text(packed), bool(row[1]), *row[2:]))
+        for packed, is_fraud, *others in session.rows(
+            f"{_SELECT} WHERE decision_id IN ({marks}) ORDER BY label_id", some
+        ):
+            histories[packed].append(Label(uuid_text(packed), bool(is_fraud), *others))
     return histories
 
 

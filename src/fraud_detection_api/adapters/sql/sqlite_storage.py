@@ -153,7 +153,7 @@ def _faults(connection: sqlite3.Connection) -> list[str]:
     try:
         found = [line for (text,) in connection.execute("PRAGMA integrity_check") for line in text.splitlines()]
         # no query finds such rows: they are read together with those that they point at
-        lost = Counter((row[0], row[2]) for row in connection.execute("PRAGMA foreign_key_check"))
+        lost = Counter((table, parent) for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"))
     except sqlite3.DatabaseError as error:
         return [f"the file cannot be read: {getattr(error, 'sqlite_errorname', 'unknown')}"]
     orphans = [

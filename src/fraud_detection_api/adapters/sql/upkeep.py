@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api.adapters.sql.database import Database
+from fraud_detection_api.adapters.sql.decision_table import DECISIONS
 from fraud_detection_api.adapters.sql.decisions import REVISIONS, revision_of
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.stored import StoredDecision
@@ -24,8 +25,6 @@ _REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # and, as the tables h
 _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
   (SELECT caller, idempotency_key FROM idempotency_keys WHERE kept_at < ? ORDER BY kept_at LIMIT ?)"""
-
-_ERASE = "UPDATE decisions SET entity = ?, record = ?, reasons = ?, seal = ? WHERE decision_id = ?"
 
 _ERASE_NOTES = "UPDATE labels SET note = '' WHERE decision_id = ?"
 
@@ -114,10 +113,7 @@ class SqlStoreUpkeep:
     def erase(self, erased: Sequence[StoredDecision]) -> None:
         keys = {row.idempotency_key for row in erased} - {None}
         with self._database.writing() as session:
-            session.change_each(
-                _ERASE,
-                [(row.entity, row.record, row.reasons, row.seal, uuid_bytes(row.decision_id)) for row in erased],
-            )
+            DECISIONS.erase(session, erased)
             for statement in (_ERASE_NOTES, _ERASE_SHADOWS):
                 session.change_each(statement, [(uuid_bytes(row.decision_id),) for row in erased])
             if keys:

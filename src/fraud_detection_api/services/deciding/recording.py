@@ -12,7 +12,7 @@ from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.reason import ReasonGiven
-from fraud_detection_api.decision.stored import StoredDecision, row_json, same_seal, sealed
+from fraud_detection_api.decision.stored import ROWS, StoredDecision
 
 _PSEUDONYM_DIGITS = 32
 _WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,18}")
@@ -59,16 +59,16 @@ class Recorder:
                 None if reasons is None else reasons_text(reasons),
                 latency_ms,
             )
-            rows.append(row_json(fields, self.seal_key))
+            rows.append(ROWS.json(fields, self.seal_key))
         return b"[%b]" % b",".join(rows)
 
     def is_intact(self, row: StoredDecision) -> bool:
         """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""
-        return same_seal(row.seal, self.sealed(row).seal)
+        return ROWS.is_intact(row, self.seal_key)
 
     def sealed(self, row: StoredDecision) -> StoredDecision:
         """The row with the seal that its other fields get, whatever seal it had."""
-        return row._replace(seal=sealed(to_json(row[:-1]), self.seal_key))
+        return ROWS.sealed(row, self.seal_key)
 
     def entity(self, entity_id: int | str | None) -> str | None:
         """How an entity's id is kept: as JSON, or as a pseudonym that only the key's holders can make. Source: RFC 2104."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.decision.stored import ERASED, StoredDecision
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
@@ -205,7 +205,7 @@ class UpkeepService:
 
     def _without(self, row: StoredDecision, sound: bool) -> StoredDecision:  # noqa: FBT001
         """The row without its entity, sealed anew; a row that was changed must not get a seal that says it was not."""
-        bare = row._replace(entity=None, record=None, reasons=None)
+        bare = row._replace(**ERASED)
         return self._recorder.sealed(bare) if sound else bare
 
     def _all(self) -> Iterator[StoredDecision]:

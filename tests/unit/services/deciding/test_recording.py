@@ -36,7 +36,11 @@ def rows_of(model, recorder, decisions=None, *, key=None):
 def test_a_row_says_what_the_decision_says(model):
     decisions = decided(model)
     for index, row in enumerate(rows_of(model, Recorder(), decisions)):
-        assert (row.decision_id, row.decided_at, row.place) == (decisions.ids[index], decisions.decided_at, index)
+        assert (row.decision_id, row.decided_at, row.record_index) == (
+            decisions.ids[index],
+            decisions.decided_at,
+            index,
+        )
         assert (row.outcome, row.source) == (decisions.outcomes[index], "model")
         assert row.risk_score == decisions.risk_scores[index]
         assert row.margin.hex() == decisions.margins[index].hex()

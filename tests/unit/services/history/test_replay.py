@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.decision.stored import row_from_json, row_json
+from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.services.deciding.recording import Recorder
@@ -64,7 +64,7 @@ def statuses(rows, *given, **more):
 
 def resealed(row, recorder=RECORDER):
     """A row as somebody would leave it who has the key."""
-    return row_from_json(json.loads(row_json(row[:-1], recorder.seal_key)))
+    return ROWS.row(json.loads(ROWS.json(row[:-1], recorder.seal_key)))
 
 
 @pytest.mark.parametrize("explain", [False, True], ids=["without_reasons", "with_reasons"])
