@@ -9,12 +9,12 @@ from typing import Any
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.main import STATUS_OF, create_app, problem_code
+from fraud_detection_api.main import STATUS_OF, create_app
 from fraud_detection_api.metrics.catalogue import METRICS, PROCESS, Metric
 from fraud_detection_api.routes import decisions, fraud_detection
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import REPLAYED
-from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.routes.scoring import ANSWER_HEADERS, MODEL_VERSION, SERVER_TIMING
 from fraud_detection_api.settings import PREFIX, Settings
 
@@ -97,7 +97,7 @@ def _contract() -> str:
 
 def _http() -> str:
     settings = Settings()
-    api = describe_api(create_app(settings, container=build_container(settings)))
+    api = create_app(settings, container=build_container(settings)).openapi()
     lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", "", *_HEADERS]
     for path, operations in api["paths"].items():
         for method, operation in operations.items():

@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -22,9 +23,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
-from fraud_detection_api.errors import FieldProblem, FraudError
+from fraud_detection_api.errors import FieldProblem
+from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
 from fraud_detection_api.metrics.requests import RequestMetrics
-from fraud_detection_api.metrics.sharing import numbered
+from fraud_detection_api.metrics.sharing import SharedMetrics, numbered
 from fraud_detection_api.routes import (
     contract,
     decisions,
@@ -37,56 +39,50 @@ from fraud_detection_api.routes import (
     monitoring,
     rollout,
 )
-from fraud_detection_api.routes.context import RequestBoundary
 from fraud_detection_api.routes.openapi import describe_api
-from fraud_detection_api.routes.scoring import ScoringRoute
-from fraud_detection_api.schemas.parser import record_parser
+from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.context import RequestBoundary
+from fraud_detection_api.routes.protocol.dependencies import provide
+from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
+from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.services.admission.api_keys import ApiKeys
+from fraud_detection_api.services.history.lookup import History
+from fraud_detection_api.services.history.replay import ReplayService
+from fraud_detection_api.services.labels.recording import LabelService
+from fraud_detection_api.services.models.follower import AliasFollower
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.models.rollout import RolloutService
+from fraud_detection_api.services.reporting.comparison import ComparisonService
+from fraud_detection_api.services.reporting.monitoring import MonitoringService
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
 
-STATUS_OF: dict[type[FraudError], int] = {
-    errors.InvalidHeader: 400,
-    errors.MalformedBody: 400,
-    errors.Unauthenticated: 401,
-    errors.Forbidden: 403,
-    errors.NoChampion: 404,
-    errors.NoStore: 404,
-    errors.UnknownDecision: 404,
-    errors.UnknownModel: 404,
-    errors.BodyTooSlow: 408,
-    errors.AliasMoved: 409,
-    errors.ContractMismatch: 409,
-    errors.CorruptBundle: 409,
-    errors.GateRefused: 409,
-    errors.InvalidChallenger: 409,
-    errors.BodyTooLarge: 413,
-    errors.TooManyLabels: 413,
-    errors.TooManyRecords: 413,
-    errors.UnsupportedMedia: 415,
-    errors.IdempotencyKeyReused: 422,
-    errors.InvalidCursor: 422,
-    errors.InvalidLabels: 422,
-    errors.InvalidRecords: 422,
-    errors.Overloaded: 429,
-    errors.Draining: 503,
-    errors.ModelNotReady: 503,
-    errors.RegistryUnavailable: 503,
-    errors.StoreBusy: 503,
-    errors.StoreUnavailable: 503,
-}
+ROUTERS = [
+    module.router
+    # the path of a model takes any version, so other paths under /v1/models come before it
+    for module in (health, metrics, contract, history, labels, monitoring, rollout, models)
+]
+
+STATUS_OF = declared_statuses(
+    [
+        *(route.responses for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)),
+        *(scoring.OPERATION["responses"] for scoring in (fraud_detection, decisions)),
+    ]
+)
+"""The status of each error that a request may meet, as the routes declare it."""
 
 
 def app_from_environment() -> FastAPI:
-    """The application as a server process runs it: settings from the environment, logging configured."""
+    """The application of a server process: settings from the environment, logging configured."""
     settings = Settings.from_environment(os.environ)
     configure_logging(settings.log_level, settings.log_format)
     return create_app(settings)
 
 
 def create_app(settings: Settings, *, container: Container | None = None) -> FastAPI:
-    """The application. It opens nothing until its lifespan begins; `container` stands in for the configured one (tests).
+    """The application. It opens nothing until its lifespan begins; tests replace the configured `container`.
 
     Raises InvalidSetting, InvalidContract.
     """
@@ -101,27 +97,63 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         # a redirect would be made from the caller's Host header, and records would follow it there
         redirect_slashes=False,
         lifespan=_lifespan,
-        # its own would tell collectors of paths, queries and the messages of errors; ours is the tracer
+        # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     pages = FastAPIOffline(title=app.title, redoc_url=None)
     app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
     app.state.container = container
-    container.champion.prepare_with(lambda bundle: record_parser(bundle.contract))
-    app.add_scoring(ScoringRoute(fraud_detection.PATH, container, fraud_detection.answer, idempotent=False))
-    app.add_scoring(ScoringRoute(decisions.PATH, container, decisions.answer, idempotent=True))
-    # models has a path of any version, so what has one of its own under /v1/models comes before
-    for routes in (health, metrics, contract, history, labels, monitoring, rollout, models):
-        app.include_router(routes.router)
-    app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
+    _add_routes(app, container)
+    app.openapi = lambda: describe_api(  # type: ignore[method-assign]
+        app, container.deployment.documented_contract, has_keys=bool(container.keys)
+    )
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_middleware(app.in_context)
     return app
 
 
+def _add_routes(app: "Application", container: Container) -> None:
+    settings, deployment = container.settings, container.deployment
+    limits = RequestLimits(settings.max_body_bytes, settings.body_timeout_seconds, settings.max_records)
+    gate = AdmissionGate(settings.max_in_flight)
+    in_flight = container.metrics.tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    container.metrics.tallies.read_with(lambda: in_flight.set(gate.in_flight))
+    scoring = ScoringServices(
+        champion=deployment.champion,
+        keys=container.keys,
+        gate=gate,
+        limits=limits,
+        recorder=container.recorder,
+        store=container.store,
+        writer=container.writer,
+        tallies=container.metrics.tallies,
+    )
+    probabilities = fraud_detection.Probabilities(container.decisions, limits.records)
+    answers = decisions.DecisionAnswers(container.decisions, limits.records, settings.deadline_ms)
+    app.add_scoring(ScoringRoute(fraud_detection.PATH, scoring, probabilities.answer, idempotent=False))
+    app.add_scoring(ScoringRoute(decisions.PATH, scoring, answers.answer, idempotent=True))
+    services: dict[type, object] = {
+        AliasFollower: deployment.champion,
+        ApiKeys: container.keys,
+        ComparisonService: deployment.comparisons,
+        health.Readiness: health.Readiness(deployment.champion, container.drain, container.writer),
+        History: container.history,
+        LabelService: container.labels,
+        ModelService: deployment.models,
+        MonitoringService: deployment.monitoring,
+        ReplayService: container.replays,
+        RequestLimits: limits,
+        RolloutService: deployment.rollout,
+        SharedMetrics: container.metrics,
+    }
+    provide(app, services)
+    for router in ROUTERS:
+        app.include_router(router)
+
+
 class Application(FastAPI):
-    """FastAPI; but requests to score go past all that it has around a route, which takes longer than scoring."""
+    """FastAPI, but scoring requests bypass all that it puts around a route, which takes longer than scoring."""
 
     def add_scoring(self, route: ScoringRoute) -> None:
         """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
@@ -130,7 +162,7 @@ class Application(FastAPI):
         self._scoring[route.path] = self.in_context(route)
 
     def in_context(self, app: ASGIApp) -> RequestBoundary:
-        """What answers requests, with what surrounds each of them."""
+        """What answers requests, with the context of each around it."""
         container: Container = self.state.container
         return RequestBoundary(app, _answer_to, self.request_metrics, container.drain, container.tracer)
 
@@ -152,26 +184,27 @@ class Application(FastAPI):
 
 
 LONGEST_TURN_SECONDS = 0.0005
-"""A thread with a large request gives way to small ones after so long; Python's own 5 ms pass several times for each."""
+"""How long a thread with a large request runs before small ones get their turn; they would wait several of Python's 5 ms."""
 
 OBJECTS_A_COLLECTION = 20_000
-"""So many more objects than before are looked through for cycles. What a request makes ends with it, and Python's own 700
-look through what requests under way are made of, again and again."""
+"""New objects between two searches for cycles. A request's objects end with it; after every 700, as is Python's default, the
+objects of requests in flight would be searched again and again."""
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
+    champion = container.deployment.champion
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
     container.metrics.start(numbered("worker"))
-    await asyncio.to_thread(container.champion.refresh)
-    if container.keeper is not None:
-        await container.keeper.start()
+    await asyncio.to_thread(champion.refresh)
+    if container.writer is not None:
+        await container.writer.start()
     if container.tracer is not None:
         container.tracer.start()
     gc.set_threshold(OBJECTS_A_COLLECTION)
-    gc.freeze()  # what is there now stays; looking through it again would stop every request for a tenth of a second
-    watchers = [asyncio.create_task(container.champion.watch(container.settings.reload_seconds))]
+    gc.freeze()  # what exists now stays; searching it again would stop every request for a tenth of a second
+    watchers = [asyncio.create_task(champion.watch(container.settings.reload_seconds))]
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
@@ -183,8 +216,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for watcher in watchers:
             watcher.cancel()
         await asyncio.gather(*watchers, return_exceptions=True)
-        if container.keeper is not None:
-            await container.keeper.close()
+        if container.writer is not None:
+            await container.writer.close()
         if container.tracer is not None:
             await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)
@@ -192,7 +225,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _end_with_supervisor() -> None:
-    """End as by SIGTERM once the process is gone that started this one: nobody would end it, and it holds the port."""
+    """End as SIGTERM would once the parent process is gone: nothing else would end this one, and it holds the port."""
     supervisor, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
     if supervisor is None:
         return
@@ -207,7 +240,7 @@ def _end_with_supervisor() -> None:
 
 
 def _answer_to(error: Exception, request_id: str) -> Response:
-    if not isinstance(error, FraudError):
+    if not isinstance(error, errors.FraudError):
         detail = "an unexpected error; the server's log has it under this request_id"
         return _problem(request_id, 500, "unexpected_error", detail)
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
@@ -233,10 +266,10 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
-    problems = tuple(FieldProblem(json_pointer(fault["loc"][1:]), _lower_first(fault["msg"])) for fault in faults)
+    problems = tuple(FieldProblem(json_pointer(each["loc"][1:]), _lower_first(each["msg"])) for each in found)
     return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
 
 
@@ -251,15 +284,6 @@ def _problem(
 ) -> Response:
     body = problem_body(status=status, code=code, detail=detail, request_id=request_id, errors=errors)
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
-
-
-def problem_code(kind: type[FraudError]) -> str:
-    """An error's name on the wire.
-
-    >>> problem_code(errors.UnknownModel)
-    'unknown_model'
-    """
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).removeprefix("_")
 
 
 def _lower_first(text: str) -> str:

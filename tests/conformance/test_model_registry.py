@@ -3,7 +3,7 @@
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.errors import AliasMoved, NoChampion, UnknownModel
 from fraud_detection_api.services.models.aliases import Cause
 from support.builders import assign_each

@@ -7,7 +7,6 @@ import pytest
 
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
-from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import PREFIX, Settings
 from support.manifests import PROJECT, containers, environment, of_kind, pods, quantity, the
 
@@ -180,7 +179,7 @@ def test_a_tag_that_is_never_moved_need_not_be_pulled_again(found_containers):
 
 
 def test_ports_and_probes_are_the_applications(found_pods, overlay):
-    paths = describe_api(create_app(Settings(), container=build_container(Settings())))["paths"]
+    paths = create_app(Settings(), container=build_container(Settings())).openapi()["paths"]
     exposed = int(re.search(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)[1])
     for container in [each for _, _, pod in found_pods for each in containers(pod) if "ports" in each]:
         assert container["ports"] == [{"name": "http", "containerPort": exposed}]

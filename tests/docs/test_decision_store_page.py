@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api import errors
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.main import problem_code
+from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.services.storage import upkeep
 from fraud_detection_api.settings import Settings
 from support.pages import blocks, install_fraud, run_shell

@@ -7,7 +7,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from fraud_detection_api.adapters.mlflow.connection import _DEFAULTS
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.settings import Settings
 from support.pages import blocks, install_fraud, run_shell
 from support.servers import running_server

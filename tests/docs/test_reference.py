@@ -9,7 +9,6 @@ import pytest
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.catalogue import METRICS
-from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +32,7 @@ def test_reference_page_is_what_the_code_says(pages, name):
 
 
 def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
-    api = describe_api(create_app(Settings(), container=build_container(Settings())))
+    api = create_app(Settings(), container=build_container(Settings())).openapi()
     operations = [one for path in api["paths"].values() for one in path.values()]
     asked = {each["name"] for one in operations for each in one.get("parameters", ()) if each["in"] == "header"}
     told = {name for one in operations for answer in one["responses"].values() for name in answer.get("headers", ())}
@@ -48,7 +47,7 @@ def test_every_header_of_the_api_stands_in_the_table_of_the_http_page(pages):
 
 
 def test_every_parameter_and_body_field_of_a_route_stands_in_its_table(pages):
-    api = describe_api(create_app(Settings(), container=build_container(Settings())))
+    api = create_app(Settings(), container=build_container(Settings())).openapi()
     sections = dict(re.findall(r"^## ([A-Z]+ /\S*)\n(.*?)(?=^## |\Z)", pages["http.md"], re.MULTILINE | re.DOTALL))
     for path, operations in api["paths"].items():
         for method, operation in operations.items():

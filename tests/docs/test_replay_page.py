@@ -27,9 +27,9 @@ def folder(tmp_path_factory):
     container = build_container(
         Settings(registry=str(folder / "registry"), store=f"sqlite:///{folder / 'decisions.db'}")
     )
-    container.champion.refresh()
+    container.deployment.champion.refresh()
     records = [record(total_balance=7000 * n) for n in range(30)]
-    rows = decided(container.champion.current(), records, explain=True)
+    rows = decided(container.deployment.champion.require().champion, records, explain=True)
     container.store.migrate()
     container.store.keep([StoredRequest(rows)])
     container.store.close()

@@ -7,7 +7,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.builders import OVERDRAWN, credit_files

@@ -5,7 +5,7 @@ import statistics
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from support import calls
 from support.builders import OVERDRAWN, credit_files, other_credit_files
 from support.http import flipped

@@ -5,7 +5,6 @@ import pytest
 
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
-from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN
 from support.http import ADMIN_KEY, API_KEYS, SCORE_KEY, assert_problem, bearer
@@ -89,7 +88,7 @@ def test_a_key_is_checked_before_the_body_is_looked_at(client_for):
 
 
 def test_every_route_stands_in_the_table_of_roles():
-    paths = describe_api(create_app(Settings(), container=build_container(Settings())))["paths"]
+    paths = create_app(Settings(), container=build_container(Settings())).openapi()["paths"]
     assert set(ACCESS) == {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
 

@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 from fraud_detection_api import errors
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.errors import FraudError, InvalidSetting
-from fraud_detection_api.main import STATUS_OF, app_from_environment, create_app, problem_code
+from fraud_detection_api.main import STATUS_OF, app_from_environment, create_app
+from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, credit_files
 from support.fakes import InMemoryRegistry
@@ -128,5 +129,5 @@ def test_a_champion_that_turns_out_damaged_never_replaces_a_good_one(client_for,
 def test_a_refusal_is_logged_once_and_not_at_every_look(client_for, events):
     client = client_for(InMemoryRegistry())
     for _ in range(3):
-        client.app.state.container.champion.refresh()
+        client.app.state.container.deployment.champion.refresh()
     assert len(events("model_refused")) == 1

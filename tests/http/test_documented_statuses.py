@@ -8,7 +8,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.main import STATUS_OF
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, other_credit_files, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped
+from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped, gate_of
 
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
@@ -60,7 +60,7 @@ def too_slow(start, operation):
 
 def full(start, operation):
     client = start(max_in_flight=1)
-    with client.app.state.container.gate:
+    with gate_of(client.app):
         return call(client, operation)
 
 

@@ -64,7 +64,7 @@ def application(files, folder):
     settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}")
     container = build_container(settings, registry=registry)
     app = create_app(settings, container=container)
-    container.champion.refresh()  # schemathesis begins the application's life only with the first test
+    container.deployment.champion.refresh()  # schemathesis begins the application's life only with the first test
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
@@ -131,7 +131,7 @@ def test_requests_that_break_columns_of_every_dtype_are_refused_as_it_says(api_o
 def test_records_that_follow_the_schema_are_refused_by_a_rule_at_most(request, page):
     api = request.getfixturevalue(page)
     operation, statuses = api["/fraud_detection"]["POST"], []
-    rules = api.app.state.container.champion.current().bundle.contract.rules.values()
+    rules = api.app.state.container.deployment.champion.require().contract.rules.values()
 
     @QUICK
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))

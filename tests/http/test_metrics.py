@@ -7,7 +7,7 @@ from fraud_detection_api.metrics.catalogue import METRICS
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer
+from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, gate_of
 from support.scraped import scraped
 
 MONITOR_KEY = "monitor-key-of-the-tests"
@@ -79,7 +79,7 @@ def test_no_word_of_a_caller_makes_a_series(client):
 
 
 def test_a_request_that_is_not_answered_as_planned_counts_as_500(client):
-    client.app.state.container.champion.current = None
+    client.app.state.container.deployment.champion.current = object()
     assert client.post("/fraud_detection", json=[OVERDRAWN]).status_code == 500
     assert scraped(client).value("fraud_http_requests_total", route="/fraud_detection", status="500") == 1
 
@@ -189,12 +189,12 @@ def test_where_nothing_is_kept_there_is_nothing_to_tell_of_a_store(client):
 def test_the_model_in_service_is_named_and_another_takes_its_place(client_for):
     registry = registry_with_champion()
     client = client_for(registry)
-    champion = client.app.state.container.champion
+    champion = client.app.state.container.deployment.champion
     registry.assign("champion", registry.register(registry.fetch("1")))
     champion.refresh()
     shown = scraped(client)
     [labels] = shown.series("fraud_model_info")
-    digest = champion.current().bundle.digest
+    digest = champion.require().champion.bundle.digest
     assert dict(labels) == {"process": "worker-0", "version": "2", "digest": digest}
     assert shown.value("fraud_model_loads_total", result="loaded") == 2
     assert shown.value("fraud_model_created_timestamp_seconds") == 1_795_341_600
@@ -205,7 +205,7 @@ def test_a_champion_that_is_refused_counts_and_the_one_before_stays(client_for):
     client = client_for(registry, contract="credit")
     registry.assign("champion", registry.register(every_dtype_files()))
     for _ in range(3):
-        client.app.state.container.champion.refresh()
+        client.app.state.container.deployment.champion.refresh()
     shown = scraped(client)
     assert shown.value("fraud_model_loads_total", result="refused") >= 3
     assert shown.value("fraud_model_info", version="1") == 1
@@ -228,7 +228,7 @@ def test_the_process_tells_what_it_takes_and_what_it_is(client_for):
 
 
 def test_requests_under_way_are_told(client):
-    with client.app.state.container.gate:
+    with gate_of(client.app):
         assert scraped(client).value("fraud_scoring_requests_in_flight", process="worker-0") == 1
     assert scraped(client).value("fraud_scoring_requests_in_flight", process="worker-0") == 0
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from fraud_detection_api.main import STATUS_OF, problem_code
+from fraud_detection_api.main import STATUS_OF
+from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.schemas.problem import MEDIA_TYPE
 from support.builders import every_dtype_files, registry_with_champion
 from support.http import API_KEYS

@@ -3,20 +3,16 @@
 import asyncio
 import json
 import re
-from dataclasses import replace
 
 import pytest
-from starlette.testclient import TestClient
 
-from fraud_detection_api.container.process import build_container
-from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.context import RequestBoundary
+from fraud_detection_api.routes.protocol.context import RequestBoundary
 from fraud_detection_api.services.admission.drain import Drain
-from fraud_detection_api.settings import Settings
-from support.builders import OVERDRAWN, record, registry_with_champion
-from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer
+from fraud_detection_api.services.models.deployment import Deployment, ServedModel
+from support.builders import OVERDRAWN, record
+from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer, gate_of
 
 LINE_KEYS = {"time", "level", "event", "request_id", "method", "route"}
 LINE_KEYS |= {"status", "duration_ms", "records", "model_version"}
@@ -142,30 +138,19 @@ class BrokenBundle:
         raise RuntimeError(f"cannot score {MARK}")
 
 
-class BrokenChampion:
-    """A champion that holds it."""
+class BrokenParser:
+    """A parser whose every use fails with a message that quotes a record."""
 
-    version, bundle = "1", BrokenBundle()
-
-    def current(self):
-        return self
-
-    def prepare_with(self, preparation) -> None:
-        pass
-
-    def refresh(self) -> None:
-        pass
-
-    async def watch(self, every_seconds: float) -> None:
-        pass
+    def parse(self, body, *, limit):
+        raise RuntimeError(f"cannot parse {MARK}")
 
 
 @pytest.fixture
-def broken():
-    settings = Settings()
-    container = replace(build_container(settings, registry=registry_with_champion()), champion=BrokenChampion())
-    with TestClient(create_app(settings, container=container)) as client:
-        yield client
+def broken(client_for):
+    client = client_for()
+    champion = client.app.state.container.deployment.champion
+    champion.current = Deployment("default", ServedModel("1", BrokenBundle()), BrokenParser())
+    return client
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/fraud_detection"), ("GET", "/v1/contract")])
@@ -182,7 +167,7 @@ def test_an_unexpected_error_is_logged_by_type_and_places_only(broken, events, l
     (line,) = events("unexpected_error")
     assert set(line) == {"time", "level", "event", "request_id", "error", "at"}
     assert (line["level"], line["error"], line["request_id"]) == ("error", "RuntimeError", "r-3")
-    assert line["at"][-1].endswith(" contract")
+    assert line["at"][-1].endswith(" parse")
     assert any(place.startswith("fraud_detection.py:") for place in line["at"])
     assert MARK not in log_text()
     assert [one["status"] for one in events("request")] == [500]
@@ -190,7 +175,7 @@ def test_an_unexpected_error_is_logged_by_type_and_places_only(broken, events, l
 
 def test_after_an_unexpected_error_the_place_is_free_again(broken):
     broken.post("/fraud_detection", json=[OVERDRAWN])
-    assert broken.app.state.container.gate.in_flight == 0
+    assert gate_of(broken.app).in_flight == 0
 
 
 def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(events):

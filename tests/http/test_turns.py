@@ -9,13 +9,14 @@ from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
+from support.http import gate_of
 
 
 @pytest.fixture
 def app():
     settings = Settings(store="none")
     app = create_app(settings, container=build_container(settings, registry=registry_with_champion()))
-    app.state.container.champion.refresh()
+    app.state.container.deployment.champion.refresh()
     return app
 
 
@@ -38,7 +39,7 @@ def test_many_at_once_get_what_each_gets_alone(app):
 def test_a_bad_request_among_good_ones_is_refused_alone(app):
     bodies = [[record()], [record(total_balance="owed")], [record()], "no array", [record()]]
     assert [answer.status_code for answer in answers(app, bodies)] == [200, 422, 200, 422, 200]
-    assert app.state.container.gate.in_flight == 0
+    assert gate_of(app).in_flight == 0
 
 
 def test_a_caller_who_is_cancelled_holds_up_no_other(app):
@@ -53,4 +54,4 @@ def test_a_caller_who_is_cancelled_holds_up_no_other(app):
     first, cancelled, last = asyncio.run(ask())
     assert isinstance(cancelled, asyncio.CancelledError)
     assert first.json() == last.json()
-    assert app.state.container.gate.in_flight == 0
+    assert gate_of(app).in_flight == 0

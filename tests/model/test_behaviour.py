@@ -9,7 +9,7 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.telemetry import Stopwatch
 from fraud_detection_api.training.data.load import dataset_from_frame

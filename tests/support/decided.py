@@ -6,7 +6,7 @@ from typing import Any
 from fraud_detection_api.decision.stored import SealedRequest, StoredDecision
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 
 BEGINNING = 1_795_341_600_500

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
+
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
+from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute
 from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED
 from support.fakes import InMemoryRegistry
 
@@ -16,6 +19,12 @@ API_KEYS = f"score:{SCORE_KEY},admin:{ADMIN_KEY}"
 
 PROBLEM_KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 JSON = {"Content-Type": "application/json"}
+
+
+def gate_of(app: FastAPI) -> AdmissionGate:
+    """The gate that the scoring routes of an application share."""
+    endpoints = [getattr(route, "endpoint", None) for route in app.routes]
+    return next(each._services.gate for each in endpoints if isinstance(each, ScoringRoute))
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -11,9 +11,9 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Counts
 from fraud_detection_api.policy.outcomes import Policy
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
+from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.models.stored_models import StoredModels
-from fraud_detection_api.services.models.watched_model import WatchedModel
 from fraud_detection_api.services.observing.observed_models import ObservedModels
 from fraud_detection_api.services.observing.observer import Observer
 from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
@@ -68,7 +68,7 @@ class Observed:
         for files in (credit_files(), strict_files()):
             self.registry.register(files)
         self.registry.assign("champion", "1")
-        self.challenger = WatchedModel(self.registry, "challenger")
+        self.challenger = AliasFollower(self.registry, "challenger", lambda model: model, on_refusal="drop")
 
     def keep(self, rows: Sequence[StoredDecision]) -> list[StoredDecision]:
         self.store.keep([StoredRequest(rows)])

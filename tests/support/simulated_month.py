@@ -12,7 +12,7 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.counts import Bins, Counts
 from fraud_detection_api.monitoring.performance import measure
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot
 from fraud_detection_api.services.reporting.drift import DriftReader
 from fraud_detection_api.services.reporting.gauges import tell_drift, tell_performance

@@ -7,7 +7,7 @@ import typer
 from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_store
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.policy.outcomes import Outcome

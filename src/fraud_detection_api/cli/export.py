@@ -18,7 +18,7 @@ from fraud_detection_api.cli.options import (
 )
 from fraud_detection_api.cli.retraining_tables import say_exported, say_tampered
 from fraud_detection_api.cli.terminal import print_json, progress
-from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.times import DAY_MS

@@ -9,7 +9,8 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, ContractOption, DataFile, Store, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
-from fraud_detection_api.container.process import build_labels
+from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.processes.interruption import leaves_on_sigterm
 from fraud_detection_api.schemas.labels import decision_labels
@@ -25,8 +26,9 @@ app = typer.Typer(no_args_is_help=True, help="What turned out to be true of deci
 
 @contextmanager
 def _labels(**options: str | None) -> Iterator[LabelService]:
-    with build_labels(settings_with(**options)) as labels:
-        yield labels
+    settings = settings_with(**options)
+    with open_stores(settings) as (_, labels):
+        yield LabelService(labels, build_recorder(settings))
 
 
 @app.command("import", epilog="Example: `fraud labels import chargebacks.csv --unknown-to unknown.csv`")

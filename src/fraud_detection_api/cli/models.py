@@ -12,10 +12,10 @@ from fraud_detection_api.cli.monitoring_tables import comparison_notes, comparis
 from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, settings_with
 from fraud_detection_api.cli.policy_tables import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.schemas.models import ModelSummary, model_card, model_summary
 from fraud_detection_api.schemas.monitoring import comparison_body
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 
 PARTS = ("train", "test")

@@ -10,10 +10,11 @@ import typer
 from fraud_detection_api.cli.monitoring_tables import monitoring_notes, monitoring_tables
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
-from fraud_detection_api.container.process import build_comparisons, build_monitoring, build_registry
+from fraud_detection_api.container.deployment import build_comparisons, build_monitoring
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.storage import open_observations
 from fraud_detection_api.schemas.monitoring import monitoring_body
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringService

@@ -19,7 +19,9 @@ from fraud_detection_api.cli.policy_tables import (
 )
 from fraud_detection_api.cli.terminal import print_json, progress, say
 from fraud_detection_api.cli.training import require_training_libraries
-from fraud_detection_api.container.process import build_recorder, build_registry, build_rollout
+from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.rollout import build_rollout
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.model.bundle import read_card, read_evidence

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container.process import build_rollout, build_tracker
+from fraud_detection_api.container.registry import build_tracker
+from fraud_detection_api.container.rollout import build_rollout
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
 from fraud_detection_api.services.models.tracker import ExperimentTracker

@@ -11,11 +11,16 @@ from fraud_detection_api.cli.broken_seals import MOST_SHOWN, OTHER_KEY
 from fraud_detection_api.cli.moments import Since, Until
 from fraud_detection_api.cli.options import AsJson, Registry, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, progress, say
-from fraud_detection_api.container.process import open_replay
+from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.container.storage import open_store
 from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
 from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
+from fraud_detection_api.services.history.replay import Replayer
 from fraud_detection_api.services.history.samples import sampled
-from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from fraud_detection_api.services.models.stored_models import StoredModels
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.settings import Settings
 
 
 def replay(
@@ -56,6 +61,11 @@ def replay(
     _tell(summary, time.perf_counter() - began, as_json=as_json)
     if not summary.is_sound:
         raise typer.Exit(1)
+
+
+def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
+    """What a process of a replay works with. Raises as `open_store` and `build_registry`."""
+    return open_store(settings), Replayer(StoredModels(build_registry(settings.registry)), build_recorder(settings))
 
 
 def _tell(summary: Summary, seconds: float, *, as_json: bool) -> None:

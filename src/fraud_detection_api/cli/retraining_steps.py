@@ -8,7 +8,7 @@ from fraud_detection_api.cli.options import order_of
 from fraud_detection_api.cli.registering import Destination
 from fraud_detection_api.cli.retraining_tables import print_comparison, say_exported
 from fraud_detection_api.cli.terminal import print_json, progress, say
-from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import DAY_MS, parse_moment

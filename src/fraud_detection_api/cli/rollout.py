@@ -16,7 +16,7 @@ from fraud_detection_api.cli.options import (
     settings_with,
 )
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.container.process import build_rollout
+from fraud_detection_api.container.rollout import build_rollout
 from fraud_detection_api.schemas.rollout import AliasChangeBody, alias_change
 from fraud_detection_api.services.models.rollout import RolloutService
 

@@ -7,7 +7,7 @@ import typer
 
 from fraud_detection_api.cli.options import DataFile, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.processes.interruption import leaves_on_sigterm
 from fraud_detection_api.services.models.registered import ModelService
 

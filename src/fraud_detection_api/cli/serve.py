@@ -22,8 +22,9 @@ from fraud_detection_api.errors import FraudError, InvalidSetting
 from fraud_detection_api.processes.metrics_folder import metrics_folder
 from fraud_detection_api.processes.observer_process import observer_process
 from fraud_detection_api.processes.writer_process import keeper_process
-from fraud_detection_api.routes.http_protocol import HttpProtocol
+from fraud_detection_api.routes.protocol.connection import HttpProtocol
 from fraud_detection_api.schemas.contract import example_record
+from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.settings import PREFIX, Settings
 from fraud_detection_api.telemetry import configure_logging
 
@@ -59,7 +60,7 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     container = build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
-    if train_if_empty and container.registry.assigned("champion") is None:
+    if train_if_empty and container.registry.assigned(CHAMPION) is None:
         _train_default(container)
     _run(settings, container)
 
@@ -119,9 +120,9 @@ def _address(host: str, port: int) -> str:
 def _example(container: Container) -> str:
     """A record of the champion's contract, as JSON."""
     try:
-        contract = container.models.bundle("champion")[1].contract
+        contract = container.deployment.models.load(CHAMPION).bundle.contract
     except FraudError:
-        contract = container.fallback_contract
+        contract = container.deployment.contract
     return json.dumps([example_record(contract)], ensure_ascii=False)
 
 

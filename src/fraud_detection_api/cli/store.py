@@ -9,8 +9,8 @@ import typer
 from fraud_detection_api.cli.broken_seals import MOST_SHOWN, OTHER_KEY
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
-from fraud_detection_api.container.process import build_upkeep
 from fraud_detection_api.container.storage import build_journal
+from fraud_detection_api.container.upkeep import build_upkeep
 from fraud_detection_api.services.storage.upkeep import Checked, Erased, UpkeepService
 from fraud_detection_api.telemetry import utc_text
 

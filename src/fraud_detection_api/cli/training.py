@@ -10,7 +10,7 @@ from fraud_detection_api.cli.evaluation import print_evaluation
 from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.registering import destination
 from fraud_detection_api.cli.terminal import print_json, say
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.policy.file import load_policy

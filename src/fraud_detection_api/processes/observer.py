@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 
-from fraud_detection_api.container.process import build_observer
+from fraud_detection_api.container.observer import build_observer
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.settings import Settings

@@ -2,15 +2,22 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
-from fraud_detection_api.routes.access import container_of, require_role
+from fraud_detection_api.errors import ModelNotReady
+from fraud_detection_api.routes.protocol.dependencies import Champion, require_role
+from fraud_detection_api.routes.protocol.problems import KEYED, MODEL_NOT_READY, problem
 from fraud_detection_api.schemas.contract import contract_schema
 
-router = APIRouter(prefix="/v1", tags=["contract"], dependencies=[Depends(require_role("score"))])
+router = APIRouter(
+    prefix="/v1",
+    tags=["contract"],
+    dependencies=[Depends(require_role("score"))],
+    responses={**KEYED, **problem(503, MODEL_NOT_READY, ModelNotReady)},
+)
 
 
 @router.get("/contract", summary="The contract as JSON Schema")
-async def get_contract(request: Request) -> dict[str, Any]:
+async def get_contract(champion: Champion) -> dict[str, Any]:
     """JSON Schema of one record, of the model that is serving; `x-` keys give fingerprint, units, rules and formulas."""
-    return contract_schema(container_of(request).champion.current().bundle.contract)
+    return contract_schema(champion.require().contract)

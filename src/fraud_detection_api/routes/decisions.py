@@ -1,14 +1,15 @@
 """POST /v1/decisions: records in, decisions with outcome and reasons out."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from fraud_detection_api.errors import InvalidHeader
+from fraud_detection_api import errors
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import REPLAYED
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
+from fraud_detection_api.routes.protocol.problems import problem
+from fraud_detection_api.routes.scoring import ANSWER_HEADERS, BAD_FIELD, PROBLEMS, Answer, ScoringRequest
 from fraud_detection_api.schemas.decisions import decisions_body
-from fraud_detection_api.schemas.parser import record_parser
-from fraud_detection_api.services.deciding.decisions import NEVER, Task
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 
 PATH = "/v1/decisions"
 
@@ -20,6 +21,14 @@ _REPLAYED = {
     "description": "`true` for what was answered to this key before; no model scored anew.",
     "schema": {"type": "string"},
 }
+
+_UNUSABLE = problem(
+    422,
+    "Records break the contract; `errors` names every bad field.",
+    errors.InvalidRecords,
+    errors.IdempotencyKeyReused,
+    field=BAD_FIELD,
+)
 
 OPERATION: dict[str, Any] = {
     "tags": ["scoring"],
@@ -54,37 +63,52 @@ OPERATION: dict[str, Any] = {
             "description": "Decisions, in order.",
             "headers": {**ANSWER_HEADERS, REPLAYED: _REPLAYED},
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionsBody"}}},
-        }
+        },
+        **PROBLEMS,
+        **problem(
+            400,
+            f"The body is not JSON, or `{DEADLINE}` is not one number of milliseconds.",
+            errors.MalformedBody,
+            errors.InvalidHeader,
+        ),
+        **_UNUSABLE,
     },
 }
-"""The route in OpenAPI, which FastAPI does not know of."""
+"""The route in OpenAPI; FastAPI does not know of it."""
 
 
-def answer(request: ScoringRequest) -> Answer:
-    """The decisions on the request's records."""
-    contract, settings = request.model.bundle.contract, request.container.settings
-    deadline = _deadline(request, settings.deadline_ms)
-    records, explain, dry_run = record_parser(contract).parse_decisions(request.body, limit=settings.max_records)
-    request.watch.lap("parse")
-    decided = request.container.decisions.decide(Task(request.model, explain, deadline, request.watch), records)
-    body = decisions_body(decided, contract)
-    kept = None if dry_run else request.kept(decided.decisions, records, body)
-    return Answer(body, decided.decisions, kept, decided.explanations)
+@dataclass(frozen=True, slots=True)
+class DecisionAnswers:
+    """Answers with decisions on at most `max_records` records; `deadline_ms` holds where the caller sends no deadline."""
 
+    decisions: DecisionService
+    max_records: int
+    deadline_ms: float | None
 
-def _deadline(request: ScoringRequest, default_ms: float | None) -> float:
-    milliseconds = _stated_deadline_ms(request) or default_ms
-    return NEVER if milliseconds is None else request.watch.began + milliseconds / 1000
+    def answer(self, request: ScoringRequest) -> Answer:
+        """The decisions on the request's records, in order."""
+        deployment, watch = request.deployment, request.watch
+        deadline = self._deadline(request)
+        records, explain, dry_run = deployment.parser.parse_decisions(request.body, limit=self.max_records)
+        watch.lap("parse")
+        decided = self.decisions.decide(Task(deployment.champion, explain, deadline, watch), records)
+        body = decisions_body(decided, deployment.contract)
+        return Answer(body, decided.decisions, None if dry_run else records, decided.explanations)
+
+    def _deadline(self, request: ScoringRequest) -> float:
+        """When the request is to be answered, on the clock of its watch."""
+        milliseconds = _stated_deadline_ms(request) or self.deadline_ms
+        return NEVER if milliseconds is None else request.watch.began + milliseconds / 1000
 
 
 def _stated_deadline_ms(request: ScoringRequest) -> int | None:
-    """Raises InvalidHeader."""
+    """The caller's deadline. Raises InvalidHeader."""
     stated = request.headers.get(_DEADLINE_HEADER)
     if stated is None:
         return None
-    if _DEADLINE_HEADER in request.repeated:
-        raise InvalidHeader(DEADLINE, "occurs more than once; send one")
-    stated = stated.strip()  # as RFC 9110 has it, which not every server does
+    if sum(name == _DEADLINE_HEADER for name, _ in request.sent) > 1:
+        raise errors.InvalidHeader(DEADLINE, "occurs more than once; send one")
+    stated = stated.strip()  # as RFC 9110 says, though not every server does it
     if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):
-        raise InvalidHeader(DEADLINE, f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}")
+        raise errors.InvalidHeader(DEADLINE, f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}")
     return int(stated)

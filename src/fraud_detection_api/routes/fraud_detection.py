@@ -1,12 +1,12 @@
 """POST /fraud_detection: records in, fraud probabilities out. The given contract: it never changes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
 
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, Answer, ScoringRequest
-from fraud_detection_api.schemas.parser import record_parser
-from fraud_detection_api.services.deciding.decisions import NEVER, Task
+from fraud_detection_api.routes.scoring import ANSWER_HEADERS, PROBLEMS, Answer, ScoringRequest
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 
 PATH = "/fraud_detection"
 
@@ -34,18 +34,25 @@ OPERATION: dict[str, Any] = {
                     "example": [0.9904],
                 }
             },
-        }
+        },
+        **PROBLEMS,
     },
 }
-"""The route in OpenAPI, which FastAPI does not know of."""
+"""The route in OpenAPI; FastAPI does not know of it."""
 
 
-def answer(request: ScoringRequest) -> Answer:
-    """The probabilities of the request's records."""
-    bundle, limit = request.model.bundle, request.container.settings.max_records
-    records = record_parser(bundle.contract).parse(request.body, limit=limit)
-    request.watch.lap("parse")
-    task = Task(request.model, explain=False, deadline=NEVER, watch=request.watch)
-    decisions = request.container.decisions.decide(task, records).decisions
-    body = to_json(decisions.probabilities)
-    return Answer(body, decisions, request.kept(decisions, records, body))
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """Answers with the fraud probabilities of at most `max_records` records."""
+
+    decisions: DecisionService
+    max_records: int
+
+    def answer(self, request: ScoringRequest) -> Answer:
+        """The probabilities of the request's records, in order."""
+        deployment, watch = request.deployment, request.watch
+        records = deployment.parser.parse(request.body, limit=self.max_records)
+        watch.lap("parse")
+        task = Task(deployment.champion, explain=False, deadline=NEVER, watch=watch)
+        decisions = self.decisions.decide(task, records).decisions
+        return Answer(to_json(decisions.probabilities), decisions, records)

@@ -1,12 +1,20 @@
 """Is it alive, and can it score."""
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from fraud_detection_api.routes.access import container_of
+from fraud_detection_api.errors import Draining, ModelNotReady, StoreBusy, StoreUnavailable
+from fraud_detection_api.routes.protocol.dependencies import provided
+from fraud_detection_api.routes.protocol.problems import MODEL_NOT_READY, Responses, problem
+from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.services.admission.drain import Drain
+from fraud_detection_api.services.models.deployment import Deployment
+from fraud_detection_api.services.models.follower import AliasFollower
+from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 
 router = APIRouter(tags=["health"])
 
@@ -24,15 +32,31 @@ class Ready(BaseModel):
     model_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a process needs to score; it has no `writer` where no decisions are stored."""
+
+    champion: AliasFollower[Deployment[RecordParser]]
+    drain: Drain
+    writer: DecisionWriter | None
+
+    def require(self) -> str:
+        """The version that scores. Raises Draining, StoreUnavailable, StoreBusy, ModelNotReady."""
+        self.drain.require_none()
+        if self.writer is not None:
+            self.writer.require_room()
+        return self.champion.require().champion.version
+
+
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
-def _get_or_head(path: str, *, summary: str) -> Callable[[_Handler], _Handler]:
-    """Answer GET and HEAD at the path; OpenAPI has GET alone, for a HEAD would repeat it."""
+def _get_or_head(path: str, *, summary: str, responses: Responses | None = None) -> Callable[[_Handler], _Handler]:
+    """Answer GET and HEAD at the path; OpenAPI describes GET only, because HEAD would repeat it."""
 
     def add(handler: _Handler) -> _Handler:
         router.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
-        return router.get(path, summary=summary)(handler)
+        return router.get(path, summary=summary, responses=responses)(handler)
 
     return add
 
@@ -49,14 +73,14 @@ async def get_livez() -> Alive:
     return Alive()
 
 
-@_get_or_head("/readyz", summary="Readiness, for an orchestrator")
-async def get_readyz(request: Request) -> Ready:
+@_get_or_head(
+    "/readyz",
+    summary="Readiness, for an orchestrator",
+    responses=problem(503, MODEL_NOT_READY, ModelNotReady, Draining, StoreBusy, StoreUnavailable),
+)
+async def get_readyz(readiness: Annotated[Readiness, provided(Readiness)]) -> Ready:
     """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason.
 
     503 as well once the process was told to end: it still answers, but others should be sent what comes.
     """
-    container = container_of(request)
-    container.drain.require_none()
-    if container.keeper is not None:
-        container.keeper.require_room()
-    return Ready(model_version=container.champion.current().version)
+    return Ready(model_version=readiness.require())

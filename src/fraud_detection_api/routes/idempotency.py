@@ -1,15 +1,13 @@
-"""The header Idempotency-Key: a request that is sent again is answered as it was, and decided once."""
+"""The header Idempotency-Key: a request that is sent again gets its first answer, and is decided once."""
 
 import hashlib
 import re
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer
 from fraud_detection_api.errors import IdempotencyKeyReused, InvalidHeader
-
-if TYPE_CHECKING:
-    from fraud_detection_api.routes.scoring import ScoringRequest
+from fraud_detection_api.services.storage.decision_store import DecisionStore
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 KEY_HEADER = HEADER.lower().encode()
@@ -17,25 +15,20 @@ _ACCEPTED = re.compile(rb"[\x21-\x7e]{1,255}")
 _FASTEST = 1
 
 
-def idempotency_key(request: "ScoringRequest") -> IdempotencyKey | None:
-    """The caller's key for this request, if one was sent. Raises InvalidHeader."""
-    sent = request.headers.get(KEY_HEADER)
-    if sent is None:
-        return None
-    sent = sent.strip()
-    if KEY_HEADER in request.repeated:
+def idempotency_key(sent: Iterable[tuple[bytes, bytes]], body: bytes, *, caller: str) -> IdempotencyKey:
+    """The key among the headers that `caller` sent with this body. Raises InvalidHeader."""
+    keys = [content.strip() for name, content in sent if name == KEY_HEADER]
+    if len(keys) > 1:
         raise InvalidHeader(HEADER, "was sent more than once; which one is meant?")
-    if not _ACCEPTED.fullmatch(sent):
+    if not _ACCEPTED.fullmatch(keys[0]):
         raise InvalidHeader(HEADER, "must be 1 to 255 visible ASCII characters; a UUID will do")
-    caller = request.container.keys.caller(request.headers.get(b"authorization", b"").decode("latin-1"))
-    return IdempotencyKey(caller, sent.decode(), hashlib.sha256(request.body).digest())
+    return IdempotencyKey(caller, keys[0].decode(), hashlib.sha256(body).digest())
 
 
-def recall(request: "ScoringRequest") -> bytes | None:
-    """The body that was answered under the request's key. Raises IdempotencyKeyReused, StoreUnavailable."""
-    key, store = request.key, request.container.store
-    stored = None if key is None or store is None else store.recall(key)
-    return None if key is None or stored is None else replayed(key, stored)
+def recall(store: DecisionStore | None, key: IdempotencyKey) -> bytes | None:
+    """The body that answered this key before. Raises IdempotencyKeyReused, StoreUnavailable."""
+    stored = None if store is None else store.recall(key)
+    return None if stored is None else replayed(key, stored)
 
 
 def replayed(key: IdempotencyKey, stored: StoredAnswer) -> bytes:

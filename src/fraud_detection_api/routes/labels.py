@@ -6,8 +6,10 @@ from fastapi import APIRouter, Depends, Request
 
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import Finding
-from fraud_detection_api.routes.access import container_of, require_role
-from fraud_detection_api.routes.body import headers_of, read_json_body
+from fraud_detection_api.errors import BodyTooLarge, FieldProblem, InvalidLabels, StoreUnavailable, TooManyLabels
+from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, read_json_body
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of
+from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, NO_STORE, Responses, problem
 from fraud_detection_api.schemas.labels import (
     LabelOfDecision,
     LabelOfEntity,
@@ -36,15 +38,24 @@ _REQUEST: dict[str, Any] = {
     },
 }
 
+_PROBLEMS: Responses = {
+    **BODY,
+    **KEYED,
+    **FORBIDDEN,
+    **NO_STORE,
+    **problem(413, "The body or the number of labels is above the limit.", TooManyLabels, BodyTooLarge),
+    **problem(
+        422,
+        "Labels cannot be read; `errors` names every bad field.",
+        InvalidLabels,
+        field=FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
+    ),
+    **problem(503, "The decision store cannot be written to now; nothing was recorded.", StoreUnavailable),
+}
+
 
 async def _body(request: Request) -> bytes:
-    settings = container_of(request).settings
-    return await read_json_body(
-        headers_of(request.scope),
-        request.receive,
-        limit_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.body_timeout_seconds,
-    )
+    return await read_json_body(headers_of(request.scope), request.receive, service_of(request, RequestLimits))
 
 
 @router.post(
@@ -52,16 +63,19 @@ async def _body(request: Request) -> bytes:
     summary="What turned out to be true of decisions",
     dependencies=[Depends(require_role("analyst"))],
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},
+    responses=_PROBLEMS,
 )
-def post_labels(request: Request, body: Annotated[bytes, Depends(_body)]) -> LabelsRecorded:
+def post_labels(
+    labels: Annotated[LabelService, provided(LabelService)],
+    limits: Annotated[RequestLimits, provided(RequestLimits)],
+    body: Annotated[bytes, Depends(_body)],
+) -> LabelsRecorded:
     """Record labels, of decisions by their id, or of an entity's last decision at or before a time.
 
     Labels are added, never changed: the one that became known last is in force. One that is sent again changes nothing.
     What is not kept is told under `unknown`, and the rest is recorded; one bad field refuses the whole request.
     """
-    container = container_of(request)
-    labels = container.labels
-    given = parse_labels(body, limit=container.settings.max_records, latest=labels.latest())
+    given = parse_labels(body, limit=limits.records, latest=labels.latest())
     return labels_recorded(labels.record([_finding(label, labels) for label in given]))
 
 

@@ -1,9 +1,13 @@
 """GET /metrics: what Prometheus reads."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends, Request, Response
 
 from fraud_detection_api.metrics.exposition import OPENMETRICS, TEXT, exposition
-from fraud_detection_api.routes.access import container_of, require_role
+from fraud_detection_api.metrics.sharing import SharedMetrics
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role
+from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED
 
 router = APIRouter(tags=["operation"])
 
@@ -21,12 +25,16 @@ _TEXT_CONTENT = {
     summary="Metrics, for Prometheus",
     dependencies=[Depends(require_role("monitor"))],
     response_class=Response,
-    responses={200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT}},
+    responses={
+        200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT},
+        **KEYED,
+        **FORBIDDEN,
+    },
 )
-def get_metrics(request: Request) -> Response:
+def get_metrics(request: Request, metrics: Annotated[SharedMetrics, provided(SharedMetrics)]) -> Response:
     """Counters, gauges and histograms of all processes of this server, as text; OpenMetrics where `Accept` names it.
 
     It is the same whichever worker answers: sums over workers, and gauges of each.
     """
-    content, media_type = exposition(container_of(request).metrics.families(), request.headers.get("accept", ""))
+    content, media_type = exposition(metrics.families(), request.headers.get("accept", ""))
     return Response(content, headers={"content-type": media_type})

@@ -1,21 +1,36 @@
 """The registry: versions and cards."""
 
-from fastapi import APIRouter, Depends, Request
+from typing import Annotated
 
-from fraud_detection_api.routes.access import container_of, require_role
+from fastapi import APIRouter, Depends
+
+from fraud_detection_api.errors import NoChampion, UnknownModel
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role
+from fraud_detection_api.routes.protocol.problems import KEYED, REGISTRY_UNAVAILABLE, problem
 from fraud_detection_api.schemas.models import ModelCard, ModelList, model_card, model_summary
+from fraud_detection_api.services.models.registered import ModelService
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(
+    prefix="/v1/models",
+    tags=["models"],
+    dependencies=[Depends(require_role("score"))],
+    responses={**KEYED, **REGISTRY_UNAVAILABLE},
+)
+
+_Models = Annotated[ModelService, provided(ModelService)]
 
 
-@router.get("", summary="All versions, newest first", dependencies=[Depends(require_role("score"))])
-def get_models(request: Request) -> ModelList:
+@router.get("", summary="All versions, newest first")
+def get_models(models: _Models) -> ModelList:
     """Every version of the registry, with its aliases and its test metrics."""
-    descriptions = container_of(request).models.describe_all()
-    return ModelList(models=[model_summary(description) for description in descriptions])
+    return ModelList(models=[model_summary(description) for description in models.describe_all()])
 
 
-@router.get("/{version}", summary="A version's model card", dependencies=[Depends(require_role("score"))])
-def get_model(request: Request, version: str) -> ModelCard:
+@router.get(
+    "/{version}",
+    summary="A version's model card",
+    responses=problem(404, "No such version.", UnknownModel, NoChampion),
+)
+def get_model(models: _Models, version: str) -> ModelCard:
     """Data, split, settings, metrics with intervals and software of one version."""
-    return model_card(container_of(request).models.describe(version))
+    return model_card(models.describe(version))

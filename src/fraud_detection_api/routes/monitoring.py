@@ -2,9 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
-from fraud_detection_api.routes.access import container_of, require_role
+from fraud_detection_api.errors import (
+    CorruptBundle,
+    ModelNotReady,
+    NoChampion,
+    NoStore,
+    RegistryUnavailable,
+    StoreUnavailable,
+    UnknownModel,
+)
+from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role
+from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, NO_STORE, Responses, invalid_request, problem
 from fraud_detection_api.schemas.monitoring import (
     ComparisonBody,
     ComparisonQuery,
@@ -13,28 +23,67 @@ from fraud_detection_api.schemas.monitoring import (
     monitoring_body,
 )
 from fraud_detection_api.schemas.request import Parameters
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.reporting.comparison import ComparisonService
+from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
-router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_role("monitor", "analyst"))])
+router = APIRouter(
+    tags=["monitoring"],
+    dependencies=[Depends(require_role("monitor", "analyst"))],
+    responses={**KEYED, **FORBIDDEN},
+)
+
+_MONITORING_PROBLEMS: Responses = {
+    **NO_STORE,
+    **invalid_request("A parameter was given; there is none."),
+    **problem(
+        503, "The decision store cannot be read now, or no model is in service.", StoreUnavailable, ModelNotReady
+    ),
+}
+_COMPARISON_PROBLEMS: Responses = {
+    **problem(
+        404,
+        "No model is challenger, there is no such version, or no decision is kept here.",
+        NoChampion,
+        UnknownModel,
+        NoStore,
+    ),
+    **problem(409, "The challenger's bundle is damaged.", CorruptBundle),
+    **invalid_request("A parameter cannot be used, or is unknown."),
+    **problem(
+        503,
+        "The decision store or the registry cannot be read now, or no model is in service.",
+        StoreUnavailable,
+        RegistryUnavailable,
+        ModelNotReady,
+    ),
+}
 
 
-@router.get("/v1/monitoring", summary="Drift, and performance of matured decisions")
-def get_monitoring(request: Request, _query: Annotated[Parameters, Query()]) -> MonitoringBody:
+@router.get("/v1/monitoring", summary="Drift, and performance of matured decisions", responses=_MONITORING_PROBLEMS)
+def get_monitoring(
+    champion: Champion,
+    monitoring: Annotated[MonitoringService, provided(MonitoringService)],
+    _query: Annotated[Parameters, Query()],
+) -> MonitoringBody:
     """How far the records of the last hour, day and week are from the training data, and how good decisions were.
 
     Performance rests on decisions that are old enough for their labels to have come; it is measured every five minutes at
     most.
     """
-    container = container_of(request)
-    return monitoring_body(container.monitoring.report(container.champion.current()))
+    return monitoring_body(monitoring.report(champion.require().champion))
 
 
-@router.get("/v1/models/compare", summary="Champion against challenger")
-def get_comparison(request: Request, query: Annotated[ComparisonQuery, Query()]) -> ComparisonBody:
+@router.get("/v1/models/compare", summary="Champion against challenger", responses=_COMPARISON_PROBLEMS)
+def get_comparison(
+    champion: Champion,
+    models: Annotated[ModelService, provided(ModelService)],
+    comparisons: Annotated[ComparisonService, provided(ComparisonService)],
+    query: Annotated[ComparisonQuery, Query()],
+) -> ComparisonBody:
     """Both on the decisions that both made: outcomes, money, and, where the truth is known, who ranks better.
 
     `gate` says whether the challenger may be promoted, and what speaks against it.
     """
-    container = container_of(request)
-    other = ServedModel(*container.models.bundle(query.challenger))
-    return comparison_body(container.comparisons.compare(container.champion.current(), other))
+    other = models.load(query.challenger)
+    return comparison_body(comparisons.compare(champion.require().champion, other))

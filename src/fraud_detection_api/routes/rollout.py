@@ -7,8 +7,28 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from fraud_detection_api.routes.access import container_of, require_role
-from fraud_detection_api.routes.body import has_body, headers_of, read_json_body
+from fraud_detection_api.errors import (
+    AliasMoved,
+    ContractMismatch,
+    CorruptBundle,
+    GateRefused,
+    InvalidChallenger,
+    NoChampion,
+    RegistryUnavailable,
+    StoreUnavailable,
+    UnknownModel,
+)
+from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of, read_json_body
+from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, service_of
+from fraud_detection_api.routes.protocol.problems import (
+    BODY,
+    FORBIDDEN,
+    KEYED,
+    REGISTRY_UNAVAILABLE,
+    Responses,
+    invalid_request,
+    problem,
+)
 from fraud_detection_api.schemas.rollout import (
     ChallengerNow,
     ChampionNow,
@@ -18,33 +38,44 @@ from fraud_detection_api.schemas.rollout import (
     RolloutRequest,
     alias_change,
 )
+from fraud_detection_api.services.admission.api_keys import ApiKeys
+from fraud_detection_api.services.models.rollout import RolloutService
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(
+    prefix="/v1/models",
+    tags=["models"],
+    dependencies=[Depends(require_role("admin"))],
+    responses={**KEYED, **FORBIDDEN, **REGISTRY_UNAVAILABLE},
+)
 
 MAX_BODY_BYTES = 16 * 1024
-"""The longest reason fits, however it is escaped; unknown keys by the hundred thousand, each a problem to tell, do not."""
+"""The longest reason fits, however it is escaped; a hundred thousand unknown keys, each a problem to report, do not."""
 
 _Body = TypeVar("_Body", bound=BaseModel)
-_ADMIN = [Depends(require_role("admin"))]
+_Rollout = Annotated[RolloutService, provided(RolloutService)]
+
+_WITH_BODY: Responses = {
+    **BODY,
+    **invalid_request("The body is not such a request; `errors` names every bad field."),
+}
+_UNKNOWN = problem(404, "No such version.", UnknownModel, NoChampion)
 
 
 def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
-    """Dependency that reads an optional body. It is read here, after the key was checked."""
+    """Dependency that reads an optional body, after the key is checked."""
 
     async def read(request: Request) -> _Body:
         headers = headers_of(request.scope)
         if not has_body(headers):
             return kind()
-        settings = container_of(request).settings
-        limit_bytes = min(settings.max_body_bytes, MAX_BODY_BYTES)
-        body = await read_json_body(
-            headers, request.receive, limit_bytes=limit_bytes, timeout_seconds=settings.body_timeout_seconds
-        )
+        limits = service_of(request, RequestLimits)
+        limits = limits._replace(body_bytes=min(limits.body_bytes, MAX_BODY_BYTES))
+        body = await read_json_body(headers, request.receive, limits)
         try:
             return kind.model_validate_json(body)
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None
+            problems = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in problems]) from None
 
     return read
 
@@ -61,54 +92,105 @@ _BECAUSE = _documented(RolloutRequest, {"reason": "it declines twice as many"})
 
 def _caller(request: Request) -> str:
     """Who asks: the key's role and the beginning of its digest, never the key."""
-    return container_of(request).keys.name_of(request.headers.get("authorization"))
+    return service_of(request, ApiKeys).name_of(request.headers.get("authorization"))
 
 
-@router.get("/history", summary="Who was champion and challenger, when and why", dependencies=_ADMIN)
-def get_history(request: Request, query: Annotated[ChangesQuery, Query()]) -> ModelHistory:
+@router.get(
+    "/history",
+    summary="Who was champion and challenger, when and why",
+    responses=invalid_request("A parameter cannot be used, or is unknown."),
+)
+def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> ModelHistory:
     """The newest changes, newest first."""
-    changes = container_of(request).rollout.history()[: query.limit]
+    changes = rollout.history()[: query.limit]
     return ModelHistory(changes=[alias_change(change) for change in changes])
 
 
-@router.post("/rollback", summary="Go back to the champion before", dependencies=_ADMIN, openapi_extra=_BECAUSE)
-def post_rollback(request: Request, why: _WHY) -> ChampionNow:
+@router.post(
+    "/rollback",
+    summary="Go back to the champion before",
+    openapi_extra=_BECAUSE,
+    responses={
+        **_WITH_BODY,
+        **problem(404, "There was no champion before this one.", NoChampion),
+        **problem(
+            409,
+            "The champion of before is damaged or of another contract, or somebody else was quicker.",
+            CorruptBundle,
+            ContractMismatch,
+            AliasMoved,
+        ),
+    },
+)
+def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: _WHY) -> ChampionNow:
     """Verify the champion before this one, make it champion again and serve it. No gate is asked."""
-    container = container_of(request)
-    champion = container.rollout.rollback(why.order(_caller(request)))
-    container.champion.refresh()
-    return ChampionNow(champion=champion)
+    version = rollout.rollback(why.order(_caller(request)))
+    champion.refresh()
+    return ChampionNow(champion=version)
 
 
 @router.post(
     "/{version}/promote",
     summary="Make a version champion",
-    dependencies=_ADMIN,
     openapi_extra=_documented(PromoteRequest, {"reason": "three weeks in shadow"}),
+    responses={
+        **_WITH_BODY,
+        **_UNKNOWN,
+        **problem(
+            409,
+            "It did not pass the gate, is damaged or of another contract, or the champion changed meanwhile.",
+            GateRefused,
+            CorruptBundle,
+            ContractMismatch,
+            AliasMoved,
+        ),
+        **problem(
+            503,
+            "The registry, or the store that the gate asks, cannot be read or written.",
+            RegistryUnavailable,
+            StoreUnavailable,
+        ),
+    },
 )
-def post_promote(request: Request, version: str, how: _HOW) -> ChampionNow:
+def post_promote(request: Request, rollout: _Rollout, champion: Champion, version: str, how: _HOW) -> ChampionNow:
     """Verify a version, make it champion and serve it. Other processes on the registry follow within seconds.
 
     409 where it did not pass the gate and is not forced, where its bundle is damaged, or where it follows another contract
     than the champion.
     """
-    container = container_of(request)
     order = how.order(_caller(request))
-    champion = container.rollout.promote(version, order, allow_contract_change=how.allow_contract_change)
-    container.champion.refresh()
-    return ChampionNow(champion=champion)
+    promoted = rollout.promote(version, order, allow_contract_change=how.allow_contract_change)
+    champion.refresh()
+    return ChampionNow(champion=promoted)
 
 
 @router.post(
-    "/{version}/challenge", summary="Let a version challenge the champion", dependencies=_ADMIN, openapi_extra=_BECAUSE
+    "/{version}/challenge",
+    summary="Let a version challenge the champion",
+    openapi_extra=_BECAUSE,
+    responses={
+        **_WITH_BODY,
+        **_UNKNOWN,
+        **problem(
+            409,
+            "It is the champion, is damaged, or follows another contract than the champion.",
+            InvalidChallenger,
+            CorruptBundle,
+            ContractMismatch,
+        ),
+    },
 )
-def post_challenge(request: Request, version: str, why: _WHY) -> ChallengerNow:
+def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY) -> ChallengerNow:
     """Let it score what the champion scores, in its shadow. It takes the place of another challenger."""
-    return ChallengerNow(challenger=container_of(request).rollout.challenge(version, why.order(_caller(request))))
+    return ChallengerNow(challenger=rollout.challenge(version, why.order(_caller(request))))
 
 
-@router.delete("/{version}/challenge", summary="End a challenge", dependencies=_ADMIN)
-def delete_challenge(request: Request, version: str) -> ChallengerNow:
+@router.delete(
+    "/{version}/challenge",
+    summary="End a challenge",
+    responses=problem(404, "It does not challenge the champion.", NoChampion, UnknownModel),
+)
+def delete_challenge(request: Request, rollout: _Rollout, version: str) -> ChallengerNow:
     """Let the version, or `challenger`, challenge no longer. What was compared is kept."""
-    container_of(request).rollout.end_challenge(RolloutRequest().order(_caller(request)), version=version)
+    rollout.end_challenge(RolloutRequest().order(_caller(request)), version=version)
     return ChallengerNow(challenger=None)

@@ -1,167 +1,236 @@
-"""What the scoring routes share: from a request's bytes to the answer's, by way of the store. Plain ASGI.
+"""What the scoring routes share: from a request's bytes to its answer's, by way of the store. Plain ASGI.
 
-A scored record costs less than what a framework does around one.
+A framework around a route costs more than scoring a record.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from fraud_detection_api.container.process import Container
+from fraud_detection_api import errors
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary, summarised
-from fraud_detection_api.routes.body import Headers, headers_of, read_json_body, repeated_names
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
-from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
-from fraud_detection_api.services.deciding.recording import RequestContext
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, headers_of, read_json_body
+from fraud_detection_api.routes.protocol.problems import BODY, KEYED, MODEL_NOT_READY, Responses, problem
+from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
+from fraud_detection_api.services.admission.api_keys import ApiKeys
+from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
+from fraud_detection_api.services.models.deployment import Deployment
+from fraud_detection_api.services.models.follower import AliasFollower
+from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
+RETRY_AFTER_SECONDS = 1
 
 ANSWER_HEADERS = {
     MODEL_VERSION: {"description": "The version that scored.", "schema": {"type": "string"}},
     SERVER_TIMING: {"description": "Milliseconds that each stage took.", "schema": {"type": "string"}},
 }
-"""Of every scoring answer, in OpenAPI."""
+"""The headers of every scoring answer, in OpenAPI."""
+
+BAD_FIELD = errors.FieldProblem("/0/total_balance", "must be a number")
+"""A bad field, for an example."""
+
+PROBLEMS: Responses = {
+    **BODY,
+    **KEYED,
+    **problem(413, "The body or the number of records is above the limit.", errors.TooManyRecords, errors.BodyTooLarge),
+    **problem(
+        422,
+        "Records break the contract; `errors` names every bad field.",
+        errors.InvalidRecords,
+        field=BAD_FIELD,
+    ),
+    **problem(429, "Too many requests in flight; `Retry-After` says when to come back.", errors.Overloaded),
+    **problem(503, MODEL_NOT_READY, errors.ModelNotReady, errors.StoreBusy, errors.StoreUnavailable),
+}
+"""The problems of every scoring route, in OpenAPI."""
+
+
+class AdmissionGate:
+    """Admits at most `limit` scoring requests at a time, and refuses more: a queue would only hide the overload.
+
+    A context manager: a request is in flight while the block runs. Entering raises Overloaded. For one event loop.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.in_flight = 0
+
+    def __enter__(self) -> None:
+        if self.in_flight >= self._limit:
+            raise errors.Overloaded(RETRY_AFTER_SECONDS)
+        self.in_flight += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.in_flight -= 1
+
+
+@dataclass(frozen=True)
+class ScoringServices:
+    """What the scoring routes work with. Without a `writer` and a `store`, no decisions are stored."""
+
+    champion: AliasFollower[Deployment[RecordParser]]
+    keys: ApiKeys
+    gate: AdmissionGate
+    limits: RequestLimits
+    recorder: Recorder
+    store: DecisionStore | None
+    writer: DecisionWriter | None
+    tallies: Tallies
 
 
 class ScoringRequest(NamedTuple):
-    """A request that may pass: the model to score with, and what was sent. `watch` has run since the request came in.
+    """An admitted request, and the deployment that answers it. `watch` has run since the request came in.
 
-    `repeated` are the names of headers that were sent more than once; `key` is the caller's, where the route takes one.
+    `sent` are the headers as they came; `key` is the caller's Idempotency-Key, where the route takes one.
     """
 
-    container: Container
-    model: ServedModel
+    deployment: Deployment[RecordParser]
     request_id: str
     headers: Headers
-    repeated: frozenset[bytes]
+    sent: Sequence[tuple[bytes, bytes]]
     body: bytes
     watch: Stopwatch
     key: IdempotencyKey | None = None
 
-    def kept(self, decisions: Decisions, records: Sequence[Record], answer: bytes) -> SealedRequest | None:
-        """What is to be kept of the request before `answer` leaves; None where there is no store."""
-        container, key = self.container, self.key
-        if container.keeper is None:
-            return None
-        circumstances = RequestContext(
-            self.request_id, None if key is None else key.key, self.model.bundle.contract, self.watch.elapsed_ms()
-        )
-        rows = container.recorder.rows(decisions, records, circumstances)
-        return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer))
-
 
 class Answer(NamedTuple):
-    """The JSON body of an answer, the decisions that it tells, and what is to be kept before it leaves.
+    """The JSON body of an answer, and its decisions. `records` are stored with them; None for a dry run.
 
-    `explanations` is what became of their reasons, where the route gives any. Of a large answer the decisions are counted
-    already: `summary` stands in their place.
+    `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
+    decisions.
     """
 
     body: bytes
     decisions: Decisions | None
-    kept: SealedRequest | None
+    records: Sequence[Record] | None
     explanations: Explanations | None = None
     summary: AnswerSummary | None = None
-    replayed: bool = False
+    is_replayed: bool = False
 
     @property
-    def records(self) -> int:
-        """How many it tells of; none, where it was given before."""
+    def size(self) -> int:
+        """The number of records that were decided on; 0 for an answer that was given before."""
         if self.summary is not None:
             return self.summary.records
         return 0 if self.decisions is None else self.decisions.size
 
 
-class ScoringRoute:
-    """Answers POST requests at `path` with `answer`; errors are for the application around it.
+class _Finished(NamedTuple):
+    """An answer that waits until the request is stored."""
 
-    Where it is `idempotent`, a request whose key was answered before gets that answer.
+    request: ScoringRequest
+    answer: Answer
+    sealed: SealedRequest
+    waiting: "asyncio.Future[Answer]"
+
+
+class ScoringRoute:
+    """Answers POST requests at `path` with `answer`; the application around it answers errors.
+
+    On an `idempotent` route, a request whose key was answered before gets that answer.
     """
 
     def __init__(
-        self, path: str, container: Container, answer: Callable[[ScoringRequest], Answer], *, idempotent: bool
+        self, path: str, services: ScoringServices, answer: Callable[[ScoringRequest], Answer], *, idempotent: bool
     ) -> None:
         self.path = path
-        self._container, self._answer, self._idempotent = container, answer, idempotent
-        self._turn = _Turn(self._work, container.keeper, AnswerMetrics(container.metrics.tallies, path))
+        self._services, self._answer, self._idempotent = services, answer, idempotent
+        self._turn = _Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        container, settings, watch = self._container, self._container.settings, Stopwatch()
-        scope["route"] = self  # as FastAPI notes its own, for the log
-        scope["state"]["watch"] = watch
+        services, state, watch = self._services, scope["state"], Stopwatch()
+        scope["route"] = self  # as FastAPI does, for the log
+        state["watch"] = watch
         headers = headers_of(scope)
-        container.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
-        if container.keeper is not None:
-            container.keeper.require_room()
-        with container.gate:
-            model = container.champion.current()
-            body = await read_json_body(
-                headers, receive, limit_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds
-            )
-            request_id, repeated = scope["state"]["request_id"], repeated_names(scope, headers)
-            request = ScoringRequest(container, model, request_id, headers, repeated, body, watch)
+        services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
+        if services.writer is not None:
+            services.writer.require_room()
+        with services.gate:
+            deployment = services.champion.current or services.champion.require()
+            body = await read_json_body(headers, receive, services.limits)
+            request = ScoringRequest(deployment, state["request_id"], headers, scope["headers"], body, watch)
             answer = None
             if self._idempotent and KEY_HEADER in headers:
-                request, answer = await asyncio.to_thread(_recalled, request)
+                request, answer = await asyncio.to_thread(self._recalled, request)
             answer = answer or await self._answered(request)
-        # of an answer that was given before, neither: nothing was scored, and it may be another model's
-        scope["state"] |= {"records": answer.records, "model_version": None if answer.replayed else model.version}
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, request)})
+        version = deployment.champion.version
+        # nothing was scored for a repeated answer, and another model may have made it
+        state |= {"records": answer.size, "model_version": None if answer.is_replayed else version}
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, version, watch)})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def _recalled(self, request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
+        """The request with its key, and the answer that the key was given before."""
+        caller = self._services.keys.caller(request.headers.get(b"authorization", b"").decode("latin-1"))
+        key = idempotency_key(request.sent, request.body, caller=caller)
+        body = recall(self._services.store, key)
+        return request._replace(key=key), None if body is None else Answer(body, None, None, is_replayed=True)
 
     async def _answered(self, request: ScoringRequest) -> Answer:
         if len(request.body) < LARGE_BODY_BYTES:
             return await self._turn.answer(request)
-        answer = await asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
-        return await self._turn.kept(request, answer)
+        answer, sealed = await asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
+        return await self._turn.stored(request, answer, sealed)
 
-    def _work(self, request: ScoringRequest) -> Answer:
+    def _work(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
+        """The answer, and what is to be stored before it leaves; None where nothing is."""
         request.watch.start()
-        return self._answer(request)
+        answer = self._answer(request)
+        return answer, None if self._services.writer is None else self._sealed(request, answer)
 
-    def _work_aside(self, request: ScoringRequest) -> Answer:
-        """Counts the decisions here, for a cell of the metrics is one thread's: the event loop's."""
-        answer = self._work(request)
+    def _work_aside(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
+        """Summarise the decisions here: only the event loop's thread may write to a metric's cell."""
+        answer, sealed = self._work(request)
         assert answer.decisions is not None, "it was just answered"
-        return answer._replace(decisions=None, summary=summarised(answer.decisions))
+        return answer._replace(decisions=None, records=None, summary=summarised(answer.decisions)), sealed
 
-
-def _recalled(request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
-    """The request with its key, and the answer that this was given before."""
-    request = request._replace(key=idempotency_key(request))
-    body = recall(request)
-    return request, None if body is None else Answer(body, None, None, replayed=True)
-
-
-_Finished = tuple[ScoringRequest, Answer, "asyncio.Future[Answer]"]
+    def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
+        decisions, records, key = answer.decisions, answer.records, request.key
+        if decisions is None or records is None:
+            return None
+        context = RequestContext(
+            request.request_id,
+            None if key is None else key.key,
+            request.deployment.contract,
+            request.watch.elapsed_ms(),
+        )
+        rows = self._services.recorder.rows(decisions, records, context)
+        return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
 
 
 class _Turn:
-    """Requests that came in one turn of the event loop, answered one after another with nothing in between, kept together.
+    """Answers the requests of one turn of the event loop one after another, and stores them together.
 
-    Reading from a socket or writing to one drives the code of scoring out of caches and branch predictors: a record that is
-    scored after another takes half the time of one that is scored after a system call.
+    System calls drive the code of scoring out of caches and branch predictors: a record that is scored right after another
+    takes half the time of one that is scored after reading from a socket.
     """
 
     def __init__(
-        self, answer: Callable[[ScoringRequest], Answer], keeper: DecisionWriter | None, metrics: AnswerMetrics
+        self,
+        work: Callable[[ScoringRequest], tuple[Answer, SealedRequest | None]],
+        writer: DecisionWriter | None,
+        metrics: AnswerMetrics,
     ) -> None:
-        self._answer, self._keeper, self._metrics = answer, keeper, metrics
+        self._work, self._writer, self._metrics = work, writer, metrics
         self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
 
     async def answer(self, request: ScoringRequest) -> Answer:
+        """The answer to a small request, once it is stored."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
@@ -169,14 +238,13 @@ class _Turn:
         self._waiting.append((request, answered))
         return await answered
 
-    async def kept(self, request: ScoringRequest, answer: Answer) -> Answer:
-        """The answer, once what is to be kept of it is kept."""
-        if answer.kept is None:
+    async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
+        """The answer, once its request is stored."""
+        if sealed is None:
             self._count(answer)
             return answer
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        self._keep([(request, answer, answered)])
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._store([_Finished(request, answer, sealed, answered)])
         return await answered
 
     def _answer_all(self) -> None:
@@ -186,39 +254,39 @@ class _Turn:
             if answered.cancelled():
                 continue
             try:
-                answer = self._answer(request)
-            except Exception as error:  # noqa: BLE001 it is for the one who waits
+                answer, sealed = self._work(request)
+            except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
                 answered.set_exception(error)
                 continue
-            if answer.kept is None:
+            if sealed is None:
                 self._count(answer)
                 answered.set_result(answer)
             else:
-                finished.append((request, answer, answered))
+                finished.append(_Finished(request, answer, sealed, answered))
         if finished:
-            self._keep(finished)
+            self._store(finished)
 
-    def _keep(self, finished: list[_Finished]) -> None:
-        assert self._keeper is not None, "only a store makes something to keep"
-        requests: list[Any] = [answer.kept for _, answer, _ in finished]
-        self._keeper.submit(requests, partial(self._settle, finished))
+    def _store(self, finished: list[_Finished]) -> None:
+        assert self._writer is not None, "nothing is sealed without a writer"
+        requests: list[Any] = [each.sealed for each in finished]
+        self._writer.submit(requests, partial(self._settle, finished))
 
     def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:
-        """Let the answers go, now that it is known what became of each."""
-        for (request, answer, answered), result in zip(finished, results, strict=True):
-            if answered.cancelled():
+        """Send each answer on its way, or its error, now that the results of storing are known."""
+        for (request, answer, _, waiting), result in zip(finished, results, strict=True):
+            if waiting.cancelled():
                 continue
             request.watch.lap("store")
             if result is None:
                 self._count(answer)
-                answered.set_result(answer)
+                waiting.set_result(answer)
             elif isinstance(result, Exception):
-                answered.set_exception(result)
+                waiting.set_exception(result)
             else:
-                _settle_as_before(request, result, answered)
+                _settle_as_before(request, result, waiting)
 
     def _count(self, answer: Answer) -> None:
-        """Here, where answers come one after another, and not each in its turn: for the reason that there are turns."""
+        """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""
         if answer.summary is not None:
             self._metrics.add(answer.summary)
         elif answer.decisions is not None:
@@ -227,25 +295,21 @@ class _Turn:
             self._metrics.explained(answer.explanations)
 
 
-def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, answered: "asyncio.Future[Answer]") -> None:
-    """Another request with this key was quicker."""
+def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: "asyncio.Future[Answer]") -> None:
+    """Give the stored answer: another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:
-        answered.set_result(Answer(replayed(request.key, stored), None, None, replayed=True))
-    except Exception as error:  # noqa: BLE001 it is for the one who waits
-        answered.set_exception(error)
+        waiting.set_result(Answer(replayed(request.key, stored), None, None, is_replayed=True))
+    except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
+        waiting.set_exception(error)
 
 
-def _headers(answer: Answer, request: ScoringRequest) -> list[tuple[bytes, bytes]]:
-    headers = [
-        (b"server-timing", request.watch.server_timing().encode()),
+def _headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:
+    # a stored answer may be another model's than the one that serves now
+    origin = (REPLAYED.lower().encode(), b"true") if answer.is_replayed else (b"x-model-version", version.encode())
+    return [
+        origin,
+        (b"server-timing", watch.server_timing().encode()),
         (b"content-length", str(len(answer.body)).encode()),
         (b"content-type", b"application/json"),
     ]
-    # a stored answer names the model that made it, which may be another one than serves now
-    told = (
-        (REPLAYED.lower().encode(), b"true")
-        if answer.replayed
-        else (b"x-model-version", request.model.version.encode())
-    )
-    return [told, *headers]

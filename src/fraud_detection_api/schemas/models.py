@@ -40,7 +40,7 @@ def model_summary(description: ModelDescription) -> ModelSummary:
 
 def model_card(description: ModelDescription) -> ModelCard:
     """The wire form of a version and its card."""
-    return ModelCard(**_summary_fields(description), fault=description.fault, card=description.card)
+    return ModelCard(**_summary_fields(description), fault=description.problem, card=description.card)
 
 
 def _summary_fields(description: ModelDescription) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _summary_fields(description: ModelDescription) -> dict[str, Any]:
     metrics = card.get("evaluation", {}).get("metrics", {})
     return {
         "version": description.version,
-        "status": "ok" if description.fault is None else "damaged",
+        "status": "ok" if description.problem is None else "damaged",
         "aliases": list(description.aliases),
         "digest": description.digest or None,
         "created_at": description.created_at or None,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from fraud_detection_api.policy.consequences import PER
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.request import Parameters
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
 from fraud_detection_api.statistics.rounding import six_digits

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from fraud_detection_api.container.process import build_registry, build_tracker
+from fraud_detection_api.container.registry import build_registry, build_tracker
 from fraud_detection_api.errors import MissingExtra, RegistryUnavailable
 from support.listening import listening
 from support.mlflow_servers import free_port

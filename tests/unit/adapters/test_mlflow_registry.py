@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.bundle import read_manifest
 from support.builders import assign_each, credit_files
@@ -19,7 +19,7 @@ HISTORY_TAG = "fraud_detection_api.history.champion"
 # registers a bundle, and kills its own process when a function is called for the nth time
 KILLED = """
 import os, signal, sys
-from fraud_detection_api.container.process import build_registry
+from fraud_detection_api.container.registry import build_registry
 
 registry = build_registry(sys.argv[1])
 import mlflow.store.artifact.http_artifact_repo as uploads

@@ -16,8 +16,8 @@ from support.decided import BEGINNING, decided
 def kept(tmp_path):
     """Three decisions in ./decisions.db, about customers 1, 2 and 2, the last with reasons; their ids."""
     container = build_container(Settings(), registry=registry_with_champion())
-    container.champion.refresh()
-    model = container.champion.current()
+    container.deployment.champion.refresh()
+    model = container.deployment.champion.require().champion
     made = [(1, False), (2, False), (2, True)]
     rows = [
         row

@@ -16,8 +16,8 @@ from support.decided import BEGINNING, decided
 def kept(registry):
     """Twelve decisions in ./decisions.db, a second apart, by the champion of ./registry; number 5 was changed. Their ids."""
     container = build_container(Settings())
-    container.champion.refresh()
-    model = container.champion.current()
+    container.deployment.champion.refresh()
+    model = container.deployment.champion.require().champion
     rows = [
         decided(model, [record(total_balance=9000 * n)], explain=True, at=BEGINNING + 1000 * n)[0] for n in range(12)
     ]

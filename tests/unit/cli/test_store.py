@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.journal import FileJournal
-from fraud_detection_api.container.process import build_recorder
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.services.storage.decision_store import DecisionFilter

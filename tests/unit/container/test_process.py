@@ -4,8 +4,9 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
-from fraud_detection_api.container.process import build_container, build_registry, build_tracker
-from fraud_detection_api.errors import InvalidContract, InvalidSetting, Overloaded, Unauthenticated
+from fraud_detection_api.container.process import build_container
+from fraud_detection_api.container.registry import build_registry, build_tracker
+from fraud_detection_api.errors import InvalidContract, InvalidSetting, Unauthenticated
 from fraud_detection_api.settings import Settings
 from support.builders import EVERY_DTYPE
 
@@ -69,35 +70,29 @@ def test_a_place_to_track_that_is_none_is_refused(target, mlflow_uri, told):
 def test_a_registry_may_be_handed_in(registry):
     container = build_container(Settings(), registry=registry)
     assert container.registry is registry
-    assert container.models.bundle("champion")[0] == "1"
+    assert container.deployment.models.bundle("champion")[0] == "1"
 
 
 def test_without_a_contract_the_champion_may_follow_any(registry):
     container = build_container(Settings(), registry=registry)
-    assert container.fallback_contract.name == "credit"
-    container.champion.refresh()
-    assert container.champion.current().version == "1"
+    assert container.deployment.contract.name == "credit"
+    container.deployment.champion.refresh()
+    assert container.deployment.champion.require().champion.version == "1"
 
 
 def test_a_configured_contract_binds_the_champion(tmp_path, registry):
     path = tmp_path / "my.toml"
     path.write_text(EVERY_DTYPE)
     container = build_container(Settings(contract=str(path)), registry=registry)
-    assert container.fallback_contract.name == "every_dtype"
-    container.champion.refresh()
+    assert container.deployment.contract.name == "every_dtype"
+    container.deployment.champion.refresh()
     with pytest.raises(Exception, match="another contract"):
-        container.champion.current()
+        container.deployment.champion.require()
 
 
 def test_a_contract_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InvalidContract, match="no such file"):
         build_container(Settings(contract=str(tmp_path / "none.toml")))
-
-
-def test_as_many_requests_as_set_are_let_in():
-    gate = build_container(Settings(max_in_flight=1)).gate
-    with gate, pytest.raises(Overloaded), gate:
-        pass
 
 
 def test_without_keys_everybody_passes():

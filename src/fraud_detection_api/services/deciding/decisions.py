@@ -12,7 +12,7 @@ from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 
 NEVER = math.inf

@@ -70,7 +70,7 @@ class ReplayRun:
         intact = [self._recorder.is_intact(row) for row in rows]
         if isinstance(model, Absent):
             return [
-                Verdict(row.decision_id, model.status if whole else "tampered", fault=model.fault)
+                Verdict(row.decision_id, model.status if whole else "tampered", fault=model.reason)
                 for row, whole in zip(rows, intact, strict=True)
             ]
         return [

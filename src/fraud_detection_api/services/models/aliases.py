@@ -1,8 +1,8 @@
-"""What is kept of every change of an alias: what moved, who moved it, when and why, and what the gate said of it."""
+"""The aliases of a registry, and the record of each change: what moved, who moved it, when, why, and the gate's verdict."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.telemetry import utc_text
@@ -11,14 +11,22 @@ Alias = Literal["champion", "challenger"]
 Action = Literal["promote", "rollback", "challenge", "stop", "assign"]
 GateState = Literal["passed", "failed", "exempt", "off"]
 
+CHAMPION: Final = "champion"
+"""The alias of the model that answers requests."""
+
+CHALLENGER: Final = "challenger"
+"""The alias of the model on trial, which scores in the champion's shadow."""
+
+ALIASES: tuple[Alias, ...] = get_args(Alias)
+
 UNREADABLE = "?"
-"""Stands for the version that a damaged alias pointed at."""
+"""Stands for the version of an alias that cannot be read."""
 
 ANYWHERE = "*"
-"""Stands for whatever version an alias points at, and for none."""
+"""Stands for any version that an alias points at, and for none."""
 
 LONGEST_TEXT = 500
-"""Characters of a reason; registries keep an entry in one place of limited size."""
+"""Characters of a reason: registries limit the size of an entry."""
 
 _LONGEST_GATE_REASON, _MOST_GATE_REASONS = 200, 16
 
@@ -26,9 +34,9 @@ _LONGEST_GATE_REASON, _MOST_GATE_REASONS = 200, 16
 class Cause(NamedTuple):
     """Why an alias is moved.
 
-    `by` is who asked for it, `digest` that of the version's bundle. `gate` is what the gate said, with its reasons in words:
-    passed, failed (so it was forced, and `reason` says why), exempt (there was nothing to compare with), or off. Where it
-    judged, they end with what was found and by which limits.
+    `by` is who asked for it, `digest` that of the version's bundle. `gate` is the gate's verdict: passed, failed (the change
+    was forced, and `reason` says why), exempt (there was nothing to compare with), or off. `gate_reasons` are its reasons in
+    words; where the gate judged, they end with the evidence and the limits.
     """
 
     action: Action = "assign"
@@ -44,10 +52,10 @@ UNEXPLAINED = Cause()
 
 
 class AliasChange(NamedTuple):
-    """A change of an alias as it is kept. Versions are None where it pointed at none; `at` is milliseconds since 1970.
+    """A recorded change of an alias. A version is None where the alias points at none; `at` is milliseconds since 1970.
 
-    It is written down before the alias moves. `took_effect` is False where the alias was found where it had been before: a
-    kill came between the two, or somebody moved it back by other means.
+    The change is recorded before the alias moves. `took_effect` is False where the alias was later found unmoved: the
+    process was killed between the two, or somebody moved the alias back by other means.
     """
 
     at: int
@@ -59,7 +67,7 @@ class AliasChange(NamedTuple):
 
 
 def one_line(text: str, *, longest: int = LONGEST_TEXT) -> str:
-    r"""A text of a person's on one line, without characters that a terminal would obey, cut to `longest` characters.
+    r"""A person's text on one line, without control characters, cut to `longest` characters.
 
     >>> one_line("  the old one\n declines too much \x1b[31m")
     'the old one declines too much [31m'
@@ -69,9 +77,9 @@ def one_line(text: str, *, longest: int = LONGEST_TEXT) -> str:
 
 
 def change_text(change: AliasChange) -> str:
-    """A JSON object on one line, of at most some 5,000 characters."""
+    """The change as a JSON object on one line, of about 5,000 characters at most."""
     cause = change.cause
-    kept = {
+    stored = {
         "at": utc_text(change.at),
         "alias": change.alias,
         "action": cause.action,
@@ -84,31 +92,31 @@ def change_text(change: AliasChange) -> str:
         "gate_reasons": [one_line(r, longest=_LONGEST_GATE_REASON) for r in cause.gate_reasons[:_MOST_GATE_REASONS]],
         "digest": cause.digest,
     }
-    return json.dumps(kept, ensure_ascii=False)
+    return json.dumps(stored, ensure_ascii=False)
 
 
 def parsed_change(text: str) -> AliasChange | None:
-    """What `change_text` wrote; None for what is no such text."""
+    """Read what `change_text` wrote; None for any other text."""
     try:
-        kept: dict[str, Any] = json.loads(text)
+        stored: dict[str, Any] = json.loads(text)
         cause = Cause(
-            kept["action"],
-            kept["by"],
-            kept["reason"],
-            kept["forced"],
-            kept["gate"],
-            tuple(kept["gate_reasons"]),
-            kept["digest"],
+            stored["action"],
+            stored["by"],
+            stored["reason"],
+            stored["forced"],
+            stored["gate"],
+            tuple(stored["gate_reasons"]),
+            stored["digest"],
         )
-        at = parse_moment(kept["at"])
-        alias, before, after = kept["alias"], kept["from"], kept["to"]
+        at = parse_moment(stored["at"])
+        alias, before, after = stored["alias"], stored["from"], stored["to"]
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError):
         return None
     change = AliasChange(at or 0, alias, before, after, cause)
-    return change if at is not None and _is_sound(change) else None
+    return change if at is not None and _is_valid(change) else None
 
 
-def _is_sound(change: AliasChange) -> bool:
+def _is_valid(change: AliasChange) -> bool:
     cause = change.cause
     return (
         change.alias in get_args(Alias)
@@ -121,9 +129,10 @@ def _is_sound(change: AliasChange) -> bool:
 
 
 def with_effects(changes: Sequence[AliasChange], standing: Mapping[Alias, str | None]) -> list[AliasChange]:
-    """The changes, oldest first, each with whether it took effect; `standing` is where the aliases point now.
+    """The changes, oldest first, each with whether it took effect; `standing` says where the aliases point now.
 
-    A change is followed by where its alias was found by the next one. An alias that cannot be read stands at UNREADABLE.
+    A change took effect where the next change of its alias, or `standing`, found the alias moved. An alias that cannot be
+    read stands at UNREADABLE.
     """
     found = dict(standing)
     judged = []

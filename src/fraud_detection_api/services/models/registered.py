@@ -1,34 +1,34 @@
-"""What models there are, and which one an alias stands for."""
+"""The registry's models, and the version that an alias stands for."""
 
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card, read_manifest
-from fraud_detection_api.services.models.aliases import Alias
+from fraud_detection_api.services.models.aliases import ALIASES, CHALLENGER, CHAMPION, Alias
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
 
-ALIASES: tuple[Alias, ...] = get_args(Alias)
-_MEND: dict[Alias, str] = {
-    "champion": "promote one: `fraud models promote VERSION`",
-    "challenger": "let one challenge: `fraud models challenge VERSION`",
+_FIX: dict[Alias, str] = {
+    CHAMPION: "promote one: `fraud models promote VERSION`",
+    CHALLENGER: "let one challenge: `fraud models challenge VERSION`",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """A version as it is listed. A damaged one has a `fault`, and only its version and aliases are known."""
+    """A version as it is listed. A damaged version has a `problem`, and only its number and aliases are known."""
 
     version: str
     aliases: tuple[Alias, ...]
     digest: str = ""
     created_at: str = ""
     card: dict[str, Any] = field(default_factory=dict)
-    fault: str | None = None
+    problem: str | None = None
 
 
 class ModelService:
-    """Lists and describes the registry's models, and finds what an alias stands for."""
+    """Lists, describes and loads the registry's models, by version or by alias."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
@@ -38,22 +38,27 @@ class ModelService:
         return [self._describe(version) for version in reversed(self._registry.versions())]
 
     def describe(self, version: str) -> ModelDescription:
-        """One version, or the one that an alias stands for. Raises UnknownModel, NoChampion."""
+        """One version, or the version that an alias stands for. Raises UnknownModel, NoChampion."""
         version = self.resolve(version)
         if version not in self._registry.versions():
             raise UnknownModel(version)
         return self._describe(version)
 
-    def bundle(self, version_or_alias: str) -> tuple[str, Bundle]:
-        """The version that is meant and its verified bundle.
+    def load(self, version_or_alias: str) -> ServedModel:
+        """The model, verified.
 
         Raises UnknownModel, NoChampion for an alias that was never assigned, CorruptBundle.
         """
         version = self.resolve(version_or_alias)
-        return version, read_bundle(self._registry.fetch(version), source=f"version {version}")
+        return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
+
+    def bundle(self, version_or_alias: str) -> tuple[str, Bundle]:
+        """The version that is meant and its verified bundle. Raises as `load`."""
+        model = self.load(version_or_alias)
+        return model.version, model.bundle
 
     def document(self, version_or_alias: str, name: str) -> bytes:
-        """A file of a version's bundle, `report.html` for example, after every file was found to be the registered one.
+        """A file of a version's bundle, such as `report.html`, once every file has been verified.
 
         Raises UnknownModel, NoChampion, CorruptBundle.
         """
@@ -63,29 +68,29 @@ class ModelService:
         return files[name]
 
     def assigned(self, alias: Alias) -> str | None:
-        """Version that the alias stands for, None where it stands for none."""
+        """The version that the alias stands for, None where it stands for none."""
         return self._registry.assigned(alias)
 
     def resolve(self, version_or_alias: str) -> str:
-        """Version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
+        """The version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
         alias = next((alias for alias in ALIASES if alias == version_or_alias), None)
         if alias is None:
             return version_or_alias
         version = self._registry.assigned(alias)
         if version is None:
-            raise NoChampion(f"no model is {alias} yet; {_MEND[alias]}")
+            raise NoChampion(f"no model is {alias} yet; {_FIX[alias]}")
         return version
 
     def _points_at(self, alias: Alias, version: str) -> bool:
         try:
             return self._registry.assigned(alias) == version
         except CorruptBundle:
-            return False  # a damaged alias must not hide the models; promoting mends it
+            return False  # a damaged alias must not hide the models; promoting a model repairs it
 
     def _describe(self, version: str) -> ModelDescription:
         aliases = tuple(alias for alias in ALIASES if self._points_at(alias, version))
         try:
             manifest, card = read_card(self._registry.fetch(version), source=f"version {version}")
         except CorruptBundle as error:
-            return ModelDescription(version, aliases, fault=str(error))
+            return ModelDescription(version, aliases, problem=str(error))
         return ModelDescription(version, aliases, manifest["digest"], manifest["created_at"], card)

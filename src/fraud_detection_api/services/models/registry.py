@@ -1,4 +1,4 @@
-"""The registry of models, as the services use it."""
+"""The model registry, as the services use it."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,25 +7,25 @@ from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED, A
 
 
 class ModelRegistry(Protocol):
-    """Immutable, numbered model bundles, and aliases that point at one of them each.
+    """Immutable, numbered model bundles, and aliases that each point at one of them.
 
-    Every change of an alias is written down for good, with its cause, before the alias moves.
+    Every change of an alias is recorded for good, with its cause, before the alias moves.
     """
 
     def register(self, files: Mapping[str, bytes]) -> str:
-        """Keep a bundle's files, all or nothing, and return its new version."""
+        """Store a bundle's files, all or none, and return its new version."""
         ...
 
     def require_writable(self) -> None:
-        """Raise RegistryUnavailable where nothing could be registered; so that hours of training are not lost to that."""
+        """Raise RegistryUnavailable where nothing can be registered; ask before hours of training."""
         ...
 
     def fetch(self, version: str) -> Mapping[str, bytes]:
-        """Files of a version. Raises UnknownModel."""
+        """The files of a version. Raises UnknownModel."""
         ...
 
     def stamp(self, version: str) -> str:
-        """Tells a version that is there from that of the same number in a registry that took this one's place."""
+        """Distinguish an existing version from the same number in another registry that replaced this one."""
         ...
 
     def versions(self) -> list[str]:
@@ -33,25 +33,25 @@ class ModelRegistry(Protocol):
         ...
 
     def assigned(self, alias: Alias) -> str | None:
-        """Version that the alias points at, None where it was never assigned."""
+        """The version that the alias points at, None where it points at none."""
         ...
 
     def assign(
         self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
     ) -> None:
-        """Point the alias at a version. Raises UnknownModel; AliasMoved where it points elsewhere than `expected` by now."""
+        """Point the alias at a version. Raises UnknownModel; AliasMoved where it does not point at `expected`."""
         ...
 
     def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
-        """Point the alias at no version, and forget those of before; nothing happens where it points at none."""
+        """Point the alias at no version, and forget the versions before; does nothing where it points at none."""
         ...
 
     def previous(self, alias: Alias) -> str:
-        """Version that the alias pointed at before. Raises NoChampion where there is none."""
+        """The version that the alias pointed at before. Raises NoChampion where there is none."""
         ...
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
-        """Point the alias back at the version before, returned. Raises NoChampion; AliasMoved where it is not `expected`."""
+        """Point the alias back at the version before; returns it. Raises NoChampion; AliasMoved unless it is `expected`."""
         ...
 
     def audit(self) -> list[AliasChange]:

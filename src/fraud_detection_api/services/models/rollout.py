@@ -1,4 +1,4 @@
-"""Which version is champion and which one challenges it: changed by people, past the gate, and written down for good."""
+"""Changes of champion and challenger: people ask for them, the gate judges promotions, and each is recorded for good."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,15 +16,24 @@ from fraud_detection_api.errors import (
     StoreUnavailable,
     UnknownModel,
 )
-from fraud_detection_api.services.models.aliases import ANYWHERE, Action, Alias, AliasChange, Cause, GateState
-from fraud_detection_api.services.models.champion import ServedModel, require_contract
+from fraud_detection_api.services.models.aliases import (
+    ANYWHERE,
+    CHALLENGER,
+    CHAMPION,
+    Action,
+    Alias,
+    AliasChange,
+    Cause,
+    GateState,
+)
+from fraud_detection_api.services.models.deployment import ServedModel, require_contract
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.telemetry import log_event
 
 
 class Verdict(Protocol):
-    """What a gate says: `reasons`, each a sentence, say why a challenger did not pass, `evidence` what was found."""
+    """A gate's verdict: `reasons`, a sentence each, say why a challenger failed, `evidence` what was found."""
 
     @property
     def passed(self) -> bool: ...
@@ -35,16 +44,16 @@ class Verdict(Protocol):
 
 
 class Gate(Protocol):
-    """Says whether a challenger may replace the champion, by what both made of the same traffic."""
+    """Judges whether a challenger may replace the champion, by how both scored the same traffic."""
 
     def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
-        """Raises NoStore where nothing is kept to compare, StoreUnavailable where it cannot be read."""
+        """Raises NoStore where no decisions are stored to compare, StoreUnavailable where they cannot be read."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who asks for a change of a model, and why; with `force` a promotion goes around the gate, and `reason` says why."""
+    """Who asks for a change, and why. With `force`, a promotion bypasses the gate, and `reason` says why."""
 
     by: str = ""
     reason: str = ""
@@ -53,14 +62,14 @@ class Order:
     def cause(
         self, action: Action, *, gate: GateState = "exempt", gate_reasons: Sequence[str] = (), digest: str = ""
     ) -> Cause:
-        """The change's cause as it is kept."""
+        """The change's cause, as it is recorded."""
         return Cause(action, self.by, self.reason, self.force, gate, tuple(gate_reasons), digest)
 
 
 class RolloutService:
     """Promotes and rolls back champions, starts and ends challenges.
 
-    `required_fingerprint` is that of the records that a champion must take, if any. Without a `gate` none is asked.
+    A champion must follow the contract of `required_fingerprint`, if one is given. Without a `gate`, every promotion passes.
     """
 
     def __init__(
@@ -71,78 +80,76 @@ class RolloutService:
         self._required_fingerprint = required_fingerprint
 
     def require_promotable(self, order: Order) -> None:
-        """Raise GateRefused where a model that is yet to be made could not be promoted: before hours of training."""
+        """Raise GateRefused where a new model could not be promoted; ask before hours of training."""
         if self._gate is None or order.force or self._incumbent() is None:
             return
         reasons = ["a new model has not been compared with the champion; leave --promote out, and let it challenge"]
         raise GateRefused("a new model", reasons)
 
     def promote(self, version: str, order: Order = Order(), *, allow_contract_change: bool = False) -> str:
-        """Make the version, or the one that an alias stands for, champion, after its bundle was verified; returns it.
+        """Verify a version, or the version that an alias stands for, and make it champion; returns it.
 
-        Raises UnknownModel, NoChampion, CorruptBundle, GateRefused, StoreUnavailable where the gate cannot be asked,
-        ContractMismatch where callers of the champion would have to send other records and that was not allowed, and
-        AliasMoved where the champion that it was compared with is champion no longer.
+        Raises UnknownModel, NoChampion, CorruptBundle, GateRefused, StoreUnavailable where the gate cannot judge,
+        ContractMismatch where callers would have to send other records and that is not allowed, and AliasMoved where the
+        champion changed in the meantime.
         """
-        candidate = ServedModel(*self._models.bundle(version))
-        version, bundle = candidate.version, candidate.bundle
-        require_contract(bundle, self._required_fingerprint, version=version)
-        if self._assigned("champion") == version:
+        candidate = self._models.load(version)
+        version, digest = candidate.version, candidate.bundle.digest
+        require_contract(candidate, self._required_fingerprint)
+        if self._assigned(CHAMPION) == version:
             return version
         incumbent = self._incumbent()
         if incumbent is not None and not allow_contract_change:
             _require_same_records(candidate, incumbent)
         gate, reasons = self._judged(candidate, incumbent, order)
-        cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=bundle.digest)
+        cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=digest)
         expected = ANYWHERE if incumbent is None else incumbent.version
-        self._registry.assign("champion", version, cause, expected=expected)
-        log_event("promoted", version=version, digest=bundle.digest, forced=order.force, gate=gate)
+        self._registry.assign(CHAMPION, version, cause, expected=expected)
+        log_event("promoted", version=version, digest=digest, forced=order.force, gate=gate)
         self._challenge_is_over(version, order)
         return version
 
     def rollback(self, order: Order = Order()) -> str:
-        """Make the champion before this one champion again, after its bundle was verified; returns it. No gate is asked.
+        """Verify the previous champion and make it champion again; returns it. The gate is not asked.
 
-        Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two who want the same do
+        Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two rollbacks at once do
         not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.
         """
-        previous = self._registry.previous("champion")
-        bundle = self._models.bundle(previous)[1]
-        require_contract(bundle, self._required_fingerprint, version=previous)
+        previous = self._models.load(self._registry.previous(CHAMPION))
+        require_contract(previous, self._required_fingerprint)
         reasons = ("it was champion before",)
-        cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=bundle.digest)
-        restored = self._registry.restore_previous("champion", cause, expected=previous)
+        cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=previous.bundle.digest)
+        restored = self._registry.restore_previous(CHAMPION, cause, expected=previous.version)
         log_event("rolled_back", version=restored)
         self._challenge_is_over(restored, order)
         return restored
 
     def challenge(self, version: str, order: Order = Order()) -> str:
-        """Let a version score what the champion scores, in its shadow; returns it. It takes the place of another challenger.
+        """Let a version score in the champion's shadow; returns it. It replaces any other challenger.
 
-        Raises UnknownModel, CorruptBundle, NoChampion, ContractMismatch where it takes other records than the champion, and
-        InvalidChallenger where it is the champion.
+        Raises UnknownModel, CorruptBundle, NoChampion, ContractMismatch where it follows another contract than the champion,
+        and InvalidChallenger where it is the champion.
         """
-        candidate = ServedModel(*self._models.bundle(version))
-        champion = ServedModel(*self._models.bundle("champion"))
+        candidate, champion = self._models.load(version), self._models.load(CHAMPION)
         if candidate.bundle.digest == champion.bundle.digest:
             raise InvalidChallenger(
                 f"version {candidate.version} is what the champion is; let another one challenge it"
             )
         _require_same_records(candidate, champion)
         cause = order.cause("challenge", digest=candidate.bundle.digest)
-        self._registry.assign("challenger", candidate.version, cause)
+        self._registry.assign(CHALLENGER, candidate.version, cause)
         log_event("challenge_began", version=candidate.version, digest=candidate.bundle.digest)
         return candidate.version
 
     def end_challenge(self, order: Order = Order(), *, version: str | None = None) -> str:
-        """Let the challenger, or no other than `version`, challenge no longer; returns it. What was compared is kept.
+        """End the challenge, of `version` if one is given; returns the challenger. Stored comparisons stay.
 
-        Raises NoChampion where there is none, UnknownModel where it is not that version.
+        Raises NoChampion where there is no challenger, UnknownModel where it is not that version.
         """
-        challenger = self._models.resolve("challenger")
+        challenger = self._models.resolve(CHALLENGER)
         if version is not None and self._models.resolve(version) != challenger:
             raise UnknownModel(version)
-        self._registry.withdraw("challenger", order.cause("stop"))
+        self._registry.withdraw(CHALLENGER, order.cause("stop"))
         log_event("challenge_ended", version=challenger)
         return challenger
 
@@ -153,7 +160,7 @@ class RolloutService:
     def _judged(
         self, candidate: ServedModel, incumbent: ServedModel | None, order: Order
     ) -> tuple[GateState, tuple[str, ...]]:
-        """What the gate said, and what is kept of it: what speaks against the candidate, then what was found."""
+        """The gate's verdict, with what is recorded of it: the reasons against the candidate, then the evidence."""
         if incumbent is None:
             return "exempt", ("there was no sound champion to compare with",)
         if incumbent.bundle.digest == candidate.bundle.digest:
@@ -175,9 +182,9 @@ class RolloutService:
         return "passed" if passed else "failed", (*reasons, *evidence)
 
     def _incumbent(self) -> ServedModel | None:
-        """The champion; None where there is none that is sound: a damaged one must not stand in the way of a sound one."""
+        """The champion; None where there is none, or a damaged one, which must not block the promotion of a sound model."""
         with suppress(CorruptBundle, NoChampion, UnknownModel):
-            return ServedModel(*self._models.bundle("champion"))
+            return self._models.load(CHAMPION)
         return None
 
     def _assigned(self, alias: Alias) -> str | None:
@@ -186,14 +193,14 @@ class RolloutService:
         return None
 
     def _challenge_is_over(self, champion: str, order: Order) -> None:
-        """A model does not challenge itself. Were this left undone by a kill, its shadow would be scored for nothing."""
-        if self._assigned("challenger") == champion:
-            self._registry.withdraw("challenger", order.cause("stop", gate_reasons=("it became champion",)))
+        """A model does not challenge itself. If a kill prevents this, its shadow is scored for nothing."""
+        if self._assigned(CHALLENGER) == champion:
+            self._registry.withdraw(CHALLENGER, order.cause("stop", gate_reasons=("it became champion",)))
 
 
 def _require_same_records(candidate: ServedModel, champion: ServedModel) -> None:
     if candidate.bundle.contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
-        mend = "promote with --allow-contract-change (allow_contract_change) once they are ready"
+        fix = "promote with --allow-contract-change (allow_contract_change) once they are ready"
         raise ContractMismatch(
-            f"version {candidate.version} follows another contract than the champion: callers must change; {mend}"
+            f"version {candidate.version} follows another contract than the champion: callers must change; {fix}"
         )

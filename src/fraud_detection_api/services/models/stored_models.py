@@ -1,4 +1,4 @@
-"""The very models that made decisions, found by their digest and verified each time."""
+"""The models that made stored decisions, found by their digest."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -8,28 +8,35 @@ from fraud_detection_api.errors import CorruptBundle, UnknownModel
 from fraud_detection_api.model.bundle import Bundle, BundleFiles, read_bundle, read_manifest
 from fraud_detection_api.services.models.registry import ModelRegistry
 
-MOST_LOADED = 2
+MOST_LOADED = 4
 
 
 class Absent(NamedTuple):
-    """Why a model is not there: its version is unknown, or holds something else; `fault` says what."""
+    """Why a model cannot be had: its version is unknown, or is another model now; `reason` says what was found."""
 
     status: Literal["model_missing", "model_changed"]
-    fault: str
+    reason: str
 
 
 class StoredModels:
-    """Models of a registry. Those that were read last stay loaded; their files are checked again all the same."""
+    """A cache of a registry's verified models: the last MOST_LOADED that were used stay loaded. For any thread."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
         self._loaded: OrderedDict[str, Bundle] = OrderedDict()
         self._hold = Lock()
 
-    def find(self, version: str, digest: str) -> Bundle | Absent:
-        """The model of that digest: under its version, or under another one where it was registered anew.
+    def loaded(self, digest: str) -> Bundle | None:
+        """The model of that digest, where it is loaded. The registry is not asked."""
+        with self._hold:
+            if digest in self._loaded:
+                self._loaded.move_to_end(digest)
+            return self._loaded.get(digest)
 
-        Raises RegistryUnavailable.
+    def find(self, version: str, digest: str) -> Bundle | Absent:
+        """The model of that digest: under its version, or under another one where it was registered again.
+
+        The registry's files are verified each time, even where the model is loaded. Raises RegistryUnavailable.
         """
         try:
             if bundle := self._read(version, digest):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class ExperimentTracker(Protocol):
-    """Remembers trainings: what went in, what came out, and the files that were made."""
+    """Records trainings: parameters, metrics, curves and files."""
 
     def track(
         self,
@@ -17,9 +17,9 @@ class ExperimentTracker(Protocol):
         files: Mapping[str, bytes],
         tags: Mapping[str, str],
     ) -> str:
-        """Remember the training whose bundle has that digest, and return where a person can look at it.
+        """Record the training whose bundle has that digest, and return the address where a person can see it.
 
-        `curves` are values at the steps 0, 1, …; `files` in the folder `bundle/` are those that the digest stands for.
+        `curves` are values at the steps 0, 1, …; the files in the folder `bundle/` are those that the digest covers.
         Raises RegistryUnavailable.
         """
         ...

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from fraud_detection_api.errors import FraudError
-from fraud_detection_api.services.models.watched_model import WatchedModel
+from fraud_detection_api.services.models.deployment import ServedModel
+from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observer import Observer
 from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
 from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
@@ -24,7 +25,7 @@ class LeaderElection:
     def __init__(  # noqa: PLR0913 each is one of its parts
         self,
         observer: Observer,
-        challenger: WatchedModel,
+        challenger: AliasFollower[ServedModel],
         lock: ExclusiveLock,
         metrics: ObserverMetrics,
         *,

@@ -1,8 +1,7 @@
-"""The models whose decisions are observed, and the bins of their references."""
+"""The models whose decisions are observed, with the bins of their references."""
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from fraud_detection_api.monitoring.counts import Bins
 from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.telemetry import log_event
 
-MOST_HELD = 4
+MOST_ABSENT = 4
 LOOK_AGAIN_SECONDS = 60.0
 
 
@@ -24,27 +23,25 @@ class ObservedModel(NamedTuple):
 
 
 class ObservedModels:
-    """Models by digest, verified when they are read and then held, for each piece of decisions asks for them."""
+    """Finds the models of decisions. A loaded model is not verified again; a missing one is looked for once a minute."""
 
     def __init__(self, models: StoredModels, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._models, self._clock = models, clock
-        self._held: OrderedDict[str, ObservedModel] = OrderedDict()
         self._absent: dict[str, float] = {}
 
     def of(self, decision: StoredDecision) -> ObservedModel | None:
-        """The model that made the decision; None where the registry has it no more. Raises RegistryUnavailable."""
-        digest = decision.model_digest
-        if (held := self._held.get(digest)) is not None:
-            self._held.move_to_end(digest)
-            return held
-        if self._clock() < self._absent.get(digest, 0.0) + LOOK_AGAIN_SECONDS and digest in self._absent:
+        """The model that made the decision; None where the registry no longer has it. Raises RegistryUnavailable."""
+        bundle = self._models.loaded(decision.model_digest) or self._found(
+            decision.model_version, decision.model_digest
+        )
+        return None if bundle is None else ObservedModel(bundle, Bins(bundle.reference))
+
+    def _found(self, version: str, digest: str) -> Bundle | None:
+        if digest in self._absent and self._clock() < self._absent[digest] + LOOK_AGAIN_SECONDS:
             return None
-        found = self._models.find(decision.model_version, digest)
+        found = self._models.find(version, digest)
         if isinstance(found, Absent):
-            self._absent = {digest: self._clock(), **dict(list(self._absent.items())[:MOST_HELD])}
-            log_event("observed_model_missing", level=logging.WARNING, reason=found.fault)
+            self._absent = {digest: self._clock(), **dict(list(self._absent.items())[:MOST_ABSENT])}
+            log_event("observed_model_missing", level=logging.WARNING, reason=found.reason)
             return None
-        self._held[digest] = model = ObservedModel(found, Bins(found.reference))
-        while len(self._held) > MOST_HELD:
-            self._held.popitem(last=False)
-        return model
+        return found

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.models.champion import ServedModel
-from fraud_detection_api.services.models.watched_model import WatchedModel
+from fraud_detection_api.services.models.deployment import ServedModel
+from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
 from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
 from fraud_detection_api.telemetry import log_event, log_failure
@@ -19,7 +19,7 @@ class Shadowing:
 
     def __init__(
         self,
-        challenger: WatchedModel,
+        challenger: AliasFollower[ServedModel],
         metrics: ObserverMetrics,
         *,
         clock: Callable[[], float] = time.perf_counter,
@@ -33,7 +33,7 @@ class Shadowing:
 
         `columns` are the records', (n,) each.
         """
-        model = self._challenger.current()
+        model = self._challenger.current
         if model is None or rows[0].model_digest == model.bundle.digest:
             return []
         if rows[0].contract != model.bundle.contract.record_fingerprint:
@@ -47,7 +47,7 @@ class Shadowing:
 
     def dropped(self, records: int) -> None:
         """So many records are passed over for lack of time."""
-        if (model := self._challenger.current()) is not None:
+        if (model := self._challenger.current) is not None:
             self._metrics.shadows_dropped(model.version, records)
 
     def _scored(self, model: ServedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[ShadowDecision]:

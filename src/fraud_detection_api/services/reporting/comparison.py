@@ -17,7 +17,7 @@ from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, kept_records
 from fraud_detection_api.services.labels.label_store import LabelStore
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import ObservationStore, ShadowDecision
 from fraud_detection_api.services.reporting.performance import Maturity
 from fraud_detection_api.services.storage.decision_store import DecisionFilter

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fraud_detection_api.monitoring.counts import UNREADABLE_COUNTS, Counts
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift, drift_of_features, fits
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore
 
 TREND_HOURS = 6

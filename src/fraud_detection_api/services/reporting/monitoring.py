@@ -7,7 +7,7 @@ from threading import Lock
 
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.services.labels.label_store import LabelStore
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.drift import DriftReader, TrendPoint, WindowDrift
 from fraud_detection_api.services.reporting.performance import MaturedPerformance, Maturity, PerformanceReader

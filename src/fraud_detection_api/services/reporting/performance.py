@@ -12,7 +12,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.monitoring.performance import Performance, measure
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.labels.label_store import LabelStore
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 
 MOST_DECISIONS = 200_000

@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
 from fraud_detection_api.services.deciding.decisions import NEVER, RECORDS_AT_A_TIME, DecisionService, Task
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 from support.builders import credit_files, record
 

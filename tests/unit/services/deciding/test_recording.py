@@ -8,7 +8,7 @@ from fraud_detection_api.decision.stored import SealedRequest
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.telemetry import Stopwatch
 from support.builders import credit_files, record
 from support.fakes import InMemoryDecisionStore

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.process import open_replay
+from fraud_detection_api.cli.replay import open_replay
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import UnknownDecision
@@ -16,7 +16,7 @@ from fraud_detection_api.services.history import ranges
 from fraud_detection_api.services.history.ranges import replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer, Verdict
 from fraud_detection_api.services.history.samples import sampled
-from fraud_detection_api.services.models.champion import ServedModel
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.settings import Settings

@@ -34,16 +34,16 @@ def test_a_description_has_the_card_and_the_aliases(service, registry):
     registry.assign("challenger", "1")
     description = service.describe("1")
     assert description.aliases == ("champion", "challenger")
-    assert description.fault is None
+    assert description.problem is None
     assert description.created_at == "2026-11-22T10:00:00Z"
     assert description.digest.startswith("sha256:")
     assert description.card["contract"]["name"] == "credit"
 
 
-def test_a_damaged_version_is_listed_with_its_fault(service, registry):
+def test_a_damaged_version_is_listed_with_its_problem(service, registry):
     registry.register(damaged())
     description = service.describe_all()[0]
-    assert "booster.ubj is not the file that was registered" in description.fault
+    assert "booster.ubj is not the file that was registered" in description.problem
     assert (description.digest, description.created_at, description.card) == ("", "", {})
 
 
@@ -68,17 +68,17 @@ def test_damage_that_comes_later_is_seen_in_the_list(tmp_path):
     registry = FileRegistry(tmp_path)
     version = registry.register(credit_files())
     service = ModelService(registry)
-    assert service.describe(version).fault is None
+    assert service.describe(version).problem is None
     card = tmp_path / "versions" / version / "card.json"
     card.unlink()
     card.write_bytes(b"{}")
-    assert "card.json is not the file" in service.describe(version).fault
+    assert "card.json is not the file" in service.describe(version).problem
 
 
 def test_a_card_that_is_no_object_is_damage():
     registry = InMemoryRegistry()
     version = registry.register(resealed(credit_files(), card_json=b"[]"))
-    assert "card.json is broken" in ModelService(registry).describe(version).fault
+    assert "card.json is broken" in ModelService(registry).describe(version).problem
 
 
 def test_a_version_stands_for_itself(service):

@@ -96,7 +96,7 @@ def test_a_leader_that_lost_its_lock_stops_and_forgets_its_gauges(observed):
 def test_a_challenger_that_is_assigned_meanwhile_shadows(observed):
     with Running(observed, InMemoryExclusiveLock(set())):
         observed.registry.assign("challenger", "2")
-        eventually(lambda: observed.challenger.current() is not None, "it is loaded")
+        eventually(lambda: observed.challenger.current is not None, "it is loaded")
         observed.keep(made(5))
         eventually(lambda: len(observed.shadows()) == 5, "they are shadowed")
 

@@ -213,7 +213,7 @@ def test_every_dtype_is_counted(observed):
     from datetime import UTC, datetime
 
     from fraud_detection_api.model.bundle import read_bundle
-    from fraud_detection_api.services.models.champion import ServedModel
+    from fraud_detection_api.services.models.deployment import ServedModel
     from support.decided import decided
 
     observed.registry.register(every_dtype_files())

@@ -98,7 +98,7 @@ def test_a_challenger_that_does_not_verify_scores_nothing_and_is_told_of_once(ob
     observed.keep(made(3))
     observed.observe(observer)
     assert observed.rows_counted() == 3
-    assert observed.challenger.current() is None
+    assert observed.challenger.current is None
     assert [entry.message for entry in caplog.records].count("challenger_refused") == 1
 
 
@@ -113,8 +113,8 @@ class BrokenPolicy:
 
 def test_a_challenger_that_fails_stops_no_counting_and_is_told_of_once(observed, caplog):
     observer = observed.observer()
-    served = observed.challenger.current()
-    observed.challenger._served = replace(served, bundle=replace(served.bundle, policy=BrokenPolicy()))
+    served = observed.challenger.current
+    observed.challenger.current = replace(served, bundle=replace(served.bundle, policy=BrokenPolicy()))
     with caplog.at_level("INFO"):
         for second in range(3):
             observed.keep(made(5, at=BEGINNING + second))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with two differences: wishes to upgrade are passed over, and every error is a problem."""
+"""HTTP/1.1 as uvicorn speaks it, with two differences: Upgrade requests are ignored, and every error is a problem."""
 
 import logging
 
@@ -6,7 +6,7 @@ import httptools
 from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from fraud_detection_api.routes.context import REQUEST_ID, new_request_id
+from fraud_detection_api.routes.protocol.context import REQUEST_ID, new_request_id
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, problem_body
 from fraud_detection_api.telemetry import log_event
 
@@ -16,9 +16,9 @@ _OF_UPGRADES = (b"upgrade", b"http2-settings")
 class HttpProtocol(HttpToolsProtocol):
     """A connection.
 
-    Java's client asks for `Upgrade: h2c` with the first request of each, as `curl --http2` does. A server may pass that over
-    (RFC 9110, 7.8); but the parser takes the end of such a head for the end of the request, and of all HTTP on the
-    connection. So the head is read once more without the wish, by a new parser, before anything is made of it.
+    Java's client sends `Upgrade: h2c` with the first request of a connection, as `curl --http2` does. A server may ignore it
+    (RFC 9110, 7.8), but the parser takes the end of such a head for the end of the request, and of all HTTP on the
+    connection. So a new parser reads the head again without the upgrade, before the request is handled.
     """
 
     def data_received(self, data: bytes) -> None:
@@ -32,13 +32,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(request_id)
 
     def _read(self, data: bytes) -> bytes:
-        """Read it; returns what is to be read instead of the head that wished to upgrade, and after it."""
+        """Read the data; returns what to read in place of a head that asks to upgrade, and after it."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if (
-                self._tunnels()
-            ):  # it is answered as a method that is not allowed, and what would go through is nothing to us
+            if self._tunnels():  # answered as a method that is not allowed; what the tunnel would carry is ignored
                 self.parser = httptools.HttpRequestParser(self)
                 return b""
             head = self._head_without_upgrade()
@@ -66,7 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
         return b"%b%b\r\n" % (line, b"".join(kept))
 
     def _refuse(self, request_id: str) -> None:
-        """Answer 400 and close: where the next request would begin is unknown. It may be no HTTP at all."""
+        """Answer 400 and close: the start of the next request is unknown, and this may not be HTTP at all."""
         detail = "this is not HTTP/1.1, or a method that does not exist"
         body = to_json(problem_body(status=400, code="malformed_request", detail=detail, request_id=request_id))
         head = (
@@ -78,7 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 def _without_upgrade(field: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
-    """A header as it would be without a wish to upgrade; None where nothing of it is left."""
+    """A header without the request to upgrade; None where nothing of it is left."""
     name, content = field
     if name in _OF_UPGRADES:
         return None

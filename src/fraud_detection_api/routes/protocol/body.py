@@ -1,11 +1,10 @@
-"""The bytes of a request, within limits of type, size and time."""
+"""A request's headers, and the bytes of its body, within limits on type, size and time."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import lru_cache
 from types import coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope
 
@@ -14,17 +13,17 @@ from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody,
 Headers = Mapping[bytes, bytes]
 
 
+class RequestLimits(NamedTuple):
+    """How large a request may be, and how long its body may take to arrive."""
+
+    body_bytes: int
+    body_seconds: float
+    records: int
+
+
 def headers_of(scope: Scope) -> Headers:
-    """Headers by lower-case name; of one that occurs more than once, the first counts."""
+    """Headers by lower-case name. Where a header occurs more than once, the first counts."""
     return dict(reversed(scope["headers"]))
-
-
-def repeated_names(scope: Scope, headers: Headers) -> frozenset[bytes]:
-    """Lower-case names of headers that occur more than once; `headers` are those of the scope."""
-    if len(headers) == len(scope["headers"]):  # as in nearly every request
-        return frozenset()
-    counts = Counter(name for name, _content in scope["headers"])
-    return frozenset(name for name, count in counts.items() if count > 1)
 
 
 def has_body(headers: Headers) -> bool:
@@ -32,7 +31,7 @@ def has_body(headers: Headers) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
-async def read_json_body(headers: Headers, receive: Receive, *, limit_bytes: int, timeout_seconds: float) -> bytes:
+async def read_json_body(headers: Headers, receive: Receive, limits: RequestLimits) -> bytes:
     """The whole body.
 
     Raises UnsupportedMedia unless it is uncompressed application/json, BodyTooLarge, BodyTooSlow,
@@ -40,15 +39,15 @@ async def read_json_body(headers: Headers, receive: Receive, *, limit_bytes: int
     """
     _require_json(headers)
     stated = headers.get(b"content-length", b"")
-    if stated.isdigit() and int(stated) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
-    reading = _read(receive, limit_bytes)
+    if stated.isdigit() and int(stated) > limits.body_bytes:
+        raise BodyTooLarge(limits.body_bytes)
+    reading = _read(receive, limits.body_bytes)
     try:
         waiting_for = reading.send(None)
-    except StopIteration as whole:  # it has arrived with its headers, as nearly all do: no clock is needed
+    except StopIteration as whole:  # nearly every body arrives with its headers, and needs no clock
         body: bytes = whole.value
         return body
-    return await _in_time(_resumed(reading, waiting_for), timeout_seconds)
+    return await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
 
 
 async def _in_time(reading: Awaitable[bytes], timeout_seconds: float) -> bytes:
@@ -61,7 +60,7 @@ async def _in_time(reading: Awaitable[bytes], timeout_seconds: float) -> bytes:
 
 @coroutine
 def _resumed(reading: Coroutine[Any, Any, bytes], waiting_for: object) -> Generator[Any, Any, bytes]:
-    """Go on with a coroutine that stopped to wait."""
+    """Continue a coroutine that stopped to wait."""
     try:
         yield waiting_for
     except BaseException as stopped:
@@ -85,14 +84,14 @@ async def _read(receive: Receive, limit_bytes: int) -> bytes:
 
 
 def _require_json(headers: Headers) -> None:
-    if (fault := _media_fault(headers.get(b"content-type", b""))) is not None:
-        raise UnsupportedMedia(fault)
+    if (problem := _media_problem(headers.get(b"content-type", b""))) is not None:
+        raise UnsupportedMedia(problem)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
 
 
 @lru_cache(maxsize=64)
-def _media_fault(content_type: bytes) -> str | None:
+def _media_problem(content_type: bytes) -> str | None:
     media_type, _, parameters = content_type.decode("latin-1").partition(";")
     if media_type.strip().lower() != "application/json":
         return "send the records as JSON, with the header Content-Type: application/json"

@@ -1,4 +1,7 @@
-"""What surrounds every request: its id, its trace, its log line, and the last net under errors. Plain ASGI."""
+"""The context of every request: its id, its trace, its log line, and the answer to errors that nothing else caught.
+
+Plain ASGI.
+"""
 
 import re
 import time
@@ -11,28 +14,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
-from fraud_detection_api.routes.tracing import TRACEPARENT, answered_request, begun, trace_ids
 from fraud_detection_api.services.admission.drain import Drain
-from fraud_detection_api.services.tracing.spans import UNMATCHED, Trace
+from fraud_detection_api.services.tracing.spans import UNMATCHED, AnsweredRequest, StagesTaken, Trace
 from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.telemetry import log_failure, log_often
-from fraud_detection_api.trace_context import TraceParent, parse_traceparent
+from fraud_detection_api.trace_context import TraceParent, parse_traceparent, parse_tracestate
 
 REQUEST_ID = "X-Request-ID"
+TRACEPARENT, TRACESTATE = b"traceparent", b"tracestate"
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _CLOSE = (b"connection", b"close")
-_RANDOM = Random()  # noqa: S311 an id is no secret, and asking the system for one takes longer than all else here
+_RANDOM = Random()  # noqa: S311 an id is no secret, and the system's random numbers take longer than all else here
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable[None]]]
-"""The answer to an error, for the request's id."""
+"""Makes the answer to an error, for the request's id."""
 
 
 class RequestBoundary:
-    """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nobody else did.
+    """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nothing else caught.
 
-    The log line names the trace that the caller's `traceparent` does. With a `tracer`, a request that belongs to none may
-    begin one, and what is recorded goes to it once it is answered.
+    The log line names the trace of the caller's `traceparent`. With a `tracer`, a request without a trace may begin one, and
+    the tracer records the request once it is answered.
     """
 
     def __init__(
@@ -52,37 +55,37 @@ class RequestBoundary:
         state = scope.setdefault("state", {})
         request_id, caller = _identify(scope["headers"])
         state["request_id"] = request_id
-        trace = begun(self._tracer, caller, scope)
+        trace = _begun(self._tracer, caller, scope)
         started = time.perf_counter()
-        status, fault = 0, None
+        status, failure = 0, None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
-                if self._drain.begun:  # or a caller's kept connection would lead here until the process is gone
+                if self._drain.begun:  # or callers would keep their connections until the process is gone
                     message["headers"].append(_CLOSE)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001 the last net: whatever it was, the caller gets an answer without a trace
-            fault = type(error).__name__
+        except Exception as error:  # noqa: BLE001 whatever it was, the caller gets an answer without a stack trace
+            failure = type(error).__name__
             if not isinstance(error, FraudError):
-                log_failure("unexpected_error", error, request_id=request_id, **trace_ids(trace))
+                log_failure("unexpected_error", error, request_id=request_id, **_trace_ids(trace))
             if not status:
                 await self._answer_to(error, request_id)(scope, receive, send_with_id)
         finally:
             ended, route = time.perf_counter(), _template(scope)
             self._metrics.answered(route, scope["method"], status, ended - started)
-            log_often("request", _told, state, scope["method"], route, status, ended - started, trace)
+            log_often("request", _logged, state, scope["method"], route, status, ended - started, trace)
             if self._tracer is not None and trace is not None and trace.span_id is not None:
-                self._tracer.record(answered_request(scope, trace, route, (status, fault), (started, ended)))
+                self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
 
 
 def _identify(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
-    """The request's id, and the span that its caller says it belongs to; what is malformed or repeated says nothing."""
+    """The request's id, and the caller's span; malformed or repeated headers are ignored."""
     sent_id = parent = None
     for name, content in headers:
         if name == _REQUEST_ID_HEADER:
@@ -104,10 +107,10 @@ def new_request_id() -> str:
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
-def _told(
+def _logged(
     state: dict[str, Any], method: str, route: str, status: int, seconds: float, trace: Trace | None
 ) -> dict[str, object]:
-    """What the log tells of a request."""
+    """The fields of a request's log line."""
     return {
         "request_id": state["request_id"],
         "method": method,
@@ -116,18 +119,18 @@ def _told(
         "duration_ms": round(seconds * 1000, 3),
         "records": state.get("records"),
         "model_version": state.get("model_version"),
-        **trace_ids(trace),
+        **_trace_ids(trace),
     }
 
 
 def _template(scope: Scope) -> str:
-    """The path that the route was declared with: the request's own is the caller's text."""
+    """The path that the route was declared with; the request's own path is the caller's text."""
     route = scope.get("route") or _plain_route(scope)
     return getattr(route, "path", UNMATCHED)
 
 
 def _plain_route(scope: Scope) -> BaseRoute | None:
-    """The route of Starlette's own that answered, such as `/docs`, which notes its endpoint and not itself."""
+    """The route that answered where it is Starlette's own, such as `/docs`, which stores its endpoint instead of itself."""
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return None
@@ -141,3 +144,46 @@ def _endpoint(route: BaseRoute) -> object:
         case Mount():
             return route.app
     return None
+
+
+def _begun(tracer: RequestTracer | None, caller: TraceParent | None, scope: Scope) -> Trace | None:
+    """The trace that a new request belongs to, None where it belongs to none. Without a tracer, nothing is recorded."""
+    if tracer is None:
+        return None if caller is None else Trace(caller.trace_id)
+    trace = tracer.begin(caller, scope["path"])
+    if trace is None or trace.span_id is None or caller is None:
+        return trace
+    states = [content for name, content in scope["headers"] if name == TRACESTATE]
+    return trace._replace(tracestate=parse_tracestate(states)) if states else trace
+
+
+def _trace_ids(trace: Trace | None) -> dict[str, str]:
+    """The trace's ids, as fields of a log line."""
+    if trace is None:
+        return {}
+    return {"trace_id": trace.trace_id} | ({} if trace.span_id is None else {"span_id": trace.span_id})
+
+
+def _answered_request(
+    scope: Scope, trace: Trace, route: str, end: tuple[int, str | None], period: tuple[float, float]
+) -> AnsweredRequest:
+    """The request as its trace records it: `end` is its status and kind of error, `period` is of `perf_counter`."""
+    state, (status, failure), (began, ended) = scope["state"], end, period
+    watch = state.get("watch")
+    return AnsweredRequest(
+        trace=trace,
+        request_id=state["request_id"],
+        method=scope["method"],
+        route=route,
+        path=scope["path"],
+        scheme=scope.get("scheme", "http"),
+        http_version=scope["http_version"],
+        status=status,
+        fault=failure,
+        records=state.get("records"),
+        model_version=state.get("model_version"),
+        began=began,
+        ended=ended,
+        ended_at=time.time_ns(),
+        stages=None if watch is None else StagesTaken(watch.stages, watch.lapped),
+    )

@@ -1,0 +1,113 @@
+"""Builds a deployment: its champion in service, and the services that work on its models."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.schemas.parser import RecordParser, record_parser
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.deployment import DEFAULT, Deployment, ServedModel, require_contract
+from fraud_detection_api.services.models.follower import AliasFollower, ModelMetrics
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.rollout import RolloutService
+from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.reporting.comparison import ComparisonService
+from fraud_detection_api.services.reporting.monitoring import MonitoringLimits, MonitoringService
+from fraud_detection_api.services.reporting.performance import Maturity
+from fraud_detection_api.services.storage.decision_store import DecisionStore
+from fraud_detection_api.settings import Settings
+
+
+@dataclass(frozen=True)
+class DeploymentServices:
+    """What works for one deployment. `contract` documents the API while no model is loaded."""
+
+    name: str
+    contract: Contract
+    champion: AliasFollower[Deployment[RecordParser]]
+    models: ModelService
+    rollout: RolloutService
+    monitoring: MonitoringService
+    comparisons: ComparisonService
+
+    @property
+    def documented_contract(self) -> Contract:
+        """The contract of the model in service; where there is none, the one of the settings."""
+        current = self.champion.current
+        return self.contract if current is None else current.contract
+
+
+def build_deployment(
+    settings: Settings,
+    registry: ModelRegistry,
+    tallies: Tallies,
+    *,
+    store: DecisionStore | None,
+    labels: LabelStore | None,
+    observations: ObservationStore | None,
+) -> DeploymentServices:
+    """The deployment of a server. Raises InvalidContract for a contract that cannot be used."""
+    contract = load_contract(settings.contract or CREDIT)
+    required = contract.record_fingerprint if settings.contract else None
+    comparisons = build_comparisons(settings, labels, observations)
+    return DeploymentServices(
+        name=DEFAULT,
+        contract=contract,
+        champion=AliasFollower(
+            registry,
+            CHAMPION,
+            partial(_in_service, DEFAULT, required),
+            on_refusal="keep",
+            metrics=ModelMetrics(tallies),
+        ),
+        models=ModelService(registry),
+        rollout=RolloutService(
+            registry, gate=None if settings.gate == "off" else comparisons, required_fingerprint=required
+        ),
+        monitoring=build_monitoring(settings, store, labels, observations),
+        comparisons=comparisons,
+    )
+
+
+def _in_service(name: str, required: str | None, champion: ServedModel) -> Deployment[RecordParser]:
+    """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
+    require_contract(champion, required)
+    bundle = champion.bundle
+    # fills the tables that explanations read
+    bundle.engine.contributions(np.zeros((1, bundle.scorer.forest.features), dtype=np.float32))
+    return Deployment(name, champion, record_parser(bundle.contract))
+
+
+def build_monitoring(
+    settings: Settings, store: DecisionStore | None, labels: LabelStore | None, observations: ObservationStore | None
+) -> MonitoringService:
+    """Reports on a champion, from these stores."""
+    limits = MonitoringLimits(settings.drift_psi, _maturity(settings))
+    return MonitoringService(store, labels, observations, limits=limits)
+
+
+def build_comparisons(
+    settings: Settings, labels: LabelStore | None, observations: ObservationStore | None
+) -> ComparisonService:
+    """Compares champion and challenger, and is the gate between them, from these stores."""
+    limits = GateLimits(
+        decisions=settings.gate_decisions,
+        frauds=settings.gate_frauds,
+        roc_auc_loss=settings.gate_roc_auc_loss,
+        average_precision_loss=settings.gate_average_precision_loss,
+        calibration=settings.gate_calibration,
+        cost_increase=settings.gate_cost_increase,
+        latency_ratio=settings.gate_latency_ratio,
+    )
+    return ComparisonService(labels, observations, limits=limits, maturity=_maturity(settings))
+
+
+def _maturity(settings: Settings) -> Maturity:
+    return Maturity(settings.label_maturity_days, settings.performance_days)

@@ -1,0 +1,52 @@
+"""Builds the observer, which has a process of its own."""
+
+from fraud_detection_api.container.deployment import build_monitoring
+from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.storage import build_database, exclusive_in, labels_in, observations_in, store_in
+from fraud_detection_api.errors import NoStore
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION, Alias
+from fraud_detection_api.services.models.deployment import ServedModel
+from fraud_detection_api.services.models.follower import AliasFollower
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.stored_models import StoredModels
+from fraud_detection_api.services.observing.leadership import LeaderElection
+from fraud_detection_api.services.observing.observed_models import ObservedModels
+from fraud_detection_api.services.observing.observer import Observer
+from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observing.shadow import Shadowing
+from fraud_detection_api.services.reporting.periodic import ObserverReports
+from fraud_detection_api.settings import Settings
+
+
+def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
+    """Observes the decisions of the store that FRAUD_STORE names. Raises NoStore, InvalidSetting, MissingExtra."""
+    database = build_database(settings, synchronous="NORMAL")  # observations that are lost are made again
+    if database is None:
+        raise NoStore
+    registry, metrics = build_registry(settings.registry), ObserverMetrics(tallies)
+    store, observations = store_in(database, settings), observations_in(database)
+    challenger = _followed(registry, CHALLENGER)
+    observer = Observer(
+        store,
+        observations,
+        ObservedModels(StoredModels(registry)),
+        Shadowing(challenger, metrics),
+        metrics,
+        backlog=settings.observer_backlog,
+    )
+    monitoring = build_monitoring(settings, store, labels_in(database), observations)
+    reports = ObserverReports(_followed(registry, CHAMPION), monitoring, tallies)
+    return LeaderElection(
+        observer,
+        challenger,
+        exclusive_in(database),
+        metrics,
+        reload_seconds=settings.reload_seconds,
+        reports=(reports.drift, reports.performance),
+    )
+
+
+def _followed(registry: ModelRegistry, alias: Alias) -> AliasFollower[ServedModel]:
+    """Nobody waits for an answer here, so a model that cannot be verified is dropped."""
+    return AliasFollower(registry, alias, lambda model: model, on_refusal="drop")

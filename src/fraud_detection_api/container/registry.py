@@ -1,0 +1,57 @@
+"""Builds the model registry and the experiment tracker: a folder, or an MLflow server."""
+
+from pathlib import Path
+
+from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.adapters.mlflow.connection import connect
+from fraud_detection_api.adapters.mlflow.location import MlflowLocation
+from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
+from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
+from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.tracker import ExperimentTracker
+
+MLFLOW = "mlflow:"
+
+
+def build_registry(location: str) -> ModelRegistry:
+    """The registry at that location: an MLflow server (`mlflow:http://…`), else a folder. Nothing is opened yet.
+
+    Raises InvalidSetting for an address that cannot be used, MissingExtra without the extra `mlflow`.
+    """
+    if location.startswith(MLFLOW):
+        return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
+    return FileRegistry(Path(location))
+
+
+def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:
+    """The tracker at `mlflow:http://…`. For `mlflow` alone, it is the registry's server, else the one at `mlflow_uri`.
+
+    None where there is no target: nothing is tracked.
+
+    Raises InvalidSetting for a target that cannot be used, MissingExtra, and RegistryUnavailable where the server is down.
+    """
+    if target is None:
+        return None
+    tracker = MlflowTracker(connect(_tracking_location(target, registry, mlflow_uri)))
+    tracker.require_server()
+    return tracker
+
+
+def _tracking_location(target: str, registry: str, mlflow_uri: str | None) -> MlflowLocation:
+    if target.startswith(MLFLOW):
+        return _mlflow_location(target, setting="FRAUD_TRACK")
+    if target != "mlflow":
+        raise InvalidSetting("FRAUD_TRACK", "trainings are tracked on `mlflow`, or `mlflow:http://HOST:PORT`")
+    if registry.startswith(MLFLOW):
+        return _mlflow_location(registry, setting="FRAUD_REGISTRY")
+    if mlflow_uri:
+        return _mlflow_location(MLFLOW + mlflow_uri, setting="MLFLOW_TRACKING_URI")
+    raise InvalidSetting("FRAUD_TRACK", "which server? Say mlflow:http://HOST:PORT, or set MLFLOW_TRACKING_URI")
+
+
+def _mlflow_location(address: str, *, setting: str) -> MlflowLocation:
+    try:
+        return MlflowLocation.parse(address.removeprefix(MLFLOW))
+    except ValueError as error:
+        raise InvalidSetting(setting, str(error)) from None

@@ -1,0 +1,83 @@
+"""How a route declares the errors that it raises: each with its status, in the route's `responses=`.
+
+OpenAPI shows these declarations, and main answers errors by them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fraud_detection_api import errors
+from fraud_detection_api.errors import FieldProblem, FraudError
+from fraud_detection_api.schemas.problem import MEDIA_TYPE, problem_body
+
+Responses = dict[int | str, dict[str, Any]]
+"""The responses of a route by status, as OpenAPI has them."""
+
+
+class _ProblemResponse(dict[str, Any]):
+    """A response in OpenAPI that also knows which errors are answered with it."""
+
+    kinds: tuple[type[FraudError], ...] = ()
+
+
+def problem(
+    status: int, when: str, *kinds: type[FraudError], code: str | None = None, field: FieldProblem | None = None
+) -> Responses:
+    """The response to errors of these kinds. The example has the code of the first kind, or `code`."""
+    code = code or problem_code(kinds[0])
+    example = problem_body(
+        status=status,
+        code=code,
+        detail=when,
+        request_id="0b7e5bffaa8c534aa4b1dbbdf475f903",
+        errors=() if field is None else (field,),
+    )
+    schema = {"$ref": "#/components/schemas/Problem"}
+    response = _ProblemResponse(description=when, content={MEDIA_TYPE: {"schema": schema, "example": example}})
+    response.kinds = kinds
+    return {str(status): response}
+
+
+def invalid_request(when: str, *kinds: type[FraudError]) -> Responses:
+    """The response to a request whose fields or parameters cannot be used."""
+    field = FieldProblem("/allow_contract_change", "input should be a valid boolean")
+    return problem(422, when, *kinds, code="invalid_request", field=field)
+
+
+def declared_statuses(routes: Iterable[Mapping[Any, Any]]) -> dict[type[FraudError], int]:
+    """The status of each kind of error, from the responses that routes declare; in the order of status and name."""
+    statuses: dict[type[FraudError], int] = {}
+    for responses in routes:
+        for status, response in responses.items():
+            for kind in response.kinds if isinstance(response, _ProblemResponse) else ():
+                declared = statuses.setdefault(kind, int(status))
+                assert declared == int(status), f"{kind.__name__} is declared as {declared} and as {status}"
+    return dict(sorted(statuses.items(), key=lambda each: (each[1], each[0].__name__)))
+
+
+def problem_code(kind: type[FraudError]) -> str:
+    """An error's name on the wire.
+
+    >>> problem_code(errors.UnknownModel)
+    'unknown_model'
+    """
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).removeprefix("_")
+
+
+BODY = {
+    **problem(400, "The body is not JSON.", errors.MalformedBody),
+    **problem(408, "The body did not arrive in time.", errors.BodyTooSlow),
+    **problem(413, "The body is above the limit.", errors.BodyTooLarge),
+    **problem(415, "The body is not uncompressed application/json.", errors.UnsupportedMedia),
+}
+"""Of routes that read a JSON body."""
+
+KEYED = problem(401, "No key, or an unknown one.", errors.Unauthenticated)
+"""Of routes that need a key, where the server has keys."""
+
+FORBIDDEN = problem(403, "The key's role may not do this.", errors.Forbidden)
+NO_STORE = problem(404, "No decision is kept here.", errors.NoStore)
+STORE_UNAVAILABLE = problem(503, "The decision store cannot be read now.", errors.StoreUnavailable)
+REGISTRY_UNAVAILABLE = problem(503, "The registry cannot be read or written.", errors.RegistryUnavailable)
+MODEL_NOT_READY = "No verified model is loaded; `detail` says why."
+"""When there is no model to score with: a part of a 503."""
