@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, other_credit_files
-from swap.promotions import promotions
-from swap.restarts import restarts
+from drills.swap.promotions import promotions
+from drills.swap.restarts import restarts
 
 FAULTS_SHOWN = 20
 
