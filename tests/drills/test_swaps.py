@@ -4,6 +4,8 @@ import statistics
 
 import pytest
 
+from drills.swap.promotions import promotions
+from drills.swap.restarts import restarts
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.process import build_registry
 from support import calls
@@ -11,8 +13,6 @@ from support.builders import OVERDRAWN, credit_files, other_credit_files
 from support.http import flipped
 from support.polling import eventually
 from support.servers import running_server
-from drills.swap.promotions import promotions
-from drills.swap.restarts import restarts
 
 LONGEST_CONVERGENCE_SECONDS = 5
 
