@@ -33,10 +33,10 @@ coverage: $(installed) ## The test suite with what is slow, every process of it 
 	$(pytest) --cov --cov-report=term:skip-covered
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
-	@PYTHONPATH=tests $(venv)/bin/python -m crash $(ARGS)
+	@PYTHONPATH=tests $(venv)/bin/python -m drills.crash $(ARGS)
 
 test-swap: $(installed) ## Swap champions and replace servers under load: no request may fail, no answer be wrong [ARGS="--promotions 5"]
-	@PYTHONPATH=tests $(venv)/bin/python -m swap $(ARGS)
+	@PYTHONPATH=tests $(venv)/bin/python -m drills.swap $(ARGS)
 
 lint: $(installed) ## Formatting, lint rules, links of the documents, types, layers
 	$(venv)/bin/ruff format --check .

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from crash.postgres import Postgres, running_postgres
-from crash.race import keys_raced
-from crash.scenarios import (
+from drills.crash.postgres import Postgres, running_postgres
+from drills.crash.race import keys_raced
+from drills.crash.scenarios import (
     JOURNALING,
     database_and_server_killed,
     database_killed,
@@ -17,8 +17,8 @@ from crash.scenarios import (
     server_killed,
     server_killed_while_locked,
 )
-from crash.service import Service
-from crash.verdict import Verdict
+from drills.crash.service import Service
+from drills.crash.verdict import Verdict
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files
 

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from drills.swap.callers import Load, Settled, Truth, offline
 from fraud_detection_api.services.models.registry import ModelRegistry
 from support import calls
 from support.polling import eventually
 from support.servers import Server, running_server
-from swap.callers import Load, Settled, Truth, offline
 
 CLIENTS = 8
 SETTLED_SECONDS = 0.2

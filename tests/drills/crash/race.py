@@ -9,10 +9,10 @@ from contextlib import closing
 import httpx2 as httpx
 import psycopg
 
-from crash.callers import ANSWER_SECONDS, DECIDE, Acknowledged, Sent
-from crash.comparison import compare
-from crash.service import Service
-from crash.verdict import Verdict
+from drills.crash.callers import ANSWER_SECONDS, DECIDE, Acknowledged, Sent
+from drills.crash.comparison import compare
+from drills.crash.service import Service
+from drills.crash.verdict import Verdict
 from support.builders import record
 
 _KEYS = "SELECT count(*) FROM idempotency_keys"

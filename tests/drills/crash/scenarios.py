@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from crash.callers import Load
-from crash.postgres import Postgres
-from crash.service import Service
-from crash.verdict import Verdict, Watch
+from drills.crash.callers import Load
+from drills.crash.postgres import Postgres
+from drills.crash.service import Service
+from drills.crash.verdict import Verdict, Watch
 
 CALLERS = 6
 LONGEST_LIFE_SECONDS, LONGEST_OUTAGE_SECONDS = 1.5, 1.5

@@ -1,10 +1,10 @@
-"""Servers killed under load, a few times; `make test-crash` does it many times, and with more of them."""
+"""Servers killed under load, a few times; `make test-crash` kills them many times, in more scenarios."""
 
 import pytest
 
-from crash.postgres import running_postgres
-from crash.race import keys_raced
-from crash.scenarios import (
+from drills.crash.postgres import running_postgres
+from drills.crash.race import keys_raced
+from drills.crash.scenarios import (
     JOURNALING,
     database_and_server_killed,
     database_killed,
@@ -12,7 +12,7 @@ from crash.scenarios import (
     server_killed,
     server_killed_while_locked,
 )
-from crash.service import Service
+from drills.crash.service import Service
 
 KILLS, SEED = 2, 5
 
@@ -44,7 +44,6 @@ def test_what_was_acknowledged_is_kept_once_where_the_server_is_killed(service_w
     assert held(server_killed(service_with(), kills=KILLS, seed=SEED))
 
 
-@pytest.mark.slow
 def test_what_was_acknowledged_is_kept_once_where_a_process_of_the_server_is_killed(service_with):
     assert held(part_killed(service_with(FRAUD_WORKERS="2"), kills=KILLS, seed=SEED))
 
@@ -53,14 +52,12 @@ def test_what_was_acknowledged_is_kept_once_where_postgresql_is_killed(service_w
     assert held(database_killed(service_with(FRAUD_STORE=postgres.url), postgres, kills=KILLS, seed=SEED))
 
 
-@pytest.mark.slow
 def test_what_was_journaled_is_kept_once_where_the_server_is_killed_while_sqlite_is_locked(service_with):
     service = service_with(**JOURNALING)
     assert held(server_killed_while_locked(service, kills=KILLS, seed=SEED))
     assert service.drained()
 
 
-@pytest.mark.slow
 def test_what_was_journaled_is_kept_once_where_postgresql_and_the_server_are_killed(service_with, postgres):
     service = service_with(FRAUD_STORE=postgres.url, **JOURNALING)
     assert held(database_and_server_killed(service, postgres, kills=KILLS, seed=SEED))

@@ -4,6 +4,8 @@ import statistics
 
 import pytest
 
+from drills.swap.promotions import promotions
+from drills.swap.restarts import restarts
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.registry import build_registry
 from support import calls
@@ -11,13 +13,11 @@ from support.builders import OVERDRAWN, credit_files, other_credit_files
 from support.http import flipped
 from support.polling import eventually
 from support.servers import running_server
-from swap.promotions import promotions
-from swap.restarts import restarts
 
 LONGEST_CONVERGENCE_SECONDS = 5
 
 
-@pytest.fixture(params=["folder", pytest.param("MLflow server", marks=pytest.mark.slow)])
+@pytest.fixture(params=["folder", "MLflow server"])
 def location(request, tmp_path) -> str:
     """A registry; version 1 is champion, version 2 scores otherwise."""
     location = str(tmp_path / "registry")
@@ -51,7 +51,6 @@ def test_a_bad_bundle_that_is_made_champion_from_outside_replaces_the_good_one_i
         assert calls.post(f"{server.url}/v1/models/rollback").json() == {"champion": "1"}
 
 
-@pytest.mark.slow
 def test_while_servers_are_replaced_no_request_fails(tmp_path):
     registry = FileRegistry(tmp_path / "registry")
     registry.assign("champion", registry.register(credit_files()))

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import httpx2 as httpx
 
+from drills.swap.callers import Load, Truth, offline
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support import calls
 from support.polling import eventually
 from support.servers import Server, start_server, wait_until_up
-from swap.callers import Load, Truth, offline
 
 CLIENTS = 8
 LOOK_SECONDS = 0.2

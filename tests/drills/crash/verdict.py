@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from crash.callers import Acknowledged, Load
-from crash.comparison import Compared, compare, damage, repeated
-from crash.service import Service
+from drills.crash.callers import Acknowledged, Load
+from drills.crash.comparison import Compared, compare, damage, repeated
+from drills.crash.service import Service
 from support.polling import eventually
 
 

@@ -7,10 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from drills.swap.promotions import promotions
+from drills.swap.restarts import restarts
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, other_credit_files
-from swap.promotions import promotions
-from swap.restarts import restarts
 
 FAULTS_SHOWN = 20
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crash.callers import Address
+from drills.crash.callers import Address
 from fraud_detection_api.settings import Settings
 from support.servers import Server, start_server, wait_until_up
 

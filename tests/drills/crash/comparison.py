@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import httpx2 as httpx
 
-from crash.callers import ANSWER_SECONDS, SCORE, Acknowledged, Sent, plain_client
+from drills.crash.callers import ANSWER_SECONDS, SCORE, Acknowledged, Sent, plain_client
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredDecision
