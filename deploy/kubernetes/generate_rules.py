@@ -1,4 +1,4 @@
-"""Writes the PrometheusRule of components/monitoring from the rules that a Prometheus without an operator reads."""
+"""Write the PrometheusRule of components/monitoring from the rules in deploy/monitoring."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ RULES = HERE.parent / "monitoring" / "rules"
 TARGET = HERE / "components" / "monitoring" / "prometheus-rule.yaml"
 _HEADER = (
     "# Written by deploy/kubernetes/generate_rules.py from deploy/monitoring/rules/.\n"
-    "# Change those, and run it again (`make docs`).\n"
+    "# Change those files, then run `make docs`.\n"
 )
 
 
 class _Dumper(yaml.SafeDumper):
-    """Expressions of several lines stay readable."""
+    """Writes expressions of several lines as blocks, so that they stay readable."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -25,9 +25,9 @@ _Dumper.add_representer(str, _text)
 
 
 def rules() -> str:
-    """The object, as YAML: the groups of all files, in the files' order by name.
+    """The object as YAML, with the groups of all files, sorted by file name.
 
-    Kustomize puts a file into a ConfigMap or a Secret, never into a field of another object; hence this program.
+    Kustomize can put a file into a ConfigMap or a Secret, but not into a field of another object.
     """
     groups = [
         group

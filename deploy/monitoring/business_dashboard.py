@@ -13,9 +13,9 @@ def _share(outcome: str) -> Query:
 
 
 TODAY = Row(
-    "Within 24 hours",
+    "Last 24 hours",
     (
-        _within_a_day("Records", "Records scored.", "sum(increase(fraud_records_scored_total[1d]))", "records"),
+        _within_a_day("Records", "Scored records.", "sum(increase(fraud_records_scored_total[1d]))", "records"),
         _within_a_day(
             "Decisions",
             "Decisions by outcome.",
@@ -23,14 +23,14 @@ TODAY = Row(
             "{{outcome}}",
         ),
         _within_a_day(
-            "Frauds to expect",
-            "The sum of the records' calibrated probabilities: as many of them are frauds, if the model is right.",
+            "Expected frauds",
+            "The sum of the records' calibrated probabilities. If the model is right, there are as many frauds.",
             "sum(increase(fraud_probability_sum[1d]))",
             "frauds",
         ),
         _within_a_day(
             "Refused as malformed",
-            "Share of scoring requests that broke the contract and got no decision.",
+            "Share of scoring requests that broke the contract. They got no decision.",
             'sum(rate(fraud_http_requests_total{method="POST",route=~"/fraud_detection|/v1/decisions",'
             'status=~"400|408|413|415|422"}[1d]))'
             ' / sum(rate(fraud_http_requests_total{method="POST",route=~"/fraud_detection|/v1/decisions"}[1d]))',
@@ -52,27 +52,27 @@ DECISIONS = Row(
         ),
         Panel(
             "Shares of outcomes",
-            "Over an hour. A jump without a new policy or model is a change of the traffic.",
+            "Over an hour. A jump without a new policy or model means that the traffic changed.",
             (_share("approve"), _share("review"), _share("decline")),
             "percentunit",
             maximum=1,
         ),
         Panel(
             "Reviews an hour",
-            "What the review team gets; compare with the capacity that the policy was made for.",
+            "Decisions that go to the review team. Compare with the capacity in the policy.",
             (Query('sum(increase(fraud_decisions_total{outcome="review"}[1h]))', "reviews"),),
             "short",
         ),
         Panel(
-            "Who decided",
-            "Decisions a second by the model, and by the fallback where the deadline had passed.",
+            "Model or fallback",
+            "Decisions a second by the model, and by the fallback if the deadline had passed.",
             (Query("sum by (source) (rate(fraud_decisions_total[5m]))", "{{source}}"),),
             "short",
             width=12,
         ),
         Panel(
             "Reasons",
-            "Answers a second by what became of their reasons; a deadline drops them first.",
+            "Answers a second by the state of their reasons. A deadline drops reasons first.",
             (Query("sum by (state) (rate(fraud_explanations_total[5m]))", "{{state}}"),),
             "short",
             width=12,
@@ -128,7 +128,7 @@ CAUGHT = Row(
         ),
         Panel(
             "Labelled decisions",
-            "Decisions that the share rests on.",
+            "Number of decisions behind the share.",
             (Query("max(fraud_performance_records)", "decisions"),),
             "short",
             width=12,

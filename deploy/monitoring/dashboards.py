@@ -1,4 +1,4 @@
-"""Writes grafana/dashboards/*.json: `make dashboards`. A test fails while they are stale."""
+"""Write grafana/dashboards/*.json: `make dashboards`. A test fails if they are stale."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Model: what is in service, does its input look as in training, and is it still right?"""
+"""Model: which model serves, does its input look as in training, and is it still right?"""
 
 from deploy.monitoring.panels import Dashboard, Panel, Query, Row
 
@@ -6,7 +6,7 @@ _DAY = 86_400
 
 
 def _performance(title: str, measure: str, description: str) -> Panel:
-    """The measure with its interval, of decisions whose labels have matured."""
+    """The measure with its interval, on decisions whose labels have matured."""
     queries = tuple(
         Query(f'max(fraud_performance{{measure="{measure}",bound="{bound}"}})', bound)
         for bound in ("upper", "estimate", "lower")
@@ -23,8 +23,8 @@ def _drift(window: str) -> Panel:
     expression = f'max by (feature) (fraud_drift_psi{{window="{window}"}} / fraud_drift_psi_alarm_level)'
     return Panel(
         f"Drift, last {window}",
-        "Population stability index against training, as a share of its alarm level, which knows how many records there "
-        "are. 100 % and above alarms.",
+        "Population stability index against training, as a share of its alarm level. The level depends on the number of "
+        "records. An alert fires above 100 %.",
         (Query(expression, "{{feature}}"),),
         "percentunit",
         thresholds=((1, "red"),),
@@ -32,7 +32,7 @@ def _drift(window: str) -> Panel:
 
 
 def _shadow_rate(what: str, legend: str) -> Query:
-    """Records a second; 0 for a challenger to which it never happened."""
+    """Records a second; 0 if it never happened to the challenger."""
     rate = f"sum by (version) (rate(fraud_shadow_{what}_total[5m]))"
     return Query(f"{rate} or 0 * sum by (version) (rate(fraud_shadow_records_total[5m]))", f"{{{{version}}}} {legend}")
 
@@ -42,7 +42,7 @@ IN_SERVICE = Row(
     (
         Panel(
             "Model",
-            "Version of the model that each worker serves; more than one for longer than seconds raises an alert.",
+            "Version of the model that the workers serve. More than one for longer than five minutes raises an alert.",
             (Query("count by (version) (fraud_model_info)", "{{version}}"),),
             "short",
             kind="stat",
@@ -52,7 +52,7 @@ IN_SERVICE = Row(
         ),
         Panel(
             "Age",
-            "Since the model was made. 90 days raise an alert.",
+            "Time since the model was made. An alert fires above 90 days.",
             (Query("time() - min(fraud_model_created_timestamp_seconds)", "age"),),
             "s",
             kind="stat",
@@ -62,7 +62,7 @@ IN_SERVICE = Row(
         ),
         Panel(
             "Workers by model",
-            "A promotion moves all workers within seconds.",
+            "After a promotion, all workers follow within seconds.",
             (Query("count by (version) (fraud_model_info)", "{{version}}"),),
             "short",
             stacked=True,
@@ -70,7 +70,7 @@ IN_SERVICE = Row(
         ),
         Panel(
             "Loads",
-            "Models put into service, and refused, within an hour.",
+            "Models that were loaded, and refused, in the last hour.",
             (Query("sum by (result) (increase(fraud_model_loads_total[1h]))", "{{result}}"),),
             "short",
             height=6,
@@ -86,7 +86,7 @@ DRIFT = Row(
         _drift("week"),
         Panel(
             "Features now",
-            "The last day's index of each feature; fraud_probability is the score itself.",
+            "The last day's index of each feature. fraud_probability is the score itself.",
             (Query('sort_desc(max by (feature) (fraud_drift_psi{window="day"}))', "{{feature}}"),),
             "short",
             kind="bargauge",
@@ -95,13 +95,13 @@ DRIFT = Row(
         ),
         Panel(
             "Greatest distance (KS)",
-            "Kolmogorov-Smirnov distance of the last day from training: the most by which the shares below a value differ.",
+            "Kolmogorov-Smirnov distance of the last day from training: the largest difference of the shares below a value.",
             (Query('max by (feature) (fraud_drift_ks{window="day"})', "{{feature}}"),),
             "percentunit",
         ),
         Panel(
             "Records in the windows",
-            "What the indexes rest on. The fewer records, the higher the alarm level.",
+            "Number of records behind each index. With fewer records, the alarm level is higher.",
             (Query("max by (window) (fraud_drift_records)", "{{window}}"),),
             "short",
         ),
@@ -109,12 +109,12 @@ DRIFT = Row(
         _ratio(
             "Out of range",
             "fraud_drift_out_of_range_ratio",
-            "Share of the last day's records outside of all that training saw. Units that changed show here first.",
+            "Share of the last day's records outside the range of training. A changed unit shows here first.",
         ),
         _ratio(
             "Unseen levels",
             "fraud_drift_unseen_ratio",
-            "Share of the last day's records with a level that training never saw.",
+            "Share of the last day's records with a level that training did not have.",
         ),
     ),
 )
@@ -122,17 +122,19 @@ DRIFT = Row(
 PERFORMANCE = Row(
     "Performance on matured labels",
     (
-        _performance("ROC AUC", "roc_auc", "How well frauds are ranked above the rest, with its 95 % interval."),
+        _performance("ROC AUC", "roc_auc", "How well frauds rank above the rest, with its 95 % interval."),
         _performance(
             "Average precision", "average_precision", "Depends on the share of frauds as well as on the model."
         ),
         _performance("Recall", "recall", "Share of frauds that the policy did not approve."),
         _performance(
-            "Calibration error", "calibration_error", "By how much probabilities miss the observed share of frauds."
+            "Calibration error",
+            "calibration_error",
+            "Mean distance between probabilities and observed shares of frauds.",
         ),
         Panel(
             "Labelled decisions",
-            "Decisions with matured labels that the figures rest on.",
+            "Number of decisions with matured labels behind the figures.",
             (Query("max(fraud_performance_records)", "decisions"),),
             "short",
             width=24,
@@ -146,7 +148,7 @@ CHALLENGER = Row(
     (
         Panel(
             "Records",
-            "Records that the challenger scored, failed at, and was not given because it was busy, a second.",
+            "Records a second that the challenger scored, failed on, and did not get because it was busy.",
             (
                 Query("sum by (version) (rate(fraud_shadow_records_total[5m]))", "{{version}} scored"),
                 _shadow_rate("errors", "failed"),
@@ -156,7 +158,7 @@ CHALLENGER = Row(
         ),
         Panel(
             "Duration of a record",
-            "What the challenger needs for a record, off the path of answers.",
+            "Time that the challenger takes for a record. It delays no answer.",
             tuple(
                 Query(
                     f"histogram_quantile({q}, sum by (version, le) (rate(fraud_shadow_duration_seconds_bucket[5m])))",
@@ -167,8 +169,8 @@ CHALLENGER = Row(
             "s",
         ),
         Panel(
-            "Outcomes that it would change",
-            "Decisions a second for which the challenger says something else than the champion.",
+            "Changed outcomes",
+            "Decisions a second for which the challenger's outcome differs from the champion's.",
             (
                 Query(
                     "sum by (version, champion, challenger) (rate(fraud_shadow_outcome_changes_total[5m]))",
@@ -184,19 +186,19 @@ OBSERVER = Row(
     "Observer",
     (
         Panel(
-            "Behind",
-            "Age of the newest decision that has not been looked at. Drift, shadow and performance lag by as much.",
+            "Lag",
+            "Age of the newest decision that the observer has not read. Drift, shadow and performance lag by as much.",
             (Query("max(fraud_observer_lag_seconds)", "lag"),),
             "s",
             thresholds=((300, "red"),),
             width=12,
         ),
         Panel(
-            "Looked at, left out",
-            "Decisions counted and left out, a second.",
+            "Read and skipped",
+            "Decisions that the observer counted and skipped, a second.",
             (
                 Query("sum(rate(fraud_observer_records_total[5m]))", "counted"),
-                Query("sum(rate(fraud_observer_skipped_records_total[5m]))", "left out"),
+                Query("sum(rate(fraud_observer_skipped_records_total[5m]))", "skipped"),
             ),
             "short",
             width=12,
@@ -207,6 +209,6 @@ OBSERVER = Row(
 MODEL = Dashboard(
     "model",
     "Model",
-    "What is in service, does its input look as in training, and is it still right?",
+    "Which model serves? Does its input look as in training? Is it still right?",
     (IN_SERVICE, DRIFT, PERFORMANCE, CHALLENGER, OBSERVER),
 )

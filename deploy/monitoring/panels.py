@@ -1,4 +1,4 @@
-"""What a dashboard is made of, and how Grafana writes it down. Plain values: the same dashboard gives the same JSON."""
+"""The parts of a dashboard, and their JSON for Grafana. They are plain values: the same dashboard gives the same JSON."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 Kind = Literal["timeseries", "stat", "bargauge", "heatmap"]
 
 COLUMNS = 24
-"""Grafana's grid is that wide."""
+"""Width of Grafana's grid."""
 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 _SCHEMA_VERSION = 39
@@ -14,7 +14,7 @@ _SCHEMA_VERSION = 39
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A PromQL expression, without variables, and what its series are called: text with `{{label}}`."""
+    """A PromQL expression without variables, and the name of its series: text with `{{label}}`."""
 
     expression: str
     legend: str
@@ -22,10 +22,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A picture of a few queries.
+    """A chart of a few queries.
 
-    `unit` is Grafana's name of it: `s`, `bytes`, `percentunit`, `reqps`, `short`. `description` says how to read it.
-    `thresholds` are values from which on it gets a colour, ascending; what is below the first is `base`.
+    `unit` is Grafana's name of the unit: `s`, `bytes`, `percentunit`, `reqps`, `short`. `description` says how to read the
+    panel. `thresholds` are ascending values, each with the colour from there on. `base` is the colour below the first.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Panels under a heading, side by side as far as they fit."""
+    """Panels under a heading, side by side while they fit."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -107,7 +107,7 @@ _OTHER_DASHBOARDS = {
 
 
 def _placed(rows: tuple[Row, ...]) -> list[dict[str, Any]]:
-    """Headings and panels with their places, filling lines from the left, and a number each."""
+    """Headings and panels with their positions and numbers; lines fill from the left."""
     placed: list[dict[str, Any]] = []
     top = 0
     for row in rows:
@@ -141,7 +141,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
 
 
 def _target(panel: Panel, number: int, query: Query) -> dict[str, Any]:
-    """Pictures of one moment ask for that moment alone."""
+    """Panels that show one moment query that moment only."""
     instant = panel.kind in {"stat", "bargauge"}
     return {
         "refId": chr(ord("A") + number),

@@ -1,4 +1,4 @@
-"""Service: does it keep its promises, and if not, where does it fail?"""
+"""Service: does it meet its objectives, and if not, where does it fail?"""
 
 from deploy.monitoring.panels import Dashboard, Panel, Query, Row
 
@@ -16,12 +16,12 @@ def _burn_rates(record: str, budget: float) -> tuple[Query, ...]:
     return tuple(Query(f"max({record}:ratio_rate{window}) / {budget}", window) for window in ("5m", "1h", "6h"))
 
 
-PROMISES = Row(
-    "Promises",
+OBJECTIVES = Row(
+    "Objectives",
     (
         Panel(
             "Available, three days",
-            "Share of scoring requests that were answered other than by 5xx or 429. 99.9 % are promised.",
+            "Share of scoring requests with an answer other than 5xx or 429. The objective is 99.9 %.",
             (Query("1 - max(job:fraud_scoring_failures:ratio_rate3d)", "available"),),
             "percentunit",
             kind="stat",
@@ -33,7 +33,7 @@ PROMISES = Row(
         ),
         Panel(
             "Within 25 ms, three days",
-            "Share of the scoring requests answered with 2xx that took at most 25 ms. 99 % are promised.",
+            "Share of answers with 2xx to scoring requests that took at most 25 ms. The objective is 99 %.",
             (Query("1 - max(job:fraud_scoring_slow:ratio_rate3d)", "fast"),),
             "percentunit",
             kind="stat",
@@ -44,8 +44,8 @@ PROMISES = Row(
             decimals=2,
         ),
         Panel(
-            "Alerts that fire",
-            "Alerts of this service that fire now. The lines in the other panels show since when.",
+            "Firing alerts",
+            "Alerts of this service that fire now. Lines in the other panels show when they started.",
             (Query('count(ALERTS{alertname=~"Fraud.+",alertstate="firing"}) or vector(0)', "firing"),),
             "short",
             kind="stat",
@@ -54,7 +54,7 @@ PROMISES = Row(
         ),
         Panel(
             "Burn rate of availability",
-            "How many times faster than allowed a month's budget of failures is used up. 14.4 over an hour pages.",
+            "How fast the month's error budget is used up. 1 uses it up in a month; 14.4 over an hour pages.",
             _burn_rates("job:fraud_scoring_failures", 0.001),
             "short",
             thresholds=_BURNS,
@@ -62,7 +62,7 @@ PROMISES = Row(
         ),
         Panel(
             "Burn rate of latency",
-            "How many times faster than allowed a month's budget of slow answers is used up.",
+            "How fast the month's budget of slow answers is used up. 1 uses it up in a month.",
             _burn_rates("job:fraud_scoring_slow", 0.01),
             "short",
             thresholds=_BURNS,
@@ -76,14 +76,14 @@ REQUESTS = Row(
     (
         Panel(
             "Requests by route",
-            "Requests answered a second, whatever their status.",
+            "Answered requests a second, whatever their status.",
             (Query("sum by (route) (rate(fraud_http_requests_total[5m]))", "{{route}}"),),
             "reqps",
             stacked=True,
         ),
         Panel(
             "Answers other than 2xx",
-            "Requests a second by route and status: 4xx is the caller's doing, 429 and 5xx are ours.",
+            "Requests a second by route and status. The caller causes 4xx; the service causes 429 and 5xx.",
             (
                 Query(
                     'sum by (route, status) (rate(fraud_http_requests_total{status!~"2.."}[5m]))',
@@ -94,7 +94,7 @@ REQUESTS = Row(
         ),
         Panel(
             "Scoring requests in flight",
-            "What each worker works on now. At FRAUD_MAX_IN_FLIGHT (256) further ones are refused with 429.",
+            "Requests that each worker has in flight. Above FRAUD_MAX_IN_FLIGHT (256), it refuses more with 429.",
             (
                 Query(
                     "sum by (instance, process) (fraud_scoring_requests_in_flight)",
@@ -106,14 +106,14 @@ REQUESTS = Row(
         ),
         Panel(
             "Latency of scoring",
-            "From a request's headers to its answer's last byte, of answers with 2xx; the promise is 25 ms for 99 of 100.",
+            "From a request's headers to its answer's last byte, for answers with 2xx. The objective is 25 ms for 99 %.",
             _quantiles("fraud_http_request_duration_seconds", _ANSWERED),
             "s",
             thresholds=((0.025, "red"),),
         ),
         Panel(
             "Distribution of latency",
-            "Scoring requests a second in each bucket of latency. Two bands usually are two kinds of callers.",
+            "Scoring requests a second in each bucket of latency. Two bands usually mean two kinds of callers.",
             (
                 Query(
                     f"sum by (le) (rate(fraud_http_request_duration_seconds_bucket{{{_ANSWERED}}}[5m]))",
@@ -125,7 +125,7 @@ REQUESTS = Row(
         ),
         Panel(
             "Records by route",
-            "Records scored a second; a request may hold thousands.",
+            "Scored records a second. A request can hold thousands.",
             (Query("sum by (route) (rate(fraud_records_scored_total[5m]))", "{{route}}"),),
             "short",
             stacked=True,
@@ -137,8 +137,8 @@ STORE = Row(
     "Decision store",
     (
         Panel(
-            "Workers that can keep decisions",
-            "Share of workers whose decisions can be kept, in the store or in the journal. Without one, requests get 503.",
+            "Workers that can store decisions",
+            "Share of workers that can write decisions to the store or to the journal. The others answer 503.",
             (Query("avg(fraud_store_up)", "workers"),),
             "percentunit",
             kind="stat",
@@ -149,7 +149,7 @@ STORE = Row(
         ),
         Panel(
             "Queue",
-            "How full the queues of records that wait to be kept are. Full means 503.",
+            "How full the queues of records that wait to be stored are. A full queue means 503.",
             (
                 Query(
                     "max by (instance, process) (fraud_store_queue_records / fraud_store_queue_limit_records)",
@@ -170,10 +170,10 @@ STORE = Row(
             width=5,
         ),
         Panel(
-            "Decisions kept",
-            "Decisions committed, or written to the journal, and failures of the store, a second.",
+            "Stored decisions",
+            "Decisions committed or written to the journal, and failures of the store, a second.",
             (
-                Query("sum(rate(fraud_store_records_kept_total[5m]))", "kept"),
+                Query("sum(rate(fraud_store_records_kept_total[5m]))", "stored"),
                 Query("sum(rate(fraud_store_failures_total[5m]))", "failures"),
             ),
             "short",
@@ -181,7 +181,7 @@ STORE = Row(
         ),
         Panel(
             "Journal",
-            "Decisions that are on a machine's disk and not in the store yet; 0 but in an outage.",
+            "Decisions that are on a server's disk and not in the store yet. 0 unless the store is or was down.",
             (Query("sum by (instance) (fraud_journal_size_bytes)", "{{instance}}"),),
             "bytes",
             width=5,
@@ -194,7 +194,7 @@ PROCESSES = Row(
     (
         Panel(
             "Servers",
-            "Servers that answer Prometheus, and the worker processes configured in all of them.",
+            "Servers that answer Prometheus, and the worker processes that are configured in all of them.",
             (
                 Query('sum(up{job="fraud-detection-api"})', "servers"),
                 Query("sum(fraud_workers)", "workers"),
@@ -204,8 +204,8 @@ PROCESSES = Row(
             width=4,
         ),
         Panel(
-            "Version of the software",
-            "More than one at a time is an upgrade under way.",
+            "Software version",
+            "More than one version means that an upgrade is in progress.",
             (Query("count by (version) (fraud_build_info)", "{{version}}"),),
             "short",
             kind="stat",
@@ -214,7 +214,7 @@ PROCESSES = Row(
         ),
         Panel(
             "Memory",
-            "Resident memory. A worker needs about 300 MiB; an alert comes at 1 GiB.",
+            "Resident memory. A worker needs about 300 MiB. An alert fires above 1 GiB.",
             (
                 Query(
                     "max by (instance, process) (fraud_process_resident_memory_bytes)",
@@ -226,7 +226,7 @@ PROCESSES = Row(
         ),
         Panel(
             "Processor",
-            "Processor time a second; 1 is a whole core.",
+            "Processor time a second. 1 is a whole core.",
             (
                 Query(
                     "sum by (instance, process) (rate(fraud_process_cpu_seconds_total[5m]))",
@@ -237,14 +237,14 @@ PROCESSES = Row(
         ),
         Panel(
             "Open files",
-            "File descriptors, connections among them. What grows without end is a leak.",
+            "File descriptors, including connections. Endless growth is a leak.",
             (Query("max by (instance, process) (fraud_process_open_fds)", "{{instance}} {{process}}"),),
             "short",
             width=12,
         ),
         Panel(
-            "Time since the start",
-            "A process that starts again and again is dying again and again.",
+            "Uptime",
+            "Time since each process started. A process that restarts repeatedly dies repeatedly.",
             (
                 Query(
                     "time() - max by (instance, process) (fraud_process_start_time_seconds)",
@@ -260,6 +260,6 @@ PROCESSES = Row(
 SERVICE = Dashboard(
     "service",
     "Service",
-    "Does it keep its promises, and if not, where does it fail?",
-    (PROMISES, REQUESTS, STORE, PROCESSES),
+    "Does it meet its objectives? If not, where does it fail?",
+    (OBJECTIVES, REQUESTS, STORE, PROCESSES),
 )

@@ -27,7 +27,7 @@ def test_exploration_runs_and_is_answered_by_the_service(file_registry_path: Pat
     with running_server(file_registry_path, tmp_path / "server.log") as server:
         cells = run(EXPLORATION, tmp_path, API_URL=server.url)
         [probability] = calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()
-    assert f"{ROWS:,} records keep the contract" in printed(cells["contract-dataset"])
+    assert f"{ROWS:,} records" in printed(cells["contract-dataset"])
     assert re.search(rf"the service, version 1 +{probability:.4f}\n", printed(cells["api-score"]))
     assert {name for name, cell in cells.items() if figures(cell)} == {n for n in cells if n.endswith("-plot")}
 
