@@ -130,12 +130,11 @@ def test_nothing_of_a_body_is_logged(client_for, log_text, body):
     assert SCORE_KEY not in log_text()
 
 
-class BrokenBundle:
-    """A bundle whose every use fails with a message that quotes a record."""
+class BrokenContract:
+    """A contract whose every use fails with a message that quotes a record."""
 
-    @property
-    def contract(self):
-        raise RuntimeError(f"cannot score {MARK}")
+    def __getattr__(self, name):
+        raise RuntimeError(f"cannot read {MARK}")
 
 
 class BrokenParser:
@@ -149,7 +148,7 @@ class BrokenParser:
 def broken(client_for):
     client = client_for()
     champion = client.app.state.container.deployment.champion
-    champion.current = Deployment("default", ServedModel("1", BrokenBundle()), BrokenParser())
+    champion.current = Deployment("default", BrokenContract(), ServedModel("1", None), None, BrokenParser())
     return client
 
 

@@ -82,7 +82,7 @@ def _in_service(name: str, required: str | None, champion: ServedModel) -> Deplo
     bundle = champion.bundle
     # fills the tables that explanations read
     bundle.engine.contributions(np.zeros((1, bundle.scorer.forest.features), dtype=np.float32))
-    return Deployment(name, champion, record_parser(bundle.contract))
+    return Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
 
 
 def build_monitoring(

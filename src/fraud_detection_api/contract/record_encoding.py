@@ -5,16 +5,11 @@ A contract's row is put together once, as one expression; calling a function for
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fraud_detection_api.contract.columns import Record, columns_from_records, epoch_seconds
+from fraud_detection_api.contract.columns import epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, Contract, Feature, Part
 from fraud_detection_api.contract.encoding import SECONDS_A_DAY, Encoder, LevelCodes
 from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
@@ -23,31 +18,17 @@ FEW_RECORDS = 16
 """Up to here Python's own numbers are faster than arrays so short."""
 
 
-@dataclass(frozen=True)
-class RecordEncoder:
-    """Encodes validated records with an encoder's learned codes."""
+def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]], list[float]]:
+    """A function that makes a record's row of the matrix, given what reads the record's fields (`record.get`).
 
-    encoder: Encoder[LevelCodes]
-
-    def encode(self, records: Sequence[Record]) -> NDArray[np.float32]:
-        """The matrix that `Encoder.encode` makes of the records' columns, to the bit."""
-        if not 0 < len(records) <= FEW_RECORDS:
-            return self.encoder.encode(columns_from_records(self.encoder.contract, records))
-        row = self._row
-        return np.array([row(record.get) for record in records], dtype=np.float32)
-
-    @cached_property
-    def _row(self) -> Callable[[Callable[[str], Any]], list[float]]:
-        """A record's row, from what gets its fields."""
-        contract, codes = self.encoder.contract, self.encoder.level_codes
-        names = {**_NAMES, **{_code_name(place): codes[name].encode_one for place, name in enumerate(codes)}}
-        read = _reads(contract)
-        columns = [
-            column for name, feature in contract.features.items() for column in _columns(self.encoder, name, feature)
-        ]
-        columns += [called("clip", item.parsed.of_floats(_values(contract))) for item in contract.derived.values()]
-        both = ast.Tuple([ast.List(read, ast.Load()), ast.List(columns, ast.Load())], ast.Load())
-        return function_of("get", ast.Subscript(both, ast.Constant(1), ast.Load()), names)
+    The row, as float32, has the bits that `Encoder.encode` gives the record among others.
+    """
+    contract, codes = encoder.contract, encoder.level_codes
+    names = {**_NAMES, **{_code_name(index): codes[name].encode_one for index, name in enumerate(codes)}}
+    columns = [column for name, feature in contract.features.items() for column in _columns(encoder, name, feature)]
+    columns += [_clipped(item.parsed.of_floats(_values(contract))) for item in contract.derived.values()]
+    both = ast.Tuple([ast.List(_reads(contract), ast.Load()), ast.List(columns, ast.Load())], ast.Load())
+    return function_of("get", ast.Subscript(both, ast.Constant(1), ast.Load()), names)
 
 
 def _reads(contract: Contract) -> list[ast.expr]:
@@ -81,7 +62,7 @@ def _elapsed_days(contract: Contract, value: ast.expr, feature: Feature) -> ast.
     values = _values(contract)
     origin = values[since] if since in values else ast.Constant(epoch_seconds(datetime.fromisoformat(since)))
     elapsed = ast.BinOp(value, ast.Sub(), origin)
-    return called("clip", ast.BinOp(elapsed, ast.Div(), ast.Constant(SECONDS_A_DAY)))
+    return _clipped(ast.BinOp(elapsed, ast.Div(), ast.Constant(SECONDS_A_DAY)))
 
 
 def _values(contract: Contract) -> dict[str, ast.expr]:
@@ -102,8 +83,9 @@ def _code_name(place: int) -> str:
     return f"code_{place}"
 
 
-def _clip(number: float) -> float:
-    return min(max(number, -FLOAT32_MAX), FLOAT32_MAX)
+def _clipped(number: ast.expr) -> ast.expr:
+    """The number within float32."""
+    return called("min", called("max", number, ast.Constant(-FLOAT32_MAX)), ast.Constant(FLOAT32_MAX))
 
 
 def _part(seconds: float, part: Part) -> float:
@@ -126,6 +108,7 @@ _NAMES: Mapping[str, Any] = {
     "float": float,
     "nan": math.nan,
     "seconds": epoch_seconds,
-    "clip": _clip,
+    "min": min,
+    "max": max,
     "part": _part,
 }

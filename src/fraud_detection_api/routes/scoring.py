@@ -125,7 +125,7 @@ class Answer(NamedTuple):
         """The number of records that were decided on; 0 for an answer that was given before."""
         if self.summary is not None:
             return self.summary.records
-        return 0 if self.decisions is None else self.decisions.size
+        return 0 if self.decisions is None else len(self.decisions.ids)
 
 
 class _Finished(NamedTuple):

@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count, repeat
 from typing import NamedTuple
 
 from pydantic_core import to_json
@@ -35,32 +36,31 @@ class Recorder:
     pseudonym_key: bytes | None = None
 
     def rows(self, decisions: Decisions, records: Sequence[Record], context: RequestContext) -> bytes:
-        """The decisions as a JSON array of rows (`row_from_json`), in order."""
-        request_id, idempotency_key, contract, latency_ms = context
+        """The decisions as a JSON array of sealed rows, in order."""
+        contract, made_by = context.contract, decisions.made_by
         identifier = None if contract.identifier is None else contract.identifier.name
-        made_by = (contract.record_fingerprint, *decisions.made_by)
-        rows = []
-        for index, reasons in enumerate(decisions.reasons):
-            entity, record = self._about(decisions.entity_ids[index], records[index], identifier)
-            fields = (
-                decisions.ids[index],
-                decisions.decided_at,
-                request_id,
-                index,
-                idempotency_key,
-                entity,
-                record,
-                *made_by,
-                decisions.source(index),
-                decisions.outcomes[index],
-                decisions.margins[index],
-                decisions.probabilities[index],
-                decisions.risk_scores[index],
-                None if reasons is None else reasons_text(reasons),
-                latency_ms,
-            )
-            rows.append(ROWS.json(fields, self.seal_key))
-        return b"[%b]" % b",".join(rows)
+        rows = zip(  # in the order of StoredDecision, without the seal; constants have no end
+            decisions.ids,
+            repeat(decisions.decided_at),
+            repeat(context.request_id),
+            count(),
+            repeat(context.idempotency_key),
+            map(self.entity, decisions.entity_ids),
+            [self._record(record, identifier) for record in records],
+            repeat(contract.record_fingerprint),
+            repeat(made_by.version),
+            repeat(made_by.digest),
+            repeat(made_by.policy_version),
+            chain(repeat("model", decisions.by_model), repeat("fallback")),
+            decisions.outcomes,
+            decisions.margins,
+            decisions.probabilities,
+            decisions.risk_scores,
+            [None if each is None else reasons_text(each) for each in decisions.reasons],
+            repeat(context.latency_ms),
+            strict=False,
+        )
+        return b"[%b]" % b",".join([ROWS.json(fields, self.seal_key) for fields in rows])
 
     def is_intact(self, row: StoredDecision) -> bool:
         """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""
@@ -87,13 +87,13 @@ class Recorder:
         kept = [to_json(form).decode() for form in forms] + [self.entity(form) for form in forms]
         return [entity for entity in dict.fromkeys(kept) if entity is not None]
 
-    def _about(self, entity_id: int | str | None, record: Record, identifier: str | None) -> tuple[str | None, str]:
-        """The entity and the record; the record loses its id where a pseudonym stands for it."""
+    def _record(self, record: Record, identifier: str | None) -> str:
+        """The record as JSON; without its id, where a pseudonym replaces it."""
         if self.pseudonym_key is not None and identifier is not None:
             record = {name: sent for name, sent in record.items() if name != identifier}
-        return self.entity(entity_id), to_json(record).decode()
+        return to_json(record).decode()
 
 
 def reasons_text(reasons: Sequence[ReasonGiven]) -> str:
-    """Reasons as they are kept: a JSON array of objects."""
+    """Reasons as they are stored: a JSON array of objects."""
     return to_json([reason._asdict() for reason in reasons]).decode()

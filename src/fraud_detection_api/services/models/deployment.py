@@ -26,23 +26,15 @@ class ServedModel:
 class Deployment(Generic[Parser]):
     """What a request is answered by, from its first byte to its last: a promotion makes another deployment of this name.
 
-    `parser` reads the records of the champion's contract. The challenger has no part in an answer: the observer's process
-    follows it, so that no request waits for a model on trial.
+    Contract and policy are the champion's; `parser` reads records of that contract. The challenger has no part in an answer:
+    the observer's process follows it, so that no request waits for a model on trial.
     """
 
     name: str
+    contract: Contract
     champion: ServedModel
+    policy: Policy
     parser: Parser
-
-    @property
-    def contract(self) -> Contract:
-        """The contract that records must follow."""
-        return self.champion.bundle.contract
-
-    @property
-    def policy(self) -> Policy:
-        """The policy that turns probabilities into outcomes."""
-        return self.champion.bundle.policy
 
 
 def require_contract(model: ServedModel, fingerprint: str | None) -> None:
