@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
 from fraud_detection_api.cli.retraining_steps import Window
+
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
