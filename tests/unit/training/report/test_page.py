@@ -44,7 +44,7 @@ def test_the_same_arguments_give_the_same_bytes():
 def test_two_processes_give_the_same_bytes(tmp_path):
     (tmp_path / "material.json").write_text(json.dumps([card(), evidence()]), encoding="utf-8")
     program = (
-        "import hashlib, json, sys; from fraud_detection_api.report.page import report_html;"
+        "import hashlib, json, sys; from fraud_detection_api.training.report.model_report import report_html;"
         "print(hashlib.sha256(report_html(*json.load(open(sys.argv[1], encoding='utf-8')))).hexdigest())"
     )
     digests = {
