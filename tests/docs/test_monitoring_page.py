@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.cli.monitoring_tables import MEASURES
 from fraud_detection_api.container.storage import build_database, labels_in, observations_in, store_in
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift
+from fraud_detection_api.report.measures import MONITORED
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
@@ -55,7 +55,7 @@ def test_the_page_that_is_written_needs_nothing_else(folder):
 def test_every_measure_and_figure_is_explained():
     explained = set(re.findall(r"`(\w+)`", PAGE))
     numbers = {name for name in FeatureDrift.__dataclass_fields__ if name not in {"feature", "bins"}}
-    assert set(MEASURES) <= explained
+    assert set(MONITORED) <= explained
     assert numbers - {"records", "reference_records"} <= explained
 
 

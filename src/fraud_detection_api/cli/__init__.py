@@ -1,53 +1,50 @@
-"""The command `fraud`: a module per group of commands, no logic."""
+"""The command `fraud`. A module of this package parses options, calls one use case, and shows what it returns."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from fraud_detection_api import __version__
-from fraud_detection_api.cli import (
-    contract,
-    data,
-    decisions,
-    export,
-    labels,
-    models,
-    monitor,
-    policy,
-    replay,
-    retraining,
-    score,
-    serve,
-    store,
-    training,
-    tuning,
-)
-from fraud_detection_api.cli.terminal import TeachingGroup
+from fraud_detection_api.cli.lazy_group import MARKUP, Lazy, LazyGroup
+
+
+class _Fraud(LazyGroup):
+    lazy: ClassVar = {
+        "data": Lazy("data:app", "Make data to try things with."),
+        "contract": Lazy("contract:app", "Infer, show and check contracts, which say what a record is."),
+        "train": Lazy(
+            "training.train:train",
+            "Train a model on labelled records, measure it on held-out records, and register it.",
+        ),
+        "tune": Lazy(
+            "training.tune:tune", "Search for better settings, then train and register a model with the best."
+        ),
+        "retrain": Lazy("training.retrain:retrain", "Train a challenger on decisions whose labels have matured."),
+        "evaluate": Lazy("training.evaluate:evaluate", "Measure a registered model on a file of labelled records."),
+        "models": Lazy("models.registered:app", "List, show, compare, challenge, promote and roll back models."),
+        "monitor": Lazy("monitor:app", "Report drift and performance of the champion."),
+        "policy": Lazy("models.policy:app", "Show, try and set policies: who is approved, reviewed and declined."),
+        "decisions": Lazy("decisions.lookup:app", "Show one stored decision, or list the newest."),
+        "labels": Lazy("decisions.labels:app", "Record and show labels: which decisions turned out to be fraud."),
+        "export": Lazy("decisions.export:app", "Write stored decisions to files."),
+        "store": Lazy("store:app", "Migrate, inspect, purge, erase, back up and check the decision store."),
+        "replay": Lazy(
+            "decisions.replay:replay",
+            "Recompute stored decisions with the models that made them, and compare every bit.",
+        ),
+        "score": Lazy("score:score", "Score a file of records."),
+        "serve": Lazy("serve:serve", "Serve the champion over HTTP."),
+    }
+
 
 app = typer.Typer(
     name="fraud",
-    cls=TeachingGroup,
+    cls=_Fraud,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     help="Train, serve and understand fraud-scoring models. Start with `fraud serve --train-if-empty`.",
 )
-app.add_typer(data.app, name="data")
-app.add_typer(contract.app, name="contract")
-app.command("train")(training.train)
-app.command("tune")(tuning.tune)
-app.command("retrain")(retraining.retrain)
-app.command("evaluate")(training.evaluate)
-app.add_typer(models.app, name="models")
-app.add_typer(monitor.app, name="monitor")
-app.add_typer(policy.app, name="policy")
-app.add_typer(decisions.app, name="decisions")
-app.add_typer(labels.app, name="labels")
-app.add_typer(export.app, name="export")
-app.add_typer(store.app, name="store")
-app.command("replay")(replay.replay)
-app.command("score")(score.score)
-app.command("serve")(serve.serve)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 typer's callback
@@ -59,7 +56,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 typer's callback
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Options of the command itself."""

@@ -6,29 +6,29 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, DataFile, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
-from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.schemas.contract import contract_schema
 
-app = typer.Typer(no_args_is_help=True, help="What a record is: infer, show and check contracts.")
+app = typer.Typer(no_args_is_help=True)
 
-Which = Annotated[str | None, typer.Argument(metavar="[credit|PATH]", help="A packaged contract or a TOML file.")]
+Which = Annotated[
+    str | None, typer.Argument(metavar="[credit|PATH]", help="The name of a packaged contract, or a TOML file.")
+]
 
 
 @app.command(epilog="Example: `fraud contract infer loans.csv --target is_fraud --id customer_id > my.toml`")
 def infer(
     file: DataFile,
-    target: Annotated[str, typer.Option("--target", metavar="COL", help="The column that says what was fraud.")],
+    target: Annotated[str, typer.Option("--target", metavar="COL", help="The column that holds what was fraud.")],
     identifier: Annotated[
-        str | None, typer.Option("--id", metavar="COL", help="The column that names the customer.")
+        str | None, typer.Option("--id", metavar="COL", help="The column that identifies the customer.")
     ] = None,
     time: Annotated[
-        str | None, typer.Option("--time", metavar="COL", help="When a record was made: splits go by it.")
+        str | None,
+        typer.Option("--time", metavar="COL", help="The column that holds the record's time. Splits follow it."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The contract's name; the file's, if left out.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The contract's name. Default: the file's name.")] = None,
 ) -> None:
-    """Draft a contract for a file, to be read and mended by a person; it goes to stdout."""
-    settings_with()  # nothing is read from it here, but a misspelt variable is told by every command
+    """Draft a contract from a file of records, and print it for a person to review and correct."""
+    settings_with()  # no setting is used, but every command reports a misspelt variable
     from fraud_detection_api.tables.files import read_file
     from fraud_detection_api.tables.inference import infer_contract
 
@@ -45,8 +45,13 @@ def show(
     as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table, for documents.")] = False,
 ) -> None:
-    """Show a contract as a table, Markdown or JSON Schema."""
-    shown = load_contract(settings_with(contract=contract).contract or CREDIT)
+    """Show a contract as a table, as Markdown or as JSON Schema."""
+    settings = settings_with(contract=contract)
+    from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
+    from fraud_detection_api.contract.loading import CREDIT, load_contract
+    from fraud_detection_api.schemas.contract import contract_schema
+
+    shown = load_contract(settings.contract or CREDIT)
     if as_json:
         print_json(contract_schema(shown))
     elif markdown:
@@ -59,7 +64,10 @@ def show(
 
 @app.command(epilog="Example: `fraud contract check my.toml`")
 def check(contract: Which = None) -> None:
-    """Check a contract file; what is wrong is told by line, key and mend."""
-    checked = load_contract(settings_with(contract=contract).contract or CREDIT)
+    """Check a contract file. Each problem is printed with its line, its key and how to fix it."""
+    settings = settings_with(contract=contract)
+    from fraud_detection_api.contract.loading import CREDIT, load_contract
+
+    checked = load_contract(settings.contract or CREDIT)
     parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.rules)} rules"
-    say(f"{checked.name} is sound: {parts}, fingerprint {checked.fingerprint}")
+    say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")

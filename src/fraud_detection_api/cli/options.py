@@ -1,61 +1,49 @@
-"""Options that several commands share; a command's option beats the environment."""
+"""Options that several commands share. An option takes precedence over the environment."""
 
 import os
 import pwd
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.services.models.aliases import one_line
-from fraud_detection_api.services.models.rollout import Order
-from fraud_detection_api.settings import Settings
+if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.jobs.registering import Registration
+    from fraud_detection_api.services.models.rollout import Order
+    from fraud_detection_api.settings import Settings
 
 _SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Version = Annotated[
-    str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`, or `challenger`.")
-]
-DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or Parquet, told by its suffix.")]
-Registry = Annotated[
-    str | None,
-    typer.Option(
-        "--registry",
-        metavar="DIR|mlflow:URL",
-        help="The model registry, a folder or an MLflow server; ./registry if not set. [env: FRAUD_REGISTRY]",
-    ),
-]
-ContractOption = Annotated[
-    str | None,
-    typer.Option(
-        "--contract",
-        metavar="credit|PATH",
-        help="What a record is: `credit`, the default, or a TOML file. [env: FRAUD_CONTRACT]",
-    ),
-]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="sqlite:///FILE|postgresql://…",
-        help="The decision store; ./decisions.db if not set. [env: FRAUD_STORE]",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+def settings_with(**overrides: object) -> "Settings":
+    """Settings from the environment, overridden by the given options. Raises InvalidSetting."""
+    from fraud_detection_api.settings import Settings
+
+    return Settings.from_environment(os.environ, **overrides)
 
 
-def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:
-    """Refuse options that say nothing of records without a time, or without an id: left unused, they would mislead."""
-    given = [f"--{name.replace('_', '-')}" for name, number in days.items() if number is not None]
-    given += ["--leave-out-known"] if leave_out_known else []
-    if given and contract.time is None:
-        fault = "the contract names no [time], so records are not told apart by time; add it, or leave this out"
-        raise typer.BadParameter(fault, param_hint=" ".join(given))
-    if leave_out_known and contract.identifier is None:
-        fault = "the contract names no [id], so nobody is known from before; add it, or leave this out"
-        raise typer.BadParameter(fault, param_hint="--leave-out-known")
+def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> "Order":
+    """Who asks for a change of a model, and why. `force` is the reason of a forced promotion."""
+    from fraud_detection_api.services.models.aliases import one_line
+    from fraud_detection_api.services.models.rollout import Order
+
+    if force is not None and not one_line(force):
+        raise typer.BadParameter("give a reason", param_hint="--force")
+    if force is not None and reason:
+        raise typer.BadParameter("give the reason with --force, and omit --reason", param_hint="--reason")
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        user = f"user {os.getuid()}"
+    return Order(f"{by} ({user})" if by else user, force or reason, force is not None)
+
+
+def registration(order: "Order", *, promote: bool = False, allow_contract_change: bool = False) -> "Registration":
+    """How a trained model is registered."""
+    from fraud_detection_api.jobs.registering import Registration
+
+    return Registration(order, promote, allow_contract_change, os.environ.get("MLFLOW_TRACKING_URI"))
 
 
 def duration_seconds(text: str) -> float:
@@ -66,44 +54,82 @@ def duration_seconds(text: str) -> float:
     return float(match[1]) * _SECONDS_OF[match[2]]
 
 
-def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> Order:
-    """Who asks for a change of a model, and why; a promotion is forced by its reason."""
-    if force is not None and not one_line(force):
-        raise typer.BadParameter("say why", param_hint="--force")
-    if force is not None and reason:
-        raise typer.BadParameter("give the reason with --force, and leave --reason out", param_hint="--reason")
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as a number that has no name
-        user = f"user {os.getuid()}"
-    return Order(f"{by} ({user})" if by else user, force or reason, force is not None)
+def _milliseconds(text: str) -> int:
+    from fraud_detection_api.contract.times import parse_moment
+
+    moment = parse_moment(text)
+    if moment is None:
+        raise typer.BadParameter("give an ISO 8601 time with its offset, such as 2026-11-22T10:00:00Z")
+    return moment
 
 
-def settings_with(**overrides: object) -> Settings:
-    """Settings from the environment, with the options that were given on top. Raises InvalidSetting."""
-    return Settings.from_environment(os.environ, **overrides)
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`, or `challenger`.")
+]
+DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file; the suffix says which.")]
+Registry = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        metavar="DIR|mlflow:URL",
+        help="The model registry: a folder or an MLflow server. Default: ./registry. [env: FRAUD_REGISTRY]",
+    ),
+]
+ContractOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        metavar="credit|PATH",
+        help="The contract of the records: `credit`, which is the default, or a TOML file. [env: FRAUD_CONTRACT]",
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="sqlite:///FILE|postgresql://…",
+        help="The decision store. Default: ./decisions.db. [env: FRAUD_STORE]",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
+_SINCE = typer.Option(
+    "--since", metavar="TIME", parser=_milliseconds, help="Only decisions made at this time or later."
+)
+Since = Annotated[int | None, _SINCE]
+RequiredSince = Annotated[int, _SINCE]
+Until = Annotated[
+    int | None,
+    typer.Option("--until", metavar="TIME", parser=_milliseconds, help="Only decisions made before this time."),
+]
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides split and trees: same seed, same model.")]
-Promote = Annotated[bool, typer.Option("--promote", help="Make it champion. The first model always is.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Determines the split and the trees: the same seed makes the same model.")
+]
+Promote = Annotated[
+    bool, typer.Option("--promote", help="Make the model champion. The first model of a registry always becomes it.")
+]
 AllowContractChange = Annotated[
-    bool, typer.Option("--allow-contract-change", help="Promote although callers must then send other records.")
+    bool,
+    typer.Option("--allow-contract-change", help="Promote even if callers must then send records with other fields."),
 ]
 Force = Annotated[
     str | None,
-    typer.Option("--force", metavar="WHY", help="Promote although the gate is not passed; the reason is kept."),
+    typer.Option("--force", metavar="WHY", help="Promote without passing the gate. The reason is recorded."),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="WHY", help="Kept with the change.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="WHY", help="The reason, recorded with the change.")]
 By = Annotated[
     str | None,
-    typer.Option("--by", metavar="WHO", help="Who asks for it, beside the user of this computer; kept as well."),
+    typer.Option(
+        "--by", metavar="WHO", help="Who asks for the change; recorded together with the user of this computer."
+    ),
 ]
 Track = Annotated[
     str | None,
     typer.Option("--track", metavar="mlflow[:URL]", help="Track the training on MLflow. [env: FRAUD_TRACK]"),
 ]
 TestShare = Annotated[
-    float, typer.Option("--test-share", min=0.05, max=0.5, help="Share of the records that is held out to measure on.")
+    float, typer.Option("--test-share", min=0.05, max=0.5, help="Share of the records held out to measure the model.")
 ]
 DelayDays = Annotated[
     float | None,
@@ -111,12 +137,15 @@ DelayDays = Annotated[
         "--delay-days",
         min=0,
         max=36_500,
-        help="Days until a record's label is known: training ends that long before the test.",
+        help="Days until a record's label is known. Training ends that long before the test part begins.",
     ),
 ]
 LeaveOutKnown = Annotated[
     bool,
-    typer.Option("--leave-out-known", help="Leave customers out of the test who were known as fraudulent by then."),
+    typer.Option(
+        "--leave-out-known",
+        help="Leave customers out of the test part who were already known as fraudulent when it begins.",
+    ),
 ]
 DeployedBaseRate = Annotated[
     float | None,
@@ -124,7 +153,7 @@ DeployedBaseRate = Annotated[
         "--deployed-base-rate",
         min=1e-6,
         max=0.999999,
-        help="Share of fraud where the model will work, if the file is a sample of another share.",
+        help="Share of fraud where the model will be used, if the file is a sample with another share.",
     ),
 ]
 PolicyFile = Annotated[
@@ -132,7 +161,7 @@ PolicyFile = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE.toml",
-        help="Costs and review capacity that outcomes follow from; the defaults, or with --like the model's, if not given.",
+        help="Costs and review capacity that decide the outcomes. Default: built-in values, or with --like the model's.",
     ),
 ]
 MaturedDays = Annotated[
@@ -141,8 +170,8 @@ MaturedDays = Annotated[
         "--matured-days",
         min=0,
         max=36_500,
-        help="Only decisions that are at least so old, so that their labels had time to arrive; the contract's "
-        "label_delay_days, if not given.",
+        help="Only decisions that are at least this old, so that their labels have arrived. Default: the contract's "
+        "label_delay_days.",
     ),
 ]
 AssumeLegitimateAfter = Annotated[
@@ -152,6 +181,6 @@ AssumeLegitimateAfter = Annotated[
         metavar="DAYS",
         min=0,
         max=36_500,
-        help="Take decisions that are at least so old and have no label for legitimate.",
+        help="Count decisions without a label that are at least this old as legitimate.",
     ),
 ]

@@ -1,20 +1,30 @@
-"""What people see: errors of one line, tables, progress on a terminal; JSON for programs."""
+"""What people see: errors in one line, tables, progress on a terminal. For programs: JSON."""
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from typer.core import TyperGroup
 
-from fraud_detection_api.errors import FraudError, GateRefused, InvalidContract, InvalidDataset, InvalidPolicy
+from fraud_detection_api.errors import (
+    FraudError,
+    GateRefused,
+    InvalidContract,
+    InvalidDataset,
+    InvalidPolicy,
+    MissingExtra,
+)
 
 WIDEST_NAME = 40
+
+TRAINING_LIBRARIES = ("matplotlib", "optuna", "polars", "scipy", "sklearn")
+"""What the extra `train` installs, and serving does without."""
+
+Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+"""Title, headings, rows."""
 
 
 class TeachingGroup(TyperGroup):
@@ -24,11 +34,19 @@ class TeachingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except FraudError as error:
-            typer.echo(f"error: {printable(_text(error))}", err=True)
-            raise typer.Exit(1) from error
-        except BrokenPipeError as error:  # the reader of a pipe went away
+            raise _failed(error) from error
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in TRAINING_LIBRARIES:
+                raise
+            raise _failed(MissingExtra("train", "this command")) from error
+        except BrokenPipeError as error:  # the reader of a pipe has gone
             sys.stderr.close()
             raise typer.Exit(1) from error
+
+
+def _failed(error: FraudError) -> typer.Exit:
+    typer.echo(f"error: {printable(_text(error))}", err=True)
+    return typer.Exit(1)
 
 
 def _text(error: FraudError) -> str:
@@ -43,24 +61,35 @@ def _text(error: FraudError) -> str:
 def print_json(document: object) -> None:
     """For programs: one JSON document on stdout."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    # JSON may hold as they are what some terminals obey, such as U+009B; escaped it says the same
+    # JSON allows characters that some terminals obey, such as U+009B; escaped, they mean the same
     typer.echo("".join([each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text]))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """For people: a table on stdout, as wide as it needs to be where stdout is no terminal."""
+    """For people: a table on stdout, as wide as it needs to be where stdout is not a terminal."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
     # a unit such as [EUR] is text, not rich's markup
     console = Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False)
-    table = Table(title=printable(title) or None, title_justify="left")
+    table = RichTable(title=printable(title) or None, title_justify="left")
     longest_name = max((len(row[0]) for row in rows), default=0)
-    for position, heading in enumerate(headings):
-        # a cut name or number is worth nothing, and a folded name is hard to read
+    for index, heading in enumerate(headings):
+        # a name or a number is not cut off, and names are not folded
         table.add_column(
-            printable(heading), overflow="fold", min_width=None if position else min(longest_name, WIDEST_NAME)
+            printable(heading), overflow="fold", min_width=None if index else min(longest_name, WIDEST_NAME)
         )
     for row in rows:
         table.add_row(*map(printable, row))
     console.print(table)
+
+
+def print_tables(tables: Iterable[Table], notes: Iterable[str]) -> None:
+    """For people: tables on stdout, one below the other, and notes below them."""
+    for title, headings, rows in tables:
+        print_table(headings, rows, title=title)
+    for note in notes:
+        print_text(note)
 
 
 def print_text(text: str) -> None:
@@ -69,27 +98,30 @@ def print_text(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Tell a person, on stderr, so that stdout stays for results."""
+    """Inform a person on stderr, so that stdout holds only results."""
     typer.echo(printable(text), err=True)
 
 
 def printable(text: str) -> str:
-    """The text without a terminal's commands, which may come in with a name or a note; line ends stay."""
+    """The text without characters that command a terminal; names and notes may hold them. Line ends stay."""
     return "".join([each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text])
 
 
-class Report(Protocol):
-    """Told the share of the work that is done, 0 to 1, and if that is news, what is being done.
+class Bar(Protocol):
+    """Takes the share of the work that is done, 0 to 1, and if that is news, what is being done.
 
-    A milestone is said even where there is no bar: a run of hours in a log must be seen to live.
+    A milestone is printed even where there is no bar, so that the log of a run of hours shows that it is alive.
     """
 
     def __call__(self, share: float, description: str | None = None, *, milestone: bool = False) -> None: ...
 
 
 @contextmanager
-def progress(description: str) -> Iterator[Report]:
-    """A bar on stderr while the block runs, none where stderr is no terminal."""
+def progress(description: str) -> Iterator[Bar]:
+    """A bar on stderr while the block runs, if stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),  # it may name a file
@@ -98,12 +130,12 @@ def progress(description: str) -> Iterator[Report]:
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(printable(description), total=1.0)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task(printable(description), total=1.0)
 
-        def report(share: float, description: str | None = None, *, milestone: bool = False) -> None:
-            bar.update(task, completed=share, description=description)
+        def update(share: float, description: str | None = None, *, milestone: bool = False) -> None:
+            shown.update(task, completed=share, description=description)
             if milestone and not console.is_terminal and description is not None:
                 say(description)
 
-        yield report
+        yield update

@@ -21,6 +21,7 @@ from fraud_detection_api.report.document import (
     Tile,
     Tiles,
 )
+from fraud_detection_api.report.measures import MONITORED, measure_text
 from fraud_detection_api.report.numbers import count, decimal, number, percent, range_of
 from fraud_detection_api.report.page import page_html
 from fraud_detection_api.report.words import Words, words_for
@@ -33,18 +34,6 @@ from fraud_detection_api.telemetry import utc_text
 
 FEW = 0.25
 """Parts of the week with less than this share of a usual part's records are not drawn: the last one has only begun."""
-
-_MEASURES = (
-    ("roc_auc", "ROC AUC"),
-    ("average_precision", "average precision"),
-    ("recall", "{events} that were reviewed or declined"),
-    ("precision", "of those reviewed or declined, {events}"),
-    ("decline_recall", "{events} that were declined"),
-    ("decline_precision", "of those declined, {events}"),
-    ("calibration_error", "calibration error"),
-    ("calibration_slope", "calibration slope"),
-    ("observed_to_expected", "{events} over those expected"),
-)
 
 
 def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compared: Compared | None) -> bytes:
@@ -76,8 +65,8 @@ def _summary(report: MonitoringReport, compared: Compared | None, words: Words) 
         for window in report.windows
     ]
     tiles += [
-        Tile(label, decimal(found.estimate), _range(found))
-        for name, label in _MEASURES[:2]
+        Tile(measure_text(name), decimal(found.estimate), _range(found))
+        for name in ("roc_auc", "average_precision")
         if (found := matured.performance.measures.get(name)) is not None
     ]
     if compared is not None:
@@ -178,8 +167,8 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
         blocks.append(Paragraph("There are more; these are the newest."))
     if found.measures:
         rows = [
-            [label.format(events=words.events), decimal(each.estimate), _range(each)]
-            for name, label in _MEASURES
+            [measure_text(name, words), decimal(each.estimate), _range(each)]
+            for name in MONITORED
             if (each := found.measures.get(name)) is not None
         ]
         blocks.append(Table("Measures", ["measure", "", "95 % interval"], rows))
@@ -227,14 +216,14 @@ def _swaps(told: ModelComparison) -> Table:
 
 def _beside(told: ModelComparison, words: Words) -> Table:
     rows: list[list[Cell]] = []
-    for name, label in _MEASURES:
+    for name in MONITORED:
         sides = [side.measures.get(name) for side in (told.champion, told.challenger)]
         if any(sides):
             difference = told.differences.get(name)
             gained = (
                 Measured("", "") if difference is None else Measured(f"{difference.estimate:+.4f}", _range(difference))
             )
-            rows.append([label.format(events=words.events), *(_measured(side) for side in sides), gained])
+            rows.append([measure_text(name, words), *(_measured(side) for side in sides), gained])
     return Table("Where the truth is known", ["measure", "champion", "challenger", "difference"], rows)
 
 

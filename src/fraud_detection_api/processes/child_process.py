@@ -1,13 +1,13 @@
-"""Processes that `fraud serve` starts beside the workers: each is started again if it dies, and ends with the server."""
+"""Processes that `fraud serve` starts beside the workers. Each is restarted if it dies, and ends with the server."""
 
 import logging
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from fraud_detection_api.processes.sigterm import tidied
 from fraud_detection_api.telemetry import log_event
 
 _LONGEST_END_SECONDS = 5.0
@@ -16,41 +16,20 @@ _CUT_OFF_SECONDS = 0.5
 
 @contextmanager
 def child_process(
-    name: str,
-    module: str,
-    arguments: Sequence[str] = (),
-    *,
-    pause_seconds: float,
-    cut_off: bool = False,
-    afterwards: Callable[[], None] = lambda: None,
+    name: str, module: str, arguments: Sequence[str] = (), *, pause_seconds: float, cut_off: bool = False
 ) -> Iterator[None]:
-    """Run `python -m MODULE` while the block does; `afterwards` is called once it has ended.
+    """Run `python -m MODULE` while the block runs.
 
-    It is to end when its standard input does; where it may be `cut_off`, it gets little time for that. One that died is
-    started again after the pause, and `NAME_ended` is logged.
+    The process must end when its standard input does; with `cut_off` it gets little time for that. A process that dies is
+    restarted after the pause, and `NAME_ended` is logged.
     """
     supervisor = _Supervisor(name, [sys.executable, "-m", module, *arguments], pause_seconds)
-
-    def close() -> None:
-        supervisor.close(cut_off=cut_off)
-        afterwards()
-
-    def end(number: int, _frame: object) -> None:
-        """The server has stopped, and uvicorn sends the signal that stopped it once more, to end the process."""
-        close()
-        signal.signal(number, before)
-        signal.raise_signal(number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
+    with tidied(lambda: supervisor.close(cut_off=cut_off)):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        close()
 
 
 class _Supervisor:
-    """Runs the command, and again whenever it ends, until it is closed."""
+    """Runs the command until it is closed, and restarts it whenever it ends."""
 
     def __init__(self, name: str, command: Sequence[str], pause_seconds: float) -> None:
         self._name, self._command, self._pause_seconds = name, command, pause_seconds
@@ -60,7 +39,7 @@ class _Supervisor:
         self._watcher.start()
 
     def close(self, *, cut_off: bool) -> None:
-        """Let it end, which it does in its own time, and do not wait for ever."""
+        """Let the process end by itself, and wait for a limited time."""
         with self._starting:
             self._closing.set()
         assert self._process.stdin is not None
@@ -82,5 +61,5 @@ class _Supervisor:
                 self._process = self._started()
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        # its standard input ends when this process does, however that comes about
+        # its standard input ends when this process ends, whatever the cause
         return subprocess.Popen(self._command, stdin=subprocess.PIPE)  # noqa: S603 this very package

@@ -1,24 +1,46 @@
-"""The process that keeps decisions for all workers: `fraud serve` starts it, and it ends when that has ended."""
+"""The process that stores decisions for all workers. `fraud serve` starts it before them, and ends it after them."""
 
 import asyncio
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fraud_detection_api.container.storage import build_keeper_server
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.processes.child_process import child_process
+from fraud_detection_api.processes.scratch_folders import server_folder
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging
+
+ADDRESS = "FRAUD_KEEPER"
+_PAUSE_SECONDS = 0.2  # meanwhile no decision is answered
+
+
+@contextmanager
+def decision_writer_process() -> Iterator[None]:
+    """Run the process while the block runs. Its address is in this process's environment, where the workers read it.
+
+    The process ends once the last worker has gone. It is not waited for beyond a few seconds.
+    """
+    with server_folder("keeper") as folder:
+        os.environ[ADDRESS] = str(folder / "socket")
+        try:
+            with child_process("keeper", __name__, [str(folder)], pause_seconds=_PAUSE_SECONDS):
+                yield
+        finally:
+            del os.environ[ADDRESS]
 
 
 def main() -> None:
     """Serve at FRAUD_KEEPER until standard input ends, which it does with the process that holds its other end.
 
-    A folder that is named as the argument is removed then: that process may have been killed, and left it.
+    Then remove the folder that the argument names: if that process was killed, it left the folder behind.
     """
-    # whoever stops a whole group of processes means the workers, who still have answers to send
+    # a signal to the whole process group is meant for the workers, which still have decisions to store
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     settings = Settings.from_environment(os.environ)

@@ -1,25 +1,33 @@
-"""The process that observes kept decisions: `fraud serve` starts it, and it ends when that has ended."""
+"""The process that observes stored decisions. `fraud serve` starts it with the workers, and ends it with the server."""
 
 import os
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager
 
 from fraud_detection_api.container.observer import build_observer
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.processes.child_process import child_process
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging
 
 NICENESS = 10
-"""Scoring goes first; what this process does can wait."""
+"""Scoring has priority; the work of this process can wait."""
 
 _LONGEST_END_SECONDS = 1.0
+_PAUSE_SECONDS = 2.0  # nobody waits for this process, and starting it takes processor time from requests
+
+
+def observer_process() -> AbstractContextManager[None]:
+    """Run the process while the block runs. It may be cut off: it stores everything in transactions."""
+    return child_process("observer", __name__, pause_seconds=_PAUSE_SECONDS, cut_off=True)
 
 
 def main() -> None:
     """Observe until standard input ends, which it does with the process that holds its other end."""
-    # whoever stops a whole group of processes means the workers; this one ends with the server
+    # a signal to the whole process group is meant for the workers; this process ends with the server
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -36,7 +44,7 @@ def main() -> None:
 def _wait_for_end(ended: threading.Event) -> None:
     sys.stdin.buffer.read()
     ended.set()
-    # all that is kept is kept in transactions, so whatever is under way may be cut off; the server may have been killed
+    # the work under way may be cut off, because it is stored in transactions; the server may have been killed
     threading.Timer(_LONGEST_END_SECONDS, os._exit, (0,)).start()
 
 

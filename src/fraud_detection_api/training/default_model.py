@@ -8,7 +8,7 @@ from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
-from fraud_detection_api.training.progress import Progress
+from fraud_detection_api.training.train_xgboost import Progress
 
 ROWS = 100_000
 SEED = 7

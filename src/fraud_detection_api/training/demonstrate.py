@@ -14,7 +14,7 @@ from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_da
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
 from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 from fraud_detection_api.training.measured import MeasuredTest
-from fraud_detection_api.training.progress import Progress
+from fraud_detection_api.training.train_xgboost import Progress
 
 EXPLAINED_ROWS = 1_000
 TRAINING_SHARES = (8, 4, 2)

@@ -14,8 +14,7 @@ from fraud_detection_api.training.calibrate import fit_calibration, uncalibrated
 from fraud_detection_api.training.data.categories import learn_level_codes
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import compare
-from fraud_detection_api.training.progress import Progress, stages
-from fraud_detection_api.training.train_xgboost import TrainedTrees, XGBoostSettings, XGBoostTrainer
+from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
 
 PRICED = ("average_precision", "roc_auc")
 MOST_PRICED_ALONE = 5

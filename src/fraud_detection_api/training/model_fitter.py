@@ -19,10 +19,9 @@ from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.measured import measure
 from fraud_detection_api.training.policy.decide import decided_policy, with_records_a_day
-from fraud_detection_api.training.progress import Progress, stages
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.model_report import report_html
-from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings, stages
 
 
 @dataclass(frozen=True, slots=True)

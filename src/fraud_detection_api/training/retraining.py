@@ -19,7 +19,7 @@ COMPARED = ("roc_auc", "average_precision")
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class ComparedRecords:
     """Which records two models are measured on, numbers int64 (n,) of a dataset's.
 
     `unseen`: the champion has not learned from any of them. Where that is not known, its figures may flatter it.
@@ -62,7 +62,7 @@ def require_same_records(contract: Contract, champion: Contract) -> None:
 
 def held_out(
     dataset: Dataset, settings: SplitSettings, champion: Bundle, *, seed: int, all_unseen: bool = False
-) -> HeldOut:
+) -> ComparedRecords:
     """The test part of a training with these settings and seed; of it what is later than all that made the champion.
 
     That is all of it where the champion has seen none of the dataset (`all_unseen`). Where no time tells, or too little is
@@ -70,18 +70,18 @@ def held_out(
     """
     test = hold_out(dataset, settings, seed=seed).test
     if all_unseen:
-        return HeldOut(test, unseen=True)
+        return ComparedRecords(test, unseen=True)
     end = _end_of(champion)
     if dataset.seconds is None or end is None:
-        return HeldOut(test, unseen=False)
+        return ComparedRecords(test, unseen=False)
     later = test[dataset.seconds[test] * 1000 > end]
     frauds = int(dataset.is_fraud[later].sum())
     enough = min(frauds, len(later) - frauds) >= MIN_FRAUDS
-    return HeldOut(later, unseen=True) if enough else HeldOut(test, unseen=False)
+    return ComparedRecords(later, unseen=True) if enough else ComparedRecords(test, unseen=False)
 
 
 def compare_held_out(
-    champion: Bundle, challenger: Bundle, chosen: HeldOut, data_for: Callable[[Contract], Dataset], *, seed: int
+    champion: Bundle, challenger: Bundle, chosen: ComparedRecords, data_for: Callable[[Contract], Dataset], *, seed: int
 ) -> HeldOutComparison:
     """The two models on the chosen records; `data_for` gives the dataset as a contract encodes it."""
     scored = [

@@ -13,7 +13,9 @@ from fraud_detection_api.training.averaging import average_boosters
 from fraud_detection_api.training.data.categories import cross_fitted_tables
 from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
 from fraud_detection_api.training.data.splits import cross_fitting_folds
-from fraud_detection_api.training.progress import Progress, stages
+
+Progress = Callable[[float], None]
+"""Called with the share of the work that is done, 0 to 1."""
 
 CHECK_EVERY = 5
 """Rounds from one look at the losses to the next: looking at each would cost more than it tells."""
@@ -217,3 +219,24 @@ def _learning_curve(parts: list[_Part]) -> dict[str, list[float]]:
         "train_log_loss": np.mean([part.train_losses[:looks] for part in parts], axis=0).tolist(),
         "held_out_log_loss": np.mean([part.held_out_losses[:looks] for part in parts], axis=0).tolist(),
     }
+
+
+def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
+    """A progress for each stage of the work, by its share of the effort.
+
+    >>> first, second = stages(print, 3, 1)
+    >>> first(1.0), second(0.5)
+    0.75
+    0.875
+    (None, None)
+    """
+    total, begun = sum(efforts), 0.0
+    parts = []
+    for effort in efforts:
+        parts.append(_stage(on_progress, begun / total, effort / total))
+        begun += effort
+    return parts
+
+
+def _stage(on_progress: Progress, begun: float, share: float) -> Progress:
+    return lambda done: on_progress(begun + share * done)

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli import app
-from fraud_detection_api.training import model_fitter
+from fraud_detection_api.jobs import training
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
+from fraud_detection_api.training.model_fitter import ModelFitter
 from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
 
 
@@ -57,9 +58,8 @@ def trained(fraud, credit_file, tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """Training in a moment."""
-    fitter = model_fitter.ModelFitter
     monkeypatch.setattr(
-        model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1})
+        training, "ModelFitter", lambda **given: ModelFitter(**{**given, "settings": QUICK, "threads": 1})
     )
 
 

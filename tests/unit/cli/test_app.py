@@ -1,6 +1,8 @@
 """What all commands share: help with an example, errors of one line, statuses, settings."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -14,8 +16,8 @@ def commands() -> dict[str, object]:
     found, open_groups = {}, [("", typer.main.get_command(app))]
     while open_groups:
         words, group = open_groups.pop()
-        for name, command in group.commands.items():
-            path = f"{words} {name}".strip()
+        for name in group.commands:
+            path, command = f"{words} {name}".strip(), group.get_command(None, name)
             if hasattr(command, "commands"):
                 open_groups.append((path, command))
             else:
@@ -144,3 +146,24 @@ def test_an_option_beats_the_environment(fraud, file_registry_path, tmp_path):
 def test_the_environment_beats_the_default(fraud, file_registry_path):
     result = fraud("models", "list", "--json", FRAUD_REGISTRY=str(file_registry_path))
     assert [model["version"] for model in json.loads(result.stdout)] == ["1"]
+
+
+def test_the_list_of_commands_says_what_each_says_itself():
+    group = typer.main.get_command(app)
+    for name, listed in group.commands.items():
+        command = group.get_command(None, name)
+        assert listed.help == command.help.split("\n\n")[0].strip().replace("\n", " ")
+
+
+def test_help_imports_no_command_and_no_library_of_one():
+    script = (
+        "import sys; from fraud_detection_api.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = set(done.stderr.split())
+    package = {
+        name.removeprefix("fraud_detection_api.") for name in imported if name.startswith("fraud_detection_api.")
+    }
+    assert package == {"cli", "cli.lazy_group", "cli.terminal", "errors"}
+    assert not imported & {"numpy", "polars", "sklearn", "uvicorn", "xgboost"}

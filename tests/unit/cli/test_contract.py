@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.errors import InvalidContract, InvalidDataset
 from support.builders import EVERY_DTYPE, every_dtype_frame
+from support.refusals import numbers_in, refusal_of
 
 CREDIT = load_contract("credit")
 
@@ -34,8 +36,8 @@ def test_infer_takes_a_name(fraud):
 def test_infer_of_a_target_that_is_no_column_is_told(fraud):
     every_dtype_frame(20).write_csv("loans.csv")
     result = fraud("contract", "infer", "loans.csv", "--target", "fraud")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: loans.csv: no column 'fraud'; there are application, ")
+    assert refusal_of(result) is InvalidDataset
+    assert "'fraud'" in result.stderr
 
 
 def test_show_prints_a_table(fraud):
@@ -77,8 +79,9 @@ def test_the_argument_beats_the_environment(fraud):
 
 def test_check_says_what_is_in_a_sound_contract(fraud):
     result = fraud("contract", "check")
-    expected = f"credit is sound: 4 features, 4 derived, 1 rules, fingerprint {CREDIT.fingerprint}\n"
-    assert (result.exit_code, result.stderr) == (0, expected)
+    assert result.exit_code == 0
+    assert numbers_in(result.stderr) == [4, 4, 1]
+    assert CREDIT.fingerprint in result.stderr
 
 
 def test_check_tells_every_problem_by_line_and_key(fraud):
@@ -86,13 +89,11 @@ def test_check_tells_every_problem_by_line_and_key(fraud):
         EVERY_DTYPE.replace('dtype = "int"', 'dtype = "whole"').replace("minimum = 0", "minimun = 0")
     )
     result = fraud("contract", "check", "my.toml")
-    assert result.exit_code == 1
+    assert refusal_of(result) is InvalidContract
     assert result.stderr.startswith("error: my.toml: 2 problems\n  line ")
-    assert "features.instalments.dtype: must be one of" in result.stderr
-    assert "did you mean 'minimum'?" in result.stderr
+    assert "features.instalments.dtype: " in result.stderr
+    assert "'minimum'" in result.stderr
 
 
 def test_check_of_a_file_that_is_not_there_is_told(fraud):
-    result = fraud("contract", "check", "none.toml")
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: contract none.toml: no such file")
+    assert refusal_of(fraud("contract", "check", "none.toml")) is InvalidContract

@@ -7,9 +7,11 @@ import pytest
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.errors import NoStore, StoreUnavailable, UnknownDecision
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
 from support.decided import BEGINNING, decided
+from support.refusals import refusal_of
 
 
 @pytest.fixture
@@ -46,15 +48,14 @@ def test_show_as_json_has_what_the_api_has(fraud, kept):
 
 
 def test_an_unknown_decision_is_an_error_of_one_line(fraud, kept):
-    result = fraud("decisions", "show", first_uuid7(5))
-    assert (result.exit_code, result.stderr) == (1, "error: no decision of that id is kept\n")
+    assert refusal_of(fraud("decisions", "show", first_uuid7(5))) is UnknownDecision
 
 
 def test_the_list_has_the_newest_first_and_says_how_it_goes_on(fraud, kept):
     result = fraud("decisions", "list", "--limit", 2)
     assert result.stdout.index(kept[2]) < result.stdout.index(kept[1])
     assert kept[0] not in result.stdout
-    cursor = result.stderr.removeprefix("the next page: --cursor ").strip()
+    cursor = result.stderr.split("--cursor ")[1].strip()
     rest = fraud("decisions", "list", "--limit", 2, "--cursor", cursor)
     assert kept[0] in rest.stdout
     assert rest.stderr == ""
@@ -77,22 +78,20 @@ def test_the_list_may_be_narrowed(fraud, kept, options, places):
 
 def test_a_list_of_nothing_says_so(fraud, kept):
     result = fraud("decisions", "list", "--entity", 9)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no decision of that kind is kept\n")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_time_without_an_offset_is_refused(fraud, kept):
     result = fraud("decisions", "list", "--since", "2026-11-22T10:00:00")
     assert result.exit_code == 2
-    assert "with its offset" in result.stderr
+    assert "--since" in result.stderr
 
 
 def test_a_store_that_is_not_there_is_not_made(fraud, tmp_path):
-    result = fraud("decisions", "list")
-    assert result.exit_code == 1
-    assert result.stderr == "error: the file that FRAUD_STORE names is not there; `fraud serve` makes it\n"
+    assert refusal_of(fraud("decisions", "list")) is StoreUnavailable
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_store_there_is_nothing_to_list(fraud):
-    result = fraud("decisions", "list", FRAUD_STORE="none")
-    assert (result.exit_code, result.stderr) == (1, "error: no decision is kept here: FRAUD_STORE is `none`\n")
+    assert refusal_of(fraud("decisions", "list", FRAUD_STORE="none")) is NoStore

@@ -6,7 +6,17 @@ import pwd
 
 import pytest
 
+from fraud_detection_api.errors import (
+    ContractMismatch,
+    CorruptBundle,
+    GateRefused,
+    InvalidChallenger,
+    NoChampion,
+    StoreUnavailable,
+    UnknownModel,
+)
 from support.builders import credit_files, every_dtype_files, other_credit_files
+from support.refusals import numbers_in, refusal_of
 
 
 @pytest.fixture
@@ -24,7 +34,7 @@ def damaged(registry) -> str:
 def test_an_empty_registry_says_how_to_fill_it(fraud):
     result = fraud("models", "list")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "the registry registry is empty: `fraud train FILE` fills it\n"
+    assert "`fraud train FILE`" in result.stderr
 
 
 def test_an_empty_registry_is_an_empty_list_in_json(fraud):
@@ -64,40 +74,36 @@ def test_show_as_json_holds_the_card(fraud, registry):
 
 def test_show_of_a_damaged_version_tells_its_fault(fraud, registry, damaged):
     card = json.loads(fraud("models", "show", damaged).stdout)
-    assert "card.json is not the file that was registered" in card["fault"]
+    assert "card.json" in card["fault"]
 
 
 def test_show_without_a_champion_is_told(fraud):
     result = fraud("models", "show", "champion")
-    assert result.exit_code == 1
-    assert result.stderr == "error: no model is champion yet; promote one: `fraud models promote VERSION`\n"
+    assert refusal_of(result) is NoChampion
+    assert "`fraud models promote VERSION`" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "promote"])
 @pytest.mark.parametrize("version", ["9", "../1", "01"])
 def test_an_unknown_version_is_told(fraud, registry, command, version):
-    result = fraud("models", command, version)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: no model of that version")
+    assert refusal_of(fraud("models", command, version)) is UnknownModel
 
 
 def test_promote_makes_champion(fraud, registry):
     result = fraud("models", "promote", "2")
-    assert (result.exit_code, result.stderr) == (0, "version 2 is champion\n")
+    assert (result.exit_code, numbers_in(result.stderr)) == (0, [2])
     assert registry.assigned("champion") == "2"
 
 
 def test_promote_refuses_a_damaged_version(fraud, registry, damaged):
-    result = fraud("models", "promote", damaged)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: model bundle version 3: ")
+    assert refusal_of(fraud("models", "promote", damaged)) is CorruptBundle
     assert registry.assigned("champion") == "1"
 
 
 def test_promote_refuses_another_contract_unasked(fraud, registry):
     registry.register(every_dtype_files())
     result = fraud("models", "promote", "3")
-    assert result.exit_code == 1
+    assert refusal_of(result) is ContractMismatch
     assert "--allow-contract-change" in result.stderr
     assert registry.assigned("champion") == "1"
 
@@ -112,14 +118,12 @@ def test_promote_takes_another_contract_when_asked(fraud, registry):
 def test_rollback_makes_the_one_before_champion_again(fraud, registry):
     fraud("models", "promote", "2")
     result = fraud("models", "rollback")
-    assert (result.exit_code, result.stderr) == (0, "version 1 is champion again\n")
+    assert (result.exit_code, numbers_in(result.stderr)) == (0, [1])
     assert registry.assigned("champion") == "1"
 
 
 def test_rollback_with_nothing_before_is_told(fraud, registry):
-    result = fraud("models", "rollback")
-    assert result.exit_code == 1
-    assert result.stderr == "error: there is no champion before this one to go back to\n"
+    assert refusal_of(fraud("models", "rollback")) is NoChampion
 
 
 @pytest.fixture
@@ -133,14 +137,8 @@ def history(fraud) -> list[dict]:
 
 
 def test_promote_refuses_what_was_not_compared(fraud, registry, other):
-    result = fraud("models", "promote", other)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: the gate cannot be asked: the file that FRAUD_STORE names is not there")
-    result = fraud("models", "promote", other, FRAUD_STORE="none")
-    assert result.exit_code == 1
-    assert result.stderr.startswith(
-        "error: version 3 did not pass the gate: nothing can be compared: no decision is kept"
-    )
+    assert refusal_of(fraud("models", "promote", other)) is StoreUnavailable
+    assert refusal_of(fraud("models", "promote", other, FRAUD_STORE="none")) is GateRefused
     assert registry.assigned("champion") == "1"
 
 
@@ -158,7 +156,7 @@ def test_a_blank_reason_forces_nothing(fraud, registry, other):
 def test_a_reason_beside_the_one_that_forces_is_refused_and_not_dropped(fraud, registry, other):
     result = fraud("models", "promote", other, "--force", "the old one leaks", "--reason", "three weeks in shadow")
     assert result.exit_code == 2
-    assert "give the reason with --force" in result.stderr
+    assert "--reason" in result.stderr
     assert registry.assigned("champion") == "1"
 
 
@@ -186,13 +184,11 @@ def test_a_user_without_a_name_is_a_number(fraud, registry, monkeypatch):
 
 
 def test_challenge_begins_is_listed_and_ends(fraud, registry, other):
-    assert fraud("models", "challenge", other).stderr == "version 3 challenges the champion\n"
+    assert numbers_in(fraud("models", "challenge", other).stderr) == [3]
     assert json.loads(fraud("models", "list", "--json").stdout)[0]["aliases"] == ["challenger"]
-    assert fraud("models", "challenge", "--stop").stderr == "version 3 challenges no longer\n"
+    assert numbers_in(fraud("models", "challenge", "--stop").stderr) == [3]
     assert registry.assigned("challenger") is None
-    assert fraud("models", "challenge", "--stop").stderr.startswith(
-        "error: no model is challenger yet; let one challenge"
-    )
+    assert refusal_of(fraud("models", "challenge", "--stop")) is NoChampion
 
 
 def test_challenge_wants_a_version(fraud, registry):
@@ -200,8 +196,7 @@ def test_challenge_wants_a_version(fraud, registry):
 
 
 def test_a_copy_of_the_champion_does_not_challenge(fraud, registry):
-    result = fraud("models", "challenge", "2")
-    assert (result.exit_code, result.stderr[:44]) == (1, "error: version 2 is what the champion is; le")
+    assert refusal_of(fraud("models", "challenge", "2")) is InvalidChallenger
 
 
 def test_history_is_a_table_newest_first(fraud, registry, other):
@@ -215,7 +210,7 @@ def test_history_is_a_table_newest_first(fraud, registry, other):
 
 def test_history_of_an_empty_registry_is_told(fraud):
     result = fraud("models", "history")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no model was ever promoted here\n")
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (0, "", 1)
     assert history(fraud) == []
 
 

@@ -8,12 +8,23 @@ import pytest
 
 from fraud_detection_api.container.storage import build_database, labels_in, store_in
 from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.errors import (
+    CorruptBundle,
+    InvalidDataset,
+    InvalidPolicy,
+    NoChampion,
+    NoStore,
+    StoreUnavailable,
+    UnknownModel,
+)
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, every_dtype_files
 from support.forgery import resealed
+from support.refusals import numbers_in, refusal_of
 from support.sealed_rows import DAY, NOON, keep_rows, kept_row
 
+IN_CELLS = "in the cells of ten or more"
 COSTS = "review_cost = 20\nreviews_a_day = 30\nrecords_a_day = 1000\n"
 
 
@@ -43,9 +54,7 @@ def test_show_tells_programs_the_same(fraud, registry):
 
 @pytest.mark.parametrize("command", [["show", "9"], ["set", "costs.toml", "--model", "9"]])
 def test_a_version_that_is_not_there_is_told(fraud, registry, command):
-    result = fraud("policy", *command)
-    assert result.exit_code == 1
-    assert result.stderr == "error: no model of that version; `fraud models list` shows what there is\n"
+    assert refusal_of(fraud("policy", *command)) is UnknownModel
 
 
 def test_a_damaged_version_is_told(fraud, registry):
@@ -59,12 +68,10 @@ def test_set_registers_the_model_anew_and_tells_what_changes(fraud, registry):
     result = fraud("policy", "set", "costs.toml")
     assert result.exit_code == 0
     lines = result.stderr.splitlines()
-    assert lines[0] == "registered version 2: version 1 with policy 2"
-    assert lines[1].startswith(
-        "was: policy 1, with 1,000 at risk reviewed above 5.00 %, declined above 75.00 %; approve "
-    )
+    assert numbers_in(lines[0]) == [2, 1, 2]
+    assert lines[1].startswith("was: policy 1, with 1,000 at risk reviewed above 5.00 %, declined above 75.00 %;")
     assert lines[2].startswith("now: policy 2, with 1,000 at risk reviewed above ")
-    assert lines[3] == "to decide by it: fraud models challenge 2, then fraud models promote 2"
+    assert "fraud models challenge 2, then fraud models promote 2" in lines[3]
     assert registry.versions() == ["1", "2"]
     assert registry.assigned("champion") == "1"
     assert read_bundle(registry.fetch("2"), source="x").policy.review_cost == 20
@@ -91,19 +98,19 @@ def test_set_takes_another_model_than_the_champion(fraud, registry):
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "problem"),
     [
-        ("review_cots = 1\n", "review_cots: unknown key; did you mean 'review_cost'?"),
-        ("review_cost = -1\n", "review_cost must be a number from 0 to 1e+15"),
-        ("reviews_a_day = 5\n", "records_a_day: say how many records come in a day"),
-        ("review_cost = 50\n", "is the policy of version 1 already; nothing was registered"),
+        ("review_cots = 1\n", "review_cots: "),
+        ("review_cost = -1\n", "review_cost "),
+        ("reviews_a_day = 5\n", "records_a_day: "),
+        ("review_cost = 50\n", ""),
     ],
 )
-def test_a_policy_that_cannot_be_set_is_told_by_file_and_key(fraud, registry, text, fault):
+def test_a_policy_that_cannot_be_set_is_told_by_file_and_key(fraud, registry, text, problem):
     Path("costs.toml").write_text(text)
     result = fraud("policy", "set", "costs.toml")
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: policy costs.toml: {fault}")
+    assert refusal_of(result) is InvalidPolicy
+    assert result.stderr.startswith(f"error: policy costs.toml: {problem}")
     assert result.stderr.count("\n") == 1
     assert registry.versions() == ["1"]
 
@@ -116,8 +123,8 @@ def test_several_faults_of_a_file_are_a_line_each(fraud, registry):
 def test_a_model_whose_evidence_is_broken_is_told(fraud, registry):
     registry.register(resealed(credit_files(), evidence_json=b"{}"))
     result = fraud("policy", "set", "costs.toml", "--model", "2")
-    assert result.exit_code == 1
-    assert "evidence.json is broken" in result.stderr
+    assert refusal_of(result) is CorruptBundle
+    assert "evidence.json" in result.stderr
 
 
 def test_simulate_compares_on_the_model_s_own_scores(fraud, registry):
@@ -135,14 +142,13 @@ def test_simulate_compares_on_the_model_s_own_scores(fraud, registry):
 
 
 def test_show_and_simulate_say_what_population_their_shares_are_of(fraud, registry, credit_file):
-    by_records = "Shares and costs are of the training records by their out-of-fold scores, one by one"
-    by_cells = "Shares and costs are of the training records by their out-of-fold scores, in the cells of ten or more"
-    assert by_records in fraud("policy", "show").stdout
-    assert by_cells in fraud("policy", "simulate", "--policy", "costs.toml").stdout
+    assert "one by one" in fraud("policy", "show").stdout
+    assert IN_CELLS in fraud("policy", "simulate", "--policy", "costs.toml").stdout
     on_file = fraud("policy", "simulate", credit_file, "--policy", "costs.toml").stdout
-    assert f"Shares and costs are of the records of {credit_file}, as the model scores them." in on_file
+    assert IN_CELLS not in on_file
+    assert f"the records of {credit_file}" in on_file
     assert fraud("policy", "set", "costs.toml").exit_code == 0
-    assert by_cells in fraud("policy", "show", "2").stdout
+    assert IN_CELLS in fraud("policy", "show", "2").stdout
 
 
 def test_programs_are_told_the_population_too(fraud, registry, credit_file):
@@ -158,7 +164,7 @@ def test_a_card_that_does_not_tell_its_population_is_shown_without_it(fraud, reg
     registry.register(resealed(credit_files(), card_json=json.dumps(card).encode()))
     result = fraud("policy", "show", "2")
     assert result.exit_code == 0
-    assert "Shares and costs are of" not in result.stdout
+    assert "out-of-fold" not in result.stdout
 
 
 def test_simulate_says_which_policy_exceeds_the_new_capacity(fraud, registry):
@@ -169,8 +175,8 @@ def test_simulate_says_which_policy_exceeds_the_new_capacity(fraud, registry):
     assert [answer[name]["exceeds_capacity"] for name in ("current", "new")] == [True, False]
     shown = fraud(*simulate).stdout
     reviews = f"{answer['current']['expected_reviews_a_day']:,.6g}"
-    assert f"The current policy exceeds the new capacity: {reviews} reviews a day, where 30 can be done." in shown
-    assert "The new policy exceeds" not in shown
+    assert shown.count("exceeds") == 1
+    assert f"{reviews} reviews a day" in shown
 
 
 @pytest.mark.parametrize("terms", ["reviews_a_day = 900\nrecords_a_day = 1000\n", "review_cost = 20\n"])
@@ -185,8 +191,7 @@ def test_simulate_says_that_records_a_day_are_the_current_policy_s(fraud, regist
     assert fraud("policy", "set", "costs.toml", "--promote", "--force", "cheaper reviews").exit_code == 0
     Path("other.toml").write_text("review_cost = 10\nreviews_a_day = 20\n")
     simulate = ("policy", "simulate", "--policy")
-    note = "records_a_day is the current policy's, 1,000: the new one says none."
-    assert note in fraud(*simulate, "other.toml").stdout
+    assert "records_a_day is the current policy's, 1,000" in fraud(*simulate, "other.toml").stdout
     assert told(fraud(*simulate, "other.toml", "--json"))["records_a_day_inherited"]
     assert "records_a_day is" not in fraud(*simulate, "costs.toml").stdout
 
@@ -209,8 +214,8 @@ def test_simulate_on_labelled_records_has_intervals(fraud, registry, credit_file
 def test_simulate_on_records_without_a_label_is_told(fraud, registry, credit_file):
     pl.read_parquet(credit_file).drop("is_fraud").write_parquet("unlabelled.parquet")
     result = fraud("policy", "simulate", "unlabelled.parquet", "--policy", "costs.toml")
-    assert result.exit_code == 1
-    assert "column 'is_fraud' is missing" in result.stderr
+    assert refusal_of(result) is InvalidDataset
+    assert "'is_fraud'" in result.stderr
 
 
 def test_simulate_asks_for_the_policy(fraud, registry):
@@ -220,13 +225,7 @@ def test_simulate_asks_for_the_policy(fraud, registry):
 
 
 def test_a_model_is_asked_for_where_none_is_champion(fraud):
-    result = fraud("policy", "show")
-    assert result.stderr == "error: no model is champion yet; promote one: `fraud models promote VERSION`\n"
-
-
-@pytest.mark.parametrize("command", ["show", "set", "simulate"])
-def test_help_has_an_example(fraud, command):
-    assert "Example: " in fraud("policy", command, "--help").stdout
+    assert refusal_of(fraud("policy", "show")) is NoChampion
 
 
 @pytest.fixture
@@ -248,15 +247,9 @@ def kept(registry):
 def test_simulate_tells_what_a_policy_would_have_done_with_kept_decisions(fraud, kept):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z")
     assert result.exit_code == 0, result.stderr
-    for text in (
-        "3 kept decisions in 2 days, 1 labelled",
-        "new less kept",
-        "from approve",
-        "by probabilities",
-        "Of 1 decisions the label counts, 1 are fraud",
-        "Left out: 1 decisions on records of another contract.",
-    ):
+    for text in ("as decided", "from approve", "by probabilities", "Left out: 1 decisions"):
         assert text in result.stdout
+    assert numbers_in(result.stdout.splitlines()[0]) == [3, 2, 1]
 
 
 def test_simulate_tells_programs_the_same(fraud, kept):
@@ -282,30 +275,29 @@ def test_simulate_tells_programs_the_same(fraud, kept):
 
 def test_simulate_tells_where_no_decision_was_kept_then(fraud, kept):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2040-01-01T00:00:00Z")
-    assert (result.exit_code, result.stdout) == (0, "No decision of that time can be looked at.\n")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "option"),
     [
-        (["--until", "2026-01-01T00:00:00Z"], "goes with --since"),
-        (["later.parquet", "--since", "2026-01-01T00:00:00Z"], "either a FILE or --since"),
-        (["--since", "yesterday"], "an ISO 8601 time with its offset is wanted"),
-        (["--since", "2026-01-01T00:00:00Z", "--until", "soon"], "an ISO 8601 time with its offset is wanted"),
+        (["--until", "2026-01-01T00:00:00Z"], "--until"),
+        (["later.parquet", "--since", "2026-01-01T00:00:00Z"], "--since"),
+        (["--since", "yesterday"], "--since"),
+        (["--since", "2026-01-01T00:00:00Z", "--until", "soon"], "--until"),
     ],
 )
-def test_a_period_that_is_none_is_told(fraud, arguments, told):
+def test_a_period_that_is_none_is_a_usage_error(fraud, arguments, option):
     result = fraud("policy", "simulate", "--policy", "costs.toml", *arguments, COLUMNS="200")
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert f"Invalid value for {option}" in result.stderr.replace("'", "")
 
 
 @pytest.mark.parametrize(
-    ("store", "told"),
-    [("none", "no decision is kept here"), ("sqlite:///none.db", "the file that FRAUD_STORE names is")],
+    ("store", "refusal"),
+    [("none", NoStore), ("sqlite:///none.db", StoreUnavailable)],
 )
-def test_simulate_needs_a_store_to_look_into(fraud, registry, store, told):
+def test_simulate_needs_a_store_to_look_into(fraud, registry, store, refusal):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", FRAUD_STORE=store)
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: {told}")
+    assert refusal_of(result) is refusal
     assert not Path("none.db").exists()

@@ -6,7 +6,9 @@ import sys
 import polars as pl
 import pytest
 
+from fraud_detection_api.errors import InvalidDataset, NoChampion, UnknownModel
 from support.polling import eventually
+from support.refusals import refusal_of
 
 
 @pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
@@ -24,23 +26,19 @@ def test_score_adds_the_probability_and_says_where(fraud, file_registry_path, cr
 def test_a_version_may_be_named(fraud, file_registry_path, credit_file):
     arguments = ["score", credit_file, "--out", "scored.csv", "--registry", file_registry_path]
     assert fraud(*arguments, "--model", "1").exit_code == 0
-    result = fraud(*arguments, "--model", "2")
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: no model of that version")
+    assert refusal_of(fraud(*arguments, "--model", "2")) is UnknownModel
 
 
-def test_without_a_champion_the_mend_is_told(fraud, credit_file):
-    result = fraud("score", credit_file, "--out", "scored.csv")
-    assert result.exit_code == 1
-    assert result.stderr == "error: no model is champion yet; promote one: `fraud models promote VERSION`\n"
+def test_without_a_champion_nothing_is_scored(fraud, credit_file):
+    assert refusal_of(fraud("score", credit_file, "--out", "scored.csv")) is NoChampion
 
 
 def test_records_that_break_the_contract_are_told(fraud, file_registry_path, credit_file, tmp_path):
     frame = pl.read_parquet(credit_file).with_columns(total_credit_limit=pl.lit(-1.0))
     frame.write_parquet("bad.parquet")
     result = fraud("score", "bad.parquet", "--out", "scored.csv", "--registry", file_registry_path)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: bad.parquet: total_credit_limit must be within ")
+    assert refusal_of(result) is InvalidDataset
+    assert result.stderr.startswith("error: bad.parquet: total_credit_limit ")
     assert "3000 rows (1, 2, 3, 4, 5, …)" in result.stderr
     assert not (tmp_path / "scored.csv").exists()
 
@@ -54,8 +52,7 @@ def test_a_file_without_records_is_scored(fraud, file_registry_path, credit_file
 def test_the_input_is_not_overwritten(fraud, file_registry_path, credit_file):
     pl.read_parquet(credit_file).write_csv("io.csv")
     result = fraud("score", "io.csv", "--out", "./io.csv", "--registry", file_registry_path)
-    assert result.exit_code == 1
-    assert result.stderr == "error: io.csv: is the file to be scored; name another one to write\n"
+    assert refusal_of(result) is InvalidDataset
     assert "fraud_probability" not in pl.read_csv("io.csv").columns
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fraud_detection_api.errors import InvalidDataset, InvalidPolicy, RegistryUnavailable, UnknownModel
 from fraud_detection_api.training import model_fitter
 from support.builders import EVERY_DTYPE, QUICK, every_dtype_files
+from support.refusals import refusal_of
 
 DAY = 86_400.0
 IDENTIFIER = '[id]\nname = "application"\ndtype = "str"\n'
@@ -76,8 +78,8 @@ def test_a_policy_file_beats_that_of_the_model_like_which_another_is_made(fraud,
 def test_a_broken_policy_file_is_told_in_one_line(fraud, registry, credit_file):
     Path("costs.toml").write_text("review_costs = 8\n")
     result = fraud("train", credit_file, "--policy", "costs.toml")
-    assert result.exit_code == 1
-    assert result.stderr == "error: policy costs.toml: review_costs: unknown key; did you mean 'review_cost'?\n"
+    assert refusal_of(result) is InvalidPolicy
+    assert "'review_cost'" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["train", "tune"])
@@ -86,16 +88,14 @@ def test_a_capacity_for_an_unknown_number_of_records_is_told_before_anything_is_
 ):
     Path("costs.toml").write_text("reviews_a_day = 10\n")
     result = fraud(command, credit_file, "--policy", "costs.toml")
-    assert result.exit_code == 1
-    assert "error: policy costs.toml: records_a_day: say how many records come in a day" in result.stderr
+    assert refusal_of(result) is InvalidPolicy
+    assert result.stderr.startswith("error: policy costs.toml: records_a_day: ")
     assert registry.versions() == ["1", "2"]
 
 
 @pytest.mark.parametrize("version", ["9", "../1"])
 def test_a_model_like_one_that_is_not_there_is_told(fraud, registry, credit_file, version):
-    result = fraud("train", credit_file, "--like", version)
-    assert result.exit_code == 1
-    assert result.stderr == "error: no model of that version; `fraud models list` shows what there is\n"
+    assert refusal_of(fraud("train", credit_file, "--like", version)) is UnknownModel
     assert registry.versions() == ["1", "2"]
 
 
@@ -117,21 +117,19 @@ def test_options_about_time_are_refused_where_the_contract_has_none(fraud, quick
     result = fraud("train", credit_file, *option)
     assert result.exit_code == 2
     assert option[0] in result.stderr
-    assert "names no [time]" in result.stderr
+    assert "[time]" in result.stderr
 
 
 def test_nobody_is_known_where_the_contract_has_no_id(fraud, quick, own_file):
     Path("my.toml").write_text(EVERY_DTYPE.replace(IDENTIFIER, ""))
     result = fraud("train", own_file, "--contract", "my.toml", "--leave-out-known")
     assert result.exit_code == 2
-    assert "names no [id]" in result.stderr
+    assert "[id]" in result.stderr
 
 
 def test_a_registry_that_cannot_be_written_is_told_before_the_training(fraud, credit_file, monkeypatch):
     monkeypatch.setattr(model_fitter.ModelFitter, "fit", lambda *_given, **_options: pytest.fail("was trained"))
-    result = fraud("train", credit_file, "--registry", "/proc/registry")
-    assert result.exit_code == 1
-    assert "the registry /proc/registry cannot be written" in result.stderr
+    assert refusal_of(fraud("train", credit_file, "--registry", "/proc/registry")) is RegistryUnavailable
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "5"])
@@ -148,9 +146,7 @@ def test_training_ends_the_delay_before_the_test_begins(fraud, quick, own_file):
 
 
 def test_a_delay_that_leaves_nothing_to_learn_from_is_told_and_nothing_is_registered(fraud, own_file, tmp_path):
-    result = fraud("train", own_file, "--contract", "my.toml", "--delay-days", "5000")
-    assert result.exit_code == 1
-    assert "no record lies 5000 days before the test part" in result.stderr
+    assert refusal_of(fraud("train", own_file, "--contract", "my.toml", "--delay-days", "5000")) is InvalidDataset
     assert not (tmp_path / "registry").exists()
 
 
@@ -161,4 +157,4 @@ def test_a_delay_below_0_is_a_usage_error(fraud, own_file):
 def test_a_contract_beside_a_model_that_brings_its_own_is_a_usage_error(fraud, credit_file):
     result = fraud("train", credit_file, "--like", "champion", "--contract", "credit")
     assert result.exit_code == 2
-    assert "brings its contract" in " ".join(result.stderr.replace("│", " ").split())
+    assert "--like" in result.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fraud_detection_api.training.progress import stages
+from fraud_detection_api.training.train_xgboost import stages
 
 
 def test_stages_one_after_the_other_rise_from_0_to_1():

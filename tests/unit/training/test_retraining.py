@@ -6,9 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fraud_detection_api.cli.retraining_steps import Window
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import SplitSettings
@@ -74,14 +72,3 @@ def test_a_contract_of_other_records_is_refused():
     require_same_records(CREDIT, CREDIT)
     with pytest.raises(ContractMismatch, match="other records than the champion's"):
         require_same_records(SimpleNamespace(record_fingerprint="other"), CREDIT)
-
-
-def test_the_window_ends_where_labels_have_matured():
-    now = 400 * DAY_MS
-    target = SimpleNamespace(target=SimpleNamespace(label_delay_days=30.0))
-    of_contract = Window.until(now, 365 * 86_400, None, None)
-    assert (of_contract.since, of_contract.end(target), of_contract.assumed_before) == (35 * DAY_MS, 370 * DAY_MS, None)
-    stated = Window.until(now, 365 * 86_400, 7, 90)
-    assert (stated.end(target), stated.assumed_before) == (393 * DAY_MS, 310 * DAY_MS)
-    assert Window.until(now, 86_400, 30, None).end(target) == now - DAY_MS  # empty, and not the wrong way round
-    assert Window.until(now, 1e12, None, None).since == 0

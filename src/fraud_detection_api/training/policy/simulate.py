@@ -18,7 +18,7 @@ REPLICATES = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class CostInterval:
     """A 95 % bootstrap interval."""
 
     low: float
@@ -26,7 +26,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PolicyComparison:
     """What `new` does to a population beside `current`, at the costs of `new` for both: those are what things cost now.
 
     Intervals are of money for 1,000 records, None for cells.
@@ -37,7 +37,7 @@ class Comparison:
     current: Policy
     new: Policy
     population: Population
-    intervals: dict[str, Interval] | None
+    intervals: dict[str, CostInterval] | None
 
     @property
     def changes(self) -> dict[Outcome, dict[Outcome, float]]:
@@ -84,12 +84,14 @@ class Comparison:
         return [("current", self.current), ("new", self.new)]
 
 
-def compare_on_evidence(current: Policy, new: Policy, population: Population) -> Comparison:
+def compare_on_evidence(current: Policy, new: Policy, population: Population) -> PolicyComparison:
     """On a bundle's own cells. No interval: cells are no sample to draw from."""
-    return Comparison("cells", current, new, population, None)
+    return PolicyComparison("cells", current, new, population, None)
 
 
-def compare_on_records(current: Policy, new: Policy, bundle: Bundle, dataset: Dataset, *, seed: int = 0) -> Comparison:
+def compare_on_records(
+    current: Policy, new: Policy, bundle: Bundle, dataset: Dataset, *, seed: int = 0
+) -> PolicyComparison:
     """On labelled records, scored by the model, with 95 % intervals by a paired bootstrap over the records.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
@@ -98,10 +100,10 @@ def compare_on_records(current: Policy, new: Policy, bundle: Bundle, dataset: Da
     amount = bundle.contract.amount_at_risk
     amounts = None if amount is None else dataset.columns[amount]
     population = Population.of_records(dataset.is_fraud, probabilities, amounts, None)
-    return Comparison("records", current, new, population, _intervals(current, new, population, seed))
+    return PolicyComparison("records", current, new, population, _intervals(current, new, population, seed))
 
 
-def _intervals(current: Policy, new: Policy, population: Population, seed: int) -> dict[str, Interval]:
+def _intervals(current: Policy, new: Policy, population: Population, seed: int) -> dict[str, CostInterval]:
     before, after = (chosen_costs(new, population, _codes(policy, population)) for policy in (current, new))
     rng, count = np.random.default_rng(seed), len(before)
     means = np.empty((REPLICATES, 2))
@@ -110,7 +112,7 @@ def _intervals(current: Policy, new: Policy, population: Population, seed: int) 
         means[replicate] = times @ before / count, times @ after / count
     means *= PER
     named = {"current": means[:, 0], "new": means[:, 1], "difference": means[:, 1] - means[:, 0]}
-    return {name: Interval(*np.quantile(drawn, [0.025, 0.975]).tolist()) for name, drawn in named.items()}
+    return {name: CostInterval(*np.quantile(drawn, [0.025, 0.975]).tolist()) for name, drawn in named.items()}
 
 
 def _codes(policy: Policy, population: Population) -> NDArray[np.int8]:
@@ -122,5 +124,5 @@ def _exceeds(reviews_a_day: float | None, capacity: float | None) -> bool:
     return reviews_a_day is not None and capacity is not None and six_digits(reviews_a_day) > capacity
 
 
-def _interval_json(interval: Interval | None) -> dict[str, float]:
+def _interval_json(interval: CostInterval | None) -> dict[str, float]:
     return {} if interval is None else {"low": six_digits(interval.low), "high": six_digits(interval.high)}

@@ -20,7 +20,6 @@ from fraud_detection_api.report.document import (
 )
 from fraud_detection_api.report.numbers import count
 from fraud_detection_api.training.report.contents import contents
-from fraud_detection_api.training.report.identity import identity
 from fraud_detection_api.training.report.material import Material
 
 
@@ -31,7 +30,7 @@ def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes
     has, ValueError where it states a purpose that is none.
     """
     material = Material.of(card, evidence)
-    lines = [f"# Model card: {_text(material.contract_name)}", "", _text(identity(material)), ""]
+    lines = [f"# Model card: {_text(material.contract_name)}", "", _text(material.identity), ""]
     for section in contents(material):
         if section.in_card:
             lines += [f"## {_text(section.title)}", "", *_blocks(section.blocks)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from fraud_detection_api.report.words import Words, words_for
 
+_SHOWN_DIGEST = len("sha256:") + 12
 REQUIRED = ("contract", "data", "features", "split", "training", "evaluation", "software")
 
 
@@ -35,3 +36,12 @@ class Material:
     @property
     def contract_name(self) -> str:
         return str(self.card["contract"]["name"])
+
+    @property
+    def identity(self) -> str:
+        """Contract, data and seed. No date and no version: the same training makes the same report, digest and all."""
+        card, shown = self.card, _SHOWN_DIGEST
+        return (
+            f"Training: contract “{self.contract_name}” (fingerprint {card['contract']['fingerprint'][:shown]}), data "
+            f"{card['data']['digest'][:shown]}, seed {card['training']['seed']}. The registry has its date and version."
+        )

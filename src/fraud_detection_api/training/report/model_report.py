@@ -6,7 +6,6 @@ from typing import Any
 from fraud_detection_api.report.numbers import count
 from fraud_detection_api.report.page import page_html
 from fraud_detection_api.training.report.contents import contents
-from fraud_detection_api.training.report.identity import identity
 from fraud_detection_api.training.report.material import Material
 
 
@@ -18,5 +17,5 @@ def report_html(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
     """
     material = Material.of(card, evidence)
     data, words = card["data"], material.words
-    lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}. {identity(material)}"
+    lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}. {material.identity}"
     return page_html(f"Model report: {material.contract_name}", lead, contents(material), words)

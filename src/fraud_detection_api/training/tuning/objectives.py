@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.report.measures import measure_text
 from fraud_detection_api.statistics.metrics import average_precision, recall_at_fpr, roc_auc
 from fraud_detection_api.statistics.scored import ScoredTest
 
@@ -64,8 +65,8 @@ _VALUES: dict[str, Callable[[Objective, NDArray[np.bool_], NDArray[np.float64]],
     "expected_cost": _cost,
 }
 _TEXTS = {
-    "average_precision": "average precision",
-    "roc_auc": "ROC AUC",
+    "average_precision": measure_text("average_precision"),
+    "roc_auc": measure_text("roc_auc"),
     "recall_at_fpr": "recall at a false positive rate of {self.false_positive_rate:g}",
     "expected_cost": "less the expected cost, a missed fraud costing {self.cost_ratio:g} needless alerts",
 }

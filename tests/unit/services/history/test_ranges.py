@@ -4,9 +4,9 @@ from collections import Counter
 from functools import partial
 
 import pytest
+from fraud_detection_api.cli.replay import open_replay
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.cli.replay import open_replay
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import UnknownDecision

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section, Table
+from fraud_detection_api.report.measures import measure_text
 from fraud_detection_api.report.numbers import count, percent
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.plots import calibration as paint
-from fraud_detection_api.training.report.sections.headline import metric_label, metric_text
+from fraud_detection_api.training.report.sections.headline import metric_text
 
 
 def calibration(material: Material) -> Section:
@@ -47,7 +48,7 @@ def _facts(material: Material) -> list[Block]:
     )
     told = f"Method: {card['method']}, fitted on records that the trees have not seen. Base rate: {assumed}."
     rows = [
-        [metric_label(name), metric_text(name, card["before"][name]), metric_text(name, card["after"][name])]
+        [measure_text(name), metric_text(name, card["before"][name]), metric_text(name, card["after"][name])]
         for name in card["before"]
     ]
     return [Paragraph(told), Table("Probabilities before and after calibration", ["metric", "before", "after"], rows)]

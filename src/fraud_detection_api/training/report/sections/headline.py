@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraud_detection_api.report.document import Paragraph, Section, Table, Tile, Tiles
+from fraud_detection_api.report.measures import measure_text
 from fraud_detection_api.report.numbers import count, decimal, percent, percent_range, range_of
 from fraud_detection_api.training.report.material import Material
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    label: str
     is_share: bool = False
-    guessing: Callable[[float], float] | None = None  # the metric of the base rate as everybody's probability
+    lower_is_better: bool = False
+    guessing: Callable[[float], float] | None = None  # the measure where every record gets the base rate
 
 
 def _entropy(base: float) -> float:
@@ -22,14 +23,14 @@ def _entropy(base: float) -> float:
 
 
 _STYLES = {
-    "roc_auc": _Style("ROC AUC", guessing=lambda _base: 0.5),
-    "average_precision": _Style("average precision", guessing=lambda base: base),
-    "recall_at_1pct_fpr": _Style("recall at 1 % false positives", is_share=True, guessing=lambda _base: 0.01),
-    "recall_at_5pct_fpr": _Style("recall at 5 % false positives", is_share=True, guessing=lambda _base: 0.05),
-    "precision_at_top_100": _Style("precision of the top 100", is_share=True, guessing=lambda base: base),
-    "brier": _Style("Brier score (lower is better)", guessing=lambda base: base * (1 - base)),
-    "log_loss": _Style("log loss, nats (lower is better)", guessing=_entropy),
-    "expected_calibration_error": _Style("expected calibration error (lower is better)", is_share=True),
+    "roc_auc": _Style(guessing=lambda _base: 0.5),
+    "average_precision": _Style(guessing=lambda base: base),
+    "recall_at_1pct_fpr": _Style(is_share=True, guessing=lambda _base: 0.01),
+    "recall_at_5pct_fpr": _Style(is_share=True, guessing=lambda _base: 0.05),
+    "precision_at_top_100": _Style(is_share=True, guessing=lambda base: base),
+    "brier": _Style(lower_is_better=True, guessing=lambda base: base * (1 - base)),
+    "log_loss": _Style(lower_is_better=True, guessing=_entropy),
+    "expected_calibration_error": _Style(is_share=True, lower_is_better=True),
 }
 _TILES = ("roc_auc", "average_precision", "recall_at_1pct_fpr", "expected_calibration_error")
 
@@ -51,15 +52,6 @@ def headline(material: Material) -> Section:
     return Section("headline", "Headline figures", [Paragraph(measured), Tiles(tiles), table])
 
 
-def metric_label(name: str) -> str:
-    """A metric's name for people.
-
-    >>> metric_label("roc_auc"), metric_label("some_other")
-    ('ROC AUC', 'some other')
-    """
-    return _style(name).label
-
-
 def metric_text(name: str, figure: float) -> str:
     """A metric's value with its unit.
 
@@ -70,7 +62,7 @@ def metric_text(name: str, figure: float) -> str:
 
 
 def _style(name: str) -> _Style:
-    return _STYLES.get(name, _Style(name.replace("_", " ")))
+    return _STYLES.get(name, _Style())
 
 
 def _interval(name: str, estimate: Mapping[str, Any]) -> str:
@@ -82,9 +74,9 @@ def _row(name: str, estimate: Mapping[str, Any], base_rate: float, *, known: boo
     guess, limit = _style(name).guessing, estimate.get("bayes_limit")
     guessed = metric_text(name, guess(base_rate)) if guess is not None else ""
     best = [metric_text(name, limit) if limit is not None else ""] if known else []
-    return [metric_label(name), metric_text(name, estimate["value"]), _interval(name, estimate), guessed, *best]
+    label = measure_text(name) + (" (lower is better)" if _style(name).lower_is_better else "")
+    return [label, metric_text(name, estimate["value"]), _interval(name, estimate), guessed, *best]
 
 
 def _tile(name: str, estimate: Mapping[str, Any]) -> Tile:
-    label = metric_label(name).split(" (")[0]
-    return Tile(label, metric_text(name, estimate["value"]), _interval(name, estimate))
+    return Tile(measure_text(name), metric_text(name, estimate["value"]), _interval(name, estimate))

@@ -1,0 +1,120 @@
+"""fraud decisions …"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fraud_detection_api.cli.options import AsJson, Since, Until, settings_with
+from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
+
+if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.services.history.lookup import History
+    from fraud_detection_api.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+
+HEADINGS = ("decision", "decided (UTC)", "entity", "outcome", "probability", "score", "model", "seal")
+_SEALS = {True: "intact", False: "BROKEN"}
+
+
+def _history(settings: "Settings") -> "History":
+    from fraud_detection_api.container.secrets import build_recorder
+    from fraud_detection_api.container.storage import open_store
+    from fraud_detection_api.services.history.lookup import History
+
+    return History(open_store(settings), build_recorder(settings))
+
+
+@app.command(epilog="Example: `fraud decisions show 01a20e44-a91c-7151-9d85-4c0f2082c8e3`")
+def show(
+    decision_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the decision's answer.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a decision, its record, and whether the row was changed since it was stored."""
+    settings = settings_with()
+    shown = kept_decision_body(_history(settings).find(decision_id))
+    if as_json:
+        print_json(shown.model_dump())
+        return
+    print_table(("decision", shown.decision_id), _facts(shown))
+    if shown.record is not None:
+        print_table(("field", "sent"), [(name, _text(sent)) for name, sent in shown.record.items()], title="Record")
+    if shown.reasons:
+        reasons = [
+            (reason.code, f"{reason.contribution_log_odds:+.3f}", reason.description) for reason in shown.reasons
+        ]
+        print_table(("reason", "log-odds", ""), reasons, title="Reasons")
+
+
+@app.command("list", epilog="Example: `fraud decisions list --outcome decline --since 2026-11-22T00:00:00Z`")
+def list_decisions(
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            "--entity", metavar="ID", help=f"Only decisions about this record id; {MAX_TEXT} characters at most."
+        ),
+    ] = None,
+    outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST_DECISIONS, help="Number of decisions on a page.")
+    ] = USUAL_DECISIONS,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="The cursor that the page before printed; use the same filters.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List decisions page by page, newest first."""
+    settings = settings_with()
+    from fraud_detection_api.services.history.lookup import Filters
+
+    page = _history(settings).page(Filters(entity, outcome, since, until), limit=limit, cursor=cursor)
+    shown = [kept_decision_body(found) for found in page.decisions]
+    if as_json:
+        print_json({"decisions": [each.model_dump() for each in shown], "next_cursor": page.next_cursor})
+    elif not shown:
+        say("no stored decision matches")
+    else:
+        print_table(HEADINGS, [_row(each) for each in shown])
+        if page.next_cursor is not None:
+            say(f"the next page: --cursor {page.next_cursor}")
+
+
+def _facts(shown: KeptDecisionBody) -> list[tuple[str, str]]:
+    return [
+        ("decided", shown.decided_at),
+        ("entity", _text(shown.entity_id)),
+        ("outcome", f"{shown.outcome} ({shown.decision_source})"),
+        ("probability", _text(shown.fraud_probability)),
+        ("log-odds", _text(shown.margin)),
+        ("risk score", _text(shown.risk_score)),
+        ("model", "" if shown.model is None else f"{shown.model.version} ({shown.model.digest})"),
+        ("policy", _text(shown.policy_version)),
+        ("contract", shown.contract),
+        ("request", f"{shown.request_id}, record {shown.place}"),
+        ("idempotency key", _text(shown.idempotency_key)),
+        ("latency", f"{shown.latency_ms:.2f} ms"),
+        ("seal", _SEALS[shown.is_intact]),
+    ]
+
+
+def _row(shown: KeptDecisionBody) -> tuple[str, ...]:
+    probability = "" if shown.fraud_probability is None else f"{shown.fraud_probability:.4f}"
+    return (
+        shown.decision_id,
+        shown.decided_at[:23].replace("T", " "),
+        _text(shown.entity_id),
+        shown.outcome,
+        probability,
+        _text(shown.risk_score),
+        "fallback" if shown.model is None else shown.model.version,
+        _SEALS[shown.is_intact],
+    )
+
+
+def _text(content: object) -> str:
+    return "" if content is None else str(content)

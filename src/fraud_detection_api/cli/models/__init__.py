@@ -1,0 +1,1 @@
+"""fraud models … and fraud policy …"""

@@ -1,0 +1,136 @@
+"""fraud policy …"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fraud_detection_api.cli.listener import TerminalListener
+from fraud_detection_api.cli.options import (
+    AsJson,
+    Force,
+    Registry,
+    Since,
+    Until,
+    order_of,
+    registration,
+    settings_with,
+)
+from fraud_detection_api.cli.tables.backtest import backtest_notes, backtest_tables
+from fraud_detection_api.cli.tables.policy import (
+    comparison_notes,
+    comparison_tables,
+    policy_notes,
+    policy_tables,
+    thresholds_text,
+)
+from fraud_detection_api.cli.terminal import print_json, print_tables, say
+
+app = typer.Typer(no_args_is_help=True)
+
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="champion|VERSION", help="The model that has the policy to compare or replace."),
+]
+
+
+@app.command(epilog="Example: `fraud policy show 7 --json`")
+def show(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = "champion",
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a model's policy: its costs and thresholds, who gets which outcome, and what that costs."""
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.model.bundle import read_card
+    from fraud_detection_api.services.models.registered import ModelService
+
+    held = build_registry(settings.registry)
+    version = ModelService(held).resolve(version)
+    policy = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
+    if as_json:
+        print_json({"model_version": version, **policy})
+    else:
+        title = f"Policy {policy['version']} of model version {version}"
+        print_tables(policy_tables(policy, title=title), policy_notes(policy))
+
+
+@app.command("set", epilog="Example: `fraud policy set costs.toml --promote`")
+def set_policy(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.toml", help="The costs, and how many reviews can be done in a day.")
+    ],
+    model: Model = "champion",
+    promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
+    force: Force = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a model again with another policy; its scores stay the same to the bit.
+
+    The price of a review is calculated from the model's own out-of-fold scores. `fraud models rollback` undoes a promotion.
+    """
+    settings, order = settings_with(registry=registry), order_of(force=force)
+    from fraud_detection_api.jobs import policies
+
+    how = registration(order, promote=promote)
+    done = policies.set_policy(settings, model, file, registration=how, listener=TerminalListener())
+    if as_json:
+        print_json(done)
+        return
+    say(f"was: {thresholds_text(done['from'])}")
+    say(f"now: {thresholds_text(done['to'])}")
+    if not promote:
+        version = done["version"]
+        say(f"to use it: fraud models challenge {version}, then fraud models promote {version}")
+
+
+@app.command(epilog="Example: `fraud policy simulate later.parquet --policy costs.toml`")
+def simulate(
+    policy: Annotated[Path, typer.Option("--policy", metavar="FILE.toml", help="The policy to try.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Labelled records, CSV or Parquet. Default: the out-of-fold scores in the model's bundle.",
+        ),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    model: Model = "champion",
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's policy with another one; nothing is registered.
+
+    Shown are shares and counts of the outcomes, reviews a day, the cost of 1,000 records, and how many records change their
+    outcome. Both policies are measured at the new costs and against the new capacity. On labelled records, costs have 95 %
+    intervals.
+
+    With --since, the other policy is compared with stored decisions: which outcomes change, reviews a day, and costs. Costs
+    follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.
+    """
+    _require_one_source(since, until, file)
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.jobs import policies
+    from fraud_detection_api.services.reporting.backtest import Period
+
+    listener = TerminalListener()
+    if since is None:
+        shown = policies.simulate_policy(settings, model, policy, records=file, listener=listener)
+        tables, notes = comparison_tables(shown), comparison_notes(shown)
+    else:
+        shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=listener)
+        tables, notes = backtest_tables(shown), backtest_notes(shown)
+    if as_json:
+        print_json(shown)
+    else:
+        print_tables(tables, notes)
+
+
+def _require_one_source(since: int | None, until: int | None, file: Path | None) -> None:
+    if since is None and until is not None:
+        raise typer.BadParameter("goes with --since", param_hint="--until")
+    if since is not None and file is not None:
+        raise typer.BadParameter("give either FILE or --since", param_hint="--since")

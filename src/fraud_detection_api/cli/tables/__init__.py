@@ -1,0 +1,1 @@
+"""What is shown to people, as tables and notes made of JSON values."""

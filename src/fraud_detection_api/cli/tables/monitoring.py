@@ -1,0 +1,108 @@
+"""What monitoring and comparisons found."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fraud_detection_api.cli.terminal import Table
+from fraud_detection_api.report.measures import MONITORED, measure_text
+
+SIDES = ("champion", "challenger")
+
+
+def monitoring_tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    """Tables of `MonitoringReport.as_json`."""
+    headings = ("feature", "PSI", "alarm above", "KS", "missing", "out of range", "unseen", "")
+    for window in report["windows"]:
+        rows = [_drift_row(feature) for feature in window["features"]]
+        yield f"Last {window['window']}: {window['records']:,} decisions", headings, rows
+    performance = report["performance"]
+    if performance["measures"]:
+        yield "Matured decisions", ("measure", "", "95 % interval"), _measure_rows(performance["measures"])
+
+
+def monitoring_notes(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the tables do not show."""
+    model, matured = report["model"], report["performance"]
+    yield f"Version {model['version']} ({model['digest'].removeprefix('sha256:')[:12]}) at {report['at'][:16]}Z."
+    if not any(window["records"] for window in report["windows"]):
+        yield "Nothing was counted in the last week: is `fraud serve` running, and has this model decided anything?"
+    yield (
+        f"Matured: {matured['records']:,} decisions from {matured['since'][:10]} to {matured['until'][:10]}, "
+        f"{matured['labelled']:,} with a label, the others assumed to be legitimate; {matured['frauds']:,} frauds."
+    )
+    if matured["records"] and "roc_auc" not in matured["measures"]:
+        yield "Measuring the ranking takes at least 10 frauds and 10 legitimate decisions."
+
+
+def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
+    """Tables of `Compared.as_json`."""
+    swaps = compared["swaps"]
+    rows = [(f"from {was}", *(f"{to[now]:,}" for now in swaps)) for was, to in swaps.items()]
+    yield "Decisions by the outcomes of champion and challenger", ("", *(f"to {now}" for now in swaps)), rows
+    sides = [compared[side]["measures"] for side in SIDES]
+    measured = [
+        (
+            measure_text(name),
+            *(_measured(side.get(name)) for side in sides),
+            _measured(compared["differences"].get(name), signed=True),
+        )
+        for name in MONITORED
+        if any(name in side for side in sides)
+    ]
+    if measured:
+        yield "Where the truth is known", ("measure", *SIDES, "difference"), measured
+    money = [
+        (f"policy {each['policy_version']}, as it turned out", *(_money(each[side]) for side in SIDES), _saved(each))
+        for each in compared["cost_per_1000"]
+    ]
+    if claimed := compared["expected_cost_per_1000"]:
+        money = [("own policy and probabilities", *(_money(claimed[side]) for side in SIDES), ""), *money]
+        yield "Cost of 1,000 decisions", ("costs of", *SIDES, "difference"), money
+
+
+def comparison_notes(compared: Mapping[str, Any]) -> Iterator[str]:
+    """What the tables do not show; the gate's verdict last."""
+    versions = [compared["models"][side]["version"] for side in SIDES]
+    yield (
+        f"Champion {versions[0]} and challenger {versions[1]} on {compared['decisions']:,} decisions since "
+        f"{compared['since'][:10]}. Before {compared['matured_until'][:10]} the truth is known: {compared['frauds']:,} of "
+        f"{compared['known']:,} are fraud."
+    )
+    if compared["agreement"] is not None:
+        agreed, psi = compared["agreement"]["estimate"], compared["score_psi"]
+        yield f"Both give {100 * agreed:.2f} % the same outcome. The PSI between their scores is {psi:.3f}."
+    if (latency := compared["latency"]) is not None:
+        challenger, champion = latency["challenger_us"], latency["champion_us"]
+        yield f"The challenger scores a record in {challenger:,.0f} µs, the champion in {champion:,.0f} µs."
+    yield "The gate is passed." if compared["gate"]["passed"] else "The gate is not passed:"
+    yield from (f"  - {reason}" for reason in compared["gate"]["reasons"])
+
+
+def _drift_row(feature: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = (f"{100 * feature[name]:.2f} %" for name in ("missing", "out_of_range", "unseen"))
+    numbers = ("" if feature[name] is None else f"{feature[name]:.4f}" for name in ("psi", "alarm_level", "ks"))
+    return (feature["feature"], *numbers, *shares, "drifted" if feature["drifted"] else "")
+
+
+def _measure_rows(measures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    return [
+        (measure_text(name), f"{each['estimate']:.4f}", f"{each['lower']:.4f} to {each['upper']:.4f}")
+        for name in MONITORED
+        if (each := measures.get(name)) is not None
+    ]
+
+
+def _measured(each: Mapping[str, float] | None, *, signed: bool = False) -> str:
+    if each is None:
+        return ""
+    sign = "+" if signed else ""
+    return f"{each['estimate']:{sign}.4f} ({each['lower']:{sign}.4f} to {each['upper']:{sign}.4f})"
+
+
+def _money(cost: float) -> str:
+    return f"{cost:,.0f}"
+
+
+def _saved(money: Mapping[str, Any]) -> str:
+    of = money["difference"]
+    return f"{of['estimate']:+,.0f} ({of['lower']:+,.0f} to {of['upper']:+,.0f})"

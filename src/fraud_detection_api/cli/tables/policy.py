@@ -1,0 +1,111 @@
+"""Policies: one by itself, or two side by side."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fraud_detection_api.cli.terminal import Table
+
+if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.policy.consequences import MeasuredOn
+
+KEYS = (
+    "amount_at_risk",
+    "loss_given_fraud",
+    "review_cost",
+    "wrong_decline_cost",
+    "reviews_a_day",
+    "records_a_day",
+    "review_price",
+)
+
+
+def policy_tables(policy: Mapping[str, Any], *, title: str) -> Iterator[Table]:
+    """Tables of a model card's policy."""
+    yield title, ("key", "value"), [(key, _amount(policy[key])) for key in KEYS]
+    thresholds = [
+        (_amount(each["amount"]), _above(each["review_above"]), _above(each["decline_above"]))
+        for each in policy["thresholds"]
+    ]
+    yield "Thresholds", ("amount", "reviewed above", "declined above"), thresholds
+    outcomes = [
+        (name, *(_percent(policy[kind][name]) for kind in ("shares", "fraud", "legitimate")))
+        for name in policy["shares"]
+    ]
+    yield "Outcomes", ("outcome", "of all", "of fraud", "of legitimate"), outcomes
+    otherwise = [(name.replace("_", " "), _amount(cost)) for name, cost in policy["otherwise"].items()]
+    yield "Cost of 1,000 records", ("", "cost"), [("this policy", _amount(policy["cost_per_1000"])), *otherwise]
+
+
+def policy_notes(policy: Mapping[str, Any]) -> Iterator[str]:
+    """On which records a card's policy was measured; cards of earlier releases do not state it."""
+    if "measured_on" in policy:
+        yield f"Shares and costs are measured on {_MEASURED_ON[policy['measured_on']]}."
+
+
+def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
+    """Tables of `PolicyComparison.as_json`, with the model's version and what it was compared on."""
+    both, changes = (compared["current"], compared["new"]), compared["changes"]
+    versions = tuple(
+        f"{name} ({each['policy']['version']})" for name, each in zip(("current", "new"), both, strict=True)
+    )
+    rows = [
+        (name, *(f"{_percent(each['shares'][name])}, {each['counts'][name]:,.0f}" for each in both)) for name in changes
+    ]
+    rows += [("reviews a day", *(_amount(each["expected_reviews_a_day"]) for each in both))]
+    rows += [(f"fraud {name}", *(_percent(each["fraud"][name]) for each in both)) for name in changes]
+    rows += [("cost of 1,000, at the new costs", *(_money(each) for each in both))]
+    records = f"{compared['records']:,.0f} records, {compared['frauds']:,.0f} of them fraud"
+    yield f"Model version {compared['model_version']} on {compared['on']}: {records}", ("", *versions), rows
+    yield "Difference", ("", "new less current"), [("cost of 1,000", _money(compared["difference"]))]
+    moved = [(f"from {was}", *(f"{to[now]:,.0f}" for now in changes)) for was, to in changes.items()]
+    yield f"Records that change: {compared['changed']:,.0f}", ("", *(f"to {name}" for name in changes)), moved
+
+
+def comparison_notes(compared: Mapping[str, Any]) -> Iterator[str]:
+    """What the tables of a comparison do not show."""
+    on_cells = compared["measured_on"] == "cells"
+    where = _MEASURED_ON["cells"] if on_cells else f"the records of {compared['on']}, as the model scores them"
+    yield f"Shares and costs are measured on {where}."
+    terms = compared["new"]["policy"]
+    if compared["records_a_day_inherited"]:
+        yield f"records_a_day is the current policy's, {_amount(terms['records_a_day'])}: the new policy states none."
+    for name in ("current", "new"):
+        if compared[name]["exceeds_capacity"]:
+            reviews, capacity = (_amount(n) for n in (compared[name]["expected_reviews_a_day"], terms["reviews_a_day"]))
+            yield f"The {name} policy exceeds the new capacity: {reviews} reviews a day, where {capacity} can be done."
+
+
+def thresholds_text(policy: Mapping[str, Any]) -> str:
+    """Version, thresholds and shares of a policy in a line."""
+    at, shares = policy["thresholds"][0], policy["shares"]
+    listed = ", ".join(f"{name} {_percent(share)}" for name, share in shares.items())
+    limits = f"reviewed above {_above(at['review_above'])}, declined above {_above(at['decline_above'])}"
+    return f"policy {policy['version']}, with {_amount(at['amount'])} at risk {limits}; {listed}"
+
+
+_MEASURED_ON: "Mapping[MeasuredOn, str]" = {
+    "records": "the training records by their out-of-fold scores, one by one; `policy simulate` has them in cells",
+    "cells": (
+        "the training records by their out-of-fold scores, in the cells of ten or more that the model's bundle has; "
+        "shares of the single records differ a little"
+    ),
+}
+
+
+def _money(each: Mapping[str, Any]) -> str:
+    interval = f" ({each['low']:,.0f} to {each['high']:,.0f})" if "low" in each else ""
+    return f"{each['cost_per_1000']:,.0f}{interval}"
+
+
+def _amount(number: float | None) -> str:
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if number >= 10_000 else f"{number:,.6g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _above(probability: float | None) -> str:
+    return "never" if probability is None else _percent(probability)

@@ -1,0 +1,1 @@
+"""fraud train, tune, retrain and evaluate."""

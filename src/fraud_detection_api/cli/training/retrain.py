@@ -1,0 +1,132 @@
+"""fraud retrain."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.listener import TerminalListener
+from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
+from fraud_detection_api.cli.tables.retraining import print_comparison
+from fraud_detection_api.cli.terminal import print_json, say
+
+if TYPE_CHECKING:  # they need the training libraries
+    from fraud_detection_api.jobs.retraining import DryRun, Retrained
+    from fraud_detection_api.services.labels.training_sets import Exported
+
+Since = Annotated[
+    str,
+    typer.Option("--since", metavar="DURATION", help="Train on decisions that are at most this old, such as 365d."),
+]
+Contract = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        metavar="credit|PATH",
+        help="A contract with other derived features. Default: the contract of the model that --like names.",
+    ),
+]
+Like = Annotated[
+    str,
+    typer.Option("--like", metavar="VERSION", help="Use the contract, settings, policy and base rate of this model."),
+]
+MinRecords = Annotated[int, typer.Option("--min-records", min=1, help="Train nothing with fewer records.")]
+MinFrauds = Annotated[int, typer.Option("--min-frauds", min=1, help="Train nothing with fewer frauds.")]
+OnlySay = Annotated[bool, typer.Option("--dry-run", help="Show what the model would be trained on, and train nothing.")]
+
+
+def retrain(
+    since: Since = "365d",
+    registry: options.Registry = None,
+    store: options.Store = None,
+    contract: Contract = None,
+    like: Like = "champion",
+    policy: options.PolicyFile = None,
+    seed: options.Seed = 7,
+    test_share: options.TestShare = 0.2,
+    delay_days: options.DelayDays = None,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    matured_days: options.MaturedDays = None,
+    assume_legitimate_after: options.AssumeLegitimateAfter = None,
+    min_records: MinRecords = 1000,
+    min_frauds: MinFrauds = 100,
+    dry_run: OnlySay = False,
+    track: options.Track = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train a challenger on decisions whose labels have matured.
+
+    One retraining of a store runs at a time. If another one is running, this command says so and exits with status 0.
+
+    Example: `fraud retrain --since 365d --assume-legitimate-after 90`
+    """
+    settings = settings_with(registry=registry, store=store, track=track)
+    seconds, now = duration_seconds(since), int(time.time() * 1000)
+    order = order_of("fraud retrain", reason="retrained on matured labels")
+    from fraud_detection_api.jobs import retraining
+    from fraud_detection_api.jobs.training_sets import Window
+    from fraud_detection_api.processes.sigterm import leaves_on_sigterm
+    from fraud_detection_api.training.data.splits import SplitSettings
+
+    given = retraining.RetrainingOptions(
+        window=Window(now, max(0, now - int(seconds * 1000)), None, matured_days, assume_legitimate_after),
+        like=like,
+        contract=contract,
+        seed=seed,
+        split=SplitSettings(test_share, delay_days),
+        deployed_base_rate=deployed_base_rate,
+        policy_file=policy,
+        least_records=min_records,
+        least_frauds=min_frauds,
+    )
+    with leaves_on_sigterm():
+        done = retraining.retrain(
+            settings, given, dry_run=dry_run, registration=registration(order), listener=TerminalListener()
+        )
+    if done is None:
+        _show_busy(as_json=as_json)
+    elif isinstance(done, retraining.DryRun):
+        _show_dry_run(done, as_json=as_json)
+    else:
+        _show(done, as_json=as_json)
+
+
+def _show_busy(*, as_json: bool) -> None:
+    say("another retraining of this store is running; this one does nothing")
+    if as_json:
+        print_json({"status": "busy"})
+
+
+def _show_dry_run(done: "DryRun", *, as_json: bool) -> None:
+    if as_json:
+        records = _records(done.exported)
+        print_json({"status": "dry_run", "records": records, "compared_on": done.compared_on, "unseen": done.unseen})
+    else:
+        say(f"the new model would be compared with the champion on {done.compared_on:,} records; nothing was trained")
+
+
+def _show(done: "Retrained", *, as_json: bool) -> None:
+    version = done.fitted.version
+    if as_json:
+        print_json(
+            {
+                "status": "challenger",
+                "version": version,
+                "digest": done.fitted.digest,
+                "challenger_before": done.challenger_before,
+                "champion": done.champion,
+                "records": _records(done.exported),
+                "warnings": done.fitted.card["warnings"],
+                "comparison": done.comparison.as_json(),
+            }
+        )
+        return
+    print_comparison(done.comparison, done.champion, version)
+    say(f"the whole report: fraud models report {version} --out report.html")
+    say("a comparison with the champion on live traffic: fraud models compare")
+
+
+def _records(exported: "Exported") -> dict[str, int]:
+    return {"rows": exported.rows, **asdict(exported)}

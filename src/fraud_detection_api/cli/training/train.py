@@ -1,0 +1,69 @@
+"""fraud train."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.listener import TerminalListener, usage_errors
+from fraud_detection_api.cli.options import order_of, registration, settings_with
+from fraud_detection_api.cli.tables.evaluation import print_evaluation
+from fraud_detection_api.cli.terminal import print_json, say
+
+if TYPE_CHECKING:  # it needs the training libraries
+    from fraud_detection_api.training.model_fitter import FittedModel
+
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="VERSION",
+        help="Use the contract, settings, policy and deployed base rate of this model, for example of a tuned one.",
+    ),
+]
+
+
+def train(
+    file: options.DataFile,
+    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    seed: options.Seed = 7,
+    test_share: options.TestShare = 0.2,
+    delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    policy: options.PolicyFile = None,
+    like: Like = None,
+    promote: options.Promote = False,
+    force: options.Force = None,
+    allow_contract_change: options.AllowContractChange = False,
+    track: options.Track = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train a model on labelled records, measure it on held-out records, and register it.
+
+    Example: `fraud train credit.parquet --promote`
+    """
+    if like is not None and contract is not None:
+        raise typer.BadParameter("a model has its own contract; give one or the other", param_hint="--like")
+    settings = settings_with(registry=registry, contract=contract, track=track)
+    order = order_of(force=force)
+    from fraud_detection_api.jobs.training import TrainingOptions, train_model
+    from fraud_detection_api.training.data.splits import SplitSettings
+
+    given = TrainingOptions(
+        file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
+    )
+    how = registration(order, promote=promote, allow_contract_change=allow_contract_change)
+    with usage_errors():
+        fitted = train_model(settings, given, like=like, registration=how, listener=TerminalListener())
+    show_trained(fitted, as_json=as_json)
+
+
+def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
+    """A new model's card as JSON, or its measures as a table."""
+    if as_json:
+        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
+    else:
+        print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
+        say(f"the whole report: fraud models report {fitted.version} --out report.html")

@@ -1,0 +1,107 @@
+"""fraud tune."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.listener import TerminalListener, usage_errors
+from fraud_detection_api.cli.options import order_of, registration, settings_with
+from fraud_detection_api.cli.training.train import show_trained
+
+Trials = Annotated[int, typer.Option("--trials", min=1, help="Number of trials in the study.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        parser=options.duration_seconds,
+        help="Start no trial after this time, such as 10m.",
+    ),
+]
+ObjectiveName = Annotated[
+    Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"],
+    typer.Option("--objective", help="The measure to maximise; the expected cost is minimised."),
+]
+FalsePositiveRate = Annotated[
+    float, typer.Option("--fpr", min=0.0001, max=0.5, help="For recall_at_fpr: the false positive rate.")
+]
+CostRatio = Annotated[
+    float,
+    typer.Option("--cost-ratio", min=1, help="For expected_cost: how many false alerts a missed fraud costs."),
+]
+StudyFile = Annotated[
+    Path,
+    typer.Option("--study", metavar="FILE", help="SQLite file of the study. An interrupted study resumes from it."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Trials that run at the same time.")]
+Folds = Annotated[int, typer.Option("--folds", min=2, max=20, help="Folds on which a trial is measured.")]
+TrainDays = Annotated[
+    float | None,
+    typer.Option("--train-days", min=0.01, help="Splits by time: days a fold trains on. Default: all days before."),
+]
+TestDays = Annotated[
+    float | None, typer.Option("--test-days", min=0.01, help="Splits by time: days a fold is measured on.")
+]
+StrideDays = Annotated[
+    float | None, typer.Option("--stride-days", min=0.01, help="Splits by time: days between one fold and the next.")
+]
+
+
+def tune(
+    file: options.DataFile,
+    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    trials: Trials = 50,
+    timeout: Timeout = None,
+    objective: ObjectiveName = "average_precision",
+    fpr: FalsePositiveRate = 0.01,
+    cost_ratio: CostRatio = 10.0,
+    study: StudyFile = Path("fraud-study.db"),
+    workers: Workers = 1,
+    folds: Folds = 4,
+    train_days: TrainDays = None,
+    test_days: TestDays = None,
+    stride_days: StrideDays = None,
+    delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False,
+    test_share: options.TestShare = 0.2,
+    seed: options.Seed = 7,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    policy: options.PolicyFile = None,
+    promote: options.Promote = False,
+    force: options.Force = None,
+    allow_contract_change: options.AllowContractChange = False,
+    track: options.Track = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Search for better settings, then train and register a model with the best.
+
+    The search also tries ratios of columns that have the same unit. The first trial uses the default settings. The held-out
+    records are not used before the end. If the command is interrupted or killed, run it again: finished trials are kept.
+
+    Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
+    """
+    settings = settings_with(registry=registry, contract=contract, track=track)
+    order = order_of(force=force)
+    from fraud_detection_api.jobs.training import TrainingOptions
+    from fraud_detection_api.jobs.tuning import StudyOptions, tune_model
+    from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
+    from fraud_detection_api.training.tuning.objectives import Objective
+
+    given = TrainingOptions(
+        file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
+    )
+    searched = StudyOptions(
+        file=study,
+        objective=Objective(objective, fpr, cost_ratio),
+        trials=trials,
+        timeout_seconds=timeout,
+        workers=workers,
+        folds=PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known),
+    )
+    how = registration(order, promote=promote, allow_contract_change=allow_contract_change)
+    with usage_errors():
+        fitted = tune_model(settings, given, study=searched, registration=how, listener=TerminalListener())
+    show_trained(fitted, as_json=as_json)

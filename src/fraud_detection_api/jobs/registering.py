@@ -1,0 +1,84 @@
+"""What becomes of a trained model: it is registered, promoted where that is asked for, and tracked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fraud_detection_api.container.registry import build_tracker
+from fraud_detection_api.container.rollout import build_rollout
+from fraud_detection_api.jobs.listener import Listener, Step
+from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.rollout import Order, RolloutService
+from fraud_detection_api.services.models.tracker import ExperimentTracker
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.tracking import track_training
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How a model is registered: who asks for it and whether it is promoted.
+
+    `mlflow_uri` is the server on which trainings are tracked where the settings do not name one.
+    """
+
+    order: Order
+    promote: bool = False
+    allow_contract_change: bool = False
+    mlflow_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where trained models go: the registry at `location`, and the tracker if one is configured."""
+
+    location: str
+    registry: ModelRegistry
+    tracker: ExperimentTracker | None
+    rollout: RolloutService
+    registration: Registration
+    listener: Listener
+
+    @classmethod
+    def open(cls, settings: Settings, registration: Registration, listener: Listener) -> "Destination":
+        """Find out before a long training whether its model can be registered, tracked and promoted.
+
+        Raises RegistryUnavailable, GateRefused, InvalidSetting, MissingExtra.
+        """
+        registry, rollout = build_rollout(settings)
+        registry.require_writable()
+        if registration.promote:
+            rollout.require_promotable(registration.order)
+        tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=registration.mlflow_uri)
+        return cls(settings.registry, registry, tracker, rollout, registration, listener)
+
+    def train(
+        self, fitter: ModelFitter, dataset: Dataset, step: Step, *, tuning: Mapping[str, Any] | None = None
+    ) -> FittedModel:
+        """Train, register and track a model. It becomes champion if that is asked for, or if there is no champion."""
+        fitted = self.fit(fitter, dataset, step, tuning=tuning)
+        if self.registration.promote or self.registry.assigned("champion") is None:
+            asked = self.registration
+            self.rollout.promote(fitted.version, asked.order, allow_contract_change=asked.allow_contract_change)
+            self.listener.report("promoted", version=fitted.version)
+        self.track(fitted)
+        return fitted
+
+    def fit(
+        self, fitter: ModelFitter, dataset: Dataset, step: Step, *, tuning: Mapping[str, Any] | None = None
+    ) -> FittedModel:
+        """Train and register a model."""
+        with self.listener.step(step, records=len(dataset)) as progress:
+            fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=progress)
+        for warning in fitted.card["warnings"]:
+            self.listener.report("warning", text=warning)
+        self.listener.report("registered", version=fitted.version, location=self.location, digest=fitted.digest)
+        return fitted
+
+    def track(self, fitted: FittedModel) -> None:
+        """Record the training on the tracker, if there is one."""
+        if self.tracker is not None:
+            files = self.registry.fetch(fitted.version)
+            self.listener.report("tracked", at=track_training(self.tracker, files, version=fitted.version))

@@ -1,0 +1,49 @@
+"""Recompute stored decisions and compare every bit."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.container.storage import open_store
+from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
+from fraud_detection_api.services.history.replay import Replayer
+from fraud_detection_api.services.history.samples import sampled
+from fraud_detection_api.services.models.stored_models import StoredModels
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.settings import Settings
+
+
+class Choice(NamedTuple):
+    """Which decisions are replayed: those of `ids`, else those of the filter, or a sample of them."""
+
+    ids: Sequence[str] = ()
+    within: DecisionFilter = DecisionFilter()
+    sample: int | None = None
+    seed: int = 0
+
+
+def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | None, listener: Listener) -> Summary:
+    """Replay the chosen decisions; a range by several processes, one a core where None is given.
+
+    Raises UnknownDecision, NoStore, StoreUnavailable, RegistryUnavailable.
+    """
+    opening = partial(open_replay, settings)
+    with listener.step("replay") as progress:
+
+        def on_progress(share: float, decisions: int) -> None:
+            progress(share, decisions=decisions)
+
+        if chosen.ids or chosen.sample is not None:
+            store, replayer = opening()
+            ids = chosen.ids or sampled(store, chosen.within, chosen.sample or 0, seed=chosen.seed)
+            return replay_ids(store, replayer, ids, on_progress)
+        return replay_range(opening, chosen.within, jobs=processes or os.cpu_count() or 1, on_progress=on_progress)
+
+
+def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
+    """What a process of a replay works with. Raises as `open_store` and `build_registry`."""
+    return open_store(settings), Replayer(StoredModels(build_registry(settings.registry)), build_recorder(settings))

@@ -1,0 +1,180 @@
+"""Train a challenger on the decisions whose labels have matured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from fraud_detection_api.container.storage import build_lock, open_stores
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.jobs.registering import Destination, Registration
+from fraud_detection_api.jobs.training_sets import Window, export_decisions
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.processes.scratch_folders import scratch_folder
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.training_sets import Exported
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.load import load_dataset
+from fraud_detection_api.training.data.splits import SplitSettings
+from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.policy.decide import with_records_a_day
+from fraud_detection_api.training.retraining import (
+    HeldOutComparison,
+    compare_held_out,
+    held_out,
+    require_enough,
+    require_same_records,
+)
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+
+LOCK = "retrain"
+"""One retraining of a store runs at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingOptions:
+    """What a retraining learns from, and how.
+
+    `like` is the model whose settings, policy and base rate it uses, and its contract unless `contract` names another.
+    With fewer records or frauds than `least_records` and `least_frauds` nothing is trained.
+    """
+
+    window: Window
+    like: str
+    contract: str | None
+    seed: int
+    split: SplitSettings
+    deployed_base_rate: float | None
+    policy_file: Path | None
+    least_records: int
+    least_frauds: int
+
+
+class DryRun(NamedTuple):
+    """What a retraining would learn from, and on how many records its model would be compared with the champion."""
+
+    exported: Exported
+    compared_on: int
+    unseen: bool
+
+
+class Retrained(NamedTuple):
+    """A new challenger beside the champion; `challenger_before` is the version that it replaces, if any."""
+
+    exported: Exported
+    fitted: FittedModel
+    champion: str
+    challenger_before: str | None
+    comparison: HeldOutComparison
+
+
+def retrain(
+    settings: Settings, options: RetrainingOptions, *, dry_run: bool, registration: Registration, listener: Listener
+) -> Retrained | DryRun | None:
+    """Make a challenger, or with `dry_run` find out what it would be made from; None where another retraining runs.
+
+    Raises NoChampion, ContractMismatch, NothingToExport, TooFewLabels, InvalidDataset, StoreUnavailable,
+    RegistryUnavailable. Nothing has changed then, except that the new model may be registered.
+    """
+    goal = Destination.open(settings, registration, listener)
+    lock = build_lock(settings)
+    with open_stores(settings) as stores, lock.held(LOCK) as alone:
+        if not alone:
+            return None
+        with scratch_folder(LOCK) as folder:
+            return _Retraining(settings, options, goal, stores, lock, folder / "labelled.parquet").run(dry_run=dry_run)
+
+
+class _Models(NamedTuple):
+    """The champion, when it was made (milliseconds since 1970), and the model whose settings are used."""
+
+    champion_version: str
+    champion: Bundle
+    made_at: int | None
+    like: Bundle
+
+
+@dataclass(frozen=True)
+class _Retraining:
+    """One retraining. `lock` is held while it runs; decisions are exported to `file`."""
+
+    settings: Settings
+    options: RetrainingOptions
+    goal: Destination
+    stores: tuple[DecisionStore, LabelStore]
+    lock: ExclusiveLock
+    file: Path
+
+    def run(self, *, dry_run: bool) -> Retrained | DryRun:
+        models, options = self._models(), self.options
+        contract = models.like.contract if options.contract is None else load_contract(options.contract)
+        require_same_records(contract, models.champion.contract)
+        exported = self._export(contract)
+        dataset = load_dataset(self.file, contract)
+        require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
+        fitter = self._fitter(models, dataset)
+        all_unseen = models.made_at is not None and self._first_decided(contract) >= models.made_at
+        chosen = held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
+        if dry_run:
+            return DryRun(exported, len(chosen.rows), chosen.unseen)
+        fitted = self.goal.fit(fitter, dataset, "train")
+        made = ModelService(self.goal.registry).bundle(fitted.version)[1]
+        compared = compare_held_out(
+            models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed
+        )
+        before = self._challenge(fitted)
+        return Retrained(exported, fitted, models.champion_version, before, compared)
+
+    def _models(self) -> _Models:
+        service, like = ModelService(self.goal.registry), self.options.like
+        version, champion = service.bundle("champion")
+        made_at = parse_moment(service.describe(version).created_at)
+        return _Models(version, champion, made_at, champion if like == "champion" else service.bundle(like)[1])
+
+    def _export(self, contract: Contract) -> Exported:
+        listener = self.goal.listener
+        exported = export_decisions(
+            self.settings, self.stores, self.options.window, self.file, contract=contract, listener=listener
+        )
+        listener.report("exported", exported=exported)
+        return exported
+
+    def _first_decided(self, contract: Contract) -> int:
+        """When the oldest decision that may have been exported was made."""
+        window = self.options.window
+        oldest = self.stores[0].following(DecisionFilter(since=window.since, until=window.end(contract)), limit=1)
+        return oldest[0].decided_at if oldest else 0
+
+    def _fitter(self, models: _Models, dataset: Dataset) -> ModelFitter:
+        card, rate, file = models.like.card, self.options.deployed_base_rate, self.options.policy_file
+        rate = card["calibration"]["deployed_base_rate"] if rate is None else rate
+        policy = models.like.policy if file is None else load_policy(file)
+        return ModelFitter(
+            registry=self.goal.registry,
+            seed=self.options.seed,
+            settings=XGBoostSettings(**card["training"]["settings"]),
+            split=self.options.split,
+            deployed_base_rate=rate,
+            policy=with_records_a_day(policy, dataset, rate, source=str(file or "of the model")),
+            succeeds=models.champion.policy,
+        )
+
+    def _following(self, contract: Contract, dataset: Dataset) -> Dataset:
+        """The dataset as that contract encodes it. A contract with other derived features reads the file again."""
+        return dataset if contract.fingerprint == dataset.contract.fingerprint else load_dataset(self.file, contract)
+
+    def _challenge(self, fitted: FittedModel) -> str | None:
+        """Make the model challenger; returns which version was challenger before."""
+        self.lock.require(LOCK)  # training takes long: a store that was away may have given the lock to another process
+        before = self.goal.registry.assigned("challenger")
+        self.goal.rollout.challenge(fitted.version, self.goal.registration.order)
+        self.goal.listener.report("challenging", version=fitted.version, before=before)
+        self.goal.track(fitted)
+        return before

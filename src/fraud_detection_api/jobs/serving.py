@@ -1,0 +1,54 @@
+"""Serve the champion over HTTP; train one first where that is asked for."""
+
+from datetime import UTC, datetime
+
+from fraud_detection_api.container.process import Container, build_container
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT
+from fraud_detection_api.errors import FraudError, InvalidSetting, MissingExtra
+from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.processes.server import run_server
+from fraud_detection_api.schemas.contract import example_record
+from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import configure_logging
+
+
+def serve(settings: Settings, *, train_if_empty_by: str | None, listener: Listener) -> None:
+    """Serve until SIGTERM or Ctrl-C. Where no model is champion, `train_if_empty_by` says who wants the default model.
+
+    Raises InvalidSetting, MissingExtra, RegistryUnavailable.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    container = build_container(settings)
+    settings.require_safe_address(has_keys=bool(container.keys))
+    if train_if_empty_by is not None and container.registry.assigned(CHAMPION) is None:
+        _train_default(container, by=train_if_empty_by, listener=listener)
+    example = example_record(_served_contract(container))
+    run_server(
+        settings,
+        stores=container.store is not None,
+        on_listening=lambda address: listener.report("listening", address=address, example=example),
+    )
+
+
+def _served_contract(container: Container) -> Contract:
+    try:
+        return container.deployment.models.load(CHAMPION).bundle.contract
+    except FraudError:
+        return container.deployment.contract
+
+
+def _train_default(container: Container, *, by: str, listener: Listener) -> None:
+    """Train on simulated credit records. Raises InvalidSetting where another contract is configured."""
+    if container.settings.contract not in (None, CREDIT):
+        fix = "train on your own file first: fraud train FILE --contract PATH"
+        raise InvalidSetting("FRAUD_CONTRACT", f"the default model is for the contract {CREDIT!r} only; {fix}")
+    try:
+        from fraud_detection_api.training.default_model import fit_default_model
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", "training the default model") from error
+    with listener.step("train_default") as progress:
+        fitted = fit_default_model(container.registry, by=by, now=datetime.now(UTC), on_progress=progress)
+    auc = fitted.evaluation.metrics["roc_auc"]
+    listener.report("default_trained", roc_auc=auc.value, best_possible=auc.bayes_limit)

@@ -1,0 +1,73 @@
+"""Train a model on a file of labelled records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.jobs.listener import Listener, UnusableOption
+from fraud_detection_api.jobs.registering import Destination, Registration
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.load import load_dataset
+from fraud_detection_api.training.data.splits import SplitSettings
+from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.policy.decide import with_records_a_day
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What a training is made from: the records, how they are split, and the policy that its model gets."""
+
+    file: Path
+    seed: int
+    split: SplitSettings
+    deployed_base_rate: float | None
+    policy_file: Path | None
+
+
+def train_model(
+    settings: Settings, options: TrainingOptions, *, like: str | None, registration: Registration, listener: Listener
+) -> FittedModel:
+    """Train and register a model. With `like`, that version's contract, settings, policy and base rate are used.
+
+    Raises InvalidDataset, InvalidContract, InvalidPolicy, UnusableOption, UnknownModel, NoChampion, and as
+    `Destination.open`.
+    """
+    goal = Destination.open(settings, registration, listener)
+    given = None if options.policy_file is None else load_policy(options.policy_file)
+    model = None if like is None else ModelService(goal.registry).bundle(like)[1]
+    contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
+    require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
+    dataset = load_dataset(options.file, contract)
+    rate = options.deployed_base_rate
+    if model is not None and rate is None:
+        rate = model.card["calibration"]["deployed_base_rate"]
+    costs = given or (Policy() if model is None else model.policy)
+    fitter = ModelFitter(
+        registry=goal.registry,
+        seed=options.seed,
+        settings=XGBoostSettings() if model is None else XGBoostSettings(**model.card["training"]["settings"]),
+        split=options.split,
+        deployed_base_rate=rate,
+        policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
+        succeeds=None if model is None else model.policy,
+    )
+    return goal.train(fitter, dataset, "train")
+
+
+def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:
+    """Raise UnusableOption for options that need times or ids where the contract has none: ignored, they would mislead."""
+    given = [f"--{name.replace('_', '-')}" for name, number in days.items() if number is not None]
+    given += ["--leave-out-known"] if leave_out_known else []
+    if given and contract.time is None:
+        raise UnusableOption(
+            " ".join(given), "the contract has no [time], so records have no order in time; add it, or omit the option"
+        )
+    if leave_out_known and contract.identifier is None:
+        raise UnusableOption(
+            "--leave-out-known", "the contract has no [id], so no customer is recognised; add it, or omit the option"
+        )

@@ -1,0 +1,66 @@
+"""Stored decisions and their labels as a file to train on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.training_sets import Exported, TrainingSetExporter
+from fraud_detection_api.services.storage.decision_store import DecisionStore
+from fraud_detection_api.settings import Settings
+
+
+class Window(NamedTuple):
+    """Which decisions go into a training set. Times are milliseconds since 1970.
+
+    Decisions younger than `matured_days` are left out, because their labels may still arrive; None is the contract's delay.
+    Unlabelled decisions older than `assume_legitimate_after` days count as legitimate; None counts none.
+    """
+
+    now: int
+    since: int
+    until: int | None = None
+    matured_days: float | None = None
+    assume_legitimate_after: float | None = None
+
+    def end(self, contract: Contract) -> int:
+        """Decisions from then on are left out."""
+        matured = contract.target.label_delay_days if self.matured_days is None else self.matured_days
+        return max(self.since, min(self.now if self.until is None else self.until, self.now - int(matured * DAY_MS)))
+
+    @property
+    def assumed_before(self) -> int | None:
+        """Unlabelled decisions from before then count as legitimate."""
+        days = self.assume_legitimate_after
+        return None if days is None else self.now - int(days * DAY_MS)
+
+
+def export_training_set(settings: Settings, window: Window, target: Path, *, listener: Listener) -> Exported:
+    """Write the training set of the configured contract to `target`.
+
+    Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
+    """
+    contract = load_contract(settings.contract or CREDIT)
+    with open_stores(settings) as stores:
+        return export_decisions(settings, stores, window, target, contract=contract, listener=listener)
+
+
+def export_decisions(
+    settings: Settings,
+    stores: tuple[DecisionStore, LabelStore],
+    window: Window,
+    target: Path,
+    *,
+    contract: Contract,
+    listener: Listener,
+) -> Exported:
+    """Write the training set of a contract from opened stores. Raises as `export_training_set`."""
+    with listener.step("export") as progress:
+        exporter = TrainingSetExporter(*stores, build_recorder(settings), contract, progress)
+        until, assumed = window.end(contract), window.assumed_before
+        return exporter.export(target, since=window.since, until=until, assumed_before=assumed)

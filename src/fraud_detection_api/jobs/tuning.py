@@ -1,0 +1,100 @@
+"""Search for better settings and for ratios of columns, then train a model with the best."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.ratios import contract_for_tuning
+from fraud_detection_api.jobs.listener import Listener, StepProgress
+from fraud_detection_api.jobs.registering import Destination, Registration
+from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
+from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.load import load_dataset
+from fraud_detection_api.training.data.splits import PrequentialSettings, Split, hold_out, validation_folds
+from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
+from fraud_detection_api.training.policy.decide import with_records_a_day
+from fraud_detection_api.training.tuning.objectives import Objective
+from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgress
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOptions:
+    """A study: its file, what it makes as large as it can, how long it goes on, and the folds of its trials."""
+
+    file: Path
+    objective: Objective
+    trials: int
+    timeout_seconds: float | None
+    workers: int
+    folds: PrequentialSettings
+
+
+def tune_model(
+    settings: Settings, options: TrainingOptions, *, study: StudyOptions, registration: Registration, listener: Listener
+) -> FittedModel:
+    """Tune on the records that are not held out, then train and register a model with the best settings.
+
+    Raises StudyUnavailable, and as `train_model`.
+    """
+    goal = Destination.open(settings, registration, listener)
+    costs = Policy() if options.policy_file is None else load_policy(options.policy_file)
+    contract = load_contract(settings.contract or CREDIT)
+    windows = study.folds
+    require_meaning(
+        contract,
+        leave_out_known=options.split.leave_out_known,
+        train_days=windows.train_days,
+        test_days=windows.test_days,
+        stride_days=windows.stride_days,
+        delay_days=options.split.delay_days,
+    )
+    dataset = load_dataset(options.file, contract_for_tuning(contract))
+    # an incomplete policy is an error now, not after hours of tuning
+    costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))
+    known = dataset.take(hold_out(dataset, options.split, seed=options.seed).train)
+    folds = validation_folds(known, windows, seed=options.seed)
+    tuned = _search(study, known, folds, contract=contract, seed=options.seed, listener=listener)
+    fitter = ModelFitter(
+        goal.registry,
+        options.seed,
+        tuned.settings,
+        options.split,
+        deployed_base_rate=options.deployed_base_rate,
+        policy=costs,
+    )
+    return goal.train(fitter, dataset.following(tuned.contract), "train_tuned", tuning=tuned.summary)
+
+
+def _search(
+    study: StudyOptions, known: Dataset, folds: Sequence[Split], *, contract: Contract, seed: int, listener: Listener
+) -> Tuned:
+    tuner = Tuner(
+        path=study.file,
+        objective=study.objective,
+        seed=seed,
+        workers=study.workers,
+        threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
+    )
+    with listener.step("tune", records=len(known)) as progress:
+        tuned = tuner.tune(
+            known,
+            folds,
+            contract=contract,
+            trials=study.trials,
+            timeout_seconds=study.timeout_seconds,
+            on_progress=lambda done: _report(progress, done),
+        )
+    found = tuned.summary
+    listener.report("tuned", objective=found["objective"], default=found["default_value"], best=found["best_value"])
+    return tuned
+
+
+def _report(progress: StepProgress, done: TuningProgress) -> None:
+    share = min(1.0, done.finished / done.trials)
+    progress(share, finished=done.finished, trials=done.trials, best=done.best_value)

@@ -1,0 +1,71 @@
+"""The server: workers that share a listening socket, and the processes beside them."""
+
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.processes.decision_writer import decision_writer_process
+from fraud_detection_api.processes.metrics_folder import metrics_folder
+from fraud_detection_api.processes.observer import observer_process
+from fraud_detection_api.routes.protocol.connection import HttpProtocol
+from fraud_detection_api.settings import Settings
+
+APP = "fraud_detection_api.main:app_from_environment"
+
+
+def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str], None]) -> None:
+    """Listen, call `on_listening` with the address, then serve until SIGTERM or Ctrl-C. Requests in flight are finished.
+
+    Where the server `stores` decisions, the processes run that write and observe them. Raises InvalidSetting.
+    """
+    config = uvicorn.Config(
+        APP,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=HttpProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    listening = _bind(settings.host, settings.port)
+    on_listening(_address(settings.host, listening.getsockname()[1]))
+    with (
+        metrics_folder(settings.metrics_folder),
+        decision_writer_process() if stores and settings.keeper is None else nullcontext(),
+        observer_process() if stores and settings.observer else nullcontext(),
+    ):
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that the worker processes inherit. Raises InvalidSetting where the address cannot be used.
+
+    uvicorn's own `bind_socket` would log the failure and end the process with status 3.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        problem = f"cannot listen on {_address(host, port)}: {error.strerror}; stop what listens there, or name another"
+        raise InvalidSetting("FRAUD_PORT" if error.errno == errno.EADDRINUSE else "FRAUD_HOST", problem) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,25 @@
+"""Which decisions go into a training set."""
+
+from types import SimpleNamespace
+
+from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.jobs.training_sets import Window
+
+NOW = 400 * DAY_MS
+THIRTY_DAYS = SimpleNamespace(target=SimpleNamespace(label_delay_days=30.0))
+
+
+def test_the_window_ends_where_labels_have_matured():
+    of_contract = Window(NOW, 35 * DAY_MS)
+    assert (of_contract.end(THIRTY_DAYS), of_contract.assumed_before) == (370 * DAY_MS, None)
+    stated = Window(NOW, 35 * DAY_MS, matured_days=7, assume_legitimate_after=90)
+    assert (stated.end(THIRTY_DAYS), stated.assumed_before) == (393 * DAY_MS, 310 * DAY_MS)
+
+
+def test_an_earlier_end_counts_and_a_later_one_does_not():
+    assert Window(NOW, 0, until=DAY_MS).end(THIRTY_DAYS) == DAY_MS
+    assert Window(NOW, 0, until=NOW).end(THIRTY_DAYS) == 370 * DAY_MS
+
+
+def test_a_window_in_which_nothing_has_matured_is_empty():
+    assert Window(NOW, NOW - DAY_MS).end(THIRTY_DAYS) == NOW - DAY_MS
