@@ -61,5 +61,6 @@ def show(
 def check(contract: Which = None) -> None:
     """Check a contract file; what is wrong is told by line, key and mend."""
     checked = load_contract(settings_with(contract=contract).contract or CREDIT)
-    parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.rules)} rules"
+    features, constraints = len(checked.features), len(checked.constraints)
+    parts = f"{features} features, {len(checked.derived)} derived, {constraints} constraints"
     say(f"{checked.name} is sound: {parts}, fingerprint {checked.fingerprint}")

@@ -77,7 +77,7 @@ def test_the_argument_beats_the_environment(fraud):
 
 def test_check_says_what_is_in_a_sound_contract(fraud):
     result = fraud("contract", "check")
-    expected = f"credit is sound: 4 features, 4 derived, 1 rules, fingerprint {CREDIT.fingerprint}\n"
+    expected = f"credit is sound: 4 features, 4 derived, 1 constraints, fingerprint {CREDIT.fingerprint}\n"
     assert (result.exit_code, result.stderr) == (0, expected)
 
 
