@@ -128,19 +128,19 @@ def test_requests_that_break_columns_of_every_dtype_are_refused_as_it_says(api_o
 
 
 @pytest.mark.parametrize("page", ["api", "api_of_every_dtype"])
-def test_records_that_follow_the_schema_are_refused_by_a_rule_at_most(request, page):
+def test_records_that_follow_the_schema_are_refused_by_a_constraint_at_most(request, page):
     api = request.getfixturevalue(page)
     operation, statuses = api["/fraud_detection"]["POST"], []
-    rules = api.app.state.container.deployment.champion.require().contract.rules.values()
+    constraints = api.app.state.container.deployment.champion.require().contract.constraints.values()
 
     @QUICK
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
-    def are_scored_but_for_rules(case):
+    def are_scored_but_for_constraints(case):
         case.body = whole(case.body)
         answer = case.call()
         statuses.append(answer.status_code)
         if answer.status_code != 200:
-            assert {error["detail"] for error in answer.json()["errors"]} <= {rule.message for rule in rules}
+            assert {error["detail"] for error in answer.json()["errors"]} <= {each.message for each in constraints}
 
-    are_scored_but_for_rules()
+    are_scored_but_for_constraints()
     assert statuses.count(200) > len(statuses) / 4

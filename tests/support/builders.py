@@ -56,7 +56,7 @@ parts = ["year", "month", "day", "weekday", "hour", "minute"]
 elapsed_days_since = "2020-01-01"
 [derived.amount_a_month]
 formula = "amount_eur / instalments"
-[rules.small_loans_are_short]
+[constraints.small_loans_are_short]
 check = "instalments <= amount_eur"
 field = "instalments"
 message = "must be at most amount_eur"

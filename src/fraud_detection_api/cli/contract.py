@@ -69,5 +69,5 @@ def check(contract: Which = None) -> None:
     from fraud_detection_api.contract.loading import CREDIT, load_contract
 
     checked = load_contract(settings.contract or CREDIT)
-    parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.rules)} rules"
+    parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.constraints)} constraints"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from fraud_detection_api.contract.declaration import (
+    CONSTRAINTS,
     DECISION_FIELDS,
     FLOAT32_MAX,
     INT_MAX,
@@ -12,11 +13,11 @@ from fraud_detection_api.contract.declaration import (
     OUTCOME,
     PROBABILITY,
     RISK_SCORE,
+    Constraint,
     Contract,
     Derived,
     Feature,
     Reason,
-    Rule,
     plain_number,
 )
 from fraud_detection_api.contract.formula import Formula
@@ -42,9 +43,9 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
     for name, derived in contract.derived.items():
         for key, mend in _derived_problems(contract, derived):
             yield ("derived", name, key), mend
-    for name, rule in contract.rules.items():
-        for key, mend in _rule_problems(contract, rule):
-            yield ("rules", name, key), mend
+    for name, constraint in contract.constraints.items():
+        for key, mend in _constraint_problems(contract, constraint):
+            yield (CONSTRAINTS, name, key), mend
 
 
 def _name_clashes(contract: Contract) -> Iterator[Problem]:
@@ -156,23 +157,26 @@ def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[st
         yield "formula", str(error)
         return
     if formula.is_comparison:
-        yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [rules])"
+        yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [constraints])"
     yield from (("formula", mend) for mend in _operand_problems(contract, formula))
     if derived.reason:
         yield from _reason_problems(derived.reason, formula)
 
 
-def _rule_problems(contract: Contract, rule: Rule) -> Iterator[tuple[str, str]]:
+def _constraint_problems(contract: Contract, constraint: Constraint) -> Iterator[tuple[str, str]]:
     try:
-        formula = rule.parsed
+        formula = constraint.parsed
     except ValueError as error:
         yield "check", str(error)
         return
     if not formula.is_comparison:
         yield "check", 'must be a comparison, such as "arrears <= accounts"'
     yield from (("check", mend) for mend in _operand_problems(contract, formula))
-    if rule.field not in contract.features:
-        yield "field", "must be a feature of this contract: the one that a bad record is told to mend"
+    if constraint.field not in contract.features:
+        yield (
+            "field",
+            "must be a feature of this contract: the one that is reported where a record breaks the constraint",
+        )
 
 
 def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Records as columns: the one form that validation's rules and the encoding read, in training and in serving alike."""
+"""Records as columns: the one form that constraints and the encoding read, in training and in serving alike."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,11 +47,11 @@ def epoch_seconds(moment: datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def rule_violations(contract: Contract, columns: Columns) -> dict[str, NDArray[np.bool_]]:
-    """For each rule, a mask of shape (n,): True where the record breaks it. A missing operand never breaks a rule."""
+def constraint_violations(contract: Contract, columns: Columns) -> dict[str, NDArray[np.bool_]]:
+    """For each constraint, a mask of shape (n,): True where the record breaks it. A missing operand breaks none."""
     return {
-        name: _broken(rule.parsed.names, rule.parsed.evaluate(columns), columns)
-        for name, rule in contract.rules.items()
+        name: _broken(constraint.parsed.names, constraint.parsed.evaluate(columns), columns)
+        for name, constraint in contract.constraints.items()
     }
 
 

@@ -5,7 +5,7 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 
@@ -28,6 +28,9 @@ DECISION_FIELDS = (
     "decision_source",
 )
 """What stands beside a record's id in a decision; the id's column has another name."""
+
+CONSTRAINTS, RULES = "constraints", "rules"
+"""What a file calls the section, and what files called it before; bundles still do, so that their digests stay the same."""
 
 MAX_TEXT = 256  # characters of a category's level or of a customer's id
 
@@ -148,8 +151,8 @@ class Derived(Declared):
         return parse_formula(self.formula)
 
 
-class Rule(Declared):
-    """A comparison that every record must satisfy; missing operands pass. `field` is the column to blame."""
+class Constraint(Declared):
+    """A comparison that every record must satisfy; missing operands pass. `field` is the column that is reported."""
 
     check: str
     field: ColumnName
@@ -181,7 +184,9 @@ class Contract(Declared):
     time: Time | None = None
     features: dict[ColumnName, Feature]
     derived: dict[ColumnName, Derived] = {}
-    rules: dict[str, Rule] = {}
+    constraints: dict[str, Constraint] = Field(
+        default={}, validation_alias=AliasChoices(CONSTRAINTS, RULES), serialization_alias=RULES
+    )
     ignored: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
 
     @cached_property
@@ -191,7 +196,7 @@ class Contract(Declared):
         A reason's `favourable_code` and `floored_text` do not count: a contract whose wording is completed is the one that
         models carry.
         """
-        ordered = list(self.features), list(self.derived), list(self.rules)
+        ordered = list(self.features), list(self.derived), list(self.constraints)
         canonical = json.dumps(
             [self._as_json(without=_WORDING), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
         )

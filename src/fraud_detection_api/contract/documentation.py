@@ -1,4 +1,4 @@
-"""The contract for readers, in three tables: the record, what is derived from it, and its rules."""
+"""The contract for readers, in three tables: the record, what is derived from it, and its constraints."""
 
 from dataclasses import dataclass
 
@@ -28,13 +28,13 @@ def contract_tables(contract: Contract) -> list[Table]:
         [(name, d.formula, d.description, d.unit, d.monotone or "") for name, d in contract.derived.items()],
         code="formula",
     )
-    rules = Table(
-        "Rules",
+    constraints = Table(
+        "Constraints",
         ("check", "field", "that field"),
-        [(rule.check, rule.field, rule.message) for rule in contract.rules.values()],
+        [(constraint.check, constraint.field, constraint.message) for constraint in contract.constraints.values()],
         code="check",
     )
-    return [table for table in (record, derived, rules) if table.rows]
+    return [table for table in (record, derived, constraints) if table.rows]
 
 
 def documentation_markdown(contract: Contract) -> str:

@@ -1,4 +1,4 @@
-"""Formulas of derived features and rules: arithmetic over named columns, parsed by a whitelist.
+"""Formulas of derived features and constraints: arithmetic over named columns, parsed by a whitelist.
 
 What is written is never run: a formula is rebuilt from the few operations that are offered here.
 
@@ -69,7 +69,7 @@ _ARITIES = {"min": 2, "max": 2, "abs": 1}
 class Formula:
     """A parsed expression.
 
-    `names` are the columns it reads, in order of appearance. `is_comparison` tells a rule's check from a derived
+    `names` are the columns it reads, in order of appearance. `is_comparison` tells a constraint's check from a derived
     feature's value; `comparison_text` is a comparison in words ("at most"), and empty otherwise.
     """
 

@@ -1,6 +1,7 @@
 """Contracts from TOML files; a broken one is told by line, key and mend."""
 
 import difflib
+import logging
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,10 +12,24 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from fraud_detection_api.contract.checks import contract_problems
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Identifier, Reason, Rule, Target, Time
+from fraud_detection_api.contract.declaration import (
+    CONSTRAINTS,
+    RULES,
+    Constraint,
+    Contract,
+    Derived,
+    Feature,
+    Identifier,
+    Reason,
+    Target,
+    Time,
+)
 from fraud_detection_api.errors import InvalidContract
+from fraud_detection_api.telemetry import LOGGER_NAME
 
 CREDIT = "credit"
+
+_LOGGER = logging.getLogger(LOGGER_NAME)
 
 _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "": Contract,
@@ -23,7 +38,8 @@ _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "time": Time,
     "features": Feature,
     "derived": Derived,
-    "rules": Rule,
+    CONSTRAINTS: Constraint,
+    RULES: Constraint,
     "reason": Reason,
 }
 _UNIONS = {"minimum", "maximum", "example", "positive", "label_delay_days"}
@@ -39,23 +55,36 @@ def load_contract(source: str | Path) -> Contract:
 
 
 def contract_from_toml(text: str, *, source: str) -> Contract:
-    """Contract from a TOML document; `source` names it in errors. Raises InvalidContract."""
+    """Contract from a TOML document; `source` names it in errors. Raises InvalidContract.
+
+    A document that calls its constraints [rules], as earlier versions did, is read, and logged as a warning.
+    """
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; so is int's at 4,300 digits
         raise InvalidContract(source, [f"not valid TOML: {error}"]) from None
-    return parse_contract(document, source=source, text=text)
+    contract = parse_contract(document, source=source, text=text)
+    if RULES in document:
+        _LOGGER.warning(
+            "contract %s: the section name [%s] is deprecated; rename it to [%s]", source, RULES, CONSTRAINTS
+        )
+    return contract
 
 
 def parse_contract(document: Mapping[str, Any], *, source: str, text: str = "") -> Contract:
     """Contract from parsed TOML or JSON values. Raises InvalidContract."""
+    if isinstance(document, Mapping) and RULES in document and CONSTRAINTS in document:
+        both = f"is the earlier name of [{CONSTRAINTS}], and both are given; keep [{CONSTRAINTS}] alone"
+        raise InvalidContract(source, [_located(text, (RULES,), both)])
     try:
         contract = Contract.model_validate(document)
     except ValidationError as error:
-        problems = [(_path(item["loc"]), _mend(item)) for item in error.errors(include_url=False)]
-        raise InvalidContract(source, [_located(text, path, mend) for path, mend in dict(problems).items()]) from None
-    if problems := list(contract_problems(contract)):
-        raise InvalidContract(source, [_located(text, path, mend) for path, mend in problems])
+        problems = {_path(item["loc"]): _fix(item) for item in error.errors(include_url=False)}
+        raise InvalidContract(source, [_located(text, path, fix) for path, fix in problems.items()]) from None
+    if contradictions := list(contract_problems(contract)):
+        section = RULES if RULES in document else CONSTRAINTS
+        paths = [((section, *path[1:]) if path[0] == CONSTRAINTS else path, fix) for path, fix in contradictions]
+        raise InvalidContract(source, [_located(text, path, fix) for path, fix in paths])
     return contract
 
 
@@ -70,8 +99,8 @@ def _file_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        mend = "no such file; name a TOML file or the packaged contract 'credit'"
-        raise InvalidContract(str(path), [mend]) from None
+        problem = "no such file; name a TOML file or the packaged contract 'credit'"
+        raise InvalidContract(str(path), [problem]) from None
     except UnicodeDecodeError:
         raise InvalidContract(str(path), ["not UTF-8 text; save it as UTF-8"]) from None
     except OSError as error:
@@ -85,7 +114,7 @@ def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     return keys[:-1] if is_branch else keys
 
 
-def _mend(item: Any) -> str:
+def _fix(item: Any) -> str:
     path = _path(item["loc"])
     if item["type"] == "extra_forbidden":
         return _unknown_key(path)
@@ -107,9 +136,9 @@ def _unknown_key(path: tuple[str, ...]) -> str:
     return f"unknown key; did you mean {close[0]!r}?" if close else f"unknown key; the keys here are {', '.join(known)}"
 
 
-def _located(text: str, path: tuple[str, ...], mend: str) -> str:
+def _located(text: str, path: tuple[str, ...], fix: str) -> str:
     line = _line_of(text, path)
-    return f"{f'line {line}: ' if line else ''}{'.'.join(path)}: {mend}"
+    return f"{f'line {line}: ' if line else ''}{'.'.join(path)}: {fix}"
 
 
 def _line_of(text: str, path: tuple[str, ...]) -> int | None:

@@ -19,5 +19,5 @@ router = APIRouter(
 
 @router.get("/contract", summary="The contract as JSON Schema")
 async def get_contract(champion: Champion) -> dict[str, Any]:
-    """JSON Schema of one record, of the model that is serving; `x-` keys give fingerprint, units, rules and formulas."""
+    """JSON Schema of a record of the model in service; `x-` keys give fingerprint, units, constraints and formulas."""
     return contract_schema(champion.require().contract)

@@ -27,14 +27,14 @@ def decision_request_schema(contract: Contract) -> dict[str, Any]:
 
 
 def contract_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema of one record; under `x-` the fingerprint, target, amount at risk, units, derived features and rules."""
+    """JSON Schema of one record, with fingerprint, target, amount at risk, units, formulas and constraints under `x-`."""
     schema = record_schema(contract)
     for name, feature in contract.features.items():
         schema["properties"][name] |= {"x-dtype": feature.dtype} | ({"x-unit": feature.unit} if feature.unit else {})
     derived = {
         name: item.model_dump(include={"formula", "description", "unit"}) for name, item in contract.derived.items()
     }
-    rules = {name: rule.model_dump() for name, rule in contract.rules.items()}
+    constraints = {name: constraint.model_dump() for name, constraint in contract.constraints.items()}
     amount = {} if contract.amount_at_risk is None else {"x-amount-at-risk": contract.amount_at_risk}
     return {
         "$schema": DIALECT,
@@ -46,12 +46,12 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         "x-target": contract.target.name,
         **amount,
         "x-derived": derived,
-        "x-rules": rules,
+        "x-rules": constraints,
     }
 
 
 def example_record(contract: Contract) -> dict[str, Any]:
-    """A record to try: the examples that the contract declares, else small values that pass the rules where any do."""
+    """A record to try: the examples that the contract declares, or small values, within its constraints if any are."""
     record: dict[str, Any] = {}
     if contract.identifier is not None:
         record[contract.identifier.name] = 345435 if contract.identifier.dtype == "int" else "C-345435"
@@ -67,8 +67,8 @@ def example_record(contract: Contract) -> dict[str, Any]:
 
 
 def _alternatives(contract: Contract) -> Iterator[dict[str, Any]]:
-    """Values for the features that rules read, in every combination; the first of each first."""
-    read = list(dict.fromkeys(name for rule in contract.rules.values() for name in rule.parsed.names))
+    """Values for the features that constraints read, in every combination; the first of each first."""
+    read = list(dict.fromkeys(name for each in contract.constraints.values() for name in each.parsed.names))
     for values in product(*(_candidates(contract.features[name]) for name in read)):
         yield dict(zip(read, values, strict=True))
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.contract.declaration import Contract, Rule
+from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
 from fraud_detection_api.schemas.json_keys import (
     KnownKeys,
@@ -66,7 +66,7 @@ class RecordParser:
         self.contract = contract
         self.array, self.decision_request = array_type(contract), decision_request_type(contract)
         self._columns = frozenset(contract.record_columns)
-        self._broken = _constraint_reader(list(contract.rules.values()))
+        self._broken = _constraint_reader(list(contract.constraints.values()))
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
         """The records of a JSON array, in its order.
@@ -149,11 +149,11 @@ class RecordParser:
         return objects_in(parsed, kind.path, of_request=DECISION_REQUEST_FIELDS, of_item=self._columns)
 
 
-def _constraint_reader(constraints: Sequence[Rule]) -> Callable[[Record], list[Rule]]:
+def _constraint_reader(constraints: Sequence[Constraint]) -> Callable[[Record], list[Constraint]]:
     """A function that lists the constraints that a record breaks. A missing operand breaks none."""
     checks = [(each, each.parsed.names, each.parsed.for_one_record()) for each in constraints]
 
-    def broken(record: Record) -> list[Rule]:
+    def broken(record: Record) -> list[Constraint]:
         found = []
         for constraint, names, holds in checks:
             try:

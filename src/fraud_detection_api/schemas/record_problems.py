@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Rule, plain_number
+from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contract, plain_number
 from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.schemas.problem import json_pointer
 from fraud_detection_api.schemas.record_type import DECISION_REQUEST_FIELDS, RECORDS
@@ -62,7 +62,7 @@ def constraint_problems(
     details: Iterable[ErrorDetails],
     *,
     path: tuple[str, ...],
-    broken: Callable[[Record], Iterable[Rule]],
+    broken: Callable[[Record], Iterable[Constraint]],
 ) -> Iterator[FieldProblem]:
     """The constraints that parsed records break, as far as the fields tell that no detail names."""
     bad_fields: dict[int, set[str]] = {}

@@ -8,8 +8,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import epoch_seconds, rule_violations
-from fraud_detection_api.contract.declaration import FLOAT32_MAX, MAX_TEXT, Contract, Dtype, Feature, Rule, plain_number
+from fraud_detection_api.contract.columns import constraint_violations, epoch_seconds
+from fraud_detection_api.contract.declaration import (
+    FLOAT32_MAX,
+    MAX_TEXT,
+    Constraint,
+    Contract,
+    Dtype,
+    Feature,
+    plain_number,
+)
 from fraud_detection_api.contract.times import parse_time
 
 ROWS_SHOWN = 5
@@ -97,14 +105,14 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
     elif contract.time is not None:
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
     if not check.faults:
-        for name, broken in rule_violations(contract, check.columns).items():
-            check.faults |= _found(rule_fault(contract.rules[name]), broken, first_row)
+        for name, broken in constraint_violations(contract, check.columns).items():
+            check.faults |= _found(constraint_problem(contract.constraints[name]), broken, first_row)
     return check
 
 
-def rule_fault(rule: Rule) -> str:
-    """What a table's record that breaks a rule is told."""
-    return f"{rule.field} {rule.message}"
+def constraint_problem(constraint: Constraint) -> str:
+    """The problem of rows that break a constraint."""
+    return f"{constraint.field} {constraint.message}"
 
 
 def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:

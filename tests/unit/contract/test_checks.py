@@ -28,7 +28,7 @@ elapsed_days_since = "applied_at"
 dtype = "datetime"
 """
 SINCE = HEAD + "elapsed_days_since = "
-RULE = '[rules.r]\nmessage = "m"\nfield = "amount"\n'
+CONSTRAINT = '[constraints.r]\nmessage = "m"\nfield = "amount"\n'
 SOUND = SINCE + '"opened_at"\n'
 
 
@@ -232,16 +232,16 @@ def test_a_derived_feature_with_a_bad_formula_is_refused(formula, mend):
         ("channel == 1", "is a category and not a number"),
     ],
 )
-def test_a_rule_with_a_bad_check_is_refused(check, mend):
-    problem = the_problem_of(f'{SOUND}{RULE}check = "{check}"\n')
-    assert problem.startswith("line 23: rules.r.check: ")
+def test_a_constraint_with_a_bad_check_is_refused(check, mend):
+    problem = the_problem_of(f'{SOUND}{CONSTRAINT}check = "{check}"\n')
+    assert problem.startswith("line 23: constraints.r.check: ")
     assert mend in problem
 
 
 @pytest.mark.parametrize("field", ["limit", "customer", "applied_at", "is_fraud"])
-def test_a_rule_must_blame_a_feature(field):
-    problem = the_problem_of(SOUND + RULE.replace('"amount"', f'"{field}"') + 'check = "amount > 1"\n')
-    assert problem.startswith("line 22: rules.r.field: must be a feature of this contract")
+def test_a_constraint_must_blame_a_feature(field):
+    problem = the_problem_of(SOUND + CONSTRAINT.replace('"amount"', f'"{field}"') + 'check = "amount > 1"\n')
+    assert problem.startswith("line 22: constraints.r.field: must be a feature of this contract")
 
 
 @pytest.mark.parametrize("text", ["{amount}", "{value} {", "}", "{value:.2f}", "{}"])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_detection_api.contract.columns import columns_from_records, epoch_seconds, rule_violations
+from fraud_detection_api.contract.columns import columns_from_records, constraint_violations, epoch_seconds
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from support.builders import every_dtype_contract, record
 
@@ -66,25 +66,25 @@ def test_a_time_without_an_offset_is_utc(moment):
     assert epoch_seconds(moment) == epoch_seconds(moment.replace(tzinfo=UTC))
 
 
-def test_a_rule_is_broken_where_its_comparison_fails():
+def test_a_constraint_is_broken_where_its_comparison_fails():
     records = [record(), record(number_of_accounts_in_arrears=24), record(number_of_accounts_in_arrears=23)]
     credit = load_contract("credit")
-    broken = rule_violations(credit, columns_from_records(credit, records))
+    broken = constraint_violations(credit, columns_from_records(credit, records))
     assert {name: mask.tolist() for name, mask in broken.items()} == {
         "arrears_within_open_accounts": [False, True, False]
     }
 
 
-def test_a_missing_operand_never_breaks_a_rule():
+def test_a_missing_operand_never_breaks_a_constraint():
     contract = contract_from_toml(
         'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "int"\nnullable = true\n[features.z]\ndtype = "int"\n'
-        '[rules.r]\ncheck = "x < z"\nfield = "x"\nmessage = "m"\n',
+        '[constraints.r]\ncheck = "x < z"\nfield = "x"\nmessage = "m"\n',
         source="a.toml",
     )
     columns = columns_from_records(contract, [{"x": None, "z": 1}, {"x": 1, "z": 1}, {"x": 0, "z": 1}])
-    assert rule_violations(contract, columns)["r"].tolist() == [False, True, False]
+    assert constraint_violations(contract, columns)["r"].tolist() == [False, True, False]
 
 
-def test_a_contract_without_rules_is_never_broken():
+def test_a_contract_without_constraints_is_never_broken():
     contract = contract_from_toml('name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "int"\n', source="a.toml")
-    assert rule_violations(contract, columns_from_records(contract, [{"x": 1}])) == {}
+    assert constraint_violations(contract, columns_from_records(contract, [{"x": 1}])) == {}

@@ -12,12 +12,12 @@ def rows_of(contract, title="Record") -> dict[str, tuple[str, ...]]:
     return {row[0]: row[1:] for row in table.rows}
 
 
-def test_every_column_of_a_record_every_derived_one_and_every_rule_has_a_row():
+def test_every_column_of_a_record_every_derived_one_and_every_constraint_has_a_row():
     for contract in (load_contract("credit"), every_dtype_contract()):
-        record, derived, rules = contract_tables(contract)
+        record, derived, constraints = contract_tables(contract)
         assert [row[0] for row in record.rows] == list(contract.record_columns)
         assert [row[0] for row in derived.rows] == list(contract.derived)
-        assert [row[0] for row in rules.rows] == [rule.check for rule in contract.rules.values()]
+        assert [row[0] for row in constraints.rows] == [each.check for each in contract.constraints.values()]
 
 
 def test_every_row_has_a_cell_for_every_heading():
@@ -25,7 +25,7 @@ def test_every_row_has_a_cell_for_every_heading():
         assert {len(row) for row in table.rows} == {len(table.headings)}
 
 
-def test_a_contract_may_have_neither_id_nor_time_nor_derived_features_nor_rules():
+def test_a_contract_may_have_neither_id_nor_time_nor_derived_features_nor_constraints():
     (record,) = contract_tables(contract_from_toml(PLAIN, source="x"))
     assert record.rows == [("x", "", "float", "", "", "no", "")]
 
@@ -53,7 +53,7 @@ def test_a_range_is_written_exactly():
 
 def test_markdown_has_a_section_for_each_table():
     lines = documentation_markdown(load_contract("credit")).splitlines()
-    assert [line for line in lines if line.startswith("#")] == ["## Record", "## Derived features", "## Rules"]
+    assert [line for line in lines if line.startswith("#")] == ["## Record", "## Derived features", "## Constraints"]
     assert lines[2] == "| column | what it is | type | unit | range | may be missing | monotone |"
     assert lines[3] == "| --- | --- | --- | --- | --- | --- | --- |"
     assert lines[-1] == (

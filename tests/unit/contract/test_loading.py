@@ -38,7 +38,7 @@ def test_the_packaged_credit_contract_is_the_given_record():
     assert dtypes["total_credit_limit"] == ("float", 0)
     assert dtypes["total_balance"][1] < 0
     assert {"credit_utilisation", "arrears_share"} <= set(credit.derived)
-    assert [(rule.field, rule.check) for rule in credit.rules.values()] == [
+    assert [(each.field, each.check) for each in credit.constraints.values()] == [
         ("number_of_accounts_in_arrears", "number_of_accounts_in_arrears <= number_of_open_accounts")
     ]
 
@@ -91,7 +91,7 @@ BROKEN = {
         "the keys here are dtype, desc",
     ),
     "unknown key at the top": ("ignord = []\n" + SOUND, 1, "ignord", "did you mean 'ignored'?"),
-    "unknown table": (SOUND + '[rulez.a]\ncheck = "a"\n', None, "rulez", "did you mean 'rules'?"),
+    "unknown table": (SOUND + '[constrains.a]\ncheck = "a"\n', None, "constrains", "did you mean 'constraints'?"),
     "unknown key of the target": (HEAD + "posit = 1\n" + AMOUNT, 4, "target.posit", "did you mean 'positive'?"),
     "unknown key of the id": (SOUND + '[id]\nname = "a"\ntype = "int"\n', 8, "id.type", "did you mean 'dtype'?"),
     "unknown key of the time": (SOUND + '[time]\nname = "a"\nunit = "s"\n', 8, "time.unit", "keys here are name, desc"),
@@ -101,10 +101,10 @@ BROKEN = {
         "derived.a.formulas",
         "did you mean 'formula'?",
     ),
-    "unknown key of a rule": (
-        SOUND + '[rules.a]\ncheck = "amount > 0"\nfield = "amount"\nmessage = "x"\nmesage = "x"\n',
+    "unknown key of a constraint": (
+        SOUND + '[constraints.a]\ncheck = "amount > 0"\nfield = "amount"\nmessage = "x"\nmesage = "x"\n',
         10,
-        "rules.a.mesage",
+        "constraints.a.mesage",
         "did you mean 'message'?",
     ),
     "unknown key of a reason": (
@@ -202,7 +202,7 @@ def test_every_problem_is_told_at_once():
 
 def test_every_contradiction_is_told_at_once():
     problems = problems_of(
-        SOUND + 'minimum = 2\nmaximum = 1\nparts = ["hour"]\n[rules.a]\ncheck = "1"\nfield = "b"\nmessage = "m"\n'
+        SOUND + 'minimum = 2\nmaximum = 1\nparts = ["hour"]\n[constraints.a]\ncheck = "1"\nfield = "b"\nmessage = "m"\n'
     )
     assert len(problems) == 5
 
@@ -324,3 +324,35 @@ def test_true_and_one_are_different_targets():
         for positive in ("true", "1", '"1"')
     }
     assert len(fingerprints) == 3
+
+
+CONSTRAINT = '[constraints.r]\ncheck = "amount > 0"\nfield = "amount"\nmessage = "m"\n'
+EARLIER = CONSTRAINT.replace("constraints", "rules")
+
+
+def test_the_earlier_name_of_the_constraints_gives_the_same_contract_and_one_warning(caplog):
+    contract = contract_from_toml(SOUND + EARLIER, source="loans.toml")
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert warning.args == ("loans.toml", "rules", "constraints")
+    assert contract == contract_from_toml(SOUND + CONSTRAINT, source="loans.toml")
+    assert contract.fingerprint == "sha256:2a4a774732e5cf1242028ede53682afe32ba30ae917bde7558e885b725e94d5c"
+
+
+def test_a_bundle_s_contract_says_rules_and_warns_nobody(caplog):
+    contract = contract_from_toml(SOUND + CONSTRAINT, source="x")
+    document = contract.as_json()
+    assert list(document["rules"]) == ["r"]
+    assert parse_contract(document, source="bundle") == contract
+    assert not caplog.records
+
+
+def test_a_problem_of_a_constraint_is_reported_under_the_name_that_the_file_uses():
+    for text, section in ((CONSTRAINT, "constraints"), (EARLIER, "rules")):
+        (problem,) = problems_of(SOUND + text.replace("amount > 0", "sum > 0"))
+        assert problem.startswith(f"line 7: {section}.r.check: ")
+
+
+def test_constraints_under_both_names_are_refused():
+    (problem,) = problems_of(SOUND + CONSTRAINT + EARLIER)
+    assert problem.startswith("rules: ")

@@ -180,6 +180,6 @@ def test_the_given_record_is_accepted_by_both():
     assert assert_agreement("credit", features)
 
 
-def test_both_refuse_what_breaks_the_rule():
+def test_both_refuse_what_breaks_the_constraint():
     features = {column: value for column, value in OVERDRAWN.items() if column != "customer_id"}
     assert not assert_agreement("credit", features | {"number_of_accounts_in_arrears": 24})

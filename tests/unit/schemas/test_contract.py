@@ -71,14 +71,14 @@ def test_the_example_of_the_credit_contract_is_the_given_record():
         ('[features.a]\ndtype = "category"\nexample = "web"\n', ""),
     ],
 )
-def test_an_example_is_found_within_ranges_and_rules(features, check):
-    rule = f'[rules.r]\nfield = "a"\nmessage = "m"\ncheck = "{check}"\n' if check else ""
-    contract = contract_from_toml(HEAD + features + rule, source="a.toml")
+def test_an_example_is_found_within_ranges_and_constraints(features, check):
+    constraint = f'[constraints.r]\nfield = "a"\nmessage = "m"\ncheck = "{check}"\n' if check else ""
+    contract = contract_from_toml(HEAD + features + constraint, source="a.toml")
     assert parses(contract, example_record(contract))
 
 
-def test_rules_that_nothing_simple_passes_leave_an_example_of_the_right_types():
-    text = HEAD + '[features.a]\ndtype = "float"\n[rules.r]\nfield = "a"\nmessage = "m"\ncheck = "a == 0.123"\n'
+def test_constraints_that_nothing_simple_passes_leave_an_example_of_the_right_types():
+    text = HEAD + '[features.a]\ndtype = "float"\n[constraints.r]\nfield = "a"\nmessage = "m"\ncheck = "a == 0.123"\n'
     assert example_record(contract_from_toml(text, source="a.toml")) == {"a": 0}
 
 
@@ -168,7 +168,9 @@ def test_schema_and_parser_agree(changes):
 def test_schema_and_parser_agree_on_credit_records(changes):
     contract, record = load_contract("credit"), {**OVERDRAWN, **changes}
     arrears, accounts = record["number_of_accounts_in_arrears"], record["number_of_open_accounts"]
-    assume(not (type(arrears) is int and type(accounts) is int and arrears > accounts))  # a schema knows no such rule
+    assume(
+        not (type(arrears) is int and type(accounts) is int and arrears > accounts)
+    )  # a schema knows no such constraint
     assert Draft202012Validator(contract_schema(contract)).is_valid(record) == parses(contract, record)
 
 

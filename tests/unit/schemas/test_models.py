@@ -12,7 +12,7 @@ CARD = {
     "evaluation": {"metrics": {"roc_auc": {"value": 0.94}, "average_precision": {"value": 0.5}}},
 }
 SOUND = ModelDescription("7", ("champion",), "sha256:ab", "2026-11-22T10:00:00Z", CARD)
-DAMAGED = ModelDescription("8", (), fault="model bundle version 8: a digest differs")
+DAMAGED = ModelDescription("8", (), problem="model bundle version 8: a digest differs")
 
 
 def test_a_sound_version_is_summed_up_from_its_card():
@@ -34,10 +34,10 @@ def test_a_damaged_version_is_listed_with_what_is_known():
     assert (summary.digest, summary.created_at, summary.contract, summary.roc_auc) == (None, None, None, None)
 
 
-def test_a_card_adds_the_fault_and_the_whole_card():
+def test_a_card_adds_the_problem_and_the_whole_card():
     assert model_card(SOUND).card == CARD
     assert model_card(SOUND).fault is None
-    assert model_card(DAMAGED).fault == DAMAGED.fault
+    assert model_card(DAMAGED).fault == DAMAGED.problem
 
 
 @pytest.mark.parametrize(

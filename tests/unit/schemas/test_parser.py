@@ -218,7 +218,14 @@ def test_the_error_counts_its_problems():
         body({**record(), **{f"unknown_{number}": 1 for number in range(MAX_PROBLEMS + 1)}}),
         body(*[{**record(), "unknown": 1}] * (MAX_PROBLEMS + 1)),
     ],
-    ids=["many in a record", "one in a record", "rules", "duplicates", "unknown in a record", "one unknown in each"],
+    ids=[
+        "many in a record",
+        "one in a record",
+        "constraints",
+        "duplicates",
+        "unknown in a record",
+        "one unknown in each",
+    ],
 )
 def test_problems_are_capped(content):
     said = r"^more than 1000 fields did not pass; the first 1000 are listed; nothing was scored$"

@@ -198,12 +198,12 @@ def test_a_time_column_that_cannot_be_read_is_a_problem():
     assert check_table(frame, LOANS).problems == ["applied_at must be ISO 8601 times: 2 rows (1, 2)"]
 
 
-def test_broken_rules_are_counted_and_blame_their_field():
+def test_broken_constraints_are_counted_and_blame_their_field():
     frame = every_dtype_frame(4).with_columns(amount_eur=pl.Series([0.5, 1e6, 0.5, 1e6]), instalments=pl.lit(2))
     assert check_table(frame, LOANS).problems == ["instalments must be at most amount_eur: 2 rows (1, 3)"]
 
 
-def test_rules_wait_until_the_columns_pass():
+def test_constraints_wait_until_the_columns_pass():
     frame = every_dtype_frame(2).with_columns(amount_eur=pl.Series([-1.0, 0.5]), instalments=pl.lit(2))
     assert check_table(frame, LOANS).problems == ["amount_eur must be within 0 to 3.4028234663852886e+38: 1 row (1)"]
 

@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import check_table, fault_texts, read_column, rows_text, rule_fault
+from fraud_detection_api.tables.checking import check_table, constraint_problem, fault_texts, read_column, rows_text
 from fraud_detection_api.tables.files import UNNAMED, reading, require_rows, scan_file
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 
@@ -119,7 +119,7 @@ class _Reader:
 
     def told(self) -> dict[str, NDArray[np.int64]]:
         """The faults; broken rules only where there are no others, for rules of a piece with others were not looked at."""
-        rules = {rule_fault(rule) for rule in self.contract.rules.values()}
+        rules = {constraint_problem(each) for each in self.contract.constraints.values()}
         others = {fault: rows for fault, rows in self.faults.items() if fault not in rules}
         return others or self.faults
 

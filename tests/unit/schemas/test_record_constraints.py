@@ -1,4 +1,4 @@
-"""The contract's rules hold for a request as they do for a file."""
+"""The contract's constraints hold for a request as they do for a file."""
 
 import pytest
 
@@ -9,39 +9,39 @@ from support.builders import record
 from support.parsing import CREDIT, body, problems_of, refused
 
 
-def test_a_rule_blames_its_field():
+def test_a_constraint_blames_its_field():
     assert problems_of(CREDIT, body(record(), record(number_of_accounts_in_arrears=24))) == {
         "/1/number_of_accounts_in_arrears": "must be at most number_of_open_accounts"
     }
 
 
-RULE = '[rules.r]\nfield = "a"\nmessage = "must do"\n'
+CONSTRAINT = '[constraints.r]\nfield = "a"\nmessage = "must do"\n'
 
 
-def with_rule(dtype: str, check: str, *, nullable: bool = True) -> RecordParser:
+def with_constraint(dtype: str, check: str, *, nullable: bool = True) -> RecordParser:
     feature = f'dtype = "{dtype}"\nnullable = {str(nullable).lower()}\n'
-    text = f'name = "a"\n[target]\nname = "y"\n[features.a]\n{feature}[features.b]\n{feature}{RULE}check = "{check}"\n'
+    text = f'name = "a"\n[target]\nname = "y"\n[features.a]\n{feature}[features.b]\n{feature}{CONSTRAINT}check = "{check}"\n'
     return RecordParser(contract_from_toml(text, source="a"))
 
 
 @pytest.mark.parametrize("missing", [{"a": None, "b": 1}, {"b": 1}, {"a": 5}, {"a": 5, "b": None}, {}])
-def test_a_missing_operand_passes_the_rule(missing):
-    assert with_rule("int", "a < b").parse(body(missing), limit=1) == [missing]
+def test_a_missing_operand_passes_the_constraint(missing):
+    assert with_constraint("int", "a < b").parse(body(missing), limit=1) == [missing]
 
 
-def test_a_rule_may_calculate_with_booleans():
-    parser = with_rule("bool", "a - b <= 0")
+def test_a_constraint_may_calculate_with_booleans():
+    parser = with_constraint("bool", "a - b <= 0")
     assert parser.parse(body({"a": True, "b": True}), limit=1)
     assert problems_of(parser, body({"a": True, "b": False})) == {"/0/a": "must do"}
-    assert problems_of(with_rule("bool", "a + b <= 1"), body({"a": True, "b": True})) == {"/0/a": "must do"}
+    assert problems_of(with_constraint("bool", "a + b <= 1"), body({"a": True, "b": True})) == {"/0/a": "must do"}
 
 
-def test_a_rule_does_not_overflow_on_large_integers():
+def test_a_constraint_does_not_overflow_on_large_integers():
     big = 2**53 - 1
-    assert problems_of(with_rule("int", "a * b <= 0"), body({"a": big, "b": big})) == {"/0/a": "must do"}
+    assert problems_of(with_constraint("int", "a * b <= 0"), body({"a": big, "b": big})) == {"/0/a": "must do"}
 
 
-TWO_RULES = """
+TWO_CONSTRAINTS = """
 name = "a"
 [target]
 name = "y"
@@ -52,35 +52,38 @@ nullable = true
 dtype = "int"
 [features.c]
 dtype = "float"
-[rules.first]
+[constraints.first]
 field = "a"
 message = "must be less than b"
 check = "a < b"
-[rules.second]
+[constraints.second]
 field = "c"
 message = "must be at least b"
 check = "c >= b"
 """
-TWO = RecordParser(contract_from_toml(TWO_RULES, source="a"))
+TWO = RecordParser(contract_from_toml(TWO_CONSTRAINTS, source="a"))
 FIRST, SECOND = "must be less than b", "must be at least b"
 
 
-def test_every_broken_rule_of_a_record_is_told():
+def test_every_broken_constraint_of_a_record_is_reported():
     assert TWO.parse(body({"a": 1, "b": 2, "c": 2}), limit=1)
     assert problems_of(TWO, body({"a": 2, "b": 2, "c": 2})) == {"/0/a": FIRST}
     assert problems_of(TWO, body({"a": 1, "b": 2, "c": 1})) == {"/0/c": SECOND}
     assert problems_of(TWO, body({"a": 2, "b": 2, "c": 1})) == {"/0/a": FIRST, "/0/c": SECOND}
 
 
-def test_rules_that_blame_one_field_are_told_apart():
-    toml = 'name = "a"\n[target]\nname = "y"\n[features.a]\ndtype = "int"\n' + RULE + 'check = "a > 1"\n'
-    other = RULE.replace("rules.r", "rules.s").replace("must do", "must be even less") + 'check = "a < -5"\n'
+def test_constraints_that_blame_one_field_are_told_apart():
+    toml = 'name = "a"\n[target]\nname = "y"\n[features.a]\ndtype = "int"\n' + CONSTRAINT + 'check = "a > 1"\n'
+    other = (
+        CONSTRAINT.replace("constraints.r", "constraints.s").replace("must do", "must be even less")
+        + 'check = "a < -5"\n'
+    )
     problems = refused(RecordParser(contract_from_toml(toml + other, source="a")), b'[{"a": 1}]')
     assert problems == (FieldProblem("/0/a", "must do"), FieldProblem("/0/a", "must be even less"))
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "problems"),
     [
         ({"a": 3, "b": 2, "c": "1"}, {"/0/c": "must be a number", "/0/a": FIRST}),
         ({"a": 3, "b": 2}, {"/0/c": "is required", "/0/a": FIRST}),
@@ -91,16 +94,16 @@ def test_rules_that_blame_one_field_are_told_apart():
         ({"a": 1, "b": 2, "c": 10**400}, {"/0/c": "must be a finite number"}),
     ],
 )
-def test_a_bad_field_hides_no_broken_rule_but_its_own(given, told):
-    assert problems_of(TWO, body(given)) == told
+def test_a_bad_field_hides_no_broken_constraint_but_its_own(given, problems):
+    assert problems_of(TWO, body(given)) == problems
 
 
-def test_an_unknown_field_hides_no_broken_rule():
+def test_an_unknown_field_hides_no_broken_constraint():
     problems = problems_of(CREDIT, body(record(), record(number_of_accounts_in_arrears=24, extra=1)))
     assert set(problems) == {"/1/extra", "/1/number_of_accounts_in_arrears"}
 
 
-def test_rules_are_told_beside_records_that_are_no_objects():
+def test_constraints_are_reported_beside_records_that_are_no_objects():
     assert problems_of(TWO, body(1, {"a": 2, "b": 2, "c": "x"}, [], {"a": 2, "b": 2, "c": 2})) == {
         "/0": "must be an object",
         "/1/a": FIRST,
@@ -111,6 +114,6 @@ def test_rules_are_told_beside_records_that_are_no_objects():
 
 
 @pytest.mark.parametrize("content", [b'"c": 5, "c": "x"', b'"c": "x", "c": 5'])
-def test_rules_beside_a_bad_field_may_meet_a_field_that_occurs_twice(content):
+def test_constraints_beside_a_bad_field_may_meet_a_field_that_occurs_twice(content):
     problems = problems_of(TWO, b'[{"a": "x", "b": 6, ' + content + b"}]")
     assert problems["/0/c"] == "occurs more than once in the record"
