@@ -150,7 +150,7 @@ class Settings(BaseModel):
     linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
         description="How long a server goes on answering after SIGTERM while `/readyz` says that it is about to end, so "
-        "that whoever sends it requests finds out; 0 for not at all (docs/explanation/models.md). Ctrl-C does not wait.",
+        "that whoever sends it requests finds out; 0 for not at all (docs/how-to/run.md). Ctrl-C does not wait.",
     )
     drain_seconds: PositiveInt = Field(
         30, description="Time that requests in flight get to finish after SIGTERM, and after `FRAUD_LINGER_SECONDS`."
@@ -159,7 +159,7 @@ class Settings(BaseModel):
     gate: Literal["on", "off"] = Field(
         "on",
         description="Whether a model must be compared with the champion, and pass, before it takes its place, or else be "
-        "forced with a reason (docs/explanation/models.md).",
+        "forced with a reason (docs/how-to/roll-out.md).",
     )
     api_keys: str = Field(
         "",
