@@ -1,1 +1,1 @@
-"""How the service is run: what watches it, and the files that other systems read."""
+"""Deployment files: monitoring, Kubernetes manifests, and the programs that generate them."""

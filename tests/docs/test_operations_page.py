@@ -1,4 +1,4 @@
-"""The runbook has a place for each alert, and the sizes are those that were measured."""
+"""The runbook has a section for each alert, and the sizes are those that were measured."""
 
 import re
 from pathlib import Path
@@ -18,12 +18,12 @@ SECTIONS = {found[1]: found[2] for found in re.finditer(r"^### (\w+)\n(.*?)(?=^#
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
-def test_every_alert_has_a_section_that_says_what_it_means_where_to_look_and_what_to_do(rule):
+def test_every_alert_has_a_section_with_meaning_places_to_look_at_and_actions(rule):
     section = SECTIONS[rule["alert"]]
     assert re.findall(r"^- \*\*(.+?):\*\*", section, re.MULTILINE) == ["Means", "Look at", "Do"]
 
 
-def test_no_section_is_about_an_alert_that_there_is_not():
+def test_every_section_is_about_an_alert():
     assert set(SECTIONS) == {rule["alert"] for rule in ALERTS}
 
 
@@ -32,7 +32,7 @@ def test_the_alert_leads_to_its_section(rule):
     assert rule["annotations"]["runbook_url"].endswith(f"docs/how-to/operations.md#{rule['alert'].lower()}")
 
 
-def test_metrics_that_the_page_asks_for_are_documented():
+def test_metrics_in_the_queries_of_the_page_are_documented():
     known = set(
         re.findall(
             r"^\| `(fraud_\w+)`", (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8"), re.MULTILINE
@@ -59,13 +59,13 @@ def test_the_stores_sizes_follow_from_the_bytes_of_a_decision():
 def test_the_rates_are_about_those_of_the_benchmarks_page():
     benchmarks = (ROOT / "docs" / "explanation" / "benchmarks.md").read_text(encoding="utf-8")
     section = benchmarks.split("## One record a request, 32 connections")[1].split("\n## ")[0]
-    told = re.findall(r"^\| (`.+?`.*?) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
-    assert len(told) == 3
-    for what, rate in told:
+    stated = re.findall(r"^\| (`.+?`.*?) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+    assert len(stated) == 3
+    for what, rate in stated:
         [measured] = re.findall(
             rf"^\| this product, {re.escape(benchmark_name(what))} \| ([\d,]+) ", section, re.MULTILINE
         )
-        assert number(rate) == pytest.approx(number(measured), rel=0.15), "size anew after a new benchmark"
+        assert number(rate) == pytest.approx(number(measured), rel=0.15), "update the sizing after a new benchmark"
 
 
 def benchmark_name(what: str) -> str:
