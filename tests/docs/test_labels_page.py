@@ -21,7 +21,7 @@ EXAMPLE = "0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A client of an application that has decided on the page's customers, its folder, and the decision that the page names."""
+    """A client of an application that has decided on the page's customers, its folder, and the id that the page names."""
     folder = tmp_path_factory.mktemp("page")
     (folder / "labels.csv").write_text(blocks(PAGE, "csv")[0], encoding="utf-8")
     with application(store=f"sqlite:///{folder / 'decisions.db'}") as client:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from support import calls
+from support.applications import application
 from support.builders import QUICK
-from support.pages import blocks, install_fraud, run_shell
-from support.servers import running_server
+from support.commands import run_block
+from support.pages import blocks, run_shell
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,24 +40,18 @@ def test_every_command_of_the_readme_is_accounted_for():
     assert len(fraud_commands()) >= 5
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("newcomer")
-    simulate_credit_records(8000, seed=5).drop("true_fraud_probability").write_csv(folder / "loans.csv")
-    install_fraud(folder)
-    return folder
-
-
-def test_your_own_file_in_five_lines(folder):
+def test_your_own_file_in_five_lines(tmp_path):
+    simulate_credit_records(8000, seed=5).drop("true_fraud_probability").write_csv(tmp_path / "loans.csv")
     for command in (line for line in fraud_commands() if not line.startswith("fraud serve")):
-        done = run_shell(command, folder)
+        done = run_block(command, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert (folder / "scored.parquet").stat().st_size > 0
-    with running_server(folder / "loans-registry", folder / "serve.log") as server:
-        schema = calls.get(f"{server.url}/openapi.json").json()["components"]["schemas"]["Record"]
+    assert (tmp_path / "scored.parquet").stat().st_size > 0
+    with application(FileRegistry(tmp_path / "loans-registry")) as client:
+        schema = client.get("/openapi.json").json()["components"]["schemas"]["Record"]
     assert "total_balance" in schema["properties"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_given_curl_gets_the_answer_that_the_readme_shows(default_server, tmp_path):
     [curl] = [command for command in commands() if command.startswith("curl")]

@@ -1,4 +1,4 @@
-"""`fraud` in the tests' own process: what a command does, without the seconds that a process of its own takes to import it."""
+"""`fraud` in the tests' own process: what a command does, without the seconds that starting a Python takes."""
 
 import contextlib
 import logging
@@ -52,9 +52,7 @@ def quick_training() -> Iterator[None]:
     """While the block runs, every training of this process takes a moment: few trees, two folds."""
     fitter = model_fitter.ModelFitter
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1})
-        )
+        patch.setattr(model_fitter, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1}))
         yield
 
 
