@@ -11,7 +11,8 @@ from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.services.storage import upkeep
 from fraud_detection_api.settings import Settings
-from support.pages import blocks, install_fraud, run_shell
+from support.commands import run_block
+from support.pages import blocks
 from support.sealed_rows import keep_rows, kept_row
 
 ROOT = Path(__file__).parents[2]
@@ -23,14 +24,8 @@ def section(title: str) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    install_fraud(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def kept(folder):
-    database = SqliteDatabase(folder / "decisions.db", timeout_seconds=5)
+def kept(tmp_path):
+    database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     store = SqlDecisionStore(database, idempotency_seconds=86_400)
     store.migrate()
     keep_rows(store, [kept_row(number) for number in (345435, 345436)])
@@ -73,10 +68,10 @@ def test_the_figures_of_the_page_are_those_of_the_code():
     assert (upkeep.SHORTEST_TRACE, "four or more characters" in PAGE) == (4, True)
 
 
-def test_the_commands_of_the_page_run(folder, kept):
+def test_the_commands_of_the_page_run(tmp_path, kept):
     kept.close()
-    done = run_shell(blocks(PAGE, "sh")[0], folder)
+    done = run_block(blocks(PAGE, "sh")[0], tmp_path)
     assert done.returncode == 0, done.stderr
-    restored = run_shell(blocks(PAGE, "sh")[1], folder)
+    restored = run_block(blocks(PAGE, "sh")[1], tmp_path)
     assert restored.returncode == 0, restored.stderr
     assert re.search(r"\b2 decisions\b", restored.stderr)

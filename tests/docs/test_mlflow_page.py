@@ -9,8 +9,9 @@ from mlflow.tracking import MlflowClient
 from fraud_detection_api.adapters.mlflow.connection import _DEFAULTS
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.settings import Settings
-from support.pages import blocks, install_fraud, run_shell
-from support.servers import running_server
+from support.applications import application
+from support.commands import run_block
+from support.pages import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "mlflow.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:5000"
@@ -22,27 +23,21 @@ def location(mlflow_server) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    install_fraud(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tried(folder, location):
+def tried(tmp_path_factory, location):
     """What the commands of "Try it" print, up to the one that serves."""
     [block] = [block for block in blocks(PAGE, "sh") if "fraud serve" in block]
     commands, last = block.strip().rsplit("\n", 1)
     assert last == "fraud serve"
-    return run_shell(commands.replace(f"mlflow:{ADDRESS}", location).replace("--rows 20000", "--rows 4000"), folder)
+    commands = commands.replace(f"mlflow:{ADDRESS}", location).replace("--rows 20000", "--rows 4000")
+    return run_block(commands, tmp_path_factory.mktemp("page"))
 
 
-def test_the_commands_of_the_page_run_and_end_in_a_model_that_serves(tried, location, tmp_path):
+def test_the_commands_of_the_page_run_and_end_in_a_model_that_serves(tried, location):
     assert tried.returncode == 0, tried.stderr
     assert build_registry(location).versions() == ["1", "2"]
     assert tried.stderr.count("tracked at http://") == 2
-    with running_server(location, tmp_path / "server.log") as server:
-        assert server.events("model_loaded")[0]["version"] == "1"
+    with application(build_registry(location)) as client:
+        assert client.get("/readyz").json()["model_version"] == "1"
 
 
 def test_the_python_of_the_page_promotes(tried, location, mlflow_server):

@@ -12,8 +12,9 @@ from fraud_detection_api.monitoring.feature_drift import FeatureDrift
 from fraud_detection_api.report.measures import MONITORED
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files
+from support.commands import run_block
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
-from support.pages import blocks, install_fraud, run_shell
+from support.pages import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
 
@@ -32,12 +33,11 @@ def folder(tmp_path_factory):
     traffic = Traffic(simulated(6_000, 21), times(6_000, now - 90 * DAY_MS, now), 0, [champion(), challenger()])
     traffic.keep(store, labels_in(database), observations_in(database))
     store.close()
-    install_fraud(folder)
     return folder
 
 
 def test_the_commands_of_the_page_work(folder):
-    done = run_shell(blocks(PAGE, "sh")[0], folder)
+    done = run_block(blocks(PAGE, "sh")[0], folder)
     assert done.returncode == 0, done.stderr
     assert "2,000" in done.stdout
     assert '"matured_until"' in done.stdout

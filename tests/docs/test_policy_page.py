@@ -13,7 +13,8 @@ from fraud_detection_api.policy.file import FILE_KEYS, load_policy
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.settings import Settings
 from support.builders import EVERY_DTYPE
-from support.pages import blocks, install_fraud, run_shell
+from support.commands import run_block
+from support.pages import blocks
 from support.sealed_rows import keep_rows, kept_row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "policy.md").read_text(encoding="utf-8")
@@ -23,7 +24,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "policy.md").read_text(e
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "costs.toml").write_text(blocks(PAGE, "toml")[0], encoding="utf-8")
-    install_fraud(folder)
     return folder
 
 
@@ -54,7 +54,7 @@ def test_the_line_for_the_contract_is_one():
 
 
 def test_the_commands_of_the_page_run(folder):
-    done = run_shell(blocks(PAGE, "sh")[0].replace("--rows 20000", "--rows 4000"), folder)
+    done = run_block(blocks(PAGE, "sh")[0].replace("--rows 20000", "--rows 4000"), folder)
     assert done.returncode == 0, done.stderr
     registry = FileRegistry(folder / "registry")
     assert registry.assigned("champion") == "1"
@@ -69,6 +69,6 @@ def test_the_command_on_kept_decisions_runs_once_some_are_kept(folder):
     store.migrate()
     keep_rows(store, [kept_row(number, contract=contract) for number in range(20)])
     store.close()
-    done = run_shell(blocks(PAGE, "sh")[1], folder)
+    done = run_block(blocks(PAGE, "sh")[1], folder)
     assert done.returncode == 0, done.stderr
     assert "20 kept decisions" in done.stdout

@@ -41,6 +41,7 @@ def test_your_own_file_in_five_lines_is_the_tutorial_which_runs():
     assert set(fraud_commands()) <= set(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_given_curl_gets_the_answer_that_the_readme_shows(default_server, tmp_path):
     [curl] = [command for command in commands() if command.startswith("curl")]

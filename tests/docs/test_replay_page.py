@@ -12,15 +12,16 @@ from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.services.history.replay import SOUND, Status
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, record
+from support.commands import run_block
 from support.decided import decided
-from support.pages import blocks, install_fraud, run_shell
+from support.pages import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "replay.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Thirty decisions of the champion, in the folder where the commands look for them."""
+def lived(tmp_path_factory):
+    """The folder where the commands find thirty decisions of the champion; and the id of one."""
     folder = tmp_path_factory.mktemp("page")
     registry = FileRegistry(folder / "registry")
     registry.assign("champion", registry.register(credit_files()))
@@ -33,13 +34,13 @@ def folder(tmp_path_factory):
     container.store.migrate()
     container.store.keep([StoredRequest(rows)])
     container.store.close()
-    install_fraud(folder)
-    (folder / "id").write_text(rows[3].decision_id)
-    return folder
+    return folder, rows[3].decision_id
 
 
-def test_the_commands_of_the_page_find_everything_equal(folder):
-    done = run_shell(f"ID=$(cat id)\n{blocks(PAGE, 'sh')[0]}", folder)
+def test_the_commands_of_the_page_find_everything_equal(lived):
+    folder, decision_id = lived
+    # that several processes share the work is proven where ranges are tested
+    done = run_block(blocks(PAGE, "sh")[0].replace("$ID", decision_id).replace("--jobs 2", "--jobs 1"), folder)
     assert done.returncode == 0, done.stderr
     assert [int(count) for count in re.findall(r"^(\d+) decisions in", done.stdout, re.MULTILINE)] == [1, 30, 30]
     assert '"equal": 30' in done.stdout

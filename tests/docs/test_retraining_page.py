@@ -10,9 +10,9 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from support import calls
-from support.pages import blocks, install_fraud, run_shell
-from support.servers import run_fraud, running_server
+from support.applications import application
+from support.commands import fraud, run_block
+from support.pages import blocks
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "retraining.md").read_text(encoding="utf-8")
 CREDIT = load_contract("credit")
@@ -22,22 +22,23 @@ CREDIT = load_contract("credit")
 def lived(file_registry_path, tmp_path_factory):
     """A folder with a registry and a store of labelled decisions, where commands find both unasked."""
     folder = tmp_path_factory.mktemp("page")
-    install_fraud(folder)
     shutil.copytree(file_registry_path, folder / "registry")
     truth = simulate_credit_records(3000, seed=5, fraud_rate=0.05)
-    with running_server(folder / "registry", folder / "decisions.log") as server:
+    with application(
+        FileRegistry(folder / "registry"), store=f"sqlite:///{folder / 'decisions.db'}", max_records=3000
+    ) as client:
         body = {"records": truth.select(CREDIT.record_columns).to_dicts()}
-        decisions = calls.post(f"{server.url}/v1/decisions", json=body, timeout=60).json()["decisions"]
+        decisions = client.post("/v1/decisions", json=body).json()["decisions"]
         labels = [
             {"decision_id": decision["decision_id"], "is_fraud": bool(is_fraud), "source": "investigation"}
             for decision, is_fraud in zip(decisions, truth[CREDIT.target.name], strict=True)
         ]
-        assert calls.post(f"{server.url}/v1/labels", json={"labels": labels}, timeout=60).status_code == 200
+        assert client.post("/v1/labels", json={"labels": labels}).status_code == 200
     return folder
 
 
 def test_the_command_of_the_page_makes_a_challenger(lived):
-    done = run_shell(blocks(PAGE, "sh")[0], lived)
+    done = run_block(blocks(PAGE, "sh")[0], lived)
     assert done.returncode == 0, done.stderr
     assert FileRegistry(lived / "registry").assigned("challenger") == "2"
     for shown in ("roc auc", "average precision", "champion 1", "challenger 2", "difference", "frauds"):
@@ -46,10 +47,10 @@ def test_the_command_of_the_page_makes_a_challenger(lived):
 
 
 def test_what_the_page_says_of_a_dry_run_holds(lived):
-    done = run_shell("fraud retrain --matured-days 0 --min-frauds 50 --dry-run --json", lived)
+    done = run_block("fraud retrain --matured-days 0 --min-frauds 50 --dry-run --json", lived)
     assert json.loads(done.stdout)["status"] == "dry_run"
 
 
 def test_every_option_of_the_page_is_one():
-    known = run_fraud("retrain", "--help", COLUMNS="200").stdout
+    known = fraud("retrain", "--help", COLUMNS="200").stdout
     assert set(re.findall(r"`(--[\w-]+)", PAGE)) <= set(re.findall(r"--[\w-]+", known))

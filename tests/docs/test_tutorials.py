@@ -72,7 +72,10 @@ def test_a_retrained_model_proves_better_and_replaces_the_champion(folder):
         assert registry.assigned("challenger") == "2"
         run(more, folder)
         eventually(
-            lambda: "The gate is passed" in run_shell(maturity + compare, folder).stdout, "compared", within_seconds=120, every_seconds=1
+            lambda: "The gate is passed" in run_shell(maturity + compare, folder).stdout,
+            "compared",
+            within_seconds=120,
+            every_seconds=1,
         )
         run(maturity + promote, folder)
     assert registry.assigned("champion") == "2"

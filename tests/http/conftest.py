@@ -9,14 +9,12 @@ from io import StringIO
 import pytest
 from starlette.testclient import TestClient
 
-from fraud_detection_api.container.process import build_container
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.main import create_app
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
-from support.builders import registry_with_champion
+from support.applications import application
 from support.fakes import InMemoryDecisionStore
 
 
@@ -27,14 +25,9 @@ def client_for() -> Iterator[Callable[..., TestClient]]:
     It keeps decisions where the settings say, or in the store `kept_in`.
     """
     with ExitStack() as started:
-
-        def start(registry=None, kept_in=None, **settings: object) -> TestClient:
-            configured = Settings(**{"store": "none", **settings})
-            registry = registry_with_champion() if registry is None else registry
-            container = build_container(configured, registry=registry, store=kept_in)
-            return started.enter_context(TestClient(create_app(configured, container=container)))
-
-        yield start
+        yield lambda registry=None, kept_in=None, **settings: started.enter_context(
+            application(registry, kept_in, **settings)
+        )
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from fraud_detection_api.report import page
+from fraud_detection_api.report.canvas import draw
+from fraud_detection_api.report.document import Plot
 from fraud_detection_api.report.escaping import html_text
+from fraud_detection_api.report.words import words_for
 
 
 def sketch(paint, *, name, title, description, small=False) -> str:
@@ -21,3 +24,14 @@ def plots_made_by(function) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "draw", function)
         yield
+
+
+def drawn(plot: Plot) -> str:
+    """The plot as a page has it, where a whole page of plots would take a second."""
+    return draw(
+        lambda figure, axes: plot.paint(figure, axes, plot.data, words_for("fraud")),
+        name="plot",
+        title=plot.title,
+        description=plot.reading,
+        small=True,
+    )

@@ -1,43 +1,26 @@
 """`fraud` in this process, away from the environment and the logging of the other tests."""
 
-import logging
-import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.cli import app
-from fraud_detection_api.jobs import training
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from fraud_detection_api.training.model_fitter import ModelFitter
-from support.builders import EVERY_DTYPE, QUICK, credit_files, every_dtype_frame
+from support import commands
+from support.builders import EVERY_DTYPE, credit_files, every_dtype_frame
 
 
 @pytest.fixture(autouse=True)
-def own_process_state(monkeypatch, tmp_path):
-    """`serve` writes to the environment and to the root logger; give both back. Work in a folder of its own."""
-    environment, root = dict(os.environ), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    server_level = logging.getLogger("uvicorn.error").level
-    monkeypatch.chdir(tmp_path)
-    yield
-    os.environ.clear()
-    os.environ.update(environment)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("uvicorn.error").setLevel(server_level)
+def own_folder(tmp_path):
+    """Work in a folder of the test's own; `serve` writes to the environment and to the root logger: give both back."""
+    with commands.own_process_state(tmp_path):
+        yield
 
 
 @pytest.fixture(scope="session")
 def fraud():
     """Run `fraud` with arguments; an exception other than the ones it handles fails the test."""
-
-    def run(*arguments: object, **environment: str):
-        return CliRunner(env=environment).invoke(app, [str(part) for part in arguments], catch_exceptions=False)
-
-    return run
+    return commands.fraud
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +39,10 @@ def trained(fraud, credit_file, tmp_path_factory):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick():
     """Training in a moment."""
-    monkeypatch.setattr(
-        training, "ModelFitter", lambda **given: ModelFitter(**{**given, "settings": QUICK, "threads": 1})
-    )
+    with commands.quick_training():
+        yield
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PACKAGE = Path(__file__).parents[4] / "src" / "fraud_detection_api"
@@ -41,6 +43,20 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_what_was_compiled_is_read_by_whoever_imports_the_source_next(folder):
+    """Another module object stands for another process; the slow tests start real ones."""
+    hits = []
+    for _ in range(2):
+        spec = spec_from_file_location("kept", folder / "kept.py")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.loop(numbers := np.ones(3, np.float32))
+        assert numbers.tolist() == [2.0, 2.0, 2.0]
+        hits.append(sum(module.loop.stats.cache_hits.values()))
+    assert hits == [0, 1]
+
+
+@pytest.mark.slow
 def test_the_second_process_reads_what_the_first_has_compiled(folder):
     assert run(folder) == "[2.0, 2.0, 2.0] 0"
     assert run(folder) == "[2.0, 2.0, 2.0] 1"

@@ -18,6 +18,7 @@ class Page(HTMLParser):
 
     def __init__(self, document: bytes) -> None:
         super().__init__(convert_charrefs=True)
+        self.document = document
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.sections: dict[str, str] = {}
         self.open: list[str] = []
@@ -56,27 +57,27 @@ class Page(HTMLParser):
         return [value or "" for _tag, attributes in self.tags for key, value in attributes.items() if key == name]
 
 
-@pytest.fixture
-def drawn_plots():
-    """What is painted belongs to the test."""
-    with plots_made_by(draw):
-        yield
-
-
 @pytest.fixture(scope="session")
 def page():
-    with plots_made_by(draw):
-        return Page(report_html(card(), evidence()))
+    """The page of the card and the evidence that have everything, with its plots drawn."""
+    return drawn(card(), evidence())
 
 
 @pytest.fixture(scope="session")
-def page_from():
-    return Page
+def drawn_page_of():
+    """Makes a page whose plots are drawn. It takes a second: use it where the drawing is the point."""
+    return drawn
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def page_of():
+    """Makes a page whose plots are sketches."""
     return lambda card, evidence: Page(report_html(card, evidence))
+
+
+def drawn(card, evidence) -> Page:
+    with plots_made_by(draw):
+        return Page(report_html(card, evidence))
 
 
 @pytest.fixture

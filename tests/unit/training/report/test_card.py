@@ -8,10 +8,7 @@ import pytest
 
 from fraud_detection_api.training.evidence.gather import Explained, gather_evidence
 from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.model_report import report_html
 from support.scored import LEARNING_CURVE, card, evidence, held_out, score
-
-pytestmark = pytest.mark.usefixtures("drawn_plots")
 
 MOST_LINES = 165
 
@@ -96,10 +93,9 @@ def test_a_card_of_everything_stays_short(wide, markdown_of):
     assert "and 960 more" in text
 
 
-def test_a_page_of_1000_columns_says_how_many_are_left_out_and_stays_small(wide, page_from):
-    document = report_html(*wide)
-    page = page_from(document)
-    assert len(document) < 700_000
+def test_a_page_of_1000_columns_says_how_many_are_left_out_and_stays_small(wide, drawn_page_of):
+    page = drawn_page_of(*wide)
+    assert len(page.document) < 700_000
     assert "Left out are 980 more columns, with 98.0 % of the gain" in page.sections["importance"]
     assert "the 12 most important columns; 988 are left out" in page.sections["dependence"]
     assert "and 960 more" in page.sections["data"]

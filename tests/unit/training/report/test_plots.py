@@ -65,12 +65,12 @@ def test_probabilities_that_are_all_alike_have_axes_that_hold_the_best_threshold
     assert low < log_odds(1 / 101) < log_odds(1 / 6) < high
 
 
-def test_a_tiny_base_rate_makes_a_report(page_of):
+def test_a_tiny_base_rate_makes_a_report(drawn_page_of):
     """Warnings are errors here, matplotlib's too."""
     test = held_out(600)
     tiny = replace(test, probability=test.probability * 1e-7, raw_probability=test.raw_probability * 1e-7)
     explained_tiny = replace(explained(), score=lambda matrix: score(matrix) * 1e-7)
-    assert "costs" in page_of(card(), gather_evidence(tiny, explained_tiny)).sections
+    assert "costs" in drawn_page_of(card(), gather_evidence(tiny, explained_tiny)).sections
 
 
 @pytest.mark.parametrize(("kept", "left", "right"), [([3, 9], 2.5, 6.5), ([2, 4], 1.5, 4.5), ([6], 5.5, 6.5)])
