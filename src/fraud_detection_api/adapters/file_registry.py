@@ -1,9 +1,9 @@
-"""The default model registry: a folder. Every write is a rename of something complete, so a kill leaves no half model.
+"""The default model registry: a folder. Every write renames something complete, so a kill leaves no partial model.
 
 registry/
   versions/7/…         a bundle's files, read-only
-  aliases/champion     {"history": ["5", "7"]}: the last one counts
-  audit.jsonl          a line for each change of an alias, written and on the disk before the alias moves
+  aliases/champion     {"history": ["5", "7"]}: the last version is current
+  audit.jsonl          a line for each change of an alias, on the disk before the alias moves
 """
 
 import errno
@@ -40,7 +40,7 @@ _HISTORY = 100
 
 
 class FileRegistry:
-    """ModelRegistry on a folder, which is made on the first write. `wall_clock` gives seconds since 1970."""
+    """ModelRegistry in a folder, which the first write creates. `wall_clock` gives seconds since 1970."""
 
     def __init__(self, root: Path, wall_clock: Callable[[], float] = time.time) -> None:
         self.root = root
@@ -72,7 +72,7 @@ class FileRegistry:
                 Path(tempfile.mkdtemp(dir=self._staging)).rmdir()
             finally:
                 for folder in absent:
-                    with suppress(OSError):  # somebody else's registration may have begun in it
+                    with suppress(OSError):  # another registration may have started in it
                         folder.rmdir()
 
     def fetch(self, version: str) -> Mapping[str, bytes]:
@@ -85,7 +85,7 @@ class FileRegistry:
             return {path.name: path.read_bytes() for path in paths}
 
     def stamp(self, version: str) -> str:
-        """When the version's last file was put into its folder."""
+        """When the last file was added to the version's folder."""
         folder = self._folder(version)
         with self._failures("read"):
             return str(folder.stat().st_mtime_ns)
@@ -110,7 +110,7 @@ class FileRegistry:
             try:
                 history = self._history(alias)
             except CorruptBundle:
-                history = [UNREADABLE]  # promoting again is how a damaged alias is mended
+                history = [UNREADABLE]  # promoting again repairs a damaged alias
             if expected not in (ANYWHERE, history[-1] if history else None):
                 raise AliasMoved(alias)
             if history[-1:] != [version]:
@@ -124,7 +124,7 @@ class FileRegistry:
     def previous(self, alias: Alias) -> str:
         history = self._history(alias)
         if len(history) < 2:
-            raise NoChampion(f"there is no {alias} before this one to go back to")
+            raise NoChampion(f"there is no earlier {alias} to go back to")
         return history[-2]
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
@@ -138,18 +138,18 @@ class FileRegistry:
             return previous
 
     def audit(self) -> list[AliasChange]:
-        """Lines that a kill or a full disk left in part are passed over: their changes did not happen."""
-        with self._failures("read"), self._moving_nothing():
+        """Skips lines that a kill or a full disk left incomplete: their changes did not happen."""
+        with self._failures("read"), self._standing_still():
             try:
                 lines = self._audit.read_text(encoding="utf-8", errors="replace").splitlines()
             except FileNotFoundError:
                 return []
-            standing = {alias: self._standing(alias) for alias in get_args(Alias)}
+            current = {alias: self._current(alias) for alias in get_args(Alias)}
         changes = [change for line in lines if (change := parsed_change(line)) is not None]
-        return with_effects(changes, standing)
+        return with_effects(changes, current)
 
     def _publish(self, folder: Path) -> str:
-        """Rename the finished folder to the next free number; a rename onto a number just taken by others fails."""
+        """Rename the finished folder to the next free number; renaming onto a number that another process took fails."""
         folder.chmod(0o755)
         while True:
             version = str(max((int(taken) for taken in self.versions()), default=0) + 1)
@@ -183,16 +183,16 @@ class FileRegistry:
             pass
         raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 
-    def _standing(self, alias: Alias) -> str | None:
+    def _current(self, alias: Alias) -> str | None:
         try:
             return self.assigned(alias)
         except CorruptBundle:
             return UNREADABLE
 
     def _move(self, alias: Alias, before: list[str], after: list[str], cause: Cause) -> None:
-        """Under the lock. A kill between the two steps leaves a line whose change did not take effect."""
-        found, target = (history[-1] if history else None for history in (before, after))
-        change = AliasChange(round(self._wall_clock() * 1000), alias, found, target, cause)
+        """Move an alias, under the lock. A kill between the two steps leaves a line whose change did not take effect."""
+        old, new = (history[-1] if history else None for history in (before, after))
+        change = AliasChange(round(self._wall_clock() * 1000), alias, old, new, cause)
         with self._failures("written"):
             _append_durably(self._audit, change_text(change))
         self._write_history(alias, [version for version in after if version != UNREADABLE])
@@ -210,7 +210,7 @@ class FileRegistry:
             self._sweep_aliases(alias)
 
     def _sweep_aliases(self, alias: Alias) -> None:
-        """Remove what killed changes left behind; under the lock nobody else is writing one."""
+        """Remove what killed changes left behind; under the lock no other process writes any."""
         for path in self._aliases.glob(f".{alias}.*"):
             path.unlink(missing_ok=True)
 
@@ -224,11 +224,11 @@ class FileRegistry:
             yield
 
     @contextmanager
-    def _moving_nothing(self) -> Iterator[None]:
-        """While the block runs no alias moves. A registry that may only be read, too, can be held so."""
+    def _standing_still(self) -> Iterator[None]:
+        """Keep aliases from moving while the block runs; works on a read-only registry, too."""
         try:
             lock = (self._aliases / ".lock").open()
-        except FileNotFoundError:  # nothing was ever moved
+        except FileNotFoundError:  # no alias was ever moved
             yield
             return
         with lock:
@@ -236,9 +236,9 @@ class FileRegistry:
             yield
 
     def _sweep_staging(self) -> None:
-        """Remove what killed trainings left behind; a day is longer than any write takes."""
+        """Remove what killed trainings left behind; no write takes a day."""
         for path in self._staging.iterdir():
-            with suppress(FileNotFoundError):  # another training's, finished meanwhile
+            with suppress(FileNotFoundError):  # another training has finished with it
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(path, ignore_errors=True)
 
@@ -260,9 +260,11 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def _append_durably(path: Path, line: str) -> None:
-    """Add a line, all or nothing as far as the disk allows; a rest of a line that a kill left is ended before it."""
+    """Append a line, all or nothing as far as the disk allows; first end a partial line that a kill left."""
     is_new = not path.exists()
-    with path.open("ab+", buffering=0) as file:  # what a full disk leaves in a buffer would be written when it closes
+    with path.open(
+        "ab+", buffering=0
+    ) as file:  # a full disk would leave content in a buffer, which closing would write
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
         torn = file.read() not in (b"", b"\n")
@@ -279,7 +281,7 @@ def _append_durably(path: Path, line: str) -> None:
 
 
 def _write_all(file: RawIOBase, content: bytes) -> None:
-    """Write to a file without a buffer, which takes a part where the disk has no room for all. Raises OSError."""
+    """Write to an unbuffered file, which writes a part if the disk is nearly full. Raises OSError."""
     if file.write(content) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

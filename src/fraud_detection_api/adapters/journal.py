@@ -1,6 +1,6 @@
-"""DecisionJournal in files of a folder: lines with a checksum each, appended, synced, and removed once they are elsewhere.
+"""DecisionJournal in files of a folder: lines with a checksum each, appended, synced, and removed once they are stored.
 
-A file belongs to the process that holds its lock, so that one which was killed leaves its file to the others.
+A file belongs to the process that holds its lock, so that other processes can take the file of a killed one.
 """
 
 import fcntl
@@ -21,14 +21,14 @@ from fraud_detection_api.services.storage.journal import JournalBacklog
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
-_RECORDS_A_PIECE = 2_000
+_RECORDS_A_BATCH = 2_000
 _CHECKSUM_DIGITS = 8
 _PROBE = b" " * 4096
-"""Without a line's end, so that it is no line where this process is killed before it has been cut off again."""
+"""It has no line end: if this process is killed before it truncates the probe, the probe is not a line."""
 
 
 class FileJournal:
-    """A journal in `folder`, which is made on the first write."""
+    """A journal in `folder`, which the first write creates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,10 +49,10 @@ class FileJournal:
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         with self._hold:
-            self._let_go()
+            self._release()
         with self._failures("read"):
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-                yield from self._taken(path)
+                yield from self._batches(path)
 
     def put_aside(self, requests: Sequence[StoredRequest]) -> None:
         with self._failures("written"):
@@ -70,64 +70,64 @@ class FileJournal:
 
     def close(self) -> None:
         with self._hold:
-            self._let_go()
+            self._release()
 
-    def _taken(self, path: Path) -> Iterator[Sequence[StoredRequest]]:
-        """A file's requests, then no file; nothing where a process that lives writes to it."""
+    def _batches(self, path: Path) -> Iterator[Sequence[StoredRequest]]:
+        """A file's requests, then remove it; nothing if a living process writes to the file."""
         try:
             file = path.open("rb")
-        except FileNotFoundError:  # another process was quicker
+        except FileNotFoundError:  # another process has drained it
             return
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            damaged, piece, records = 0, [], 0
+            damaged, batch, records = 0, [], 0
             for line in file:
                 if not line.endswith(b"\n"):
-                    break  # it was promised to nobody
+                    break  # nobody was told that it is stored
                 if (request := _request(line[:-1])) is None:
                     damaged += 1
                     continue
-                piece.append(request)
+                batch.append(request)
                 records += len(request.decisions)
-                if records >= _RECORDS_A_PIECE:
-                    yield piece
-                    piece, records = [], 0
-            if piece:
-                yield piece
-            self._forget(path, damaged)
+                if records >= _RECORDS_A_BATCH:
+                    yield batch
+                    batch, records = [], 0
+            if batch:
+                yield batch
+            self._remove(path, damaged)
 
     @staticmethod
-    def _forget(path: Path, damaged: int) -> None:
-        """A file that somebody has to look at stays, under another name."""
+    def _remove(path: Path, damaged: int) -> None:
+        """Remove a file; rename it if it has damaged lines that a person has to look at."""
         if not damaged:
             path.unlink(missing_ok=True)
             return
-        with suppress(FileNotFoundError):  # another process has done so
+        with suppress(FileNotFoundError):  # another process has renamed it
             path.replace(path.with_suffix(_DAMAGED))
             log_event("journal_damaged", level=logging.ERROR, file=path.name, lines=damaged)
 
     @contextmanager
     def _written(self, content: bytes) -> Iterator[int]:
-        """The file with the content at its end, on the disk; without it where that or the block failed."""
+        """The file with the content appended, on the disk; without the content if that or the block fails."""
         with self._failures("written"):
             if self._file is None:
-                self._file, self._size = self._begun(), 0
+                self._file, self._size = self._create(), 0
             try:
                 _write_all(self._file, content)
                 os.fsync(self._file)
                 yield self._file
             except OSError:
-                with suppress(OSError):  # of a full disk; what is cut off here was promised to nobody
+                with suppress(OSError):  # a full disk; nobody was told that the content is stored
                     os.ftruncate(self._file, self._size)
-                self._let_go()
+                self._release()
                 raise
 
-    def _begun(self) -> int:
+    def _create(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
-        # it gets its name once it is locked: whoever drains would take a file that nobody holds, and remove it
+        # name it once it is locked: a draining process would take a file that nobody locks, and remove it
         path = self._folder / uuid4().hex
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -139,7 +139,7 @@ class FileJournal:
             os.close(folder)
         return file
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -159,7 +159,7 @@ def _line(request: StoredRequest) -> bytes:
 
 
 def _request(line: bytes) -> StoredRequest | None:
-    """What the line holds; None where it is damaged, or was written by a version with other rows."""
+    """What the line holds; None if it is damaged, or if a version with other rows wrote it."""
     content = line[_CHECKSUM_DIGITS:]
     if line[:_CHECKSUM_DIGITS] != b"%08x" % zlib.crc32(content):
         return None

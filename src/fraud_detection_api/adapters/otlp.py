@@ -1,4 +1,4 @@
-"""Spans to an OpenTelemetry collector, by OTLP over HTTP: the one place that imports OpenTelemetry."""
+"""Sends spans to an OpenTelemetry collector by OTLP over HTTP; the only module that imports OpenTelemetry."""
 
 import logging
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from fraud_detection_api.trace_context import Span
 SERVICE = "fraud-detection-api"
 _PATH = "/v1/traces"
 _EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
-_LONGEST_FAULT = 300
+_LONGEST_REASON = 300
 
 
 def collector_url(address: str) -> str:
-    """Where spans are posted to, from a collector's address. Raises ValueError.
+    """The URL that spans are posted to, from a collector's address. Raises ValueError.
 
     >>> collector_url("http://127.0.0.1:4318")
     'http://127.0.0.1:4318/v1/traces'
@@ -29,28 +29,28 @@ def collector_url(address: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.username is not None or parts.query or parts.fragment or not address.isprintable():
-        mend = "headers, such as a key, are for OTEL_EXPORTER_OTLP_HEADERS"
-        raise ValueError(f"a collector's address is like otlp:http://127.0.0.1:4318, without a name or query; {mend}")
+        advice = "set headers, such as a key, with OTEL_EXPORTER_OTLP_HEADERS"
+        raise ValueError(f"a collector's address is like otlp:http://127.0.0.1:4318, without a user or query; {advice}")
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith(_PATH) else path + _PATH}"
 
 
 class OtlpExporter:
-    """Posts spans to `url`; where that is None, to where OpenTelemetry's own variables say.
+    """Posts spans to `url`; if that is None, to the address in OpenTelemetry's own variables.
 
-    Those variables also say headers, certificates, compression, how long a delivery may take, and what the service is
-    called. Raises MissingExtra without the extra `tracing`.
+    Those variables also set headers, certificates, compression, the timeout of a delivery, and the name of the service.
+    Raises MissingExtra without the extra `tracing`.
     """
 
     def __init__(self, url: str | None) -> None:
         self._library = library = _library()
-        self._fault = _FirstLine()
-        # each try that failed would be a line of its own, or several
+        self._reason = _FirstLine()
+        # each failed attempt would log a line or several
         logger = logging.getLogger(_EXPORTER)
-        logger.handlers, logger.propagate = [self._fault], False
+        logger.handlers, logger.propagate = [self._reason], False
         about = {"service.name": SERVICE, "service.version": __version__, "service.instance.id": str(uuid4())}
         self._resource = library.resources.Resource.create(about).merge(
-            library.resources.OTELResourceDetector().detect()  # what the operator sets beats it
+            library.resources.OTELResourceDetector().detect()  # what the operator sets takes precedence
         )
         self._scope = library.scope.InstrumentationScope(SERVICE, __version__)
         self._exporter = library.exporter.OTLPSpanExporter(endpoint=url)
@@ -60,18 +60,18 @@ class OtlpExporter:
         self._state_of = lru_cache(maxsize=64)(lambda text: trace.TraceState.from_header([text]))
 
     def export(self, spans: Sequence[Span]) -> None:
-        """Post them; tried again for as long as a delivery may take. Raises TracesNotDelivered."""
-        self._fault.text = ""
+        """Post spans, with retries until the timeout of a delivery. Raises TracesNotDelivered."""
+        self._reason.text = ""
         done = self._exporter.export([self._readable(span) for span in spans])
         if done is not self._library.export.SpanExportResult.SUCCESS:
-            raise TracesNotDelivered(self._fault.text or "the collector did not take the spans")
+            raise TracesNotDelivered(self._reason.text or "the collector did not accept the spans")
 
     def close(self) -> None:
-        """Let go of the connection; a delivery that is being tried again ends."""
+        """Close the connection, and end a delivery that is being retried."""
         self._exporter.shutdown()
 
     def _readable(self, span: Span) -> Any:
-        """The span as the library's exporter reads it. Spans that it would make itself take ten times as long."""
+        """The span as the library's exporter reads it; the library's own spans take ten times as long to make."""
         kind = self._library.trace.SpanKind
         of_server = span.from_caller or span.parent_id is None
         return self._library.sdk.ReadableSpan(
@@ -118,11 +118,11 @@ def _library() -> _Library:
 
 
 class _FirstLine(logging.Handler):
-    """Keeps what the library logs first of an export: of a failed one, the reason."""
+    """Keeps the first line that the library logs during an export: if the export fails, the reason."""
 
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = self.text or record.getMessage()[:_LONGEST_FAULT]
+        self.text = self.text or record.getMessage()[:_LONGEST_REASON]

@@ -1,9 +1,9 @@
-"""A DecisionWriter in another process, over a Unix socket: one process keeps the decisions of all workers of a machine.
+"""A DecisionWriter in another process, over a Unix socket: one process stores the decisions of all workers of a machine.
 
-Committing beside scoring in one process costs each request half as much again, for the two take turns at the interpreter.
+Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
 Frames are JSON after four bytes of length. Workers send arrays of requests: [rows], or [rows, caller, key, digest, answer].
-They get {"fault": …, "results": …} in the same order, and {"fault": …} when it changes between two of these.
+They receive {"error": …, "results": …} in the same order, and {"error": …} when the error changes in between.
 """
 
 import asyncio
@@ -30,26 +30,26 @@ from fraud_detection_api.services.storage.writing import GroupCommit
 from fraud_detection_api.telemetry import log_event
 
 START_SECONDS = 15.0
-"""A worker waits so long for the first word of the process that keeps."""
+"""Seconds that a worker waits for the first frame of the writer's process."""
 
 RETRY_SECONDS = 0.1
 
-LOOKS = 10
-"""So often within its patience a worker looks whether the process that keeps still answers."""
+CHECKS = 10
+"""How often within its patience a worker checks that the writer's process still answers."""
 
-_AWAY = "the process that keeps decisions is away; `fraud serve` starts it again"
+_UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
 _LENGTH_BYTES = 4
 
 
 class _Frames(asyncio.Protocol):
-    """Splits a stream of bytes into frames, and hands each on."""
+    """Splits a stream of bytes into frames, and passes each to `owner`."""
 
     def __init__(self, owner: "WriterClient | WriterServer") -> None:
         self._owner, self._read = owner, bytearray()
         self._transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are of a class of their own
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop has a class of its own
         self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -66,15 +66,15 @@ class _Frames(asyncio.Protocol):
         self._owner.lost(self)
 
     def send(self, content: bytes) -> None:
-        """Send a frame; to a connection that is lost, nothing."""
+        """Send a frame; a lost connection drops it."""
         self._transport.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
 
     def close(self) -> None:
-        """Send what waits, then close."""
+        """Send what is buffered, then close."""
         self._transport.close()
 
     def abort(self) -> None:
-        """Close, whatever waits."""
+        """Close, whatever is buffered."""
         self._transport.abort()
 
 
@@ -86,9 +86,9 @@ class _Sent(NamedTuple):
 
 
 class WriterClient:
-    """The DecisionWriter whose socket is at `path`. At most `limit` records wait.
+    """The worker's side of the socket at `path`. At most `limit` records wait.
 
-    One that has said nothing for `patience_seconds`, although something waits, hangs: it is as one that has gone.
+    A writer's process that sends nothing for `patience_seconds`, although records wait, hangs: the worker disconnects.
     """
 
     def __init__(self, path: Path, *, limit: int, patience_seconds: float) -> None:
@@ -96,23 +96,23 @@ class WriterClient:
         self._heard_at = 0.0
         self._sent: deque[_Sent] = deque()
         self._records = 0
-        self._fault: str | None = _AWAY
+        self._error: str | None = _UNAVAILABLE
         self._connection: _Frames | None = None
         self._idle: asyncio.Event | None = None
 
     @property
-    def fault(self) -> str | None:
-        return self._fault
+    def error(self) -> str | None:
+        return self._error
 
     @property
     def waiting(self) -> int:
         return self._records
 
     async def start(self) -> None:
-        self._told, self._gone = asyncio.Event(), asyncio.Event()
+        self._greeted, self._gone = asyncio.Event(), asyncio.Event()
         self._connecting = asyncio.create_task(self._stay_connected())
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._told.wait(), START_SECONDS)
+            await asyncio.wait_for(self._greeted.wait(), START_SECONDS)
 
     async def close(self) -> None:
         if self._sent:
@@ -124,15 +124,15 @@ class WriterClient:
             self._connection.close()
 
     def require_room(self) -> None:
-        if self._fault is not None:
-            raise StoreUnavailable(self._fault)
+        if self._error is not None:
+            raise StoreUnavailable(self._error)
         if self._records >= self._limit:
             raise StoreBusy(retry_after_seconds=1)
 
     def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
         records = sum(request.records for request in requests)
         if self._connection is None:
-            done([StoreUnavailable(_AWAY)] * len(requests))
+            done([StoreUnavailable(_UNAVAILABLE)] * len(requests))
             return
         self._sent.append(_Sent(asyncio.get_running_loop().time(), len(requests), records, done))
         self._records += records
@@ -146,11 +146,11 @@ class WriterClient:
                 await loop.create_unix_connection(lambda: _Frames(self), str(self._path))
                 while not self._gone.is_set():
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._gone.wait(), self._patience_seconds / LOOKS)
-                    self._look(loop.time())
+                        await asyncio.wait_for(self._gone.wait(), self._patience_seconds / CHECKS)
+                    self._check(loop.time())
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _look(self, now: float) -> None:
+    def _check(self, now: float) -> None:
         if self._connection is not None and self._sent:
             silent_since = max(self._heard_at, self._sent[0].at)
             if now - silent_since > self._patience_seconds:
@@ -158,22 +158,22 @@ class WriterClient:
                 self._connection.abort()
 
     def connected(self, connection: _Frames) -> None:
-        """The other side is there; it says at once how it is."""
+        """The other side has accepted; its first frame states its error."""
         self._connection = connection
 
     def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
-        """Results of the requests that were sent first, or a changed fault."""
-        self._fault, self._heard_at = frame["fault"], asyncio.get_running_loop().time()
-        self._told.set()
+        """Take results of the requests that were sent first, or a changed error."""
+        self._error, self._heard_at = frame["error"], asyncio.get_running_loop().time()
+        self._greeted.set()
         if "results" in frame:
-            self._settle([_result(told) for told in frame["results"]])
+            self._settle([_result(sent) for sent in frame["results"]])
 
     def lost(self, _connection: _Frames) -> None:
-        """Nobody knows what became of the requests under way; their callers are told so by a refusal."""
-        self._fault, self._connection = _AWAY, None
+        """Refuse the requests under way, as nobody knows whether they were stored."""
+        self._error, self._connection = _UNAVAILABLE, None
         self._gone.set()
         while self._sent:
-            self._settle([StoreUnavailable(_AWAY)] * self._sent[0].requests)
+            self._settle([StoreUnavailable(_UNAVAILABLE)] * self._sent[0].requests)
 
     def _settle(self, results: Sequence[Result]) -> None:
         sent = self._sent.popleft()
@@ -184,57 +184,57 @@ class WriterClient:
 
 
 class WriterServer:
-    """Takes the workers' requests at `path` and has `keeper` keep them."""
+    """The writer's side: takes the workers' requests at `path` and stores them by `commit`."""
 
-    def __init__(self, path: Path, keeper: GroupCommit) -> None:
-        self._path, self._keeper = path, keeper
+    def __init__(self, path: Path, commit: GroupCommit) -> None:
+        self._path, self._commit = path, commit
         self._connections: set[_Frames] = set()
-        self._deserted = asyncio.Event()
+        self._all_gone = asyncio.Event()
 
     async def serve_until(self, ended: asyncio.Event) -> None:
-        """Serve until then, and after that until the last worker has gone."""
+        """Serve until `ended`, and after that until the last worker has disconnected."""
         loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._keeper.start)
-        self._path.unlink(missing_ok=True)  # of one that was killed
+        await asyncio.to_thread(self._commit.start)
+        self._path.unlink(missing_ok=True)  # a killed process left it
         server = await loop.create_unix_server(lambda: _Frames(self), str(self._path))
-        telling = asyncio.create_task(self._tell_faults())
+        reporting = asyncio.create_task(self._report_errors())
         await ended.wait()
-        self._deserted.clear()
+        self._all_gone.clear()
         server.close()
         if self._connections:
-            await self._deserted.wait()
-        telling.cancel()
-        await asyncio.to_thread(self._keeper.close)
+            await self._all_gone.wait()
+        reporting.cancel()
+        await asyncio.to_thread(self._commit.close)
 
     def connected(self, connection: _Frames) -> None:
-        """A worker has come."""
+        """Greet a worker."""
         self._connections.add(connection)
-        connection.send(to_json({"fault": self._keeper.fault}))
+        connection.send(to_json({"error": self._commit.error}))
 
     def lost(self, connection: _Frames) -> None:
-        """A worker has gone."""
+        """Forget a worker."""
         self._connections.discard(connection)
         if not self._connections:
-            self._deserted.set()
+            self._all_gone.set()
 
     def received(self, connection: _Frames, frame: list[list[Any]]) -> None:
         """A worker's requests."""
         loop = asyncio.get_running_loop()
 
         def done(results: Sequence[Result]) -> None:
-            told = {"fault": self._keeper.fault, "results": [_told(result) for result in results]}
-            loop.call_soon_threadsafe(connection.send, to_json(told))
+            report = {"error": self._commit.error, "results": [_report(result) for result in results]}
+            loop.call_soon_threadsafe(connection.send, to_json(report))
 
-        self._keeper.submit([_request(sent) for sent in frame], done)
+        self._commit.submit([_request(sent) for sent in frame], done)
 
-    async def _tell_faults(self) -> None:
-        told = self._keeper.fault
+    async def _report_errors(self) -> None:
+        reported = self._commit.error
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            if (fault := self._keeper.fault) != told:
-                told = fault
+            if (error := self._commit.error) != reported:
+                reported = error
                 for connection in self._connections:
-                    connection.send(to_json({"fault": fault}))
+                    connection.send(to_json({"error": error}))
 
 
 def _request_frame(request: SealedRequest) -> bytes:
@@ -253,7 +253,7 @@ def _request(sent: list[Any]) -> StoredRequest:
     return StoredRequest(decisions, IdempotencyKey(caller, key, bytes.fromhex(digest)), base64.b64decode(answer))
 
 
-def _told(result: Result) -> Any:
+def _report(result: Result) -> Any:
     if result is None:
         return None
     if isinstance(result, StoredAnswer):
@@ -261,15 +261,17 @@ def _told(result: Result) -> Any:
     return {"unavailable" if isinstance(result, StoreUnavailable) else "unexpected": str(result)}
 
 
-def _result(told: Any) -> Result:
-    match told:
+def _result(report: Any) -> Result:
+    match report:
         case None:
             return None
         case {"unavailable": reason}:
             return StoreUnavailable(reason)
         case {"unexpected": _}:
-            return RuntimeError("a decision could not be kept; the log of the process that keeps has more")
-    return StoredAnswer(bytes.fromhex(told["body_digest"]), base64.b64decode(told["answer"]))
+            return RuntimeError(
+                "a decision could not be stored; the log of the process that stores decisions has the reason"
+            )
+    return StoredAnswer(bytes.fromhex(report["body_digest"]), base64.b64decode(report["answer"]))
 
 
 def _text(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Builds what keeps decisions, from the settings. Apart from the container, for the process that keeps does nothing else."""
+"""Builds what stores decisions, from the settings; apart from the rest because the writer's process needs nothing else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +25,14 @@ from fraud_detection_api.services.storage.journal import DecisionJournal
 from fraud_detection_api.services.storage.store_metrics import (
     StoreMetrics,
     measure_journal,
-    measure_keeper,
     measure_queue,
+    measure_writer,
 )
-from fraud_detection_api.services.storage.writing import GroupCommit, LocalKeeper
+from fraud_detection_api.services.storage.writing import GroupCommit, LocalWriter
 from fraud_detection_api.settings import Settings
 
 COMMIT_SECONDS = 5.0
-"""No transaction takes so long, once the store has answered."""
+"""Longer than any transaction takes, once the store has answered."""
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 
@@ -40,9 +40,9 @@ SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 def build_database(
     settings: Settings, *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
 ) -> SqliteDatabase | PostgresDatabase | None:
-    """The database that FRAUD_STORE names, None for `none`. Nothing is asked of it yet.
+    """The database that FRAUD_STORE names, None for `none`; this does not connect to it.
 
-    `synchronous` is SQLite's: what cannot be made again needs FULL. Raises InvalidSetting for an address that is none,
+    `synchronous` is SQLite's: what cannot be recomputed needs FULL. Raises InvalidSetting for an invalid address,
     MissingExtra without the extra `postgres`.
     """
     location, timeout = settings.store, settings.store_timeout_seconds
@@ -62,7 +62,7 @@ def build_store(settings: Settings) -> DecisionStore | None:
 
 
 def open_store(settings: Settings) -> DecisionStore:
-    """The store for a command: there already, and brought up to date as the server would.
+    """The store for a command; it must exist, and is migrated as a server would do.
 
     Raises NoStore, StoreUnavailable, and as `build_database`.
     """
@@ -92,7 +92,7 @@ def _opened(settings: Settings) -> tuple[DecisionStore, Database]:
         raise NoStore
     location = settings.store
     if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
-        raise StoreUnavailable("the file that FRAUD_STORE names is not there; `fraud serve` makes it")
+        raise StoreUnavailable("the file that FRAUD_STORE names does not exist; `fraud serve` creates it")
     store = store_in(database, settings)
     store.migrate()
     return store, database
@@ -109,12 +109,12 @@ def labels_in(database: Database) -> LabelStore:
 
 
 def observations_in(database: Database) -> ObservationStore:
-    """The store of what the observer makes of decisions, beside them."""
+    """The store of what the observer derives from decisions, beside them."""
     return SqlObservationStore(database)
 
 
 def build_lock(settings: Settings) -> ExclusiveLock:
-    """Locks among all who use the store. Raises NoStore, and as `build_database`."""
+    """Locks shared by all users of the store. Raises NoStore, and as `build_database`."""
     database = build_database(settings)
     if database is None:
         raise NoStore
@@ -122,41 +122,39 @@ def build_lock(settings: Settings) -> ExclusiveLock:
 
 
 def exclusive_in(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
-    """Locks among all who use a database."""
+    """Locks shared by all users of a database."""
     return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
 
 
 def build_journal(settings: Settings) -> DecisionJournal:
-    """Where decisions wait while the store is away, whether that is asked for or not."""
+    """The journal for decisions while the store is unavailable, whether the settings use it or not."""
     return FileJournal(settings.journal)
 
 
-def build_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> DecisionWriter:
-    """What keeps decisions for a worker: the process at FRAUD_KEEPER, or, where none is named, this one."""
-    keeper: DecisionWriter
+def build_writer(store: DecisionStore, settings: Settings, tallies: Tallies) -> DecisionWriter:
+    """What stores decisions for a worker: the process at FRAUD_KEEPER, or this process if the setting names none."""
+    writer: DecisionWriter
     if settings.keeper is not None:
         patience = settings.store_timeout_seconds + COMMIT_SECONDS
-        keeper = WriterClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
+        writer = WriterClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
     else:
-        keeper = LocalKeeper(_decision_keeper(store, settings, tallies))
-    measure_keeper(tallies, keeper, settings.store_queue)
-    return keeper
+        writer = LocalWriter(_group_commit(store, settings, tallies))
+    measure_writer(tallies, writer, settings.store_queue)
+    return writer
 
 
-def build_keeper_server(settings: Settings, tallies: Tallies) -> WriterServer:
-    """What serves at FRAUD_KEEPER. Raises as `build_store`."""
+def build_writer_server(settings: Settings, tallies: Tallies) -> WriterServer:
+    """The server at FRAUD_KEEPER. Raises as `build_store`."""
     store = build_store(settings)
-    assert store is not None, "without a store there is nothing to keep"
+    assert store is not None, "without a store there is no writer"
     assert settings.keeper is not None
-    keeper = _decision_keeper(store, settings, tallies)
-    measure_queue(tallies, lambda: keeper.waiting, settings.store_queue)
-    return WriterServer(settings.keeper, keeper)
+    commit = _group_commit(store, settings, tallies)
+    measure_queue(tallies, lambda: commit.waiting, settings.store_queue)
+    return WriterServer(settings.keeper, commit)
 
 
-def _decision_keeper(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
+def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
     journal = build_journal(settings)
-    measure_journal(
-        tallies, journal
-    )  # in both cases: what an outage left behind is of interest where nothing drains it
+    measure_journal(tallies, journal)  # also where nothing drains it: an earlier outage may have left decisions there
     outage_journal = journal if settings.store_outage == "journal" else None
     return GroupCommit(store, limit=settings.store_queue, journal=outage_journal, metrics=StoreMetrics(tallies))

@@ -5,9 +5,9 @@ _LAST_MILLISECOND = 0xFFFFFFFFFFFF
 
 
 def uuid7(milliseconds: int, random: bytes) -> str:
-    """UUID of version 7: made at `milliseconds` since 1970, told apart by ten `random` bytes. Source: RFC 9562, 5.7.
+    """A UUID of version 7 from `milliseconds` since 1970 and ten `random` bytes. Source: RFC 9562, 5.7.
 
-    Such identifiers sort by time, to the millisecond, so a store keeps them in order.
+    Such identifiers sort by time, to the millisecond.
 
     >>> uuid7(1_645_557_742_000, bytes.fromhex("0cc318c4dc0c0c07398f"))
     '017f22e2-79b0-7cc3-98c4-dc0c0c07398f'
@@ -18,7 +18,7 @@ def uuid7(milliseconds: int, random: bytes) -> str:
 
 
 def uuid_bytes(identifier: str) -> bytes:
-    """The 16 bytes of a UUID as `uuid7` writes it; bytes sort as the text does. Raises ValueError for another text.
+    """The 16 bytes of a UUID as `uuid7` writes it; they sort as the text does. Raises ValueError for other text.
 
     >>> uuid_bytes("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
     '017f22e279b07cc398c4dc0c0c07398f'
@@ -35,7 +35,7 @@ def uuid_text(packed: bytes) -> str:
 
 
 def first_uuid7(milliseconds: int) -> str:
-    """The least identifier that can be made at `milliseconds` since 1970, or later; before 1970 the first of all.
+    """The lowest identifier of `milliseconds` since 1970; the lowest of all for a time before 1970.
 
     >>> first_uuid7(1_645_557_742_000)
     '017f22e2-79b0-0000-0000-000000000000'
@@ -46,7 +46,7 @@ def first_uuid7(milliseconds: int) -> str:
 
 
 def milliseconds_of(identifier: str) -> int:
-    """When an identifier of version 7 was made, in milliseconds since 1970.
+    """The time of an identifier of version 7, in milliseconds since 1970.
 
     >>> milliseconds_of("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
     1645557742000

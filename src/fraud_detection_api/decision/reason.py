@@ -9,7 +9,7 @@ Shown: TypeAlias = bool | float | str
 
 
 class ReasonGiven(NamedTuple):
-    """A feature's part in a score. `value` is the record's own, or what was derived from it; None where it is missing.
+    """A feature's part in a score. `value` is from the record, or derived from it; None if it is missing.
 
     `contribution_log_odds` is what the feature adds to the margin (see `model.attribution`).
     """

@@ -32,13 +32,13 @@ class StoredDecision(NamedTuple):
     decided_at: int
     request_id: Annotated[str, Field()]
     record_index: Annotated[
-        int, Stored(name="place"), Field(ge=0, description="The record's place in its request, from 0.")
+        int, Stored(name="place"), Field(ge=0, description="The record's index in its request, from 0.")
     ]
     idempotency_key: Annotated[str | None, Field()]
     entity: Annotated[str | None, _PERSONAL]
     record: Annotated[str | None, _PERSONAL]
     contract: Annotated[
-        str, _SHARED, Field(description="Fingerprint of what a record was then.", examples=["sha256:…"])
+        str, _SHARED, Field(description="Fingerprint of the contract at that time.", examples=["sha256:…"])
     ]
     model_version: Annotated[str, _SHARED]
     model_digest: Annotated[str, _SHARED]

@@ -1,4 +1,4 @@
-"""Kept decisions on the wire."""
+"""Stored decisions on the wire."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters
-from fraud_detection_api.services.history.lookup import Filters, Found, entity_id_of
+from fraud_detection_api.services.history.lookup import Found, HistoryFilter, entity_id_of
 from fraud_detection_api.telemetry import utc_text
 
 MOST_DECISIONS = 1000
@@ -22,7 +22,7 @@ USUAL_DECISIONS = 100
 def _milliseconds(text: Any) -> int:
     moment = parse_moment(text) if isinstance(text, str) else None
     if moment is None:
-        detail = "must be an ISO 8601 time with its offset, such as 2026-11-22T10:00:00Z; a + is written %2B"
+        detail = "must be an ISO 8601 time with its offset, such as 2026-11-22T10:00:00Z; write + as %2B"
         raise PydanticCustomError("time_with_offset", "{detail}", {"detail": detail})
     return moment
 
@@ -36,22 +36,22 @@ Moment = Annotated[
 
 
 class DecisionQuery(Parameters):
-    """Which decisions are listed."""
+    """The decisions to list."""
 
     entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
         None, description="Decisions about this record's id, or its pseudonym."
     )
     outcome: Outcome | None = Field(None, description="Decisions of this outcome.")
-    since: Moment | None = Field(None, description="Decided then or later.")
-    until: Moment | None = Field(None, description="Decided before that.")
-    limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Most decisions of a page.")
+    since: Moment | None = Field(None, description="Decided at this time or later.")
+    until: Moment | None = Field(None, description="Decided before this time.")
+    limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Most decisions on a page.")
     cursor: Annotated[str, Field(max_length=64)] | None = Field(
-        None, description="`next_cursor` of the page before; the other filters must be those that it came with."
+        None, description="`next_cursor` of the page before, with the same filters as that page."
     )
 
-    def filters(self) -> Filters:
-        """All but what says which page it is."""
-        return Filters(self.entity_id, self.outcome, self.since, self.until)
+    def filters(self) -> HistoryFilter:
+        """The filter, without the page."""
+        return HistoryFilter(self.entity_id, self.outcome, self.since, self.until)
 
 
 _COLUMNS = {column.name: column for column in columns_of(StoredDecision)}
@@ -59,35 +59,33 @@ _PLAIN: dict[str, Any] = {name: column.wire for name, column in _COLUMNS.items()
 _EntityId = Annotated[
     int | str | None,
     Field(
-        description="The record's id, or the pseudonym that stands for it; null where records have none.",
+        description="The record's id, or its pseudonym; null if records have no id.",
         examples=[345435],
     ),
 ]
-_Record = Annotated[
-    dict[str, Any] | None, Field(description="The record as it was validated; null once it was erased.")
-]
-# the first four are where callers have always seen them
+_Record = Annotated[dict[str, Any] | None, Field(description="The record as it was validated; null once it is erased.")]
+# callers have always seen these four first
 _FIRST = {"entity_id": _EntityId, "margin": _PLAIN["margin"], "record": _Record, "contract": _PLAIN["contract"]}
 
 
 class KeptDecisionBody(create_model("StoredFields", __base__=DecisionBody, **_FIRST | _PLAIN)):  # type: ignore[misc]
-    """A decision as it was answered, and what was kept with it."""
+    """A decision as it was answered, and what was stored with it."""
 
-    is_intact: bool = Field(description="Whether the seal is: false where somebody changed the row.")
+    is_intact: bool = Field(description="Whether the seal is valid; false if somebody changed the row.")
 
 
 _PLAIN_FIELDS = {name: column.field for name, column in _COLUMNS.items() if name in KeptDecisionBody.model_fields}
 
 
 class DecisionPage(BaseModel):
-    """Decisions, the newest first."""
+    """Decisions, newest first."""
 
     decisions: list[KeptDecisionBody]
-    next_cursor: str | None = Field(description="For the page that follows; null on the last one.")
+    next_cursor: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 def kept_decision_body(found: Found) -> KeptDecisionBody:
-    """The wire form of a kept decision."""
+    """The wire form of a stored decision."""
     row = found.row
     by_model = row.source == "model"
     plain = {name: getattr(row, field) for name, field in _PLAIN_FIELDS.items()}

@@ -31,20 +31,20 @@ DECISION_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 class _GivenLabel(RequestBody):
-    """What every label says."""
+    """Fields of every label."""
 
     is_fraud: bool
-    source: LabelSource = Field(description="Who found out.", examples=["chargeback"])
+    source: LabelSource = Field(description="Who reports the label.", examples=["chargeback"])
     effective_at: Moment | None = Field(
         default=None,
-        description="When it became known; now, where it is left out. The label that became known last is in force.",
+        description="When it became known; now, if left out. The label that became known last is in force.",
         examples=["2026-11-22T10:00:00Z"],
     )
     note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
 
 
 class LabelOfDecision(_GivenLabel):
-    """A label of the decision that has this id."""
+    """A label of the decision with this id."""
 
     decision_id: Annotated[str, Field(pattern=DECISION_ID)] = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
 
@@ -56,7 +56,8 @@ class LabelOfEntity(_GivenLabel):
         description="The record's id, as it was sent: a number or text.", examples=[345435]
     )
     decided_at: Moment = Field(
-        description="The entity's last decision at or before this time is meant.", examples=["2026-11-22T10:00:00Z"]
+        description="The label is for the entity's last decision at or before this time.",
+        examples=["2026-11-22T10:00:00Z"],
     )
 
 
@@ -83,17 +84,17 @@ class LabelsRequest(RequestBody):
 
 
 class UnknownLabel(BaseModel):
-    """A label that could not be recorded, because what it is about is not kept."""
+    """A label that cannot be recorded, because its decision is not stored."""
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/labels/3"])
-    detail: str = Field(examples=["no decision of that id is kept"])
+    detail: str = Field(examples=["no decision with that id is stored"])
 
 
 class LabelsRecorded(BaseModel):
-    """What became of labels: all that are not under `unknown` are kept now."""
+    """The results of labels: all that are not in `unknown` are stored."""
 
     recorded: int = Field(description="Labels that were new.")
-    repeated: int = Field(description="Labels that say what is recorded already, and changed nothing.")
+    repeated: int = Field(description="Labels that were recorded before, and changed nothing.")
     unknown: list[UnknownLabel]
 
 
@@ -105,11 +106,11 @@ class RecordedLabel(BaseModel):
     effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
     recorded_at: str = Field(description="When it was recorded.", examples=["2026-11-22T10:00:00Z"])
     note: str
-    in_force: bool = Field(description="Whether it is the one that counts.")
+    in_force: bool = Field(description="Whether this label counts.")
 
 
 class DecisionLabels(BaseModel):
-    """What turned out to be true of a decision, as it was recorded; one of the labels, if there are any, is in force."""
+    """The labels of a decision, in the order of recording; one of them, if there are any, is in force."""
 
     decision_id: str = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
     labels: list[RecordedLabel]
@@ -118,7 +119,7 @@ class DecisionLabels(BaseModel):
 def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDecision | LabelOfEntity]:
     """Labels of a request, in its order; none may have become known after `latest`, in milliseconds since 1970.
 
-    Raises MalformedBody where the body is no JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
+    Raises MalformedBody if the body is not JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
     MAX_PROBLEMS) otherwise.
     """
     if body.count(b"{") > limit and array_length(body, (LABELS,)) > limit:
@@ -127,7 +128,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     given = array_in(parsed, (LABELS,))
     if len(given) > limit:
         raise TooManyLabels(limit)
-    # pydantic makes an error of each unknown key, and half a million of them would hold up everybody
+    # pydantic makes an error for each unknown key, and half a million of them would block all other requests
     objects = objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
     if drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
         empty_fields(given, _FIELDS)
@@ -146,13 +147,13 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
 
 
 def labels_recorded(done: Recorded) -> LabelsRecorded:
-    """The wire form of what became of labels."""
-    unknown = [UnknownLabel(pointer=f"/{LABELS}/{place}", detail=why) for place, why in done.unknown]
+    """The wire form of the results of labels."""
+    unknown = [UnknownLabel(pointer=f"/{LABELS}/{index}", detail=reason) for index, reason in done.unknown]
     return LabelsRecorded(recorded=done.recorded, repeated=done.repeated, unknown=unknown)
 
 
 def decision_labels(decision_id: str, history: Sequence[Label]) -> DecisionLabels:
-    """The wire form of a decision's labels, which are given as recorded."""
+    """The wire form of a decision's labels, given in the order of recording."""
     in_force = label_in_force(history)
     labels = [
         RecordedLabel(
@@ -174,20 +175,20 @@ def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:
 
 
 def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: int) -> Iterator[FieldProblem]:
-    """Such a label would be in force, whatever else becomes known before its time."""
-    for place, label in enumerate(labels):
+    """Labels with a future time: they would stay in force whatever becomes known before that time."""
+    for index, label in enumerate(labels):
         if label.effective_at is not None and epoch_milliseconds(label.effective_at) > latest:
-            yield FieldProblem(f"/{LABELS}/{place}/effective_at", "must not be in the future")
+            yield FieldProblem(f"/{LABELS}/{index}/effective_at", "must not be in the future")
 
 
 def _problem(detail: ErrorDetails) -> FieldProblem:
     location = [part for part in detail["loc"] if part not in (_OF_DECISION, _OF_ENTITY)]
-    place: Literal["request", "label", "field"] = (
+    level: Literal["request", "label", "field"] = (
         "request" if len(location) < 2 else "field" if len(location) > 2 else "label"
     )
-    if place == "field" and location[2] == "entity_id":
-        location = location[:3]  # what follows is which of its types did not fit
-    return FieldProblem(json_pointer(location), _text(detail, str(location[-1]) if location else "", place))
+    if level == "field" and location[2] == "entity_id":
+        location = location[:3]  # the rest names the type that did not match
+    return FieldProblem(json_pointer(location), _text(detail, str(location[-1]) if location else "", level))
 
 
 _TEXTS = {
@@ -203,19 +204,18 @@ _TEXTS = {
 }
 
 
-def _text(detail: ErrorDetails, name: str, place: Literal["request", "label", "field"]) -> str:
+def _text(detail: ErrorDetails, name: str, level: Literal["request", "label", "field"]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         return (
             "is not a field of a request"
-            if place == "request"
-            else "is not a field of such a label; name its decision \
-by decision_id, or by entity_id and decided_at"
+            if level == "request"
+            else "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at"
         )
     if name == "entity_id" and kind != "missing":
         return f"must be a whole number, or text of 1 to {MAX_TEXT} characters"
     if name == "decision_id" and kind == "missing":
         return "is required, or entity_id and decided_at"
     if kind in ("model_type", "model_attributes_type"):
-        return 'must be an object: {"labels": [...]}' if place == "request" else "must be an object"
+        return 'must be an object: {"labels": [...]}' if level == "request" else "must be an object"
     return _TEXTS.get(kind, "is not valid")

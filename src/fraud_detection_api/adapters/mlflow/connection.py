@@ -1,4 +1,4 @@
-"""A connection to an MLflow server: the one place that imports MLflow, bounds its patience and translates its failures."""
+"""A connection to an MLflow server: the only module that imports MLflow; it sets timeouts and translates failures."""
 
 import json
 import logging
@@ -18,20 +18,20 @@ BUNDLE = "bundle"  # the folder of a run's artifacts that holds the bundle's fil
 DIGEST_TAG = "fraud_detection_api.digest"
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST",)
 
-# What the operator sets beats these. MLflow would wait 120 s and try eight times: a server's watcher would hang for minutes.
+# What the operator sets takes precedence. MLflow would wait 120 s and try eight times, so a watcher would hang for minutes.
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it may ask for hours
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # the header may ask for hours
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_CONFIGURE_LOGGING": "false",  # or it takes its own lines, and Alembic's, out of this process's log
+    "MLFLOW_CONFIGURE_LOGGING": "false",  # or MLflow removes its own lines, and Alembic's, from this process's log
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or MLflow reports its use to its makers
 }
 _REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
 
 
 def connect(location: MlflowLocation) -> "MlflowConnection":
-    """A connection; nothing is asked of the server yet. Raises MissingExtra without the extra `mlflow`."""
+    """A connection, without a request to the server yet. Raises MissingExtra without the extra `mlflow`."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
@@ -40,7 +40,7 @@ def connect(location: MlflowLocation) -> "MlflowConnection":
         from mlflow.tracking import MlflowClient  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("mlflow", "an MLflow server as registry or tracker") from error
-    # each retry would be a line of its own in the server's log, every second while MLflow is down
+    # each retry would log a line every second while MLflow is down
     for chatty in ("mlflow", "urllib3.connectionpool"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     client = MlflowClient(tracking_uri=location.uri, registry_uri=location.uri)
@@ -49,37 +49,37 @@ def connect(location: MlflowLocation) -> "MlflowConnection":
 
 @dataclass(frozen=True)
 class MlflowConnection:
-    """MLflow's `client` of one server, its modules `artifacts` and `entities`, and the root of its errors, `fault`."""
+    """MLflow's `client` of one server, its modules `artifacts` and `entities`, and `error_type`, the root of its errors."""
 
     location: MlflowLocation
     client: Any
     artifacts: Any
     entities: Any
-    fault: type[Exception]
+    error_type: type[Exception]
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Turn every failure of MLflow and of the network (requests' errors are OSErrors) into RegistryUnavailable."""
+        """Raise every failure of MLflow and of the network (requests' errors are OSErrors) as RegistryUnavailable."""
         try:
             yield
-        except (self.fault, OSError) as error:
+        except (self.error_type, OSError) as error:
             raise RegistryUnavailable(self._explanation(error)) from error
 
     def found(self, call: Callable[..., Any], *given: Any, absent: tuple[str, ...] = UNKNOWN) -> Any:
-        """What the call returns, None where MLflow answers with one of the codes that mean that there is no such thing.
+        """What the call returns; None if MLflow answers with one of the codes in `absent`.
 
         Raises RegistryUnavailable for every other failure.
         """
         with self.failures():
             try:
                 return call(*given)
-            except self.fault as error:
+            except self.error_type as error:
                 if getattr(error, "error_code", None) in absent:
                     return None
                 raise
 
     def experiment_id(self) -> str:
-        """The experiment's id; it is made where there is none. Raises RegistryUnavailable, also for a deleted one."""
+        """The id of the experiment, which is created if missing. Raises RegistryUnavailable, also if it is deleted."""
         name = self.location.name
         find = self.client.get_experiment_by_name
         with self.failures():
@@ -89,21 +89,19 @@ class MlflowConnection:
             if made is not None:
                 return str(made)
             with self.failures():
-                experiment = find(name)  # somebody else made it just now
+                experiment = find(name)  # another process has just created it
         if experiment.lifecycle_stage != "active":
-            raise RegistryUnavailable(
-                f"the experiment {name} was deleted in MLflow; restore it, or take another ?model="
-            )
+            raise RegistryUnavailable(f"the experiment {name} is deleted in MLflow; restore it, or use another ?model=")
         return str(experiment.experiment_id)
 
     def start_run(self, run_name: str) -> Any:
-        """A new run in the experiment."""
+        """Start a run in the experiment."""
         experiment = self.experiment_id()
         with self.failures():
             return self.client.create_run(experiment, run_name=run_name)
 
     def put_files(self, run_id: str, files: Mapping[str, bytes], *, folder: str | None = None) -> None:
-        """Keep files as artifacts of a run, in a folder of it or at its top; a name may hold folders, too."""
+        """Store files as artifacts of a run, in a folder or at the top level; a name may include folders."""
         with self.failures(), TemporaryDirectory() as local:
             for name, content in files.items():
                 path = Path(local, name)
@@ -112,18 +110,22 @@ class MlflowConnection:
             self.client.log_artifacts(run_id, local, folder)
 
     def _explanation(self, error: Exception) -> str:
-        """One line. MLflow's own text stays out: it holds addresses, SQL and traces."""
+        """One line without MLflow's own text, which contains addresses, SQL and traces."""
         response = getattr(error, "response", None)
         code = getattr(error, "error_code", None) or getattr(response, "status_code", None) or type(error).__name__
         server = f"MLflow at {self.location.uri}"
         if code in _REFUSALS or code in (401, 403):
-            mend = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or let its --allowed-hosts name this address"
-            return f"{server} refuses this caller ({code}); {mend}"
-        return f"{server} does not answer as it should ({code}); see that it runs, that it is MLflow, and what it logs"
+            advice = (
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or add this address to its --allowed-hosts"
+            )
+            return f"{server} rejects this caller ({code}); {advice}"
+        return (
+            f"{server} does not answer as it should ({code}); check that it runs, that it is MLflow, and what it logs"
+        )
 
 
 def stated_digest(files: Mapping[str, bytes]) -> str:
-    """The digest that a bundle's manifest states, unverified; empty where there is none."""
+    """The digest that a bundle's manifest states, unverified; empty if there is none."""
     try:
         return str(json.loads(files[MANIFEST])["digest"])
     except (KeyError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Where an MLflow server is, and under which name models and runs are kept there."""
+"""The address of an MLflow server, and the name of its models and runs."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class MlflowLocation:
     def parse(cls, address: str) -> "MlflowLocation":
         """Location from `http://host:5000` or `https://host/prefix?model=NAME`.
 
-        Raises ValueError, saying what is wrong and never repeating the address, which may hold a password.
+        Raises ValueError, which says what is wrong and never repeats the address, as that may contain a password.
 
         >>> MlflowLocation.parse("http://127.0.0.1:5000/?model=cards")
         MlflowLocation(uri='http://127.0.0.1:5000', name='cards')
@@ -29,9 +29,9 @@ class MlflowLocation:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         name = query.pop("model", DEFAULT_NAME)
         if query or parts.fragment:
-            raise ValueError("the server's address may be followed by ?model=NAME alone")
+            raise ValueError("the server's address accepts no other query than ?model=NAME")
         if not _NAME.fullmatch(name):
-            raise ValueError("a model's name is 1 to 100 letters, digits or ._- and begins with a letter or digit")
+            raise ValueError("a model's name has 1 to 100 letters, digits or ._- and starts with a letter or digit")
         return cls(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", name)
 
 
@@ -44,6 +44,6 @@ def _split(address: str) -> SplitResult:
     if not usable or re.search(r"[^!-~]", address):
         raise ValueError("an MLflow server's address is like http://127.0.0.1:5000")
     if "@" in parts.netloc:
-        mend = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, instead"
-        raise ValueError(f"an address is no place for a password, because others see it; {mend}")
+        advice = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, instead"
+        raise ValueError(f"an address must not contain a password, because others can see it; {advice}")
     return parts

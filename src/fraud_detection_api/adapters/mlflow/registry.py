@@ -1,4 +1,4 @@
-"""A model registry on an MLflow server: versions of a registered model. Its aliases may be moved in MLflow as well."""
+"""A model registry on an MLflow server: versions of a registered model. MLflow users may move its aliases, too."""
 
 import json
 import re
@@ -30,10 +30,10 @@ _UNASSIGNED = (*UNKNOWN, "INVALID_PARAMETER_VALUE")
 
 
 class MlflowRegistry:
-    """ModelRegistry on an MLflow server. Every method raises RegistryUnavailable where the server does not do its part.
+    """ModelRegistry on an MLflow server. Every method raises RegistryUnavailable if the server fails.
 
-    The alias in MLflow says which version is assigned; a tag of the registered model holds those that were before, and
-    there is a tag for each change that was made here. `wall_clock` gives seconds since 1970.
+    The alias in MLflow names the assigned version; a tag of the registered model holds the earlier ones, and each change
+    made here has a tag of its own. `wall_clock` gives seconds since 1970.
     """
 
     def __init__(self, connection: MlflowConnection, wall_clock: Callable[[], float] = time.time) -> None:
@@ -43,7 +43,7 @@ class MlflowRegistry:
         self._name = connection.location.name
 
     def register(self, files: Mapping[str, bytes]) -> str:
-        """The version is made last, of artifacts that are complete: a killed registration leaves a run and no version."""
+        """Creates the version last, from complete artifacts: a killed registration leaves a run and no version."""
         digest = stated_digest(files)
         run = self._connection.start_run(f"bundle {digest[7:19]}".strip())
         run_id, source = run.info.run_id, f"{run.info.artifact_uri}/{BUNDLE}"
@@ -59,21 +59,21 @@ class MlflowRegistry:
             return str(made.version)
 
     def require_writable(self) -> None:
-        self.versions()  # whether the server takes files shows when it gets some; that it answers is what can be asked
+        self.versions()  # only an upload shows whether the server accepts files; this checks that it answers
 
     def fetch(self, version: str) -> Mapping[str, bytes]:
         source = self._known(self._client.get_model_version_download_uri, version)
-        place = {"artifact_uri": source, "tracking_uri": self._connection.location.uri}
+        location = {"artifact_uri": source, "tracking_uri": self._connection.location.uri}
         artifacts = self._connection.artifacts
         with self._connection.failures(), TemporaryDirectory() as folder:
-            listed = artifacts.list_artifacts(**place)
+            listed = artifacts.list_artifacts(**location)
             if not listed or any(artifact.is_dir for artifact in listed):
                 raise CorruptBundle(f"version {version}", "its artifacts in MLflow are not a bundle's files")
-            paths = sorted(Path(artifacts.download_artifacts(**place, dst_path=folder)).iterdir())
+            paths = sorted(Path(artifacts.download_artifacts(**location, dst_path=folder)).iterdir())
             return {path.name: path.read_bytes() for path in paths}
 
     def stamp(self, version: str) -> str:  # noqa: ARG002
-        """The same for all: an MLflow server gives no number twice."""
+        """The same for all versions: an MLflow server never uses a number twice."""
         return ""
 
     def versions(self) -> list[str]:
@@ -87,7 +87,7 @@ class MlflowRegistry:
         return sorted((str(one.version) for one in found if one.status == "READY"), key=int)
 
     def assigned(self, alias: Alias) -> str | None:
-        """One request: servers ask every second."""
+        """Takes one request, as servers ask every second."""
         by_alias = self._client.get_model_version_by_alias
         found = self._connection.found(by_alias, self._name, alias, absent=_UNASSIGNED)
         return None if found is None else str(found.version)
@@ -104,7 +104,7 @@ class MlflowRegistry:
         history = [*earlier, *([live] if live else []), version]
         with self._connection.failures():
             self._write_change(alias, live, version, cause)
-            # alias first: were this process killed in between, the history would lack the step that it can see
+            # alias first: a kill in between leaves a history without this step, which the alias still shows
             self._client.set_registered_model_alias(self._name, alias, version)
             self._write_history(alias, history)
 
@@ -121,60 +121,60 @@ class MlflowRegistry:
         return self._before(alias)[0][-1]
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
-        """MLflow has no lock and no compare-and-set: of two at the same moment both may see what is expected."""
+        """MLflow has no lock and no compare-and-set: two calls at the same moment may both see what they expect."""
         earlier, live = self._before(alias)
         if expected not in (ANYWHERE, earlier[-1]):
             raise AliasMoved(alias)
         with self._connection.failures():
             self._write_change(alias, live, earlier[-1], cause)
-            # history first: were this process killed in between, the alias would still be where it was
+            # history first: a kill in between leaves the alias where it was
             self._write_history(alias, earlier)
             self._client.set_registered_model_alias(self._name, alias, earlier[-1])
         return earlier[-1]
 
     def audit(self) -> list[AliasChange]:
-        """Of what was changed here; moves by other means show where the next change did not find what the last one left."""
+        """Changes made here; a move by other means shows as a change that did not find what the last one left."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
             return []
         texts = [text for name, text in sorted(model.tags.items()) if name.startswith(_CHANGE_TAG)]
-        standing = {alias: _text(model.aliases.get(alias)) for alias in get_args(Alias)}
-        return with_effects([change for text in texts if (change := parsed_change(text)) is not None], standing)
+        current = {alias: _text(model.aliases.get(alias)) for alias in get_args(Alias)}
+        return with_effects([change for text in texts if (change := parsed_change(text)) is not None], current)
 
     def _known(self, call: Callable[[str, str], Any], version: str) -> Any:
-        """What MLflow answers about a version. Raises UnknownModel where there is none."""
+        """What MLflow answers about a version. Raises UnknownModel if there is none."""
         answer = self._connection.found(call, self._name, version) if _VERSION.fullmatch(version) else None
         if answer is None:
             raise UnknownModel(version)
         return answer
 
     def _before(self, alias: Alias) -> tuple[list[str], str | None]:
-        """Versions that the alias pointed at before, oldest first, and the one it points at.
+        """Versions that the alias pointed at before, oldest first, and the one it points at now.
 
-        Raises NoChampion where there is none before.
+        Raises NoChampion if there is none before.
         """
         earlier, live = self._history(alias)
-        there = set(self.versions())
-        earlier = [version for version in earlier if version in there]  # a version can be deleted in MLflow
+        existing = set(self.versions())
+        earlier = [version for version in earlier if version in existing]  # a version can be deleted in MLflow
         while earlier and earlier[-1] == live:
             earlier.pop()
         if not earlier:
-            raise NoChampion(f"there is no {alias} before this one to go back to")
+            raise NoChampion(f"there is no earlier {alias} to go back to")
         return earlier, live
 
     def _history(self, alias: Alias) -> tuple[list[str], str | None]:
-        """The versions of before, oldest first, and the one that the alias points at now, whoever moved it there."""
+        """Earlier versions, oldest first, and the one that the alias points at now, whoever moved it."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
             return [], None
         live = _text(model.aliases.get(alias))
-        kept = _parsed_history(model.tags.get(_HISTORY_TAG + alias, ""))
-        if live is not None and kept[-1:] == [live]:
-            kept.pop()
-        return kept, live
+        earlier = _parsed_history(model.tags.get(_HISTORY_TAG + alias, ""))
+        if live is not None and earlier[-1:] == [live]:
+            earlier.pop()
+        return earlier, live
 
     def _write_change(self, alias: Alias, before: str | None, after: str | None, cause: Cause) -> None:
-        """A tag of its own, whose name no other process makes, so that nothing is overwritten; names sort by time."""
+        """Writes a tag with a unique name, so that nothing is overwritten; names sort by time."""
         at = round(self._wall_clock() * 1000)
         text = change_text(AliasChange(at, alias, before, after, cause))
         self._client.set_registered_model_tag(self._name, f"{_CHANGE_TAG}{at:015}-{uuid4().hex[:8]}", text)
@@ -188,7 +188,7 @@ def _text(version: object) -> str | None:
 
 
 def _parsed_history(text: str) -> list[str]:
-    """Versions, oldest first; none where a person has written something else into the tag."""
+    """Versions, oldest first; none if a person has written something else into the tag."""
     try:
         history = json.loads(text)
     except (ValueError, RecursionError):

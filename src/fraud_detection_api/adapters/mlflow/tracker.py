@@ -1,4 +1,4 @@
-"""Training runs on an MLflow server: what went into a model, how good it came out, and its files, beside those of others."""
+"""Training runs on an MLflow server: a model's inputs, its quality and its files, beside those of other models."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from typing import Any
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, MlflowConnection
 
-_UNNAMEABLE = re.compile(r"[^A-Za-z0-9_\-. /]")  # the characters that MLflow takes in a name on every system
+_UNNAMEABLE = re.compile(r"[^A-Za-z0-9_\-. /]")  # MLflow accepts the other characters in a name on every system
 
 
 class MlflowTracker:
-    """ExperimentTracker on an MLflow server. Every method raises RegistryUnavailable where the server does not do its part.
+    """ExperimentTracker on an MLflow server. Every method raises RegistryUnavailable if the server fails.
 
-    What is tracked twice is written twice to the same place, so that nothing doubles.
+    Tracking the same bundle again writes to the same run, so that nothing is duplicated.
     """
 
     def __init__(self, connection: MlflowConnection) -> None:
@@ -36,7 +36,7 @@ class MlflowTracker:
         run = self._run_of(digest)
         if run is None:
             run = self._connection.start_run(f"bundle {digest[7:19]}")
-        else:  # a run is given its digest once it holds the bundle
+        else:  # a run gets its digest once it holds the bundle
             files = {name: content for name, content in files.items() if not name.startswith(f"{BUNDLE}/")}
         run_id, entities = run.info.run_id, self._connection.entities
         self._connection.put_files(run_id, files)
@@ -55,7 +55,7 @@ class MlflowTracker:
         return f"{self._connection.location.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
 
     def _run_of(self, digest: str) -> Any:
-        """The newest run that holds the bundle of that digest, None where there is none."""
+        """The newest run that holds the bundle with that digest; None if there is none."""
         experiment = self._connection.experiment_id()
         with self._connection.failures():
             found = self._client.search_runs(
@@ -68,7 +68,7 @@ class MlflowTracker:
 
 
 def _points(metrics: Mapping[str, float], curves: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, float, int]]:
-    """Name, value and step of everything that is measured."""
+    """Name, value and step of every metric."""
     for name, value in metrics.items():
         yield _name(name), value, 0
     for name, values in curves.items():

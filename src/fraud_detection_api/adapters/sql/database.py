@@ -1,4 +1,4 @@
-"""What the store asks of a database: transactions, durable when they end, over connections that are opened as needed."""
+"""What the stores need of a database: transactions, durable when they end, over connections that are opened as needed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,41 +13,41 @@ class Session(Protocol):
     """Statements of one transaction. Parameters are marked `?`."""
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
-        """What a query finds."""
+        """The rows that a query finds."""
         ...
 
     def change(self, statement: str, parameters: Parameters = ()) -> int:
-        """Carry out one statement; returns how many rows it changed."""
+        """Execute a statement; returns how many rows it changed."""
         ...
 
     def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
-        """Carry out a statement once for each set of parameters."""
+        """Execute a statement once for each set of parameters."""
         ...
 
 
 class Database(Protocol):
-    """A database of one of two kinds. Whatever fails in it comes out as StoreUnavailable."""
+    """A database of one of two dialects. Its failures are raised as StoreUnavailable."""
 
     dialect: Literal["sqlite", "postgresql"]
 
     def writing(self) -> AbstractContextManager[Session]:
-        """A transaction, alone among those that write where the database needs that; durable once the block has ended."""
+        """A transaction that writes; durable once the block has ended. SQLite runs one at a time."""
         ...
 
     def stating(self) -> AbstractContextManager[Session]:
-        """For one statement, which is a transaction by itself."""
+        """A session for one statement, which is a transaction by itself."""
         ...
 
     def reading(self) -> AbstractContextManager[Session]:
-        """A moment of the database: what others write meanwhile is not seen."""
+        """A snapshot of the database: what others write meanwhile is not visible."""
         ...
 
     def upgrade(self, revision: str) -> None:
-        """Run the migrations up to that one, forward only."""
+        """Run the migrations up to that revision, forward only."""
         ...
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         ...
 
 
@@ -61,7 +61,7 @@ Connection = TypeVar("Connection", bound=Closable)
 
 
 class Connections(Generic[Connection]):
-    """Idle connections, kept for the next one who needs one. One that failed is closed, and the idle ones with it."""
+    """Idle connections, to be used again. After a failure, the failed connection and all idle ones are closed."""
 
     def __init__(self) -> None:
         self._idle: list[Connection] = []
@@ -69,23 +69,23 @@ class Connections(Generic[Connection]):
 
     @contextmanager
     def lease(self, connection: Connection) -> Iterator[Connection]:
-        """Use that connection, then keep it."""
+        """Use that connection, then make it idle."""
         try:
             yield connection
         except BaseException:
             connection.close()
-            self.close()  # after a server's restart they are as dead as this one
+            self.close()  # after a server's restart they are dead, too
             raise
         with self._hold:
             self._idle.append(connection)
 
     def idle(self) -> Connection | None:
-        """One that was used before, if there is one."""
+        """An idle connection, if there is one."""
         with self._hold:
             return self._idle.pop() if self._idle else None
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close the idle connections."""
         with self._hold:
             idle, self._idle = self._idle, []
         for connection in idle:

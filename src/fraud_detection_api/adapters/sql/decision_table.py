@@ -41,7 +41,7 @@ class DecisionTable:
         self._insertion.insert(session, parameters)
 
     def erase(self, session: Session, rows: Iterable[StoredDecision]) -> None:
-        """Store anew what an erasure changes of these decisions."""
+        """Write the columns that an erasure changes, and the seal."""
         session.change_each(self._erase, [(*self._erased(row), uuid_bytes(row.decision_id)) for row in rows])
 
     def decision(self, values: Sequence[Any]) -> StoredDecision:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.adapters.sql.decision_table import DECISIONS
@@ -12,26 +13,28 @@ from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 REVISIONS = ("0001", "0002", "0003")
-"""Of the tables, oldest first: what this version of the software knows; it works with the last."""
+"""Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
 
-# takes the place of a key that has expired, and of no other
+# replaces a key that has expired, and no other
 _CLAIM = """
 INSERT INTO idempotency_keys (caller, idempotency_key, kept_at, body_digest, answer) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (caller, idempotency_key) DO UPDATE
   SET kept_at = excluded.kept_at, body_digest = excluded.body_digest, answer = excluded.answer
   WHERE idempotency_keys.kept_at < ?"""
 
-_RECALL = "SELECT body_digest, answer FROM idempotency_keys WHERE caller = ? AND idempotency_key = ? AND kept_at >= ?"
+_ANSWER = "SELECT body_digest, answer FROM idempotency_keys WHERE caller = ? AND idempotency_key = ? AND kept_at >= ?"
 
 _CHECK = """
 INSERT INTO checks (name, checked_at) VALUES ('write', ?)
 ON CONFLICT (name) DO UPDATE SET checked_at = excluded.checked_at"""
 
+Order = Literal["ASC", "DESC"]
+
 
 class SqlDecisionStore:
-    """Keeps decisions in `database`, and what was answered under an idempotency key for `idempotency_seconds`."""
+    """Stores decisions in `database`, and answers under idempotency keys for `idempotency_seconds`."""
 
     def __init__(
         self, database: Database, *, idempotency_seconds: float, wall_clock: Callable[[], float] = time.time
@@ -48,7 +51,7 @@ class SqlDecisionStore:
         with self._database.writing() as session:
             session.change(_CHECK, (self._now(),))
 
-    def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
+    def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
         if not any(request.idempotency for request in requests):
             rows = [row for request in requests for row in request.decisions]
@@ -57,13 +60,13 @@ class SqlDecisionStore:
             return [None] * len(requests)
         with self._database.writing() as session:
             answers = self._claim(session, requests)
-            kept = [request for place, request in enumerate(requests) if place not in answers]
-            DECISIONS.insert(session, [row for request in kept for row in request.decisions], decider_ids)
-        return [answers.get(place) for place in range(len(requests))]
+            rows = [row for index, request in enumerate(requests) if index not in answers for row in request.decisions]
+            DECISIONS.insert(session, rows, decider_ids)
+        return [answers.get(index) for index in range(len(requests))]
 
-    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
+    def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:
         with self._database.reading() as session:
-            return self._recall(session, key, self._now())
+            return self._answer(session, key, self._now())
 
     def find(self, decision_id: str) -> StoredDecision:
         try:
@@ -76,56 +79,52 @@ class SqlDecisionStore:
             raise UnknownDecision
         return DECISIONS.decision(rows[0])
 
-    def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
-        rows = self._rows(DECISIONS.select, wanted, limit, "DESC", ("decision_id < ?", before))
-        return [DECISIONS.decision(row) for row in rows]
+    def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
+        return [DECISIONS.decision(row) for row in self._rows(DECISIONS.select, where, limit, "DESC", before)]
 
-    def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
-        rows = self._rows(DECISIONS.select, wanted, limit, "ASC", ("decision_id > ?", after))
-        return [DECISIONS.decision(row) for row in rows]
+    def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
+        return [DECISIONS.decision(row) for row in self._rows(DECISIONS.select, where, limit, "ASC", after)]
 
-    def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
-        return [uuid_text(row[0]) for row in self._rows(_SELECT_IDS, wanted, limit, "ASC", ("decision_id > ?", after))]
+    def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
+        return [uuid_text(packed) for (packed,) in self._rows(_SELECT_IDS, where, limit, "ASC", after)]
 
     def close(self) -> None:
         self._database.close()
 
-    def _rows(
-        self, select: str, wanted: DecisionFilter, limit: int, order: str, beyond: tuple[str, str | None]
-    ) -> Sequence[Row]:
-        conditions: dict[str, object] = dict(id_bounds(wanted, order, beyond))
-        if wanted.entity is not None:
-            conditions["entity = ?"] = wanted.entity
-        if wanted.outcome is not None:
-            # an entity has few decisions, an outcome millions: of the two indexes never the outcome's
-            conditions["outcome = ?" if wanted.entity is None else "outcome || '' = ?"] = wanted.outcome
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        # the page is found in an index alone; only then is anything read of the table
-        page = f"{_SELECT_IDS}{where} ORDER BY decision_id {order} LIMIT ?"
+    def _rows(self, select: str, where: DecisionFilter, limit: int, order: Order, beyond: str | None) -> list[Row]:
+        conditions: dict[str, object] = dict(id_bounds(where, order, beyond))
+        if where.entity is not None:
+            conditions["entity = ?"] = where.entity
+        if where.outcome is not None:
+            # an entity has few decisions, an outcome millions: of the two indexes never use the outcome's
+            conditions["outcome = ?" if where.entity is None else "outcome || '' = ?"] = where.outcome
+        conjunction = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        # find the page in an index alone, and only then read the table
+        page = f"{_SELECT_IDS}{conjunction} ORDER BY decision_id {order} LIMIT ?"
         statement = f"{select} WHERE decision_id IN ({page}) ORDER BY decision_id {order}"
         with self._database.reading() as session:
             return session.rows(statement, (*conditions.values(), limit))
 
     def _claim(self, session: Session, requests: Sequence[StoredRequest]) -> dict[int, StoredAnswer]:
-        """Take each request's idempotency key; returns the answers of those whose key was taken, by place.
+        """Claim each request's idempotency key; returns the answers of those whose key is taken, by index.
 
         In the keys' order, so that two processes never wait for each other.
         """
         now = self._now()
-        keyed = [(request.idempotency, place) for place, request in enumerate(requests) if request.idempotency]
+        keyed = [(request.idempotency, index) for index, request in enumerate(requests) if request.idempotency]
         taken = {}
-        for key, place in sorted(keyed):
-            parameters = (key.caller, key.key, now, key.body_digest, requests[place].answer, self._expired(now))
-            if not session.change(_CLAIM, parameters) and (stored := self._recall(session, key, now)):
-                taken[place] = stored
+        for key, index in sorted(keyed):
+            parameters = (key.caller, key.key, now, key.body_digest, requests[index].answer, self._expired(now))
+            if not session.change(_CLAIM, parameters) and (stored := self._answer(session, key, now)):
+                taken[index] = stored
         return taken
 
-    def _recall(self, session: Session, key: IdempotencyKey, now: int) -> StoredAnswer | None:
-        rows = session.rows(_RECALL, (key.caller, key.key, self._expired(now)))
+    def _answer(self, session: Session, key: IdempotencyKey, now: int) -> StoredAnswer | None:
+        rows = session.rows(_ANSWER, (key.caller, key.key, self._expired(now)))
         return StoredAnswer(*rows[0]) if rows else None
 
     def _ids_of(self, deciders: set[Row]) -> Mapping[Row, int]:
-        """In a transaction of their own: were it rolled back with others, ids would stay here that the database lacks."""
+        """In a transaction of their own: one that rolled back with others would leave ids here that the database lacks."""
         if missing := deciders - self._decider_ids.keys():
             with self._database.writing() as session:
                 DECISIONS.deciders.insert(session, missing)
@@ -139,28 +138,30 @@ class SqlDecisionStore:
         return now - int(self._idempotency_seconds * 1000)
 
 
-def id_bounds(wanted: DecisionFilter, order: str, beyond: tuple[str, str | None]) -> dict[str, bytes]:
-    """Conditions on `decision_id`, with their parameters, that a range of time and a place to go on from amount to.
+def id_bounds(where: DecisionFilter, order: Order, beyond: str | None) -> dict[str, bytes]:
+    """Conditions on `decision_id` for a range of time, and for ids beyond one in that order, with their parameters.
 
-    One bound on each side: of two, SQLite's planner takes the first, and reads all from there to the other.
+    One bound on each side: given two, SQLite's planner takes the first, and reads everything from there to the other.
     """
-    lower = [] if wanted.since is None else [(uuid_bytes(first_uuid7(wanted.since)), "decision_id >= ?")]
-    upper = [] if wanted.until is None else [(uuid_bytes(first_uuid7(wanted.until)), "decision_id < ?")]
-    if beyond[1] is not None:
-        (lower if order == "ASC" else upper).append((uuid_bytes(beyond[1]), beyond[0]))
+    lower = [] if where.since is None else [(uuid_bytes(first_uuid7(where.since)), "decision_id >= ?")]
+    upper = [] if where.until is None else [(uuid_bytes(first_uuid7(where.until)), "decision_id < ?")]
+    if beyond is not None and order == "ASC":
+        lower.append((uuid_bytes(beyond), "decision_id > ?"))
+    elif beyond is not None:
+        upper.append((uuid_bytes(beyond), "decision_id < ?"))
     bounds = [*([max(lower)] if lower else ()), *([min(upper)] if upper else ())]
     return {condition: bound for bound, condition in bounds}
 
 
 def revision_of(database: Database) -> str | None:
-    """Of the tables; None where there are none. Raises StoreUnavailable for one that is not known here."""
+    """The revision of the tables; None if there are none. Raises StoreUnavailable for an unknown revision."""
     with database.reading() as session:
         if not session.rows(_HAS_TABLES[database.dialect]):
             return None
-        revisions = [row[0] for row in session.rows("SELECT version_num FROM alembic_version")]
+        revisions = [revision for (revision,) in session.rows("SELECT version_num FROM alembic_version")]
     if any(revision not in REVISIONS for revision in revisions):
         raise StoreUnavailable(
-            "the decision store was made by a newer version of fraud-detection-api; run that one, or restore a backup"
+            "the decision store was made by a newer version of fraud-detection-api; run that version, or restore a backup"
         )
     return revisions[0] if revisions else None
 

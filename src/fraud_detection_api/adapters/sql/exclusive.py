@@ -13,11 +13,11 @@ from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
 _FIRST_NUMBER = 4_242_017 << 32
-"""Of PostgreSQL's advisory locks: those of names come after it, and no other lock of this software does."""
+"""The first number of PostgreSQL's advisory locks on names; no other lock of this software has a higher one."""
 
 
 class SqliteExclusiveLock:
-    """Locks on files beside the database's, which stay. Never on the database: closing it would drop SQLite's locks."""
+    """Locks on files beside the database's, which remain. Closing the database's own file would drop SQLite's locks."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
@@ -41,11 +41,10 @@ class SqliteExclusiveLock:
 
     def require(self, name: str) -> None:
         descriptor = self._held.get(name)
-        with (
-            self._database.failures()
-        ):  # where the file was removed, or another one has its name, others would lock that
+        with self._database.failures():
+            # if the file was removed or replaced, another process would lock the new one
             if descriptor is None or not os.path.samestat(os.fstat(descriptor), self._file(name).stat()):
-                raise StoreUnavailable(f"the lock {self._file(name)} was lost")
+                raise StoreUnavailable(f"the lock {self._file(name)} is lost")
 
     def _file(self, name: str) -> Path:
         path = self._database.path
@@ -61,7 +60,7 @@ def _taken(descriptor: int) -> bool:
 
 
 class PostgresExclusiveLock:
-    """Advisory locks of sessions: the server frees them when it notices that the connection has ended."""
+    """Advisory locks of sessions: the server releases them when it notices that the connection has ended."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database

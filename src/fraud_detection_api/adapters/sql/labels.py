@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
-from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
+from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult, label_in_force, repeats
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.errors import UnknownDecision
 
 IDS_A_STATEMENT = 500
 
-_AS_THEY_ARE = [field for field in Label._fields if field not in {"decision_id", "is_fraud"}]
-_as_they_are = picked(Label, _AS_THEY_ARE)
-_COLUMNS = ["decision_id", "is_fraud", *_AS_THEY_ARE]
+_PLAIN = [field for field in Label._fields if field not in {"decision_id", "is_fraud"}]
+_plain = picked(Label, _PLAIN)
+_COLUMNS = ["decision_id", "is_fraud", *_PLAIN]
 _INSERT = f"INSERT INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels"  # noqa: S608
 
@@ -21,18 +21,18 @@ _LAST_OF_ENTITY = (
     "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
 )
 
-# whether a label is there already is looked up and then acted on: labels are recorded by one at a time, as SQLite has it
+# recording looks up whether a label exists, then acts on it: one transaction records at a time, as in SQLite anyway
 _ALONE = {"sqlite": "SELECT 1", "postgresql": "SELECT pg_advisory_xact_lock(4242016)"}
 
 
 class SqlLabelStore:
-    """Keeps labels in the database of the decisions."""
+    """Stores labels in the database of the decisions."""
 
     def __init__(self, database: Database, *, wall_clock: Callable[[], float] = time.time) -> None:
         self._database, self._wall_clock = database, wall_clock
 
-    def record(self, findings: Sequence[Finding]) -> list[Fate]:
-        # before writers are held up: each entity is a query
+    def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
+        # before this holds up writers: each entity is a query
         with self._database.reading() as session:
             subjects = [_subject(session, finding.about) for finding in findings]
         with self._database.writing() as session:
@@ -51,27 +51,29 @@ class SqlLabelStore:
             histories = _histories(session, [uuid_bytes(identifier) for identifier in decision_ids])
         return {label.decision_id: label for history in histories.values() if (label := label_in_force(history))}
 
-    def _record(self, session: Session, findings: Sequence[Finding], subjects: Sequence[bytes | Fate]) -> list[Fate]:
+    def _record(
+        self, session: Session, findings: Sequence[Finding], subjects: Sequence[bytes | LabelResult]
+    ) -> list[LabelResult]:
         known = sorted({subject for subject in subjects if isinstance(subject, bytes)})
         have_records, histories = _have_records(session, known), _histories(session, known)
         now = int(self._wall_clock() * 1000)
-        fates: list[Fate] = []
+        results: list[LabelResult] = []
         rows: list[Row] = []
         for finding, subject in zip(findings, subjects, strict=True):
             if not isinstance(subject, bytes):
-                fates.append(subject)
+                results.append(subject)
             elif not have_records.get(subject):
-                fates.append("erased" if subject in have_records else "unknown_decision")
+                results.append("erased" if subject in have_records else "unknown_decision")
             elif repeats(finding, histories[subject]):
-                fates.append("repeated")
+                results.append("repeated")
             else:
                 label = _label(finding, uuid_text(subject), now)
                 histories[subject].append(label)
-                rows.append((subject, int(label.is_fraud), *_as_they_are(label)))
-                fates.append("recorded")
+                rows.append((subject, int(label.is_fraud), *_plain(label)))
+                results.append("recorded")
         if rows:
             session.change_each(_INSERT, rows)
-        return fates
+        return results
 
 
 def _label(finding: Finding, decision_id: str, now: int) -> Label:
@@ -79,7 +81,7 @@ def _label(finding: Finding, decision_id: str, now: int) -> Label:
     return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now)
 
 
-def _subject(session: Session, about: str | EntityAt) -> bytes | Fate:
+def _subject(session: Session, about: str | EntityAt) -> bytes | LabelResult:
     if not isinstance(about, EntityAt):
         return _packed(about) or "unknown_decision"
     if about.at < 0:
@@ -96,7 +98,7 @@ def _packed(decision_id: str) -> bytes | None:
 
 
 def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, bool]:
-    """Of each decision that is kept, whether its record was not erased."""
+    """Whether each stored decision still has its record."""
     statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
     return {
         bytes(row[0]): bool(row[1])
@@ -106,7 +108,7 @@ def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes
 
 
 def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, list[Label]]:
-    """Labels of each decision, as recorded."""
+    """Labels of each decision, in the order of recording."""
     histories: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
     for marks, some in _parts(decision_ids):
         for packed, is_fraud, *others in session.rows(
@@ -117,7 +119,7 @@ def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, l
 
 
 def _parts(decision_ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
-    """Some ids at a time, and a mark for each; one is repeated to fill up, so that databases see few statements."""
+    """Batches of ids with a mark for each; the last id is repeated to fill a batch, so that there are few statements."""
     for first in range(0, len(decision_ids), IDS_A_STATEMENT):
         some = list(decision_ids[first : first + IDS_A_STATEMENT])
         size = IDS_A_STATEMENT if len(some) > 1 else 1

@@ -1,6 +1,6 @@
-"""Runs the migrations. Apart from the rest because Alembic and SQLAlchemy are needed for nothing else.
+"""Runs the migrations, in a module of its own because nothing else needs Alembic and SQLAlchemy.
 
-A failure is the driver's own exception, as it is of every other statement, not SQLAlchemy's around it.
+A failure raises the driver's own exception, as every other statement does, not SQLAlchemy's wrapper.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 LOCK_NUMBER = 4_242_015
-"""Of PostgreSQL's advisory locks: processes that start together migrate one after another."""
+"""A number of PostgreSQL's advisory locks: processes that start together migrate one after another."""
 
 
 def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
-    """Up to `revision`, in one transaction that begins with the write lock."""
+    """Migrate up to `revision`, in one transaction that begins with the write lock."""
     engine = sqlalchemy.create_engine("sqlite://", creator=open_connection, poolclass=NullPool)
     with _failures(), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -28,7 +28,7 @@ def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
 
 
 def upgrade_postgres(open_connection: Callable[[], Any], revision: str) -> None:
-    """Up to `revision`, in one transaction that holds an advisory lock."""
+    """Migrate up to `revision`, in one transaction that holds an advisory lock."""
     engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=NullPool)
     with _failures(), engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")

@@ -18,7 +18,7 @@ from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
 _SELECT_CURSOR = "SELECT decision_id FROM observer_cursor"
 
-# two observers may believe that they lead, for a moment: whoever has come less far changes nothing
+# two observers may both believe for a moment that they lead: the one that is behind changes nothing
 _MOVE = """
 INSERT INTO observer_cursor (name, decision_id) VALUES ('decisions', ?)
 ON CONFLICT (name) DO UPDATE SET decision_id = excluded.decision_id
@@ -43,7 +43,7 @@ _SHADOWS = Insertion(
     "shadow_decisions", ("challenger_id", "decision_id", *_OWN_FIELDS), key=("challenger_id", "decision_id")
 )
 
-# a challenger's shadows are walked in order, and each one's decision is looked up; never the other way about
+# walk a challenger's shadows in order and look up each one's decision, never the other way round
 _SELECT_COMPARED = f"""
 SELECT {", ".join(f"shadow.{name}" for name in _OWN_FIELDS)}, {", ".join(DECISIONS.columns)}
 FROM (SELECT decision_id, {", ".join(_OWN_FIELDS)} FROM shadow_decisions WHERE {{shadows}}) AS shadow
@@ -53,7 +53,7 @@ ORDER BY shadow.decision_id LIMIT ?"""  # noqa: S608 names of columns
 
 
 class SqlObservationStore:
-    """Keeps observations in the database of the decisions."""
+    """Stores observations in the database of the decisions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class SqlObservationStore:
     def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         with self._database.writing() as session:
             if not session.change(_MOVE, (uuid_bytes(cursor),)):
-                raise StoreUnavailable("another observer has observed further")
+                raise StoreUnavailable("another observer is ahead of this one")
             session.change_each(
                 _REPLACE_SLOT,
                 [(slot.seconds, slot.start, slot.model_digest, to_json(slot.counts).decode()) for slot in slots],
@@ -80,12 +80,12 @@ class SqlObservationStore:
         return [CountedSlot(start, length, digest, from_json(counts)) for start, length, digest, counts in rows]
 
     def compared(
-        self, challenger_digest: str, wanted: DecisionFilter, *, limit: int, after: str | None = None
+        self, challenger_digest: str, where: DecisionFilter, *, limit: int, after: str | None = None
     ) -> list[tuple[StoredDecision, ShadowDecision]]:
-        bounds = id_bounds(wanted, "ASC", ("decision_id > ?", after))
+        bounds = id_bounds(where, "ASC", after)
         of_decisions = {
             f"decision.{name} = ?": sought
-            for name, sought in (("entity", wanted.entity), ("outcome", wanted.outcome))
+            for name, sought in (("entity", where.entity), ("outcome", where.outcome))
             if sought is not None
         }
         statement = _SELECT_COMPARED.format(
@@ -99,7 +99,7 @@ class SqlObservationStore:
                 if challenger["model_digest"] == challenger_digest:
                     rows = session.rows(statement, (identifier, *bounds.values(), *of_decisions.values(), limit))
                     found += [_compared(row, challenger) for row in rows]
-        return sorted(found, key=lambda pair: pair[0].decision_id)[:limit]  # of several versions with one digest
+        return sorted(found, key=lambda pair: pair[0].decision_id)[:limit]  # several versions may have one digest
 
     def remove_before(self, moment: int) -> None:
         with self._database.writing() as session:

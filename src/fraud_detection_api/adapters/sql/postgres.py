@@ -32,13 +32,13 @@ class PostgresSession:
 
 
 class AdvisoryLock:
-    """A lock that lasts as long as its connection."""
+    """A lock that lives as long as its connection."""
 
     def __init__(self, database: "PostgresDatabase", connection: "psycopg.Connection[Row]") -> None:
         self._database, self._connection = database, connection
 
     def require(self) -> None:
-        """Raise StoreUnavailable where the connection, and so the lock, was lost."""
+        """Raise StoreUnavailable if the connection, and with it the lock, is lost."""
         with self._database.failures():
             self._connection.execute("SELECT 1")
 
@@ -83,7 +83,7 @@ class PostgresDatabase:
 
     @contextmanager
     def locked(self, number: int) -> Iterator[AdvisoryLock | None]:
-        """An advisory lock on a connection of its own while the block runs; None where another connection holds it."""
+        """An advisory lock on a connection of its own while the block runs; None if another connection holds it."""
         with self.failures():
             connection = self._open()
         with closing(connection):
@@ -99,7 +99,7 @@ class PostgresDatabase:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """What PostgreSQL says, as StoreUnavailable; but not of a row that it would take from nobody."""
+        """Raise PostgreSQL's errors as StoreUnavailable, except those that one bad row causes."""
         try:
             yield
         except self._psycopg.Error as error:
@@ -114,22 +114,22 @@ class PostgresDatabase:
         try:
             connection: psycopg.Connection[Row] = self._psycopg.connect(
                 self._url,
-                autocommit=True,  # transactions are begun by name
-                connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's least
+                autocommit=True,  # transactions begin explicitly
+                connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's minimum
                 application_name="fraud-detection-api",
                 tcp_user_timeout=milliseconds,
             )
-            # not as `options`, which would take the place of the URL's own
+            # not as `options`, which would replace those of the URL
             connection.execute(f"SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}")
-        # libpq quotes the URL, and takes what follows an @ in a password for the host
+        # libpq's text quotes the URL, and an @ in a password makes the rest of it look like the host
         except self._psycopg.ProgrammingError:
-            raise StoreUnavailable(f"{_STORE} has an address that cannot be read; {_ESCAPED}") from None
+            raise StoreUnavailable(f"{_STORE} cannot be reached; its address is not valid ({_ESCAPED})") from None
         except self._psycopg.OperationalError as error:
             raise StoreUnavailable(f"{_STORE} {_refusal(str(error))}") from None
         return connection
 
     def _open_for_long(self) -> "psycopg.Connection[Row]":
-        """For migrations: they may rewrite a large table."""
+        """A connection for migrations, which may rewrite a large table."""
         connection = self._open()
         connection.execute("SET statement_timeout = 0")
         return connection
@@ -146,31 +146,31 @@ def _failure(error: "psycopg.Error") -> str:
 
 
 def _refusal(text: str) -> str:
-    """Why there is no connection, from what libpq says of it, which has no code."""
-    return next((reason for said, reason in _REFUSALS.items() if said in text), _UNREACHABLE)
+    """Why connecting failed, from libpq's text, as it gives no code."""
+    return next((reason for phrase, reason in _REFUSALS.items() if phrase in text), _UNREACHABLE)
 
 
 _STORE = "the decision store (PostgreSQL)"
 _ESCAPED = "in FRAUD_STORE, special characters of a password are written %XX"
-_UNREACHABLE = "cannot be reached; is it running, at the host and port of FRAUD_STORE?"
+_UNREACHABLE = "cannot be reached; is it running at the host and port of FRAUD_STORE?"
 _REFUSALS = {
-    "password authentication failed": "refuses the user or the password of FRAUD_STORE",
-    "no pg_hba.conf entry": "refuses this host, user or database; its pg_hba.conf has no entry for them",
+    "password authentication failed": "rejects the user or the password of FRAUD_STORE",
+    "no pg_hba.conf entry": "rejects this host, user or database; its pg_hba.conf has no entry for them",
     "does not exist": "has no such database or user; create what FRAUD_STORE names",
     "failed to resolve": f"cannot be reached; the host of FRAUD_STORE is unknown ({_ESCAPED})",
-    "too many": "takes no more connections; raise its max_connections",
+    "too many": "accepts no more connections; raise its max_connections",
     "starting up": "is starting or stopping",
     "shutting down": "is starting or stopping",
 }
 _CONNECTION_LOST = "08006"
 _FAILURES = {
-    _CONNECTION_LOST: "ended the connection",
-    "57P01": "ended the connection",
+    _CONNECTION_LOST: "closed the connection",
+    "57P01": "closed the connection",
     "57014": "did not answer within FRAUD_STORE_TIMEOUT_SECONDS",
-    "55P03": "is locked by somebody else",
-    "53100": "has no room on its disk",
+    "55P03": "is locked by another session",
+    "53100": "has a full disk",
     "25006": "is read-only; FRAUD_STORE must name the primary server",
-    "42501": "does not let the user of FRAUD_STORE do this; grant it",
-    "23503": "has lost rows that others refer to",
-    "42P01": "has lost tables that it had",
+    "42501": "does not allow the user of FRAUD_STORE to do this; grant the privilege",
+    "23503": "lacks rows that others refer to",
+    "42P01": "lacks tables that it had",
 }

@@ -14,12 +14,12 @@ from fraud_detection_api.errors import StoreUnavailable
 _OWNER_ONLY = 0o600
 
 _PAGE_BYTES = 8192
-"""A row longer than a quarter of a page takes another page for itself, as one with reasons would of SQLite's 4,096."""
-_STATEMENTS_KEPT = 256  # the store has one for every number of rows up to a hundred
+"""A row above a quarter of a page takes another page to itself; with SQLite's 4,096 bytes, a row with reasons would."""
+_CACHED_STATEMENTS = 256  # the store has one for each number of rows up to a hundred
 
 
 class _Connection(sqlite3.Connection):
-    """One that knows which file it has."""
+    """A connection that knows which file it has open."""
 
     file: tuple[int, int]
 
@@ -41,10 +41,10 @@ class SqliteSession:
 
 
 class SqliteDatabase:
-    """A file at `path`; a writer waits at most `timeout_seconds` for another one.
+    """A file at `path`; a writer waits at most `timeout_seconds` for another writer.
 
-    With the synchronous mode "NORMAL" a transaction is whole and survives the process, but a machine that loses power may
-    lose the last ones; writers that need them durable are held up less by those that do not.
+    With the synchronous mode "NORMAL" a transaction is atomic and survives a crash of the process, but a power failure may
+    lose the last transactions. Writers that do not need durability hold up the others less with it.
     """
 
     dialect: Literal["sqlite", "postgresql"] = "sqlite"
@@ -85,7 +85,7 @@ class SqliteDatabase:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """What SQLite and the file system say, as StoreUnavailable; but not of a row that SQLite would take from nobody."""
+        """Raise errors of SQLite and the file system as StoreUnavailable, except those that one bad row causes."""
         try:
             yield
         except sqlite3.Error as error:
@@ -103,7 +103,7 @@ class SqliteDatabase:
             try:
                 yield SqliteSession(connection)
             except BaseException:
-                with suppress(sqlite3.Error):  # after a full disk it is rolled back already
+                with suppress(sqlite3.Error):  # after a full disk SQLite has rolled back already
                     connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
@@ -112,34 +112,34 @@ class SqliteDatabase:
     def _leased(self) -> Iterator[_Connection]:
         with self._connections.lease(self._connections.idle() or self._open()) as connection:
             yield connection
-            # SQLite goes on writing to a file that was deleted; looked for before anybody is told that something was kept
+            # SQLite goes on writing to a deleted file; so check before anything is reported as stored
             if connection.file != _identity(self.path):
                 raise StoreUnavailable(
                     f"the decision store {self.path} was replaced; what it held is in the other file"
                 )
 
     def _open(self) -> _Connection:
-        # records are nobody else's business; SQLite gives its other files the same mode. A file that is there is not opened:
-        # closing it would drop the locks that this process holds on it, and another one would take away the write-ahead log
+        # records are private; SQLite gives its other files the same mode. Do not open a file that exists: closing it would
+        # drop the locks that this process holds on it, and another process would remove the write-ahead log
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
-        if not os.access(self.path, os.W_OK):  # SQLite would make its other files read-only too, and they would stay so
+        if not os.access(self.path, os.W_OK):  # SQLite would create its other files read-only, and they would stay so
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         connection = sqlite3.connect(
             self.path,
             timeout=self._timeout_seconds,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=_STATEMENTS_KEPT,
+            cached_statements=_CACHED_STATEMENTS,
             factory=_Connection,
         )
         try:
             connection.file = _identity(self.path)
-            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a file that is made by this
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # takes effect if this creates the file
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of what moved away
+            connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of rows that moved
         except (sqlite3.Error, OSError):
             connection.close()
             raise
@@ -147,27 +147,27 @@ class SqliteDatabase:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116 half the time of Path.stat, for each transaction
+    status = os.stat(path)  # noqa: PTH116 twice as fast as Path.stat, in each transaction
     return status.st_dev, status.st_ino
 
 
 def _lacks_reference(error: sqlite3.Error) -> bool:
-    """Whether a row that others refer to has gone, which is nobody's fault who has a row to keep."""
+    """Whether a row that others refer to is missing, which is not the fault of the row being stored."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 
 
 def _reason(error: sqlite3.Error) -> str:
     texts = {
-        sqlite3.SQLITE_BUSY: "another process holds it; nothing was kept",
-        sqlite3.SQLITE_FULL: "the disk is full; nothing was kept",
-        sqlite3.SQLITE_IOERR: "the disk could not be read or written; is it full?",
+        sqlite3.SQLITE_BUSY: "another process holds it; nothing was stored",
+        sqlite3.SQLITE_FULL: "the disk is full; nothing was stored",
+        sqlite3.SQLITE_IOERR: "the disk cannot be read or written; is it full?",
         sqlite3.SQLITE_READONLY: "the file or its folder is read-only; the server must be able to write both",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened; does its folder exist, and may the server write there?",
         sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/how-to/decision-store.md)",
         sqlite3.SQLITE_NOTADB: "the file is not a SQLite database, or it is damaged",
     }
     if _lacks_reference(error):
-        return "rows that others refer to have gone"
+        return "rows that others refer to are missing"
     code = getattr(error, "sqlite_errorcode", None)
-    known = None if code is None else texts.get(code & 0xFF)  # the rest of the code is the kind of the kind
+    known = None if code is None else texts.get(code & 0xFF)  # the rest is the extended code
     return known or f"{type(error).__name__}: {getattr(error, 'sqlite_errorname', 'unknown')}"

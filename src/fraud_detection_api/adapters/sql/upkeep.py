@@ -1,8 +1,6 @@
-"""StoreUpkeep in SQL; what is about files is left to the kind of database."""
+"""StoreUpkeep in SQL."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
 
 from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.adapters.sql.decision_table import DECISIONS
@@ -11,7 +9,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.storage.store_upkeep import StoreSummary
+from fraud_detection_api.services.storage.store_upkeep import StoreFiles, StoreSummary
 
 _BY_OUTCOME = "SELECT outcome, count(*) FROM decisions GROUP BY outcome"
 _END = "SELECT decided_at FROM decisions ORDER BY decision_id {order} LIMIT 1"
@@ -20,7 +18,7 @@ _COUNT_KEYS = "SELECT count(*) FROM idempotency_keys"
 _COUNT_OLDER = "SELECT count(*) FROM decisions WHERE decision_id < ?"
 
 _OLDEST = "SELECT decision_id FROM decisions WHERE decision_id < ? ORDER BY decision_id LIMIT ?"
-_REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # and, as the tables have it, their labels and shadows
+_REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # the tables cascade this to their labels and shadows
 
 _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
@@ -28,10 +26,10 @@ DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
 
 _ERASE_NOTES = "UPDATE labels SET note = '' WHERE decision_id = ?"
 
-# the decision has to be kept, what a challenger would have said of that person has not
+# the decision must stay, but not what a challenger would have decided about that person
 _ERASE_SHADOWS = "DELETE FROM shadow_decisions WHERE decision_id = ?"
 
-# a caller is a part of the key that decisions do not have; there are few, so each is found by a step through the index
+# decisions do not hold the caller, which is part of a key; callers are few, so each takes one step through the index
 _CALLERS = """
 WITH RECURSIVE callers (caller) AS (
   SELECT min(caller) FROM idempotency_keys
@@ -42,51 +40,21 @@ WITH RECURSIVE callers (caller) AS (
 _REMOVE_KEY = "DELETE FROM idempotency_keys WHERE caller = ? AND idempotency_key = ?"
 
 
-class Size(NamedTuple):
-    """Of the files, in bytes."""
-
-    size_bytes: int
-    free_bytes: int
-
-
-class Storage(Protocol):
-    """A database's files. The methods are those of StoreUpkeep."""
-
-    def exists(self) -> bool:
-        """Whether there is a database; looking makes none."""
-        ...
-
-    def size(self) -> Size: ...
-    def scrub(self) -> None: ...
-    def traces(self, text: str) -> int: ...
-    def compact(self) -> None: ...
-    def faults(self) -> list[str]: ...
-    def backup(self, target: Path) -> None: ...
-    def restore(self, source: Path, *, replace: bool) -> None: ...
-
-
 class SqlStoreUpkeep:
-    """Looks after the decisions in `database`, whose files are `storage`."""
+    """Looks after the decisions in `database`, whose files are `files`."""
 
-    def __init__(self, database: Database, storage: Storage) -> None:
-        self._database, self._storage = database, storage
-        self.scrub, self.traces, self.compact, self.faults = (
-            storage.scrub,
-            storage.traces,
-            storage.compact,
-            storage.faults,
-        )
-        self.backup, self.restore, self.close = storage.backup, storage.restore, database.close
+    def __init__(self, database: Database, files: StoreFiles) -> None:
+        self._database, self.files = database, files
 
     def revision(self) -> str | None:
-        return revision_of(self._database) if self._storage.exists() else None
+        return revision_of(self._database) if self.files.exists() else None
 
     def require_ready(self) -> None:
         revision = self.revision()
         if revision is None:
-            raise StoreUnavailable("there is no decision store yet: a server, or `fraud store migrate`, makes it")
+            raise StoreUnavailable("there is no decision store yet: a server, or `fraud store migrate`, creates it")
         if revision != REVISIONS[-1]:
-            raise StoreUnavailable("the decision store is of an earlier version: run `fraud store migrate`")
+            raise StoreUnavailable("the decision store was made by an earlier version: run `fraud store migrate`")
 
     def summary(self) -> StoreSummary:
         with self._database.reading() as session:
@@ -95,7 +63,7 @@ class SqlStoreUpkeep:
             labels, keys = (session.rows(count)[0][0] for count in (_COUNT_LABELS, _COUNT_KEYS))
         first, last = (rows[0][0] if rows else None for rows in ends)
         by_outcome = {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}
-        return StoreSummary(REVISIONS[-1], by_outcome, first, last, labels, keys, *self._storage.size())
+        return StoreSummary(REVISIONS[-1], by_outcome, first, last, labels, keys, *self.files.size())
 
     def count_older(self, before: int) -> int:
         with self._database.reading() as session:
@@ -119,6 +87,9 @@ class SqlStoreUpkeep:
             if keys:
                 callers = session.rows(_CALLERS)
                 session.change_each(_REMOVE_KEY, [(caller, key) for (caller,) in callers for key in keys])
+
+    def close(self) -> None:
+        self._database.close()
 
 
 def _first_id(milliseconds: int) -> bytes:

@@ -1,1 +1,1 @@
-"""Stored decisions: looked up, paged through and replayed."""
+"""Stored decisions: look-up, pages and replay."""

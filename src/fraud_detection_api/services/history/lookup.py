@@ -1,4 +1,4 @@
-"""Kept decisions, looked up: one by its id, or the newest that are wanted, a page at a time."""
+"""Look-up of stored decisions: one by its id, or the newest that match a filter, a page at a time."""
 
 import binascii
 import hashlib
@@ -20,11 +20,11 @@ _PSEUDONYM = re.compile("[0-9a-f]{32}")
 _UUID_BYTES, _DIGEST_BYTES = 16, 8
 
 
-class Filters(NamedTuple):
-    """Which decisions are listed: all conditions that are not None hold.
+class HistoryFilter(NamedTuple):
+    """A caller's condition on the decisions to list: all that is not None must hold.
 
-    Times are milliseconds since 1970, `since` included and `until` not. `entity_id` is as people write it: quotes tell no
-    text from a number there, so both are looked for.
+    Times are milliseconds since 1970, `since` included and `until` not. `entity_id` is as people write it, without quotes
+    that distinguish text from a number. So the store is asked with one DecisionFilter for each form that the id may have.
     """
 
     entity_id: str | None = None
@@ -34,55 +34,55 @@ class Filters(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A kept decision; `is_intact` says whether its seal is."""
+    """A stored decision; `is_intact` says whether its seal is valid."""
 
     row: StoredDecision
     is_intact: bool
 
 
 class Page(NamedTuple):
-    """Decisions, the newest first, and where the next page begins; None where there is none."""
+    """Decisions, the newest first, and the cursor of the next page; None on the last page."""
 
     decisions: list[Found]
     next_cursor: str | None
 
 
 class History:
-    """Reads what was decided. Raises NoStore where nothing is kept, and StoreUnavailable."""
+    """Reads stored decisions. Raises NoStore without a store, and StoreUnavailable."""
 
     def __init__(self, store: DecisionStore | None, recorder: Recorder) -> None:
-        self._kept_in, self._recorder = store, recorder
+        self._configured, self._recorder = store, recorder
 
     def find(self, decision_id: str) -> Found:
-        """Raises UnknownDecision."""
+        """The decision with that id. Raises UnknownDecision."""
         return self._found(self._store.find(decision_id))
 
-    def page(self, filters: Filters, *, limit: int, cursor: str | None = None) -> Page:
-        """At most `limit` decisions; with the cursor of a page before, those that follow it.
+    def page(self, where: HistoryFilter, *, limit: int, cursor: str | None = None) -> Page:
+        """At most `limit` decisions; with the cursor of the page before, those that follow that page.
 
-        Decisions that are kept meanwhile move none from one page to another.
+        New decisions do not move others from one page to another.
 
-        Raises InvalidCursor where the cursor came with other filters, or from nowhere.
+        Raises InvalidCursor if the cursor belongs to another filter, or to none.
         """
-        before = None if cursor is None else _place(cursor, filters)
-        rows = self._rows(filters, limit + 1, before)
+        before = None if cursor is None else _decision_id(cursor, where)
+        rows = self._rows(where, limit + 1, before)
         page = [self._found(row) for row in rows[:limit]]
-        return Page(page, _cursor(rows[limit - 1].decision_id, filters) if len(rows) > limit else None)
+        return Page(page, _cursor(rows[limit - 1].decision_id, where) if len(rows) > limit else None)
 
     @property
     def _store(self) -> DecisionStore:
-        if self._kept_in is None:
+        if self._configured is None:
             raise NoStore
-        return self._kept_in
+        return self._configured
 
-    def _rows(self, filters: Filters, limit: int, before: str | None) -> list[StoredDecision]:
-        forms: Sequence[str | None] = [None] if filters.entity_id is None else self._forms(filters.entity_id)
-        wanted = [DecisionFilter(filters.since, filters.until, form, filters.outcome) for form in forms]
-        rows = [row for each in wanted for row in self._store.page(each, limit=limit, before=before)]
+    def _rows(self, where: HistoryFilter, limit: int, before: str | None) -> list[StoredDecision]:
+        forms: Sequence[str | None] = [None] if where.entity_id is None else self._forms(where.entity_id)
+        conditions = [DecisionFilter(where.since, where.until, form, where.outcome) for form in forms]
+        rows = [row for where in conditions for row in self._store.page(where, limit=limit, before=before)]
         return sorted(rows, key=lambda row: row.decision_id, reverse=True)[:limit]
 
     def _forms(self, entity_id: str) -> Sequence[str | None]:
-        """How an entity of that id may be kept; or what is given is a pseudonym itself."""
+        """The forms in which an entity with that id may be stored; the id may also be a pseudonym itself."""
         forms = self._recorder.entities(entity_id)
         return [*forms, entity_id] if _PSEUDONYM.fullmatch(entity_id) else forms
 
@@ -91,30 +91,30 @@ class History:
 
 
 def entity_id_of(entity: str | None) -> int | str | None:
-    """An entity's id from how it is kept; its pseudonym where one stands for it.
+    """An entity's id from its stored form; its pseudonym if the store holds one.
 
     >>> entity_id_of("345435"), entity_id_of('"C-1"'), entity_id_of("0123456789abcdef0123456789abcdef")
     (345435, 'C-1', '0123456789abcdef0123456789abcdef')
     """
-    if entity is None or _PSEUDONYM.fullmatch(entity):  # a number has twenty characters at most, a text has quotes
+    if entity is None or _PSEUDONYM.fullmatch(entity):  # a number has twenty characters at most, and text has quotes
         return entity
     identifier: int | str = from_json(entity)
     return identifier
 
 
-def _cursor(decision_id: str, filters: Filters) -> str:
-    return urlsafe_b64encode(uuid_bytes(decision_id) + _digest(filters)).decode()
+def _cursor(decision_id: str, where: HistoryFilter) -> str:
+    return urlsafe_b64encode(uuid_bytes(decision_id) + _digest(where)).decode()
 
 
-def _place(cursor: str, filters: Filters) -> str:
+def _decision_id(cursor: str, where: HistoryFilter) -> str:
     try:
         packed = b64decode(cursor, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise InvalidCursor from None
-    if len(packed) != _UUID_BYTES + _DIGEST_BYTES or packed[_UUID_BYTES:] != _digest(filters):
+    if len(packed) != _UUID_BYTES + _DIGEST_BYTES or packed[_UUID_BYTES:] != _digest(where):
         raise InvalidCursor
     return uuid_text(packed[:_UUID_BYTES])
 
 
-def _digest(filters: Filters) -> bytes:
-    return hashlib.blake2b(to_json(filters), digest_size=_DIGEST_BYTES).digest()
+def _digest(where: HistoryFilter) -> bytes:
+    return hashlib.blake2b(to_json(where), digest_size=_DIGEST_BYTES).digest()

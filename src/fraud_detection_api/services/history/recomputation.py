@@ -1,4 +1,4 @@
-"""Kept records to decisions once more, by the model that made them: many at once, to the bits of one by itself."""
+"""Recomputes decisions from their stored records, by the model that made them: many at once, bit for bit."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,23 +16,23 @@ from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.deciding.recording import reasons_text
 
 UNREADABLE = "cannot be read"
-"""What is recomputed of a record that is none of the contract's."""
+"""The recomputed value of a record that does not follow the contract."""
 
 _OUTCOMES = np.array(OUTCOMES, dtype=object)
 UNREADABLE_RECORD = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
-"""What reading a record raises that is none of the contract's."""
+"""Raised when reading a record that does not follow the contract."""
 
 
 class Difference(NamedTuple):
-    """A field of a decision that did not come out as it was kept; reasons as JSON values."""
+    """A field whose recomputed value differs from the stored one; reasons are JSON values."""
 
     field: str
-    kept: Any
+    stored: Any
     recomputed: Any
 
 
 def differences(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Difference]]:
-    """What comes out otherwise than it was kept, for each of the model's decisions that have a record, in order."""
+    """The fields that differ, for each of these decisions by the model, in order; each must have its record."""
     try:
         return _compared(bundle, rows)
     except UNREADABLE_RECORD:
@@ -42,7 +42,7 @@ def differences(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Dif
 
 
 class _Computed(NamedTuple):
-    """What the model says of n records; arrays of shape (n,), `matrix` float32 (n, columns)."""
+    """What the model computes from n records; arrays of shape (n,), `matrix` float32 (n, columns)."""
 
     records: list[dict[str, Any]]
     matrix: NDArray[np.float32]
@@ -56,25 +56,25 @@ _NUMBERS = ("margin", "fraud_probability", "risk_score", "outcome")
 
 
 def _compared(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Difference]]:
-    computed = _computed(bundle, kept_records(bundle.contract, rows))
+    computed = _computed(bundle, stored_records(bundle.contract, rows))
     found: list[list[Difference]] = [_of_bundle(bundle, row) for row in rows]
     for name in _NUMBERS:
         recomputed = getattr(computed, name)
-        kept = np.array([getattr(row, name) for row in rows], dtype=object)
+        stored = np.array([getattr(row, name) for row in rows], dtype=object)
         if name != "outcome":
-            kept = kept.astype(np.float64)  # None, of a row that was changed, is NaN and equals nothing
-        # by value: finite doubles of one value are of one bit pattern, but for zeros, whose sign SQLite does not keep
-        for place in np.flatnonzero(kept != recomputed).tolist():
-            found[place].append(Difference(name, getattr(rows[place], name), recomputed[place : place + 1].tolist()[0]))
-    for place, difference in _of_reasons(bundle, rows, computed):
-        found[place].append(difference)
+            stored = stored.astype(np.float64)  # None, in a row that was changed, becomes NaN, which equals nothing
+        # by value: equal finite doubles have equal bits, except for zeros, whose sign SQLite does not store
+        for index in np.flatnonzero(stored != recomputed).tolist():
+            found[index].append(Difference(name, getattr(rows[index], name), recomputed[[index]].tolist()[0]))
+    for index, difference in _of_reasons(bundle, rows, computed):
+        found[index].append(difference)
     return found
 
 
-def kept_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[dict[str, Any]]:
-    """The records of rows, as they were validated: JSON has no times, so those are read from their text.
+def stored_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[dict[str, Any]]:
+    """The records of rows, as they were validated; times are parsed, as JSON has them as text.
 
-    Raises ValueError or AttributeError where a record is no record of the contract.
+    Raises ValueError or AttributeError if a record does not follow the contract.
     """
     records: list[dict[str, Any]] = from_json("[" + ",".join([row.record or "" for row in rows]) + "]")
     if len(records) != len(rows):
@@ -95,32 +95,32 @@ def _computed(bundle: Bundle, records: list[dict[str, Any]]) -> _Computed:
 
 
 def _of_bundle(bundle: Bundle, row: StoredDecision) -> list[Difference]:
-    """A row names the contract and the policy too, and the model has but one of each."""
+    """Differences in contract and policy: the row names them, and the model has one of each."""
     named = (
         ("contract", row.contract, bundle.contract.record_fingerprint),
         ("policy_version", row.policy_version, bundle.policy.version),
     )
-    return [Difference(name, kept, own) for name, kept, own in named if kept != own]
+    return [Difference(name, stored, own) for name, stored, own in named if stored != own]
 
 
 def _of_reasons(bundle: Bundle, rows: Sequence[StoredDecision], computed: _Computed) -> list[tuple[int, Difference]]:
-    places = [place for place, row in enumerate(rows) if row.reasons is not None]
-    if not places:
+    indices = [index for index, row in enumerate(rows) if row.reasons is not None]
+    if not indices:
         return []
-    contributions = bundle.engine.contributions(computed.matrix[places]).tolist()
+    contributions = bundle.engine.contributions(computed.matrix[indices]).tolist()
     found = []
-    for place, contribution in zip(places, contributions, strict=True):
-        recomputed = _reasons(bundle, contribution, computed, place)
-        kept = rows[place].reasons
-        if kept != recomputed and (read := _read(kept)) != from_json(recomputed):
-            found.append((place, Difference("reasons", read, from_json(recomputed))))
+    for index, contribution in zip(indices, contributions, strict=True):
+        recomputed = _reasons(bundle, contribution, computed, index)
+        stored = rows[index].reasons
+        if stored != recomputed and (read := _read(stored)) != from_json(recomputed):
+            found.append((index, Difference("reasons", read, from_json(recomputed))))
     return found
 
 
-def _reasons(bundle: Bundle, contributions: Sequence[float], computed: _Computed, place: int) -> str:
-    record: Mapping[str, Any] = computed.records[place]
-    adverse = computed.outcome[place] != "approve"
-    return reasons_text(bundle.reasoner.reasons(contributions, record, computed.matrix[place], adverse=adverse))
+def _reasons(bundle: Bundle, contributions: Sequence[float], computed: _Computed, index: int) -> str:
+    record: Mapping[str, Any] = computed.records[index]
+    adverse = computed.outcome[index] != "approve"
+    return reasons_text(bundle.reasoner.reasons(contributions, record, computed.matrix[index], adverse=adverse))
 
 
 def _read(reasons: str | None) -> Any:

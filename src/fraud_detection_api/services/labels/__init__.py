@@ -1,1 +1,1 @@
-"""What turned out to be true of decisions, and the training sets made from it."""
+"""Labels of decisions, and training sets made from them."""

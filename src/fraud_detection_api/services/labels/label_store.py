@@ -3,27 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from fraud_detection_api.decision.label import Fate, Finding, Label
+from fraud_detection_api.decision.label import Finding, Label, LabelResult
 
 
 class LabelStore(Protocol):
-    """Keeps what turned out to be true of decisions, beside them; the store of the decisions makes it ready.
+    """Stores labels beside their decisions; the decision store's `migrate` prepares it.
 
-    Labels are added, never changed. Each method may be called from any thread and raises StoreUnavailable where it cannot
+    Labels are added, never changed. Any thread may call each method, which raises StoreUnavailable when the store cannot
     work.
     """
 
-    def record(self, findings: Sequence[Finding]) -> list[Fate]:
-        """Record all that are about decisions with a record, in one transaction; what became of each, in order.
+    def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
+        """Record findings about decisions that have a record, in one transaction; returns a result for each, in order.
 
-        One that repeats an earlier one, of these or of those before, changes nothing.
+        A finding that repeats a label, or another finding in `findings`, changes nothing.
         """
         ...
 
     def history(self, decision_id: str) -> list[Label]:
-        """All labels of a decision, as recorded; those of an erased one too. Raises UnknownDecision."""
+        """All labels of a decision, also of an erased one, in the order of recording. Raises UnknownDecision."""
         ...
 
     def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
-        """The label in force of each of these decisions that has one."""
+        """The labels in force of these decisions, by decision id; decisions without a label are absent."""
         ...

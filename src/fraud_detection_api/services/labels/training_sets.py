@@ -1,4 +1,4 @@
-"""Kept records and the labels in force on them, as a file to train on."""
+"""Exports stored records and their labels in force as a file to train on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ROWS_A_PAGE = 5_000
 
 @dataclass
 class Exported:
-    """What became of the kept decisions that were looked at, each counted once; `untimed` ones are among the written."""
+    """Counts of the decisions that an export read, each once; only `untimed` ones are counted among the written, too."""
 
     fraud: int = 0
     legitimate: int = 0
@@ -39,13 +39,13 @@ class Exported:
 
     @property
     def rows(self) -> int:
-        """How many were written."""
+        """How many records were written."""
         return self.fraud + self.legitimate + self.assumed_legitimate
 
 
 @dataclass(frozen=True)
 class TrainingSetExporter:
-    """Writes training sets of one contract. `on_progress` is told the share of the time that was gone through, 0 to 1."""
+    """Writes training sets of one contract. Calls `on_progress` with the share of the range that is done, 0 to 1."""
 
     store: DecisionStore
     labels: LabelStore
@@ -54,19 +54,19 @@ class TrainingSetExporter:
     on_progress: Callable[[float], None] = lambda _share: None
 
     def export(self, target: Path, *, since: int, until: int, assumed_before: int | None) -> Exported:
-        """Write the records decided from `since` and before `until`, milliseconds since 1970, whose truth is known.
+        """Write the labelled records decided from `since` to before `until`, in milliseconds since 1970.
 
-        Those without a label that were decided before `assumed_before` are taken for legitimate. The file holds the
-        contract's columns, its target, and the days from decision to label, null where the label is assumed; it appears
-        whole or not at all. Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
+        Records without a label that were decided before `assumed_before` count as legitimate. The file holds the contract's
+        columns, its target, and the days from decision to label, null if the label is assumed; it is written whole or not
+        at all. Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
         """
         require_suffix(target)
         if LABEL_AGE in {*self.contract.record_columns, self.contract.target.name}:
             raise InvalidContract(self.contract.name, [f"{LABEL_AGE} is a column of the export; rename the contract's"])
         done = Exported()
-        wanted = DecisionFilter(since=since, until=until)
+        where = DecisionFilter(since=since, until=until)
         with written_whole(target) as waiting:
-            write_frames(self._frames(wanted, assumed_before, done), self._schema, waiting)
+            write_frames(self._frames(where, assumed_before, done), self._schema, waiting)
             if not done.rows:
                 raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
         return done
@@ -80,22 +80,22 @@ class TrainingSetExporter:
         kinds: dict[type, pl.DataType] = {bool: pl.Boolean(), int: pl.Int64(), str: pl.String()}
         return {**columns, target.name: kinds[type(target.positive)], LABEL_AGE: pl.Float64()}
 
-    def _frames(self, wanted: DecisionFilter, assumed_before: int | None, done: Exported) -> Iterator[pl.DataFrame]:
-        assert wanted.since is not None
-        assert wanted.until is not None
+    def _frames(self, where: DecisionFilter, assumed_before: int | None, done: Exported) -> Iterator[pl.DataFrame]:
+        assert where.since is not None
+        assert where.until is not None
         after = None
-        while page := self.store.following(wanted, limit=ROWS_A_PAGE, after=after):
+        while page := self.store.following(where, limit=ROWS_A_PAGE, after=after):
             in_force = self.labels.in_force([decision.decision_id for decision in page])
             rows = [row for one in page if (row := self._row(one, in_force, assumed_before, done)) is not None]
             if rows:
                 yield pl.DataFrame(rows, schema=self._schema, orient="row")
             after, last = page[-1].decision_id, page[-1].decided_at
-            self.on_progress((last - wanted.since) / max(wanted.until - wanted.since, 1))
+            self.on_progress((last - where.since) / max(where.until - where.since, 1))
 
     def _row(
         self, decision: StoredDecision, in_force: Mapping[str, Label], assumed_before: int | None, done: Exported
     ) -> Sequence[Any] | None:
-        if not self.recorder.is_intact(decision):  # before anything is concluded from what it says, or lacks
+        if not self.recorder.is_intact(decision):  # before using any of its values
             done.tampered += 1
             return None
         if decision.record is None:
@@ -114,7 +114,7 @@ class TrainingSetExporter:
         return (*self._record(decision, done), target, age)
 
     def _record(self, decision: StoredDecision, done: Exported) -> list[Any]:
-        """The record's values, in the contract's order, as they were sent."""
+        """The record's values as they were sent, in the contract's order."""
         assert decision.record is not None
         contract, sent = self.contract, from_json(decision.record)
         if contract.identifier is not None:
@@ -122,7 +122,9 @@ class TrainingSetExporter:
         times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
         if contract.time is not None:
             times.append(contract.time.name)
-            if sent.get(contract.time.name) is None:  # whoever leaves it out means now; and training needs one
+            if (
+                sent.get(contract.time.name) is None
+            ):  # a record without a time is of the time of its decision, and training needs one
                 done.untimed += 1
                 sent[contract.time.name] = utc_text(decision.decided_at)
         for name in times:
@@ -130,7 +132,7 @@ class TrainingSetExporter:
         return [sent.get(name) for name in contract.record_columns]
 
     def _identifier(self, entity_id: int | str | None, decision: StoredDecision) -> int | str | None:
-        """The record's id; where there are pseudonyms, its pseudonym, so that an entity's records are known as such."""
+        """The record's id; with pseudonyms, its pseudonym, so that an entity's records stay together."""
         if self.recorder.pseudonym_key is not None:
             return decision.entity if entity_id is None else self.recorder.entity(entity_id)
         if entity_id is None:

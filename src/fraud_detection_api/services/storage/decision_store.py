@@ -8,7 +8,10 @@ from fraud_detection_api.policy.outcomes import Outcome
 
 
 class DecisionFilter(NamedTuple):
-    """Which decisions are looked for: all conditions that are not None hold. Times are milliseconds since 1970."""
+    """A condition on stored decisions: all that is not None must hold.
+
+    Times are milliseconds since 1970, `since` included and `until` not. `entity` is written as it is stored.
+    """
 
     since: int | None = None
     until: int | None = None
@@ -17,44 +20,44 @@ class DecisionFilter(NamedTuple):
 
 
 class DecisionStore(Protocol):
-    """Keeps every decision. Each method may be called from any thread and raises StoreUnavailable where it cannot work."""
+    """Stores every decision. Any thread may call each method, which raises StoreUnavailable when the store cannot work."""
 
     def migrate(self) -> None:
-        """Bring the store's tables up to this version of the software; refuse a store of a newer one."""
+        """Bring the store's tables up to this version of the software; refuse a store of a newer version."""
         ...
 
     def check(self) -> None:
-        """Write something, durably: the only proof that a decision could be kept."""
+        """Write something, durably: nothing less proves that a decision can be stored."""
         ...
 
-    def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
-        """Keep all requests' decisions in one transaction, durably, before returning.
+    def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
+        """Store all requests' decisions in one transaction, durably, before returning.
 
-        For a request whose idempotency key is taken nothing is kept, and the answer stored under the key is returned in its
-        place. Decisions that are kept already (by their id) are left as they are, so that a doubtful write can be repeated.
+        Where a request's idempotency key is taken, store nothing of the request and return the answer stored under the key.
+        Decisions whose id is stored already stay as they are, so that a doubtful write can be repeated.
         """
         ...
 
-    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
-        """What was answered under that caller's key, whatever the body's digest."""
+    def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:
+        """The answer stored under that caller's key, whatever the body's digest."""
         ...
 
     def find(self, decision_id: str) -> StoredDecision:
-        """Raises UnknownDecision."""
+        """The decision with that id. Raises UnknownDecision."""
         ...
 
-    def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
-        """The newest that are wanted, newest first; of those before a decision's id, where one is given."""
+    def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
+        """The newest decisions, newest first; those before a decision's id, if one is given."""
         ...
 
-    def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
-        """The oldest that are wanted, oldest first; of those after a decision's id, where one is given."""
+    def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
+        """The oldest decisions, oldest first; those after a decision's id, if one is given."""
         ...
 
-    def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
-        """Ids of the decisions that `following` gives. Where an outcome is wanted, no row is read for them."""
+    def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
+        """Ids of the decisions that `following` returns. With an outcome in the filter, this reads an index and no row."""
         ...
 
     def close(self) -> None:
-        """Let go of connections. Nothing that was kept depends on it."""
+        """Release connections. What is stored does not depend on it."""
         ...

@@ -6,24 +6,24 @@ from typing import Protocol, TypeAlias
 from fraud_detection_api.decision.stored import SealedRequest, StoredAnswer
 
 Result: TypeAlias = StoredAnswer | Exception | None
-"""What became of a request: kept (None), answered before under its idempotency key, or failed."""
+"""The result for a request: stored (None), answered before under its idempotency key, or failed."""
 
 
 class DecisionWriter(Protocol):
-    """Has decisions kept before they are answered. For one event loop's thread only."""
+    """Stores decisions before they are answered. Only the thread of one event loop may use it."""
 
     @property
-    def fault(self) -> str | None:
-        """Why nothing can be kept now; None where it can."""
+    def error(self) -> str | None:
+        """Why nothing can be stored now; None when decisions can be stored."""
         ...
 
     @property
     def waiting(self) -> int:
-        """Records that were submitted and of which nothing is known yet."""
+        """Records that were submitted and whose result is not known yet."""
         ...
 
     async def start(self) -> None:
-        """Get ready. What is not ready afterwards becomes so by itself, or is a fault."""
+        """Get ready. What is not ready afterwards keeps trying, and is an `error` meanwhile."""
         ...
 
     async def close(self) -> None:
@@ -31,9 +31,9 @@ class DecisionWriter(Protocol):
         ...
 
     def require_room(self) -> None:
-        """Raise StoreUnavailable where nothing can be kept now, StoreBusy where too much waits."""
+        """Raise StoreUnavailable when nothing can be stored now, StoreBusy when too much is waiting."""
         ...
 
     def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
-        """Have all of them kept; `done` is then called with a result for each, in the event loop."""
+        """Store the requests, then call `done` in the event loop with a result for each."""
         ...

@@ -5,15 +5,15 @@ from typing import Protocol
 
 
 class ExclusiveLock(Protocol):
-    """One holder of a name among all processes and machines that use a store; free again once the holder has died.
+    """Gives a name to one holder among all processes and machines that use a store; a holder's death frees it.
 
-    Raises StoreUnavailable where it cannot work.
+    Raises StoreUnavailable when the store cannot work.
     """
 
     def held(self, name: str) -> AbstractContextManager[bool]:
-        """Within the block True where the name was free, else False; never waits. Names are of lower-case letters."""
+        """Hold the name within the block. Gives False where another holds it; never waits. Names are lower-case letters."""
         ...
 
     def require(self, name: str) -> None:
-        """Raise StoreUnavailable where this object no longer holds the name: the store's server dropped the connection."""
+        """Raise StoreUnavailable if this object no longer holds the name because the connection was lost."""
         ...

@@ -1,4 +1,4 @@
-"""The journal that decisions go to while the store is unavailable."""
+"""The journal that takes decisions while the store is unavailable."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -7,7 +7,7 @@ from fraud_detection_api.decision.stored import StoredRequest
 
 
 class JournalBacklog(NamedTuple):
-    """Files of decisions that are not in the store yet. `damaged` ones were drained but for lines that cannot be read."""
+    """Files with decisions that are not in the store yet. `damaged` files are in it, but for lines that cannot be read."""
 
     files: int
     size_bytes: int
@@ -15,25 +15,25 @@ class JournalBacklog(NamedTuple):
 
 
 class DecisionJournal(Protocol):
-    """Where decisions wait while the store is away. One writer; what it has written is read by whoever drains it."""
+    """Holds decisions while the store is unavailable. One process writes; any process may drain."""
 
     def check(self) -> None:
-        """Raise StoreUnavailable where nothing could be written down."""
+        """Raise StoreUnavailable if nothing can be written."""
         ...
 
     def append(self, requests: Sequence[StoredRequest]) -> None:
-        """Write them down, durably, before returning. Raises StoreUnavailable."""
+        """Write the requests, durably, before returning. Raises StoreUnavailable."""
         ...
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
-        """What was written down, in pieces; a piece is forgotten once the next one is asked for.
+        """What was written, in batches; asking for the next batch removes the one before.
 
-        Includes what processes that were killed left behind. A piece may come twice, never not at all.
+        Includes what killed processes left behind. A batch may come twice, but none is lost.
         """
         ...
 
     def put_aside(self, requests: Sequence[StoredRequest]) -> None:
-        """Write down, durably, what no store takes, for a person to look at. Raises StoreUnavailable."""
+        """Write requests that the store refuses, durably, for a person to look at. Raises StoreUnavailable."""
         ...
 
     def backlog(self) -> JournalBacklog:
@@ -41,5 +41,5 @@ class DecisionJournal(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files. What they hold stays."""
+        """Close files. Their content stays."""
         ...

@@ -1,4 +1,4 @@
-"""What is kept and what waits to be kept, told for the metrics."""
+"""Metrics of the store: what is stored, what waits to be stored, and failures."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,51 +12,51 @@ from fraud_detection_api.services.storage.journal import DecisionJournal
 
 
 class StoreMetrics:
-    """Counts what is kept; from any thread."""
+    """Counts what is stored; from any thread."""
 
     def __init__(self, tallies: Tallies) -> None:
-        self._hold = Lock()  # the store's writer and its healer
-        self._kept = tallies.counter(catalogue.STORE_RECORDS_KEPT)
+        self._hold = Lock()  # the writing thread and the recovering one both count
+        self._stored = tallies.counter(catalogue.STORE_RECORDS_KEPT)
         self._failures = tallies.counter(catalogue.STORE_FAILURES)
         self._commits = tallies.histogram(catalogue.STORE_COMMIT_DURATION)
 
     def committed(self, seconds: float) -> None:
-        """A transaction ended well."""
+        """Count a transaction that ended well."""
         with self._hold:
             self._commits.observe(seconds)
 
-    def kept(self, records: int) -> None:
-        """So many were kept: committed, or written to the journal."""
+    def stored(self, records: int) -> None:
+        """Count records that were committed or written to the journal."""
         with self._hold:
-            self._kept.add(records)
+            self._stored.add(records)
 
     def failed(self) -> None:
-        """The store could not be opened or written to."""
+        """Count a failure to open the store or to write to it."""
         with self._hold:
             self._failures.add()
 
 
 def measure_queue(tallies: Tallies, waiting: Callable[[], int], limit: int) -> None:
-    """From now on, tell how many records wait to be kept."""
+    """Report how many records wait to be stored, from now on."""
     queue = tallies.gauge(catalogue.STORE_QUEUE)
     tallies.gauge(catalogue.STORE_QUEUE_LIMIT).set(limit)
     tallies.read_with(lambda: queue.set(waiting()))
 
 
-def measure_keeper(tallies: Tallies, keeper: DecisionWriter, limit: int) -> None:
-    """From now on, tell what a worker sees of what keeps its decisions."""
+def measure_writer(tallies: Tallies, writer: DecisionWriter, limit: int) -> None:
+    """Report what a worker sees of its decision writer, from now on."""
     up = tallies.gauge(catalogue.STORE_UP)
-    tallies.read_with(lambda: up.set(0 if keeper.fault is not None else 1))
-    measure_queue(tallies, lambda: keeper.waiting, limit)
+    tallies.read_with(lambda: up.set(0 if writer.error is not None else 1))
+    measure_queue(tallies, lambda: writer.waiting, limit)
 
 
 def measure_journal(tallies: Tallies, journal: DecisionJournal) -> None:
-    """From now on, tell what waits in the journal, whoever wrote it."""
+    """Report what waits in the journal, whoever wrote it, from now on."""
     size, files = tallies.gauge(catalogue.JOURNAL_SIZE), tallies.gauge(catalogue.JOURNAL_FILES)
     damaged = tallies.gauge(catalogue.JOURNAL_DAMAGED_FILES)
 
     def read() -> None:
-        with suppress(StoreUnavailable):  # the numbers of before stand
+        with suppress(StoreUnavailable):  # the last known numbers stay
             backlog = journal.backlog()
             size.set(backlog.size_bytes)
             files.set(backlog.files)

@@ -9,7 +9,7 @@ from fraud_detection_api.policy.outcomes import Outcome
 
 
 class StoreSummary(NamedTuple):
-    """What a store holds. Times are milliseconds since 1970; `free_bytes` of the size are for rows to come."""
+    """What a store holds. Times are milliseconds since 1970; `free_bytes` of the size are free for new rows."""
 
     revision: str
     by_outcome: Mapping[Outcome, int]
@@ -21,18 +21,69 @@ class StoreSummary(NamedTuple):
     free_bytes: int
 
 
-class StoreUpkeep(Protocol):
-    """Looks after a store, beside the servers that use it. Raises StoreUnavailable where it cannot work.
+class FileSize(NamedTuple):
+    """Size of a store's files, in bytes."""
 
-    What removes rows does so in one transaction for each call, so `limit` is for how long writers are held up.
+    size_bytes: int
+    free_bytes: int
+
+
+class StoreFiles(Protocol):
+    """The files of a store, beside the servers that use it. Raises StoreUnavailable when the store cannot work."""
+
+    def exists(self) -> bool:
+        """Whether there is a database; looking creates none."""
+        ...
+
+    def size(self) -> FileSize:
+        """The size of all files together."""
+        ...
+
+    def scrub(self) -> None:
+        """Erase removed rows from the files, as far as that does not hold up writers for long."""
+        ...
+
+    def traces(self, text: str) -> int:
+        """How many places in the files still hold a text; 0 if the files cannot be read."""
+        ...
+
+    def compact(self) -> None:
+        """Rewrite the files without free space. Writers wait meanwhile."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is wrong with the files, a line each."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Write a verified copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
+        ...
+
+    def restore(self, source: Path, *, replace: bool) -> None:
+        """Replace the store by a copy of the backup, all or nothing.
+
+        Raises BackupFailed; also if there is a store and `replace` is False, or if a process has the store open.
+        """
+        ...
+
+
+class StoreUpkeep(Protocol):
+    """Looks after a store, beside the servers that use it. Raises StoreUnavailable when the store cannot work.
+
+    Each call removes rows in one transaction, so `limit` bounds how long writers wait.
     """
 
+    @property
+    def files(self) -> StoreFiles:
+        """The store's files."""
+        ...
+
     def revision(self) -> str | None:
-        """Of the store's tables, None where there are none; looking makes none."""
+        """The revision of the store's tables, None if there are none; looking creates none."""
         ...
 
     def require_ready(self) -> None:
-        """Raise StoreUnavailable unless the store's tables are those that this version of the software works with."""
+        """Raise StoreUnavailable unless the store's tables are those of this version of the software."""
         ...
 
     def summary(self) -> StoreSummary:
@@ -44,47 +95,20 @@ class StoreUpkeep(Protocol):
         ...
 
     def remove_older(self, before: int, *, limit: int) -> int:
-        """Remove the oldest decisions that were made before that time, and their labels; returns how many decisions."""
+        """Remove the oldest decisions made before that time, with their labels; returns the number of decisions."""
         ...
 
     def remove_keys(self, before: int, *, limit: int) -> int:
-        """Remove idempotency keys that were kept before that time, and their answers; returns how many."""
+        """Remove idempotency keys stored before that time, with their answers; returns their number."""
         ...
 
     def erase(self, erased: Sequence[StoredDecision]) -> None:
-        """Put these rows, which say nothing of an entity any more, in the place of those with their ids.
+        """Replace the decisions with these ids by these rows, which say nothing about an entity.
 
-        What was answered under their idempotency keys, and what labels' notes say of them, is removed.
-        """
-        ...
-
-    def scrub(self) -> None:
-        """Take what was removed out of the files, as far as that goes without holding writers up for long."""
-        ...
-
-    def traces(self, text: str) -> int:
-        """In how many places of the files a text still stands; 0 where files cannot be looked into."""
-        ...
-
-    def compact(self) -> None:
-        """Write the files anew, without free space. Writers wait all the while."""
-        ...
-
-    def faults(self) -> list[str]:
-        """What is wrong with the files, a line each."""
-        ...
-
-    def backup(self, target: Path) -> None:
-        """Write a sound copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
-        ...
-
-    def restore(self, source: Path, *, replace: bool) -> None:
-        """Put a copy of the backup in the store's place, all or nothing.
-
-        Raises BackupFailed; also where there is a store and it is not to be replaced, or where a process has it open.
+        Also removes the answers under their idempotency keys, the notes of their labels, and their shadow decisions.
         """
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Release connections."""
         ...

@@ -16,17 +16,16 @@ from fraud_detection_api.services.storage.store_upkeep import StoreSummary, Stor
 from fraud_detection_api.telemetry import log_event, log_failure
 
 ROWS_A_TRANSACTION = 1_000
-"""So many rows are removed at a time: SQLite has one writer, and servers wait for this one."""
+"""Rows removed at a time: SQLite has one writer, and servers wait for this one."""
 
 PAUSE_SECONDS = 0.05
-"""Between two of them, so that servers get their turn."""
+"""Between two transactions, so that servers get their turn."""
 
 TIDY_SECONDS = 60.0
-"""So often a server removes idempotency keys that have expired."""
-
+"""Seconds between two removals of expired idempotency keys by a server."""
 
 SHORTEST_TRACE = 4
-"""A shorter number stands in every other record."""
+"""Characters; a shorter number occurs in too many records."""
 
 
 class Purged(NamedTuple):
@@ -37,10 +36,10 @@ class Purged(NamedTuple):
 
 
 class Erased(NamedTuple):
-    """How many decisions lost their record. `altered` of them were not as they had been kept; their seals stay broken.
+    """How many decisions lost their record. `altered` ones had been changed before, and their seals stay broken.
 
-    `traces` are places of the store's files where the id still stands: in space that is not in use any more, or because
-    another record has the same number. Ids shorter than SHORTEST_TRACE are not looked for.
+    `traces` counts places in the store's files that still hold the id: in unused space, or because another record has the
+    same number. Ids shorter than SHORTEST_TRACE are not searched for.
     """
 
     decisions: int
@@ -49,15 +48,15 @@ class Erased(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a check found: faults of the files, and the ids of decisions whose seal is broken, of so many looked at."""
+    """What a check found: problems of the files, and the ids of decisions with a broken seal, of so many checked."""
 
-    faults: list[str]
+    problems: list[str]
     altered: list[str]
     decisions: int
 
 
 class UpkeepService:
-    """Looks after `store`; keys live for `idempotency_seconds`. `pause` waits for so many seconds."""
+    """Looks after `store`, whose idempotency keys live for `idempotency_seconds`. `pause` waits for some seconds."""
 
     def __init__(
         self,
@@ -73,13 +72,13 @@ class UpkeepService:
         self._idempotency_seconds, self._pause, self._wall_clock = idempotency_seconds, pause, wall_clock
 
     def migrate(self) -> tuple[str | None, str | None]:
-        """Bring the tables up to this version; returns their revision before and after."""
+        """Bring the tables up to this version; returns their revisions before and after."""
         before = self._upkeep.revision()
         self._store.migrate()
         return before, self._upkeep.revision()
 
     def require_ready(self) -> None:
-        """Raise StoreUnavailable where there is no store, or one of another version; looking makes none."""
+        """Raise StoreUnavailable if there is no store, or one of another version; looking creates none."""
         self._upkeep.require_ready()
 
     def summary(self) -> StoreSummary:
@@ -93,9 +92,9 @@ class UpkeepService:
         return self._upkeep.count_older(self._before(seconds))
 
     def purge(self, seconds: float, report: Callable[[int], None]) -> Purged:
-        """Remove decisions older than that, and idempotency keys that are, or have expired.
+        """Remove decisions older than that, and idempotency keys that are as old or have expired.
 
-        In many small transactions; `report` is told how many decisions are gone so far.
+        Works in many small transactions, and calls `report` with the number of decisions removed so far.
         """
         self._upkeep.require_ready()
         before, removed = self._before(seconds), 0
@@ -104,83 +103,83 @@ class UpkeepService:
             report(removed)
         keys = self._remove_keys(max(before, self._before(self._idempotency_seconds)))
         if removed or keys:
-            self._upkeep.scrub()
+            self._upkeep.files.scrub()
         return Purged(removed, keys)
 
     def erase(self, entity_id: str) -> Erased:
-        """Take the entity, the record and the reasons out of all decisions about it, and their stored answers.
+        """Remove the entity, record and reasons from all decisions about the entity, and remove their stored answers.
 
-        The id is taken for a text and, where it can be one, for a whole number; with pseudonyms, also for those that were
-        kept before there were any.
+        The id counts as text and, if it can be one, as a whole number. With pseudonyms, decisions stored before there were
+        any are found too.
         """
         self._upkeep.require_ready()
         names = self._recorder.entities(entity_id)
         intact = [sound for name in names for sound in self._erase(name)]
         if intact:
-            self._upkeep.scrub()
-        looked_for = {name.removeprefix('"').removesuffix('"') for name in names}
-        traces = sum(self._upkeep.traces(text) for text in looked_for if len(text) >= SHORTEST_TRACE)
+            self._upkeep.files.scrub()
+        searched = {name.removeprefix('"').removesuffix('"') for name in names}
+        traces = sum(self._upkeep.files.traces(text) for text in searched if len(text) >= SHORTEST_TRACE)
         return Erased(len(intact), len(intact) - sum(intact), traces)
 
     def compact(self) -> tuple[int, int]:
-        """Write the files anew, without what is not in use; returns their bytes before and after. Writers wait."""
+        """Rewrite the files without free space; returns their bytes before and after. Writers wait meanwhile."""
         before = self.summary().size_bytes
-        self._upkeep.compact()
+        self._upkeep.files.compact()
         return before, self._upkeep.summary().size_bytes
 
     def backup(self, target: Path) -> None:
-        """A sound copy of one moment. Raises BackupFailed."""
+        """Write a verified copy of one moment. Raises BackupFailed."""
         self._upkeep.require_ready()
-        self._upkeep.backup(target)
+        self._upkeep.files.backup(target)
 
     def restore(self, source: Path, *, replace: bool) -> StoreSummary:
-        """Put a copy of a backup in the store's place, and bring it up to this version. Raises BackupFailed."""
-        self._upkeep.restore(source, replace=replace)
+        """Replace the store by a copy of a backup, and bring it up to this version. Raises BackupFailed."""
+        self._upkeep.files.restore(source, replace=replace)
         self._store.migrate()
         return self._upkeep.summary()
 
     def check(self, *, sample: int | None, seed: int, report: Callable[[float], None]) -> Checked:
-        """Look through the files, and at the seals of all decisions, or of about so many drawn at random.
+        """Check the files, and the seals of all decisions, or of about `sample` decisions drawn at random.
 
-        `report` is told what share of the seals was looked at.
+        Calls `report` with the share of the seals checked so far.
         """
         self._upkeep.require_ready()
-        faults = self._upkeep.faults()
-        if faults:  # rows of a damaged file prove nothing
-            return Checked(faults, [], 0)
+        problems = self._upkeep.files.problems()
+        if problems:  # rows of a damaged file prove nothing
+            return Checked(problems, [], 0)
         total = sum(self._upkeep.summary().by_outcome.values()) if sample is None else sample
-        altered, looked = [], 0
+        altered, checked = [], 0
         for row in self._all() if sample is None else self._drawn(sample, random.Random(seed)):  # noqa: S311 no secret
-            looked += 1
+            checked += 1
             if not self._recorder.is_intact(row):
                 altered.append(row.decision_id)
-            if looked % ROWS_A_TRANSACTION == 0:
-                report(looked / max(total, looked))
-        return Checked([], altered, looked)
+            if checked % ROWS_A_TRANSACTION == 0:
+                report(checked / max(total, checked))
+        return Checked([], altered, checked)
 
     async def watch(self, every_seconds: float) -> None:
-        """Remove expired idempotency keys for ever, off the event loop."""
+        """Remove expired idempotency keys again and again, off the event loop."""
         while True:
             await asyncio.sleep(every_seconds)
             try:
                 removed = await asyncio.to_thread(self._tidy)
-            except FraudError as error:  # the keeper says so as well, and tries until it is back
+            except FraudError as error:  # the decision writer logs it too, and retries
                 log_event("upkeep_postponed", reason=str(error))
-            except Exception as error:  # noqa: BLE001 a watcher that dies would let the store grow silently
+            except Exception as error:  # noqa: BLE001 without this watcher the store would grow silently
                 log_failure("upkeep_failed", error)
             else:
                 if removed:
                     log_event("idempotency_keys_removed", count=removed)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Release connections."""
         self._upkeep.close()
 
     def _tidy(self) -> int:
         try:
             return self._remove_keys(self._before(self._idempotency_seconds))
         finally:
-            self._upkeep.close()  # for a minute
+            self._upkeep.close()  # nothing else happens for a minute
 
     def _before(self, seconds: float) -> int:
         return int((self._wall_clock() - seconds) * 1000)
@@ -196,7 +195,7 @@ class UpkeepService:
             self._pause(PAUSE_SECONDS)
 
     def _erase(self, entity: str) -> Iterator[bool]:
-        """Erase what is kept under that name; for each decision, whether it was as it had been kept."""
+        """Erase decisions stored under that name; for each, whether it was intact."""
         while rows := self._store.following(DecisionFilter(entity=entity), limit=ROWS_A_TRANSACTION):
             intact = [self._recorder.is_intact(row) for row in rows]
             self._upkeep.erase([self._without(row, sound) for row, sound in zip(rows, intact, strict=True)])
@@ -204,7 +203,7 @@ class UpkeepService:
             self._pause(PAUSE_SECONDS)
 
     def _without(self, row: StoredDecision, sound: bool) -> StoredDecision:  # noqa: FBT001
-        """The row without its entity, sealed anew; a row that was changed must not get a seal that says it was not."""
+        """The row without its entity, sealed again; a row that was changed must not get a valid seal."""
         bare = row._replace(**ERASED)
         return self._recorder.sealed(bare) if sound else bare
 
@@ -215,12 +214,12 @@ class UpkeepService:
             after = rows[-1].decision_id
 
     def _drawn(self, count: int, draws: random.Random) -> Iterator[StoredDecision]:
-        """At most so many decisions: those that follow ids drawn from the span of what is kept."""
+        """At most `count` decisions: those that follow ids drawn from the span of all ids."""
         ends = [*self._store.following(DecisionFilter(), limit=1), *self._store.page(DecisionFilter(), limit=1)]
         if not ends:
             return
         low, high = map(_number, ends)
-        before = low - 1 - (high - low) // count  # so that the first, too, has a stretch before it
+        before = low - 1 - (high - low) // count  # so that the first decision can be drawn, too
         seen = set()
         for _ in range(count):
             point = uuid_text(draws.randint(before, high - 1).to_bytes(16, "big"))

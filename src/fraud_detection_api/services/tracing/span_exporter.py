@@ -7,12 +7,12 @@ from fraud_detection_api.trace_context import Span
 
 
 class SpanExporter(Protocol):
-    """Takes spans to where traces are looked at. For one thread only, but for `close`."""
+    """Delivers spans to a collector. Only one thread may use it, except for `close`."""
 
     def export(self, spans: Sequence[Span]) -> None:
-        """Deliver them; may take seconds. Raises TracesNotDelivered; they are lost then."""
+        """Deliver spans, which may take seconds. Raises TracesNotDelivered, and the spans are lost."""
         ...
 
     def close(self) -> None:
-        """Let go of connections, and of a delivery that is being tried again."""
+        """Release connections, and end a delivery that is being retried."""
         ...

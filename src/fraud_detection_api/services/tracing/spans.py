@@ -1,4 +1,4 @@
-"""An answered request as the spans of a trace: one of the request itself, and one for each stage of scoring."""
+"""Spans of an answered request: one for the request itself, and one for each stage of scoring."""
 
 from collections.abc import Iterator, Mapping
 from random import Random
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fraud_detection_api.trace_context import Span, TraceParent
 
 UNMATCHED = "unmatched"
-"""The route of a path that there is none for."""
+"""The route of a path that matches no route."""
 
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
 _OTHER_METHOD = "_OTHER"
@@ -15,7 +15,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Trace(NamedTuple):
-    """What a request is told apart by in traces and logs. `span_id` is ours, None where nothing is recorded."""
+    """Identifies a request in traces and logs. `span_id` is this server's, None if nothing is recorded."""
 
     trace_id: str
     span_id: str | None = None
@@ -24,17 +24,17 @@ class Trace(NamedTuple):
 
 
 class StagesTaken(NamedTuple):
-    """Seconds that each stage took, one after another, and when the last one ended, on the clock of `perf_counter`."""
+    """Seconds of consecutive stages, and when the last one ended, on the clock of `perf_counter`."""
 
     seconds: Mapping[str, float]
     ended: float
 
 
 class AnsweredRequest(NamedTuple):
-    """A request as a trace tells it. `route` is its template; `status` is 0 where nothing was answered.
+    """A request as a trace reports it. `route` is its template; `status` is 0 if there was no answer.
 
-    `began` and `ended` are on the clock of `perf_counter`, `ended_at` is the same moment in nanoseconds since 1970; `fault`
-    names the kind of error that it ended with.
+    `began` and `ended` are on the clock of `perf_counter`, `ended_at` is the time of `ended` in nanoseconds since 1970;
+    `error` names the type of the error that ended the request.
     """
 
     trace: Trace
@@ -45,7 +45,7 @@ class AnsweredRequest(NamedTuple):
     scheme: str
     http_version: str
     status: int
-    fault: str | None
+    error: str | None
     records: int | None
     model_version: str | None
     began: float
@@ -55,22 +55,22 @@ class AnsweredRequest(NamedTuple):
 
 
 def spans_of(request: AnsweredRequest, random: Random) -> Iterator[Span]:
-    """The request's span, then one for each stage, in no order of time; `random` draws the ids of these.
+    """The request's span, then one for each stage, in no particular order; `random` draws the ids of the stages' spans.
 
-    Names and attributes are OpenTelemetry's semantic conventions for HTTP servers; ours begin with `fraud.`. No text of the
-    caller's is among them but the request id: a path is told only where it is the route itself.
+    Names and attributes follow OpenTelemetry's semantic conventions for HTTP servers; others begin with `fraud.`. The only
+    text from the caller is the request id: a path is reported only if it is the route itself.
     """
     trace = request.trace
     assert trace.span_id is not None, "a trace that is not recorded has no spans"
     start = request.ended_at - _nanoseconds(request.ended - request.began)
     method = request.method if request.method in _METHODS else _OTHER_METHOD
-    said = "HTTP" if method == _OTHER_METHOD else method
+    shown = "HTTP" if method == _OTHER_METHOD else method
     yield Span(
         trace_id=trace.trace_id,
         span_id=trace.span_id,
         parent_id=None if trace.caller is None else trace.caller.span_id,
         tracestate=trace.tracestate,
-        name=said if request.route == UNMATCHED else f"{said} {request.route}",
+        name=shown if request.route == UNMATCHED else f"{shown} {request.route}",
         start=start,
         end=request.ended_at,
         attributes=_attributes(request, method),
@@ -79,7 +79,7 @@ def spans_of(request: AnsweredRequest, random: Random) -> Iterator[Span]:
     )
     if request.stages is not None:
         end = request.ended_at - _nanoseconds(request.ended - request.stages.ended)
-        # stages follow one another without a gap, so each begins where the one before it ended
+        # stages follow one another without a gap, so each begins when the one before it ends
         for stage, seconds in reversed(list(request.stages.seconds.items())):
             begin = max(start, end - _nanoseconds(seconds))
             span_id = new_span_id(random)
@@ -93,19 +93,19 @@ def new_span_id(random: Random) -> str:
 
 
 def _attributes(request: AnsweredRequest, method: str) -> dict[str, str | int]:
-    told = {
+    attributes = {
         "http.request.method": method,
         "http.route": None if request.route == UNMATCHED else request.route,
         "url.path": request.path if request.path == request.route else None,
         "url.scheme": request.scheme,
         "network.protocol.version": request.http_version,
         "http.response.status_code": request.status or None,
-        "error.type": (request.fault or str(request.status)) if request.status >= 500 else None,
+        "error.type": (request.error or str(request.status)) if request.status >= 500 else None,
         "fraud.request_id": request.request_id,
         "fraud.records": request.records,
         "fraud.model.version": request.model_version,
     }
-    return {name: what for name, what in told.items() if what is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""The files of a SQLite database: their size and health, backups, and that what was removed is gone from them."""
+"""StoreFiles of a SQLite database: size and health, backups, and the removal of deleted rows from the files."""
 
 import fcntl
 import mmap
@@ -14,17 +14,17 @@ from uuid import uuid4
 
 from fraud_detection_api.adapters.sql.decisions import REVISIONS
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.adapters.sql.upkeep import Size
 from fraud_detection_api.errors import BackupFailed, StoreUnavailable
+from fraud_detection_api.services.storage.store_upkeep import FileSize
 
 _COMPANIONS = ("-wal", "-shm")
 _LOCK_AT, _LOCK_BYTES = 0x40000000, 512
-"""Where SQLite's locks lie on the file: whoever has it open in WAL mode holds one. Source: sqlite.org, os_unix.c."""
+"""Where SQLite locks the file: every process that has it open in WAL mode holds a lock. Source: sqlite.org, os_unix.c."""
 
 _OWNER_ONLY = 0o600
 
 
-class SqliteStorage:
+class SqliteFiles:
     """Files of `database`."""
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -33,17 +33,19 @@ class SqliteStorage:
     def exists(self) -> bool:
         return self._path.exists()
 
-    def size(self) -> Size:
+    def size(self) -> FileSize:
         with self._database.connected() as connection:
             page, free = (_number(connection, f"PRAGMA {name}") for name in ("page_size", "freelist_count"))
         files = [self._path, *self._companions()]
-        return Size(sum(file.stat().st_size for file in files if file.exists()), page * free)
+        return FileSize(sum(file.stat().st_size for file in files if file.exists()), page * free)
 
     def scrub(self) -> None:
         with self._database.connected() as connection:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
-            raise StoreUnavailable(f"the decision store {self._path}: others were at work all the time; run this again")
+            raise StoreUnavailable(
+                f"the decision store {self._path}: other processes were busy with it; run this command again"
+            )
 
     def traces(self, text: str) -> int:
         self._database.close()  # closing a file drops the locks that this process holds on it
@@ -51,16 +53,16 @@ class SqliteStorage:
             if not os.fstat(file.fileno()).st_size:
                 return 0
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return sum(1 for _ in re.finditer(_standing_alone(text), content))
+                return sum(1 for _ in re.finditer(_whole_word(text), content))
 
     def compact(self) -> None:
         with self._database.connected() as connection:
             connection.execute("VACUUM")
         self.scrub()
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         with self._database.connected() as connection:
-            return _faults(connection)
+            return _problems(connection)
 
     def backup(self, target: Path) -> None:
         if target.exists() and target.samefile(self._path):
@@ -76,7 +78,7 @@ class SqliteStorage:
             with _reading(source) as connection:
                 _copy(connection, waiting)
             _require_backup(waiting, source)
-            for companion in self._companions():  # what the old file's log holds is no part of the new one
+            for companion in self._companions():  # the old file's log is no part of the new file
                 companion.unlink(missing_ok=True)
 
     def _companions(self) -> list[Path]:
@@ -84,12 +86,12 @@ class SqliteStorage:
 
     @contextmanager
     def _unused(self, *, replace: bool) -> Iterator[None]:
-        """Within it, no process has the database open, and what opens it waits."""
+        """Within the block, no other process has the database open, and one that opens it waits."""
         if not self._path.exists():
             yield
             return
         if not replace:
-            raise BackupFailed(f"there is a store, {self._path}; --force replaces it")
+            raise BackupFailed(f"the store {self._path} exists; --force replaces it")
         self._database.close()
         with self._path.open("r+b") as file:
             try:
@@ -101,7 +103,7 @@ class SqliteStorage:
 
 @contextmanager
 def _written_whole(target: Path) -> Iterator[Path]:
-    """A hidden file beside `target`, for its owner alone, that takes its name at the end; removed after any failure."""
+    """A hidden file beside `target`, private to its owner, that replaces it at the end; removed after any failure."""
     waiting = target.with_name(f".{target.name[:40]}.{uuid4().hex}")
     try:
         os.close(os.open(waiting, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
@@ -114,12 +116,12 @@ def _written_whole(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise BackupFailed(f"{target} cannot be written: {error.strerror or type(error).__name__}") from error
     finally:
-        with suppress(OSError):  # where nothing can be written there is nothing to remove
+        with suppress(OSError):  # if nothing can be written, there is nothing to remove
             waiting.unlink(missing_ok=True)
 
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
-    """In one step, so of one moment, by SQLite's online backup; writers of the source go on."""
+    """Copy one moment by SQLite's online backup, in one step; writers of the source go on."""
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
@@ -127,44 +129,44 @@ def _copy(source: sqlite3.Connection, target: Path) -> None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that changes nothing. Raises BackupFailed for a file that is no database."""
+    """A read-only connection. Raises BackupFailed for a file that is not a database."""
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
     with closing(connection):
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema")
         except sqlite3.Error as error:
-            raise BackupFailed(f"{path} is not a sound SQLite database; take another backup") from error
+            raise BackupFailed(f"{path} is not an intact SQLite database; use another backup") from error
         yield connection
 
 
 def _require_backup(copy: Path, source: Path) -> None:
-    """Raise BackupFailed unless it is a sound store that this version can work with; `source` names it."""
+    """Raise BackupFailed unless it is an intact store that this version can work with; `source` names it."""
     with _reading(copy) as connection:
-        if faults := _faults(connection):
-            raise BackupFailed(f"{source} is damaged: {faults[0]}")
+        if problems := _problems(connection):
+            raise BackupFailed(f"{source} is damaged: {problems[0]}")
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
-            raise BackupFailed(f"{source} is no decision store")
+            raise BackupFailed(f"{source} is not a decision store")
         revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     if any(revision not in REVISIONS for (revision,) in revisions):
-        raise BackupFailed(f"{source} was made by a newer version of fraud-detection-api; run that one")
+        raise BackupFailed(f"{source} was made by a newer version of fraud-detection-api; run that version")
 
 
-def _faults(connection: sqlite3.Connection) -> list[str]:
+def _problems(connection: sqlite3.Connection) -> list[str]:
     try:
         found = [line for (text,) in connection.execute("PRAGMA integrity_check") for line in text.splitlines()]
-        # no query finds such rows: they are read together with those that they point at
-        lost = Counter((table, parent) for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"))
+        # queries do not find such rows, as they join them with the missing ones
+        missing = Counter((table, parent) for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"))
     except sqlite3.DatabaseError as error:
         return [f"the file cannot be read: {getattr(error, 'sqlite_errorname', 'unknown')}"]
     orphans = [
-        f"{count} rows of {table} point at rows of {parent} that are not there"
-        for (table, parent), count in lost.items()
+        f"{count} rows of {table} refer to rows of {parent} that are missing"
+        for (table, parent), count in missing.items()
     ]
     return [*([] if found == ["ok"] else found), *orphans]
 
 
-def _standing_alone(text: str) -> bytes:
-    """A pattern of the text that is no part of a longer word or number."""
+def _whole_word(text: str) -> bytes:
+    """A pattern for the text where it is not part of a longer word or number."""
     return rb"(?<![0-9A-Za-z_])" + re.escape(text.encode()) + rb"(?![0-9A-Za-z_])"
 
 
