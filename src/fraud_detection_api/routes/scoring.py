@@ -35,7 +35,7 @@ RETRY_AFTER_SECONDS = 1
 
 ANSWER_HEADERS = {
     MODEL_VERSION: {"description": "The version that scored.", "schema": {"type": "string"}},
-    SERVER_TIMING: {"description": "Milliseconds that each stage took.", "schema": {"type": "string"}},
+    SERVER_TIMING: {"description": "Milliseconds of each stage.", "schema": {"type": "string"}},
 }
 """The headers of every scoring answer, in OpenAPI."""
 
