@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -18,8 +18,6 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
@@ -41,7 +39,7 @@ from fraud_detection_api.routes import (
 )
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.protocol.body import RequestLimits
-from fraud_detection_api.routes.protocol.context import RequestBoundary
+from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
@@ -88,6 +86,33 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     """
     container = container or build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
+    app = _bare_application()
+    app.state.container = container
+    request_metrics = RequestMetrics(container.metrics.tallies)
+    in_context = partial(
+        RequestBoundary,
+        answer_to=_answer_to,
+        metrics=request_metrics,
+        drain=container.drain,
+        tracer=container.tracer,
+    )
+    for route in _scoring_routes(container):
+        app.add_scoring(route.path, route, in_context(route))
+        request_metrics.expect(route.path, "POST", (200, 500, 503))
+    for router in ROUTERS:
+        app.include_router(router)
+    provide(app, _services(container))
+    app.openapi = lambda: describe_api(  # type: ignore[method-assign]
+        app, container.deployment.documented_contract, has_keys=bool(container.keys)
+    )
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_middleware(in_context)
+    return app
+
+
+def _bare_application() -> Application:
+    """The application with no routes but its documentation."""
     app = Application(
         title="fraud-detection-api",
         version=__version__,
@@ -102,38 +127,35 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     )
     pages = FastAPIOffline(title=app.title, redoc_url=None)
     app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
-    app.state.container = container
-    _add_routes(app, container)
-    app.openapi = lambda: describe_api(  # type: ignore[method-assign]
-        app, container.deployment.documented_contract, has_keys=bool(container.keys)
-    )
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(app.in_context)
     return app
 
 
-def _add_routes(app: "Application", container: Container) -> None:
-    settings, deployment = container.settings, container.deployment
-    limits = RequestLimits(settings.max_body_bytes, settings.body_timeout_seconds, settings.max_records)
-    gate = AdmissionGate(settings.max_in_flight)
-    in_flight = container.metrics.tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
-    container.metrics.tallies.read_with(lambda: in_flight.set(gate.in_flight))
-    scoring = ScoringServices(
-        champion=deployment.champion,
+def _scoring_routes(container: Container) -> list[ScoringRoute]:
+    settings, tallies = container.settings, container.metrics.tallies
+    gate, in_flight = AdmissionGate(settings.max_in_flight), tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    tallies.read_with(lambda: in_flight.set(gate.in_flight))
+    services = ScoringServices(
+        champion=container.deployment.champion,
         keys=container.keys,
         gate=gate,
-        limits=limits,
+        limits=_limits(settings),
         recorder=container.recorder,
         store=container.store,
         writer=container.writer,
-        tallies=container.metrics.tallies,
+        tallies=tallies,
     )
-    probabilities = fraud_detection.Probabilities(container.decisions, limits.records)
-    answers = decisions.DecisionAnswers(container.decisions, limits.records, settings.deadline_ms)
-    app.add_scoring(ScoringRoute(fraud_detection.PATH, scoring, probabilities.answer, idempotent=False))
-    app.add_scoring(ScoringRoute(decisions.PATH, scoring, answers.answer, idempotent=True))
-    services: dict[type, object] = {
+    probabilities = fraud_detection.Probabilities(container.decisions, settings.max_records)
+    answers = decisions.DecisionAnswers(container.decisions, settings.max_records, settings.deadline_ms)
+    return [
+        ScoringRoute(fraud_detection.PATH, services, probabilities.answer, idempotent=False),
+        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True),
+    ]
+
+
+def _services(container: Container) -> dict[type, object]:
+    """What the other routes work with, each under the type by which they name it."""
+    deployment = container.deployment
+    return {
         AliasFollower: deployment.champion,
         ApiKeys: container.keys,
         ComparisonService: deployment.comparisons,
@@ -143,44 +165,14 @@ def _add_routes(app: "Application", container: Container) -> None:
         ModelService: deployment.models,
         MonitoringService: deployment.monitoring,
         ReplayService: container.replays,
-        RequestLimits: limits,
+        RequestLimits: _limits(container.settings),
         RolloutService: deployment.rollout,
         SharedMetrics: container.metrics,
     }
-    provide(app, services)
-    for router in ROUTERS:
-        app.include_router(router)
 
 
-class Application(FastAPI):
-    """FastAPI, but scoring requests bypass all that it puts around a route, which takes longer than scoring."""
-
-    def add_scoring(self, route: ScoringRoute) -> None:
-        """Answer POST requests at the route's path with it; FastAPI answers other methods there, with 405."""
-        self.router.routes.append(Route(route.path, route, methods=["POST"]))
-        self.request_metrics.expect(route.path, "POST", (200, 500, 503))
-        self._scoring[route.path] = self.in_context(route)
-
-    def in_context(self, app: ASGIApp) -> RequestBoundary:
-        """What answers requests, with the context of each around it."""
-        container: Container = self.state.container
-        return RequestBoundary(app, _answer_to, self.request_metrics, container.drain, container.tracer)
-
-    @cached_property
-    def request_metrics(self) -> RequestMetrics:
-        """Counts the requests of this application."""
-        container: Container = self.state.container
-        return RequestMetrics(container.metrics.tallies)
-
-    @cached_property
-    def _scoring(self) -> dict[str, ASGIApp]:
-        return {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and (short := self._scoring.get(scope["path"])):
-            await short(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+def _limits(settings: Settings) -> RequestLimits:
+    return RequestLimits(settings.max_body_bytes, settings.body_timeout_seconds, settings.max_records)
 
 
 LONGEST_TURN_SECONDS = 0.0005

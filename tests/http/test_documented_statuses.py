@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.main import STATUS_OF
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, other_credit_files, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped, gate_of
@@ -199,7 +198,3 @@ def test_what_is_documented_is_what_is_given(client):
         for status in operation["responses"]
     }
     assert documented == set(PROVOKED)
-
-
-def test_every_status_that_an_error_maps_to_is_documented_somewhere():
-    assert set(STATUS_OF.values()) == {status for _, status in PROVOKED} - {200}

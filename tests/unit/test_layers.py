@@ -37,7 +37,11 @@ PLANTED = {
         "import opentelemetry.trace",
         "OpenTelemetry is",
     ),
-    "OpenTelemetry is imported by a route": ("routes/context.py", "import opentelemetry", "OpenTelemetry is imported"),
+    "OpenTelemetry is imported by a route": (
+        "routes/protocol/context.py",
+        "import opentelemetry",
+        "OpenTelemetry is imported",
+    ),
     "a web framework below the container": ("services/deciding/recording.py", "import starlette", "No web framework"),
     "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.data.splits", "Serving never imports"),
     "serving imports a training library": ("services/admission/api_keys.py", "import sklearn", "Serving never imports"),

@@ -18,7 +18,7 @@ LONGEST_DEADLINE_MS = 3_600_000
 _DEADLINE_HEADER = DEADLINE.lower().encode()
 
 _REPLAYED = {
-    "description": "`true` for what was answered to this key before; no model scored anew.",
+    "description": "`true` where this key was answered before; nothing was scored again.",
     "schema": {"type": "string"},
 }
 
@@ -32,10 +32,10 @@ _UNUSABLE = problem(
 
 OPERATION: dict[str, Any] = {
     "tags": ["scoring"],
-    "summary": "What is to be done about each record, and why?",
+    "summary": "What to do about each record, and why",
     "description": (
         "Decisions in the records' order. One bad record refuses the whole request; the answer then names every bad "
-        "field.\n\nWhere time runs out, explanations are dropped first; records that were not scored within the deadline "
+        "field.\n\nWhen time runs out, explanations are dropped first. Records that are not scored within the deadline "
         "get a fallback outcome, marked by `decision_source`."
     ),
     "operationId": "post_decisions",
@@ -43,14 +43,14 @@ OPERATION: dict[str, Any] = {
         {
             "name": DEADLINE,
             "in": "header",
-            "description": "Milliseconds from the request's arrival within which its records are to be decided.",
+            "description": "Time for the decisions, in milliseconds from the request's arrival.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
         },
         {
             "name": IDEMPOTENCY_KEY,
             "in": "header",
-            "description": "Your name for this request. Sent again with the same body, it is answered as before and decided "
-            "once; with another body it is refused (422).",
+            "description": "Your key for this request. Sent again with the same body, the request gets the same answer and "
+            "is decided once; with another body it is refused (422).",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         },
     ],

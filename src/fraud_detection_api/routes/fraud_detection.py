@@ -12,9 +12,9 @@ PATH = "/fraud_detection"
 
 OPERATION: dict[str, Any] = {
     "tags": ["scoring"],
-    "summary": "How likely is each record fraud?",
+    "summary": "How likely is each record to be fraud?",
     "description": (
-        "A JSON array of records to a JSON array of calibrated fraud probabilities, in the same order.\n\n"
+        "Takes a JSON array of records, and returns a JSON array of calibrated fraud probabilities in the same order.\n\n"
         "One bad record refuses the whole request; the answer then names every bad field."
     ),
     "operationId": "post_fraud_detection_fraud_detection_post",

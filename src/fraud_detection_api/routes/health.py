@@ -69,7 +69,7 @@ async def get_ping() -> Alive:
 
 @_get_or_head("/livez", summary="Liveness, for an orchestrator")
 async def get_livez() -> Alive:
-    """200 while the process is alive; a restart cannot mend what `/readyz` complains of."""
+    """200 while the process is alive. A restart cannot fix what `/readyz` reports."""
     return Alive()
 
 
@@ -79,8 +79,8 @@ async def get_livez() -> Alive:
     responses=problem(503, MODEL_NOT_READY, ModelNotReady, Draining, StoreBusy, StoreUnavailable),
 )
 async def get_readyz(readiness: Annotated[Readiness, provided(Readiness)]) -> Ready:
-    """200 once a model is loaded, its golden rows are reproduced and decisions can be kept; else 503 with the reason.
+    """200 once a model is loaded, its golden rows are reproduced and decisions can be stored; else 503 with the reason.
 
-    503 as well once the process was told to end: it still answers, but others should be sent what comes.
+    Also 503 once the process is about to end: it still answers, but new requests should go elsewhere.
     """
     return Ready(model_version=readiness.require())

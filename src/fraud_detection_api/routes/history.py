@@ -1,4 +1,4 @@
-"""Decisions that were made: one, or a page of them."""
+"""Stored decisions: one, or a page of them."""
 
 from typing import Annotated
 
@@ -29,15 +29,17 @@ router = APIRouter(
 )
 
 _History = Annotated[History, provided(History)]
-_UNKNOWN = problem(404, "No such decision is kept.", UnknownDecision, NoStore)
-_INVALID = invalid_request("A parameter cannot be used, is unknown, or the cursor is of another list.", InvalidCursor)
+_UNKNOWN = problem(404, "No such decision is stored.", UnknownDecision, NoStore)
+_INVALID = invalid_request(
+    "A parameter cannot be used, is unknown, or the cursor belongs to another list.", InvalidCursor
+)
 
 
 @router.get("", summary="Decisions, the newest first", responses={**NO_STORE, **_INVALID})
 def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> DecisionPage:
-    """Kept decisions, by entity, outcome and time, a page at a time.
+    """Stored decisions by entity, outcome and time, a page at a time.
 
-    Follow `next_cursor` with the same filters. Decisions that are made meanwhile do not move those on the pages.
+    Follow `next_cursor` with the same filters. Decisions that are made in the meantime do not shift the pages.
     """
     page = history.page(query.filters(), limit=query.limit, cursor=query.cursor)
     return DecisionPage.model_construct(
@@ -47,27 +49,27 @@ def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -
 
 @router.get("/{decision_id}", summary="A decision", responses=_UNKNOWN)
 def get_decision(history: _History, decision_id: str) -> KeptDecisionBody:
-    """The decision as it was answered, the record that it is about, and whether anybody changed the row since."""
+    """The decision as it was answered, its record, and whether anybody has changed the stored row since."""
     return kept_decision_body(history.find(decision_id))
 
 
-@router.get("/{decision_id}/labels", summary="What turned out to be true of a decision", responses=_UNKNOWN)
+@router.get("/{decision_id}/labels", summary="The labels of a decision", responses=_UNKNOWN)
 def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision_id: str) -> DecisionLabels:
-    """All labels of the decision, those that were superseded too, as they were recorded."""
+    """Every label of the decision as it was recorded, superseded ones included."""
     return decision_labels(decision_id, labels.history(decision_id))
 
 
 @router.post(
     "/{decision_id}/replay",
-    summary="Would the same be decided again?",
+    summary="Replay a decision",
     responses={
         **_UNKNOWN,
         **problem(503, "The decision store or the registry cannot be read now.", StoreUnavailable, RegistryUnavailable),
     },
 )
 def post_replay(replays: Annotated[ReplayService, provided(ReplayService)], decision_id: str) -> VerdictBody:
-    """Decide once more, from the kept record and with the very model of then, and compare every bit.
+    """Decide again, from the stored record and with the model that decided, and compare every bit.
 
-    Nothing is changed or kept. Without an intact seal, or without that model, the answer says so.
+    Nothing is changed or stored. Without an intact seal, or without that model, the answer says so.
     """
     return verdict_body(replays.replay(decision_id))

@@ -1,4 +1,4 @@
-"""POST /v1/labels: what turned out to be true of decisions."""
+"""POST /v1/labels: record whether decisions were about fraud."""
 
 from typing import Annotated, Any
 
@@ -60,7 +60,7 @@ async def _body(request: Request) -> bytes:
 
 @router.post(
     "",
-    summary="What turned out to be true of decisions",
+    summary="Record labels of decisions",
     dependencies=[Depends(require_role("analyst"))],
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},
     responses=_PROBLEMS,
@@ -70,10 +70,11 @@ def post_labels(
     limits: Annotated[RequestLimits, provided(RequestLimits)],
     body: Annotated[bytes, Depends(_body)],
 ) -> LabelsRecorded:
-    """Record labels, of decisions by their id, or of an entity's last decision at or before a time.
+    """Record labels of decisions by their id, or of an entity's last decision at or before a time.
 
-    Labels are added, never changed: the one that became known last is in force. One that is sent again changes nothing.
-    What is not kept is told under `unknown`, and the rest is recorded; one bad field refuses the whole request.
+    Labels are added, never changed: the label that became known last is in force. A label that is sent again changes
+    nothing. Decisions that are not stored are listed under `unknown`, and the other labels are recorded. One bad field
+    refuses the whole request.
     """
     given = parse_labels(body, limit=limits.records, latest=labels.latest())
     return labels_recorded(labels.record([_finding(label, labels) for label in given]))

@@ -32,5 +32,5 @@ def get_models(models: _Models) -> ModelList:
     responses=problem(404, "No such version.", UnknownModel, NoChampion),
 )
 def get_model(models: _Models, version: str) -> ModelCard:
-    """Data, split, settings, metrics with intervals and software of one version."""
+    """The data, split, settings, metrics with intervals, and software of one version."""
     return model_card(models.describe(version))

@@ -1,4 +1,4 @@
-"""What monitoring says: the champion's drift and performance, and champion against challenger."""
+"""Monitoring: the champion's drift and performance, and champion against challenger."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ router = APIRouter(
 
 _MONITORING_PROBLEMS: Responses = {
     **NO_STORE,
-    **invalid_request("A parameter was given; there is none."),
+    **invalid_request("A parameter was sent; this route takes none."),
     **problem(
         503, "The decision store cannot be read now, or no model is in service.", StoreUnavailable, ModelNotReady
     ),
@@ -43,7 +43,7 @@ _MONITORING_PROBLEMS: Responses = {
 _COMPARISON_PROBLEMS: Responses = {
     **problem(
         404,
-        "No model is challenger, there is no such version, or no decision is kept here.",
+        "No model is challenger, there is no such version, or no decisions are stored here.",
         NoChampion,
         UnknownModel,
         NoStore,
@@ -68,8 +68,7 @@ def get_monitoring(
 ) -> MonitoringBody:
     """How far the records of the last hour, day and week are from the training data, and how good decisions were.
 
-    Performance rests on decisions that are old enough for their labels to have come; it is measured every five minutes at
-    most.
+    Performance is measured on decisions that are old enough for their labels to have arrived, at most every five minutes.
     """
     return monitoring_body(monitoring.report(champion.require().champion))
 
@@ -81,9 +80,9 @@ def get_comparison(
     comparisons: Annotated[ComparisonService, provided(ComparisonService)],
     query: Annotated[ComparisonQuery, Query()],
 ) -> ComparisonBody:
-    """Both on the decisions that both made: outcomes, money, and, where the truth is known, who ranks better.
+    """Both models on the records that both scored: outcomes, money, and, where the truth is known, which one ranks better.
 
-    `gate` says whether the challenger may be promoted, and what speaks against it.
+    `gate` says whether the challenger may be promoted, and the reasons against it.
     """
     other = models.load(query.challenger)
     return comparison_body(comparisons.compare(champion.require().champion, other))

@@ -1,4 +1,4 @@
-"""The registry: who is champion and who challenges it, changed and remembered."""
+"""The registry's aliases: change the champion and the challenger, and read the history of changes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -56,7 +56,7 @@ _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
 _WITH_BODY: Responses = {
     **BODY,
-    **invalid_request("The body is not such a request; `errors` names every bad field."),
+    **invalid_request("The body is not a valid request; `errors` names every bad field."),
 }
 _UNKNOWN = problem(404, "No such version.", UnknownModel, NoChampion)
 
@@ -108,14 +108,14 @@ def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> M
 
 @router.post(
     "/rollback",
-    summary="Go back to the champion before",
+    summary="Go back to the previous champion",
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
-        **problem(404, "There was no champion before this one.", NoChampion),
+        **problem(404, "There is no previous champion.", NoChampion),
         **problem(
             409,
-            "The champion of before is damaged or of another contract, or somebody else was quicker.",
+            "The previous champion is damaged or follows another contract, or somebody else was quicker.",
             CorruptBundle,
             ContractMismatch,
             AliasMoved,
@@ -123,7 +123,7 @@ def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> M
     },
 )
 def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: _WHY) -> ChampionNow:
-    """Verify the champion before this one, make it champion again and serve it. No gate is asked."""
+    """Verify the previous champion, make it champion again and serve it. The gate is not asked."""
     version = rollout.rollback(why.order(_caller(request)))
     champion.refresh()
     return ChampionNow(champion=version)
@@ -138,7 +138,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
         **_UNKNOWN,
         **problem(
             409,
-            "It did not pass the gate, is damaged or of another contract, or the champion changed meanwhile.",
+            "It did not pass the gate, is damaged or follows another contract, or the champion changed in the meantime.",
             GateRefused,
             CorruptBundle,
             ContractMismatch,
@@ -146,7 +146,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
         ),
         **problem(
             503,
-            "The registry, or the store that the gate asks, cannot be read or written.",
+            "The registry, or the store that the gate reads, cannot be read or written.",
             RegistryUnavailable,
             StoreUnavailable,
         ),
@@ -155,7 +155,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
 def post_promote(request: Request, rollout: _Rollout, champion: Champion, version: str, how: _HOW) -> ChampionNow:
     """Verify a version, make it champion and serve it. Other processes on the registry follow within seconds.
 
-    409 where it did not pass the gate and is not forced, where its bundle is damaged, or where it follows another contract
+    409 where it does not pass the gate and is not forced, where its bundle is damaged, or where it follows another contract
     than the champion.
     """
     order = how.order(_caller(request))
@@ -181,7 +181,7 @@ def post_promote(request: Request, rollout: _Rollout, champion: Champion, versio
     },
 )
 def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY) -> ChallengerNow:
-    """Let it score what the champion scores, in its shadow. It takes the place of another challenger."""
+    """Let the version score in the champion's shadow. It replaces any other challenger."""
     return ChallengerNow(challenger=rollout.challenge(version, why.order(_caller(request))))
 
 
@@ -191,6 +191,6 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
     responses=problem(404, "It does not challenge the champion.", NoChampion, UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> ChallengerNow:
-    """Let the version, or `challenger`, challenge no longer. What was compared is kept."""
+    """End the challenge of the version, or of `challenger`. Stored comparisons stay."""
     rollout.end_challenge(RolloutRequest().order(_caller(request)), version=version)
     return ChallengerNow(challenger=None)

@@ -76,7 +76,7 @@ KEYED = problem(401, "No key, or an unknown one.", errors.Unauthenticated)
 """Of routes that need a key, where the server has keys."""
 
 FORBIDDEN = problem(403, "The key's role may not do this.", errors.Forbidden)
-NO_STORE = problem(404, "No decision is kept here.", errors.NoStore)
+NO_STORE = problem(404, "No decisions are stored here.", errors.NoStore)
 STORE_UNAVAILABLE = problem(503, "The decision store cannot be read now.", errors.StoreUnavailable)
 REGISTRY_UNAVAILABLE = problem(503, "The registry cannot be read or written.", errors.RegistryUnavailable)
 MODEL_NOT_READY = "No verified model is loaded; `detail` says why."

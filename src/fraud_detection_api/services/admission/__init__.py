@@ -1,1 +1,1 @@
-"""Who may ask, and how much work a process accepts at a time."""
+"""Who may send requests, and when a process stops taking them."""

@@ -13,10 +13,10 @@ SHORTEST_KEY = 16
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ApiKeys:
-    """Known keys, kept as digests.
+    """The known keys, held as digests.
 
-    `score` scores and reads the contract and the models, `analyst` reads decisions, labels them and reads how the model
-    does, `monitor` reads how the model and the service do, which tells nothing of any record, `admin` does everything.
+    `score` scores, and reads the contract and the models. `analyst` reads and labels decisions, and reads monitoring.
+    `monitor` reads monitoring and metrics, which hold nothing of any record. `admin` may do everything.
     """
 
     roles: tuple[tuple[bytes, Role], ...]
@@ -25,7 +25,7 @@ class ApiKeys:
     def parse(cls, text: str) -> "ApiKeys":
         """Keys from `role:key` entries separated by commas or line ends; lines that begin with # are comments.
 
-        Raises ValueError, which tells the entry's number and never the entry.
+        Raises ValueError, which names the entry's number and never quotes the entry.
         """
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
         entries = [entry.strip() for entry in ",".join(lines).split(",") if entry.strip()]
@@ -35,7 +35,7 @@ class ApiKeys:
         return bool(self.roles)
 
     def require(self, role: Role, authorization: str | None, *others: Role) -> None:
-        """Pass callers whose `Authorization: Bearer KEY` has the role or one of the others; without keys everybody.
+        """Pass callers whose `Authorization: Bearer KEY` has the role or one of the others; without keys, pass everybody.
 
         Raises Unauthenticated or Forbidden.
         """
@@ -46,14 +46,14 @@ class ApiKeys:
             raise Forbidden(f"this key's role is {held}, and this takes {' or '.join([role, *others])}")
 
     def caller(self, authorization: str | None) -> str:
-        """Tells callers apart, by their key's digest; "" for everybody, where no keys are set."""
+        """The caller's identity: the digest of the key, or "" where no keys are set."""
         if not self.roles:
             return ""
         _, _, key = (authorization or "").partition(" ")
         return _digest(key.strip()).hex()
 
     def name_of(self, authorization: str | None) -> str:
-        """A caller by name, for what is kept: the key's role and the beginning of its digest; never the key.
+        """The caller's name in records of changes: the key's role and the beginning of its digest, never the key.
 
         Raises Unauthenticated.
         """
@@ -66,7 +66,7 @@ class ApiKeys:
         if scheme.lower() != "bearer" or not key:
             raise Unauthenticated("send a key: Authorization: Bearer KEY")
         digest = _digest(key.strip())
-        # every key is compared, in constant time, so that timing tells nothing about any of them
+        # compare every key, in constant time, so that timing reveals nothing about any of them
         matches = [role for known, role in self.roles if hmac.compare_digest(known, digest)]
         if not matches:
             raise Unauthenticated("this key is not known")

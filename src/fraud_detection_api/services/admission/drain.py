@@ -1,4 +1,4 @@
-"""A server that was told to end: it says so, and goes on answering until whoever sends it requests has found out."""
+"""A server that is about to end reports it, and answers requests until its callers have noticed."""
 
 import asyncio
 import signal
@@ -18,21 +18,21 @@ class Drain:
         self.begun = False
 
     def begin(self) -> None:
-        """From now on it is."""
+        """Mark the process as about to end."""
         self.begun = True
         log_event("draining")
 
     def require_none(self) -> None:
-        """Raise Draining where it is."""
+        """Raise Draining where the process is about to end."""
         if self.begun:
             raise Draining
 
     @contextmanager
     def on_sigterm(self, linger_seconds: float) -> Iterator[None]:
-        """While the block runs, SIGTERM begins the drain, and reaches the handler that was there `linger_seconds` later.
+        """While the block runs, SIGTERM begins the drain, and reaches the previous handler `linger_seconds` later.
 
-        A second one changes nothing: a supervisor passes on the signal that its whole group got. For the event loop of the
-        main thread; in another thread, which gets no signals, nothing happens.
+        A second SIGTERM changes nothing: a supervisor repeats the signal that its whole group received. Does nothing outside
+        the main thread, because other threads receive no signals.
         """
         if linger_seconds == 0 or threading.current_thread() is not threading.main_thread():
             yield

@@ -17,7 +17,7 @@ def bearer(key: str) -> str:
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "\n,\n"])
-def test_no_entry_is_no_key(text):
+def test_a_text_without_entries_holds_no_keys(text):
     assert not ApiKeys.parse(text)
 
 
@@ -43,7 +43,7 @@ def test_a_key_passes_what_its_role_may_do(role, key):
 
 
 @pytest.mark.parametrize("role", ["score", "analyst", "admin"])
-def test_a_monitor_s_key_may_do_nothing_else(role):
+def test_a_monitors_key_may_do_nothing_else(role):
     with pytest.raises(Forbidden, match="this key's role is monitor"):
         KEYS.require(role, bearer(MONITOR_KEY))
 
@@ -61,7 +61,7 @@ def test_a_scoring_key_may_not_administer():
 
 
 @pytest.mark.parametrize(("role", "key"), [("analyst", SCORE_KEY), ("score", ANALYST_KEY), ("admin", ANALYST_KEY)])
-def test_scoring_and_reading_decisions_are_told_apart(role, key):
+def test_scoring_and_reading_decisions_need_different_roles(role, key):
     with pytest.raises(Forbidden, match=f"this takes {role}"):
         KEYS.require(role, bearer(key))
 
@@ -87,7 +87,7 @@ def test_the_scheme_is_read_in_any_case(scheme):
     KEYS.require("admin", f"{scheme} {ADMIN_KEY}")
 
 
-def test_entries_may_stand_on_lines_of_their_own():
+def test_entries_may_be_on_separate_lines():
     keys = ApiKeys.parse(f"\n score:{SCORE_KEY} \n admin:{ADMIN_KEY}\n")
     keys.require("admin", bearer(ADMIN_KEY))
     assert bool(keys)
@@ -101,19 +101,19 @@ def test_a_key_may_hold_colons():
     "entry",
     ["s3cret-without-a-role", "root:s3cret-and-long-enough", ":s3cret-and-long-enough", "Admin:s3cret-s3cret-s3cret"],
 )
-def test_an_entry_without_a_known_role_is_told_by_number_and_never_shown(entry):
+def test_an_entry_without_a_known_role_is_refused_by_number_and_never_shown(entry):
     with pytest.raises(ValueError, match="entry 2 must be role:key") as caught:
         ApiKeys.parse(f"score:{SCORE_KEY},{entry}")
     assert "s3cret" not in str(caught.value)
     assert SCORE_KEY not in str(caught.value)
 
 
-def test_a_short_key_is_told_by_number_and_never_shown():
+def test_a_short_key_is_refused_by_number_and_never_shown():
     with pytest.raises(ValueError, match="key of entry 1 is shorter than 16") as caught:
         ApiKeys.parse("admin:s3cret")
     assert "s3cret" not in str(caught.value)
 
 
-def test_keys_are_kept_as_digests_and_never_printed():
+def test_keys_are_held_as_digests_and_never_printed():
     assert ADMIN_KEY not in repr(KEYS)
     assert ADMIN_KEY not in str(KEYS.roles)

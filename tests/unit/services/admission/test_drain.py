@@ -37,7 +37,7 @@ async def lingered(drain: Drain, seconds: float, ended: list[int], *, signals: i
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_the_server_is_told_once_the_time_is_up_and_once_only(ended, signals):
+def test_the_servers_handler_is_called_once_when_the_time_is_up(ended, signals):
     drain = Drain()
     drain.require_none()
     assert asyncio.run(lingered(drain, 0.3, ended, signals=signals)) == [False, True]
@@ -46,13 +46,13 @@ def test_the_server_is_told_once_the_time_is_up_and_once_only(ended, signals):
         drain.require_none()
 
 
-def test_without_a_time_the_server_is_told_at_once(ended):
+def test_without_a_time_the_servers_handler_is_called_at_once(ended):
     drain = Drain()
     assert asyncio.run(lingered(drain, 0, ended)) == [True, True]
     assert not drain.begun
 
 
-def test_afterwards_the_handler_is_the_servers_again(ended):
+def test_afterwards_the_servers_handler_is_restored(ended):
     async def begin_and_end():
         with Drain().on_sigterm(5):
             pass
@@ -63,7 +63,7 @@ def test_afterwards_the_handler_is_the_servers_again(ended):
     assert ended == [signal.SIGTERM]
 
 
-def test_where_nobody_would_end_the_process_later_nothing_is_changed():
+def test_without_a_handler_that_would_end_the_process_nothing_is_changed():
     async def handler_within():
         with Drain().on_sigterm(5):
             return signal.getsignal(signal.SIGTERM)
@@ -75,7 +75,7 @@ def test_where_nobody_would_end_the_process_later_nothing_is_changed():
         signal.signal(signal.SIGTERM, before)
 
 
-def test_another_thread_gets_no_signals_and_changes_nothing(ended):
+def test_another_thread_changes_no_handler(ended):
     handlers = []
 
     async def handler_within():

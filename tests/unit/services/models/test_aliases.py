@@ -31,7 +31,7 @@ def test_the_longest_text_fits_a_tag_of_5000_characters():
     assert len(change_text(CHANGE._replace(cause=long))) < 5000
 
 
-def test_an_entry_of_before_the_gate_told_what_it_found_is_read():
+def test_an_entry_without_the_gates_evidence_is_read():
     old = CHANGE._replace(cause=CAUSE._replace(forced=False, gate="passed", gate_reasons=()))
     assert parsed_change(change_text(old)) == old
 
@@ -54,27 +54,27 @@ def test_an_entry_of_before_the_gate_told_what_it_found_is_read():
     ],
     ids=str,
 )
-def test_what_is_no_change_is_none(changed):
+def test_a_text_that_is_not_a_change_is_not_read(changed):
     assert parsed_change(json.dumps({**json.loads(change_text(CHANGE)), **changed})) is None
 
 
-def test_of_a_chain_all_took_effect():
+def test_all_changes_of_an_unbroken_chain_took_effect():
     assert effects([change(None, "1"), change("1", "2"), change("2", "1")], champion="1") == [True, True, True]
 
 
-def test_the_last_one_did_not_where_the_alias_stands_as_before():
+def test_the_last_change_had_no_effect_where_the_alias_has_not_moved():
     assert effects([change(None, "1"), change("1", "2")], champion="1") == [True, False]
 
 
-def test_one_in_the_middle_did_not_where_the_next_began_at_the_same_version():
+def test_a_change_had_no_effect_where_the_next_one_began_at_the_same_version():
     assert effects([change(None, "1"), change("1", "2"), change("1", "3")], champion="3") == [True, False, True]
 
 
-def test_aliases_are_followed_apart():
+def test_each_alias_is_judged_by_its_own_changes():
     changes = [change(None, "1"), change(None, "2", "challenger"), change("1", "2"), change("2", None, "challenger")]
     assert effects(changes, champion="2") == [True, True, True, True]
     assert effects(changes, champion="1", challenger="2") == [True, True, False, False]
 
 
-def test_a_first_one_that_did_not_take_effect_leaves_none():
+def test_a_first_change_without_effect_leaves_the_alias_unassigned():
     assert effects([change(None, "1")]) == [False]

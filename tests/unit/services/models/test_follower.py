@@ -69,19 +69,19 @@ def test_the_champion_is_loaded(service):
     assert service.require().bundle.contract.name == "credit"
 
 
-def test_a_refresh_without_news_keeps_the_very_same_model(service):
+def test_a_refresh_without_news_keeps_the_same_model(service):
     before = service.require()
     service.refresh()
     assert service.require() is before
 
 
-def test_a_newly_promoted_model_is_taken_up(service, registry):
+def test_a_newly_promoted_model_is_loaded(service, registry):
     promote(registry, credit_files())
     service.refresh()
     assert service.require().version == "2"
 
 
-def test_a_registered_model_that_is_not_champion_is_left_alone(service, registry):
+def test_a_registered_model_that_is_not_champion_is_not_loaded(service, registry):
     registry.register(credit_files())
     service.refresh()
     assert service.require().version == "1"
@@ -95,7 +95,7 @@ def test_a_rollback_is_followed(service, registry):
     assert service.require().version == "1"
 
 
-def test_a_registry_in_the_place_of_another_is_taken_up_though_versions_are_numbered_alike(tmp_path):
+def test_a_registry_that_replaces_another_is_followed_though_versions_have_the_same_numbers(tmp_path):
     first, second = FileRegistry(tmp_path / "registry"), FileRegistry(tmp_path / "restored")
     promote(first, credit_files())
     time.sleep(0.01)  # some file systems count in ticks
@@ -118,7 +118,7 @@ def test_a_damaged_champion_leaves_the_model_in_service(service, registry):
     assert service.require().version == "1"
 
 
-def test_a_damaged_champion_is_no_model_where_none_was_loaded():
+def test_a_damaged_champion_is_not_loaded():
     registry = InMemoryRegistry()
     promote(registry, damaged(credit_files()))
     service = in_service(registry)
@@ -127,7 +127,7 @@ def test_a_damaged_champion_is_no_model_where_none_was_loaded():
         service.require()
 
 
-def test_after_a_damaged_champion_a_sound_one_is_taken_up(service, registry):
+def test_a_sound_champion_is_loaded_after_a_damaged_one(service, registry):
     promote(registry, damaged(credit_files()))
     service.refresh()
     promote(registry, credit_files())
@@ -153,7 +153,7 @@ def test_a_registry_that_fails_leaves_the_model_in_service(service, registry, mo
     assert service.require().version == "1"
 
 
-def test_a_model_of_another_contract_is_taken_up_where_none_is_required(service, registry):
+def test_a_model_of_another_contract_is_loaded_where_none_is_required(service, registry):
     promote(registry, every_dtype_files())
     service.refresh()
     assert service.require().bundle.contract.name == "every_dtype"
@@ -211,12 +211,12 @@ async def watched_until(service: AliasFollower, condition) -> None:
         watching.cancel()
 
 
-def test_a_watcher_takes_up_what_is_promoted(service, registry):
+def test_a_watcher_loads_a_promoted_model(service, registry):
     promote(registry, credit_files())
     asyncio.run(watched_until(service, lambda: service.require().version == "2"))
 
 
-def test_a_watcher_outlives_an_unexpected_error(service, registry, monkeypatch, caplog):
+def test_a_watcher_survives_an_unexpected_error(service, registry, monkeypatch, caplog):
     assigned = registry.assigned
     failures = iter([ZeroDivisionError("secret"), MemoryError()])
 

@@ -58,13 +58,13 @@ def test_a_bundle_is_found_by_alias_and_by_version(service):
     assert service.bundle("1")[1].digest == bundle.digest
 
 
-def test_a_bundle_is_verified_whenever_it_is_read(service, registry):
+def test_a_bundle_is_verified_each_time_it_is_read(service, registry):
     version = registry.register(damaged())
     with pytest.raises(CorruptBundle, match=f"version {version}"):
         service.bundle(version)
 
 
-def test_damage_that_comes_later_is_seen_in_the_list(tmp_path):
+def test_later_damage_shows_in_the_list(tmp_path):
     registry = FileRegistry(tmp_path)
     version = registry.register(credit_files())
     service = ModelService(registry)
@@ -85,7 +85,7 @@ def test_a_version_stands_for_itself(service):
     assert service.resolve("12") == "12"
 
 
-def test_an_alias_that_was_never_assigned_is_told_with_the_mend(service):
+def test_an_unassigned_alias_is_reported_with_its_fix(service):
     with pytest.raises(
         NoChampion, match="no model is challenger yet; let one challenge: `fraud models challenge VERSION`"
     ):

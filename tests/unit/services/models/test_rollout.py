@@ -81,26 +81,26 @@ def test_the_first_champion_may_follow_any_contract():
     assert service.promote(registry.register(every_dtype_files())) == "1"
 
 
-def test_a_version_of_another_contract_is_not_promoted_unasked(service, registry):
+def test_a_version_of_another_contract_is_not_promoted_without_a_request(service, registry):
     with pytest.raises(ContractMismatch, match="--allow-contract-change"):
         service.promote(registry.register(every_dtype_files()))
     assert registry.assigned("champion") == "1"
 
 
-def test_a_version_of_another_contract_is_promoted_when_asked(service, registry):
+def test_a_version_of_another_contract_is_promoted_on_request(service, registry):
     version = registry.register(every_dtype_files())
     assert service.promote(version, allow_contract_change=True) == version
     assert registry.assigned("champion") == version
 
 
-def test_a_damaged_champion_does_not_stand_in_the_way():
+def test_a_damaged_champion_does_not_block_a_promotion():
     registry = InMemoryRegistry()
     registry.assign("champion", registry.register(damaged()))
     service = RolloutService(registry)
     assert service.promote(registry.register(every_dtype_files())) == "2"
 
 
-def test_a_champion_that_was_removed_does_not_stand_in_the_way(tmp_path):
+def test_a_removed_champion_does_not_block_a_promotion(tmp_path):
     registry = FileRegistry(tmp_path)
     registry.assign("champion", registry.register(credit_files()))
     (tmp_path / "versions" / "1").rename(tmp_path / "removed")
@@ -108,7 +108,7 @@ def test_a_champion_that_was_removed_does_not_stand_in_the_way(tmp_path):
     assert registry.assigned("champion") == "1"
 
 
-def test_a_damaged_alias_is_mended_by_promoting(tmp_path):
+def test_a_promotion_repairs_a_damaged_alias(tmp_path):
     registry = FileRegistry(tmp_path)
     registry.assign("champion", registry.register(credit_files()))
     (tmp_path / "aliases" / "champion").unlink()
@@ -119,7 +119,7 @@ def test_a_damaged_alias_is_mended_by_promoting(tmp_path):
     assert registry.assigned("champion") == "1"
 
 
-def test_a_rollback_restores_the_champion_before(service, registry):
+def test_a_rollback_restores_the_previous_champion(service, registry):
     service.promote(registry.register(credit_files()))
     assert service.rollback() == "1"
     assert registry.assigned("champion") == "1"
@@ -137,7 +137,7 @@ class OvertakenRegistry(InMemoryRegistry):
     overtaken_at = ""
 
 
-def test_of_two_who_roll_back_at_once_one_is_told_so_and_nothing_unverified_becomes_champion():
+def test_the_second_of_two_rollbacks_at_once_is_refused_and_no_unverified_model_becomes_champion():
     registry = OvertakenRegistry()
     for files in (damaged(), credit_files(), other_credit_files()):
         registry.assign("champion", registry.register(files))
@@ -147,7 +147,7 @@ def test_of_two_who_roll_back_at_once_one_is_told_so_and_nothing_unverified_beco
     assert registry.assigned("champion") == "2"
 
 
-def test_what_was_compared_with_a_champion_takes_the_place_of_no_other(waiting):
+def test_a_model_replaces_only_the_champion_that_it_was_compared_with(waiting):
     other = waiting.register(every_dtype_files())
 
     class SlowGate(RecordingGate):
@@ -160,7 +160,7 @@ def test_what_was_compared_with_a_champion_takes_the_place_of_no_other(waiting):
     assert waiting.assigned("champion") == other
 
 
-def test_without_a_champion_before_there_is_no_rollback(service, registry):
+def test_without_a_previous_champion_there_is_no_rollback(service, registry):
     with pytest.raises(NoChampion, match="no champion before"):
         service.rollback()
     assert registry.assigned("champion") == "1"
@@ -179,18 +179,18 @@ ANNA = Order("anna", "three weeks in shadow")
 
 
 class RecordingGate:
-    """Says what it is told to, and remembers what it was asked about."""
+    """Gives the verdict that it is made with, and records what it was asked about."""
 
     evidence = ("2,000 decisions were compared", "changed limits: frauds 0")
 
-    def __init__(self, *reasons: str, fault: Exception | None = None) -> None:
-        self.reasons, self.passed, self.fault = reasons, not reasons, fault
+    def __init__(self, *reasons: str, error: Exception | None = None) -> None:
+        self.reasons, self.passed, self.error = reasons, not reasons, error
         self.asked: list[tuple[str, str]] = []
 
     def verdict(self, champion, challenger):
         self.asked.append((champion.version, challenger.version))
-        if self.fault:
-            raise self.fault
+        if self.error:
+            raise self.error
         return self
 
 
@@ -205,7 +205,7 @@ def last_cause(registry):
     return registry.audit()[-1].cause
 
 
-def test_what_passes_the_gate_is_promoted_and_that_is_kept(waiting):
+def test_a_model_that_passes_the_gate_is_promoted_and_the_verdict_recorded(waiting):
     gate = RecordingGate()
     assert RolloutService(waiting, gate=gate).promote("2", ANNA) == "2"
     assert gate.asked == [("1", "2")]
@@ -215,7 +215,7 @@ def test_what_passes_the_gate_is_promoted_and_that_is_kept(waiting):
     assert cause.digest == ModelService(waiting).bundle("2")[1].digest
 
 
-def test_what_fails_the_gate_is_not_promoted_and_each_reason_is_told(waiting):
+def test_a_model_that_fails_the_gate_is_not_promoted_and_each_reason_is_given(waiting):
     with pytest.raises(GateRefused) as caught:
         RolloutService(waiting, gate=RecordingGate("too few decisions", "it is worse")).promote("2", ANNA)
     assert caught.value.reasons == ("too few decisions", "it is worse")
@@ -225,7 +225,7 @@ def test_what_fails_the_gate_is_not_promoted_and_each_reason_is_told(waiting):
     assert len(waiting.audit()) == 1
 
 
-def test_what_fails_the_gate_is_promoted_by_force_and_reason_and_verdict_are_kept(waiting):
+def test_a_model_that_fails_the_gate_is_promoted_by_force_with_reason_and_verdict_recorded(waiting):
     service = RolloutService(waiting, gate=RecordingGate("it is worse"))
     assert service.promote("2", Order("anna", "the old one leaks", force=True)) == "2"
     cause = last_cause(waiting)
@@ -233,8 +233,8 @@ def test_what_fails_the_gate_is_promoted_by_force_and_reason_and_verdict_are_kep
     assert (cause.gate, cause.gate_reasons) == ("failed", ("it is worse", *RecordingGate.evidence))
 
 
-def test_a_gate_that_cannot_be_asked_lets_nothing_pass_but_force(waiting):
-    service = RolloutService(waiting, gate=RecordingGate(fault=StoreUnavailable("the store is away")))
+def test_a_gate_that_cannot_judge_passes_forced_promotions_only(waiting):
+    service = RolloutService(waiting, gate=RecordingGate(error=StoreUnavailable("the store is away")))
     with pytest.raises(StoreUnavailable, match="the gate cannot be asked: the store is away; force it with a reason"):
         service.promote("2", ANNA)
     assert waiting.assigned("champion") == "1"
@@ -244,7 +244,7 @@ def test_a_gate_that_cannot_be_asked_lets_nothing_pass_but_force(waiting):
 
 
 @pytest.mark.parametrize("files", [None, damaged], ids=["none", "damaged"])
-def test_without_a_sound_champion_no_gate_is_asked(files):
+def test_without_a_sound_champion_the_gate_is_not_asked(files):
     registry, gate = InMemoryRegistry(), RecordingGate("never")
     if files is not None:
         registry.assign("champion", registry.register(files()))
@@ -254,25 +254,25 @@ def test_without_a_sound_champion_no_gate_is_asked(files):
     assert last_cause(registry).gate == "exempt"
 
 
-def test_for_the_champions_own_bundle_under_another_number_no_gate_is_asked(registry):
+def test_the_gate_is_not_asked_about_the_champions_own_bundle_under_another_number(registry):
     gate = RecordingGate("never")
     registry.register(credit_files())
     assert RolloutService(registry, gate=gate).promote("2") == "2"
     assert gate.asked == []
 
 
-def test_promoting_the_champion_asks_no_gate_and_changes_nothing(registry):
+def test_promoting_the_champion_changes_nothing_and_does_not_ask_the_gate(registry):
     gate = RecordingGate("never")
     assert RolloutService(registry, gate=gate).promote("champion") == "1"
     assert (gate.asked, len(registry.audit())) == ([], 1)
 
 
-def test_where_the_gate_is_off_that_is_kept(waiting):
+def test_a_gate_that_is_off_is_recorded(waiting):
     RolloutService(waiting).promote("2")
     assert last_cause(waiting).gate == "off"
 
 
-def test_a_rollback_asks_no_gate_and_is_kept(waiting):
+def test_a_rollback_does_not_ask_the_gate_and_is_recorded(waiting):
     waiting.assign("champion", "2")
     gate = RecordingGate("never")
     assert RolloutService(waiting, gate=gate).rollback(Order("anna", "declines doubled")) == "1"
@@ -281,14 +281,14 @@ def test_a_rollback_asks_no_gate_and_is_kept(waiting):
     assert gate.asked == []
 
 
-def test_where_nothing_is_kept_nothing_passes_but_force(waiting):
-    service = RolloutService(waiting, gate=RecordingGate(fault=NoStore()))
+def test_without_stored_decisions_only_forced_promotions_pass(waiting):
+    service = RolloutService(waiting, gate=RecordingGate(error=NoStore()))
     with pytest.raises(GateRefused, match="nothing can be compared: no decision is kept here"):
         service.promote("2", ANNA)
     assert service.promote("2", Order("anna", "now", force=True)) == "2"
 
 
-def test_a_model_that_is_yet_to_be_made_can_be_promoted_where_it_meets_no_gate(registry):
+def test_a_new_model_is_promotable_where_it_meets_no_gate(registry):
     closed = RecordingGate("never")
     RolloutService(InMemoryRegistry(), gate=closed).require_promotable(Order())
     RolloutService(registry).require_promotable(Order())
@@ -297,7 +297,7 @@ def test_a_model_that_is_yet_to_be_made_can_be_promoted_where_it_meets_no_gate(r
         RolloutService(registry, gate=closed).require_promotable(Order())
 
 
-def test_a_challenge_begins_and_ends_and_both_are_kept(waiting):
+def test_the_beginning_and_the_end_of_a_challenge_are_recorded(waiting):
     service = RolloutService(waiting)
     assert service.challenge("2", ANNA) == "2"
     assert waiting.assigned("challenger") == "2"
@@ -328,7 +328,7 @@ def test_a_copy_of_the_champion_does_not_challenge_it(registry):
         RolloutService(registry).challenge("2")
 
 
-def test_without_a_champion_nobody_challenges():
+def test_without_a_champion_no_model_challenges():
     registry = InMemoryRegistry()
     registry.register(credit_files())
     with pytest.raises(NoChampion):
@@ -340,12 +340,12 @@ def test_a_damaged_model_does_not_challenge(registry):
         RolloutService(registry).challenge(registry.register(damaged()))
 
 
-def test_a_model_of_other_records_does_not_challenge(registry):
+def test_a_model_of_another_contract_does_not_challenge(registry):
     with pytest.raises(ContractMismatch):
         RolloutService(registry).challenge(registry.register(every_dtype_files()))
 
 
-def test_a_challenge_that_is_none_does_not_end(waiting):
+def test_only_the_challengers_own_challenge_ends(waiting):
     service = RolloutService(waiting)
     with pytest.raises(NoChampion, match="no model is challenger"):
         service.end_challenge()
@@ -363,7 +363,7 @@ def test_a_challenger_that_is_promoted_challenges_no_longer(waiting):
     assert [change.cause.action for change in service.history()[:2]] == ["stop", "promote"]
 
 
-def test_another_challenger_goes_on_after_a_promotion(waiting):
+def test_another_challenger_stays_after_a_promotion(waiting):
     waiting.register(credit_files())
     service = RolloutService(waiting)
     service.challenge("2")
