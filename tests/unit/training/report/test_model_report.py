@@ -39,13 +39,8 @@ def test_another_process_gives_the_same_bytes(page, tmp_path):
     """Whatever its hash seed and the user's backend of matplotlib."""
     (tmp_path / "material.json").write_text(json.dumps([card(), evidence()]), encoding="utf-8")
     program = (
-<<<<<<<< HEAD:tests/unit/training/report/test_page.py
-        "import hashlib, json, sys; from fraud_detection_api.training.report.model_report import report_html;"
-        "print(hashlib.sha256(report_html(*json.load(open(sys.argv[1], encoding='utf-8')))).hexdigest())"
-========
         "import json, sys; from fraud_detection_api.training.report.model_report import report_html;"
         "sys.stdout.buffer.write(report_html(*json.load(open(sys.argv[1], encoding='utf-8'))))"
->>>>>>>> tests:tests/unit/training/report/test_model_report.py
     )
     made = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "material.json")],
