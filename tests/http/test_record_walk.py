@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from fraud_detection_api.container.storage import build_keeper_server
+from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.connection import HttpProtocol
@@ -77,7 +77,7 @@ def test_a_record_enters_the_files_that_the_page_lists_in_order(file_registry_pa
         until = asyncio.Event()
         loop = asyncio.get_running_loop()
         threading.Thread(target=lambda: (ended.wait(), loop.call_soon_threadsafe(until.set))).start()
-        await build_keeper_server(settings, Tallies()).serve_until(until)
+        await build_writer_server(settings, Tallies()).serve_until(until)
 
     process = threading.Thread(
         target=asyncio.run, args=(write_decisions(),)

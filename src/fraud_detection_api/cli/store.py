@@ -163,10 +163,10 @@ def check(
     with opened_upkeep(settings) as upkeep, progress("Checking") as report:
         checked = upkeep.check(sample=sample, seed=seed, report=report)
     if as_json:
-        print_json(checked._asdict())
+        print_json({"faults": checked.problems, "altered": checked.altered, "decisions": checked.decisions})
     else:
         _say_checked(checked)
-    if checked.faults or checked.altered:
+    if checked.problems or checked.altered:
         raise typer.Exit(1)
 
 
@@ -225,13 +225,13 @@ def _say_erased(done: "Erasure") -> None:
 
 def _say_checked(checked: "Checked") -> None:
     changed = len(checked.altered)
-    for problem in checked.faults:
+    for problem in checked.problems:
         say(f"damaged: {problem}")
     for decision_id in checked.altered[:MOST_SHOWN]:
         say(f"changed since it was stored: {decision_id}")
     if changed > MOST_SHOWN:
         say(f"and {changed - MOST_SHOWN:,} more")
-    say(f"checked {checked.decisions:,} decisions: {changed:,} changed, {len(checked.faults)} problems in the file")
+    say(f"checked {checked.decisions:,} decisions: {changed:,} changed, {len(checked.problems)} problems in the file")
     if changed > MOST_SHOWN or 0 < changed == checked.decisions:
         say(OTHER_KEY)
 

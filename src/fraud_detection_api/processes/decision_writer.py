@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fraud_detection_api.container.storage import build_keeper_server
+from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.processes.child_process import child_process
@@ -54,7 +54,7 @@ async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
-    server = build_keeper_server(settings, metrics.tallies)
+    server = build_writer_server(settings, metrics.tallies)
     metrics.start(single("keeper"))
     try:
         await server.serve_until(ended)

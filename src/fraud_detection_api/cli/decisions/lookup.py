@@ -70,9 +70,9 @@ def list_decisions(
 ) -> None:
     """List decisions page by page, newest first."""
     settings = settings_with()
-    from fraud_detection_api.services.history.lookup import Filters
+    from fraud_detection_api.services.history.lookup import HistoryFilter
 
-    page = _history(settings).page(Filters(entity, outcome, since, until), limit=limit, cursor=cursor)
+    page = _history(settings).page(HistoryFilter(entity, outcome, since, until), limit=limit, cursor=cursor)
     shown = [kept_decision_body(found) for found in page.decisions]
     if as_json:
         print_json({"decisions": [each.model_dump() for each in shown], "next_cursor": page.next_cursor})

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.policy.outcomes import Policy
 
 DEFAULT = "default"
 """The name of a server's deployment."""
