@@ -223,7 +223,7 @@ class UnknownDecision(FraudError):
     """The store holds no such decision. A caller made the id up, so the text leaves it out."""
 
     def __init__(self) -> None:
-        super().__init__("no decision of that id is kept")
+        super().__init__("no decision with that id is stored")
 
 
 class InvalidCursor(FraudError):

@@ -15,7 +15,7 @@ FAR = 2**50
 def filled(store):
     """Decisions 0 to 29, kept in no order: number n is of outcome n modulo 3 and about entity n modulo 5."""
     rows = [kept(number, outcome=OUTCOMES[number % 3], entity=f"{number % 5}") for number in range(30)]
-    store.keep([StoredRequest(rows[number::7]) for number in range(7)])
+    store.save([StoredRequest(rows[number::7]) for number in range(7)])
     return store
 
 
@@ -81,14 +81,14 @@ def test_a_cursor_need_not_be_of_a_decision_that_is_wanted(filled):
 
 def test_what_comes_between_pages_moves_none_that_follows(filled):
     first = filled.page(EVERYTHING, limit=10)
-    filled.keep([request_of(30), request_of(31)])
+    filled.save([request_of(30), request_of(31)])
     second = filled.page(EVERYTHING, limit=10, before=first[-1].decision_id)
     assert numbers_of(first + second) == list(range(29, 9, -1))
 
 
 def test_what_comes_between_pages_is_listed_at_the_end_of_the_oldest_first(filled):
     first = filled.following(EVERYTHING, limit=25)
-    filled.keep([request_of(30), request_of(31)])
+    filled.save([request_of(30), request_of(31)])
     rest = filled.following(EVERYTHING, limit=25, after=first[-1].decision_id)
     assert numbers_of(first + rest) == list(range(32))
 

@@ -43,7 +43,7 @@ def prepare_and_keep(address: str, worker: int) -> list[int]:
         store.migrate()
         store.check()
         for number in range(worker * 100, worker * 100 + 10):
-            store.keep([request_of(number, model_version=f"{worker}", policy_version=f"{number % 3}")])
+            store.save([request_of(number, model_version=f"{worker}", policy_version=f"{number % 3}")])
         return numbers_of(store.page(DecisionFilter(), limit=1000))
 
 
@@ -66,10 +66,10 @@ def test_processes_that_start_at_once_prepare_one_store(database, processes):
 def test_the_deciders_of_a_process_that_has_ended_are_still_known(database, processes):
     with opened(database()) as store:
         store.migrate()
-        store.keep([request_of(9999, model_version="ours")])
+        store.save([request_of(9999, model_version="ours")])
         seen = processes.submit(prepare_and_keep, address(database()), 1).result()
         assert seen[0] == 9999
-        store.keep([request_of(10_000, model_version="1"), request_of(10_001, model_version="ours")])
+        store.save([request_of(10_000, model_version="1"), request_of(10_001, model_version="ours")])
         versions = [row.model_version for row in store.following(DecisionFilter(), limit=1000)]
         assert versions == ["1"] * 10 + ["ours", "1", "ours"]
 
@@ -77,7 +77,7 @@ def test_the_deciders_of_a_process_that_has_ended_are_still_known(database, proc
 def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(database):
     with opened(database()) as store:
         store.migrate()
-        store.keep([request_of(1)])
+        store.save([request_of(1)])
     raw = database()
     with raw.writing() as session:
         session.change("UPDATE alembic_version SET version_num = '9999'")
@@ -115,7 +115,7 @@ def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_brought_up_to_date
     raw = database()
     raw.upgrade("0002")
     with opened(raw) as store:
-        store.keep([request_of(1, 2)])
+        store.save([request_of(1, 2)])
         before = store.following(DecisionFilter(), limit=10)
         store.migrate()
         assert store.following(DecisionFilter(), limit=10) == before

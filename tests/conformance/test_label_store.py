@@ -43,7 +43,7 @@ class Labelled:
     def one(self, number: int = 1, **given) -> StoredDecision:
         """A decision, kept."""
         decision = kept(number, **given)
-        self.keep([decision])
+        self.save([decision])
         return decision
 
 
@@ -56,7 +56,7 @@ def in_sql(database, clock) -> Labelled:
     store = SqlDecisionStore(database, idempotency_seconds=1)
     store.migrate()
     return Labelled(
-        SqlLabelStore(database, wall_clock=clock), lambda rows: store.keep([StoredRequest(rows)]) and None, clock
+        SqlLabelStore(database, wall_clock=clock), lambda rows: store.save([StoredRequest(rows)]) and None, clock
     )
 
 
@@ -203,7 +203,7 @@ def test_a_decision_without_a_label_has_none_in_force(store):
 
 def test_more_labels_than_a_statement_takes_ids_are_recorded(store):
     decisions = [kept(number, at=NOON + number) for number in range(IDS_A_STATEMENT + 3)]
-    store.keep(decisions)
+    store.save(decisions)
     findings = [Finding(decision.decision_id, True, "rule", NOON) for decision in decisions]
     assert store.record(*findings) == ["recorded"] * len(decisions)
     assert store.record(*findings) == ["repeated"] * len(decisions)
@@ -214,7 +214,7 @@ def test_more_labels_than_a_statement_takes_ids_are_recorded(store):
 
 def test_callers_that_send_the_same_at_once_record_it_once(store):
     decisions = [kept(number, at=NOON + number) for number in range(50)]
-    store.keep(decisions)
+    store.save(decisions)
     findings = [Finding(decision.decision_id, True, "customer") for decision in decisions]
     callers = [threading.Thread(target=store.labels.record, args=(findings,)) for _ in range(4)]
     for caller in callers:
@@ -234,7 +234,7 @@ def test_a_store_from_before_there_were_labels_takes_them_once_it_is_migrated(tm
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
     store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
-    store.keep([StoredRequest([decision])])
+    store.save([StoredRequest([decision])])
     store.migrate()
     assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
     assert store.find(decision.decision_id) == decision

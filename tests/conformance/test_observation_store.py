@@ -72,7 +72,7 @@ def test_a_slot_replaces_the_one_of_its_time_and_model_and_no_other(observations
 
 
 def test_a_cursor_that_would_go_back_keeps_nothing(store, observations):
-    store.keep([request_of(1, 2)])
+    store.save([request_of(1, 2)])
     observations.record(decision_id(2), [slot(rows=2)], [])
     with pytest.raises(StoreUnavailable, match="another observer has observed further"):
         observations.record(decision_id(1), [slot(rows=1)], [shadow(1)])
@@ -82,7 +82,7 @@ def test_a_cursor_that_would_go_back_keeps_nothing(store, observations):
 
 
 def test_a_record_that_is_repeated_changes_nothing(store, observations):
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     for _ in range(2):
         observations.record(decision_id(1), [slot()], [shadow(1)])
     assert observations.slots(since=0, seconds=300) == [slot()]
@@ -90,7 +90,7 @@ def test_a_record_that_is_repeated_changes_nothing(store, observations):
 
 
 def test_a_shadow_stands_beside_its_decision_to_the_bit(store, observations):
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     observations.record(decision_id(1), [], [shadow(1)])
     [(decision, beside)] = observations.compared("sha256:challenger", DecisionFilter(), limit=10)
     assert decision == store.find(decision_id(1))
@@ -98,7 +98,7 @@ def test_a_shadow_stands_beside_its_decision_to_the_bit(store, observations):
 
 
 def test_only_decisions_that_this_challenger_shadowed_are_compared(store, observations):
-    store.keep([request_of(1, 2, 3)])
+    store.save([request_of(1, 2, 3)])
     observations.record(decision_id(3), [], [shadow(1), shadow(3, model_digest="sha256:another")])
     assert numbers_of(row for row, _ in observations.compared("sha256:challenger", DecisionFilter(), limit=10)) == [1]
     assert numbers_of(row for row, _ in observations.compared("sha256:another", DecisionFilter(), limit=10)) == [3]
@@ -106,14 +106,14 @@ def test_only_decisions_that_this_challenger_shadowed_are_compared(store, observ
 
 
 def test_two_challengers_may_shadow_one_decision(store, observations):
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     another = shadow(1, model_version="9", model_digest="sha256:another", outcome="approve")
     observations.record(decision_id(1), [], [shadow(1), another])
     assert observations.compared("sha256:another", DecisionFilter(), limit=10)[0][1] == another
 
 
 def test_comparisons_come_in_pages_oldest_first(store, observations):
-    store.keep([request_of(*range(250))])
+    store.save([request_of(*range(250))])
     observations.record(decision_id(249), [], [shadow(number) for number in range(250)])
     pages, after = [], None
     while page := observations.compared("sha256:challenger", DecisionFilter(), limit=100, after=after):
@@ -124,7 +124,7 @@ def test_comparisons_come_in_pages_oldest_first(store, observations):
 
 
 def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observations):
-    store.keep([request_of(*range(4))])
+    store.save([request_of(*range(4))])
     versions = [shadow(number, model_version=str(8 + number % 2)) for number in range(4)]
     observations.record(decision_id(3), [], versions)
     compared = observations.compared("sha256:challenger", DecisionFilter(), limit=3)
@@ -145,13 +145,13 @@ def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observ
     ],
 )
 def test_comparisons_are_of_the_decisions_that_are_wanted(store, observations, wanted, numbers):
-    store.keep([request_of(0, outcome="approve"), request_of(1, 2), request_of(3, entity='"mine"')])
+    store.save([request_of(0, outcome="approve"), request_of(1, 2), request_of(3, entity='"mine"')])
     observations.record(decision_id(3), [], [shadow(number) for number in range(4)])
     assert numbers_of(row for row, _ in observations.compared("sha256:challenger", wanted, limit=10)) == numbers
 
 
 def test_a_shadow_of_a_decision_that_has_gone_keeps_nothing_of_its_record(store, observations):
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     with pytest.raises(StoreUnavailable):
         observations.record(decision_id(2), [slot()], [shadow(1), shadow(2)])
     assert observations.cursor() is None

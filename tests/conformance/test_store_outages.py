@@ -119,16 +119,16 @@ def test_what_was_answered_is_kept_once(outage, with_journal, tmp_path, monkeypa
     journal = FileJournal(tmp_path / "journal") if with_journal else None
     keeper = GroupCommit(store, limit=1000, journal=journal)
     keeper.start()
-    assert keeper.fault is None
+    assert keeper.error is None
     load = Load(keeper)
     for _ in range(3):
         load.goes_on()
         outage.begin()
-        eventually(lambda: keeper._fault is not None, "the outage is noticed")
+        eventually(lambda: keeper._store_error is not None, "the outage is noticed")
         if with_journal:
             load.goes_on()
         outage.end()
-        eventually(lambda: keeper._fault is None, "the store is found again")
+        eventually(lambda: keeper._store_error is None, "the store is found again")
         load.goes_on()
     load.end()
     kept = numbers_of(store.following(DecisionFilter(), limit=10**9))

@@ -1,31 +1,31 @@
 """StoreUpkeep, beside DecisionStore on the same database: SQLite and PostgreSQL do the same."""
 
 import pytest
+from fraud_detection_api.services.files.decision_store import DecisionFilter
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
-from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
+from fraud_detection_api.adapters.sql.postgres_files import PostgresFiles
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.stored import IdempotencyKey
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
-from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.sealed_rows import NOON, keep_rows, kept_row
 
 
 class Kept:
     """A store, what looks after it, and the database of both."""
 
-    def __init__(self, database, storage):
+    def __init__(self, database, files):
         self.database = database
         self.store = SqlDecisionStore(database, idempotency_seconds=86_400, wall_clock=lambda: NOON / 1000)
         self.labels = SqlLabelStore(database)
         self.observations = SqlObservationStore(database)
-        self.upkeep = SqlStoreUpkeep(database, storage)
+        self.upkeep = SqlStoreUpkeep(database, files)
 
     def ids(self) -> list[str]:
         return [row.decision_id for row in self.store.following(DecisionFilter(), limit=1000)]
@@ -34,8 +34,8 @@ class Kept:
 @pytest.fixture
 def bare(database):
     connected = database()
-    storage = SqliteStorage if isinstance(connected, SqliteDatabase) else PostgresStorage
-    yield Kept(connected, storage(connected))
+    files = SqliteFiles if isinstance(connected, SqliteDatabase) else PostgresFiles
+    yield Kept(connected, files(connected))
     connected.close()
 
 
@@ -47,7 +47,7 @@ def kept(bare):
 
 def test_a_store_that_was_never_made_has_no_revision_and_is_not_ready(bare):
     assert bare.upkeep.revision() is None
-    with pytest.raises(StoreUnavailable, match="there is no decision store yet"):
+    with pytest.raises(StoreUnavailable, match="there is not a decision store yet"):
         bare.upkeep.require_ready()
 
 
@@ -151,13 +151,13 @@ def test_answers_that_told_of_erased_rows_are_removed_whoever_the_caller_is(kept
     for row, key in zip(rows, keys, strict=True):
         keep_rows(kept.store, [row], key, b"answer")
     kept.upkeep.erase([row._replace(entity=None, record=None, reasons=None) for row in rows[:2]])
-    assert [kept.store.recall(key) is not None for key in keys] == [False, False, True]
+    assert [kept.store.find_answer(key) is not None for key in keys] == [False, False, True]
 
 
-def test_scrubbing_compacting_and_looking_for_faults_leave_rows_as_they_are(kept):
+def test_scrubbing_compacting_and_checking_files_leave_rows_as_they_are(kept):
     rows = [kept_row(n) for n in range(3)]
     keep_rows(kept.store, rows)
-    kept.upkeep.scrub()
-    kept.upkeep.compact()
-    assert kept.upkeep.faults() == []
+    kept.upkeep.files.scrub()
+    kept.upkeep.files.compact()
+    assert kept.upkeep.files.problems() == []
     assert kept.store.following(DecisionFilter(), limit=10) == rows

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     store = store_in(database, settings)
     store.migrate()
     traffic = Traffic(simulated(6_000, 21), times(6_000, now - 90 * DAY_MS, now), 0, [champion(), challenger()])
-    traffic.keep(store, labels_in(database), observations_in(database))
+    traffic.save(store, labels_in(database), observations_in(database))
     store.close()
     install_fraud(folder)
     return folder

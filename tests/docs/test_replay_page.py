@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     records = [record(total_balance=7000 * n) for n in range(30)]
     rows = decided(container.deployment.champion.require().champion, records, explain=True)
     container.store.migrate()
-    container.store.keep([StoredRequest(rows)])
+    container.store.save([StoredRequest(rows)])
     container.store.close()
     install_fraud(folder)
     (folder / "id").write_text(rows[3].decision_id)

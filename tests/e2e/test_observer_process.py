@@ -99,7 +99,7 @@ def keep_a_day(store: Store) -> list:
     now = int(time.time() * 1000) - 5_000
     rows = [row for part in range(8) for row in made(ROWS // 8, at=now - part * 9_000_000)]
     for first in range(0, len(rows), 1000):
-        store.decisions.keep([StoredRequest(rows[first : first + 1000])])
+        store.decisions.save([StoredRequest(rows[first : first + 1000])])
     return rows
 
 
@@ -129,12 +129,12 @@ def test_of_two_one_leads_and_the_other_takes_over_when_it_is_killed(challenged,
         first = stack.enter_context(observing(challenged, location, tmp_path / "first"))
         eventually(lambda: "observer_leads" in (tmp_path / "first").read_text(), "one leads", within_seconds=60)
         stack.enter_context(observing(challenged, location, tmp_path / "second"))
-        store.decisions.keep([StoredRequest(made(10, at=int(time.time() * 1000) - 3_000))])
+        store.decisions.save([StoredRequest(made(10, at=int(time.time() * 1000) - 3_000))])
         eventually(lambda: store.rows_counted() == 10, "they are counted")
         assert "observer_leads" not in (tmp_path / "second").read_text()
         first.kill()
         eventually(lambda: "observer_leads" in (tmp_path / "second").read_text(), "the other leads", within_seconds=60)
-        store.decisions.keep([StoredRequest(made(5, at=int(time.time() * 1000) - 3_000))])
+        store.decisions.save([StoredRequest(made(5, at=int(time.time() * 1000) - 3_000))])
         eventually(lambda: store.rows_counted() == 15, "they are counted")
 
 

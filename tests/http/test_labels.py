@@ -101,8 +101,8 @@ def test_what_is_not_kept_is_told_and_the_rest_recorded(client):
         "recorded": 1,
         "repeated": 0,
         "unknown": [
-            {"pointer": "/labels/0", "detail": "no decision of that id is kept"},
-            {"pointer": "/labels/2", "detail": "no decision on that entity was made by then"},
+            {"pointer": "/labels/0", "detail": "no decision with that id is stored"},
+            {"pointer": "/labels/2", "detail": "there was no decision on that entity by then"},
         ],
     }
 

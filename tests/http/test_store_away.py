@@ -10,7 +10,7 @@ from support.fakes import InMemoryDecisionStore
 from support.http import assert_problem
 from support.polling import eventually
 
-FAULT = "the decision store /data/decisions.db: the disk is full; nothing was kept"
+FAULT = "the decision store /data/decisions.db: the disk is full; nothing was stored"
 PATHS = ["/fraud_detection", "/v1/decisions"]
 
 
@@ -40,7 +40,7 @@ def entities(store) -> list[int]:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_request_that_cannot_be_kept_is_refused_with_the_reason(client_for, store, path):
     client = client_for(kept_in=store)
-    store.fault = FAULT
+    store.error = FAULT
     for _ in range(2):
         assert assert_problem(ask(client, path), 503, "store_unavailable")["detail"] == FAULT
     assert entities(store) == []
@@ -49,28 +49,28 @@ def test_a_request_that_cannot_be_kept_is_refused_with_the_reason(client_for, st
 def test_the_server_is_not_ready_but_alive_until_the_store_is_back(client_for, store):
     client = client_for(kept_in=store)
     assert ready(client)
-    store.fault = FAULT
+    store.error = FAULT
     ask(client, PATHS[0])
     assert assert_problem(client.get("/readyz"), 503, "store_unavailable")["detail"] == FAULT
     assert client.get("/livez").status_code == 200
-    store.fault = None
+    store.error = None
     eventually(lambda: ready(client), "the store is found well")
     assert ask(client, PATHS[0], 7).status_code == 200
     assert entities(store) == [7]
 
 
 def test_a_server_starts_without_its_store_and_waits_for_it(client_for, store):
-    store.fault = FAULT
+    store.error = FAULT
     client = client_for(kept_in=store)
     assert not ready(client)
-    store.fault = None
+    store.error = None
     eventually(lambda: ready(client), "the store is found")
 
 
 def test_a_dry_run_is_refused_as_well(client_for, store):
     """It would say what the service does not do now."""
     client = client_for(kept_in=store)
-    store.fault = FAULT
+    store.error = FAULT
     ask(client, PATHS[0])
     assert client.post(PATHS[1], json={"records": [OVERDRAWN], "dry_run": True}).status_code == 503
 
@@ -78,11 +78,11 @@ def test_a_dry_run_is_refused_as_well(client_for, store):
 @pytest.mark.parametrize("path", PATHS)
 def test_with_a_journal_it_answers_and_keeps_later(client_for, store, tmp_path, path):
     client = client_for(kept_in=store, store_outage="journal", journal=tmp_path / "journal")
-    store.fault = FAULT
+    store.error = FAULT
     assert [ask(client, path, number).status_code for number in range(3)] == [200] * 3
     assert ready(client)
     assert len(list((tmp_path / "journal").iterdir())) == 1
-    store.fault = None
+    store.error = None
     eventually(lambda: entities(store) == [0, 1, 2], "the journal is put in")
     eventually(lambda: not list((tmp_path / "journal").iterdir()), "the journal is empty")
     assert ask(client, path, 3).status_code == 200
@@ -92,18 +92,18 @@ def test_with_a_journal_it_answers_and_keeps_later(client_for, store, tmp_path, 
 def test_what_the_journal_holds_when_the_server_stops_is_put_in_by_the_next(client_for, store, tmp_path):
     settings = {"store_outage": "journal", "journal": tmp_path / "journal"}
     client = client_for(kept_in=store, **settings)
-    store.fault = FAULT
+    store.error = FAULT
     ask(client, PATHS[0], 5)
     client.__exit__(None, None, None)
     assert entities(store) == []
-    store.fault = None
+    store.error = None
     client_for(kept_in=InMemoryDecisionStore(beside=store), **settings)
     assert entities(store) == [5]
 
 
 def test_a_request_under_a_key_is_refused_even_with_a_journal(client_for, store, tmp_path):
     client = client_for(kept_in=store, store_outage="journal", journal=tmp_path / "journal")
-    store.fault = FAULT
+    store.error = FAULT
     assert_problem(ask(client, PATHS[1], 1, **{"Idempotency-Key": "a-key"}), 503, "store_unavailable")
     assert ask(client, PATHS[1], 2).status_code == 200
 
@@ -111,7 +111,7 @@ def test_a_request_under_a_key_is_refused_even_with_a_journal(client_for, store,
 def test_no_decision_is_answered_where_neither_store_nor_journal_can_be_written(client_for, store, tmp_path):
     (tmp_path / "file").touch()
     client = client_for(kept_in=store, store_outage="journal", journal=tmp_path / "file" / "journal")
-    store.fault = FAULT
+    store.error = FAULT
     problem = assert_problem(ask(client, PATHS[0]), 503, "store_unavailable")
     assert problem["detail"].endswith("cannot be written: Not a directory")
 

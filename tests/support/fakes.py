@@ -7,7 +7,7 @@ from threading import Lock, RLock
 from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7
-from fraud_detection_api.decision.label import EntityAt, Fate, Finding, Label, label_in_force, repeats
+from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult, label_in_force, repeats
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
 from fraud_detection_api.policy.outcomes import Outcome
@@ -75,7 +75,7 @@ class InMemoryRegistry:
     def previous(self, alias: Alias) -> str:
         history = self._histories.get(alias, [])
         if len(history) < 2:
-            raise NoChampion(f"there is no {alias} before this one to go back to")
+            raise NoChampion(f"there is no earlier {alias} to go back to")
         return history[-2]
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
@@ -96,7 +96,7 @@ class InMemoryRegistry:
 
 
 class InMemoryDecisionStore:
-    """DecisionStore in dicts. Opened `beside` another one, it holds the same; while it has a `fault`, it is unavailable."""
+    """DecisionStore in dicts. Opened `beside` another one, it holds the same; while it has a `error`, it is unavailable."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class InMemoryDecisionStore:
         self._decisions: dict[str, StoredDecision] = {} if beside is None else beside._decisions
         self._answers: dict[tuple[str, str], tuple[int, StoredAnswer]] = {} if beside is None else beside._answers
         self._hold = RLock() if beside is None else beside._hold
-        self.fault: str | None = None
+        self.error: str | None = None
 
     def migrate(self) -> None:
         with self._working():
@@ -119,13 +119,13 @@ class InMemoryDecisionStore:
         with self._working():
             """A dict can always be written to."""
 
-    def keep(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
+    def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         with self._working():
             if any(row.outcome not in get_args(Outcome) for request in requests for row in request.decisions):
                 raise ValueError("no such outcome")
             return [self._kept(request) for request in requests]
 
-    def recall(self, key: IdempotencyKey) -> StoredAnswer | None:
+    def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:
         with self._working():
             kept_at, answer = self._answers.get((key.caller, key.key), (0, None))
             return answer if kept_at >= self._now() - self._expires_after else None
@@ -136,46 +136,46 @@ class InMemoryDecisionStore:
                 raise UnknownDecision
             return self._decisions[decision_id]
 
-    def page(self, wanted: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
-        rows = [row for row in reversed(self._wanted(wanted)) if before is None or row.decision_id < before]
+    def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
+        rows = [row for row in reversed(self._matching(where)) if before is None or row.decision_id < before]
         return rows[:limit]
 
-    def following(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
-        rows = [row for row in self._wanted(wanted) if after is None or row.decision_id > after]
+    def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
+        rows = [row for row in self._matching(where) if after is None or row.decision_id > after]
         return rows[:limit]
 
-    def ids(self, wanted: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
-        return [row.decision_id for row in self.following(wanted, limit=limit, after=after)]
+    def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
+        return [row.decision_id for row in self.following(where, limit=limit, after=after)]
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _kept(self, request: StoredRequest) -> StoredAnswer | None:
         if key := request.idempotency:
-            if answered := self.recall(key):
+            if answered := self.find_answer(key):
                 return answered
             self._answers[key.caller, key.key] = self._now(), StoredAnswer(key.body_digest, request.answer)
         for row in request.decisions:
             self._decisions.setdefault(row.decision_id, row)
         return None
 
-    def _wanted(self, wanted: DecisionFilter) -> list[StoredDecision]:
+    def _matching(self, where: DecisionFilter) -> list[StoredDecision]:
         """Oldest first."""
         with self._working():
             rows = [self._decisions[decision_id] for decision_id in sorted(self._decisions)]
         return [
             row
             for row in rows
-            if (wanted.since is None or row.decision_id >= first_uuid7(wanted.since))
-            and (wanted.until is None or row.decision_id < first_uuid7(wanted.until))
-            and (wanted.entity is None or row.entity == wanted.entity)
-            and (wanted.outcome is None or row.outcome == wanted.outcome)
+            if (where.since is None or row.decision_id >= first_uuid7(where.since))
+            and (where.until is None or row.decision_id < first_uuid7(where.until))
+            and (where.entity is None or row.entity == where.entity)
+            and (where.outcome is None or row.outcome == where.outcome)
         ]
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        if self.fault is not None:
-            raise StoreUnavailable(self.fault)
+        if self.error is not None:
+            raise StoreUnavailable(self.error)
         with self._hold:
             yield
 
@@ -191,7 +191,7 @@ class InMemoryLabelStore:
         self._labels: list[Label] = []
         self._alone = Lock()
 
-    def record(self, findings: Sequence[Finding]) -> list[Fate]:
+    def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
         with self._alone:
             return [self._record(finding) for finding in findings]
 
@@ -203,7 +203,7 @@ class InMemoryLabelStore:
     def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
         return {one: label for one in decision_ids if (label := label_in_force(self._of(one)))}
 
-    def _record(self, finding: Finding) -> Fate:
+    def _record(self, finding: Finding) -> LabelResult:
         decision_id = self._decision_id(finding.about)
         if decision_id is None:
             return "nothing_by_then"
@@ -235,7 +235,7 @@ class InMemoryLabelStore:
 
 
 class InMemoryObservationStore:
-    """ObservationStore in dicts, about the decisions of a store; while that one has a `fault`, it is unavailable too."""
+    """ObservationStore in dicts, about the decisions of a store; while that one has a `error`, it is unavailable too."""
 
     def __init__(self, decisions: InMemoryDecisionStore) -> None:
         self._decisions = decisions
@@ -253,7 +253,7 @@ class InMemoryObservationStore:
             raise StoreUnavailable("another observer has observed further")
         kept = set(self._decisions.ids(DecisionFilter(), limit=1_000_000))
         if any(shadow.decision_id not in kept for shadow in shadows):
-            raise StoreUnavailable("rows that others refer to have gone")
+            raise StoreUnavailable("rows that others refer to are missing")
         self._cursor = cursor
         self._slots |= {(slot.start, slot.seconds, slot.model_digest): slot for slot in slots}
         for shadow in shadows:
@@ -264,9 +264,9 @@ class InMemoryObservationStore:
         return [self._slots[key] for key in sorted(self._slots) if key[0] >= since and key[1] == seconds]
 
     def compared(
-        self, challenger_digest: str, wanted: DecisionFilter, *, limit: int, after: str | None = None
+        self, challenger_digest: str, where: DecisionFilter, *, limit: int, after: str | None = None
     ) -> list[tuple[StoredDecision, ShadowDecision]]:
-        decisions = self._decisions.following(wanted, limit=1_000_000, after=after)
+        decisions = self._decisions.following(where, limit=1_000_000, after=after)
         found = [(row, self._shadows.get((row.decision_id, challenger_digest))) for row in decisions]
         return [(row, shadow) for row, shadow in found if shadow is not None][:limit]
 
@@ -301,16 +301,16 @@ class InMemoryExclusiveLock:
 
 
 class InMemoryJournal:
-    """DecisionJournal in lists; while it has a `fault`, nothing can be written."""
+    """DecisionJournal in lists; while it has a `error`, nothing can be written."""
 
     def __init__(self) -> None:
         self.written: list[StoredRequest] = []
         self.aside: list[StoredRequest] = []
-        self.fault: str | None = None
+        self.error: str | None = None
 
     def check(self) -> None:
-        if self.fault is not None:
-            raise StoreUnavailable(self.fault)
+        if self.error is not None:
+            raise StoreUnavailable(self.error)
 
     def append(self, requests: Sequence[StoredRequest]) -> None:
         self.check()

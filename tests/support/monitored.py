@@ -146,10 +146,10 @@ class Traffic:
             if fraud
         ]
 
-    def keep(self, store: DecisionStore, labels: LabelStore, observations: ObservationStore) -> None:
+    def save(self, store: DecisionStore, labels: LabelStore, observations: ObservationStore) -> None:
         """Put all of it where a server and its observer would."""
         for begin in range(0, len(self.rows), 2_000):
-            store.keep([StoredRequest(self.rows[begin : begin + 2_000])])
+            store.save([StoredRequest(self.rows[begin : begin + 2_000])])
         for begin in range(0, len(findings := self.frauds()), 500):
             labels.record(findings[begin : begin + 500])
         shadows = self.shadows if len(self.models) > 1 else []

@@ -71,7 +71,7 @@ class Observed:
         self.challenger = AliasFollower(self.registry, "challenger", lambda model: model, on_refusal="drop")
 
     def keep(self, rows: Sequence[StoredDecision]) -> list[StoredDecision]:
-        self.store.keep([StoredRequest(rows)])
+        self.store.save([StoredRequest(rows)])
         return list(rows)
 
     def observer(self, *, backlog: int = 1_000_000) -> Observer:

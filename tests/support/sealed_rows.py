@@ -35,6 +35,6 @@ def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, 
 def keep_rows(store, rows, idempotency=None, answer=b"") -> None:
     """Keep them, all of one request where there is a key, else each of its own."""
     if idempotency is not None:
-        assert store.keep([StoredRequest(rows, idempotency, answer)]) == [None]
+        assert store.save([StoredRequest(rows, idempotency, answer)]) == [None]
     else:
-        store.keep([StoredRequest([row]) for row in rows])
+        store.save([StoredRequest([row]) for row in rows])

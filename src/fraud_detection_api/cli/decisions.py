@@ -12,7 +12,7 @@ from fraud_detection_api.container.storage import open_store
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
-from fraud_detection_api.services.history.lookup import Filters, History
+from fraud_detection_api.services.history.lookup import History, HistoryFilter
 
 app = typer.Typer(
     no_args_is_help=True, help="Decisions that were made: show one, list the newest. FRAUD_STORE says where."
@@ -76,7 +76,7 @@ def list_decisions(
     as_json: AsJson = False,
 ) -> None:
     """List decisions, the newest first, a page at a time."""
-    page = _history().page(Filters(entity, outcome, since, until), limit=limit, cursor=cursor)
+    page = _history().page(HistoryFilter(entity, outcome, since, until), limit=limit, cursor=cursor)
     told = [kept_decision_body(found) for found in page.decisions]
     if as_json:
         print_json({"decisions": [each.model_dump() for each in told], "next_cursor": page.next_cursor})

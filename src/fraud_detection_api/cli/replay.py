@@ -83,7 +83,7 @@ def _tell(summary: Summary, seconds: float, *, as_json: bool) -> None:
         return
     for verdict in unsound[:MOST_SHOWN]:
         print_table((verdict.status, verdict.decision_id), _rows(verdict))
-    if (more := summary.faults - MOST_SHOWN) > 0:
+    if (more := summary.unsound_count - MOST_SHOWN) > 0:
         print_text(f"and {more:,} more")
     rows = [(status, f"{count:,}") for status, count in summary.counts.most_common()]
     print_table(("status", "decisions"), rows)

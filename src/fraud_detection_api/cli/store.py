@@ -185,22 +185,22 @@ def check(
     with _upkeep(store) as upkeep, progress("Checking") as report:
         checked = upkeep.check(sample=sample, seed=seed, report=report)
     if as_json:
-        print_json(checked._asdict())
+        print_json({"faults": checked.problems, "altered": checked.altered, "decisions": checked.decisions})
     else:
         _say_checked(checked)
-    if checked.faults or checked.altered:
+    if checked.problems or checked.altered:
         raise typer.Exit(1)
 
 
 def _say_checked(checked: Checked) -> None:
     changed = len(checked.altered)
-    for fault in checked.faults:
-        say(f"damaged: {fault}")
+    for problem in checked.problems:
+        say(f"damaged: {problem}")
     for decision_id in checked.altered[:MOST_SHOWN]:
         say(f"changed since it was kept: {decision_id}")
     if changed > MOST_SHOWN:
         say(f"and {changed - MOST_SHOWN:,} more")
-    say(f"looked at {checked.decisions:,} decisions: {changed:,} changed, {len(checked.faults)} faults")
+    say(f"looked at {checked.decisions:,} decisions: {changed:,} changed, {len(checked.problems)} faults")
     if changed > MOST_SHOWN or 0 < changed == checked.decisions:
         say(OTHER_KEY)
 

@@ -7,7 +7,7 @@ from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_keys, build_recorder
-from fraud_detection_api.container.storage import build_database, build_keeper, labels_in, observations_in, store_in
+from fraud_detection_api.container.storage import build_database, build_writer, labels_in, observations_in, store_in
 from fraud_detection_api.container.upkeep import build_upkeep
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
@@ -82,7 +82,7 @@ def build_container(
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
         upkeep=upkeep,
-        writer=None if store is None else build_keeper(store, settings, metrics.tallies),
+        writer=None if store is None else build_writer(store, settings, metrics.tallies),
         recorder=recorder,
         labels=LabelService(labels, recorder),
         history=History(store, recorder),

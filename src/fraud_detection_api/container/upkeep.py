@@ -1,8 +1,8 @@
 """Builds what maintains the store."""
 
-from fraud_detection_api.adapters.sql.postgres_storage import PostgresStorage
+from fraud_detection_api.adapters.sql.postgres_files import PostgresFiles
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_database, store_in
@@ -16,10 +16,10 @@ def build_upkeep(settings: Settings) -> UpkeepService:
     database = build_database(settings)
     if database is None:
         raise NoStore
-    storage = SqliteStorage(database) if isinstance(database, SqliteDatabase) else PostgresStorage(database)
+    files = SqliteFiles(database) if isinstance(database, SqliteDatabase) else PostgresFiles(database)
     return UpkeepService(
         store_in(database, settings),
-        SqlStoreUpkeep(database, storage),
+        SqlStoreUpkeep(database, files),
         recorder=build_recorder(settings),
         idempotency_seconds=settings.idempotency_hours * 3600,
     )

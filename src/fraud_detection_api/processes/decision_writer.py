@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 
-from fraud_detection_api.container.storage import build_keeper_server
+from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.settings import Settings
@@ -32,7 +32,7 @@ async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
-    server = build_keeper_server(settings, metrics.tallies)
+    server = build_writer_server(settings, metrics.tallies)
     metrics.start(single("keeper"))
     try:
         await server.serve_until(ended)

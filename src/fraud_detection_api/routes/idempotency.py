@@ -27,7 +27,7 @@ def idempotency_key(sent: Iterable[tuple[bytes, bytes]], body: bytes, *, caller:
 
 def recall(store: DecisionStore | None, key: IdempotencyKey) -> bytes | None:
     """The body that answered this key before. Raises IdempotencyKeyReused, StoreUnavailable."""
-    stored = None if store is None else store.recall(key)
+    stored = None if store is None else store.find_answer(key)
     return None if stored is None else replayed(key, stored)
 
 

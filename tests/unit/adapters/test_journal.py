@@ -200,7 +200,7 @@ def test_of_two_that_drain_at_once_one_leaves_the_file_to_the_other(journal, fol
 def test_a_file_has_its_name_once_it_is_locked(journal, folder, monkeypatch):
     """Else another process would take it for one that a killed process left, and remove it under its writer."""
     seen = []
-    lock = FileJournal._begun.__globals__["fcntl"].flock
+    lock = FileJournal._create.__globals__["fcntl"].flock
 
     def look(file, operation):
         seen.append([path.name for path in files(folder)])

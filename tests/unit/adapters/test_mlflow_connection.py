@@ -60,7 +60,7 @@ def test_building_asks_nothing_of_the_server():
 
 def test_a_server_that_is_down_is_told():
     url = f"http://127.0.0.1:{free_port()}"
-    assert refusal(url).startswith(f"MLflow at {url} does not answer as it should (INTERNAL_ERROR); see that it runs")
+    assert refusal(url).startswith(f"MLflow at {url} does not answer as it should (INTERNAL_ERROR); check that it runs")
 
 
 def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
@@ -85,8 +85,8 @@ def test_a_refused_caller_is_told_how_to_say_who_it_is(monkeypatch, status):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
     with answering(status, b"You are not authenticated") as (url, requests):
         told = refusal(url)
-    assert "refuses this caller" in told
-    assert "MLFLOW_TRACKING_PASSWORD, or let its --allowed-hosts name this address" in told
+    assert "rejects this caller" in told
+    assert "MLFLOW_TRACKING_PASSWORD, or add this address to its --allowed-hosts" in told
     assert "s3cret" not in told
     assert requests[0]["Authorization"].startswith("Basic ")
 
@@ -94,7 +94,7 @@ def test_a_refused_caller_is_told_how_to_say_who_it_is(monkeypatch, status):
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (404, b"<html>"), (404, b"[]"), (302, b"")])
 def test_another_server_than_mlflow_is_told(status, body):
     with answering(status, body) as (url, _):
-        assert "see that it runs, that it is MLflow" in refusal(url)
+        assert "check that it runs, that it is MLflow" in refusal(url)
 
 
 def test_a_tracker_that_is_down_is_told_when_it_is_built():

@@ -226,5 +226,5 @@ def test_a_version_whose_artifacts_are_gone_is_no_bundle(registry, person, name)
 
 def test_a_deleted_experiment_is_told(registry, person, name):
     person.delete_experiment(person.create_experiment(name))
-    with pytest.raises(RegistryUnavailable, match=rf"the experiment {name} was deleted in MLflow; restore it"):
+    with pytest.raises(RegistryUnavailable, match=rf"the experiment {name} is deleted in MLflow; restore it"):
         registry.register(FILES)

@@ -110,10 +110,10 @@ async def test_a_large_request_arrives_whole():
 @run
 async def test_a_store_that_fails_refuses_and_the_worker_knows_before_the_next_request():
     async with keeping() as (both, client):
-        both.store.fault = "the disk is full"
+        both.store.error = "the disk is full"
         [result] = await submitted(client, request(1))
         assert isinstance(result, StoreUnavailable)
-        await eventually_async(lambda: client.fault == "the disk is full", "the worker is told")
+        await eventually_async(lambda: client.error == "the disk is full", "the worker is told")
         with pytest.raises(StoreUnavailable, match="the disk is full"):
             client.require_room()
 
@@ -121,10 +121,10 @@ async def test_a_store_that_fails_refuses_and_the_worker_knows_before_the_next_r
 @run
 async def test_a_store_that_comes_back_is_told_of_without_a_request():
     async with keeping() as (both, client):
-        both.store.fault = "the disk is full"
+        both.store.error = "the disk is full"
         await submitted(client, request(1))
-        both.store.fault = None
-        await eventually_async(lambda: client.fault is None, "the worker is told")
+        both.store.error = None
+        await eventually_async(lambda: client.error is None, "the worker is told")
         assert await submitted(client, request(2)) == [None]
 
 
@@ -156,7 +156,7 @@ async def test_a_keeper_that_is_not_there_is_a_fault_and_one_that_comes_is_found
         client = both.worker()
         starting = asyncio.create_task(client.start())
         await asyncio.sleep(0.01)
-        with pytest.raises(StoreUnavailable, match="is away"):
+        with pytest.raises(StoreUnavailable, match="is unavailable"):
             client.require_room()
         [result] = await submitted(client, request(1))
         assert isinstance(result, StoreUnavailable)
@@ -175,7 +175,7 @@ async def test_requests_under_way_are_refused_when_the_keeper_dies():
         heard = asyncio.Event()
 
         async def greet_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            content = b'{"fault":null}'
+            content = b'{"error":null}'
             writer.write(len(content).to_bytes(4, "big") + content)
             await reader.read(1)
             heard.set()
@@ -207,7 +207,7 @@ async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again
 
         async def says_how_it_is_and_then_nothing(reader, writer):
             if not silent:
-                writer.write(b"\0\0\0\x0e" + b'{"fault":null}')
+                writer.write(b"\0\0\0\x0e" + b'{"error":null}')
             silent.append(writer)
             await reader.read()
 
@@ -219,8 +219,8 @@ async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again
             await eventually_async(lambda: len(silent) == 2, "the worker has come again")
             with pytest.raises(StoreUnavailable):
                 client.require_room()
-            silent[1].write(b"\0\0\0\x0e" + b'{"fault":null}')
-            await eventually_async(lambda: client.fault is None, "the keeper speaks again")
+            silent[1].write(b"\0\0\0\x0e" + b'{"error":null}')
+            await eventually_async(lambda: client.error is None, "the keeper speaks again")
             await client.close()
             for writer in silent:
                 writer.close()
@@ -230,5 +230,5 @@ async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again
 async def test_a_keeper_with_nothing_to_say_does_not_hang():
     async with keeping(patience_seconds=0.1) as (_, client):
         await asyncio.sleep(0.3)
-        assert client.fault is None
+        assert client.error is None
         assert await submitted(client, request()) == [None]

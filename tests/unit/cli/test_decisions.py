@@ -25,7 +25,7 @@ def kept(tmp_path):
         for row in decided(model, [record(customer_id=customer)], explain=explain, at=BEGINNING + 1000 * second)
     ]
     container.store.migrate()
-    container.store.keep([StoredRequest(rows)])
+    container.store.save([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 
@@ -47,7 +47,7 @@ def test_show_as_json_has_what_the_api_has(fraud, kept):
 
 def test_an_unknown_decision_is_an_error_of_one_line(fraud, kept):
     result = fraud("decisions", "show", first_uuid7(5))
-    assert (result.exit_code, result.stderr) == (1, "error: no decision of that id is kept\n")
+    assert (result.exit_code, result.stderr) == (1, "error: no decision with that id is stored\n")
 
 
 def test_the_list_has_the_newest_first_and_says_how_it_goes_on(fraud, kept):
@@ -89,7 +89,7 @@ def test_a_time_without_an_offset_is_refused(fraud, kept):
 def test_a_store_that_is_not_there_is_not_made(fraud, tmp_path):
     result = fraud("decisions", "list")
     assert result.exit_code == 1
-    assert result.stderr == "error: the file that FRAUD_STORE names is not there; `fraud serve` makes it\n"
+    assert result.stderr == "error: the file that FRAUD_STORE names does not exist; `fraud serve` creates it\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,7 +26,7 @@ def store(tmp_path) -> str:
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     decisions = SqlDecisionStore(database, idempotency_seconds=1)
     decisions.migrate()
-    decisions.keep([StoredRequest([decision]) for decision in DECISIONS])
+    decisions.save([StoredRequest([decision]) for decision in DECISIONS])
     decisions.close()
     return f"sqlite:///{tmp_path / 'decisions.db'}"
 
@@ -47,7 +47,7 @@ def test_import_tells_counts_and_unknown_rows_and_ends_well(fraud, store, labels
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "4 rows: 3 labels recorded, 0 were recorded already",
-        "row 4: no decision of that id is kept",
+        "row 4: no decision with that id is stored",
         "rows that could not be recorded: 1; --unknown-to FILE writes them to a file",
     ]
 
@@ -55,7 +55,7 @@ def test_import_tells_counts_and_unknown_rows_and_ends_well(fraud, store, labels
 def test_import_for_programs(fraud, store, labels):
     fraud("labels", "import", labels, "--store", store)
     told = json.loads(fraud("labels", "import", labels, "--store", store, "--json").stdout)
-    unknown = [{"row": 4, "detail": "no decision of that id is kept"}]
+    unknown = [{"row": 4, "detail": "no decision with that id is stored"}]
     assert told == {"rows": 4, "recorded": 0, "repeated": 3, "unknown": unknown}
 
 
@@ -107,7 +107,7 @@ def test_show_tells_the_history(fraud, store, labels):
 
 def test_show_of_an_unknown_decision_fails(fraud, store):
     done = fraud("labels", "show", NOBODYS)
-    assert (done.exit_code, done.stderr) == (1, "error: no decision of that id is kept\n")
+    assert (done.exit_code, done.stderr) == (1, "error: no decision with that id is stored\n")
 
 
 def export(fraud, *options):

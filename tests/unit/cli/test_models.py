@@ -119,7 +119,7 @@ def test_rollback_makes_the_one_before_champion_again(fraud, registry):
 def test_rollback_with_nothing_before_is_told(fraud, registry):
     result = fraud("models", "rollback")
     assert result.exit_code == 1
-    assert result.stderr == "error: there is no champion before this one to go back to\n"
+    assert result.stderr == "error: there is no earlier champion to go back to\n"
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def history(fraud) -> list[dict]:
 def test_promote_refuses_what_was_not_compared(fraud, registry, other):
     result = fraud("models", "promote", other)
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: the gate cannot be asked: the file that FRAUD_STORE names is not there")
+    assert result.stderr.startswith("error: the gate cannot be asked: the file that FRAUD_STORE names does not exist")
     result = fraud("models", "promote", other, FRAUD_STORE="none")
     assert result.exit_code == 1
     assert result.stderr.startswith(

@@ -23,7 +23,7 @@ def kept(registry):
     ]
     rows[5] = rows[5]._replace(fraud_probability=0.125)
     container.store.migrate()
-    container.store.keep([StoredRequest(rows)])
+    container.store.save([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 
@@ -93,7 +93,7 @@ def test_a_model_that_is_gone_is_a_failure(fraud, kept, tmp_path):
 
 def test_an_unknown_decision_is_an_error_of_one_line(fraud, kept):
     result = fraud("replay", first_uuid7(0))
-    assert (result.exit_code, result.stderr) == (1, "error: no decision of that id is kept\n")
+    assert (result.exit_code, result.stderr) == (1, "error: no decision with that id is stored\n")
 
 
 @pytest.mark.parametrize("arguments", [[], [first_uuid7(0), "--sample", "2"]], ids=["nothing", "both"])

@@ -53,7 +53,7 @@ def test_where_no_decision_is_kept_there_is_nothing_to_look_after(fraud, command
 def test_a_store_that_is_not_there_is_not_made(fraud, command):
     result = fraud("store", *command)
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: there is no decision store yet: a server, or `fraud store migrate`")
+    assert result.stderr.startswith("error: there is not a decision store yet: a server, or `fraud store migrate`")
     assert list(Path().iterdir()) == []
 
 

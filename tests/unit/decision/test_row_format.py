@@ -80,7 +80,7 @@ def test_a_new_column_needs_one_line_and_a_migration(tmp_path):
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     store = SqlDecisionStore(database, idempotency_seconds=1)
     store.migrate()
-    store.keep([StoredRequest([kept(2)])])
+    store.save([StoredRequest([kept(2)])])
     table = DecisionTable(Extended)
     with database.writing() as session:
         session.change("ALTER TABLE decisions ADD COLUMN rule_name TEXT")

@@ -164,8 +164,8 @@ _REFUSALS = {
 }
 _CONNECTION_LOST = "08006"
 _FAILURES = {
-    _CONNECTION_LOST: "closed the connection",
-    "57P01": "closed the connection",
+    _CONNECTION_LOST: "ended the connection",
+    "57P01": "ended the connection",
     "57014": "did not answer within FRAUD_STORE_TIMEOUT_SECONDS",
     "55P03": "is locked by another session",
     "53100": "has a full disk",

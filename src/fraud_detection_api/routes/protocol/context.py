@@ -179,7 +179,7 @@ def _answered_request(
         scheme=scope.get("scheme", "http"),
         http_version=scope["http_version"],
         status=status,
-        fault=failure,
+        error=failure,
         records=state.get("records"),
         model_version=state.get("model_version"),
         began=began,

@@ -10,7 +10,7 @@ import numpy as np
 from fraud_detection_api.contract.columns import Columns, columns_from_records
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.monitoring.counts import Counts
-from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, kept_records
+from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, stored_records
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
 from fraud_detection_api.services.observing.observed_models import ObservedModel, ObservedModels
 from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
@@ -124,7 +124,7 @@ class Observer:
     def _of_model(self, model: ObservedModel, rows: Sequence[StoredDecision]) -> list[_Observed]:
         """In halves where a record is none of the contract's, down to that one, which is left out."""
         try:
-            columns = columns_from_records(model.bundle.contract, kept_records(model.bundle.contract, rows))
+            columns = columns_from_records(model.bundle.contract, stored_records(model.bundle.contract, rows))
             counted = _counted(model, rows, columns)
         except UNREADABLE_RECORD:
             if len(rows) == 1:

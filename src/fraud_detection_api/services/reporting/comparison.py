@@ -15,7 +15,7 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.comparison import Latency, ModelComparison, Pairs, Side, compare
 from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, kept_records
+from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, stored_records
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import ObservationStore, ShadowDecision
@@ -157,7 +157,7 @@ def measured_latency(champion: Bundle, challenger: Bundle, rows: Sequence[Stored
     if not rows or champion.contract.record_fingerprint != challenger.contract.record_fingerprint:
         return None
     try:
-        records = kept_records(champion.contract, rows)
+        records = stored_records(champion.contract, rows)
     except UNREADABLE_RECORD:
         return None
     times: dict[str, list[float]] = {champion.digest: [], challenger.digest: []}

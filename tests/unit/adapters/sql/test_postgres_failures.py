@@ -63,7 +63,7 @@ def refusal(attempt) -> str:
 
 def test_a_wrong_password_is_refused_without_being_told(postgres_server, store_at):
     store = store_at(postgres_server.url(password=SECRET))
-    assert refusal(store.migrate) == "refuses the user or the password of FRAUD_STORE"
+    assert refusal(store.migrate) == "rejects the user or the password of FRAUD_STORE"
 
 
 def test_a_database_that_is_missing_is_told_of(postgres_server, store_at):
@@ -77,7 +77,7 @@ def test_a_host_that_is_unknown_is_told_of(store_at):
 
 def test_a_port_where_nothing_listens_is_told_of(store_at):
     store = store_at(f"postgresql://{USER}:{SECRET}@127.0.0.1:{free_port()}/fraud")
-    assert refusal(store.migrate) == "cannot be reached; is it running, at the host and port of FRAUD_STORE?"
+    assert refusal(store.migrate) == "cannot be reached; is it running at the host and port of FRAUD_STORE?"
 
 
 @pytest.mark.parametrize("password", [f"{SECRET}%zz", f"x@{SECRET}", f"{SECRET}/x", f"x:{SECRET}@{SECRET}"])
@@ -98,15 +98,15 @@ def test_a_server_that_stops_is_missed_and_found_again(own_server, store_at):
     with own_server.database() as url:
         store = store_at(url)
         store.migrate()
-        store.keep([request_of(1)])
+        store.save([request_of(1)])
         own_server.kill()
-        assert refusal(lambda: store.keep([request_of(2)])) == "ended the connection"
-        assert refusal(lambda: store.keep([request_of(2)])).startswith("cannot be reached")
+        assert refusal(lambda: store.save([request_of(2)])) == "ended the connection"
+        assert refusal(lambda: store.save([request_of(2)])).startswith("cannot be reached")
         assert refusal(lambda: store.following(DecisionFilter(), limit=1)).startswith("cannot be reached")
         own_server.restart()
         store.migrate()
         store.check()
-        store.keep([request_of(2)])
+        store.save([request_of(2)])
         assert held(store) == [1, 2]
         store.close()
 
@@ -130,9 +130,9 @@ def test_a_lock_that_somebody_holds_is_waited_for_until_the_time_is_up(postgres_
     store.migrate()
     with psycopg.connect(postgres_url) as other:
         other.execute("LOCK TABLE decisions")
-        assert refusal(lambda: store.keep([request_of(1)])) == "did not answer within FRAUD_STORE_TIMEOUT_SECONDS"
+        assert refusal(lambda: store.save([request_of(1)])) == "did not answer within FRAUD_STORE_TIMEOUT_SECONDS"
         other.rollback()
-    store.keep([request_of(2)])
+    store.save([request_of(2)])
     assert held(store) == [2]
 
 
@@ -155,18 +155,18 @@ def test_tables_that_somebody_dropped_are_told_of(postgres_url, store_at):
     store.migrate()
     with psycopg.connect(postgres_url, autocommit=True) as other:
         other.execute("DROP TABLE checks")
-    assert refusal(store.check) == "has lost tables that it had"
+    assert refusal(store.check) == "lacks tables that it had"
 
 
 def test_rows_that_others_refer_to_come_back_with_the_next_opening(postgres_url, store_at):
     store = store_at(postgres_url)
     store.migrate()
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     with psycopg.connect(postgres_url, autocommit=True) as other:
         other.execute("TRUNCATE deciders CASCADE")
-    assert refusal(lambda: store.keep([request_of(2)])) == "has lost rows that others refer to"
+    assert refusal(lambda: store.save([request_of(2)])) == "lacks rows that others refer to"
     store.migrate()
-    store.keep([request_of(3)])
+    store.save([request_of(3)])
     assert held(store) == [3]
 
 
@@ -180,7 +180,7 @@ def test_a_user_who_may_not_write_is_told_to_be_granted_it(postgres_url, store_a
             other.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
             reader = store_at(postgres_url.replace(f"{USER}:{PASSWORD}", f"{name}:{SECRET}"))
             reader.migrate()
-            assert refusal(reader.check) == "does not let the user of FRAUD_STORE do this; grant it"
+            assert refusal(reader.check) == "does not allow the user of FRAUD_STORE to do this; grant the privilege"
         finally:
             other.execute(f"DROP OWNED BY {name}")
             other.execute(f"DROP ROLE {name}")
@@ -191,14 +191,14 @@ def test_a_row_that_the_database_does_not_take_is_the_rows_fault_and_is_not_logg
     store.migrate()
     for poison in (request_of(1, outcome="perhaps"), request_of(1, entity="\0"), request_of(1, decided_at=2**70)):
         with pytest.raises((psycopg.IntegrityError, psycopg.DataError)) as caught:
-            store.keep([poison])
+            store.save([poison])
         stream = StringIO()
         handler, logger = LineHandler(stream, json_line), logging.getLogger(LOGGER_NAME)
         logger.addHandler(handler)
         log_failure("decision_not_kept", caught.value)
         logger.removeHandler(handler)
         assert "345435" not in stream.getvalue()
-    store.keep([request_of(2)])
+    store.save([request_of(2)])
     assert held(store) == [2]
 
 

@@ -28,17 +28,17 @@ from fraud_detection_api.errors import StoreUnavailable
 from support.kept import request_of
 store = SqlDecisionStore(SqliteDatabase(Path(sys.argv[1]), timeout_seconds=5), idempotency_seconds=86_400)
 store.migrate()
-store.keep([request_of(1)])
+store.save([request_of(1)])
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 try:
-    store.keep([request_of(*range(1000, 3000))])
+    store.save([request_of(*range(1000, 3000))])
 except StoreUnavailable as error:
     print(error)
-store.keep([request_of(2)])
+store.save([request_of(2)])
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 store.migrate()
 store.check()
-store.keep([request_of(3)])
+store.save([request_of(3)])
 """
 
 AS_NOBODY = """
@@ -84,7 +84,7 @@ def store(path):
     """A store that holds decision 1."""
     store = store_at(path)
     store.migrate()
-    store.keep([request_of(1)])
+    store.save([request_of(1)])
     yield store
     store.close()
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(path):
     content = b"the accounts of last year" * 400
     path.write_bytes(content)
     store = store_at(path)
-    for attempt in (store.migrate, store.check, lambda: store.keep([request_of(1)])):
+    for attempt in (store.migrate, store.check, lambda: store.save([request_of(1)])):
         assert "the file is not a SQLite database" in refusal(attempt)
     assert path.read_bytes() == content
     path.unlink()
@@ -146,27 +146,27 @@ def test_an_empty_file_becomes_a_store(path):
 def test_another_process_that_holds_it_is_waited_for_until_the_time_is_up(store, path):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert refusal(lambda: store.keep([request_of(2)])).endswith("another process holds it; nothing was kept")
+    assert refusal(lambda: store.save([request_of(2)])).endswith("another process holds it; nothing was stored")
     assert held(store) == [1], "it can still be read"
     other.execute("ROLLBACK")
     other.close()
-    store.keep([request_of(3)])
+    store.save([request_of(3)])
     assert held(store) == [1, 3]
 
 
 def test_a_file_damaged_in_the_middle_is_found_and_not_written_to(store, path):
-    store.keep([MANY])
+    store.save([MANY])
     store.close()
     content = bytearray(path.read_bytes())
     for page in range(3, len(content) // 4096):
         content[page * 4096 : page * 4096 + 200] = b"\xde" * 200
     path.write_bytes(content)
-    for attempt in (store.check, lambda: store.keep([request_of(5)]), lambda: held(store)):
+    for attempt in (store.check, lambda: store.save([request_of(5)]), lambda: held(store)):
         assert "the file is damaged; restore a backup" in refusal(attempt)
 
 
 def test_a_file_that_was_cut_off_is_damaged(store, path):
-    store.keep([MANY])
+    store.save([MANY])
     store.close()
     os.truncate(path, 40_960)
     assert "the file is damaged; restore a backup" in refusal(store.migrate)
@@ -174,9 +174,9 @@ def test_a_file_that_was_cut_off_is_damaged(store, path):
 
 def test_what_goes_into_a_deleted_file_is_not_taken_for_kept(store, path):
     path.unlink()
-    assert "No such file or directory" in refusal(lambda: store.keep([request_of(2)]))
+    assert "No such file or directory" in refusal(lambda: store.save([request_of(2)]))
     store.migrate()
-    store.keep([request_of(3)])
+    store.save([request_of(3)])
     assert held(store) == [3]
     assert run(
         "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])", path
@@ -186,14 +186,14 @@ def test_what_goes_into_a_deleted_file_is_not_taken_for_kept(store, path):
 def test_what_goes_into_a_file_that_another_replaced_is_not_taken_for_kept(store, path, tmp_path):
     backup = store_at(tmp_path / "backup.db")
     backup.migrate()
-    backup.keep([request_of(8, model_version="of the backup")])
+    backup.save([request_of(8, model_version="of the backup")])
     backup.close()
     for file in path.parent.glob("decisions.db*"):
         file.unlink()
     (tmp_path / "backup.db").rename(path)
-    assert "was replaced" in refusal(lambda: store.keep([request_of(2)]))
+    assert "was replaced" in refusal(lambda: store.save([request_of(2)]))
     store.migrate()
-    store.keep([request_of(9)])
+    store.save([request_of(9)])
     rows = store.following(DecisionFilter(), limit=10)
     assert [(row.model_version, *numbers_of([row])) for row in rows] == [("of the backup", 8), ("7", 9)]
 
@@ -213,20 +213,20 @@ def test_on_a_full_disk_nothing_is_kept_until_there_is_room(path):
     database = SmallDisk(path, timeout_seconds=1)
     store = SqlDecisionStore(database, idempotency_seconds=86_400)
     store.migrate()
-    store.keep([request_of(1)])
-    assert refusal(lambda: store.keep([MANY])).endswith("the disk is full; nothing was kept")
-    store.keep([request_of(2)])
+    store.save([request_of(1)])
+    assert refusal(lambda: store.save([MANY])).endswith("the disk is full; nothing was stored")
+    store.save([request_of(2)])
     assert held(store) == [1, 2]
     database.pages = 10_000
     store.close()
-    store.keep([MANY])
+    store.save([MANY])
     assert len(held(store)) == 2002
     store.close()
 
 
 def test_a_file_that_may_not_grow_keeps_what_it_has(path):
     [told] = run(LIMITED, path)
-    assert "the disk could not be read or written; is it full?" in told
+    assert "the disk cannot be read or written; is it full?" in told
     store = store_at(path)
     assert held(store) == [1, 2, 3]
     store.close()

@@ -74,7 +74,7 @@ def test_a_row_is_intact_as_it_was_made_and_after_it_was_kept(model, key):
     request = SealedRequest(
         recorder.rows(decided(model), RECORDS, RequestContext("r", None, model.bundle.contract, 1.5)), 2
     ).opened()
-    store.keep([request])
+    store.save([request])
     assert all(recorder.is_intact(store.find(row.decision_id)) for row in request.decisions)
 
 

@@ -14,7 +14,7 @@ from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history import ranges
 from fraud_detection_api.services.history.ranges import replay_ids, replay_range
-from fraud_detection_api.services.history.replay import Replayer, Verdict
+from fraud_detection_api.services.history.replay import Replayer, ReplayResult
 from fraud_detection_api.services.history.samples import sampled
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.stored_models import StoredModels
@@ -42,7 +42,7 @@ def small_pages(monkeypatch):
 
 def filled(rows) -> InMemoryDecisionStore:
     store = InMemoryDecisionStore()
-    store.keep([StoredRequest(rows)])
+    store.save([StoredRequest(rows)])
     return store
 
 
@@ -82,7 +82,7 @@ def test_what_is_not_sound_is_told_one_by_one_up_to_a_limit(rows, monkeypatch):
     summary, _ = replayed(in_memory(changed))
     assert not summary.is_sound
     assert summary.counts == {"equal": 54, "tampered": 6}
-    assert [verdict.status for verdict in summary.unsound] == ["tampered"] * 3
+    assert [result.status for result in summary.unsound] == ["tampered"] * 3
 
 
 def test_processes_share_a_range_and_miss_nothing(rows, tmp_path, monkeypatch):
@@ -91,11 +91,11 @@ def test_processes_share_a_range_and_miss_nothing(rows, tmp_path, monkeypatch):
     settings = Settings(registry=str(tmp_path / "registry"), store=f"sqlite:///{tmp_path / 'decisions.db'}")
     store = build_store(settings)
     store.migrate()
-    store.keep([StoredRequest([*rows[:-1], rows[-1]._replace(outcome="decline")])])
+    store.save([StoredRequest([*rows[:-1], rows[-1]._replace(outcome="decline")])])
     monkeypatch.setattr(ranges, "PAGE", 20)  # of this process: the others find what is left at once
     summary, told = replayed(partial(open_replay, settings), jobs=2)
     assert summary.counts == {"equal": 59, "tampered": 1}
-    assert [verdict.decision_id for verdict in summary.unsound] == [rows[-1].decision_id]
+    assert [result.decision_id for result in summary.unsound] == [rows[-1].decision_id]
     assert told[-1] == (1, 60)
 
 
@@ -139,8 +139,8 @@ def test_each_decision_is_as_likely_to_be_drawn_as_any_other(monkeypatch):
 
 
 def test_a_summary_counts_what_it_does_not_list():
-    one = ranges.Summary.of([Verdict("a", "equal"), Verdict("b", "differs")])
-    one.add(ranges.Summary.of([Verdict("c", "fallback"), Verdict("d", "erased")]))
+    one = ranges.Summary.of([ReplayResult("a", "equal"), ReplayResult("b", "differs")])
+    one.add(ranges.Summary.of([ReplayResult("c", "fallback"), ReplayResult("d", "erased")]))
     assert one.decisions == 4
-    assert [verdict.decision_id for verdict in one.unsound] == ["b"]
+    assert [result.decision_id for result in one.unsound] == ["b"]
     assert not one.is_sound

@@ -12,7 +12,7 @@ from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.history.recomputation import kept_records
+from fraud_detection_api.services.history.recomputation import stored_records
 from fraud_detection_api.services.history.replay import Replayer
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.stored_models import StoredModels
@@ -59,7 +59,7 @@ def replay(rows, registry=None, recorder=RECORDER):
 
 
 def statuses(rows, *given, **more):
-    return [verdict.status for verdict in replay(rows, *given, **more)]
+    return [result.status for result in replay(rows, *given, **more)]
 
 
 def resealed(row, recorder=RECORDER):
@@ -84,7 +84,7 @@ def test_every_dtype_comes_back_from_its_text(payments, size):
         for row in decided(model, parsed[first : first + size], RECORDER, explain=True)
     ]
     found = replay(rows, registry_with_champion(every_dtype_files()))
-    assert [verdict for verdict in found if verdict.status != "equal"] == []
+    assert [result for result in found if result.status != "equal"] == []
 
 
 def test_one_record_by_itself_is_replayed_as_among_many(payments):
@@ -95,9 +95,9 @@ def test_one_record_by_itself_is_replayed_as_among_many(payments):
     assert replay(broken, registry) == [replay([row], registry)[0] for row in broken]
 
 
-def test_kept_records_are_the_validated_ones(payments):
+def test_stored_records_are_the_validated_ones(payments):
     model, parsed = payments
-    assert kept_records(model.bundle.contract, decided(model, parsed, RECORDER)) == parsed
+    assert stored_records(model.bundle.contract, decided(model, parsed, RECORDER)) == parsed
 
 
 NUMBERS = contract_from_toml(EVERY_DTYPE, source="x").features["amount_eur"]
@@ -111,7 +111,7 @@ NUMBERS = contract_from_toml(EVERY_DTYPE, source="x").features["amount_eur"]
 def test_a_kept_record_keeps_every_bit(payments, amount, moment, level):
     model, parsed = payments
     sent = {**parsed[0], "amount_eur": amount, "opened_at": moment, "channel": level, "applied_at": moment}
-    (again,) = kept_records(model.bundle.contract, decided(model, [sent], RECORDER))
+    (again,) = stored_records(model.bundle.contract, decided(model, [sent], RECORDER))
     assert again == sent
     assert again["amount_eur"].hex() == amount.hex()
 
@@ -155,16 +155,16 @@ def test_a_changed_field_is_found_and_so_is_what_differs_by_it(credit, changes, 
 def test_a_changed_record_comes_out_otherwise(credit):
     (row,) = decided(credit, [record()], RECORDER)
     changed = row._replace(record=row.record.replace("200000", "100"))
-    (verdict,) = replay([changed])
-    assert verdict.status == "tampered"
-    assert {"margin", "fraud_probability"} <= {difference.field for difference in verdict.differences}
+    (result,) = replay([changed])
+    assert result.status == "tampered"
+    assert {"margin", "fraud_probability"} <= {difference.field for difference in result.differences}
 
 
 def test_who_has_the_key_still_cannot_make_the_model_say_it(credit):
     (row,) = decided(credit, [record()], RECORDER)
-    (verdict,) = replay([resealed(row._replace(fraud_probability=0.25))])
-    assert verdict.status == "differs"
-    (difference,) = verdict.differences
+    (result,) = replay([resealed(row._replace(fraud_probability=0.25))])
+    assert result.status == "differs"
+    (difference,) = result.differences
     assert difference == ("fraud_probability", 0.25, row.fraud_probability)
 
 
@@ -177,15 +177,15 @@ def test_the_last_bit_counts(credit):
 
 def test_a_damaged_model_is_found(credit):
     rows = decided(credit, [record()], RECORDER)
-    (verdict,) = replay(rows, registry_with_champion(flipped(credit_files(), "forest.npz")))
-    assert verdict.status == "model_changed"
-    assert "forest.npz" in verdict.fault
+    (result,) = replay(rows, registry_with_champion(flipped(credit_files(), "forest.npz")))
+    assert result.status == "model_changed"
+    assert "forest.npz" in result.problem
 
 
 def test_another_model_under_the_version_is_found(credit):
     rows = decided(credit, [record()], RECORDER)
-    (verdict,) = replay(rows, registry_with_champion(every_dtype_files()))
-    assert (verdict.status, verdict.fault) == ("model_changed", "version 1 is another model now")
+    (result,) = replay(rows, registry_with_champion(every_dtype_files()))
+    assert (result.status, result.problem) == ("model_changed", "version 1 is another model now")
 
 
 def test_a_model_is_found_by_its_digest_under_another_version(credit):
@@ -197,8 +197,8 @@ def test_a_model_is_found_by_its_digest_under_another_version(credit):
 
 def test_a_model_that_is_gone_is_missing(credit):
     rows = decided(credit, [record()], RECORDER)
-    (verdict,) = replay(rows, InMemoryRegistry())
-    assert (verdict.status, verdict.fault) == ("model_missing", "the registry has no version 1")
+    (result,) = replay(rows, InMemoryRegistry())
+    assert (result.status, result.problem) == ("model_missing", "the registry has no version 1")
     assert statuses([rows[0]._replace(outcome="approve")], InMemoryRegistry()) == ["tampered"]
 
 
@@ -229,5 +229,5 @@ def test_rows_of_several_models_keep_their_order(credit, payments):
         *decided(credit, [record(total_balance=5)], RECORDER),
     ]
     found = replay([*rows[:3], rows[3]._replace(outcome="decline")], registry)
-    assert [verdict.decision_id for verdict in found] == [row.decision_id for row in rows]
-    assert [verdict.status for verdict in found] == ["equal", "equal", "equal", "tampered"]
+    assert [result.decision_id for result in found] == [row.decision_id for row in rows]
+    assert [result.status for result in found] == ["equal", "equal", "equal", "tampered"]

@@ -104,7 +104,7 @@ def test_unknown_rows_are_told_by_their_number_and_the_rest_is_recorded(tmp_path
     done = importer().import_file(parquet(tmp_path, decision_id=ids, is_fraud=[True] * 4, source=["rule"] * 4))
     assert counts(done) == (4, 2, 0, 2)
     assert done.unknown["row"].to_list() == [2, 4]
-    assert set(done.unknown["why"]) == {"no decision of that id is kept"}
+    assert set(done.unknown["why"]) == {"no decision with that id is stored"}
     assert done.unknown.columns == ["decision_id", "is_fraud", "source", "row", "why"]
 
 

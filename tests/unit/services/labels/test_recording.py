@@ -28,9 +28,9 @@ def test_counts_are_told_and_the_unknown_ones_by_place_and_reason():
     done = service(good, erased).record(findings)
     assert (done.recorded, done.repeated) == (1, 1)
     assert done.unknown == [
-        UnknownSubject(0, "no decision of that id is kept"),
+        UnknownSubject(0, "no decision with that id is stored"),
         UnknownSubject(2, "the decision's record was erased, so there is nothing to label"),
-        UnknownSubject(4, "no decision on that entity was made by then"),
+        UnknownSubject(4, "there was no decision on that entity by then"),
     ]
 
 

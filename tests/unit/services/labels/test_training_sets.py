@@ -34,7 +34,7 @@ class Exporting:
         self.target = folder / "labelled.parquet"
 
     def keep(self, *decisions):
-        self.store.keep([StoredRequest([decision]) for decision in decisions])
+        self.store.save([StoredRequest([decision]) for decision in decisions])
 
     def label(self, decision, *, is_fraud=True, at=None):
         self.labels.record([Finding(decision.decision_id, is_fraud, "chargeback", at)])

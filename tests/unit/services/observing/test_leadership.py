@@ -73,10 +73,10 @@ def test_nothing_is_observed_until_the_lock_is_free(observed):
 
 def test_a_store_that_was_away_is_observed_again_and_told_of_once(observed, caplog):
     with caplog.at_level("INFO"), Running(observed, InMemoryExclusiveLock(set())):
-        observed.store.fault = "away"
+        observed.store.error = "away"
         eventually(lambda: "observer_waits" in caplog.text, "it waits")
         time.sleep(0.05)
-        observed.store.fault = None
+        observed.store.error = None
         observed.keep(made(5))
         eventually(lambda: observed.rows_counted() == 5, "they are counted")
     assert [entry.message for entry in caplog.records].count("observer_waits") == 1

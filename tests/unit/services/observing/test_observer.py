@@ -73,10 +73,10 @@ def test_a_decision_is_counted_once_however_often_the_observer_starts_again(obse
 def test_a_piece_that_could_not_be_kept_is_counted_once_it_can(observed):
     observed.keep(made(10))
     observer = observed.observer()
-    observed.store.fault = "away"
+    observed.store.error = "away"
     with pytest.raises(StoreUnavailable):
         observer.observe()
-    observed.store.fault = None
+    observed.store.error = None
     observer.begin()
     observed.observe(observer)
     assert observed.rows_counted() == observed.counter(catalogue.OBSERVER_RECORDS) == 10

@@ -26,14 +26,14 @@ class Store:
     def __init__(self, rows):
         self.rows, self.pages = sorted(rows), 0
 
-    def following(self, wanted, *, limit, after=None):
+    def following(self, where, *, limit, after=None):
         self.pages += 1
         return [
             row
             for row in self.rows
             if (after is None or row.decision_id > after)
-            and row.decided_at >= wanted.since
-            and (wanted.until is None or row.decided_at < wanted.until)
+            and row.decided_at >= where.since
+            and (where.until is None or row.decided_at < where.until)
         ][:limit]
 
 

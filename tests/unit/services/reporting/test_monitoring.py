@@ -61,7 +61,7 @@ class Kept:
         self.observations = InMemoryObservationStore(self.store)
         self.labels = IndexedLabels(self.store)
         for each in traffic:
-            each.keep(self.store, self.labels, self.observations)
+            each.save(self.store, self.labels, self.observations)
 
     def monitoring(self, now=NOW_MS, limits=LIMITS):
         clock = lambda: now / 1000  # noqa: E731

@@ -20,9 +20,9 @@ class Store(InMemoryDecisionStore):
 
     away = False
 
-    def keep(self, requests):
+    def save(self, requests):
         self._require()
-        return super().keep(requests)
+        return super().save(requests)
 
     def check(self) -> None:
         self._require()
@@ -105,7 +105,7 @@ def test_what_the_journal_takes_is_kept_and_not_again_when_it_is_drained(keeper_
     assert keep(keeper, request_of(1), request_of(2)) == [None, None]
     assert told(tallies)["fraud_store_records_kept_total"] == 2
     store.away = False
-    eventually(lambda: keeper._fault is None, "the store is back")
+    eventually(lambda: keeper._store_error is None, "the store is back")
     assert told(tallies)["fraud_store_records_kept_total"] == 2
 
 

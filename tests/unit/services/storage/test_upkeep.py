@@ -8,7 +8,7 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.adapters.sql.sqlite_storage import SqliteStorage
+from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredRequest
@@ -32,7 +32,7 @@ class Kept:
         self.store = SqlDecisionStore(self.database, idempotency_seconds=86_400, wall_clock=lambda: NOW / 1000)
         self.service = UpkeepService(
             self.store,
-            SqlStoreUpkeep(self.database, SqliteStorage(self.database)),
+            SqlStoreUpkeep(self.database, SqliteFiles(self.database)),
             recorder=recorder,
             idempotency_seconds=86_400,
             pause=self.pauses.append,
@@ -123,7 +123,7 @@ def test_a_purge_removes_keys_that_are_older_or_have_expired(kept):
     keep_rows(kept.store, [row(1, idempotency_key="b")], IdempotencyKey("", "b", b"d"), b"answer")
     kept.store._wall_clock = lambda: NOW / 1000
     assert purge(kept, 9000) == (0, 1)
-    assert kept.store.recall(IdempotencyKey("", "a", b"d")) is not None
+    assert kept.store.find_answer(IdempotencyKey("", "a", b"d")) is not None
 
 
 def test_purged_bytes_are_gone_from_the_files(kept):
@@ -152,7 +152,7 @@ def test_an_erased_entity_is_gone_from_the_files_and_its_counts_stay(kept_with, 
     assert left[:5] == about[:5]
     assert left[7:16] == about[7:16]
     assert kept.rows()[1:] == others
-    assert kept.store.recall(key) is None
+    assert kept.store.find_answer(key) is None
     raw = kept.raw()
     for gone in (about.entity, about.record, "345435", "erase-this-answer", "erase-this-note"):
         assert gone.encode() not in raw
@@ -170,7 +170,7 @@ def test_of_many_entities_every_byte_of_the_erased_is_gone_or_told(kept):
     draws = random.Random(4)
     ids = [f"E{draws.getrandbits(64):016x}" for _ in range(4000)]
     for first in range(0, len(ids), 100):
-        kept.store.keep([StoredRequest([row(n, entity_id=ids[n]) for n in range(first, first + 100)])])
+        kept.store.save([StoredRequest([row(n, entity_id=ids[n]) for n in range(first, first + 100)])])
     erased = draws.sample(ids, 30)
     told = sum(kept.service.erase(entity_id).traces for entity_id in erased)
     raw = kept.raw()
@@ -250,14 +250,14 @@ def test_a_sample_of_little_is_little(kept):
 
 def test_a_damaged_file_is_told_and_its_rows_are_not_looked_at(kept):
     keep_rows(kept.store, [row(n) for n in range(200)])
-    kept.service._upkeep.scrub()
+    kept.service._upkeep.files.scrub()
     kept.database.close()
     content = bytearray(kept.path.read_bytes())
     at = content.rindex(b"request-150")
     content[at // 8192 * 8192 : at // 8192 * 8192 + 8192] = b"\xff" * 8192
     kept.path.write_bytes(content)
     checked = kept.service.check(sample=None, seed=0, report=print)
-    assert checked.faults
+    assert checked.problems
     assert checked.decisions == 0
     kept.database.close()
 

@@ -26,10 +26,10 @@ class Store(InMemoryDecisionStore):
         self.begun, self.free = threading.Semaphore(0), threading.Event()
         self.free.set()
 
-    def keep(self, requests):
+    def save(self, requests):
         self.begun.release()
         assert self.free.wait(20)
-        results = super().keep(requests)
+        results = super().save(requests)
         self.transactions.append(len(requests))
         return results
 
@@ -81,15 +81,15 @@ def keep(keeper, *requests):
 
 def fail(store, keeper, fault: str = "the disk is full") -> None:
     """Make the store fail, and the keeper notice."""
-    store.fault = fault
+    store.error = fault
     keep(keeper, request_of(9999))
-    assert keeper.fault == fault
+    assert keeper.error == fault
 
 
 def heal(store, keeper) -> None:
     """Make the store work again, and wait until the keeper has put in what was written down, and noticed."""
-    store.fault = None
-    eventually(lambda: keeper._fault is None, "the keeper finds the store well")
+    store.error = None
+    eventually(lambda: keeper._store_error is None, "the keeper finds the store well")
 
 
 def test_results_come_in_the_requests_order(keeper_of, store):
@@ -152,7 +152,7 @@ def test_closing_keeps_what_waits(store):
     closing.join(20)
     assert [results.result(0) for results in waiting] == [[None]] * 5
     assert store.held() == [0, 1, 2, 3, 4]
-    assert keeper.fault == "the decision store is not open"
+    assert keeper.error == "the decision store is not open"
 
 
 def test_it_may_be_started_again(store):
@@ -180,12 +180,12 @@ def test_a_request_that_cannot_be_kept_fails_alone(keeper_of, store):
     [failed] = later[1].result()
     assert isinstance(failed, ValueError)
     assert store.held() == [0, 1, 3]
-    assert keeper.fault is None
+    assert keeper.error is None
 
 
 def test_a_store_that_fails_refuses_until_it_is_well(keeper_of, store):
     keeper = keeper_of()
-    store.fault = "the disk is full"
+    store.error = "the disk is full"
     [failed] = keep(keeper, request_of(1))
     assert isinstance(failed, StoreUnavailable)
     assert str(failed) == "the disk is full"
@@ -203,7 +203,7 @@ def test_what_waited_when_the_store_failed_is_refused(keeper_of, store):
     waiting = [submit(keeper, request_of(0))]
     store.begun.acquire()
     waiting += [submit(keeper, request_of(number)) for number in range(1, 5)]
-    store.fault = "the disk is full"
+    store.error = "the disk is full"
     store.free.set()
     assert all(isinstance(results.result(20)[0], StoreUnavailable) for results in waiting)
     heal(store, keeper)
@@ -211,10 +211,10 @@ def test_what_waited_when_the_store_failed_is_refused(keeper_of, store):
 
 
 def test_a_store_that_is_away_at_the_start_is_waited_for(store):
-    store.fault = "it is away"
+    store.error = "it is away"
     keeper = GroupCommit(store, limit=100)
     keeper.start()
-    assert keeper.fault == "it is away"
+    assert keeper.error == "it is away"
     heal(store, keeper)
     assert keep(keeper, request_of(1)) == [None]
     keeper.close()
@@ -223,8 +223,8 @@ def test_a_store_that_is_away_at_the_start_is_waited_for(store):
 def test_the_reason_is_the_last_one(keeper_of, store):
     keeper = keeper_of()
     fail(store, keeper, "the disk is full")
-    store.fault = "the file is damaged"
-    eventually(lambda: keeper.fault == "the file is damaged", "the new reason is told")
+    store.error = "the file is damaged"
+    eventually(lambda: keeper.error == "the file is damaged", "the new reason is told")
 
 
 def test_a_keeper_whose_store_stays_away_closes_all_the_same(keeper_of, store):
@@ -236,9 +236,9 @@ def test_a_keeper_whose_store_stays_away_closes_all_the_same(keeper_of, store):
 
 def test_with_a_journal_decisions_are_written_down_and_put_in_later(keeper_of, store, journal):
     keeper = keeper_of(journal=journal)
-    store.fault = "it is away"
+    store.error = "it is away"
     assert keep(keeper, request_of(1), request_of(2, 3)) == [None, None]
-    assert keeper.fault is None
+    assert keeper.error is None
     keeper.require_room()
     assert keep(keeper, request_of(4)) == [None]
     assert journal.written == [request_of(1), request_of(2, 3), request_of(4)]
@@ -252,13 +252,13 @@ def test_with_a_journal_decisions_are_written_down_and_put_in_later(keeper_of, s
 def test_what_was_written_down_before_the_start_is_put_in_first(keeper_of, store, journal):
     journal.append([request_of(1), request_of(2), request_of(3)])
     keeper = keeper_of(journal=journal)
-    assert keeper.fault is None
+    assert keeper.error is None
     assert store.held() == [1, 2, 3]
 
 
 def test_a_request_under_a_key_is_refused_where_its_key_cannot_be_looked_up(keeper_of, store, journal):
     keeper = keeper_of(journal=journal)
-    store.fault = "it is away"
+    store.error = "it is away"
     kept, refused = keep(keeper, request_of(1), keyed(2))
     assert kept is None
     assert isinstance(refused, StoreUnavailable)
@@ -268,12 +268,12 @@ def test_a_request_under_a_key_is_refused_where_its_key_cannot_be_looked_up(keep
 
 def test_where_neither_store_nor_journal_can_be_written_requests_are_refused(keeper_of, store, journal):
     keeper = keeper_of(journal=journal)
-    store.fault, journal.fault = "it is away", "the journal's disk is full"
+    store.error, journal.error = "it is away", "the journal's disk is full"
     [failed] = keep(keeper, request_of(1))
     assert str(failed) == "the journal's disk is full"
-    assert keeper.fault == "the journal's disk is full"
-    journal.fault = None
-    eventually(lambda: keeper.fault is None, "the journal works again")
+    assert keeper.error == "the journal's disk is full"
+    journal.error = None
+    eventually(lambda: keeper.error is None, "the journal works again")
     assert keep(keeper, request_of(2)) == [None]
     heal(store, keeper)
     assert store.held() == [2]
@@ -281,18 +281,18 @@ def test_where_neither_store_nor_journal_can_be_written_requests_are_refused(kee
 
 def test_a_store_that_fails_again_while_it_is_filled_gets_everything_later(keeper_of, store, journal):
     keeper = keeper_of(journal=journal)
-    store.fault = "it is away"
+    store.error = "it is away"
     assert keep(keeper, *map(request_of, range(7))) == [None] * 7
-    keep_anything = store.keep
+    keep_anything = store.save
 
     def fail_at_the_second_piece(requests):
         if store.held():
-            store.keep, store.fault = keep_anything, "away again"
+            store.save, store.error = keep_anything, "away again"
         return keep_anything(requests)
 
-    store.keep = fail_at_the_second_piece
-    store.fault = None
-    eventually(lambda: keeper._fault == "away again", "it fails again")
+    store.save = fail_at_the_second_piece
+    store.error = None
+    eventually(lambda: keeper._store_error == "away again", "it fails again")
     assert keep(keeper, request_of(7)) == [None]
     heal(store, keeper)
     assert store.held() == list(range(8))
@@ -301,7 +301,7 @@ def test_a_store_that_fails_again_while_it_is_filled_gets_everything_later(keepe
 
 def test_what_the_store_does_not_take_from_the_journal_is_put_aside(keeper_of, store, journal):
     keeper = keeper_of(journal=journal)
-    store.fault = "it is away"
+    store.error = "it is away"
     poison = request_of(3, **POISON)
     assert keep(keeper, request_of(1), request_of(2), poison, request_of(4), request_of(5)) == [None] * 5
     heal(store, keeper)
@@ -324,10 +324,10 @@ def test_under_load_everything_answered_is_kept_once_while_the_store_comes_and_g
         client.start()
     for _ in range(10):
         before = len(answered)
-        store.fault = "it is away"
+        store.error = "it is away"
         eventually(lambda at=before: len(answered) > at + 20, "answers go on without the store")
-        store.fault = None
-        eventually(lambda: keeper._fault is None, "the store is well")
+        store.error = None
+        eventually(lambda: keeper._store_error is None, "the store is well")
     stop.set()
     for client in clients:
         client.join()

@@ -34,14 +34,14 @@ def keeper_beside(tmp_path):
 
 def test_without_a_journal_the_stores_fault_is_the_keepers(keeper_beside):
     with closing(keeper_beside(None)) as keeper:
-        assert keeper.fault == "the store is away"
+        assert keeper.error == "the store is away"
         with pytest.raises(StoreUnavailable, match="the store is away"):
             keeper.require_room()
 
 
 def test_with_a_journal_decisions_can_be_kept(keeper_beside, tmp_path):
     with closing(keeper_beside(FileJournal(tmp_path))) as keeper:
-        assert keeper.fault is None
+        assert keeper.error is None
         keeper.require_room()
 
 
@@ -49,8 +49,8 @@ def test_a_journal_that_cannot_be_written_is_told_before_a_decision_is_lost_on_i
     blocked = tmp_path / "journal"
     blocked.write_text("a file where the folder should be")
     with closing(keeper_beside(FileJournal(blocked))) as keeper:
-        eventually(lambda: keeper.fault is not None, "the journal's fault is told")
+        eventually(lambda: keeper.error is not None, "the journal's fault is told")
         with pytest.raises(StoreUnavailable, match="cannot be written"):
             keeper.require_room()
         blocked.unlink()
-        eventually(lambda: keeper.fault is None, "the journal works again")
+        eventually(lambda: keeper.error is None, "the journal works again")

@@ -18,7 +18,7 @@ REQUEST = AnsweredRequest(
     scheme="http",
     http_version="1.1",
     status=200,
-    fault=None,
+    error=None,
     records=3,
     model_version="7",
     began=10.0,
@@ -91,12 +91,12 @@ def test_a_method_that_a_caller_made_up_is_not_told():
     assert "SECRET" not in str(server)
 
 
-def test_the_servers_own_fault_is_an_error_and_the_callers_is_none():
-    failed = spans(status=503, fault="StoreUnavailable", stages=None)[0]
+def test_a_failure_of_the_server_is_an_error_and_one_of_the_caller_is_not():
+    failed = spans(status=503, error="StoreUnavailable", stages=None)[0]
     assert failed.failed
     assert failed.attributes["error.type"] == "StoreUnavailable"
     assert spans(status=500)[0].attributes["error.type"] == "500"
-    refused = spans(status=422, fault="InvalidRecords")[0]
+    refused = spans(status=422, error="InvalidRecords")[0]
     assert not refused.failed
     assert "error.type" not in refused.attributes
 

@@ -18,11 +18,11 @@ CALLER = TraceParent("ab" * 16, "cd" * 8, sampled=True)
 
 
 class FakeExporter:
-    """Keeps spans; fails with `fault`, or waits for `free`, where they are set."""
+    """Keeps spans; fails with `error`, or waits for `free`, where they are set."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
-        self.fault: Exception | None = None
+        self.error: Exception | None = None
         self.free = Event()
         self.free.set()
         self.calls = 0
@@ -31,8 +31,8 @@ class FakeExporter:
     def export(self, spans: Sequence[Span]) -> None:
         self.calls += 1
         self.free.wait()
-        if self.fault is not None:
-            raise self.fault
+        if self.error is not None:
+            raise self.error
         self.spans += spans
 
     def close(self) -> None:
@@ -133,13 +133,13 @@ def test_a_collector_that_hangs_holds_up_neither_requests_nor_memory(exporter, s
     exporter.free.set()
     (event,) = eventually(lambda: logged("traces_lost"), "the loss is told")
     assert event["requests"] == QUEUE
-    assert event["fault"] == "more requests than are told of; lower FRAUD_TRACES_RATIO"
+    assert event["fault"] == "more requests than can be exported; lower FRAUD_TRACES_RATIO"
     eventually(lambda: len(exporter.spans) == 4 * (QUEUE + 1), "what there was room for is exported")
 
 
 def test_a_collector_that_is_down_is_told_once_and_so_is_its_return(exporter, started, logged):
     now = [0.0]
-    exporter.fault = TracesNotDelivered("Connection refused")
+    exporter.error = TracesNotDelivered("Connection refused")
     tracer = started(clock=lambda: now[0])
     for _ in range(5):
         calls = exporter.calls
@@ -147,7 +147,7 @@ def test_a_collector_that_is_down_is_told_once_and_so_is_its_return(exporter, st
         eventually(lambda calls=calls: exporter.calls > calls, "it is tried")
     (event,) = eventually(lambda: logged("traces_lost"), "the loss is told")
     assert (event["fault"], event["requests"]) == ("Connection refused", 1)
-    exporter.fault = None
+    exporter.error = None
     tracer.record(REQUEST)
     eventually(lambda: exporter.spans, "it is exported again")
     assert not logged("traces_whole_again")
@@ -158,7 +158,7 @@ def test_a_collector_that_is_down_is_told_once_and_so_is_its_return(exporter, st
 
 
 def test_where_the_collector_is_known_to_be_down_closing_does_not_wait_for_it(exporter, started, logged):
-    exporter.fault = TracesNotDelivered("Connection refused")
+    exporter.error = TracesNotDelivered("Connection refused")
     tracer = started()
     tracer.record(REQUEST)
     eventually(lambda: logged("traces_lost"), "it is known")
@@ -171,11 +171,11 @@ def test_where_the_collector_is_known_to_be_down_closing_does_not_wait_for_it(ex
 def test_an_error_that_nobody_expected_is_logged_without_its_text_and_the_next_request_is_exported(
     exporter, started, logged
 ):
-    exporter.fault = RuntimeError("SECRET")
+    exporter.error = RuntimeError("SECRET")
     tracer = started()
     tracer.record(REQUEST)
     eventually(lambda: logged("traces_failed"), "it is logged")
-    exporter.fault = None
+    exporter.error = None
     tracer.record(REQUEST)
     eventually(lambda: exporter.spans, "the next one is exported")
     assert "SECRET" not in json.dumps(logged("traces_failed", "traces_lost"))
