@@ -253,7 +253,7 @@ class InMemoryObservationStore:
             raise StoreUnavailable("another observer has observed further")
         kept = set(self._decisions.ids(DecisionFilter(), limit=1_000_000))
         if any(shadow.decision_id not in kept for shadow in shadows):
-            raise StoreUnavailable("rows that others refer to have gone")
+            raise StoreUnavailable("rows that others refer to are missing")
         self._cursor = cursor
         self._slots |= {(slot.start, slot.seconds, slot.model_digest): slot for slot in slots}
         for shadow in shadows:

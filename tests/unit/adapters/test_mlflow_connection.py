@@ -86,7 +86,7 @@ def test_a_refused_caller_is_told_how_to_say_who_it_is(monkeypatch, status):
     with answering(status, b"You are not authenticated") as (url, requests):
         told = refusal(url)
     assert "rejects this caller" in told
-    assert "MLFLOW_TRACKING_PASSWORD, or let its --allowed-hosts name this address" in told
+    assert "MLFLOW_TRACKING_PASSWORD, or add this address to its --allowed-hosts" in told
     assert "s3cret" not in told
     assert requests[0]["Authorization"].startswith("Basic ")
 

@@ -27,7 +27,7 @@ def kept(tmp_path):
         for row in decided(model, [record(customer_id=customer)], explain=explain, at=BEGINNING + 1000 * second)
     ]
     container.store.migrate()
-    container.store.keep([StoredRequest(rows)])
+    container.store.save([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 

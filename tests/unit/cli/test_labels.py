@@ -28,7 +28,7 @@ def store(tmp_path) -> str:
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     decisions = SqlDecisionStore(database, idempotency_seconds=1)
     decisions.migrate()
-    decisions.keep([StoredRequest([decision]) for decision in DECISIONS])
+    decisions.save([StoredRequest([decision]) for decision in DECISIONS])
     decisions.close()
     return f"sqlite:///{tmp_path / 'decisions.db'}"
 

@@ -20,7 +20,7 @@ def observed(tmp_path_factory) -> str:
     store.migrate()
     at = times(8_000, now - 50 * DAY_MS, now - 35 * DAY_MS)
     traffic = Traffic(simulated(8_000, 24), at, 0, [champion(), challenger()])
-    traffic.keep(store, labels_in(database), observations_in(database))
+    traffic.save(store, labels_in(database), observations_in(database))
     store.close()
     return store_url
 

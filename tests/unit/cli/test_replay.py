@@ -25,7 +25,7 @@ def kept(registry):
     ]
     rows[5] = rows[5]._replace(fraud_probability=0.125)
     container.store.migrate()
-    container.store.keep([StoredRequest(rows)])
+    container.store.save([StoredRequest(rows)])
     container.store.close()
     return [row.decision_id for row in rows]
 

@@ -66,7 +66,7 @@ class SqlObservationStore:
     def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         with self._database.writing() as session:
             if not session.change(_MOVE, (uuid_bytes(cursor),)):
-                raise StoreUnavailable("another observer is ahead of this one")
+                raise StoreUnavailable("another observer has observed further")
             session.change_each(
                 _REPLACE_SLOT,
                 [(slot.seconds, slot.start, slot.model_digest, to_json(slot.counts).decode()) for slot in slots],
