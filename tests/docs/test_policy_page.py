@@ -71,4 +71,4 @@ def test_the_command_on_kept_decisions_runs_once_some_are_kept(folder):
     store.close()
     done = run_block(blocks(PAGE, "sh")[1], folder)
     assert done.returncode == 0, done.stderr
-    assert "20 kept decisions" in done.stdout
+    assert "20 stored decisions" in done.stdout

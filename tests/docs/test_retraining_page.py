@@ -41,7 +41,7 @@ def test_the_command_of_the_page_makes_a_challenger(lived):
     done = run_block(blocks(PAGE, "sh")[0], lived)
     assert done.returncode == 0, done.stderr
     assert FileRegistry(lived / "registry").assigned("challenger") == "2"
-    for shown in ("roc auc", "average precision", "champion 1", "challenger 2", "difference", "frauds"):
+    for shown in ("ROC AUC", "average precision", "champion 1", "challenger 2", "difference", "frauds"):
         assert shown in done.stdout
         assert shown in blocks(PAGE, "text")[0]
 
