@@ -1,13 +1,14 @@
 """Servers that several files share. A test that changes a registry or stops its server starts one of its own."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import every_dtype_files
+from support.forgery import flip_a_bit
 from support.http import API_KEYS
 from support.servers import Server, running_server
 
@@ -17,22 +18,6 @@ LIMITS = {
     "FRAUD_MAX_IN_FLIGHT": "1",
     "FRAUD_BODY_TIMEOUT_SECONDS": "1.5",
 }
-
-
-def flip_a_bit(registry: Path, version: str, name: str = "booster.ubj") -> Path:
-    """Damage a file of a registered bundle, as a bad disk would; returns its path."""
-    path = registry / "versions" / version / name
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
-    return path
-
-
-@pytest.fixture(scope="session")
-def damage() -> Callable[..., Path]:
-    """Damages a file of a registered bundle."""
-    return flip_a_bit
 
 
 @pytest.fixture
@@ -57,12 +42,4 @@ def limited_server(file_registry_path: Path, tmp_path_factory) -> Iterator[Serve
 def open_server(file_registry_path: Path, tmp_path_factory) -> Iterator[Server]:
     """A server as it comes: no keys, default limits."""
     with running_server(file_registry_path, tmp_path_factory.mktemp("open") / "server.log") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def empty_server(tmp_path_factory) -> Iterator[Server]:
-    """A server on a registry that holds nothing."""
-    folder = tmp_path_factory.mktemp("empty")
-    with running_server(folder / "registry", folder / "server.log", ready=False) as server:
         yield server

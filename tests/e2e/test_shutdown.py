@@ -53,7 +53,7 @@ class Caller:
             self.answered[request_id] = answer.status_code
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_under_load_every_accepted_request_is_answered_in_full(file_registry_path, tmp_path, workers):
     settings = {"FRAUD_WORKERS": str(workers), "FRAUD_DRAIN_SECONDS": str(DRAIN_SECONDS)}
     callers, stop = [Caller(f"caller-{number}") for number in range(CALLERS)], Event()
@@ -78,7 +78,7 @@ def test_under_load_every_accepted_request_is_answered_in_full(file_registry_pat
     assert len(server.events("stopped")) == workers
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_request_whose_body_is_still_arriving_is_answered(file_registry_path, tmp_path, workers):
     body = json_bytes(SMALL)
     with running_server(file_registry_path, tmp_path / "server.log", FRAUD_WORKERS=workers) as server:

@@ -10,7 +10,8 @@ import pytest
 
 from support import calls
 from support.builders import record
-from support.servers import run_fraud, running_server
+from support.commands import fraud
+from support.servers import running_server
 
 ERASED = 987654321
 
@@ -42,11 +43,11 @@ def load(server):
 
 
 def fraud_store(server, *arguments: str):
-    return run_fraud("store", *arguments, FRAUD_STORE=f"sqlite:///{server.log.with_suffix('.db')}")
+    return fraud("store", *arguments, FRAUD_STORE=f"sqlite:///{server.log.with_suffix('.db')}")
 
 
 def told(done) -> dict:
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -70,7 +71,7 @@ def test_erased_while_serving_means_gone_from_every_file(server):
 
 def test_a_store_is_backed_up_checked_and_purged_while_serving(server, tmp_path):
     with load(server) as statuses:
-        assert fraud_store(server, "backup", str(tmp_path / "copy.db")).returncode == 0
+        assert fraud_store(server, "backup", str(tmp_path / "copy.db")).exit_code == 0
         checked = told(fraud_store(server, "check", "--json"))
         purged = told(fraud_store(server, "purge", "--older-than", "1s", "--json"))
     assert (checked["faults"], checked["altered"]) == ([], [])
@@ -79,8 +80,8 @@ def test_a_store_is_backed_up_checked_and_purged_while_serving(server, tmp_path)
 
 
 def test_a_store_that_a_server_has_open_is_not_replaced(server, tmp_path):
-    assert fraud_store(server, "backup", str(tmp_path / "copy.db")).returncode == 0
+    assert fraud_store(server, "backup", str(tmp_path / "copy.db")).exit_code == 0
     refused = fraud_store(server, "restore", str(tmp_path / "copy.db"), "--force")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "stop the servers first" in refused.stderr
     assert calls.post(f"{server.url}/fraud_detection", json=[record()]).status_code == 200

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 from fraud_detection_api.model.bundle import MANIFEST
 
@@ -21,3 +22,13 @@ def resealed(files, **changed: bytes) -> dict[str, bytes]:
 
 def manifest_of(bundle_files, **changes: object) -> bytes:
     return json.dumps({**json.loads(bundle_files[MANIFEST]), **changes}).encode()
+
+
+def flip_a_bit(registry: Path, version: str, name: str = "booster.ubj") -> Path:
+    """Damage a file of a registered bundle, as a bad disk would; returns its path."""
+    path = registry / "versions" / version / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    return path

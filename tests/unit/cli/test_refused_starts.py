@@ -1,10 +1,8 @@
-"""What stops `fraud serve` at its start: one line that names what to mend, no trace, and a failing exit status."""
+"""What stops `fraud serve` at its start: one line that names what to fix, no trace, and a failing exit status."""
 
 import socket
 
 import pytest
-
-from support.servers import run_fraud
 
 BAD_SETTINGS = {
     "unknown variable": (
@@ -24,30 +22,30 @@ BAD_SETTINGS = {
 
 
 def the_one_line(run) -> str:
-    """The only line that was printed; the process failed and showed no trace."""
-    assert run.returncode == 1, run.stderr
+    """The only line that was printed; the command failed and showed no trace."""
+    assert run.exit_code == 1, run.stderr
     assert run.stdout == ""
     (line,) = run.stderr.splitlines()
     return line
 
 
 @pytest.mark.parametrize(("variables", "told"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
-def test_a_bad_setting_stops_the_start(tmp_path, variables, told):
-    line = the_one_line(run_fraud("serve", "--port", "0", "--registry", str(tmp_path), **variables))
+def test_a_bad_setting_stops_the_start(fraud, tmp_path, variables, told):
+    line = the_one_line(fraud("serve", "--port", "0", "--registry", str(tmp_path), **variables))
     assert line.startswith("error: ")
     assert told in line
     assert "hunter2" not in line
 
 
-def test_a_port_in_use_stops_the_start(tmp_path):
+def test_a_port_in_use_stops_the_start(fraud, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        line = the_one_line(run_fraud("serve", "--port", port, "--registry", str(tmp_path)))
+        line = the_one_line(fraud("serve", "--port", port, "--registry", str(tmp_path)))
     assert line.startswith("error: FRAUD_PORT: ")
     assert port in line
 
 
-def test_an_address_that_is_not_this_machines_stops_the_start(tmp_path):
+def test_an_address_that_is_not_this_machines_stops_the_start(fraud, tmp_path):
     variables = {"FRAUD_ALLOW_ANONYMOUS": "true"}
-    run = run_fraud("serve", "--host", "192.0.2.1", "--port", "0", "--registry", str(tmp_path), **variables)
+    run = fraud("serve", "--host", "192.0.2.1", "--port", "0", "--registry", str(tmp_path), **variables)
     assert the_one_line(run).startswith("error: FRAUD_HOST: ")
