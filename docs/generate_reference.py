@@ -1,6 +1,7 @@
-"""Writes docs/reference/ from the code: `make docs`. A test fails while a page is not what the code says."""
+"""Writes docs/reference/ from the code: `make docs`. A test fails if a page is out of date."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,22 +38,31 @@ def _settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables; an option of the command line beats them. A variable that begins with `FRAUD_` and is not",
-        "listed here, or a value that cannot be used, stops the start with one line that names it.",
+        "Settings are environment variables. An option of the command line takes precedence. If a variable begins with",
+        "`FRAUD_` and is not listed here, or has an unusable value, the command stops and names it.",
         "",
-        "| variable | default | what it is |",
+        "| variable | default | meaning |",
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, "") else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {_linked(field.description or '')} |")
     return "\n".join(lines) + "\n"
+
+
+def _linked(text: str) -> str:
+    """The text with pages that it names as links.
+
+    >>> _linked("where decisions go (docs/how-to/decision-store.md)")
+    'where decisions go ([decision-store](../how-to/decision-store.md))'
+    """
+    return re.sub(r"docs/([\w-]+)/([\w-]+)\.md", r"[\2](../\1/\2.md)", text)
 
 
 _ORIGINS = {
     "worker": "By the workers, which answer requests",
-    "keeper": "By what keeps decisions: the keeper, or a worker that keeps its own",
-    "observer": "By the observer, which looks at what was kept",
+    "keeper": "By the decision writer, or by a worker that stores its own decisions",
+    "observer": "By the observer, which reads stored decisions",
     "process": "By every process",
 }
 
@@ -61,11 +71,11 @@ def _metrics() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `GET /metrics` tells. Counters and histograms are sums over all processes; a label",
-        f"`{PROCESS}` says whose value a series is (`worker-0`, `worker-1`, …, `keeper`, `observer`).",
+        "`GET /metrics` returns these metrics. Counters and histograms are sums over all processes. A label",
+        f"`{PROCESS}` names the process of a value: `worker-0`, `worker-1`, …, `keeper` (the decision writer), `observer`.",
     ]
     for origin, title in _ORIGINS.items():
-        lines += ["", f"## {title}", "", "| metric | kind | labels | what it is |", "|---|---|---|---|"]
+        lines += ["", f"## {title}", "", "| metric | kind | labels | meaning |", "|---|---|---|---|"]
         lines += [_metric(metric) for metric in METRICS if metric.origin == origin]
     lines += ["", "## Buckets of histograms", "", "| metric | upper bounds |", "|---|---|"]
     lines += [
@@ -90,15 +100,21 @@ def _contract() -> str:
     return (
         f"# The `credit` contract\n\n{contract.description} Target: `{contract.target.name}`. "
         f"Fingerprint: `{contract.fingerprint}`.\n\n"
-        f"Shown by `fraud contract show`; its source is `src/fraud_detection_api/contract/credit.toml`. How to write one of "
-        f"your own: [contracts](../how-to/contracts.md).\n\n{documentation_markdown(contract)}"
+        f"`fraud contract show` prints it. Its source is `src/fraud_detection_api/contract/credit.toml`. To write your "
+        f"own, see [write a contract](../how-to/contracts.md).\n\n{documentation_markdown(contract)}"
     )
 
 
 def _http() -> str:
     settings = Settings()
     api = create_app(settings, container=build_container(settings)).openapi()
-    lines = ["# HTTP", "", "The same, to try out, is served under `/docs`.", "", *_HEADERS]
+    lines = [
+        "# HTTP",
+        "",
+        "A running server serves this under `/docs`, where you can send requests from the browser.",
+        "",
+        *_HEADERS,
+    ]
     for path, operations in api["paths"].items():
         for method, operation in operations.items():
             lines += _operation(path, method, operation, api["components"]["schemas"])
@@ -109,24 +125,24 @@ _SCORING = f"`POST {fraud_detection.PATH}`, `POST {decisions.PATH}`"
 
 
 def _described(header: str) -> str:
-    """What OpenAPI says of a header."""
+    """The description of a header in OpenAPI."""
     stated = {parameter["name"]: parameter for parameter in decisions.OPERATION["parameters"]}
     text: str = {**ANSWER_HEADERS, **stated}[header]["description"]
     return text[:1].lower() + text[1:].rstrip(".")
 
 
 _HEADERS = [
-    "| header | where | what |",
+    "| header | where | meaning |",
     "|---|---|---|",
-    "| `X-Request-ID` | request, every answer | echoed where it is 1 to 128 letters, digits or `._:-`, else made |",
+    "| `X-Request-ID` | request, every answer | returned if it is 1 to 128 letters, digits or `._:-`, else generated |",
     "| `traceparent`, `tracestate` | request | the caller's trace, for log and spans: [tracing](../how-to/tracing.md) |",
     f"| `{MODEL_VERSION}` | answer of {_SCORING} | {_described(MODEL_VERSION)} |",
     f"| `{SERVER_TIMING}` | answer of {_SCORING} | {_described(SERVER_TIMING)} |",
     f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",
     f"| `{IDEMPOTENCY_KEY}` | request of `POST {decisions.PATH}` | {_described(IDEMPOTENCY_KEY)} |",
-    f"| `{REPLAYED}` | answer of `POST {decisions.PATH}` | `true` for what was answered to this key before |",
-    "| `Authorization: Bearer KEY` | request | where the server has keys: [security](../how-to/security.md) |",
-    "| `Retry-After` | answer 429; 503 where decisions come faster than they can be kept | seconds to wait |",
+    f"| `{REPLAYED}` | answer of `POST {decisions.PATH}` | `true` if this key was answered before |",
+    "| `Authorization: Bearer KEY` | request | required if the server has keys: [security](../how-to/security.md) |",
+    "| `Retry-After` | answer 429; 503 if decisions arrive faster than they can be stored | seconds to wait |",
     "",
 ]
 
@@ -135,7 +151,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
     statuses = [f"| {status} | {answer['description']} |" for status, answer in operation["responses"].items()]
     given = [*_parameters(operation), *_body_fields(operation, schemas)]
     if given:
-        headings = ["| parameter | in | type | default | what it is |", "|---|---|---|---|---|"]
+        headings = ["| parameter | in | type | default | meaning |", "|---|---|---|---|---|"]
         given = [*headings, *given, ""]
     text = operation.get("description", "")
     return [f"## {method.upper()} {path}", "", text, "", *given, "| status | when |", "|---|---|", *statuses, ""]
@@ -155,7 +171,7 @@ def _parameters(operation: dict[str, Any]) -> list[str]:
 
 
 def _body_fields(operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
-    """A row for each field of the JSON body, or one for the body where it is a list."""
+    """A row for each field of the JSON body, or one row if the body is a list."""
     if "requestBody" not in operation:
         return []
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -194,7 +210,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 _EXPLAINED = {"Record": "contract.md", "LabelOfDecision": "../how-to/labels.md", "LabelOfEntity": "../how-to/labels.md"}
-"""Where there is a page on the fields of what a body holds."""
+"""The page that describes the fields of a type."""
 
 
 def _name(reference: dict[str, Any]) -> str:
@@ -206,9 +222,9 @@ def _errors() -> list[str]:
     lines = [
         "## Errors",
         "",
-        "Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `request_id`;",
-        "`invalid_records` and `invalid_request` have `errors` too: a JSON Pointer and a text for every bad field. No error",
-        "repeats a value that was sent.",
+        "Every error is a problem (`application/problem+json`, RFC 9457) with `type`, `title`, `status`, `detail`, `code`",
+        "and `request_id`. `invalid_records` and `invalid_request` also have `errors`: a JSON Pointer and a text for every",
+        "invalid field. No error repeats a value that was sent.",
         "",
         "| code | status | when |",
         "|---|---|---|",
@@ -217,10 +233,10 @@ def _errors() -> list[str]:
         summary = (kind.__doc__ or "").splitlines()[0]
         lines.append(f"| `{problem_code(kind)}` | {status} | {summary} |")
     fixed = {
-        "not_found": (404, "There is no such route."),
-        "method_not_allowed": (405, "The route takes another method; `Allow` names it."),
-        "invalid_request": (422, "A field of a request other than records did not pass."),
-        "unexpected_error": (500, "An error nobody expected; the log has it under the request's id."),
+        "not_found": (404, "The route does not exist."),
+        "method_not_allowed": (405, "The route has other methods; `Allow` lists them."),
+        "invalid_request": (422, "A field of the request, other than a record's, is invalid."),
+        "unexpected_error": (500, "An unexpected error. The log has it under the request id."),
     }
     return [*lines, *(f"| `{code}` | {status} | {when} |" for code, (status, when) in fixed.items())]
 

@@ -69,7 +69,7 @@ def _rates(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.xaxis.set_major_formatter(lambda number, _place: f"{number:,.0f}")
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(0, 1.15 * max([summary.most for summary in summaries], default=1))
-    axes.set_xlabel(f"requests a second, one record, {CONNECTIONS} connections")
+    axes.set_xlabel(f"requests/s, one record, {CONNECTIONS} connections")
     axes.grid(axis="x")
 
 
@@ -86,5 +86,5 @@ def _delays(axes: Axes, bars: Sequence[Bar]) -> None:
         axes.plot([most], [place], "|", color=_colour(target), markersize=11, markeredgewidth=2)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda number, _place: f"{number:g}")
-    axes.set_xlabel("milliseconds: half of the answers (dot), 99 % (bar)")
+    axes.set_xlabel("p50 (dot) and p99 (bar), ms")
     axes.grid(axis="x")
