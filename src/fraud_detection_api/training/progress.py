@@ -25,3 +25,24 @@ def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
 
 def _stage(on_progress: Progress, begun: float, share: float) -> Progress:
     return lambda done: on_progress(begun + share * done)
+
+
+def shares(on_progress: Progress, count: int) -> list[Progress]:
+    """A progress for each of `count` equal parts that may be worked on at once.
+
+    >>> first, second = shares(print, 2)
+    >>> first(0.5), second(0.5)
+    0.25
+    0.5
+    (None, None)
+    """
+    done = [0.0] * count
+
+    def part(number: int) -> Progress:
+        def report(share: float) -> None:
+            done[number] = share
+            on_progress(sum(done) / count)
+
+        return report
+
+    return [part(number) for number in range(count)]
