@@ -1,4 +1,4 @@
-# `make help` lists the targets. Everything is installed into .venv/, .uv/, .pip/ and .poetry/, and nothing outside this folder.
+# `make help` lists the targets. They install into .venv/, .uv/, .pip/ and .poetry/, and write nothing outside this folder but caches.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -12,14 +12,14 @@ PYTEST_WORKERS ?= auto
 venv := .venv
 poetry := .poetry/bin/poetry
 poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
-# two stamps for one environment: what serves and trains, and everything
+# two stamps of one environment: it can serve and train, or everything is installed
 trains := $(venv)/.trains
 installed := $(venv)/.installed
 pytest := $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage check drills test-crash test-swap test-postman lint audit docs docs-site dashboards lock requirements clean \
+.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store
 
 help: ## List the targets
@@ -36,10 +36,13 @@ test: $(installed) ## Run the test suite
 coverage: $(installed) ## Run the test suite with its slow tests, and measure it: at least 95 % of branches
 	$(pytest) --cov --cov-report=term:skip-covered
 
-check: $(installed) ## Check a change in seconds: make check FILES="src/… tests/…" (without FILES, what git sees as changed)
-	@$(venv)/bin/python -m tests.check $(FILES)
+check: $(installed) ## Check files in seconds: make check FILES="src/... tests/..."; without FILES, what git sees as changed
+	@$(venv)/bin/python tests/check.py $(FILES)
 
-drills: test-crash test-swap test-postman ## Everything that CI runs each night: kill servers, swap models, run the Postman collection
+drills: $(installed) ## What CI runs each night and a release needs: servers killed and replaced under load, the Postman collection (wants npm)
+	$(pytest) tests/drills
+	$(MAKE) test-crash
+	$(MAKE) test-swap
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.crash $(ARGS)

@@ -71,7 +71,7 @@ def _install_with(command: list[str], files: list[Path], build: tuple[str, ...],
 
 
 def _uv() -> list[str]:
-    """uv's command that installs; uv itself is installed first, into .uv/, unless that version is there."""
+    """The command of uv that installs; uv itself is installed first, into .uv/, unless that version is there."""
     folder = PROJECT / ".uv"
     stamp, wanted = folder / INSTALLER.name, INSTALLER.read_text(encoding="utf-8")
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
@@ -97,10 +97,12 @@ def _pip() -> list[str]:
 
 
 def _pip_configuration() -> dict[str, str]:
-    """pip's own settings by option, from its files and then its variables, which take precedence."""
+    """What pip is told by its files and its variables, by option; the variables take precedence."""
     listed = _run([*_pip(), "config", "list"])
-    pairs = [line.partition("=")[::2] for line in listed.splitlines() if line.startswith(("global.", "install.", ":env:"))]
-    return {key.rpartition(".")[2]: str(ast.literal_eval(text)) for key, text in pairs}
+    pairs = [
+        line.partition("=")[::2] for line in listed.splitlines() if line.startswith(("global.", "install.", ":env:"))
+    ]
+    return {key.rpartition(".")[2]: " ".join(str(ast.literal_eval(text)).split()) for key, text in pairs}
 
 
 def uv_variables(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -110,7 +112,7 @@ def uv_variables(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict
     """
     found = {variable: pip[option] for option, variable in VARIABLES_OF_UV.items() if option in pip}
     if "UV_FIND_LINKS" in found:
-        found["UV_FIND_LINKS"] = ",".join(found["UV_FIND_LINKS"].split())
+        found["UV_FIND_LINKS"] = found["UV_FIND_LINKS"].replace(" ", ",")
     defaults = {"UV_SYSTEM_CERTS": "1", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     return {name: text for name, text in {**defaults, **found}.items() if name not in environment}
 
