@@ -1,4 +1,4 @@
-# `make help` lists the targets. Everything is installed into .venv/ and .poetry/; nothing outside this folder is touched.
+# `make help` lists the targets. They install into .venv/, .uv/, .pip/ and .poetry/, and write nothing outside this folder but caches.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -12,25 +12,37 @@ PYTEST_WORKERS ?= auto
 venv := .venv
 poetry := .poetry/bin/poetry
 poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
+# two stamps of one environment: it can serve and train, or everything is installed
+trains := $(venv)/.trains
 installed := $(venv)/.installed
 pytest := $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
-groups := test,lint,notebook,jupyter,tracking
+install := $(PYTHON) requirements/install.py $(venv)
+development_groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage lint audit docs docs-site dashboards lock clean bench-quality bench-serving bench-store test-crash test-swap
+.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit docs docs-site dashboards lock requirements clean \
+  bench-quality bench-serving bench-store
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(installed) ## Make the environment in .venv/ (the command line is .venv/bin/fraud)
+setup: $(installed) ## Install everything into .venv/ (the command line is .venv/bin/fraud)
 
-serve: $(installed) ## Set up, train the default model if there is none, serve on 127.0.0.1:8000
+serve: $(trains) ## Install what serving and training need, train the default model if there is none, serve on 127.0.0.1:8000
 	@$(venv)/bin/fraud serve --train-if-empty
 
-test: $(installed) ## Set up and run the test suite
+test: $(installed) ## Run the test suite
 	$(pytest) -m "not slow" --durations 15
 
-coverage: $(installed) ## The test suite with what is slow, every process of it measured: at least 95 % of branches
+coverage: $(installed) ## Run the test suite with its slow tests, and measure it: at least 95 % of branches
 	$(pytest) --cov --cov-report=term:skip-covered
+
+check: $(installed) ## Check files in seconds: make check FILES="src/... tests/..."; without FILES, what git sees as changed
+	@$(venv)/bin/python tests/check.py $(FILES)
+
+drills: $(installed) ## What CI runs each night and a release needs: servers killed and replaced under load, the Postman collection (wants npm)
+	$(pytest) tests/drills
+	$(MAKE) test-crash
+	$(MAKE) test-swap
 
 test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.crash $(ARGS)
@@ -56,51 +68,53 @@ bench-store: $(installed) ## Measure pages among ten million kept decisions: mak
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)
 
 audit: $(installed) ## Ask the advisory database about every locked dependency
-	$(venv)/bin/pip-audit --requirement $(venv)/requirements.txt --require-hashes --disable-pip
+	$(venv)/bin/pip-audit --requirement requirements/development.txt --requirement requirements/docs.txt --require-hashes --disable-pip
 
-docs: $(installed) ## Write docs/reference/ anew from the code, and the rules for Kubernetes
+docs: $(installed) ## Write docs/reference/ and the rules for Kubernetes from the code
 	$(venv)/bin/python docs/generate_reference.py
 	$(venv)/bin/python deploy/kubernetes/generate_rules.py
 
 docs-site: $(venv)/.docs ## Build the documentation's site in site/, to open in a browser; fails on a dead link
 	$(venv)/bin/zensical build --strict
 
-dashboards: $(installed) ## Write Grafana's dashboards anew from deploy/monitoring/
+dashboards: $(installed) ## Write Grafana's dashboards from deploy/monitoring/
 	$(venv)/bin/python -m deploy.monitoring.dashboards
 
-lock: $(poetry_installed) ## Solve the dependencies anew after a change to pyproject.toml
+lock: $(poetry_installed) ## After a change of dependencies in pyproject.toml: write poetry.lock and requirements/
 	$(poetry) lock
+	$(MAKE) requirements
+
+requirements: $(poetry_installed) ## Write requirements/ from poetry.lock
+	$(poetry) export --quiet --output requirements/serve.txt
+	for extra in train mlflow postgres tracing; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
+	$(poetry) export --quiet --all-extras --with $(development_groups) --output requirements/development.txt
+	for group in docs benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
 
 clean: ## Remove the environments (models in registry/ are kept)
-	rm -rf $(venv) .poetry .benchmark site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf $(venv) .uv .pip .poetry .benchmark site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 
-# The stamp's name holds the versions, so that another version installs anew and an edit of this file does not.
+# Poetry solves and exports. Only `make lock` needs it. The stamp's name holds the versions, so that another version installs it again.
 $(poetry_installed):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 setup" >&2; exit 1; }
 	@rm -rf .poetry
-	@$(PYTHON) -m venv .poetry || { echo "This Python cannot make environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing Poetry $(POETRY_VERSION) into .poetry/ …"
+	@$(PYTHON) -m venv .poetry
+	@echo "Installing Poetry $(POETRY_VERSION) into .poetry/ ..."
 	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry==$(POETRY_VERSION)" "poetry-plugin-export==$(POETRY_EXPORT_VERSION)"
 	@touch $@
 
-# pip does the installing, from the lock's hashes, so that a team's pip configuration (mirror, certificates) is honoured.
-# --no-deps: the lock is complete, and pips before 23.3 look beyond it for `coverage[toml]`, then miss its hash.
-$(installed): $(poetry_installed) pyproject.toml poetry.lock
-	@test -x $(venv)/bin/python || $(PYTHON) -m venv $(venv)
-	@echo "Installing the locked dependencies into $(venv)/ (minutes: about five over a usual line) …"
-	@$(poetry) export --quiet --all-extras --with $(groups) --output $(venv)/requirements.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/requirements.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+$(trains): requirements/train.txt requirements/installer.txt pyproject.toml
+	@$(install) train.txt
 	@touch $@
 
+$(installed): requirements/development.txt requirements/installer.txt pyproject.toml
+	@$(install) development.txt
+	@touch $(trains) $@
+
 # Zensical, which only the site needs
-$(venv)/.docs: $(installed)
-	@$(poetry) export --quiet --only docs --output $(venv)/docs.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/docs.txt
+$(venv)/.docs: $(installed) requirements/docs.txt
+	@$(install) docs.txt
 	@touch $@
 
 # CatBoost and LightGBM, which only the benchmark needs
-$(venv)/.benchmark: $(installed)
-	@$(poetry) export --quiet --only benchmark --output $(venv)/benchmark.txt
-	@$(venv)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(venv)/benchmark.txt
+$(venv)/.benchmark: $(installed) requirements/benchmark.txt
+	@$(install) benchmark.txt
 	@touch $@

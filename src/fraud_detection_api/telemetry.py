@@ -24,8 +24,8 @@ Render: TypeAlias = Callable[[float, str, str, Mapping[str, object]], str]
 LONGEST_WAIT_SECONDS = 0.05
 """Lines about requests are made and written together: making one between two system calls takes longer than scoring."""
 
-_CHATTY = ("alembic", "uvicorn.error")
-"""Libraries that tell at INFO of every plugin and every start."""
+_CHATTY = ("alembic", "matplotlib", "uvicorn.error")
+"""Libraries that log every plugin, every start and every font cache at INFO."""
 
 _LOGGER, _ROOT = logging.getLogger(LOGGER_NAME), logging.getLogger()
 

@@ -37,7 +37,7 @@ def found_containers(found_pods):
 
 
 def test_pods_run_as_the_images_user(found_pods):
-    uid, gid = map(int, re.search(r"^USER (\d+):(\d+)$", DOCKERFILE.split(" AS runtime")[1], re.MULTILINE).groups())
+    uid, gid = map(int, re.search(r"^USER (\d+):(\d+)$", DOCKERFILE.split(" AS base")[1], re.MULTILINE).groups())
     for _, _, pod in found_pods:
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True

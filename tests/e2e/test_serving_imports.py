@@ -7,7 +7,7 @@ import sys
 from support.builders import OVERDRAWN
 from support.servers import clean_environment
 
-ABSENT = ("sklearn", "polars", "pandas", "matplotlib", "pytest", "hypothesis", "mlflow")
+ABSENT = ("scipy", "sklearn", "xgboost", "polars", "pandas", "matplotlib", "pytest", "hypothesis", "mlflow")
 ABSENT += (
     "opentelemetry.sdk",
     "opentelemetry.exporter",
@@ -63,7 +63,5 @@ def test_a_server_scores_without_training_or_test_libraries(file_registry_path):
 
 
 def test_importing_the_application_imports_nothing_of_training_where_it_is_installed():
-    # xgboost takes scikit-learn in where it finds it, and that takes pandas; anything else would be our doing
-    names = [name for name in ABSENT if name not in ("sklearn", "pandas")]
-    program = f"import sys, fraud_detection_api.main; print([name for name in {names} if name in sys.modules])"
+    program = f"import sys, fraud_detection_api.main; print([name for name in {ABSENT} if name in sys.modules])"
     assert run_python(program).strip() == "[]"

@@ -40,7 +40,7 @@ def stage(name: str) -> list[str]:
 
 def image_environment() -> dict[str, str]:
     """The variables that the serving image sets."""
-    pairs = [line.removeprefix("ENV ").split(" ") for line in stage("runtime") if line.startswith("ENV ")]
+    pairs = [line.removeprefix("ENV ").split(" ") for line in stage("base") if line.startswith("ENV ")]
     return dict(pair.split("=", 1) for line in pairs for pair in line)
 
 
@@ -58,7 +58,7 @@ def interpolated(text: str, variables: dict[str, str]) -> str:
 
 def healthcheck() -> str:
     """The program that the image's HEALTHCHECK runs."""
-    line = next(line for line in stage("runtime") if line.startswith("HEALTHCHECK"))
+    line = next(line for line in stage("serve") if line.startswith("HEALTHCHECK"))
     python, option, program = json.loads(line[line.index("[") :])
     assert (python, option) == ("python", "-c")
     return program
@@ -83,27 +83,33 @@ def health_status(port: int) -> int:
 
 
 def test_the_default_image_is_the_serving_one():
-    assert INSTRUCTIONS[-1] == "FROM runtime"
+    assert INSTRUCTIONS[-1] == "FROM serve"
 
 
-def test_the_serving_image_runs_as_a_numbered_user_that_is_not_root():
-    [user] = [line.split()[1] for line in stage("runtime") if line.startswith("USER ")]
+@pytest.mark.parametrize("name", ["serve", "train"])
+def test_an_image_is_the_base_with_what_other_stages_made(name):
+    first, *rest = stage(name)
+    assert first == f"FROM base AS {name}"
+    assert {line.split()[0] for line in rest} <= {"COPY", "EXPOSE", "HEALTHCHECK", "CMD"}
+    assert stage("base")[0] == "FROM python:3.12-slim-bookworm AS base"
+
+
+def test_the_serving_image_holds_no_library_that_only_training_needs():
+    copied = {line.split()[1] for line in stage("serve") if line.startswith("COPY ")}
+    assert copied == {"--from=libraries", "--from=model", "--from=service"}
+    [install] = [line for line in stage("libraries") if "pip install" in line]
+    assert "requirements/%s.txt ' serve $EXTRAS" in install
+
+
+def test_images_run_as_a_numbered_user_that_is_not_root():
+    [user] = [line.split()[1] for line in stage("base") if line.startswith("USER ")]
     assert int(user.split(":")[0]) >= 1000
 
 
-def test_the_serving_image_starts_from_the_base_and_installs_nothing():
-    first, *rest = stage("runtime")
-    assert first.startswith("FROM python:3.12-slim-bookworm ")
-    assert not [
-        line for line in rest if line.startswith("RUN") and re.search(r"\b(apt|apt-get|pip|poetry|curl|wget)\b", line)
-    ]
-
-
 def test_the_server_is_told_to_stop_directly_and_not_through_a_shell():
-    lines = stage("runtime")
-    assert 'ENTRYPOINT ["fraud"]' in lines
-    assert 'CMD ["serve"]' in lines
-    assert "STOPSIGNAL SIGTERM" in lines
+    assert 'ENTRYPOINT ["fraud"]' in stage("base")
+    assert "STOPSIGNAL SIGTERM" in stage("base")
+    assert 'CMD ["serve"]' in stage("serve")
 
 
 def test_the_serving_image_refuses_to_start_open_to_everybody():
@@ -117,26 +123,22 @@ def test_the_image_needs_no_buildkit():
     assert not [line for line in INSTRUCTIONS if re.search(r"--mount|--chmod|--link|<<", line)]
 
 
-def test_the_image_bootstraps_the_makefiles_poetry():
-    arguments = dict(line.removeprefix("ARG ").split("=") for line in stage("builder") if line.startswith("ARG "))
-    assert arguments.pop("EXTRAS") == ""
-    assert arguments == dict(re.findall(r"^(POETRY\w*_VERSION) := (\S+)$", MAKEFILE, flags=re.MULTILINE))
-
-
-def test_pip_takes_what_the_lock_holds_and_looks_for_nothing_else():
-    installs = [line for line in [*INSTRUCTIONS, *MAKEFILE.splitlines()] if "install" in line and "-hashes" in line]
-    assert len(installs) == 6
+def test_an_image_takes_what_the_lock_holds_and_looks_for_nothing_else():
+    installs = [line for line in INSTRUCTIONS if re.search(r"pip install.*--requirement", line)]
+    assert len(installs) == 4
     assert all(" --no-deps --require-hashes " in line for line in installs)
 
 
-@pytest.mark.parametrize(
-    ("extras", "options"), [("", []), ("mlflow", ["--extras", "mlflow"]), ("a b", ["--extras", "a b"])]
-)
-def test_the_serving_image_holds_extras_only_where_they_are_asked_for(extras, options):
-    [line] = [line for line in stage("builder") if "--output serve.txt" in line]
-    export = line.removeprefix("RUN ").split("&&")[0].replace("/opt/poetry/bin/poetry", "printf '%s\\n'")
-    printed = subprocess.run(["sh", "-c", export], env={"EXTRAS": extras}, check=True, capture_output=True, text=True)
-    assert printed.stdout.splitlines() == ["export", "--quiet", *options, "--output", "serve.txt"]
+@pytest.mark.parametrize("extras", [(), ("mlflow",), ("postgres", "mlflow")])
+def test_an_image_holds_the_extras_that_it_is_asked_for(extras):
+    [line] = [line for line in stage("libraries") if "pip install" in line]
+    words = re.search(r"\$\((printf .+ \$EXTRAS)\)", line)[1]
+    printed = subprocess.run(
+        ["sh", "-c", words], env={"EXTRAS": " ".join(extras)}, check=True, capture_output=True, text=True
+    )
+    files = [PROJECT / word for word in printed.stdout.split() if not word.startswith("--")]
+    assert [path.stem for path in files] == ["serve", *extras]
+    assert all(path.is_file() for path in files)
 
 
 def test_the_image_holds_the_model_that_serving_would_train_by_itself():
@@ -207,14 +209,13 @@ def test_a_service_holds_no_privileges(service):
 def test_compose_builds_stages_that_exist():
     targets = {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
     assert targets == {
-        "fraud_detection_api": "runtime",
+        "fraud_detection_api": "serve",
         "tests": "development",
         "lint": "development",
         "jupyter": "development",
         "mlflow": "development",
     }
-    assert stage("runtime")
-    assert stage("development")
+    assert all(stage(name) for name in set(targets.values()))
 
 
 def test_the_composed_service_writes_to_its_store_its_registry_and_tmp_alone():
@@ -234,8 +235,8 @@ def test_the_journal_is_in_the_volume():
 
 
 def test_the_store_belongs_to_the_user_that_serves_and_is_read_by_nobody_else():
-    [user] = [line.split()[1] for line in stage("runtime") if line.startswith("USER ")]
-    [made] = [line for line in stage("runtime") if "/app/store" in line and line.startswith("RUN ")]
+    [user] = [line.split()[1] for line in stage("base") if line.startswith("USER ")]
+    [made] = [line for line in stage("base") if "/app/store" in line and line.startswith("RUN ")]
     owner, group = user.split(":")
     assert made == f"RUN install --directory --owner={owner} --group={group} --mode=700 /app/store"
 

@@ -1,11 +1,10 @@
 """What a report shows of a scorer beyond its figures: curves, reasons, weak spots, and whether more data would help."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from fraud_detection_api.training.data.dataset import Dataset
@@ -24,12 +23,21 @@ LARGEST_TRAINING = 200_000
 
 
 def demonstrate(
-    fitter: ScorerFitter, fitted: FittedScorer, train: Dataset, measured: MeasuredTest, *, on_progress: Progress
+    fitter: ScorerFitter,
+    fitted: FittedScorer,
+    train: Dataset,
+    measured: MeasuredTest,
+    *,
+    training_shares: Sequence[int],
+    on_progress: Progress,
 ) -> dict[str, Any]:
-    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, whose test part is `measured`."""
+    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, whose test part is `measured`.
+
+    It is also trained on one of so many parts of the records, for each of `training_shares`.
+    """
     test = measured.data
     curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
-    sizes = list(_training_sizes(fitter, train, measured, on_progress))
+    sizes = list(_training_sizes(fitter, train, measured, training_shares, on_progress))
     sizes += [_size_point(len(train), measured.after)] if sizes else []
     evidence = gather_evidence(
         HeldOut(
@@ -65,24 +73,23 @@ def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
     )
 
 
-def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float32]:
-    """SHAP values of some records, float32 (k, columns), the bias left out."""
+def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float64]:
+    """SHAP values of some records, float64 (k, columns)."""
     some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
     matrix = some.matrix(some.tables_of(fitted.scorer.encoder.level_codes))
-    contributions: NDArray[np.float32] = fitted.trees.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
-    return contributions[:, :-1]
+    return fitted.scorer.forest.contributions(matrix)
 
 
 def _training_sizes(
-    fitter: ScorerFitter, train: Dataset, measured: MeasuredTest, on_progress: Progress
+    fitter: ScorerFitter, train: Dataset, measured: MeasuredTest, training_shares: Sequence[int], on_progress: Progress
 ) -> Iterator[dict[str, float]]:
     smaller = replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
-    for done, parts in enumerate(TRAINING_SHARES):
+    for done, parts in enumerate(training_shares):
         share = train.take(cross_fitting_folds(train, parts, seed=fitter.seed) == 0)
         rarer = min(int(share.is_fraud.sum()), int((~share.is_fraud).sum()))
         if len(share) <= LARGEST_TRAINING and rarer >= TRAINING_FOLDS * MIN_FRAUDS:
             yield _trained_on(share, smaller, measured)
-        on_progress((done + 1) / (len(TRAINING_SHARES) + 1))
+        on_progress((done + 1) / (len(training_shares) + 1))
 
 
 def _trained_on(share: Dataset, fitter: ScorerFitter, measured: MeasuredTest) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """ModelFitter: data → split → scorer → evaluation → bundle → registry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
 from fraud_detection_api.training.data.splits import SplitSettings, hold_out
-from fraud_detection_api.training.demonstrate import demonstrate
+from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.measured import measure
@@ -39,8 +39,9 @@ class ModelFitter:
     """Makes models and registers them. `seed` decides the split and the trees; `threads` is 0 for all cores.
 
     `deployed_base_rate` is the share of fraud where the model will work, if the records are a sample of another share.
-    `policy` says the costs and the capacity, `succeeds` whose next version it is. The bundle depends on the data, the seed
-    and the settings alone.
+    `policy` says the costs and the capacity, `succeeds` whose next version it is. Where `training_shares` is empty, the
+    report does not tell whether more records would help, and saves those trainings. The bundle depends on the data, the
+    seed and the settings alone.
     """
 
     registry: ModelRegistry
@@ -51,6 +52,7 @@ class ModelFitter:
     deployed_base_rate: float | None = None
     policy: Policy = field(default_factory=Policy)
     succeeds: Policy | None = None
+    training_shares: Sequence[int] = TRAINING_SHARES
 
     def fit(
         self,
@@ -69,7 +71,8 @@ class ModelFitter:
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
         fitter = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
-        on_fit, on_prices, on_evidence = stages(on_progress, 10, 10 if dataset.contract.monotone_columns else 0, 4)
+        pricing = 10 if dataset.contract.monotone_columns else 0
+        on_fit, on_prices, on_evidence = stages(on_progress, 10, pricing, 1 + len(self.training_shares))
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
@@ -79,7 +82,9 @@ class ModelFitter:
         warnings = leak_warnings(dataset, split)
         made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
         card = model_card(made)
-        evidence = demonstrate(fitter, fitted, train, measured, on_progress=on_evidence) | {"policy": decided.evidence}
+        evidence = demonstrate(
+            fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
+        ) | {"policy": decided.evidence}
         sealed = seal_bundle(
             fitted.scorer,
             fitted.booster,

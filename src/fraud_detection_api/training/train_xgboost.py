@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -101,15 +102,16 @@ class XGBoostTrainer:
         The same data, settings and seed give the same trees, whatever the number of threads.
         """
         parts: list[_Part] = []
-        reports = stages(on_progress, *[1] * self.settings.repeats * self.settings.folds)
+        reports = shares(on_progress, self.settings.repeats * self.settings.folds)
         for repeat in range(self.settings.repeats):
             folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed + repeat)
-            matrix = self._quantised(data, cross_fitted_tables(data, folds), folds)
-            for fold in range(self.settings.folds):
-                number = len(parts)
-                part = _Part(data.is_fraud, folds == fold, reports[number], self.settings)
-                part.grow(matrix, self._parameters(data, monotone, number))
-                parts.append(part)
+            first = repeat * self.settings.folds
+            new = [
+                _Part(data.is_fraud, folds == fold, reports[first + fold], self.settings, first + fold)
+                for fold in range(self.settings.folds)
+            ]
+            self._grow(new, data, folds, monotone)
+            parts += new
         on_progress(1.0)
         return TrainedTrees(
             booster=average_boosters([part.booster for part in parts]),
@@ -118,17 +120,33 @@ class XGBoostTrainer:
             learning_curve=_learning_curve(parts),
         )
 
+    def _grow(self, parts: list["_Part"], data: Dataset, folds: NDArray[np.int64], monotone: tuple[int, ...]) -> None:
+        """Grow all parts. Few records keep a thread busy and no more, so then each thread grows parts of its own."""
+        at_once = min(self._threads, len(parts)) if len(data) <= BLOCK_ROWS else 1
+        tables = cross_fitted_tables(data, folds)
+
+        def grow(worker: int) -> None:
+            matrix = self._quantised(data, tables, folds)
+            for part in parts[worker::at_once]:
+                part.grow(matrix, self._parameters(data, monotone, part.number, threads=self._threads // at_once))
+
+        if at_once == 1:
+            grow(0)
+        else:
+            with ThreadPoolExecutor(at_once) as pool:
+                list(pool.map(grow, range(at_once)))
+
     def _quantised(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> xgboost.QuantileDMatrix:
         options = {"max_bin": self.settings.bins(len(data)), "nthread": self._threads}
         if len(data) <= BLOCK_ROWS:
             return xgboost.QuantileDMatrix(data.matrix(tables, folds), data.is_fraud, **options)
         return xgboost.QuantileDMatrix(_Blocks(data, tables, folds), **options)
 
-    def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int) -> dict[str, Any]:
+    def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int, *, threads: int) -> dict[str, Any]:
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone} if any(monotone) else {}
         seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes one of 64 bits with a sign
-        own = {"base_score": data.base_rate, "nthread": self._threads, "seed": seed}
+        own = {"base_score": data.base_rate, "nthread": threads, "seed": seed}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property
@@ -144,6 +162,7 @@ class _Part:
     held_out: NDArray[np.bool_]
     on_progress: Progress
     settings: XGBoostSettings
+    number: int
     kept: int = 0
     least_loss: float = np.inf
     held_out_losses: list[float] = field(default_factory=list)
@@ -159,6 +178,7 @@ class _Part:
             parameters, matrix, self.settings.max_rounds, callbacks=[_Looking(self)], verbose_eval=False
         )
         self.booster = booster[: self.kept]
+        self.on_progress(1.0)
 
     def look(self, booster: xgboost.Booster, rounds: int) -> bool:
         """Note the losses after so many rounds; whether the held-out fold has not gained for long enough to stop."""
@@ -240,3 +260,24 @@ def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
 
 def _stage(on_progress: Progress, begun: float, share: float) -> Progress:
     return lambda done: on_progress(begun + share * done)
+
+
+def shares(on_progress: Progress, count: int) -> list[Progress]:
+    """A progress for each of `count` equal parts that may be worked on at once.
+
+    >>> first, second = shares(print, 2)
+    >>> first(0.5), second(0.5)
+    0.25
+    0.5
+    (None, None)
+    """
+    done = [0.0] * count
+
+    def part(number: int) -> Progress:
+        def report(share: float) -> None:
+            done[number] = share
+            on_progress(sum(done) / count)
+
+        return report
+
+    return [part(number) for number in range(count)]

@@ -37,7 +37,10 @@ def fitted(credit):
 
 
 def evidence_of(train, test, fitted, *, fitter=FITTER, on_progress=lambda _share: None):
-    return demonstrate(fitter, fitted, train, measure(fitter, fitted, test), on_progress=on_progress)
+    measured = measure(fitter, fitted, test)
+    return demonstrate(
+        fitter, fitted, train, measured, training_shares=demonstrate_module.TRAINING_SHARES, on_progress=on_progress
+    )
 
 
 @pytest.fixture(scope="module")

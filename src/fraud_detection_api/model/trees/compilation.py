@@ -12,7 +12,7 @@ from fraud_detection_api.telemetry import log_event
 
 @cache
 def kernels() -> ModuleType | None:
-    """The compiled loops, or None, said once, where Numba cannot be loaded: XGBoost then scores itself, more slowly."""
+    """The compiled loops, or None, logged once, where Numba cannot be loaded: XGBoost then scores, more slowly."""
     try:
         return import_module("fraud_detection_api.model.trees.kernels")
     except (ImportError, OSError) as error:  # no wheel for the platform, or a library of it that does not load

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.nodes import Trees
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from fraud_detection_api.model.trees.attribution import Attribution
 
 CORES = os.cpu_count() or 1
-"""ParsedRequest for once: asking takes longer than scoring a record."""
+"""Asked for once, because asking takes longer than scoring a record."""
 
 ROWS_A_THREAD = 2048
 """Fewer rows are scored before a thread has started."""
@@ -35,7 +36,10 @@ class Forest:
     """A trained XGBoost model, ready to score; safe to use from several threads."""
 
     def __init__(self, trees: Trees, booster: bytes) -> None:
-        """`booster` is the model that the trees were read from; it is looked at only where they cannot be walked."""
+        """`booster` is the model that the trees were read from; it is read only where they cannot be walked.
+
+        Raises MissingExtra where neither Numba nor XGBoost can be loaded.
+        """
         self.trees, self.features = trees, trees.features
         self._walker = _walker(trees, booster)
 
@@ -115,6 +119,8 @@ def _pieces(rows: int, count: int) -> list[slice]:
 def _walker(trees: Trees, booster: bytes) -> Walker:
     if (loops := kernels()) is not None:
         return CompiledTrees(trees, loops)
-    from fraud_detection_api.model.trees.boosters import XGBoostTrees, load_booster  # noqa: PLC0415
-
+    try:
+        from fraud_detection_api.model.trees.boosters import XGBoostTrees, load_booster  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra("train", "scoring where Numba cannot be loaded") from error
     return XGBoostTrees(load_booster(booster), trees.features)

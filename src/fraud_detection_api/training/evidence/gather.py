@@ -45,14 +45,14 @@ class Explained:
     """What the model says of itself.
 
     `column_names` are those of the matrix; `score` turns a matrix into calibrated probabilities; `gain` is the total
-    gain by column name; `contributions` are SHAP values float32 (k, columns) of some test records, in log-odds, without
+    gain by column name; `contributions` are SHAP values float64 (k, columns) of some test records, in log-odds, without
     the bias; `level_codes` hold, for each category column, the code of each level.
     """
 
     column_names: Sequence[str]
     score: Score
     gain: Mapping[str, float]
-    contributions: NDArray[np.float32]
+    contributions: NDArray[np.float64]
     level_codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 

@@ -11,18 +11,18 @@ from fraud_detection_api.statistics.rounding import six_digits
 
 
 def importance(
-    column_names: Sequence[str], booster_gain: Mapping[str, float], contributions: NDArray[np.float32]
+    column_names: Sequence[str], booster_gain: Mapping[str, float], contributions: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
     """Every column's share of the total gain and its mean |SHAP value|, the largest mean first.
 
-    `booster_gain` is the total gain by column name (a column that no tree splits is absent); `contributions` is float32
+    `booster_gain` is the total gain by column name (a column that no tree splits is absent); `contributions` is float64
     (k, columns): SHAP values of k records in log-odds before calibration, without the bias. `low` and `high` are the
     normal 95 % interval of the mean over records. Gain is measured on the training part and favours columns of many
     values. Source: Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
     Nature Machine Intelligence 2, 2020.
     """
     total = sum(booster_gain.values()) or 1.0
-    sizes = np.abs(contributions.astype(np.float64))
+    sizes = np.abs(contributions)
     means, errors = sizes.mean(axis=0), sizes.std(axis=0) / np.sqrt(len(sizes))
     order = np.argsort(-means, kind="stable")
     return [

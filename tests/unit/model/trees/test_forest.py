@@ -9,10 +9,11 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fraud_detection_api.errors import CorruptBundle
+from fraud_detection_api.errors import CorruptBundle, MissingExtra
 from fraud_detection_api.model.trees import compilation
 from fraud_detection_api.model.trees import forest as forest_module
 from fraud_detection_api.model.trees.attribution import mean_margin
+from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.averaging import average_boosters
 from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
@@ -97,6 +98,15 @@ def test_without_numba_xgboost_scores_the_same_and_that_is_said_once(forest, wit
     nothing = np.empty((0, FEATURES), np.float32)
     assert slow.margins(nothing).shape == (0,)
     assert slow.contributions(nothing).shape == (0, FEATURES)
+
+
+def test_with_neither_numba_nor_xgboost_the_extra_is_named(without_numba, monkeypatch):
+    booster = random_booster(3, depth=2, rounds=1)
+    trees = read_trees(booster)
+    monkeypatch.setitem(sys.modules, "fraud_detection_api.model.trees.boosters", None)
+    with pytest.raises(MissingExtra) as caught:
+        Forest(trees, as_bytes(booster))
+    assert caught.value.extra == "train"
 
 
 def test_a_forest_explains_what_it_scores(forest):
