@@ -38,24 +38,14 @@ OnlySay = Annotated[bool, typer.Option("--dry-run", help="Show what the model wo
 
 
 def retrain(
-    since: Since = "365d",
-    registry: options.Registry = None,
-    store: options.Store = None,
-    contract: Contract = None,
-    like: Like = "champion",
-    policy: options.PolicyFile = None,
-    seed: options.Seed = 7,
-    test_share: options.TestShare = 0.2,
-    delay_days: options.DelayDays = None,
-    deployed_base_rate: options.DeployedBaseRate = None,
-    matured_days: options.MaturedDays = None,
-    assume_legitimate_after: options.AssumeLegitimateAfter = None,
-    min_records: MinRecords = 1000,
-    min_frauds: MinFrauds = 100,
-    dry_run: OnlySay = False,
-    track: options.Track = None,
+    since: Since = "365d", registry: options.Registry = None, store: options.Store = None, contract: Contract = None,
+    like: Like = "champion", policy: options.PolicyFile = None, seed: options.Seed = 7,
+    test_share: options.TestShare = 0.2, delay_days: options.DelayDays = None,
+    deployed_base_rate: options.DeployedBaseRate = None, matured_days: options.MaturedDays = None,
+    assume_legitimate_after: options.AssumeLegitimateAfter = None, min_records: MinRecords = 1000,
+    min_frauds: MinFrauds = 100, dry_run: OnlySay = False, track: options.Track = None,
     as_json: options.AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Train a challenger on decisions whose labels have matured.
 
     One retraining of a store runs at a time. If another one is running, this command says so and exits with status 0.
@@ -64,7 +54,7 @@ def retrain(
     """
     settings = settings_with(registry=registry, store=store, track=track)
     seconds, now = duration_seconds(since), int(time.time() * 1000)
-    order = order_of("fraud retrain", reason="retrained on matured labels")
+    how = registration(order_of("fraud retrain", reason="retrained on matured labels"))
     from fraud_detection_api.jobs import retraining
     from fraud_detection_api.jobs.training_sets import Window
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
@@ -82,15 +72,19 @@ def retrain(
         least_frauds=min_frauds,
     )
     with leaves_on_sigterm():
-        done = retraining.retrain(
-            settings, given, dry_run=dry_run, registration=registration(order), listener=TerminalListener()
-        )
+        done = retraining.retrain(settings, given, dry_run=dry_run, registration=how, listener=TerminalListener())
+    _show(done, as_json=as_json)
+
+
+def _show(done: "Retrained | DryRun | None", *, as_json: bool) -> None:
+    from fraud_detection_api.jobs.retraining import DryRun
+
     if done is None:
         _show_busy(as_json=as_json)
-    elif isinstance(done, retraining.DryRun):
+    elif isinstance(done, DryRun):
         _show_dry_run(done, as_json=as_json)
     else:
-        _show(done, as_json=as_json)
+        _show_retrained(done, as_json=as_json)
 
 
 def _show_busy(*, as_json: bool) -> None:
@@ -107,7 +101,7 @@ def _show_dry_run(done: "DryRun", *, as_json: bool) -> None:
         say(f"the new model would be compared with the champion on {done.compared_on:,} records; nothing was trained")
 
 
-def _show(done: "Retrained", *, as_json: bool) -> None:
+def _show_retrained(done: "Retrained", *, as_json: bool) -> None:
     version = done.fitted.version
     if as_json:
         print_json(

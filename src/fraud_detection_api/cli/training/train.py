@@ -47,14 +47,13 @@ def train(
     if like is not None and contract is not None:
         raise typer.BadParameter("a model has its own contract; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
-    order = order_of(force=force)
+    how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.jobs.training import TrainingOptions, train_model
     from fraud_detection_api.training.data.splits import SplitSettings
 
     given = TrainingOptions(
         file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
     )
-    how = registration(order, promote=promote, allow_contract_change=allow_contract_change)
     with usage_errors():
         fitted = train_model(settings, given, like=like, registration=how, listener=TerminalListener())
     show_trained(fitted, as_json=as_json)

@@ -50,32 +50,17 @@ StrideDays = Annotated[
 
 
 def tune(
-    file: options.DataFile,
-    contract: options.ContractOption = None,
-    registry: options.Registry = None,
-    trials: Trials = 50,
-    timeout: Timeout = None,
-    objective: ObjectiveName = "average_precision",
-    fpr: FalsePositiveRate = 0.01,
-    cost_ratio: CostRatio = 10.0,
-    study: StudyFile = Path("fraud-study.db"),
-    workers: Workers = 1,
-    folds: Folds = 4,
-    train_days: TrainDays = None,
-    test_days: TestDays = None,
-    stride_days: StrideDays = None,
-    delay_days: options.DelayDays = None,
-    leave_out_known: options.LeaveOutKnown = False,
-    test_share: options.TestShare = 0.2,
-    seed: options.Seed = 7,
-    deployed_base_rate: options.DeployedBaseRate = None,
-    policy: options.PolicyFile = None,
-    promote: options.Promote = False,
-    force: options.Force = None,
-    allow_contract_change: options.AllowContractChange = False,
-    track: options.Track = None,
+    file: options.DataFile, contract: options.ContractOption = None, registry: options.Registry = None,
+    trials: Trials = 50, timeout: Timeout = None, objective: ObjectiveName = "average_precision",
+    fpr: FalsePositiveRate = 0.01, cost_ratio: CostRatio = 10.0, study: StudyFile = Path("fraud-study.db"),
+    workers: Workers = 1, folds: Folds = 4, train_days: TrainDays = None, test_days: TestDays = None,
+    stride_days: StrideDays = None, delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False, test_share: options.TestShare = 0.2, seed: options.Seed = 7,
+    deployed_base_rate: options.DeployedBaseRate = None, policy: options.PolicyFile = None,
+    promote: options.Promote = False, force: options.Force = None,
+    allow_contract_change: options.AllowContractChange = False, track: options.Track = None,
     as_json: options.AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Search for better settings, then train and register a model with the best.
 
     The search also tries ratios of columns that have the same unit. The first trial uses the default settings. The held-out
@@ -84,7 +69,7 @@ def tune(
     Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
     """
     settings = settings_with(registry=registry, contract=contract, track=track)
-    order = order_of(force=force)
+    how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
@@ -101,7 +86,6 @@ def tune(
         workers=workers,
         folds=PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known),
     )
-    how = registration(order, promote=promote, allow_contract_change=allow_contract_change)
     with usage_errors():
         fitted = tune_model(settings, given, study=searched, registration=how, listener=TerminalListener())
     show_trained(fitted, as_json=as_json)
