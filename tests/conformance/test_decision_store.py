@@ -47,7 +47,7 @@ def test_an_empty_store_holds_nothing(store):
     assert store.page(EVERYTHING, limit=10) == []
 
 
-def test_a_decision_is_found_as_it_was_kept(store):
+def test_a_decision_is_found_as_it_was_stored(store):
     row = kept(1, reasons='[{"rank":1}]', record_index=3, idempotency_key="a key", source="model")
     assert store.save([StoredRequest([row])]) == [None]
     assert store.find(row.decision_id) == row
@@ -59,13 +59,13 @@ def test_a_fallback_has_no_numbers(store):
     assert store.find(row.decision_id) == row
 
 
-def test_a_decision_may_be_about_nobody(store):
+def test_a_decision_may_have_no_entity(store):
     row = kept(1, entity=None)
     store.save([StoredRequest([row])])
     assert store.find(row.decision_id) == row
 
 
-def test_doubles_are_kept_to_the_last_bit(store):
+def test_doubles_are_stored_to_the_last_bit(store):
     rows = [kept(n, margin=x, fraud_probability=x, latency_ms=x) for n, x in enumerate(DOUBLES)]
     store.save([StoredRequest(rows)])
     assert [bits(store.find(row.decision_id)) for row in rows] == [bits(row) for row in rows]
@@ -77,43 +77,43 @@ def test_a_negative_zero_may_lose_its_sign(store):
     assert store.find(decision_id(1)).margin == 0.0
 
 
-def test_texts_are_kept_to_the_last_character(store):
+def test_texts_are_stored_to_the_last_character(store):
     rows = [kept(n, entity=x, record=f'{{"application":{x}}}', reasons=f"[{x}]") for n, x in enumerate(TEXTS)]
     store.save([StoredRequest(rows)])
     assert [store.find(row.decision_id) for row in rows] == rows
     assert [store.page(DecisionFilter(entity=text), limit=10) for text in TEXTS] == [[row] for row in rows]
 
 
-def test_types_come_back_as_they_went_in(store):
+def test_types_are_preserved(store):
     row = kept(1)
     store.save([StoredRequest([row])])
     assert [type(value) for value in store.find(row.decision_id)] == [type(value) for value in row]
 
 
-def test_an_id_that_is_none_is_not_found(store):
+def test_an_invalid_id_is_not_found(store):
     store.save([request_of(1)])
     for unknown in UNKNOWN:
         with pytest.raises(UnknownDecision):
             store.find(unknown)
 
 
-def test_all_decisions_of_all_requests_are_kept(store):
+def test_all_decisions_of_all_requests_are_stored(store):
     assert store.save([request_of(1, 2), request_of(3), request_of(4, 5, 6)]) == [None, None, None]
     assert everything(store) == [1, 2, 3, 4, 5, 6]
 
 
-def test_nothing_is_kept_of_no_requests(store):
+def test_saving_no_requests_stores_nothing(store):
     assert store.save([]) == []
     assert everything(store) == []
 
 
-def test_a_request_without_records_is_kept_with_others(store):
+def test_a_request_without_records_is_stored_with_others(store):
     assert store.save([request_of(), request_of(1), request_of()]) == [None, None, None]
     assert everything(store) == [1]
 
 
 @pytest.mark.parametrize("keyed_too", [False, True])
-def test_of_a_transaction_that_cannot_be_kept_nothing_is(store, keyed_too):
+def test_a_transaction_that_fails_stores_nothing(store, keyed_too):
     others = [request_of(*range(250)), keyed(900, "key")] if keyed_too else [request_of(*range(250))]
     with pytest.raises(Exception):  # noqa: B017 whatever the database says of it
         store.save([*others, request_of(901, outcome="perhaps")])
@@ -121,7 +121,7 @@ def test_of_a_transaction_that_cannot_be_kept_nothing_is(store, keyed_too):
     assert store.find_answer(keyed(900, "key").idempotency) is None
 
 
-def test_a_request_that_cannot_be_kept_is_not_the_stores_failure(store):
+def test_a_request_that_cannot_be_stored_is_not_the_stores_failure(store):
     with pytest.raises(Exception) as caught:
         store.save([request_of(1, outcome="perhaps")])
     assert not isinstance(caught.value, StoreUnavailable)
@@ -129,65 +129,65 @@ def test_a_request_that_cannot_be_kept_is_not_the_stores_failure(store):
     assert everything(store) == [1]
 
 
-def test_a_doubtful_write_is_repeated_and_kept_once(store):
+def test_a_doubtful_write_is_repeated_and_stored_once(store):
     requests = [request_of(1, 2), request_of(3)]
     store.save(requests)
     assert store.save(requests) == [None, None]
     assert everything(store) == [1, 2, 3]
 
 
-def test_what_is_kept_already_stays_as_it_is(store):
+def test_a_stored_decision_is_not_overwritten(store):
     store.save([request_of(1, outcome="approve")])
     store.save([request_of(1, outcome="decline"), request_of(2)])
     assert store.find(decision_id(1)).outcome == "approve"
     assert everything(store) == [1, 2]
 
 
-def test_a_decision_that_comes_twice_in_one_transaction_is_kept_once(store):
+def test_a_decision_that_comes_twice_in_one_transaction_is_stored_once(store):
     store.save([request_of(1), request_of(1)])
     assert everything(store) == [1]
 
 
-def test_a_request_of_ten_thousand_records_is_kept_whole(store):
+def test_a_request_of_ten_thousand_records_is_stored_whole(store):
     rows = [kept(number, record_index=number) for number in range(10_000)]
     store.save([StoredRequest(rows), request_of(10_000)])
     assert store.following(EVERYTHING, limit=10_000) == rows
     assert everything(store)[-1] == 10_000
 
 
-def test_decisions_of_many_models_keep_theirs_apart(store):
+def test_decisions_of_many_models_keep_their_model(store):
     rows = [kept(number, model_version=str(number % 3), policy_version=str(number % 2)) for number in range(12)]
     store.save([StoredRequest([row]) for row in rows])
     assert store.following(EVERYTHING, limit=100) == rows
 
 
-def test_checking_keeps_no_decision(store):
+def test_checking_stores_no_decision(store):
     store.check()
     store.check()
     assert everything(store) == []
 
 
-def test_preparing_it_again_loses_nothing(store):
+def test_migrating_again_loses_nothing(store):
     store.save([request_of(1)])
     store.migrate()
     assert everything(store) == [1]
 
 
-def test_closing_it_loses_nothing_and_it_may_be_used_again(store):
+def test_a_closed_store_loses_nothing_and_can_be_used_again(store):
     store.save([request_of(1)])
     store.close()
     store.close()
     assert everything(store) == [1]
 
 
-def test_opened_twice_it_holds_the_same(opened):
+def test_a_store_opened_twice_holds_the_same(opened):
     one, other = opened(), opened()
     one.save([request_of(1)])
     other.save([request_of(2)])
     assert everything(one) == everything(other) == [1, 2]
 
 
-def test_the_deciders_of_one_are_known_to_the_other(opened):
+def test_two_open_stores_share_deciders(opened):
     one, other = opened(), opened()
     one.save([request_of(1, model_version="1")])
     other.save([request_of(2, model_version="2")])
@@ -196,7 +196,7 @@ def test_the_deciders_of_one_are_known_to_the_other(opened):
     assert [row.model_version for row in one.following(EVERYTHING, limit=9)] == ["1", "2", "2", "1"]
 
 
-def test_many_threads_keep_and_read_at_once(opened):
+def test_many_threads_store_and_read_at_once(opened):
     stores, begin = [opened(), opened()], Barrier(8)
 
     def work(worker: int) -> list[int]:

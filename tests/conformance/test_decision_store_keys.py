@@ -14,14 +14,14 @@ def everything(store) -> list[int]:
     return numbers_of(store.following(DecisionFilter(), limit=1000))
 
 
-def test_a_key_that_is_free_is_taken(store):
+def test_a_free_key_is_taken(store):
     request = keyed(1)
     assert store.find_answer(request.idempotency) is None
     assert store.save([request]) == [None]
     assert store.find_answer(request.idempotency) == StoredAnswer(b"digest", b"answer 1")
 
 
-def test_answers_are_kept_to_the_last_byte(store):
+def test_answers_are_stored_to_the_last_byte(store):
     answers = [b"", b"\0\xff\n", b"x" * 2_000_000]
     requests = [keyed(n, str(n), answer=answer, body=b"\0" * 32) for n, answer in enumerate(answers)]
     store.save(requests)
@@ -30,31 +30,31 @@ def test_answers_are_kept_to_the_last_byte(store):
     ]
 
 
-def test_under_a_key_that_is_taken_nothing_more_is_kept(store):
+def test_a_taken_key_stores_nothing_more(store):
     store.save([keyed(1)])
     assert store.save([keyed(2)]) == [StoredAnswer(b"digest", b"answer 1")]
     assert everything(store) == [1]
 
 
-def test_the_same_key_twice_in_one_transaction_keeps_the_first(store):
+def test_the_same_key_twice_in_one_transaction_stores_the_first(store):
     assert store.save([keyed(1), keyed(2)]) == [None, StoredAnswer(b"digest", b"answer 1")]
     assert everything(store) == [1]
 
 
-def test_other_requests_of_the_transaction_are_kept_all_the_same(store):
+def test_other_requests_of_the_transaction_are_still_stored(store):
     store.save([keyed(1)])
     results = store.save([request_of(2), keyed(3), keyed(4, "another key"), request_of(5)])
     assert results == [None, StoredAnswer(b"digest", b"answer 1"), None, None]
     assert everything(store) == [1, 2, 4, 5]
 
 
-def test_another_body_is_told_the_digest_of_the_first(store):
+def test_another_body_gets_the_digest_of_the_first(store):
     store.save([keyed(1, body=b"this")])
     assert store.save([keyed(2, body=b"that")]) == [StoredAnswer(b"this", b"answer 1")]
     assert store.find_answer(keyed(3, body=b"that").idempotency) == StoredAnswer(b"this", b"answer 1")
 
 
-def test_one_of_two_bodies_under_one_key_in_one_transaction_is_kept(store):
+def test_one_of_two_bodies_under_one_key_in_one_transaction_is_stored(store):
     results = store.save([keyed(1, body=b"this"), keyed(2, body=b"that")])
     assert results.count(None) == 1
     assert everything(store) == [1 + results.index(None)]
@@ -72,7 +72,7 @@ def test_keys_are_compared_to_the_letter(store):
     assert everything(store) == [1, 2, 3]
 
 
-def test_a_doubtful_write_that_was_kept_is_answered_as_it_was(store):
+def test_a_repeated_write_gets_the_stored_answer(store):
     store.save([keyed(1)])
     assert store.save([keyed(1)]) == [StoredAnswer(b"digest", b"answer 1")]
     assert everything(store) == [1]
@@ -102,14 +102,14 @@ def test_a_replay_does_not_lengthen_a_keys_time(store, clock):
     assert store.save([keyed(3)]) == [None]
 
 
-def test_a_key_taken_by_one_is_taken_for_the_other(opened):
+def test_a_key_is_taken_in_every_open_store(opened):
     one, other = opened(), opened()
     one.save([keyed(1)])
     assert other.save([keyed(2)]) == [StoredAnswer(b"digest", b"answer 1")]
     assert other.find_answer(keyed(2).idempotency) == StoredAnswer(b"digest", b"answer 1")
 
 
-def test_of_many_that_race_for_the_same_keys_one_has_each(opened):
+def test_concurrent_requests_get_each_key_once(opened):
     """Each of eight over connections of its own, with the keys in an order of its own."""
     keys, stores, begin = [f"key {number}" for number in range(12)], [opened() for _ in range(8)], Barrier(8)
 

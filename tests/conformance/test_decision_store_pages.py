@@ -38,7 +38,7 @@ WANTED = {
 }
 
 
-def test_all_conditions_hold_of_what_is_listed(filled):
+def test_listed_decisions_meet_all_conditions(filled):
     listed = {wanted: filled.following(wanted, limit=100) for wanted in WANTED}
     assert {wanted: numbers_of(rows) for wanted, rows in listed.items()} == {w: list(WANTED[w]) for w in WANTED}
 
@@ -48,7 +48,7 @@ def test_the_newest_come_first_on_a_page(filled):
     assert {wanted: numbers_of(rows) for wanted, rows in listed.items()} == {w: [*reversed(WANTED[w])] for w in WANTED}
 
 
-def test_ids_are_those_of_what_is_listed(filled):
+def test_ids_are_those_of_listed_decisions(filled):
     for wanted in WANTED:
         rows = filled.following(wanted, limit=4, after=decision_id(4))
         assert filled.ids(wanted, limit=4, after=decision_id(4)) == [row.decision_id for row in rows]
@@ -74,25 +74,25 @@ def test_the_oldest_first_follow_each_other_without_a_gap(filled, limit):
         assert numbers_of(oldest) == list(numbers)
 
 
-def test_a_cursor_need_not_be_of_a_decision_that_is_wanted(filled):
+def test_a_cursor_need_not_match_the_filter(filled):
     assert numbers_of(filled.page(DecisionFilter(entity="0"), limit=2, before=decision_id(13))) == [10, 5]
     assert numbers_of(filled.following(DecisionFilter(entity="0"), limit=2, after=decision_id(13))) == [15, 20]
 
 
-def test_what_comes_between_pages_moves_none_that_follows(filled):
+def test_new_decisions_do_not_move_others_between_pages(filled):
     first = filled.page(EVERYTHING, limit=10)
     filled.save([request_of(30), request_of(31)])
     second = filled.page(EVERYTHING, limit=10, before=first[-1].decision_id)
     assert numbers_of(first + second) == list(range(29, 9, -1))
 
 
-def test_what_comes_between_pages_is_listed_at_the_end_of_the_oldest_first(filled):
+def test_new_decisions_appear_at_the_end_when_the_oldest_come_first(filled):
     first = filled.following(EVERYTHING, limit=25)
     filled.save([request_of(30), request_of(31)])
     rest = filled.following(EVERYTHING, limit=25, after=first[-1].decision_id)
     assert numbers_of(first + rest) == list(range(32))
 
 
-def test_a_page_of_none_is_empty(filled):
+def test_a_page_without_matches_is_empty(filled):
     assert filled.page(EVERYTHING, limit=0) == []
     assert filled.following(EVERYTHING, limit=0) == []

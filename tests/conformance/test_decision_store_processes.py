@@ -53,7 +53,7 @@ def processes():
         yield pool
 
 
-def test_processes_that_start_at_once_prepare_one_store(database, processes):
+def test_processes_that_start_together_migrate_once(database, processes):
     place = address(database())
     list(processes.map(prepare_and_keep, [place] * PROCESSES, range(PROCESSES)))
     with opened(database()) as store:
@@ -63,7 +63,7 @@ def test_processes_that_start_at_once_prepare_one_store(database, processes):
         assert [row.policy_version for row in rows] == [str(number % 3) for number in numbers_of(rows)]
 
 
-def test_the_deciders_of_a_process_that_has_ended_are_still_known(database, processes):
+def test_deciders_outlive_their_process(database, processes):
     with opened(database()) as store:
         store.migrate()
         store.save([request_of(9999, model_version="ours")])
@@ -89,7 +89,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(database):
     raw.close()
 
 
-def test_a_store_that_was_prepared_is_opened_without_the_library_of_migrations(database):
+def test_a_migrated_store_opens_without_the_migration_library(database):
     with opened(database()) as store:
         store.migrate()
     loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] in {"alembic", "sqlalchemy"}}
@@ -103,7 +103,7 @@ def test_a_store_that_was_prepared_is_opened_without_the_library_of_migrations(d
         sys.modules.update(loaded)
 
 
-def test_a_store_tells_which_migrations_it_has_seen(database):
+def test_a_store_reports_which_migrations_it_has_seen(database):
     raw = database()
     with opened(raw) as store:
         store.migrate()
@@ -111,7 +111,7 @@ def test_a_store_tells_which_migrations_it_has_seen(database):
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
 
 
-def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_brought_up_to_date(database):
+def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_migrated(database):
     raw = database()
     raw.upgrade("0002")
     with opened(raw) as store:

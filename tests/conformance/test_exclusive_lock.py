@@ -45,12 +45,12 @@ def lock(request, tmp_path):
     return lambda: on(PostgresDatabase(url, timeout_seconds=20))
 
 
-def test_one_holds_it_and_others_are_told_at_once(lock):
+def test_one_holder_has_the_lock_and_others_learn_it_at_once(lock):
     with lock().held("observer") as first, lock().held("observer") as second:
         assert (first, second) == (True, False)
 
 
-def test_it_is_free_again_after_the_block(lock):
+def test_the_end_of_the_block_releases_the_lock(lock):
     one = lock()
     with one.held("observer"):
         pass
@@ -60,14 +60,14 @@ def test_it_is_free_again_after_the_block(lock):
         assert held
 
 
-def test_it_is_free_again_after_a_block_that_failed(lock):
+def test_a_block_that_fails_releases_the_lock(lock):
     with pytest.raises(ZeroDivisionError), lock().held("observer"):
         raise ZeroDivisionError
     with lock().held("observer") as held:
         assert held
 
 
-def test_whoever_was_refused_takes_nothing_away(lock):
+def test_a_refused_holder_does_not_release_the_lock(lock):
     with lock().held("observer"):
         with lock().held("observer"):
             pass
@@ -80,7 +80,7 @@ def test_other_names_are_other_locks(lock):
         assert (first, second) == (True, True)
 
 
-def test_a_holder_may_ask_whether_it_still_is_one(lock):
+def test_a_holder_can_check_its_lock(lock):
     one, other = lock(), lock()
     with one.held("observer"), other.held("observer"):
         one.require("observer")
@@ -90,7 +90,7 @@ def test_a_holder_may_ask_whether_it_still_is_one(lock):
         one.require("observer")
 
 
-def test_a_process_that_is_killed_holds_nothing(database, tmp_path):
+def test_a_killed_process_releases_its_lock(database, tmp_path):
     mine = database()
     address = str(mine.path) if isinstance(mine, SqliteDatabase) else mine._url
     with subprocess.Popen(
@@ -104,7 +104,7 @@ def test_a_process_that_is_killed_holds_nothing(database, tmp_path):
         eventually(lambda: stack.enter_context(on(mine).held("observer")), "the lock is free")
 
 
-def test_a_lock_whose_connection_was_ended_is_known_to_be_lost(postgres_url):
+def test_a_lock_with_a_closed_connection_is_reported_lost(postgres_url):
     mine = PostgresDatabase(postgres_url, timeout_seconds=20)
     lock = on(mine)
     with lock.held("observer") as held:
@@ -118,7 +118,7 @@ def test_a_lock_whose_connection_was_ended_is_known_to_be_lost(postgres_url):
     mine.close()
 
 
-def test_a_lock_whose_file_was_removed_is_known_to_be_lost(tmp_path):
+def test_a_lock_with_a_removed_file_is_reported_lost(tmp_path):
     lock = on(SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=20))
     with lock.held("observer"):
         lock.require("observer")
@@ -127,12 +127,12 @@ def test_a_lock_whose_file_was_removed_is_known_to_be_lost(tmp_path):
             lock.require("observer")
 
 
-def test_a_lock_in_a_folder_that_is_not_there_is_a_store_that_is_away(tmp_path):
+def test_a_lock_in_a_missing_folder_means_the_store_is_unavailable(tmp_path):
     lock = on(SqliteDatabase(tmp_path / "none" / "decisions.db", timeout_seconds=20))
     with pytest.raises(StoreUnavailable, match="No such file"), lock.held("observer"):
         pass
 
 
-def test_locking_makes_no_database(tmp_path):
+def test_locking_creates_no_database(tmp_path):
     with on(SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=20)).held("observer"):
         assert [path.name for path in tmp_path.iterdir()] == ["decisions.db.observer.lock"]

@@ -83,7 +83,7 @@ def test_a_label_of_a_decision_is_found_again(store):
 
 @pytest.mark.parametrize("source", LABEL_SOURCES)
 @pytest.mark.parametrize("is_fraud", [True, False])
-def test_every_source_may_say_either(store, source, is_fraud):
+def test_every_source_may_report_either(store, source, is_fraud):
     about = store.one().decision_id
     store.record(Finding(about, is_fraud, source))
     [label] = store.labels.history(about)
@@ -105,7 +105,7 @@ def test_the_label_that_became_known_last_is_in_force_whenever_it_was_recorded(s
     assert [label.source for label in store.labels.history(about)] == ["investigation", "chargeback"]
 
 
-def test_of_labels_that_became_known_together_the_one_recorded_last_is_in_force(store):
+def test_the_label_recorded_last_is_in_force_among_those_of_one_time(store):
     about = store.one().decision_id
     store.record(Finding(about, True, "rule", NOON), Finding(about, False, "analyst", NOON))
     store.record(Finding(about, True, "customer", NOON))
@@ -144,12 +144,12 @@ def test_a_label_without_a_time_that_was_superseded_is_recorded_again(store):
 
 
 @pytest.mark.parametrize("change", [{"is_fraud": False}, {"source": "rule"}, {"effective_at": NOON}, {"note": "x"}])
-def test_a_label_that_differs_in_anything_is_another_one(store, change):
+def test_a_label_that_differs_in_any_field_is_recorded(store, change):
     sent = Finding(store.one().decision_id, True, "chargeback", NOON + 5, "stolen")
     assert store.record(sent, sent._replace(**change)) == ["recorded", "recorded"]
 
 
-def test_an_entity_and_a_time_mean_its_last_decision_by_then(store):
+def test_an_entity_and_a_time_select_its_last_decision_by_then(store):
     sent = {"customer_id": 7}
     first, second = store.one(1, sent=sent), store.one(2, sent=sent, at=NOON + 1000)
     store.one(3, sent={"customer_id": 8}, at=NOON + 500)
@@ -166,7 +166,7 @@ def test_an_entity_without_a_decision_by_then_is_unknown(store):
 
 
 @pytest.mark.parametrize("about", [NOBODYS, "nonsense", "", NOBODYS.upper()])
-def test_a_decision_that_is_not_kept_is_unknown(store, about):
+def test_a_missing_decision_is_unknown(store, about):
     store.one()
     assert store.record(Finding(about, True, "rule")) == ["unknown_decision"]
     with pytest.raises(UnknownDecision):
@@ -180,7 +180,7 @@ def test_an_erased_decision_cannot_be_labelled(store):
     assert store.labels.history(erased.decision_id) == []
 
 
-def test_the_good_ones_are_recorded_beside_unknown_ones(store):
+def test_known_labels_are_recorded_beside_unknown_ones(store):
     first, second = store.one(1), store.one(2, at=NOON + 1)
     findings = [Finding(about, True, "rule") for about in (first.decision_id, NOBODYS, second.decision_id)]
     assert store.record(*findings) == ["recorded", "unknown_decision", "recorded"]
@@ -190,7 +190,7 @@ def test_the_good_ones_are_recorded_beside_unknown_ones(store):
     }
 
 
-def test_nothing_is_recorded_of_nothing(store):
+def test_recording_no_labels_records_nothing(store):
     assert store.record() == []
     assert store.labels.in_force([]) == {}
 
@@ -230,7 +230,7 @@ def test_any_note_comes_back_as_it_was(store):
     assert store.labels.history(about)[0].note == note
 
 
-def test_a_store_from_before_there_were_labels_takes_them_once_it_is_migrated(tmp_path):
+def test_a_store_from_before_labels_takes_them_after_migration(tmp_path):
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
     store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)

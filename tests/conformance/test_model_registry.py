@@ -27,7 +27,7 @@ def register(registry, count: int) -> list[str]:
     return [registry.register({**FILES, "card.json": b'{"number": %d}' % number}) for number in range(1, count + 1)]
 
 
-def test_what_can_be_written_is_not_written_by_asking(registry):
+def test_checking_for_write_access_writes_nothing(registry):
     registry.require_writable()
     assert registry.versions() == []
 
@@ -64,7 +64,7 @@ def test_the_same_files_make_another_version(registry):
     assert registry.register(FILES) != registry.register(FILES)
 
 
-def test_each_version_keeps_its_own_files(registry):
+def test_each_version_has_its_own_files(registry):
     first, second = register(registry, 2)
     assert registry.fetch(first)["card.json"] == b'{"number": 1}'
     assert registry.fetch(second)["card.json"] == b'{"number": 2}'
@@ -75,14 +75,14 @@ def test_registering_moves_no_alias(registry):
     assert registry.assigned("champion") is None
 
 
-def test_what_the_caller_changes_after_registering_is_not_kept(registry):
+def test_what_the_caller_changes_after_registering_is_not_stored(registry):
     files = dict(FILES)
     version = registry.register(files)
     files["card.json"] = b"changed"
     assert dict(registry.fetch(version)) == FILES
 
 
-def test_what_a_reader_changes_is_not_kept(registry):
+def test_changing_fetched_files_does_not_change_the_registry(registry):
     version = registry.register(FILES)
     registry.fetch(version).update({"card.json": b"changed"})
     registry.versions().clear()
@@ -91,7 +91,7 @@ def test_what_a_reader_changes_is_not_kept(registry):
 
 
 @pytest.mark.parametrize("version", UNKNOWN, ids=lambda version: ascii(version)[:12])
-def test_a_version_that_is_none_cannot_be_fetched(registry, version):
+def test_an_unknown_version_cannot_be_fetched(registry, version):
     registry.register(FILES)
     with pytest.raises(UnknownModel) as caught:
         registry.fetch(version)
@@ -99,7 +99,7 @@ def test_a_version_that_is_none_cannot_be_fetched(registry, version):
 
 
 @pytest.mark.parametrize("version", UNKNOWN, ids=lambda version: ascii(version)[:12])
-def test_a_version_that_is_none_cannot_be_assigned(registry, version):
+def test_an_unknown_version_cannot_be_assigned(registry, version):
     registry.assign("champion", registry.register(FILES))
     with pytest.raises(UnknownModel):
         registry.assign("champion", version)
@@ -140,7 +140,7 @@ def test_restoring_goes_back_one_step_at_a_time(registry):
     assert registry.assigned("champion") == "1"
 
 
-def test_of_two_who_saw_the_same_version_before_one_restores_it(registry):
+def test_only_one_of_two_concurrent_restores_succeeds(registry):
     register(registry, 3)
     assign_each(registry, "1", "2", "3")
     assert registry.restore_previous("champion", expected="2") == "2"
@@ -150,7 +150,7 @@ def test_of_two_who_saw_the_same_version_before_one_restores_it(registry):
     assert len(registry.audit()) == 4
 
 
-def test_an_alias_that_somebody_else_moved_is_not_moved(registry):
+def test_an_alias_that_someone_else_moved_is_not_moved(registry):
     register(registry, 3)
     registry.assign("champion", "1", expected=None)
     registry.assign("champion", "2", expected="1")
@@ -168,7 +168,7 @@ def test_a_version_keeps_its_stamp(registry):
     assert registry.stamp("1") == before
 
 
-def test_assigning_the_same_version_again_is_no_step(registry):
+def test_assigning_the_same_version_again_adds_no_step(registry):
     register(registry, 2)
     assign_each(registry, "1", "2", "2")
     assert registry.restore_previous("champion") == "1"
@@ -249,7 +249,7 @@ def test_before_the_first_change_nothing_was_changed(registry):
     assert registry.audit() == []
 
 
-def test_every_change_is_kept_oldest_first(registry):
+def test_every_change_is_stored_oldest_first(registry):
     register(registry, 2)
     assign_each(registry, "1", "2")
     registry.assign("challenger", "1")
@@ -267,7 +267,7 @@ def test_every_change_is_kept_oldest_first(registry):
     assert times == sorted(times)
 
 
-def test_a_change_is_kept_with_its_cause_whole(registry):
+def test_a_change_is_stored_with_its_cause_whole(registry):
     register(registry, 2)
     registry.assign("champion", "1", CAUSE)
     registry.assign("champion", "2")
@@ -281,7 +281,7 @@ def test_a_change_is_kept_with_its_cause_whole(registry):
     assert [cause.action for cause in kept] == ["promote", "assign", "rollback", "challenge", "stop"]
 
 
-def test_a_cause_of_any_length_is_kept_on_one_line_of_bounded_length(registry):
+def test_a_cause_of_any_length_is_stored_on_one_line_of_bounded_length(registry):
     register(registry, 1)
     registry.assign("champion", "1", CAUSE._replace(reason="wor\nd " * 5000, gate_reasons=("r" * 5000,) * 500))
     [change] = registry.audit()
@@ -290,7 +290,7 @@ def test_a_cause_of_any_length_is_kept_on_one_line_of_bounded_length(registry):
     assert len(change.cause.gate_reasons) == 16
 
 
-def test_what_changes_nothing_is_no_change(registry):
+def test_a_repeated_assignment_is_not_a_change(registry):
     register(registry, 1)
     assign_each(registry, "1", "1")
     registry.withdraw("challenger")

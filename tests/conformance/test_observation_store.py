@@ -45,13 +45,13 @@ def test_before_the_first_observation_there_is_no_cursor(observations):
     assert observations.compared("sha256:challenger", DecisionFilter(), limit=10) == []
 
 
-def test_the_cursor_is_where_the_last_record_said(observations):
+def test_the_cursor_is_that_of_the_last_record(observations):
     observations.record(decision_id(1), [], [])
     observations.record(decision_id(2), [], [])
     assert observations.cursor() == decision_id(2)
 
 
-def test_a_cursor_may_name_a_decision_that_is_not_kept(observations):
+def test_a_cursor_may_name_a_decision_that_is_not_stored(observations):
     observations.record(decision_id(99), [], [])
     assert observations.cursor() == decision_id(99)
 
@@ -71,7 +71,7 @@ def test_a_slot_replaces_the_one_of_its_time_and_model_and_no_other(observations
     assert observations.slots(since=0, seconds=3600) == [slot(seconds=3600, rows=1)]
 
 
-def test_a_cursor_that_would_go_back_keeps_nothing(store, observations):
+def test_a_cursor_cannot_go_back(store, observations):
     store.save([request_of(1, 2)])
     observations.record(decision_id(2), [slot(rows=2)], [])
     with pytest.raises(StoreUnavailable, match="another observer has observed further"):
@@ -89,7 +89,7 @@ def test_a_record_that_is_repeated_changes_nothing(store, observations):
     assert [pair[1] for pair in observations.compared("sha256:challenger", DecisionFilter(), limit=10)] == [shadow(1)]
 
 
-def test_a_shadow_stands_beside_its_decision_to_the_bit(store, observations):
+def test_a_shadow_is_found_beside_its_decision_to_the_bit(store, observations):
     store.save([request_of(1)])
     observations.record(decision_id(1), [], [shadow(1)])
     [(decision, beside)] = observations.compared("sha256:challenger", DecisionFilter(), limit=10)
@@ -123,7 +123,7 @@ def test_comparisons_come_in_pages_oldest_first(store, observations):
     assert [number for page in pages for number in page] == list(range(250))
 
 
-def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observations):
+def test_shadows_of_a_model_registered_twice_form_one_list(store, observations):
     store.save([request_of(*range(4))])
     versions = [shadow(number, model_version=str(8 + number % 2)) for number in range(4)]
     observations.record(decision_id(3), [], versions)
@@ -144,13 +144,13 @@ def test_shadows_of_a_model_that_was_registered_twice_are_one_list(store, observ
         (DecisionFilter(outcome="decline", since=BEGINNING + 2), [2, 3]),
     ],
 )
-def test_comparisons_are_of_the_decisions_that_are_wanted(store, observations, wanted, numbers):
+def test_comparisons_follow_the_filter(store, observations, wanted, numbers):
     store.save([request_of(0, outcome="approve"), request_of(1, 2), request_of(3, entity='"mine"')])
     observations.record(decision_id(3), [], [shadow(number) for number in range(4)])
     assert numbers_of(row for row, _ in observations.compared("sha256:challenger", wanted, limit=10)) == numbers
 
 
-def test_a_shadow_of_a_decision_that_has_gone_keeps_nothing_of_its_record(store, observations):
+def test_a_shadow_of_a_removed_decision_fails_its_whole_record(store, observations):
     store.save([request_of(1)])
     with pytest.raises(StoreUnavailable):
         observations.record(decision_id(2), [slot()], [shadow(1), shadow(2)])

@@ -1,4 +1,4 @@
-"""Databases that go away under load and come back: what was answered is kept once, and nobody has to do anything."""
+"""Databases that fail under load and recover: everything answered is stored once, without manual steps."""
 
 import shutil
 import sqlite3
@@ -12,7 +12,7 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.services.storage import writing as keeping
+from fraud_detection_api.services.storage import writing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.writing import GroupCommit
 from support.kept import numbers_of, request_of
@@ -40,7 +40,7 @@ class LockedFile:
 
 
 class MissingFolder(LockedFile):
-    """A SQLite file whose folder is away meanwhile, as a disk may be."""
+    """A SQLite file whose folder is missing meanwhile, as on a failing disk."""
 
     def begin(self) -> None:
         self._path.parent.rename(self._path.parent.with_name("away"))
@@ -50,7 +50,7 @@ class MissingFolder(LockedFile):
 
 
 class KilledServer:
-    """A PostgreSQL server that crashes and is started again."""
+    """A PostgreSQL server that crashes and restarts."""
 
     def __init__(self) -> None:
         self.server = start_postgres()
@@ -80,8 +80,8 @@ def outage(request, tmp_path):
 class Load:
     """Clients that each send decision after decision; `answered` are those that were answered."""
 
-    def __init__(self, keeper: GroupCommit) -> None:
-        self._keeper, self._stop = keeper, threading.Event()
+    def __init__(self, writer: GroupCommit) -> None:
+        self._writer, self._stop = writer, threading.Event()
         self.answered: list[int] = []
         self.refusals: list[Exception] = []
         self._clients = [threading.Thread(target=self._send, args=(client,)) for client in range(CLIENTS)]
@@ -103,7 +103,9 @@ class Load:
             if self._stop.is_set():
                 return
             done, results = threading.Event(), []
-            self._keeper.submit([request_of(number)], lambda told, to=results, done=done: (to.extend(told), done.set()))
+            self._writer.submit(
+                [request_of(number)], lambda found, to=results, done=done: (to.extend(found), done.set())
+            )
             assert done.wait(30)
             if results == [None]:
                 self.answered.append(number)
@@ -113,26 +115,26 @@ class Load:
 
 
 @pytest.mark.parametrize("with_journal", [False, True])
-def test_what_was_answered_is_kept_once(outage, with_journal, tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.05)
+def test_what_was_answered_is_stored_once(outage, with_journal, tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
     store = SqlDecisionStore(outage.database(), idempotency_seconds=86_400)
     journal = FileJournal(tmp_path / "journal") if with_journal else None
-    keeper = GroupCommit(store, limit=1000, journal=journal)
-    keeper.start()
-    assert keeper.error is None
-    load = Load(keeper)
+    writer = GroupCommit(store, limit=1000, journal=journal)
+    writer.start()
+    assert writer.error is None
+    load = Load(writer)
     for _ in range(3):
         load.goes_on()
         outage.begin()
-        eventually(lambda: keeper._store_error is not None, "the outage is noticed")
+        eventually(lambda: writer._store_error is not None, "the outage is noticed")
         if with_journal:
             load.goes_on()
         outage.end()
-        eventually(lambda: keeper._store_error is None, "the store is found again")
+        eventually(lambda: writer._store_error is None, "the store is found again")
         load.goes_on()
     load.end()
     kept = numbers_of(store.following(DecisionFilter(), limit=10**9))
-    keeper.close()
+    writer.close()
     assert len(kept) == len(set(kept))
     assert set(load.answered) <= set(kept)
     assert all(isinstance(refusal, StoreUnavailable) for refusal in load.refusals)

@@ -45,7 +45,7 @@ def kept(bare):
     return bare
 
 
-def test_a_store_that_was_never_made_has_no_revision_and_is_not_ready(bare):
+def test_a_missing_store_has_no_revision_and_is_not_ready(bare):
     assert bare.upkeep.revision() is None
     with pytest.raises(StoreUnavailable, match="there is not a decision store yet"):
         bare.upkeep.require_ready()
@@ -56,21 +56,21 @@ def test_a_migrated_store_is_ready(kept):
     assert kept.upkeep.revision() is not None
 
 
-def test_an_empty_store_is_summed_up(kept):
+def test_an_empty_store_has_a_summary(kept):
     summary = kept.upkeep.summary()
     assert summary.by_outcome == {"approve": 0, "review": 0, "decline": 0}
     assert (summary.first, summary.last, summary.idempotency_keys) == (None, None, 0)
     assert summary.size_bytes > 0
 
 
-def test_a_summary_counts_by_outcome_and_tells_the_first_and_the_last(kept):
+def test_a_summary_counts_by_outcome_and_names_the_first_and_last_times(kept):
     keep_rows(kept.store, [kept_row(n) for n in (0, 1, 3)])
     summary = kept.upkeep.summary()
     assert summary.by_outcome == {"approve": 2, "review": 1, "decline": 0}
     assert (summary.first, summary.last) == (NOON, NOON + 3 * 60_000)
 
 
-def test_the_oldest_are_removed_first_and_at_most_so_many(kept):
+def test_the_oldest_are_removed_first_up_to_a_limit(kept):
     rows = [kept_row(n) for n in range(5)]
     keep_rows(kept.store, rows)
     before = rows[4].decided_at
@@ -82,13 +82,13 @@ def test_the_oldest_are_removed_first_and_at_most_so_many(kept):
     assert kept.ids() == [rows[4].decision_id]
 
 
-def test_a_decision_of_that_very_moment_is_not_older(kept):
+def test_a_decision_made_at_the_limit_is_not_older(kept):
     row = kept_row(0)
     keep_rows(kept.store, [row])
     assert kept.upkeep.remove_older(row.decided_at, limit=10) == 0
 
 
-def test_keys_that_were_kept_before_a_time_are_removed(kept):
+def test_keys_that_were_stored_before_a_time_are_removed(kept):
     for number in range(3):
         keep_rows(kept.store, [kept_row(number)], IdempotencyKey("", f"key-{number}", b"d"), b"answer")
     assert kept.upkeep.remove_keys(NOON, limit=10) == 0
@@ -97,7 +97,7 @@ def test_keys_that_were_kept_before_a_time_are_removed(kept):
     assert len(kept.ids()) == 3
 
 
-def test_erased_rows_take_the_place_of_those_they_were(kept):
+def test_erased_rows_replace_the_stored_ones(kept):
     row, other = kept_row(0), kept_row(1)
     keep_rows(kept.store, [row, other])
     erased = row._replace(entity=None, record=None, reasons=None, seal=b"another")
@@ -145,7 +145,7 @@ def test_labels_of_erased_rows_stay_without_their_notes(kept):
     assert kept.labels.history(other.decision_id)[0].note == "called"
 
 
-def test_answers_that_told_of_erased_rows_are_removed_whoever_the_caller_is(kept):
+def test_answers_about_erased_rows_are_removed_for_every_caller(kept):
     keys = [IdempotencyKey(caller, name, b"d") for caller, name in (("b", "one"), ("a", "one"), ("a", "two"))]
     rows = [kept_row(number, idempotency_key=key.key) for number, key in enumerate(keys)]
     for row, key in zip(rows, keys, strict=True):

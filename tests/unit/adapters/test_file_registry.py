@@ -141,7 +141,7 @@ def test_a_kill_while_registering_leaves_the_registry_as_it_was(registry, fsync)
     [(6, "1"), (7, "1"), (8, "2")],
     ids=["before it is written down", "before the rename", "after it"],
 )
-def test_a_kill_while_promoting_leaves_one_champion_or_the_other_and_the_audit_trail_tells_which(
+def test_a_kill_while_promoting_leaves_one_champion_or_the_other_and_the_audit_trail_reports_which(
     registry, fsync, champion
 ):
     process = started(STOP_AT_FSYNC, registry.root, fsync)
@@ -176,7 +176,7 @@ def test_the_time_of_a_change_is_the_clocks(tmp_path):
     assert '"at": "2026-11-22T10:00:00.123Z"' in (tmp_path / "audit.jsonl").read_text()
 
 
-def test_a_damaged_alias_that_is_mended_is_a_change_from_what_cannot_be_read(registry):
+def test_a_damaged_alias_that_is_repaired_is_a_change_from_what_cannot_be_read(registry):
     (registry.root / "aliases" / "champion").chmod(0o644)
     (registry.root / "aliases" / "champion").write_bytes(b"damaged")
     assert registry.audit()[0].took_effect
@@ -257,7 +257,7 @@ def test_a_full_disk_leaves_the_alias_as_it_was(registry, monkeypatch):
     assert snapshot(registry.root) == before
 
 
-def test_a_rename_that_fails_for_good_is_told(registry, monkeypatch):
+def test_a_rename_that_fails_for_good_is_reported(registry, monkeypatch):
     monkeypatch.setattr(Path, "rename", fail_with(errno.EACCES))
     with pytest.raises(RegistryUnavailable, match="cannot be written: Permission denied"):
         registry.register(FILES)
@@ -271,7 +271,7 @@ def test_a_number_taken_by_others_meanwhile_is_passed_over(registry, monkeypatch
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, number):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path, monkeypatch, number):
     registry = FileRegistry(tmp_path / "registry")
     monkeypatch.setattr(Path, "mkdir", fail_with(number))
     expected = f"the registry {registry.root} cannot be written: {os.strerror(number)}"
@@ -290,7 +290,7 @@ def test_a_read_only_folder_is_read_but_not_written(registry):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
-def test_a_folder_that_may_not_be_entered_is_told(registry):
+def test_a_folder_that_may_not_be_entered_is_reported(registry):
     (registry.root / "versions").chmod(0)
     try:
         with pytest.raises(RegistryUnavailable, match="cannot be read: Permission denied"):
@@ -308,14 +308,14 @@ def test_a_folder_that_may_not_be_entered_is_told(registry):
     ],
     ids=["register", "versions", "assigned"],
 )
-def test_a_registry_that_is_a_file_is_told(tmp_path, use):
+def test_a_registry_that_is_a_file_is_reported(tmp_path, use):
     path = tmp_path / "registry"
     path.write_text("not a folder")
     with pytest.raises(RegistryUnavailable, match=rf"the registry {path} cannot be (read|written): \w+"):
         use(FileRegistry(path))
 
 
-def test_a_version_whose_files_cannot_be_read_is_told(registry):
+def test_a_version_whose_files_cannot_be_read_is_reported(registry):
     (registry.root / "versions" / "1" / "folder").mkdir()
     with pytest.raises(CorruptBundle, match="version 1: folder is not a file"):
         registry.fetch("1")
@@ -346,7 +346,7 @@ def test_a_damaged_alias_is_an_error_when_read(registry, content):
 
 
 @pytest.mark.parametrize("content", DAMAGED, ids=ascii)
-def test_a_damaged_alias_is_mended_by_assigning_it(registry, content):
+def test_a_damaged_alias_is_repaired_by_assigning_it(registry, content):
     (registry.root / "aliases" / "champion").chmod(0o644)
     (registry.root / "aliases" / "champion").write_bytes(content)
     registry.assign("champion", "1")

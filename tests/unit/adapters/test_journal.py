@@ -64,7 +64,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_what_was_written_down_comes_back_as_it_was(journal):
+def test_requests_come_back_as_they_were_written(journal):
     rows = [
         kept(
             1,
@@ -89,7 +89,7 @@ def test_it_comes_in_the_order_in_which_it_was_written(journal):
     assert drained(journal) == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14]
 
 
-def test_what_was_drained_comes_no_more(journal, folder):
+def test_a_drained_file_is_removed(journal, folder):
     journal.append([request_of(1)])
     assert drained(journal) == [1]
     assert drained(journal) == []
@@ -102,7 +102,7 @@ def test_nothing_is_made_before_something_is_written(journal, folder):
     assert not folder.exists()
 
 
-def test_what_a_check_wrote_is_no_decision_and_takes_no_place(journal, folder):
+def test_a_check_leaves_the_file_unchanged(journal, folder):
     journal.append([request_of(1)])
     [file] = files(folder)
     before = file.read_bytes()
@@ -117,7 +117,7 @@ def test_only_its_owner_may_read_it(journal, folder):
     assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
 
 
-def test_what_is_not_taken_to_its_end_comes_again(journal):
+def test_a_batch_that_is_not_finished_comes_again(journal):
     journal.append([request_of(*range(3000)), request_of(3000), request_of(3001)])
     pieces = journal.waiting()
     assert len(next(pieces)) == 1
@@ -130,7 +130,7 @@ def test_it_comes_in_pieces_that_one_transaction_can_take(journal):
     assert [len(piece) for piece in journal.waiting()] == [2000, 2000, 100]
 
 
-def test_what_is_written_while_it_is_drained_waits_for_the_next_time(journal):
+def test_requests_written_while_draining_wait_for_the_next_drain(journal):
     journal.append([request_of(1)])
     pieces = journal.waiting()
     next(pieces)
@@ -139,7 +139,7 @@ def test_what_is_written_while_it_is_drained_waits_for_the_next_time(journal):
     assert drained(journal) == [2]
 
 
-def test_a_line_that_was_cut_off_was_promised_to_nobody(journal, folder):
+def test_a_line_that_was_cut_off_was_promised_to_no_one(journal, folder):
     journal.append([request_of(1), request_of(2)])
     [path] = files(folder)
     journal.close()
@@ -172,7 +172,7 @@ def test_a_line_of_another_version_is_put_aside(journal, folder, content):
     assert len(files(folder, ".damaged")) == 1
 
 
-def test_the_file_of_a_process_that_lives_is_its_own(journal, folder):
+def test_the_file_of_a_living_process_is_not_drained(journal, folder):
     process = another_process(folder, 7)
     try:
         assert drained(journal) == []
@@ -182,13 +182,13 @@ def test_the_file_of_a_process_that_lives_is_its_own(journal, folder):
     assert drained(journal) == [7]
 
 
-def test_what_a_killed_process_left_is_drained_with_the_rest(journal, folder):
+def test_the_file_of_a_killed_process_is_drained(journal, folder):
     end(another_process(folder, 7))
     journal.append([request_of(1)])
     assert sorted(drained(journal)) == [1, 7]
 
 
-def test_of_two_that_drain_at_once_one_leaves_the_file_to_the_other(journal, folder):
+def test_only_one_of_two_drains_takes_a_file(journal, folder):
     journal.append([request_of(1)])
     pieces = journal.waiting()
     next(pieces)
@@ -212,7 +212,7 @@ def test_a_file_has_its_name_once_it_is_locked(journal, folder, monkeypatch):
     assert len(files(folder)) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_told_of(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     journal = FileJournal(tmp_path / "file" / "journal")
     with pytest.raises(StoreUnavailable, match=r"^the journal \S+ cannot be written: Not a directory$"):
@@ -227,7 +227,7 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_on_a_full_disk_nothing_is_promised_and_half_a_request_is_taken_back(journal, folder, small_disk):
+def test_a_full_disk_refuses_and_removes_a_partial_request(journal, folder, small_disk):
     journal.append([request_of(1)])
     small_disk(2000)
     with pytest.raises(StoreUnavailable, match="cannot be written: File too large"):
@@ -238,7 +238,7 @@ def test_on_a_full_disk_nothing_is_promised_and_half_a_request_is_taken_back(jou
     assert files(folder, "") == []
 
 
-def test_a_check_tells_of_a_full_disk(journal, small_disk):
+def test_a_check_reports_of_a_full_disk(journal, small_disk):
     small_disk(100)
     with pytest.raises(StoreUnavailable, match="cannot be written: File too large"):
         journal.check()
@@ -246,7 +246,7 @@ def test_a_check_tells_of_a_full_disk(journal, small_disk):
     journal.check()
 
 
-def test_what_no_store_takes_is_put_aside_and_not_drained(journal, folder):
+def test_requests_put_aside_are_not_drained(journal, folder):
     journal.append([request_of(1)])
     journal.put_aside([request_of(2)])
     journal.put_aside([request_of(3)])

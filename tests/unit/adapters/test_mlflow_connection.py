@@ -58,7 +58,7 @@ def test_building_asks_nothing_of_the_server():
     assert requests == []
 
 
-def test_a_server_that_is_down_is_told():
+def test_a_server_that_is_down_is_reported():
     url = f"http://127.0.0.1:{free_port()}"
     assert refusal(url).startswith(f"MLflow at {url} does not answer as it should (INTERNAL_ERROR); check that it runs")
 
@@ -71,7 +71,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_server_in_trouble_is_asked_twice_and_then_told(status):
+def test_a_server_in_trouble_is_asked_twice_and_then_reported(status):
     with answering(status, b"<b>trace</b>", Retry_After="3600") as (url, requests):
         told = refusal(url)
     assert "does not answer as it should" in told
@@ -80,7 +80,7 @@ def test_a_server_in_trouble_is_asked_twice_and_then_told(status):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_caller_is_told_how_to_say_who_it_is(monkeypatch, status):
+def test_a_rejected_caller_learns_how_to_authenticate(monkeypatch, status):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "fraud")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
     with answering(status, b"You are not authenticated") as (url, requests):
@@ -92,12 +92,12 @@ def test_a_refused_caller_is_told_how_to_say_who_it_is(monkeypatch, status):
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (404, b"<html>"), (404, b"[]"), (302, b"")])
-def test_another_server_than_mlflow_is_told(status, body):
+def test_another_server_than_mlflow_is_reported(status, body):
     with answering(status, body) as (url, _):
         assert "check that it runs, that it is MLflow" in refusal(url)
 
 
-def test_a_tracker_that_is_down_is_told_when_it_is_built():
+def test_a_tracker_that_is_down_is_reported_when_it_is_built():
     target = f"mlflow:http://127.0.0.1:{free_port()}"
     with pytest.raises(RegistryUnavailable, match="does not answer as it should"):
         build_tracker(target, registry="registry", mlflow_uri=None)
@@ -108,7 +108,7 @@ def test_mlflow_reports_nothing_to_its_makers():
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
-def test_what_the_operator_sets_is_kept(monkeypatch):
+def test_what_the_operator_sets_takes_precedence(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
     build_registry("mlflow:http://127.0.0.1:1")
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"

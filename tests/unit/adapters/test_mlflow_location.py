@@ -50,7 +50,7 @@ def test_a_name_that_would_need_quoting_is_refused(query):
 
 
 @pytest.mark.parametrize("rest", ["?models=a", "?model=a&stage=b", "#/models/a"])
-def test_what_would_be_passed_over_is_refused(rest):
+def test_what_would_be_ignored_is_refused(rest):
     with pytest.raises(ValueError, match=r"\?model=NAME"):
         MlflowLocation.parse("http://host:5000" + rest)
 

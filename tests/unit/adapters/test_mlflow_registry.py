@@ -105,7 +105,7 @@ def test_a_person_who_goes_back_can_be_undone(registry, person, name):
     assert registry.restore_previous("champion") == "2"
 
 
-def test_an_alias_that_a_person_took_away_is_restored(registry, person, name):
+def test_an_alias_that_a_person_deleted_is_restored(registry, person, name):
     register(registry, 2)
     assign_each(registry, "1", "2")
     person.delete_registered_model_alias(name, "champion")
@@ -157,7 +157,7 @@ def test_a_promotion_that_was_cut_off_before_its_history_counts(registry, person
     assert registry.previous("champion") == "2"
 
 
-def test_a_promotion_that_was_cut_off_before_its_alias_is_told_by_the_audit_trail(registry, location, monkeypatch):
+def test_a_promotion_that_was_cut_off_before_its_alias_is_reported_by_the_audit_trail(registry, location, monkeypatch):
     register(registry, 2)
     assign_each(registry, "1")
 
@@ -204,7 +204,7 @@ def test_a_rollback_that_was_cut_off_before_its_alias_did_not_happen(registry, p
     assert registry.previous("champion") == "2"
 
 
-def test_a_model_of_another_kind_is_no_bundle(registry, person, name, tmp_path):
+def test_a_model_of_another_kind_is_not_a_bundle(registry, person, name, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
     (tmp_path / "model" / "MLmodel").write_text("flavors: {}")
@@ -224,7 +224,7 @@ def test_a_version_whose_artifacts_are_gone_is_no_bundle(registry, person, name)
         registry.fetch("1")
 
 
-def test_a_deleted_experiment_is_told(registry, person, name):
+def test_a_deleted_experiment_is_reported(registry, person, name):
     person.delete_experiment(person.create_experiment(name))
     with pytest.raises(RegistryUnavailable, match=rf"the experiment {name} is deleted in MLflow; restore it"):
         registry.register(FILES)

@@ -61,7 +61,7 @@ def test_a_curve_is_a_metric_by_step(tracker, runs, person):
     assert [(point.step, point.value) for point in history] == [(0, 0.7), (1, 0.5), (2, 0.4)]
 
 
-def test_more_than_mlflow_takes_at_a_time_is_kept_whole(tracker, runs, person):
+def test_more_than_mlflow_takes_at_a_time_is_stored_whole(tracker, runs, person):
     many = {
         **TRAINING,
         "parameters": {f"p{n}": n for n in range(250)},
@@ -92,7 +92,7 @@ def test_another_digest_is_another_run(tracker, runs):
     assert len(runs()) == 2
 
 
-def test_names_that_mlflow_refuses_are_mended(tracker, runs):
+def test_names_that_mlflow_refuses_are_adapted(tracker, runs):
     tracker.track(**{**TRAINING, "parameters": {"level.a:b|ü'": 1}, "metrics": {"f1@5%": 0.5}})
     [run] = runs()
     assert run.data.params == {"level.a_b___": "1"}

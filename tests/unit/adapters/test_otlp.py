@@ -103,14 +103,14 @@ def test_opentelemetrys_variables_say_where_and_how(exporter_to):
     assert len(collector.spans) == 1
 
 
-def test_a_collector_that_refuses_is_told_with_its_reason_and_nowhere_else(exporter_to, caplog, capfd):
+def test_a_collector_that_refuses_is_reported_with_its_reason_and_nowhere_else(exporter_to, caplog, capfd):
     with collecting(status=404) as collector, pytest.raises(TracesNotDelivered, match="404"):
         exporter_to(collector_url(collector.url)).export([SERVER])
     assert not caplog.records
     assert capfd.readouterr().err == ""
 
 
-def test_a_collector_that_is_away_is_tried_again_until_the_time_is_up(exporter_to, caplog):
+def test_a_collector_that_is_unavailable_is_tried_again_until_the_time_is_up(exporter_to, caplog):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1/traces"
@@ -119,7 +119,7 @@ def test_a_collector_that_is_away_is_tried_again_until_the_time_is_up(exporter_t
     assert not caplog.records
 
 
-def test_without_the_extra_it_is_said_what_to_install(monkeypatch):
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     imported = builtins.__import__
 
     def absent(name, *rest, **named):

@@ -1,4 +1,4 @@
-"""A keeper in another process: the worker's side and the other one, over a real socket, in one event loop."""
+"""The worker's side and the writer's side over a real socket, in one event loop."""
 
 import asyncio
 import tempfile
@@ -26,8 +26,8 @@ def request(number: int = 0, key: IdempotencyKey | None = None, answer: bytes = 
     return SealedRequest(b"[%b]" % b",".join(rows), records, key, answer)
 
 
-class Keeping:
-    """A store, the process that keeps in it, and a worker."""
+class Process:
+    """A store, the writer's process, and a worker."""
 
     def __init__(self, path: Path) -> None:
         self.store, self.path = InMemoryDecisionStore(), path
@@ -37,14 +37,14 @@ class Keeping:
         return WriterClient(self.path, limit=limit, patience_seconds=patience_seconds)
 
     async def serve(self) -> None:
-        keeper = GroupCommit(self.store, limit=1000)
-        await WriterServer(self.path, keeper).serve_until(self.ended)
+        writer = GroupCommit(self.store, limit=1000)
+        await WriterServer(self.path, writer).serve_until(self.ended)
 
 
 @asynccontextmanager
-async def keeping(**worker: float) -> AsyncIterator[tuple[Keeping, WriterClient]]:
+async def running(**worker: float) -> AsyncIterator[tuple[Process, WriterClient]]:
     with tempfile.TemporaryDirectory() as folder:  # pytest's own are too deep for a socket's path
-        both = Keeping(Path(folder) / "socket")
+        both = Process(Path(folder) / "socket")
         serving = asyncio.create_task(both.serve())
         client = both.worker(**worker)
         await client.start()
@@ -57,9 +57,9 @@ async def keeping(**worker: float) -> AsyncIterator[tuple[Keeping, WriterClient]
 
 
 async def submitted(client: WriterClient, *requests: SealedRequest) -> list[Result]:
-    told: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
-    client.submit(requests, lambda results: told.set_result(list(results)))
-    return await asyncio.wait_for(told, 10)
+    found: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+    client.submit(requests, lambda results: found.set_result(list(results)))
+    return await asyncio.wait_for(found, 10)
 
 
 def run(test):
@@ -73,64 +73,64 @@ def run(test):
 
 
 @run
-async def test_what_a_worker_submits_is_in_the_store_when_it_is_told_so():
-    async with keeping() as (both, client):
+async def test_a_result_means_that_decisions_are_in_the_store():
+    async with running() as (both, client):
         assert await submitted(client, request(1), request(2, records=3)) == [None, None]
         assert len(both.store.page(EVERYTHING, limit=10)) == 4
 
 
 @run
 async def test_rows_arrive_as_they_were_sealed():
-    async with keeping() as (both, client):
+    async with running() as (both, client):
         await submitted(client, request(7))
         [row] = both.store.page(EVERYTHING, limit=10)
         assert row[:-1] == kept(7000)[:-1]
 
 
 @run
-async def test_results_come_in_the_order_of_the_requests_though_many_are_under_way():
-    async with keeping() as (both, client):
+async def test_results_come_in_the_order_of_the_requests():
+    async with running() as (both, client):
         key = IdempotencyKey("caller", "key", b"digest")
         results = await asyncio.gather(
             *(submitted(client, request(number, key, b"answer %d" % number)) for number in range(20))
         )
-        told = [result for [result] in results]
-        assert told[0] is None
-        assert set(told[1:]) == {StoredAnswer(b"digest", b"answer 0")}
+        found = [result for [result] in results]
+        assert found[0] is None
+        assert set(found[1:]) == {StoredAnswer(b"digest", b"answer 0")}
         assert len(both.store.page(EVERYTHING, limit=100)) == 1
 
 
 @run
 async def test_a_large_request_arrives_whole():
-    async with keeping() as (both, client):
+    async with running() as (both, client):
         assert await submitted(client, request(1, records=900)) == [None]
         assert len(both.store.page(EVERYTHING, limit=2000)) == 900
 
 
 @run
 async def test_a_store_that_fails_refuses_and_the_worker_knows_before_the_next_request():
-    async with keeping() as (both, client):
+    async with running() as (both, client):
         both.store.error = "the disk is full"
         [result] = await submitted(client, request(1))
         assert isinstance(result, StoreUnavailable)
-        await eventually_async(lambda: client.error == "the disk is full", "the worker is told")
+        await eventually_async(lambda: client.error == "the disk is full", "the worker learns it")
         with pytest.raises(StoreUnavailable, match="the disk is full"):
             client.require_room()
 
 
 @run
-async def test_a_store_that_comes_back_is_told_of_without_a_request():
-    async with keeping() as (both, client):
+async def test_a_recovered_store_is_reported_without_a_request():
+    async with running() as (both, client):
         both.store.error = "the disk is full"
         await submitted(client, request(1))
         both.store.error = None
-        await eventually_async(lambda: client.error is None, "the worker is told")
+        await eventually_async(lambda: client.error is None, "the worker learns it")
         assert await submitted(client, request(2)) == [None]
 
 
 @run
-async def test_a_fault_of_one_request_is_not_told_in_its_own_words():
-    async with keeping() as (_, client):
+async def test_an_unexpected_error_does_not_repeat_its_text():
+    async with running() as (_, client):
         rows = ROWS.json(kept(1)._replace(outcome="no such outcome")[:-1], b"")
         [result, other] = await submitted(client, SealedRequest(b"[%b]" % rows, 1), request(2))
         assert isinstance(result, RuntimeError)
@@ -139,20 +139,20 @@ async def test_a_fault_of_one_request_is_not_told_in_its_own_words():
 
 
 @run
-async def test_no_more_wait_than_may():
-    async with keeping(limit=3) as (_, client):
-        told = asyncio.create_task(submitted(client, request(1, records=3)))
+async def test_the_number_of_waiting_records_is_limited():
+    async with running(limit=3) as (_, client):
+        found = asyncio.create_task(submitted(client, request(1, records=3)))
         await asyncio.sleep(0)
         with pytest.raises(StoreBusy):
             client.require_room()
-        assert await told == [None]
+        assert await found == [None]
         client.require_room()
 
 
 @run
-async def test_a_keeper_that_is_not_there_is_a_fault_and_one_that_comes_is_found():
+async def test_a_missing_writer_is_an_error_and_is_found_when_it_starts():
     with tempfile.TemporaryDirectory() as folder:
-        both = Keeping(Path(folder) / "socket")
+        both = Process(Path(folder) / "socket")
         client = both.worker()
         starting = asyncio.create_task(client.start())
         await asyncio.sleep(0.01)
@@ -169,7 +169,7 @@ async def test_a_keeper_that_is_not_there_is_a_fault_and_one_that_comes_is_found
 
 
 @run
-async def test_requests_under_way_are_refused_when_the_keeper_dies():
+async def test_requests_under_way_are_refused_when_the_writer_dies():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "socket"
         heard = asyncio.Event()
@@ -193,15 +193,15 @@ async def test_requests_under_way_are_refused_when_the_keeper_dies():
 
 
 @run
-async def test_the_keeper_stays_until_the_last_worker_has_gone():
-    async with keeping() as (both, client):
+async def test_the_writer_stays_until_the_last_worker_has_gone():
+    async with running() as (both, client):
         both.ended.set()
         await asyncio.sleep(0.05)
         assert await submitted(client, request(1)) == [None]
 
 
 @run
-async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again():
+async def test_a_writer_that_hangs_counts_as_gone_until_it_answers_again():
     with tempfile.TemporaryDirectory() as folder:
         path, silent = Path(folder) / "socket", []
 
@@ -220,15 +220,15 @@ async def test_a_keeper_that_hangs_is_as_one_that_has_gone_until_it_speaks_again
             with pytest.raises(StoreUnavailable):
                 client.require_room()
             silent[1].write(b"\0\0\0\x0e" + b'{"error":null}')
-            await eventually_async(lambda: client.error is None, "the keeper speaks again")
+            await eventually_async(lambda: client.error is None, "the writer speaks again")
             await client.close()
             for writer in silent:
                 writer.close()
 
 
 @run
-async def test_a_keeper_with_nothing_to_say_does_not_hang():
-    async with keeping(patience_seconds=0.1) as (_, client):
+async def test_a_writer_with_nothing_to_say_does_not_hang():
+    async with running(patience_seconds=0.1) as (_, client):
         await asyncio.sleep(0.3)
         assert client.error is None
         assert await submitted(client, request()) == [None]

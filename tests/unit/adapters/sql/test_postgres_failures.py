@@ -61,32 +61,32 @@ def refusal(attempt) -> str:
     return str(caught.value).removeprefix("the decision store (PostgreSQL) ")
 
 
-def test_a_wrong_password_is_refused_without_being_told(postgres_server, store_at):
+def test_a_wrong_password_is_not_repeated_in_the_error(postgres_server, store_at):
     store = store_at(postgres_server.url(password=SECRET))
     assert refusal(store.migrate) == "rejects the user or the password of FRAUD_STORE"
 
 
-def test_a_database_that_is_missing_is_told_of(postgres_server, store_at):
+def test_a_missing_database_is_reported(postgres_server, store_at):
     assert refusal(store_at(postgres_server.url("nowhere")).migrate).startswith("has no such database or user")
 
 
-def test_a_host_that_is_unknown_is_told_of(store_at):
+def test_an_unknown_host_is_reported(store_at):
     store = store_at(f"postgresql://{USER}:{SECRET}@nowhere.invalid/fraud")
     assert refusal(store.migrate).startswith("cannot be reached; the host of FRAUD_STORE is unknown")
 
 
-def test_a_port_where_nothing_listens_is_told_of(store_at):
+def test_a_port_where_nothing_listens_is_reported(store_at):
     store = store_at(f"postgresql://{USER}:{SECRET}@127.0.0.1:{free_port()}/fraud")
     assert refusal(store.migrate) == "cannot be reached; is it running at the host and port of FRAUD_STORE?"
 
 
 @pytest.mark.parametrize("password", [f"{SECRET}%zz", f"x@{SECRET}", f"{SECRET}/x", f"x:{SECRET}@{SECRET}"])
-def test_a_password_with_special_characters_is_not_told_in_part(store_at, password):
+def test_no_part_of_a_password_with_special_characters_is_reported(store_at, password):
     store = store_at(f"postgresql://{USER}:{password}@127.0.0.1:{free_port()}/fraud")
     refusal(store.migrate)
 
 
-def test_a_server_that_accepts_and_says_nothing_is_given_up(store_at):
+def test_a_server_that_accepts_and_never_answers_times_out(store_at):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = store_at(f"postgresql://{USER}:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/fraud", timeout_seconds=1)
         began = time.monotonic()
@@ -94,7 +94,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up(store_at):
         assert time.monotonic() - began < 15
 
 
-def test_a_server_that_stops_is_missed_and_found_again(own_server, store_at):
+def test_a_restarted_server_is_found_again(own_server, store_at):
     with own_server.database() as url:
         store = store_at(url)
         store.migrate()
@@ -111,7 +111,7 @@ def test_a_server_that_stops_is_missed_and_found_again(own_server, store_at):
         store.close()
 
 
-def test_connections_that_all_died_cost_one_failure(own_server, store_at):
+def test_all_connections_lost_at_once_cost_one_failure(own_server, store_at):
     with own_server.database() as url:
         store = store_at(url)
         store.migrate()
@@ -125,7 +125,7 @@ def test_connections_that_all_died_cost_one_failure(own_server, store_at):
         store.close()
 
 
-def test_a_lock_that_somebody_holds_is_waited_for_until_the_time_is_up(postgres_url, store_at):
+def test_a_held_lock_is_waited_for_until_the_timeout(postgres_url, store_at):
     store = store_at(postgres_url, timeout_seconds=0.3)
     store.migrate()
     with psycopg.connect(postgres_url) as other:
@@ -136,7 +136,7 @@ def test_a_lock_that_somebody_holds_is_waited_for_until_the_time_is_up(postgres_
     assert held(store) == [2]
 
 
-def test_a_server_that_only_reads_is_told_of(postgres_url, store_at):
+def test_a_server_that_only_reads_is_reported(postgres_url, store_at):
     store = store_at(postgres_url)
     store.migrate()
     store.close()
@@ -150,7 +150,7 @@ def test_a_server_that_only_reads_is_told_of(postgres_url, store_at):
     store.check()
 
 
-def test_tables_that_somebody_dropped_are_told_of(postgres_url, store_at):
+def test_tables_that_someone_dropped_are_reported(postgres_url, store_at):
     store = store_at(postgres_url)
     store.migrate()
     with psycopg.connect(postgres_url, autocommit=True) as other:
@@ -170,7 +170,7 @@ def test_rows_that_others_refer_to_come_back_with_the_next_opening(postgres_url,
     assert held(store) == [3]
 
 
-def test_a_user_who_may_not_write_is_told_to_be_granted_it(postgres_url, store_at):
+def test_a_user_without_write_privileges_is_reported(postgres_url, store_at):
     store = store_at(postgres_url)
     store.migrate()
     name = f"reader_{postgres_url.rpartition('/')[2]}"
@@ -186,7 +186,7 @@ def test_a_user_who_may_not_write_is_told_to_be_granted_it(postgres_url, store_a
             other.execute(f"DROP ROLE {name}")
 
 
-def test_a_row_that_the_database_does_not_take_is_the_rows_fault_and_is_not_logged(postgres_url, store_at):
+def test_a_row_that_the_database_rejects_is_not_a_store_failure_and_is_not_logged(postgres_url, store_at):
     store = store_at(postgres_url)
     store.migrate()
     for poison in (request_of(1, outcome="perhaps"), request_of(1, entity="\0"), request_of(1, decided_at=2**70)):

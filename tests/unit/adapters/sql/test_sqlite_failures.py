@@ -109,7 +109,7 @@ def run(program: str, *arguments: object) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_folder_that_is_missing_may_be_made_later(tmp_path):
+def test_a_missing_folder_may_be_created_later(tmp_path):
     store = store_at(tmp_path / "missing" / "decisions.db")
     assert refusal(store.migrate).endswith("decisions.db cannot be opened: No such file or directory")
     (tmp_path / "missing").mkdir()
@@ -118,11 +118,11 @@ def test_a_folder_that_is_missing_may_be_made_later(tmp_path):
     store.close()
 
 
-def test_a_folder_in_the_files_place_is_told_of(tmp_path):
+def test_a_folder_in_place_of_the_file_is_reported(tmp_path):
     assert "cannot be opened" in refusal(store_at(tmp_path).migrate)
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(path):
+def test_a_file_that_is_not_a_database_stays_unchanged(path):
     content = b"the accounts of last year" * 400
     path.write_bytes(content)
     store = store_at(path)
@@ -143,7 +143,7 @@ def test_an_empty_file_becomes_a_store(path):
     store.close()
 
 
-def test_another_process_that_holds_it_is_waited_for_until_the_time_is_up(store, path):
+def test_another_writer_is_waited_for_until_the_timeout(store, path):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert refusal(lambda: store.save([request_of(2)])).endswith("another process holds it; nothing was stored")
@@ -165,14 +165,14 @@ def test_a_file_damaged_in_the_middle_is_found_and_not_written_to(store, path):
         assert "the file is damaged; restore a backup" in refusal(attempt)
 
 
-def test_a_file_that_was_cut_off_is_damaged(store, path):
+def test_a_truncated_file_is_damaged(store, path):
     store.save([MANY])
     store.close()
     os.truncate(path, 40_960)
     assert "the file is damaged; restore a backup" in refusal(store.migrate)
 
 
-def test_what_goes_into_a_deleted_file_is_not_taken_for_kept(store, path):
+def test_a_write_to_a_deleted_file_fails(store, path):
     path.unlink()
     assert "No such file or directory" in refusal(lambda: store.save([request_of(2)]))
     store.migrate()
@@ -183,7 +183,7 @@ def test_what_goes_into_a_deleted_file_is_not_taken_for_kept(store, path):
     ) == ["ok"]
 
 
-def test_what_goes_into_a_file_that_another_replaced_is_not_taken_for_kept(store, path, tmp_path):
+def test_a_write_to_a_replaced_file_fails(store, path, tmp_path):
     backup = store_at(tmp_path / "backup.db")
     backup.migrate()
     backup.save([request_of(8, model_version="of the backup")])
@@ -209,7 +209,7 @@ class SmallDisk(SqliteDatabase):
         return connection
 
 
-def test_on_a_full_disk_nothing_is_kept_until_there_is_room(path):
+def test_a_full_disk_refuses_until_there_is_room(path):
     database = SmallDisk(path, timeout_seconds=1)
     store = SqlDecisionStore(database, idempotency_seconds=86_400)
     store.migrate()
@@ -224,7 +224,7 @@ def test_on_a_full_disk_nothing_is_kept_until_there_is_room(path):
     store.close()
 
 
-def test_a_file_that_may_not_grow_keeps_what_it_has(path):
+def test_a_file_that_may_not_grow_keeps_its_rows(path):
     [told] = run(LIMITED, path)
     assert "the disk cannot be read or written; is it full?" in told
     store = store_at(path)
@@ -233,7 +233,7 @@ def test_a_file_that_may_not_grow_keeps_what_it_has(path):
 
 
 @pytest.mark.parametrize(("mode", "what"), [("444", "file"), ("000", "file"), ("555", "folder"), ("000", "folder")])
-def test_what_may_not_be_written_is_refused_until_it_may(mode, what):
+def test_a_read_only_store_refuses_until_it_is_writable(mode, what):
     with TemporaryDirectory() as folder:  # in pytest's own, nobody but its owner can look
         *told, last = run(AS_NOBODY, Path(folder, "decisions.db"), mode, what)
         assert len(told) == 2

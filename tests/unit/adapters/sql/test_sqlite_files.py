@@ -52,13 +52,13 @@ def left_behind(folder):
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_looking_for_a_store_makes_none(tmp_path):
+def test_looking_for_a_store_creates_none(tmp_path):
     stored = Stored(tmp_path / "none.db")
     assert not stored.files.exists()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_backup_is_one_file_for_its_owner_that_holds_what_the_store_holds(stored, tmp_path):
+def test_a_backup_is_one_private_file_with_all_decisions(stored, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
     stored.files.backup(folder / "copy.db")
@@ -69,7 +69,7 @@ def test_a_backup_is_one_file_for_its_owner_that_holds_what_the_store_holds(stor
     copy.database.close()
 
 
-def test_a_backup_while_others_write_is_of_one_moment_and_sound(stored, tmp_path):
+def test_a_backup_during_writes_is_consistent(stored, tmp_path):
     stop = threading.Event()
 
     def write() -> None:
@@ -94,19 +94,19 @@ def test_a_backup_while_others_write_is_of_one_moment_and_sound(stored, tmp_path
     assert kept == stored.rows()[: len(kept)]
 
 
-def test_the_store_itself_is_no_place_for_its_backup(stored):
+def test_a_store_cannot_be_its_own_backup(stored):
     with pytest.raises(BackupFailed, match="is the store itself"):
         stored.files.backup(stored.path)
     assert len(stored.rows()) == 3
 
 
-def test_a_backup_that_cannot_be_written_is_told_and_leaves_nothing(stored, tmp_path):
+def test_a_backup_that_cannot_be_written_is_reported_and_leaves_nothing(stored, tmp_path):
     with pytest.raises(BackupFailed, match="cannot be written: No such file or directory"):
         stored.files.backup(tmp_path / "none" / "copy.db")
     assert left_behind(tmp_path) == []
 
 
-def test_a_restored_store_is_that_of_the_backup_and_older_logs_are_no_part_of_it(stored, tmp_path):
+def test_a_restored_store_equals_the_backup_without_older_logs(stored, tmp_path):
     stored.files.backup(tmp_path / "copy.db")
     expected = stored.rows()
     keep_rows(stored.store, [kept_row(7)])  # in the write-ahead log, which must not be played onto the backup
@@ -119,7 +119,7 @@ def test_a_restored_store_is_that_of_the_backup_and_older_logs_are_no_part_of_it
     assert left_behind(tmp_path) == []
 
 
-def test_a_store_is_not_replaced_unless_that_is_said(stored, tmp_path):
+def test_a_store_is_replaced_only_on_request(stored, tmp_path):
     stored.files.backup(tmp_path / "copy.db")
     with pytest.raises(BackupFailed, match=r"the store .* exists; --force replaces it"):
         stored.files.restore(tmp_path / "copy.db", replace=False)
@@ -140,7 +140,7 @@ def test_a_store_that_another_process_has_open_is_not_replaced(stored, tmp_path)
 
 
 @pytest.mark.parametrize("change", ["DELETE FROM deciders", "UPDATE decisions SET decider_id = 999"])
-def test_rows_that_no_query_finds_are_a_fault_and_make_no_backup(stored, tmp_path, change):
+def test_rows_that_no_query_finds_are_a_problem_and_prevent_a_backup(stored, tmp_path, change):
     stored.database.close()
     with closing(sqlite3.connect(stored.path, isolation_level=None)) as connection:
         connection.execute(change)
@@ -188,7 +188,7 @@ def emptied(path):
         (lambda path: path.unlink(), "no such file"),
     ],
 )
-def test_what_is_no_sound_backup_of_this_version_is_not_restored(stored, tmp_path, spoil, told):
+def test_an_invalid_backup_is_not_restored(stored, tmp_path, spoil, told):
     stored.files.backup(tmp_path / "copy.db")
     spoil(tmp_path / "copy.db")
     with pytest.raises(BackupFailed, match=told):
@@ -211,7 +211,7 @@ def test_scrubbing_empties_the_log(stored):
     assert stored.path.with_name("kept.db-wal").stat().st_size == 0
 
 
-def test_scrubbing_that_readers_keep_from_its_end_is_told(tmp_path):
+def test_scrubbing_that_readers_block_is_reported(tmp_path):
     stored = Stored(tmp_path / "kept.db")
     stored.store.migrate()
     stored.database._timeout_seconds = 0.05

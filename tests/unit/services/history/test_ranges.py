@@ -76,7 +76,7 @@ def test_a_range_without_decisions_is_sound(rows):
     assert (summary.decisions, summary.is_sound, told) == (0, True, [])
 
 
-def test_what_is_not_sound_is_told_one_by_one_up_to_a_limit(rows, monkeypatch):
+def test_unsound_decisions_are_listed_up_to_a_limit(rows, monkeypatch):
     monkeypatch.setattr(ranges, "MOST_LISTED", 3)
     changed = [row._replace(outcome="decline") if n % 10 == 0 else row for n, row in enumerate(rows)]
     summary, _ = replayed(in_memory(changed))
@@ -99,14 +99,14 @@ def test_processes_share_a_range_and_miss_nothing(rows, tmp_path, monkeypatch):
     assert told[-1] == (1, 60)
 
 
-def test_stretches_are_halved_until_everybody_has_work():
-    whole = ranges._Stretch(0, 8, "x")
-    assert whole.halves() == [ranges._Stretch(0, 4, "x"), ranges._Stretch(4, 8)]
+def test_windows_are_halved_until_every_process_has_work():
+    whole = ranges._Window(0, 8, "x")
+    assert whole.halves() == [ranges._Window(0, 4, "x"), ranges._Window(4, 8)]
     parts = [whole]
-    while (parted := ranges._parted(parts)) is not None:
+    while (parted := ranges._split(parts)) is not None:
         parts = parted
-    assert sorted(parts) == [ranges._Stretch(n, n + 1, None if n else "x") for n in range(8)]
-    assert ranges._parted([]) is None
+    assert sorted(parts) == [ranges._Window(n, n + 1, None if n else "x") for n in range(8)]
+    assert ranges._split([]) is None
 
 
 def test_decisions_are_replayed_by_their_ids(rows):

@@ -108,7 +108,7 @@ NUMBERS = contract_from_toml(EVERY_DTYPE, source="x").features["amount_eur"]
     moment=st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
     level=st.text(min_size=1, max_size=20).filter(lambda text: text.strip() == text),
 )
-def test_a_kept_record_keeps_every_bit(payments, amount, moment, level):
+def test_a_stored_record_keeps_every_bit(payments, amount, moment, level):
     model, parsed = payments
     sent = {**parsed[0], "amount_eur": amount, "opened_at": moment, "channel": level, "applied_at": moment}
     (again,) = stored_records(model.bundle.contract, decided(model, [sent], RECORDER))
@@ -152,7 +152,7 @@ def test_a_changed_field_is_found_and_so_is_what_differs_by_it(credit, changes, 
     assert beside.status == "equal"
 
 
-def test_a_changed_record_comes_out_otherwise(credit):
+def test_a_changed_record_gives_other_values(credit):
     (row,) = decided(credit, [record()], RECORDER)
     changed = row._replace(record=row.record.replace("200000", "100"))
     (result,) = replay([changed])
@@ -160,7 +160,7 @@ def test_a_changed_record_comes_out_otherwise(credit):
     assert {"margin", "fraud_probability"} <= {difference.field for difference in result.differences}
 
 
-def test_who_has_the_key_still_cannot_make_the_model_say_it(credit):
+def test_a_valid_seal_does_not_hide_a_changed_value(credit):
     (row,) = decided(credit, [record()], RECORDER)
     (result,) = replay([resealed(row._replace(fraud_probability=0.25))])
     assert result.status == "differs"
@@ -210,7 +210,7 @@ def test_a_model_is_checked_again_by_each_run(credit):
     assert replayer.run().replay(rows)[0].status == "model_changed"
 
 
-def test_what_no_model_decided_or_what_was_erased_is_no_fault(credit):
+def test_fallbacks_and_erased_decisions_are_sound(credit):
     (fallback,) = decided(credit, [record()], RECORDER, deadline=0)
     (row,) = decided(credit, [record()], RECORDER)
     erased = resealed(row._replace(record=None, entity=None))

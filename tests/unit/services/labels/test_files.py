@@ -98,7 +98,7 @@ def test_a_file_that_is_imported_again_changes_nothing(tmp_path):
     assert counts(into.import_file(path)) == (2, 0, 2, 0)
 
 
-def test_unknown_rows_are_told_by_their_number_and_the_rest_is_recorded(tmp_path, monkeypatch):
+def test_unknown_rows_are_reported_by_their_number_and_the_rest_is_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(label_file, "ROWS_A_TRANSACTION", 2)
     ids = [FIRST.decision_id, NOBODYS, SECOND.decision_id, NOBODYS]
     done = importer().import_file(parquet(tmp_path, decision_id=ids, is_fraud=[True] * 4, source=["rule"] * 4))
@@ -108,7 +108,7 @@ def test_unknown_rows_are_told_by_their_number_and_the_rest_is_recorded(tmp_path
     assert done.unknown.columns == ["decision_id", "is_fraud", "source", "row", "why"]
 
 
-def test_what_was_told_to_be_unknown_can_be_imported_once_it_is_known(tmp_path):
+def test_reported_unknown_rows_can_be_imported_later(tmp_path):
     path = parquet(tmp_path, decision_id=[FIRST.decision_id], is_fraud=[True], source=["rule"])
     missed = importer(SECOND).import_file(path).unknown
     missed.write_parquet(path)
@@ -121,7 +121,7 @@ def refusal(path, into=None) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_every_unreadable_row_is_told_and_nothing_is_recorded(tmp_path, monkeypatch):
+def test_every_unreadable_row_is_reported_and_nothing_is_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(label_file, "ROWS_A_TRANSACTION", 2)
     into = importer()
     lines = [
@@ -149,7 +149,7 @@ def test_every_unreadable_row_is_told_and_nothing_is_recorded(tmp_path, monkeypa
     assert into.labels.history(FIRST.decision_id) == []
 
 
-def test_entities_that_cannot_be_read_are_told(tmp_path):
+def test_entities_that_cannot_be_read_are_reported(tmp_path):
     lines = ["customer_id,decided_at,is_fraud,source", "A-7,2026-01-01,1,rule", ",2026-01-01,1,rule", "7,,1,rule"]
     assert set(refusal(csv(tmp_path, *lines))) == {
         "customer_id must be a whole number: 1 row (1)",
@@ -163,15 +163,15 @@ def test_entities_that_cannot_be_read_are_told(tmp_path):
     [
         ("decision_id,source", "column 'is_fraud' is missing"),
         ("decision_id,is_fraud", "column 'source' is missing"),
-        ("is_fraud,source", "column 'decision_id' is missing, or 'entity_id' and 'decided_at' in its place"),
+        ("is_fraud,source", "column 'decision_id' is missing, or 'entity_id' and 'decided_at' instead"),
         (
             "customer_id,is_fraud,source",
-            "column 'decision_id' is missing, or 'entity_id' and 'decided_at' in its place",
+            "column 'decision_id' is missing, or 'entity_id' and 'decided_at' instead",
         ),
-        ("decision_id,is_fraud,source,effective", "a label has no columns 'effective'; leave them out"),
+        ("decision_id,is_fraud,source,effective", "a label has no columns 'effective'; remove them"),
     ],
 )
-def test_columns_that_are_missing_or_of_no_label_are_told(tmp_path, header, problem):
+def test_missing_and_unknown_columns_are_reported(tmp_path, header, problem):
     assert refusal(csv(tmp_path, header, ",".join("1" for _ in header.split(",")))) == [problem]
 
 

@@ -16,7 +16,7 @@ def service(*decisions, recorder=None) -> LabelService:
     return LabelService(InMemoryLabelStore(decisions, lambda: NOON / 1000), recorder or Recorder())
 
 
-def test_counts_are_told_and_the_unknown_ones_by_place_and_reason():
+def test_counts_are_reported_and_the_unknown_ones_by_index_and_reason():
     good, erased = kept(1), kept(2, record=None)
     findings = [
         Finding(NOBODYS, True, "rule"),
@@ -35,7 +35,7 @@ def test_counts_are_told_and_the_unknown_ones_by_place_and_reason():
 
 
 @pytest.mark.parametrize("recorder", [Recorder(), Recorder(pseudonym_key=b"k" * 32)], ids=["plain", "pseudonyms"])
-def test_an_entity_is_found_by_its_own_id_however_it_is_kept(recorder):
+def test_an_entity_is_found_by_its_own_id_however_it_is_stored(recorder):
     decision = kept(7, recorder=recorder)
     labels = service(decision, recorder=recorder)
     assert labels.record([Finding(labels.entity_at(7, NOON), True, "rule")]).recorded == 1

@@ -76,7 +76,7 @@ def test_the_label_in_force_is_the_one_that_counts_and_a_record_comes_once(expor
     assert exporting.table()["label_age_days"].to_list() == [2.0]
 
 
-def test_what_cannot_be_learned_from_is_left_out_and_counted(exporting):
+def test_unusable_records_are_left_out_and_counted(exporting):
     good, bare, erased = kept(1), kept(2, at=NOON + 1), kept(3, at=NOON + 2, record=None)
     other = kept(4, at=NOON + 3, contract=every_dtype_contract(), sent={"application": "A"})
     exporting.keep(good, bare, erased, other)
@@ -86,7 +86,7 @@ def test_what_cannot_be_learned_from_is_left_out_and_counted(exporting):
     assert (done.rows, done.unlabelled, done.erased, done.other_contract) == (1, 1, 1, 1)
 
 
-def test_decisions_outside_the_time_are_not_looked_at(exporting):
+def test_decisions_outside_the_range_are_not_exported(exporting):
     decisions = [kept(number, at=NOON + number * DAY) for number in range(4)]
     exporting.keep(*decisions)
     for decision in decisions:
@@ -178,7 +178,7 @@ def test_pseudonyms_without_their_key_are_refused(exporting):
     assert not exporting.target.exists()
 
 
-def test_what_was_changed_since_it_was_kept_is_not_learned_from(exporting):
+def test_changed_rows_are_left_out(exporting):
     honest, changed, emptied = kept(1), kept(2)._replace(record=kept(3).record), kept(4)._replace(record=None)
     exporting.keep(honest, changed, emptied)
     for decision in (honest, changed):
@@ -187,7 +187,7 @@ def test_what_was_changed_since_it_was_kept_is_not_learned_from(exporting):
     assert (done.rows, done.tampered, done.erased) == (1, 2, 0)
 
 
-def test_a_changed_row_without_an_id_is_not_taken_for_one_under_a_pseudonym(exporting):
+def test_a_changed_row_without_an_id_does_not_count_as_pseudonymous(exporting):
     honest, changed = kept(1), kept(2)._replace(record="{}")
     exporting.keep(honest, changed)
     for decision in (honest, changed):
@@ -196,14 +196,14 @@ def test_a_changed_row_without_an_id_is_not_taken_for_one_under_a_pseudonym(expo
     assert (done.rows, done.tampered) == (1, 1)
 
 
-def test_where_no_seal_is_that_of_the_key_nothing_is_exported_and_the_key_is_named(exporting):
+def test_another_seal_key_exports_nothing_and_names_the_key(exporting):
     exporting.keep(kept(1))
     exporting.label(kept(1))
     with pytest.raises(NothingToExport, match=r"1 have a broken seal .FRAUD_SEAL_KEY must be the server's"):
         exporting.export(recorder=Recorder(seal_key=b"another"))
 
 
-def test_where_nothing_has_a_label_no_file_is_written_and_why_is_told(exporting):
+def test_without_labels_no_file_is_written_and_the_error_says_why(exporting):
     exporting.keep(kept(1), kept(2, record=None))
     with pytest.raises(
         NothingToExport, match=r"1 have no label .*, 0 were kept under another contract .*, 1 were erased"

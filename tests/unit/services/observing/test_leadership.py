@@ -73,7 +73,7 @@ def test_nothing_is_observed_until_the_lock_is_free(observed):
 
 def test_a_store_that_was_away_is_observed_again_and_told_of_once(observed, caplog):
     with caplog.at_level("INFO"), Running(observed, InMemoryExclusiveLock(set())):
-        observed.store.error = "away"
+        observed.store.error = "unavailable"
         eventually(lambda: "observer_waits" in caplog.text, "it waits")
         time.sleep(0.05)
         observed.store.error = None
@@ -101,7 +101,7 @@ def test_a_challenger_that_is_assigned_meanwhile_shadows(observed):
         eventually(lambda: len(observed.shadows()) == 5, "they are shadowed")
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), StoreUnavailable("away")])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), StoreUnavailable("unavailable")])
 def test_a_report_that_fails_stops_neither_counting_nor_other_reports(observed, error):
     told = []
 

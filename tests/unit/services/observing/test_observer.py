@@ -73,7 +73,7 @@ def test_a_decision_is_counted_once_however_often_the_observer_starts_again(obse
 def test_a_piece_that_could_not_be_kept_is_counted_once_it_can(observed):
     observed.keep(made(10))
     observer = observed.observer()
-    observed.store.error = "away"
+    observed.store.error = "unavailable"
     with pytest.raises(StoreUnavailable):
         observer.observe()
     observed.store.error = None

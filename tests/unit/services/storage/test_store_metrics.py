@@ -1,4 +1,4 @@
-"""What is kept, what fails and what waits is told by what keeps."""
+"""Metrics of the store: what is stored, what fails and what waits."""
 
 import threading
 
@@ -6,7 +6,7 @@ import pytest
 
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.services.storage import writing as keeping
+from fraud_detection_api.services.storage import writing
 from fraud_detection_api.services.storage.journal import JournalBacklog
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics, measure_journal, measure_queue
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -16,9 +16,9 @@ from support.polling import eventually
 
 
 class Store(InMemoryDecisionStore):
-    """One that may be away."""
+    """A store that may be unavailable."""
 
-    away = False
+    unavailable = False
 
     def save(self, requests):
         self._require()
@@ -28,13 +28,13 @@ class Store(InMemoryDecisionStore):
         self._require()
 
     def _require(self) -> None:
-        if self.away:
-            raise StoreUnavailable("the store is away")
+        if self.unavailable:
+            raise StoreUnavailable("the store is unavailable")
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -48,80 +48,80 @@ def tallies():
 
 
 @pytest.fixture
-def keeper_of(store, tallies):
-    keepers = []
+def writer_of(store, tallies):
+    writers = []
 
     def start(journal=None) -> GroupCommit:
-        keepers.append(GroupCommit(store, limit=100, journal=journal, metrics=StoreMetrics(tallies)))
-        keepers[-1].start()
-        return keepers[-1]
+        writers.append(GroupCommit(store, limit=100, journal=journal, metrics=StoreMetrics(tallies)))
+        writers[-1].start()
+        return writers[-1]
 
     yield start
-    store.away = False
-    for keeper in keepers:
-        keeper.close()
+    store.unavailable = False
+    for writer in writers:
+        writer.close()
 
 
-def told(tallies):
-    return {name: value for name, _labels, value in tallies.snapshot("keeper").series}
+def reported(tallies):
+    return {name: value for name, _labels, value in tallies.snapshot("writer").series}
 
 
-def keep(keeper, *requests):
-    """Waits until it is known what became of them."""
+def save(writer, *requests):
+    """Submit requests, and wait for their results."""
     ended, results = threading.Event(), []
-    keeper.submit(requests, lambda told: (results.extend(told), ended.set()))
+    writer.submit(requests, lambda found: (results.extend(found), ended.set()))
     assert ended.wait(20)
     return results
 
 
-def test_what_is_committed_is_counted_before_anybody_is_told(keeper_of, tallies):
-    keeper, seen = keeper_of(), []
+def test_committed_records_are_counted_before_callers_get_results(writer_of, tallies):
+    writer, seen = writer_of(), []
     ended = threading.Event()
-    keeper.submit([request_of(1), request_of(2)], lambda _: (seen.append(told(tallies)), ended.set()))
+    writer.submit([request_of(1), request_of(2)], lambda _: (seen.append(reported(tallies)), ended.set()))
     assert ended.wait(20)
     assert seen[0]["fraud_store_records_kept_total"] == 2
     assert sum(seen[0]["fraud_store_commit_duration_seconds"][0]) == 1
 
 
-def test_what_was_answered_before_is_kept_once(keeper_of, tallies):
-    keeper = keeper_of()
-    keep(keeper, keyed(1))
-    keep(keeper, keyed(2))
-    assert told(tallies)["fraud_store_records_kept_total"] == 1
+def test_a_repeated_request_is_counted_once(writer_of, tallies):
+    writer = writer_of()
+    save(writer, keyed(1))
+    save(writer, keyed(2))
+    assert reported(tallies)["fraud_store_records_kept_total"] == 1
 
 
-def test_what_is_refused_is_not_kept_and_failures_count_while_they_last(keeper_of, store, tallies):
-    keeper = keeper_of()
-    store.away = True
-    assert isinstance(keep(keeper, request_of(1))[0], StoreUnavailable)
-    eventually(lambda: told(tallies)["fraud_store_failures_total"] > 3, "it is tried again and again")
-    assert told(tallies)["fraud_store_records_kept_total"] == 0
-    assert sum(told(tallies)["fraud_store_commit_duration_seconds"][0]) == 0
+def test_refused_records_are_not_counted_and_each_failure_is(writer_of, store, tallies):
+    writer = writer_of()
+    store.unavailable = True
+    assert isinstance(save(writer, request_of(1))[0], StoreUnavailable)
+    eventually(lambda: reported(tallies)["fraud_store_failures_total"] > 3, "it is tried again and again")
+    assert reported(tallies)["fraud_store_records_kept_total"] == 0
+    assert sum(reported(tallies)["fraud_store_commit_duration_seconds"][0]) == 0
 
 
-def test_what_the_journal_takes_is_kept_and_not_again_when_it_is_drained(keeper_of, store, tallies):
-    keeper = keeper_of(InMemoryJournal())
-    store.away = True
-    assert keep(keeper, request_of(1), request_of(2)) == [None, None]
-    assert told(tallies)["fraud_store_records_kept_total"] == 2
-    store.away = False
-    eventually(lambda: keeper._store_error is None, "the store is back")
-    assert told(tallies)["fraud_store_records_kept_total"] == 2
+def test_journaled_records_are_counted_once(writer_of, store, tallies):
+    writer = writer_of(InMemoryJournal())
+    store.unavailable = True
+    assert save(writer, request_of(1), request_of(2)) == [None, None]
+    assert reported(tallies)["fraud_store_records_kept_total"] == 2
+    store.unavailable = False
+    eventually(lambda: writer._store_error is None, "the store is back")
+    assert reported(tallies)["fraud_store_records_kept_total"] == 2
 
 
-def test_one_request_s_fault_leaves_the_others_counted(keeper_of, tallies):
-    poisoned, sound = keep(keeper_of(), request_of(1, outcome="perhaps"), request_of(2))
+def test_a_failing_request_leaves_the_others_counted(writer_of, tallies):
+    poisoned, sound = save(writer_of(), request_of(1, outcome="perhaps"), request_of(2))
     assert isinstance(poisoned, Exception)
     assert sound is None
-    assert told(tallies)["fraud_store_records_kept_total"] == 1
+    assert reported(tallies)["fraud_store_records_kept_total"] == 1
 
 
-def test_additions_of_several_threads_are_all_there(tallies):
+def test_several_threads_lose_no_counts(tallies):
     metrics = StoreMetrics(tallies)
 
     def count() -> None:
         for _ in range(20_000):
-            metrics.kept(1)
+            metrics.stored(1)
             metrics.failed()
 
     threads = [threading.Thread(target=count) for _ in range(4)]
@@ -129,28 +129,30 @@ def test_additions_of_several_threads_are_all_there(tallies):
         thread.start()
     for thread in threads:
         thread.join()
-    assert told(tallies)["fraud_store_records_kept_total"] == told(tallies)["fraud_store_failures_total"] == 80_000
+    assert (
+        reported(tallies)["fraud_store_records_kept_total"] == reported(tallies)["fraud_store_failures_total"] == 80_000
+    )
 
 
-def test_the_queue_is_looked_at_when_somebody_asks(tallies):
+def test_the_queue_is_measured_on_request(tallies):
     waiting = [3]
     measure_queue(tallies, lambda: waiting[0], limit=100)
     waiting[0] = 8
-    assert told(tallies)["fraud_store_queue_records"][0] == 8
-    assert told(tallies)["fraud_store_queue_limit_records"][0] == 100
+    assert reported(tallies)["fraud_store_queue_records"][0] == 8
+    assert reported(tallies)["fraud_store_queue_limit_records"][0] == 100
 
 
-def test_a_journal_that_cannot_be_read_leaves_the_numbers_of_before(tallies):
+def test_an_unreadable_journal_leaves_the_last_numbers(tallies):
     class Journal(InMemoryJournal):
-        away = False
+        unavailable = False
 
         def backlog(self) -> JournalBacklog:
-            if self.away:
+            if self.unavailable:
                 raise StoreUnavailable("the journal cannot be read")
             return JournalBacklog(2, 1000, 1)
 
     journal = Journal()
     measure_journal(tallies, journal)
-    for journal.away in (False, True):
-        shown = told(tallies)
+    for journal.unavailable in (False, True):
+        shown = reported(tallies)
         assert [shown[f"fraud_journal_{name}"][0] for name in ("files", "size_bytes", "damaged_files")] == [2, 1000, 1]

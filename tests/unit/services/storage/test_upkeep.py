@@ -74,7 +74,7 @@ def purge(kept, days):
     return kept.service.purge(days * 86_400, lambda removed: None)
 
 
-def test_migrating_tells_from_where_to_where(tmp_path):
+def test_migrating_reports_from_where_to_where(tmp_path):
     kept = Kept(tmp_path / "kept.db")
     before, after = kept.service.migrate()
     assert before is None
@@ -94,7 +94,7 @@ def test_migrating_tells_from_where_to_where(tmp_path):
         lambda service: service.check(sample=None, seed=0, report=print),
     ],
 )
-def test_nothing_is_done_to_a_store_that_is_not_there(tmp_path, work):
+def test_a_missing_store_is_reported_and_not_created(tmp_path, work):
     with pytest.raises(StoreUnavailable, match="there is no decision store yet"):
         work(Kept(tmp_path / "kept.db").service)
     assert list(tmp_path.iterdir()) == []
@@ -158,14 +158,14 @@ def test_an_erased_entity_is_gone_from_the_files_and_its_counts_stay(kept_with, 
         assert gone.encode() not in raw
 
 
-def test_with_pseudonyms_what_was_kept_before_them_is_erased_too(kept_with):
+def test_with_pseudonyms_what_was_stored_before_them_is_erased_too(kept_with):
     pseudonyms = Recorder(SEALING.seal_key, pseudonym_key=b"p" * 32)
     kept = kept_with(pseudonyms)
     keep_rows(kept.store, [row(1, entity_id="C-1"), row(2, recorder=pseudonyms, entity_id="C-1")])
     assert kept.service.erase("C-1").decisions == 2
 
 
-def test_of_many_entities_every_byte_of_the_erased_is_gone_or_told(kept):
+def test_every_byte_of_erased_entities_is_gone_or_reported(kept):
     """Pages that were split may keep copies; those are counted, and compacting removes them."""
     draws = random.Random(4)
     ids = [f"E{draws.getrandbits(64):016x}" for _ in range(4000)]
@@ -180,12 +180,12 @@ def test_of_many_entities_every_byte_of_the_erased_is_gone_or_told(kept):
     assert not any(entity_id.encode() in raw for entity_id in erased)
 
 
-def test_another_record_with_the_same_number_is_told_as_a_trace(kept):
+def test_another_record_with_the_same_number_is_reported_as_a_trace(kept):
     keep_rows(kept.store, [row(1, entity_id=345435), row(2, record='{"total_balance":345435}')])
     assert kept.service.erase("345435") == (1, 0, 1)
 
 
-def test_an_entity_that_nobody_knows_erases_nothing(kept):
+def test_an_unknown_entity_erases_nothing(kept):
     keep_rows(kept.store, [row(1)])
     assert kept.service.erase("9").decisions == 0
     assert kept.service.erase("9" * 5000).decisions == 0
@@ -242,13 +242,13 @@ def test_a_sample_is_drawn_from_all_and_holds_nothing_twice(kept):
     assert checked != kept.service.check(sample=20, seed=2, report=print)
 
 
-def test_a_sample_of_little_is_little(kept):
+def test_a_sample_of_a_small_store_is_small(kept):
     assert kept.service.check(sample=5, seed=0, report=print).decisions == 0
     keep_rows(kept.store, [row(0)])
     assert kept.service.check(sample=5, seed=0, report=print).decisions == 1
 
 
-def test_a_damaged_file_is_told_and_its_rows_are_not_looked_at(kept):
+def test_a_damaged_file_is_reported_and_its_rows_are_not_checked(kept):
     keep_rows(kept.store, [row(n) for n in range(200)])
     kept.service._upkeep.files.scrub()
     kept.database.close()
@@ -262,7 +262,7 @@ def test_a_damaged_file_is_told_and_its_rows_are_not_looked_at(kept):
     kept.database.close()
 
 
-def test_a_restored_store_is_summed_up(kept, tmp_path):
+def test_restoring_returns_a_summary(kept, tmp_path):
     keep_rows(kept.store, [row(n) for n in range(3)])
     kept.service.backup(tmp_path / "copy.db")
     keep_rows(kept.store, [row(3)])
@@ -272,7 +272,7 @@ def test_a_restored_store_is_summed_up(kept, tmp_path):
         kept.store.find(row(3).decision_id)
 
 
-def test_compacting_tells_sizes(kept):
+def test_compacting_reports_sizes(kept):
     keep_rows(kept.store, [row(n) for n in range(300)])
     purge(kept, 1)
     before, after = kept.service.compact()
@@ -296,7 +296,7 @@ def test_a_server_removes_expired_keys_by_itself(kept):
     assert len(kept.rows()) == 2
 
 
-def test_a_store_that_is_away_is_tidied_when_it_is_back(tmp_path):
+def test_a_store_that_is_unavailable_is_tidied_when_it_is_back(tmp_path):
     kept = Kept(tmp_path / "none" / "kept.db")
     asyncio.run(tidied(kept.service, 0.01))  # and nothing was raised
     assert not (tmp_path / "none").exists()

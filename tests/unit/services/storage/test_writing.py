@@ -1,4 +1,4 @@
-"""Group commit: what is kept together, what is refused, and what happens while the store is away."""
+"""Group commit: shared transactions, refusals, and outages of the store."""
 
 import threading
 from concurrent.futures import Future
@@ -7,7 +7,7 @@ import pytest
 
 from fraud_detection_api.decision.stored import StoredAnswer
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
-from fraud_detection_api.services.storage import writing as keeping
+from fraud_detection_api.services.storage import writing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.writing import GroupCommit
 from support.fakes import InMemoryDecisionStore, InMemoryJournal
@@ -18,7 +18,7 @@ POISON = {"outcome": "perhaps"}
 
 
 class Store(InMemoryDecisionStore):
-    """One that notes its transactions, and lets none end while it is `held up`."""
+    """A store that notes its transactions, and ends none until it is `free`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Store(InMemoryDecisionStore):
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -53,269 +53,269 @@ def journal():
 
 
 @pytest.fixture
-def keeper_of(store):
-    """Starts a keeper of the store; closes it in the end."""
-    keepers = []
+def writer_of(store):
+    """Starts a writer, and closes it in the end."""
+    writers = []
 
     def start(*, limit: int = 100, journal=None) -> GroupCommit:
-        keepers.append(GroupCommit(store, limit=limit, journal=journal))
-        keepers[-1].start()
-        return keepers[-1]
+        writers.append(GroupCommit(store, limit=limit, journal=journal))
+        writers[-1].start()
+        return writers[-1]
 
     yield start
     store.free.set()
-    for keeper in keepers:
-        keeper.close()
+    for writer in writers:
+        writer.close()
 
 
-def submit(keeper, *requests) -> Future:
-    """The future results."""
+def submit(writer, *requests) -> Future:
+    """A future of the results."""
     results: Future = Future()
-    keeper.submit(requests, results.set_result)
+    writer.submit(requests, results.set_result)
     return results
 
 
-def keep(keeper, *requests):
-    return submit(keeper, *requests).result(20)
+def save(writer, *requests):
+    return submit(writer, *requests).result(20)
 
 
-def fail(store, keeper, fault: str = "the disk is full") -> None:
-    """Make the store fail, and the keeper notice."""
-    store.error = fault
-    keep(keeper, request_of(9999))
-    assert keeper.error == fault
+def fail(store, writer, error: str = "the disk is full") -> None:
+    """Make the store fail, and wait until the writer notices."""
+    store.error = error
+    save(writer, request_of(9999))
+    assert writer.error == error
 
 
-def heal(store, keeper) -> None:
-    """Make the store work again, and wait until the keeper has put in what was written down, and noticed."""
+def recover(store, writer) -> None:
+    """Make the store work again, and wait until the writer has drained the journal and recovered."""
     store.error = None
-    eventually(lambda: keeper._store_error is None, "the keeper finds the store well")
+    eventually(lambda: writer._store_error is None, "the writer recovers")
 
 
-def test_results_come_in_the_requests_order(keeper_of, store):
-    keeper = keeper_of()
-    keep(keeper, keyed(1))
-    assert keep(keeper, request_of(2), keyed(3), request_of(4)) == [None, StoredAnswer(b"digest", b"answer 1"), None]
+def test_results_come_in_the_requests_order(writer_of, store):
+    writer = writer_of()
+    save(writer, keyed(1))
+    assert save(writer, request_of(2), keyed(3), request_of(4)) == [None, StoredAnswer(b"digest", b"answer 1"), None]
     assert store.held() == [1, 2, 4]
 
 
-def test_what_comes_during_a_transaction_shares_the_next(keeper_of, store):
-    keeper = keeper_of()
+def test_requests_during_a_transaction_share_the_next_one(writer_of, store):
+    writer = writer_of()
     store.free.clear()
-    first = submit(keeper, request_of(1))
+    first = submit(writer, request_of(1))
     store.begun.acquire()
-    later = [submit(keeper, request_of(number), request_of(number + 100)) for number in (2, 3, 4)]
+    later = [submit(writer, request_of(number), request_of(number + 100)) for number in (2, 3, 4)]
     assert not first.done()
     store.free.set()
     assert [results.result(20) for results in (first, *later)] == [[None], *[[None, None]] * 3]
     assert store.transactions == [1, 6]
 
 
-def test_a_transaction_takes_no_more_than_it_should(keeper_of, store, monkeypatch):
-    monkeypatch.setattr(keeping, "RECORDS_A_TRANSACTION", 5)
-    keeper = keeper_of(limit=1000)
+def test_a_transaction_takes_a_limited_number_of_records(writer_of, store, monkeypatch):
+    monkeypatch.setattr(writing, "RECORDS_A_TRANSACTION", 5)
+    writer = writer_of(limit=1000)
     store.free.clear()
-    first = submit(keeper, request_of(0))
+    first = submit(writer, request_of(0))
     store.begun.acquire()
-    later = [submit(keeper, request_of(*range(number, number + 3))) for number in (10, 20, 30, 40)]
+    later = [submit(writer, request_of(*range(number, number + 3))) for number in (10, 20, 30, 40)]
     store.free.set()
     for results in (first, *later):
         results.result(20)
     assert store.transactions == [1, 2, 2]
 
 
-def test_so_many_records_may_wait_and_no_more(keeper_of, store):
-    keeper = keeper_of(limit=4)
+def test_the_number_of_waiting_records_is_limited(writer_of, store):
+    writer = writer_of(limit=4)
     store.free.clear()
-    submit(keeper, request_of(0))
+    submit(writer, request_of(0))
     store.begun.acquire()
-    keeper.require_room()
-    submit(keeper, request_of(1, 2, 3))
-    keeper.require_room()
-    submit(keeper, request_of(4))
+    writer.require_room()
+    submit(writer, request_of(1, 2, 3))
+    writer.require_room()
+    submit(writer, request_of(4))
     with pytest.raises(StoreBusy) as caught:
-        keeper.require_room()
+        writer.require_room()
     assert caught.value.retry_after_seconds == 1
     store.free.set()
-    eventually(lambda: len(store.held()) == 5, "all are kept")
-    keeper.require_room()
+    eventually(lambda: len(store.held()) == 5, "all are stored")
+    writer.require_room()
 
 
-def test_closing_keeps_what_waits(store):
-    keeper = GroupCommit(store, limit=100)
-    keeper.start()
+def test_closing_stores_what_waits(store):
+    writer = GroupCommit(store, limit=100)
+    writer.start()
     store.free.clear()
-    waiting = [submit(keeper, request_of(number)) for number in range(5)]
-    closing = threading.Thread(target=keeper.close)
+    waiting = [submit(writer, request_of(number)) for number in range(5)]
+    closing = threading.Thread(target=writer.close)
     closing.start()
     store.free.set()
     closing.join(20)
     assert [results.result(0) for results in waiting] == [[None]] * 5
     assert store.held() == [0, 1, 2, 3, 4]
-    assert keeper.error == "the decision store is not open"
+    assert writer.error == "the decision store is not open"
 
 
 def test_it_may_be_started_again(store):
-    keeper = GroupCommit(store, limit=100)
+    writer = GroupCommit(store, limit=100)
     for number in (1, 2):
-        keeper.start()
-        assert keep(keeper, request_of(number)) == [None]
-        keeper.close()
+        writer.start()
+        assert save(writer, request_of(number)) == [None]
+        writer.close()
     assert store.held() == [1, 2]
 
 
-def test_before_it_is_started_there_is_no_room(store):
+def test_a_writer_that_is_not_started_refuses(store):
     with pytest.raises(StoreUnavailable, match="is not open"):
         GroupCommit(store, limit=100).require_room()
 
 
-def test_a_request_that_cannot_be_kept_fails_alone(keeper_of, store):
-    keeper = keeper_of()
+def test_a_request_that_cannot_be_stored_fails_alone(writer_of, store):
+    writer = writer_of()
     store.free.clear()
-    first = submit(keeper, request_of(0))
+    first = submit(writer, request_of(0))
     store.begun.acquire()
-    later = [submit(keeper, request_of(1)), submit(keeper, request_of(2, **POISON)), submit(keeper, request_of(3))]
+    later = [submit(writer, request_of(1)), submit(writer, request_of(2, **POISON)), submit(writer, request_of(3))]
     store.free.set()
     assert [result for results in (first, *later) for result in results.result(20)].count(None) == 3
     [failed] = later[1].result()
     assert isinstance(failed, ValueError)
     assert store.held() == [0, 1, 3]
-    assert keeper.error is None
+    assert writer.error is None
 
 
-def test_a_store_that_fails_refuses_until_it_is_well(keeper_of, store):
-    keeper = keeper_of()
+def test_a_failed_store_refuses_until_it_recovers(writer_of, store):
+    writer = writer_of()
     store.error = "the disk is full"
-    [failed] = keep(keeper, request_of(1))
+    [failed] = save(writer, request_of(1))
     assert isinstance(failed, StoreUnavailable)
     assert str(failed) == "the disk is full"
     with pytest.raises(StoreUnavailable, match="the disk is full"):
-        keeper.require_room()
-    heal(store, keeper)
-    keeper.require_room()
-    assert keep(keeper, request_of(2)) == [None]
+        writer.require_room()
+    recover(store, writer)
+    writer.require_room()
+    assert save(writer, request_of(2)) == [None]
     assert store.held() == [2]
 
 
-def test_what_waited_when_the_store_failed_is_refused(keeper_of, store):
-    keeper = keeper_of()
+def test_waiting_requests_are_refused_when_the_store_fails(writer_of, store):
+    writer = writer_of()
     store.free.clear()
-    waiting = [submit(keeper, request_of(0))]
+    waiting = [submit(writer, request_of(0))]
     store.begun.acquire()
-    waiting += [submit(keeper, request_of(number)) for number in range(1, 5)]
+    waiting += [submit(writer, request_of(number)) for number in range(1, 5)]
     store.error = "the disk is full"
     store.free.set()
     assert all(isinstance(results.result(20)[0], StoreUnavailable) for results in waiting)
-    heal(store, keeper)
+    recover(store, writer)
     assert store.held() == []
 
 
-def test_a_store_that_is_away_at_the_start_is_waited_for(store):
-    store.error = "it is away"
-    keeper = GroupCommit(store, limit=100)
-    keeper.start()
-    assert keeper.error == "it is away"
-    heal(store, keeper)
-    assert keep(keeper, request_of(1)) == [None]
-    keeper.close()
+def test_a_store_that_is_unavailable_at_the_start_is_tried_again(store):
+    store.error = "it is unavailable"
+    writer = GroupCommit(store, limit=100)
+    writer.start()
+    assert writer.error == "it is unavailable"
+    recover(store, writer)
+    assert save(writer, request_of(1)) == [None]
+    writer.close()
 
 
-def test_the_reason_is_the_last_one(keeper_of, store):
-    keeper = keeper_of()
-    fail(store, keeper, "the disk is full")
+def test_the_latest_error_is_reported(writer_of, store):
+    writer = writer_of()
+    fail(store, writer, "the disk is full")
     store.error = "the file is damaged"
-    eventually(lambda: keeper.error == "the file is damaged", "the new reason is told")
+    eventually(lambda: writer.error == "the file is damaged", "the new error is reported")
 
 
-def test_a_keeper_whose_store_stays_away_closes_all_the_same(keeper_of, store):
-    keeper = keeper_of()
-    fail(store, keeper)
-    keeper.close()
+def test_a_writer_with_an_unavailable_store_can_close(writer_of, store):
+    writer = writer_of()
+    fail(store, writer)
+    writer.close()
     assert store.transactions == []
 
 
-def test_with_a_journal_decisions_are_written_down_and_put_in_later(keeper_of, store, journal):
-    keeper = keeper_of(journal=journal)
-    store.error = "it is away"
-    assert keep(keeper, request_of(1), request_of(2, 3)) == [None, None]
-    assert keeper.error is None
-    keeper.require_room()
-    assert keep(keeper, request_of(4)) == [None]
+def test_an_outage_writes_to_the_journal_and_drains_it_later(writer_of, store, journal):
+    writer = writer_of(journal=journal)
+    store.error = "it is unavailable"
+    assert save(writer, request_of(1), request_of(2, 3)) == [None, None]
+    assert writer.error is None
+    writer.require_room()
+    assert save(writer, request_of(4)) == [None]
     assert journal.written == [request_of(1), request_of(2, 3), request_of(4)]
-    heal(store, keeper)
+    recover(store, writer)
     assert journal.written == []
     assert store.held() == [1, 2, 3, 4]
-    assert keep(keeper, request_of(5)) == [None]
+    assert save(writer, request_of(5)) == [None]
     assert journal.written == []
 
 
-def test_what_was_written_down_before_the_start_is_put_in_first(keeper_of, store, journal):
+def test_an_earlier_journal_is_drained_at_the_start(writer_of, store, journal):
     journal.append([request_of(1), request_of(2), request_of(3)])
-    keeper = keeper_of(journal=journal)
-    assert keeper.error is None
+    writer = writer_of(journal=journal)
+    assert writer.error is None
     assert store.held() == [1, 2, 3]
 
 
-def test_a_request_under_a_key_is_refused_where_its_key_cannot_be_looked_up(keeper_of, store, journal):
-    keeper = keeper_of(journal=journal)
-    store.error = "it is away"
-    kept, refused = keep(keeper, request_of(1), keyed(2))
+def test_a_request_with_a_key_is_refused_while_the_store_is_unavailable(writer_of, store, journal):
+    writer = writer_of(journal=journal)
+    store.error = "it is unavailable"
+    kept, refused = save(writer, request_of(1), keyed(2))
     assert kept is None
     assert isinstance(refused, StoreUnavailable)
-    heal(store, keeper)
+    recover(store, writer)
     assert store.held() == [1]
 
 
-def test_where_neither_store_nor_journal_can_be_written_requests_are_refused(keeper_of, store, journal):
-    keeper = keeper_of(journal=journal)
-    store.error, journal.error = "it is away", "the journal's disk is full"
-    [failed] = keep(keeper, request_of(1))
+def test_requests_are_refused_if_neither_store_nor_journal_works(writer_of, store, journal):
+    writer = writer_of(journal=journal)
+    store.error, journal.error = "it is unavailable", "the journal's disk is full"
+    [failed] = save(writer, request_of(1))
     assert str(failed) == "the journal's disk is full"
-    assert keeper.error == "the journal's disk is full"
+    assert writer.error == "the journal's disk is full"
     journal.error = None
-    eventually(lambda: keeper.error is None, "the journal works again")
-    assert keep(keeper, request_of(2)) == [None]
-    heal(store, keeper)
+    eventually(lambda: writer.error is None, "the journal works again")
+    assert save(writer, request_of(2)) == [None]
+    recover(store, writer)
     assert store.held() == [2]
 
 
-def test_a_store_that_fails_again_while_it_is_filled_gets_everything_later(keeper_of, store, journal):
-    keeper = keeper_of(journal=journal)
-    store.error = "it is away"
-    assert keep(keeper, *map(request_of, range(7))) == [None] * 7
-    keep_anything = store.save
+def test_a_store_that_fails_during_draining_gets_everything_later(writer_of, store, journal):
+    writer = writer_of(journal=journal)
+    store.error = "it is unavailable"
+    assert save(writer, *map(request_of, range(7))) == [None] * 7
+    save_anything = store.save
 
     def fail_at_the_second_piece(requests):
         if store.held():
-            store.save, store.error = keep_anything, "away again"
-        return keep_anything(requests)
+            store.save, store.error = save_anything, "unavailable again"
+        return save_anything(requests)
 
     store.save = fail_at_the_second_piece
     store.error = None
-    eventually(lambda: keeper._store_error == "away again", "it fails again")
-    assert keep(keeper, request_of(7)) == [None]
-    heal(store, keeper)
+    eventually(lambda: writer._store_error == "unavailable again", "it fails again")
+    assert save(writer, request_of(7)) == [None]
+    recover(store, writer)
     assert store.held() == list(range(8))
     assert journal.written == []
 
 
-def test_what_the_store_does_not_take_from_the_journal_is_put_aside(keeper_of, store, journal):
-    keeper = keeper_of(journal=journal)
-    store.error = "it is away"
+def test_journaled_requests_that_the_store_rejects_are_put_aside(writer_of, store, journal):
+    writer = writer_of(journal=journal)
+    store.error = "it is unavailable"
     poison = request_of(3, **POISON)
-    assert keep(keeper, request_of(1), request_of(2), poison, request_of(4), request_of(5)) == [None] * 5
-    heal(store, keeper)
+    assert save(writer, request_of(1), request_of(2), poison, request_of(4), request_of(5)) == [None] * 5
+    recover(store, writer)
     assert store.held() == [1, 2, 4, 5]
     assert journal.aside == [poison]
 
 
-def test_under_load_everything_answered_is_kept_once_while_the_store_comes_and_goes(keeper_of, store, journal):
-    keeper, answered, stop = keeper_of(limit=10_000, journal=journal), [], threading.Event()
+def test_everything_answered_is_stored_once_through_outages_under_load(writer_of, store, journal):
+    writer, answered, stop = writer_of(limit=10_000, journal=journal), [], threading.Event()
 
     def load(first: int) -> None:
         number = first
         while not stop.is_set():
-            if keep(keeper, request_of(number)) == [None]:
+            if save(writer, request_of(number)) == [None]:
                 answered.append(number)
             number += 1
 
@@ -324,24 +324,24 @@ def test_under_load_everything_answered_is_kept_once_while_the_store_comes_and_g
         client.start()
     for _ in range(10):
         before = len(answered)
-        store.error = "it is away"
+        store.error = "it is unavailable"
         eventually(lambda at=before: len(answered) > at + 20, "answers go on without the store")
         store.error = None
-        eventually(lambda: keeper._store_error is None, "the store is well")
+        eventually(lambda: writer._store_error is None, "the store has recovered")
     stop.set()
     for client in clients:
         client.join()
-    heal(store, keeper)
+    recover(store, writer)
     assert sorted(answered) == sorted(set(store.held())) == numbers_of(store.following(DecisionFilter(), limit=10**9))
 
 
-def test_one_who_cannot_be_told_holds_up_nobody(keeper_of, store):
-    keeper = keeper_of()
-    told = []
+def test_a_callback_that_fails_does_not_stop_the_writer(writer_of, store):
+    writer = writer_of()
+    reported = []
 
     def gone(_results) -> None:
         raise RuntimeError("the event loop is closed")
 
-    keeper.submit([request_of(1)], gone)
-    keeper.submit([request_of(2)], told.extend)
-    eventually(lambda: told == [None], "the second one is told")
+    writer.submit([request_of(1)], gone)
+    writer.submit([request_of(2)], reported.extend)
+    eventually(lambda: reported == [None], "the second callback is called")

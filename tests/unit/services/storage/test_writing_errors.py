@@ -1,4 +1,4 @@
-"""What a keeper says of itself while the store is away."""
+"""The error that a writer reports while the store is unavailable."""
 
 from contextlib import closing
 
@@ -10,47 +10,47 @@ from fraud_detection_api.services.storage.writing import GroupCommit
 from support.polling import eventually
 
 
-class AwayStore:
+class UnavailableStore:
     """A store that cannot be reached."""
 
     def migrate(self) -> None:
-        raise StoreUnavailable("the store is away")
+        raise StoreUnavailable("the store is unavailable")
 
     def close(self) -> None:
         pass
 
 
 @pytest.fixture
-def keeper_beside(tmp_path):
-    """Starts a keeper whose store is away, with a journal or without."""
+def writer_beside(tmp_path):
+    """Starts a writer whose store is unavailable, with or without a journal."""
 
     def start(journal: FileJournal | None) -> GroupCommit:
-        keeper = GroupCommit(AwayStore(), limit=1, journal=journal)
-        keeper.start()
-        return keeper
+        writer = GroupCommit(UnavailableStore(), limit=1, journal=journal)
+        writer.start()
+        return writer
 
     return start
 
 
-def test_without_a_journal_the_stores_fault_is_the_keepers(keeper_beside):
-    with closing(keeper_beside(None)) as keeper:
-        assert keeper.error == "the store is away"
-        with pytest.raises(StoreUnavailable, match="the store is away"):
-            keeper.require_room()
+def test_without_a_journal_the_stores_error_is_the_writers(writer_beside):
+    with closing(writer_beside(None)) as writer:
+        assert writer.error == "the store is unavailable"
+        with pytest.raises(StoreUnavailable, match="the store is unavailable"):
+            writer.require_room()
 
 
-def test_with_a_journal_decisions_can_be_kept(keeper_beside, tmp_path):
-    with closing(keeper_beside(FileJournal(tmp_path))) as keeper:
-        assert keeper.error is None
-        keeper.require_room()
+def test_with_a_journal_decisions_can_be_stored(writer_beside, tmp_path):
+    with closing(writer_beside(FileJournal(tmp_path))) as writer:
+        assert writer.error is None
+        writer.require_room()
 
 
-def test_a_journal_that_cannot_be_written_is_told_before_a_decision_is_lost_on_it(keeper_beside, tmp_path):
+def test_a_failing_journal_is_reported_before_the_first_decision(writer_beside, tmp_path):
     blocked = tmp_path / "journal"
     blocked.write_text("a file where the folder should be")
-    with closing(keeper_beside(FileJournal(blocked))) as keeper:
-        eventually(lambda: keeper.error is not None, "the journal's fault is told")
+    with closing(writer_beside(FileJournal(blocked))) as writer:
+        eventually(lambda: writer.error is not None, "the journal's error is reported")
         with pytest.raises(StoreUnavailable, match="cannot be written"):
-            keeper.require_room()
+            writer.require_room()
         blocked.unlink()
-        eventually(lambda: keeper.error is None, "the journal works again")
+        eventually(lambda: writer.error is None, "the journal works again")

@@ -62,7 +62,7 @@ def test_stages_are_parts_one_after_another_up_to_the_last_ones_end():
     assert len({part.span_id for part in [server, *parts]}) == 4
 
 
-def test_what_the_span_tells_is_of_the_request_and_never_of_its_body():
+def test_a_span_describes_the_request_and_never_its_body():
     assert spans()[0].attributes == {
         "http.request.method": "POST",
         "http.route": "/v1/decisions",
@@ -76,7 +76,7 @@ def test_what_the_span_tells_is_of_the_request_and_never_of_its_body():
     }
 
 
-def test_a_path_that_a_caller_made_up_is_not_told():
+def test_a_path_that_a_caller_made_up_is_not_reported():
     for route, path in (("/v1/models/{version}", "/v1/models/SECRET"), ("unmatched", "/SECRET")):
         server = spans(route=route, path=path)[0]
         assert "SECRET" not in str(server)
@@ -84,7 +84,7 @@ def test_a_path_that_a_caller_made_up_is_not_told():
     assert "http.route" not in server.attributes
 
 
-def test_a_method_that_a_caller_made_up_is_not_told():
+def test_a_method_that_a_caller_made_up_is_not_reported():
     server = spans(method="SECRET")[0]
     assert server.name == "HTTP /v1/decisions"
     assert server.attributes["http.request.method"] == "_OTHER"
@@ -101,7 +101,7 @@ def test_a_failure_of_the_server_is_an_error_and_one_of_the_caller_is_not():
     assert "error.type" not in refused.attributes
 
 
-def test_a_request_that_nobody_waited_for_has_no_status():
+def test_an_abandoned_request_has_no_status():
     assert "http.response.status_code" not in spans(status=0)[0].attributes
 
 

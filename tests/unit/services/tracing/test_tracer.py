@@ -69,7 +69,7 @@ def started(exporter):
         tracer.close()
 
 
-def test_a_callers_decision_stands_whatever_the_ratio(exporter):
+def test_a_callers_decision_takes_precedence_over_the_ratio(exporter):
     for ratio in (0.0, 1.0):
         tracer = RequestTracer(exporter, ratio=ratio)
         taken, left = tracer.begin(CALLER, "/"), tracer.begin(CALLER._replace(sampled=False), "/")
@@ -102,13 +102,13 @@ def test_the_traces_that_are_begun_are_those_that_opentelemetry_would_choose(exp
 
 
 @pytest.mark.parametrize("path", ["/ping", "/livez", "/readyz", "/metrics"])
-def test_a_probe_begins_no_trace_but_may_be_part_of_one(exporter, path):
+def test_a_probe_starts_no_trace_but_may_join_one(exporter, path):
     tracer = RequestTracer(exporter, ratio=1.0)
     assert tracer.begin(None, path) is None
     assert tracer.begin(CALLER, path).span_id is not None
 
 
-def test_what_is_recorded_is_exported_soon(exporter, started):
+def test_recorded_requests_are_exported_soon(exporter, started):
     started().record(REQUEST)
     eventually(lambda: len(exporter.spans) == 4, "the request and its three stages are exported")
 
@@ -137,7 +137,7 @@ def test_a_collector_that_hangs_holds_up_neither_requests_nor_memory(exporter, s
     eventually(lambda: len(exporter.spans) == 4 * (QUEUE + 1), "what there was room for is exported")
 
 
-def test_a_collector_that_is_down_is_told_once_and_so_is_its_return(exporter, started, logged):
+def test_a_collector_that_is_down_is_reported_once_and_so_is_its_return(exporter, started, logged):
     now = [0.0]
     exporter.error = TracesNotDelivered("Connection refused")
     tracer = started(clock=lambda: now[0])
@@ -157,7 +157,7 @@ def test_a_collector_that_is_down_is_told_once_and_so_is_its_return(exporter, st
     assert len(logged("traces_lost")) == 1
 
 
-def test_where_the_collector_is_known_to_be_down_closing_does_not_wait_for_it(exporter, started, logged):
+def test_closing_does_not_wait_for_a_collector_that_is_down(exporter, started, logged):
     exporter.error = TracesNotDelivered("Connection refused")
     tracer = started()
     tracer.record(REQUEST)
@@ -168,9 +168,7 @@ def test_where_the_collector_is_known_to_be_down_closing_does_not_wait_for_it(ex
     assert exporter.closed
 
 
-def test_an_error_that_nobody_expected_is_logged_without_its_text_and_the_next_request_is_exported(
-    exporter, started, logged
-):
+def test_an_unexpected_error_is_logged_without_its_text_and_export_goes_on(exporter, started, logged):
     exporter.error = RuntimeError("SECRET")
     tracer = started()
     tracer.record(REQUEST)
