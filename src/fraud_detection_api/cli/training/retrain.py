@@ -11,6 +11,7 @@ from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
 from fraud_detection_api.cli.tables.retraining import print_comparison
 from fraud_detection_api.cli.terminal import print_json, say
+from fraud_detection_api.services.models.aliases import CHAMPION
 
 if TYPE_CHECKING:  # they need the training libraries
     from fraud_detection_api.jobs.retraining import DryRun, Retrained
@@ -42,7 +43,7 @@ def retrain(
     registry: options.Registry = None,
     store: options.Store = None,
     contract: Contract = None,
-    like: Like = "champion",
+    like: Like = CHAMPION,
     policy: options.PolicyFile = None,
     seed: options.Seed = 7,
     test_share: options.TestShare = 0.2,
