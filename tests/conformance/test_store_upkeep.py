@@ -1,7 +1,6 @@
 """StoreUpkeep, beside DecisionStore on the same database: SQLite and PostgreSQL do the same."""
 
 import pytest
-from fraud_detection_api.services.files.decision_store import DecisionFilter
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
@@ -14,6 +13,7 @@ from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.stored import IdempotencyKey
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.sealed_rows import NOON, keep_rows, kept_row
 
 

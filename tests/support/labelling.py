@@ -17,8 +17,8 @@ def kept(
     """Decision `number` as it is kept, with the record that was `sent`."""
     contract, recorder = contract or load_contract("credit"), recorder or Recorder()
     sent = record(customer_id=number) if sent is None else sent
-    entity_id = sent[contract.identifier.name] if contract.identifier else None
-    entity, text = recorder._about(entity_id, sent, contract.identifier.name if contract.identifier else None)
-    about = {"entity": entity, "record": text, "contract": contract.record_fingerprint}
+    identifier = contract.identifier.name if contract.identifier else None
+    entity = recorder.entity(sent[identifier] if identifier else None)
+    about = {"entity": entity, "record": recorder._record(sent, identifier), "contract": contract.record_fingerprint}
     said = {"outcome": "review", "margin": 0.5, "fraud_probability": 0.25, "risk_score": 900}
     return Recorder().sealed(decided(number, at, **{**about, **said, **changes}))
