@@ -69,7 +69,7 @@ def test_the_rates_are_about_those_of_the_benchmarks_page():
 
 
 def benchmark_name(what: str) -> str:
-    return what.replace(" with exact reasons", " with reasons").replace("kept in", "stored in")
+    return what.replace(" with exact reasons", " with reasons")
 
 
 def number(text: str) -> float:
