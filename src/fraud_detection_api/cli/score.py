@@ -7,6 +7,7 @@ import typer
 
 from fraud_detection_api.cli.options import DataFile, Registry, settings_with
 from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.services.models.aliases import CHAMPION
 
 
 def score(
@@ -16,7 +17,7 @@ def score(
     ],
     model: Annotated[
         str, typer.Option("--model", metavar="champion|VERSION", help="The model that scores.")
-    ] = "champion",
+    ] = CHAMPION,
     registry: Registry = None,
 ) -> None:
     """Score a file of records.
@@ -32,7 +33,7 @@ def score(
     from fraud_detection_api.services.batch.files import BatchScorer
     from fraud_detection_api.services.models.registered import ModelService
 
-    version, bundle = ModelService(build_registry(settings.registry)).bundle(model)
-    with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {version}") as report:
-        done = BatchScorer(bundle, on_progress=report).score_file(file, out)
-    say(f"{done:,} records, scored with version {version}, are in {out}")
+    served = ModelService(build_registry(settings.registry)).load(model)
+    with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
+        done = BatchScorer(served.bundle, on_progress=report).score_file(file, out)
+    say(f"{done:,} records, scored with version {served.version}, are in {out}")

@@ -21,7 +21,8 @@ class EvaluatedModel(NamedTuple):
 
 def evaluate_model(settings: Settings, version: str, file: Path) -> EvaluatedModel:
     """Measure a version, or what an alias stands for. Raises UnknownModel, NoChampion, CorruptBundle, InvalidDataset."""
-    found, bundle = ModelService(build_registry(settings.registry)).bundle(version)
+    model = ModelService(build_registry(settings.registry)).load(version)
+    bundle = model.bundle
     dataset = load_dataset(file, bundle.contract)
     learned_from = dataset.digest == bundle.card["data"]["digest"]
-    return EvaluatedModel(found, bundle.digest, evaluate_bundle(bundle, dataset), learned_from)
+    return EvaluatedModel(model.version, bundle.digest, evaluate_bundle(bundle, dataset), learned_from)

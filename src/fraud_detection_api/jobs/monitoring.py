@@ -7,6 +7,7 @@ from typing import NamedTuple
 from fraud_detection_api.container.deployment import build_comparisons, build_monitoring
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.storage import open_observations
+from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.comparison import Compared, ComparisonService
@@ -26,13 +27,13 @@ class _Opened(NamedTuple):
 def report_on_champion(settings: Settings) -> MonitoringReport:
     """Drift and performance of the champion. Raises NoChampion, NoStore, StoreUnavailable, RegistryUnavailable."""
     with _opened(settings) as opened:
-        return opened.monitoring.report(opened.served("champion"))
+        return opened.monitoring.report(opened.served(CHAMPION))
 
 
 def compare_models(settings: Settings, version: str) -> Compared:
     """The champion beside a version that is, or was, challenger. Raises as `report_on_champion`, and UnknownModel."""
     with _opened(settings) as opened:
-        return opened.comparisons.compare(opened.served("champion"), opened.served(version))
+        return opened.comparisons.compare(opened.served(CHAMPION), opened.served(version))
 
 
 def monitoring_page(settings: Settings) -> tuple[str, bytes]:
@@ -40,8 +41,8 @@ def monitoring_page(settings: Settings) -> tuple[str, bytes]:
     from fraud_detection_api.pages.monitoring import monitoring_html
 
     with _opened(settings) as opened:
-        champion, compared = opened.served("champion"), None
-        if (version := opened.models.assigned("challenger")) is not None:
+        champion, compared = opened.served(CHAMPION), None
+        if (version := opened.models.assigned(CHALLENGER)) is not None:
             compared = opened.comparisons.compare(champion, opened.served(version))
         report, trend = opened.monitoring.report(champion), opened.monitoring.trend(champion)
         return champion.version, monitoring_html(report, trend, compared)

@@ -104,6 +104,7 @@ class _Priced(NamedTuple):
 
 def _price(settings: Settings, model: str, terms: Policy, *, file: Path) -> _Priced:
     registry = build_registry(settings.registry)
-    version, bundle = ModelService(registry).bundle(model)
+    served = ModelService(registry).load(model)
+    version, bundle = served.version, served.bundle
     _evidence, population = read_evidence(registry.fetch(version), source=f"version {version}")
     return _Priced(version, bundle, population, priced_policy(terms, bundle.policy, population, file=str(file)))

@@ -8,6 +8,7 @@ from typing import Any
 from fraud_detection_api.container.registry import build_tracker
 from fraud_detection_api.container.rollout import build_rollout
 from fraud_detection_api.jobs.listener import Listener, Step
+from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
 from fraud_detection_api.services.models.tracker import ExperimentTracker
@@ -59,7 +60,7 @@ class Destination:
     ) -> FittedModel:
         """Train, register and track a model. It becomes champion if that is asked for, or if there is no champion."""
         fitted = self.fit(fitter, dataset, step, tuning=tuning)
-        if self.registration.promote or self.registry.assigned("champion") is None:
+        if self.registration.promote or self.registry.assigned(CHAMPION) is None:
             asked = self.registration
             self.rollout.promote(fitted.version, asked.order, allow_contract_change=asked.allow_contract_change)
             self.listener.report("promoted", version=fitted.version)

@@ -16,6 +16,7 @@ from fraud_detection_api.policy.file import load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.labels.training_sets import Exported
+from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
@@ -125,7 +126,7 @@ class _Retraining:
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
         fitted = self.goal.fit(fitter, dataset, "train")
-        made = ModelService(self.goal.registry).bundle(fitted.version)[1]
+        made = ModelService(self.goal.registry).load(fitted.version).bundle
         compared = compare_held_out(
             models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed
         )
@@ -134,9 +135,9 @@ class _Retraining:
 
     def _models(self) -> _Models:
         service, like = ModelService(self.goal.registry), self.options.like
-        version, champion = service.bundle("champion")
-        made_at = parse_moment(service.describe(version).created_at)
-        return _Models(version, champion, made_at, champion if like == "champion" else service.bundle(like)[1])
+        served = service.load(CHAMPION)
+        champion, made_at = served.bundle, parse_moment(service.describe(served.version).created_at)
+        return _Models(served.version, champion, made_at, champion if like == CHAMPION else service.load(like).bundle)
 
     def _export(self, contract: Contract) -> Exported:
         listener = self.goal.listener
@@ -173,7 +174,7 @@ class _Retraining:
     def _challenge(self, fitted: FittedModel) -> str | None:
         """Make the model challenger; returns which version was challenger before."""
         self.lock.require(LOCK)  # training takes long: a store that was away may have given the lock to another process
-        before = self.goal.registry.assigned("challenger")
+        before = self.goal.registry.assigned(CHALLENGER)
         self.goal.rollout.challenge(fitted.version, self.goal.registration.order)
         self.goal.listener.report("challenging", version=fitted.version, before=before)
         self.goal.track(fitted)

@@ -39,7 +39,7 @@ def train_model(
     """
     goal = Destination.open(settings, registration, listener)
     given = None if options.policy_file is None else load_policy(options.policy_file)
-    model = None if like is None else ModelService(goal.registry).bundle(like)[1]
+    model = None if like is None else ModelService(goal.registry).load(like).bundle
     contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     dataset = load_dataset(options.file, contract)

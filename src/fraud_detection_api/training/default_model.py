@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.services.models.aliases import Cause
+from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
@@ -22,5 +22,5 @@ def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_pro
     fitted = ModelFitter(registry, SEED, training_shares=()).fit(dataset, now=now, on_progress=on_progress)
     reasons = ("there was no sound champion to compare with",)
     cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
-    registry.assign("champion", fitted.version, cause)
+    registry.assign(CHAMPION, fitted.version, cause)
     return fitted

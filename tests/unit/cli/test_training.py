@@ -153,7 +153,7 @@ def test_evaluate_measures_a_version_on_other_records(fraud, trained, credit_fil
     result = fraud("evaluate", "champion", credit_file, "--registry", folder, "--json")
     printed = json.loads(result.stdout)
     assert (printed["version"], printed["rows"]) == ("1", 3000)
-    assert printed["digest"] == ModelService(FileRegistry(folder)).bundle("1")[1].digest
+    assert printed["digest"] == ModelService(FileRegistry(folder)).load("1").bundle.digest
     assert printed["metrics"]["roc_auc"]["value"] > 0.85
 
 

@@ -16,7 +16,7 @@ def test_building_touches_no_disk(tmp_path):
 def test_tests_may_replace_the_registry(registry):
     container = build_container(Settings(), registry=registry)
     assert container.registry is registry
-    assert container.deployment.models.bundle("champion")[0] == "1"
+    assert container.deployment.models.load("champion").version == "1"
 
 
 def test_without_a_contract_the_champion_may_follow_any(registry):

@@ -25,6 +25,7 @@ from fraud_detection_api.cli.tables.policy import (
     thresholds_text,
 )
 from fraud_detection_api.cli.terminal import print_json, print_tables, say
+from fraud_detection_api.services.models.aliases import CHAMPION
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -36,7 +37,7 @@ Model = Annotated[
 
 @app.command(epilog="Example: `fraud policy show 7 --json`")
 def show(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = "champion",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = CHAMPION,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +62,7 @@ def set_policy(
     file: Annotated[
         Path, typer.Argument(metavar="FILE.toml", help="The costs, and how many reviews can be done in a day.")
     ],
-    model: Model = "champion",
+    model: Model = CHAMPION,
     promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
     force: Force = None,
     registry: Registry = None,
@@ -98,7 +99,7 @@ def simulate(
     ] = None,
     since: Since = None,
     until: Until = None,
-    model: Model = "champion",
+    model: Model = CHAMPION,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:

@@ -12,6 +12,7 @@ from fraud_detection_api.cli.tables.evaluation import print_evaluation
 from fraud_detection_api.cli.tables.monitoring import comparison_notes, comparison_tables
 from fraud_detection_api.cli.tables.policy import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_table, print_tables, say
+from fraud_detection_api.services.models.aliases import CHALLENGER
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.schemas.models import ModelSummary
@@ -105,7 +106,7 @@ def compare(
         typer.Argument(
             metavar="[VERSION]", help="A version that is or was challenger. Default: the present challenger."
         ),
-    ] = "challenger",
+    ] = CHALLENGER,
     registry: Registry = None,
     store: Store = None,
     as_json: AsJson = False,

@@ -11,6 +11,7 @@ from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
 from fraud_detection_api.cli.tables.retraining import print_comparison
 from fraud_detection_api.cli.terminal import print_json, say
+from fraud_detection_api.services.models.aliases import CHAMPION
 
 if TYPE_CHECKING:  # they need the training libraries
     from fraud_detection_api.jobs.retraining import DryRun, Retrained
@@ -39,7 +40,7 @@ OnlySay = Annotated[bool, typer.Option("--dry-run", help="Show what the model wo
 
 def retrain(
     since: Since = "365d", registry: options.Registry = None, store: options.Store = None, contract: Contract = None,
-    like: Like = "champion", policy: options.PolicyFile = None, seed: options.Seed = 7,
+    like: Like = CHAMPION, policy: options.PolicyFile = None, seed: options.Seed = 7,
     test_share: options.TestShare = 0.2, delay_days: options.DelayDays = None,
     deployed_base_rate: options.DeployedBaseRate = None, matured_days: options.MaturedDays = None,
     assume_legitimate_after: options.AssumeLegitimateAfter = None, min_records: MinRecords = 1000,

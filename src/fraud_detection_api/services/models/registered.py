@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.model.bundle import Bundle, read_bundle, read_card, read_manifest
+from fraud_detection_api.model.bundle import read_bundle, read_card, read_manifest
 from fraud_detection_api.services.models.aliases import ALIASES, CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -51,11 +51,6 @@ class ModelService:
         """
         version = self.resolve(version_or_alias)
         return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
-
-    def bundle(self, version_or_alias: str) -> tuple[str, Bundle]:
-        """The version that is meant and its verified bundle. Raises as `load`."""
-        model = self.load(version_or_alias)
-        return model.version, model.bundle
 
     def document(self, version_or_alias: str, name: str) -> bytes:
         """A file of a version's bundle, such as `report.html`, once every file has been verified.

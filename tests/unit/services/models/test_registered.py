@@ -53,15 +53,15 @@ def test_an_unknown_version_is_not_described(service):
 
 
 def test_a_bundle_is_found_by_alias_and_by_version(service):
-    version, bundle = service.bundle("champion")
-    assert version == "1"
-    assert service.bundle("1")[1].digest == bundle.digest
+    served = service.load("champion")
+    assert served.version == "1"
+    assert service.load("1").bundle.digest == served.bundle.digest
 
 
 def test_a_bundle_is_verified_each_time_it_is_read(service, registry):
     version = registry.register(damaged())
     with pytest.raises(CorruptBundle, match=f"version {version}"):
-        service.bundle(version)
+        service.load(version)
 
 
 def test_later_damage_shows_in_the_list(tmp_path):
