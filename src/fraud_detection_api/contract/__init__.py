@@ -1,1 +1,1 @@
-"""What a record is: declared once in a TOML file, from which validation, encoding and documentation follow."""
+"""What a record is: declared in a TOML file, from which validation, encoding and documentation follow."""

@@ -1,4 +1,4 @@
-"""Records as columns: the one form that constraints and the encoding read, in training and in serving alike."""
+"""Records as columns, the form that constraints and the encoding read in training and in serving."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.declaration import Contract, Dtype
 
 Record: TypeAlias = Mapping[str, Any]
-"""Column name → value of one record: int, float, bool, str, datetime, or None for missing, as an absent column is."""
+"""Column name → value of one record: int, float, bool, str or datetime. A column that is None or absent is missing."""
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Column name → array of shape (n,): float64 with NaN for missing (bool as 0/1, datetime as seconds since 1970 in UTC),
@@ -39,7 +39,7 @@ def _column(values: list[Any], dtype: Dtype) -> NDArray[Any]:
 
 
 def epoch_seconds(moment: datetime) -> float:
-    """Seconds since 1970-01-01T00:00Z; a time without an offset is taken as UTC.
+    """Seconds since 1970-01-01T00:00Z. A time without an offset is in UTC.
 
     >>> epoch_seconds(datetime(1970, 1, 2))
     86400.0

@@ -1,4 +1,4 @@
-"""The contract's vocabulary: what a TOML contract file may say, as immutable values."""
+"""What a contract file may declare, as immutable values."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from fraud_detection_api.contract.formula import Formula, parse_formula
 FLOAT32_MAX = 3.4028234663852886e38
 INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none beyond it rounds into it
 
-PROBABILITY, RISK_SCORE, OUTCOME = "fraud_probability", "risk_score", "outcome"  # what scoring adds; no record has them
+PROBABILITY, RISK_SCORE, OUTCOME = "fraud_probability", "risk_score", "outcome"  # columns that scoring adds
 
-LABEL_AGE = "label_age_days"  # what an exported training set has beside records and target
+LABEL_AGE = "label_age_days"  # a column of an exported training set, beside the records and the target
 
 DECISION_FIELDS = (
     "decision_id",
@@ -27,12 +27,12 @@ DECISION_FIELDS = (
     "decided_at",
     "decision_source",
 )
-"""What stands beside a record's id in a decision; the id's column has another name."""
+"""The fields of a decision beside the record's id, whose column must have another name."""
 
 CONSTRAINTS, RULES = "constraints", "rules"
-"""What a file calls the section, and what files called it before; bundles still do, so that their digests stay the same."""
+"""The section's name in a file, and its earlier name, which bundles keep so that their digests stay the same."""
 
-MAX_TEXT = 256  # characters of a category's level or of a customer's id
+MAX_TEXT = 256  # characters of a category's level or a customer's id
 
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
@@ -44,7 +44,7 @@ ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NA
 
 
 def plain_number(number: float) -> str:
-    """A bound as people write it.
+    """A number as people write it.
 
     >>> plain_number(1e12), plain_number(0.5), plain_number(-2**53)
     ('1000000000000', '0.5', '-9007199254740992')
@@ -54,17 +54,17 @@ def plain_number(number: float) -> str:
 
 
 class Declared(BaseModel):
-    """Base of everything a contract file says: immutable, exact types, no unknown keys."""
+    """The base of all declarations: immutable, with strict types and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Reason(Declared):
-    """What an analyst reads when this feature drove a decision; `{value}` in `text` stands for the record's value.
+    """What an analyst reads when this feature drove a decision. `{value}` in `text` stands for the record's value.
 
-    `favourable_code` stands for `code` where the feature lowered the risk; without one, `code` stands for both.
-    `floored_text` is read instead where a derived feature's divisor is below the number that it counts as at least, and
-    its value is no ratio of what the record says; `{column}` in it stands for a column that the formula reads.
+    `favourable_code` replaces `code` where the feature lowered the risk, if it is declared. `floored_text` replaces `text`
+    where a derived feature's divisor is below its floor, so that the value is not a ratio of the record's numbers;
+    `{column}` in it stands for a column that the formula reads.
     """
 
     code: ReasonCode
@@ -74,7 +74,7 @@ class Reason(Declared):
 
 
 class Identifier(Declared):
-    """The column that names the customer; carried along, never a feature."""
+    """The column that names the customer. It is passed through, and is never a feature."""
 
     name: ColumnName
     dtype: Literal["int", "str"] = "int"
@@ -84,8 +84,8 @@ class Identifier(Declared):
 class Target(Declared):
     """What is predicted. `positive` is the value that means fraud.
 
-    `known_probability` names an optional column with each record's true probability (simulated data), which makes the
-    best possible metrics known. `label_delay_days` is how long after a record it is known what became of it.
+    `known_probability` names an optional column of simulated data: each record's true probability, from which the best
+    possible metrics follow. `label_delay_days` is the time from a record to its label.
     """
 
     name: ColumnName
@@ -96,7 +96,7 @@ class Target(Declared):
 
 
 class Time(Declared):
-    """When a record was made. Used to split training data by time, never a feature; optional on the wire."""
+    """When a record was made. It splits training data by time, is never a feature, and is optional on the wire."""
 
     name: ColumnName
     description: str = ""
@@ -105,7 +105,7 @@ class Time(Declared):
 class Feature(Declared):
     """A column of the record that the model reads.
 
-    A `datetime` becomes `parts` (numbers of the UTC calendar; Monday is weekday 0) or the days elapsed since
+    The model reads a `datetime` as `parts` (numbers of the UTC calendar; Monday is weekday 0) or as the days elapsed since
     `elapsed_days_since`, which is an ISO date, another datetime feature or the time column.
     """
 
@@ -123,12 +123,12 @@ class Feature(Declared):
 
     @property
     def lower(self) -> float:
-        """Smallest value that passes."""
+        """The smallest valid value."""
         return self.minimum if self.minimum is not None else (-INT_MAX if self.dtype == "int" else -FLOAT32_MAX)
 
     @property
     def upper(self) -> float:
-        """Largest value that passes."""
+        """The largest valid value."""
         return self.maximum if self.maximum is not None else (INT_MAX if self.dtype == "int" else FLOAT32_MAX)
 
     def encoded(self, name: str) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class Feature(Declared):
 
 
 class Derived(Declared):
-    """A feature computed from the record's own numeric columns; undefined results (x / 0) are missing."""
+    """A feature computed from the record's numeric columns. An undefined result (x / 0) is missing."""
 
     formula: str
     description: str = ""
@@ -152,7 +152,7 @@ class Derived(Declared):
 
 
 class Constraint(Declared):
-    """A comparison that every record must satisfy; missing operands pass. `field` is the column that is reported."""
+    """A comparison that every record must satisfy. A missing operand passes. `field` is the column to report."""
 
     check: str
     field: ColumnName
@@ -166,11 +166,11 @@ class Constraint(Declared):
 _WORDING: dict[str, Any] = {
     section: {"__all__": {"reason": {"favourable_code", "floored_text"}}} for section in ("features", "derived")
 }
-"""What no fingerprint has of a reason."""
+"""The parts of a reason that no fingerprint covers."""
 
 
 class Contract(Declared):
-    """What a record is. Get one from `contract.loading`, which also checks what the types here cannot.
+    """What a record is. `contract.loading` makes one, and also checks what types cannot.
 
     `amount_at_risk` names the numeric feature that says how much money an approved fraud could take.
     """
@@ -193,8 +193,8 @@ class Contract(Declared):
     def fingerprint(self) -> str:
         """`sha256:…` of the declaration, the same for files that differ in comments, layout or spelled-out defaults.
 
-        A reason's `favourable_code` and `floored_text` do not count: a contract whose wording is completed is the one that
-        models carry.
+        It does not cover a reason's `favourable_code` and `floored_text`, so that a contract may add them and still be the
+        contract of models that were trained before.
         """
         ordered = list(self.features), list(self.derived), list(self.constraints)
         canonical = json.dumps(
@@ -204,14 +204,14 @@ class Contract(Declared):
 
     @cached_property
     def record_fingerprint(self) -> str:
-        """The fingerprint but for what callers do not send: derived features, purpose, amount at risk, the labels' delay."""
+        """The fingerprint of what callers send: without derived features, purpose, amount at risk and label delay."""
         document = self.as_json()
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
         unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
         return self.model_validate({**document, "target": target, **unsent}).fingerprint
 
     def as_json(self) -> dict[str, object]:
-        """The declaration as JSON values, defaults left out; `loading.parse_contract` reads it back."""
+        """The declaration as JSON values, without defaults. `loading.parse_contract` reads it back."""
         return self._as_json(without={})
 
     def _as_json(self, *, without: dict[str, Any]) -> dict[str, object]:
@@ -222,7 +222,7 @@ class Contract(Declared):
 
     @property
     def record_columns(self) -> tuple[str, ...]:
-        """Columns of a record on the wire, in order: id, time, features."""
+        """The columns of a record on the wire, in order: id, time, features."""
         named = (self.identifier, self.time)
         return (*(column.name for column in named if column is not None), *self.features)
 

@@ -1,4 +1,4 @@
-"""The contract for readers, in three tables: the record, what is derived from it, and its constraints."""
+"""The contract for readers, in three tables: the record, its derived features and its constraints."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from fraud_detection_api.contract.declaration import Contract, Feature, plain_nu
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table of texts; `code` names the column of `headings` that holds formulas, if any."""
+    """A titled table of texts; `code` is the heading of the column that has formulas, if there is one."""
 
     title: str
     headings: tuple[str, ...]
@@ -38,7 +38,7 @@ def contract_tables(contract: Contract) -> list[Table]:
 
 
 def documentation_markdown(contract: Contract) -> str:
-    """The tables in Markdown, a heading of the second level each."""
+    """The tables in Markdown, each under a heading of the second level."""
     return "\n".join(_markdown(table) for table in contract_tables(contract))
 
 
@@ -57,7 +57,7 @@ def _cell(text: str) -> str:
 
 
 def _code(formula: str) -> str:
-    # a formula that quotes names in backquotes needs two around it
+    # a formula that contains backquotes needs two around it
     return f"`` {formula} ``" if "`" in formula else f"`{formula}`"
 
 

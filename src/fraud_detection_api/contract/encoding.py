@@ -1,4 +1,4 @@
-"""Columns, or a few records, to the float32 matrix that the trees read; the same in training and in serving."""
+"""Columns to the float32 matrix that the trees read, in training and in serving."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SECONDS_A_DAY = 86_400.0
 
 
 class LevelEncoding(Protocol):
-    """Turns the levels of a category into numbers."""
+    """Replaces the levels of a category by numbers."""
 
     def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
         """Shape (n,) of str or None → float64 (n,)."""
@@ -25,7 +25,7 @@ class LevelEncoding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LevelCodes:
-    """Numbers of a category's levels, learned at training, of levels that training did not see, and of none."""
+    """The numbers of a category: of each level in the training data, of unseen levels, and of a missing level."""
 
     levels: Mapping[str, float]
     unseen: float
@@ -51,7 +51,7 @@ Levels = TypeVar("Levels", bound=LevelEncoding)
 
 @dataclass(frozen=True)
 class Encoder(Generic[Levels]):
-    """Encodes columns of one contract; `level_codes` holds the numbers of each category feature's levels."""
+    """Encodes columns of one contract; `level_codes` has the numbers of each category feature."""
 
     contract: Contract
     level_codes: Mapping[str, Levels] = field(default_factory=dict)
@@ -74,13 +74,13 @@ class Encoder(Generic[Levels]):
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones."""
+        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones."""
         return tuple(self._steps)
 
     def encode(self, columns: Columns) -> NDArray[np.float32]:
-        """Matrix of shape (n, len(column_names)), float32, C order, NaN for missing; rows in the columns' order.
+        """The matrix of shape (n, len(column_names)), float32, C order, NaN for missing; rows in the columns' order.
 
-        Numbers beyond float32 are clipped to its largest.
+        Numbers beyond float32 are clipped to its largest number.
         """
         rows = len(next(iter(columns.values())))
         matrix = np.empty((rows, len(self._steps)), dtype=np.float32)
@@ -104,7 +104,7 @@ def _origin(columns: Columns, since: str) -> Any:
 
 
 def calendar_part(seconds: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
-    """A number of the UTC calendar for times of shape (n,) in seconds since 1970, float64; NaN stays NaN.
+    """A number of the UTC calendar, float64 of shape (n,), for times in seconds since 1970; NaN stays NaN.
 
     >>> calendar_part(np.array([0.0, np.nan]), "weekday")  # 1970-01-01 was a Thursday
     array([ 3., nan])

@@ -1,9 +1,7 @@
 """Formulas of derived features and constraints: arithmetic over named columns, parsed by a whitelist.
 
-What is written is never run: a formula is rebuilt from the few operations that are offered here.
-
-Only operations that IEEE 754 defines to the last bit are offered (no `log`, no `exp`), so that a derived feature has the
-same bits on every machine.
+The text itself is never run. A formula is rebuilt from a few operations, all of which IEEE 754 defines to the last bit (no
+`log`, no `exp`), so that a derived feature has the same bits on every machine.
 """
 
 import ast
@@ -14,6 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+
+
+class InvalidFormula(ValueError):
+    """A text that is not a formula; the message says what is not understood."""
+
 
 Values: TypeAlias = Mapping[str, Any]
 Evaluate: TypeAlias = Callable[[Values], Any]
@@ -29,7 +32,7 @@ Operations: TypeAlias = Mapping[type[ast.AST] | str, Callable[..., Any]]
 
 
 def _divide(numerator: Any, denominator: Any) -> Any:
-    """Division whose undefined cases (x / 0, 0 / 0) are missing, not infinite."""
+    """Division. An undefined quotient (x / 0, 0 / 0) is missing, not infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.divide(numerator, denominator)
     return np.where(np.isfinite(quotient), quotient, np.nan)
@@ -54,14 +57,7 @@ _ELEMENTWISE: Operations = {
 OF_FLOATS: Mapping[str, Any] = {"isfinite": math.isfinite, "nan": math.nan, "abs": abs}
 """Names in the expression of `Formula.of_floats`. Python's floats round as NumPy's do, in a tenth of the time."""
 
-_COMPARISON_TEXTS: dict[type[ast.cmpop], str] = {
-    ast.LtE: "at most",
-    ast.Lt: "less than",
-    ast.GtE: "at least",
-    ast.Gt: "greater than",
-    ast.Eq: "equal to",
-    ast.NotEq: "other than",
-}
+_COMPARISONS = (ast.LtE, ast.Lt, ast.GtE, ast.Gt, ast.Eq, ast.NotEq)
 _ARITIES = {"min": 2, "max": 2, "abs": 1}
 
 
@@ -69,24 +65,18 @@ _ARITIES = {"min": 2, "max": 2, "abs": 1}
 class Formula:
     """A parsed expression.
 
-    `names` are the columns it reads, in order of appearance. `is_comparison` tells a constraint's check from a derived
-    feature's value; `comparison_text` is a comparison in words ("at most"), and empty otherwise.
+    `names` are the columns that it reads, in order of appearance. `is_comparison` distinguishes a constraint's check from a
+    derived feature's value.
     """
 
     source: str
     names: tuple[str, ...]
-    comparison_text: str
+    is_comparison: bool
     _evaluate: Evaluate
     _tree: ast.expr
 
-    @property
-    def is_comparison(self) -> bool:
-        return bool(self.comparison_text)
-
     def evaluate(self, values: Values) -> Any:
-        """Value for arrays of one shape, elementwise.
-
-        Missing (NaN) operands give NaN, or False for a comparison.
+        """The value for arrays of one shape, elementwise. A missing (NaN) operand gives NaN, or False in a comparison.
 
         >>> parse_formula("balance / max(limit, 1)").evaluate({"balance": np.array([50.0]), "limit": np.array([0.0])})
         array([50.])
@@ -95,15 +85,15 @@ class Formula:
             return self._evaluate(values)
 
     def of_floats(self, operands: Mapping[str, ast.expr]) -> ast.expr:
-        """The formula as an expression of Python, whose names are OF_FLOATS; `operands` stand for the columns, floats.
+        """The formula as a Python expression over the names in OF_FLOATS; `operands` are the columns, as floats.
 
-        It gives a float, or a bool for a comparison: what `evaluate` gives for an array of one, to the bit.
+        Its value is a float, or a bool for a comparison: the value that `evaluate` gives for an array of one, to the bit.
         """
         return _of_floats(self._tree, operands)
 
     @property
     def floors(self) -> tuple["Floor", ...]:
-        """Its divisors that are kept from falling below a number.
+        """The divisors that have a floor.
 
         >>> [(floor.divisor.source, floor.at_least) for floor in parse_formula("balance / max(limit, 1)").floors]
         [('limit', 1.0)]
@@ -111,7 +101,7 @@ class Formula:
         return tuple(floor for node in ast.walk(self._tree) for floor in _floor(node))
 
     def for_one_record(self) -> Callable[[Mapping[str, float]], Any]:
-        """A function that gives the formula's value for a record's floats.
+        """A function from a record's floats to the formula's value.
 
         >>> parse_formula("balance / max(limit, 1)").for_one_record()({"balance": 50.0, "limit": 0.0})
         50.0
@@ -125,7 +115,7 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A divisor that counts as `at_least` where it is less, as `divisor` does in `x / max(divisor, 1)`."""
+    """A divisor that counts as `at_least` where it is less, as in `x / max(divisor, at_least)`."""
 
     divisor: Formula
     at_least: float
@@ -134,7 +124,7 @@ class Floor:
 def parse_formula(source: str) -> Formula:
     """Formula from text such as "`total balance` / max(limit, 1)" or "arrears <= accounts".
 
-    Names that are not plain identifiers stand in backquotes. Raises ValueError, saying what is not understood.
+    Names that are not plain identifiers are written in backquotes. Raises InvalidFormula.
     """
     quoted: dict[str, str] = {}
 
@@ -147,32 +137,32 @@ def parse_formula(source: str) -> Formula:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"{_shown(source)} is not a formula") from None
+        raise InvalidFormula(f"{_shown(source)} is not a formula") from None
     _require_shallow(tree)
     names: dict[str, None] = {}
-    text = _comparison_text(source, tree) if isinstance(tree, ast.Compare) else ""
+    if isinstance(tree, ast.Compare):
+        _require_one_comparison(source, tree)
     evaluate = _compile(tree, names, quoted, _ELEMENTWISE)
-    return Formula(source, tuple(names), text, evaluate, _Unquoted(quoted).visit(tree))
+    return Formula(source, tuple(names), isinstance(tree, ast.Compare), evaluate, _Unquoted(quoted).visit(tree))
 
 
 def _require_shallow(tree: ast.expr) -> None:
-    """A formula is evaluated by nested calls, and must not exhaust the stack of the request that it serves."""
+    """A formula is evaluated by nested calls, which must not exhaust the stack of a request."""
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
             return
-    raise ValueError(f"nests more than {MAX_DEPTH} operations; split it or use a shorter one")
+    raise InvalidFormula(f"nests more than {MAX_DEPTH} operations; split it or use a shorter one")
 
 
 def _shown(source: str) -> str:
     return repr(source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…")
 
 
-def _comparison_text(source: str, tree: ast.Compare) -> str:
-    if len(tree.ops) != 1 or type(tree.ops[0]) not in _COMPARISON_TEXTS:
-        raise ValueError(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
-    return _COMPARISON_TEXTS[type(tree.ops[0])]
+def _require_one_comparison(source: str, tree: ast.Compare) -> None:
+    if len(tree.ops) != 1 or not isinstance(tree.ops[0], _COMPARISONS):
+        raise InvalidFormula(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
 
 
 def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], operations: Operations) -> Evaluate:
@@ -183,7 +173,7 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], ope
 
     match node:
         case ast.Constant(value=bool()):
-            raise ValueError("True and False are not numbers; compare with 1 or 0")
+            raise InvalidFormula("True and False are not numbers; compare with 1 or 0")
         case ast.Constant(value=int() | float() as number):
             return _constant(number)
         case ast.Name(id=token):
@@ -204,7 +194,7 @@ def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], ope
 
 
 def _floor(node: ast.AST) -> Iterator[Floor]:
-    """Of a node whose columns have their own names."""
+    """The floor of a division, if it has one. The node's columns have their own names."""
     match node:
         case ast.BinOp(
             op=ast.Div(),
@@ -215,11 +205,14 @@ def _floor(node: ast.AST) -> Iterator[Floor]:
         ):
             names: dict[str, None] = {}
             evaluate = _compile(divisor, names, {}, _ELEMENTWISE)
-            yield Floor(Formula(ast.unparse(divisor), tuple(names), "", evaluate, divisor), float(at_least))  # type: ignore[arg-type]
+            formula = Formula(
+                ast.unparse(divisor), tuple(names), is_comparison=False, _evaluate=evaluate, _tree=divisor
+            )
+            yield Floor(formula, float(at_least))  # type: ignore[arg-type]
 
 
 class _Unquoted(ast.NodeTransformer):
-    """Puts the columns' own names for those that stand for them."""
+    """Replaces placeholders by the quoted names that they stand for."""
 
     def __init__(self, quoted: Mapping[str, str]) -> None:
         self._quoted = quoted
@@ -229,7 +222,7 @@ class _Unquoted(ast.NodeTransformer):
 
 
 def _of_floats(node: ast.expr, operands: Mapping[str, ast.expr]) -> ast.expr:
-    """Of a tree that `_compile` took."""
+    """The expression for a tree that `_compile` accepted."""
 
     def inner(operand: ast.expr) -> ast.expr:
         return _of_floats(operand, operands)
@@ -274,28 +267,28 @@ def _chosen(node: ast.expr, name: str, first: ast.expr, second: ast.expr) -> ast
 
 
 def _variable(node: ast.expr, letter: str, value: ast.expr | None) -> tuple[ast.NamedExpr, ast.Name]:
-    """A variable for a part of that node, which no other node uses: set by the first expression, read by the second."""
+    """A variable for a part of that node, which no other node uses: an expression that sets it, and one that reads it."""
     name = f"{letter}_{type(node).__name__}_{node.col_offset}_{node.end_col_offset}"
     read = ast.Name(name, ast.Load())
     return ast.NamedExpr(ast.Name(name, ast.Store()), read if value is None else value), read
 
 
 def called(function: str, *arguments: ast.expr) -> ast.expr:
-    """A call, as an expression of Python."""
+    """A call, as a Python expression."""
     return ast.Call(ast.Name(function, ast.Load()), list(arguments), [])
 
 
 def function_of(parameter: str, body: ast.expr, names: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """The function of one parameter that gives `body`, an expression that knows nothing but `names`."""
+    """The function of one parameter that returns `body`, an expression over `names` alone."""
     arguments = ast.arguments([], [ast.arg(parameter)], None, [], [], None, [])
     code = compile(ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body))), "<contract>", "eval")
-    # the tree was made here, node by node: nothing that anybody wrote is run
+    # the tree was built here, node by node: no text that a person wrote is run
     function: Callable[[Any], Any] = eval(code, {**names, "__builtins__": {}})  # noqa: S307
     return function
 
 
-def _not_understood() -> ValueError:
-    return ValueError("only + - * / min(a, b) max(a, b) abs(a), numbers and column names can be used")
+def _not_understood() -> InvalidFormula:
+    return InvalidFormula("only + - * / min(a, b) max(a, b) abs(a), numbers and column names can be used")
 
 
 def _constant(number: float) -> Evaluate:
@@ -304,7 +297,7 @@ def _constant(number: float) -> Evaluate:
     except OverflowError:
         constant = math.inf
     if math.isinf(constant):
-        raise ValueError("a number is too large; the largest is about 1.8e308")
+        raise InvalidFormula("a number is too large; the largest is about 1.8e308")
     return lambda _values: constant
 
 
@@ -319,4 +312,4 @@ def _applied(operation: Callable[..., Any], arguments: list[Evaluate]) -> Evalua
 def _require_arity(name: str, count: int) -> None:
     arity = _ARITIES[name]
     if count != arity:
-        raise ValueError(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {count}")
+        raise InvalidFormula(f"{name} takes {arity} argument{'s' if arity > 1 else ''}, not {count}")

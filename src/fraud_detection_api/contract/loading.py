@@ -1,17 +1,17 @@
-"""Contracts from TOML files; a broken one is told by line, key and mend."""
+"""Contracts from TOML files. An error gives the line, the key and what to change."""
 
 import difflib
 import logging
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from fraud_detection_api.contract.checks import contract_problems
+from fraud_detection_api.contract.consistency import contract_problems
 from fraud_detection_api.contract.declaration import (
     CONSTRAINTS,
     RULES,
@@ -48,7 +48,7 @@ _UNIONS = {"minimum", "maximum", "example", "positive", "label_delay_days"}
 def load_contract(source: str | Path) -> Contract:
     """The packaged contract of that name (`credit`), or the one in the TOML file at that path.
 
-    Raises InvalidContract: no such file, not UTF-8 TOML, or keys that are wrong; every problem at once.
+    Raises InvalidContract, with every problem at once: no such file, not UTF-8 TOML, or wrong keys.
     """
     text = _packaged_text(str(source)) or _file_text(Path(source))
     return contract_from_toml(text, source=str(source))
@@ -57,11 +57,11 @@ def load_contract(source: str | Path) -> Contract:
 def contract_from_toml(text: str, *, source: str) -> Contract:
     """Contract from a TOML document; `source` names it in errors. Raises InvalidContract.
 
-    A document that calls its constraints [rules], as earlier versions did, is read, and logged as a warning.
+    A document that calls its constraints [rules], as earlier versions did, is read, and a warning is logged.
     """
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError; so is int's at 4,300 digits
+    except (ValueError, RecursionError) as error:  # tomllib's error is a ValueError, and so is int's above 4,300 digits
         raise InvalidContract(source, [f"not valid TOML: {error}"]) from None
     contract = parse_contract(document, source=source, text=text)
     if RULES in document:
@@ -108,7 +108,7 @@ def _file_text(path: Path) -> str:
 
 
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Key path of a pydantic location, without the union branches and list positions that pydantic adds."""
+    """The key path of a pydantic location, without the union branches and list indexes that pydantic adds."""
     keys = tuple(part for part in location if isinstance(part, str) and part != "[key]")
     is_branch = len(keys) > 2 and keys[-2] in _UNIONS and keys[-1] in {"bool", "int", "float", "str"}
     return keys[:-1] if is_branch else keys
@@ -117,22 +117,31 @@ def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
 def _fix(item: Any) -> str:
     path = _path(item["loc"])
     if item["type"] == "extra_forbidden":
-        return _unknown_key(path)
+        return unknown_key(path[-1], _known_keys(path))
     if item["type"] == "missing":
         return "is required"
     if item["type"] == "literal_error":
         return f"must be one of {item['ctx']['expected']}"
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
-        return "must be CAPITALS, digits and underscores, such as UTILISATION_HIGH"
+        return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
     message: str = item["msg"]
     return message[0].lower() + message[1:]
 
 
-def _unknown_key(path: tuple[str, ...]) -> str:
+def _known_keys(path: tuple[str, ...]) -> list[str]:
+    """The keys that may stand beside the last one of a path."""
     in_reason = len(path) == 4  # features.NAME.reason.KEY; a feature itself may have any name, `reason` too
     section = "reason" if in_reason else path[0] if len(path) > 1 else ""
-    known = [field.alias or name for name, field in _SECTION_KEYS[section].model_fields.items()]
-    close = difflib.get_close_matches(path[-1], known, n=1)
+    return [field.alias or name for name, field in _SECTION_KEYS[section].model_fields.items()]
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """What is wrong with a key that a person wrote, and is none of the known ones.
+
+    >>> unknown_key("review_costs", ["review_cost"])
+    "unknown key; did you mean 'review_cost'?"
+    """
+    close = difflib.get_close_matches(key, known, n=1)
     return f"unknown key; did you mean {close[0]!r}?" if close else f"unknown key; the keys here are {', '.join(known)}"
 
 
@@ -142,7 +151,7 @@ def _located(text: str, path: tuple[str, ...], fix: str) -> str:
 
 
 def _line_of(text: str, path: tuple[str, ...]) -> int | None:
-    """Line of the key in the text, or of the nearest table above it that the text names; None without a text."""
+    """The line of the key, or of the nearest table above it that the text names; None without a text."""
     found, lines = None, text.splitlines()
     for depth in range(1, len(path) + 1):
         start, in_table = found or 0, found is not None or depth == 1

@@ -1,4 +1,4 @@
-"""Ratios of columns that share a unit: derived features that a tuner may add to a contract."""
+"""Ratios of columns that share a unit: derived features that tuning may add to a contract."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,10 @@ MOST_CANDIDATES = 100
 
 
 def candidate_ratios(contract: Contract) -> dict[str, Derived]:
-    """For each two numeric features of the same unit, their ratio, by name; at most MOST_CANDIDATES, the first ones.
+    """The ratio of each two numeric features of the same unit, by name; at most the first MOST_CANDIDATES.
 
-    How many times its usual amount a payment is, or which share of a limit is used, takes trees many splits to say. A
-    ratio that the contract has already is left out, and so are features without a unit: what they could be divided by,
-    nobody has said.
+    Trees need many splits to express a ratio, such as the used share of a limit. Ratios that the contract has already are
+    left out. So are features without a unit, because nothing tells what they can be divided by.
     """
     formulas = {derived.formula for derived in contract.derived.values()}
     numeric = [(name, f) for name, f in contract.features.items() if f.dtype in ("int", "float") and f.unit]
@@ -27,11 +26,11 @@ def candidate_ratios(contract: Contract) -> dict[str, Derived]:
 
 
 def with_ratios(contract: Contract, ratios: Mapping[str, Derived], chosen: Iterable[str]) -> Contract:
-    """The contract with the chosen ones of `ratios` behind its own derived features."""
+    """The contract with the chosen ratios after its own derived features."""
     document = contract.as_json()
     added = {name: ratios[name].model_dump(mode="json", exclude_defaults=True) for name in chosen}
     declared: Any = document.get("derived", {})
-    # a copy would keep the fingerprint that the original has worked out already
+    # a copy would keep the original's cached fingerprint
     return Contract.model_validate({**document, "derived": {**declared, **added}})
 
 
@@ -50,6 +49,6 @@ def _ratio(one: str, other: str) -> Derived:
 
 
 def contract_for_tuning(contract: Contract) -> Contract:
-    """The contract with every candidate ratio; the data to tune on is loaded with it."""
+    """The contract with every candidate ratio, with which the data for tuning is loaded."""
     ratios = candidate_ratios(contract)
     return with_ratios(contract, ratios, ratios)

@@ -1,6 +1,6 @@
-"""A few records to the matrix that the trees read, without the price of arrays: the bits of `Encoder.encode`.
+"""A record's row of the matrix, without the cost of arrays and with the bits of `Encoder.encode`.
 
-A contract's row is put together once, as one expression; calling a function for each column would take three times as long.
+The row is compiled once for a contract, as one expression; a function call for each column would take three times as long.
 """
 
 import ast
@@ -15,13 +15,13 @@ from fraud_detection_api.contract.encoding import SECONDS_A_DAY, Encoder, LevelC
 from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
 
 FEW_RECORDS = 16
-"""Up to here Python's own numbers are faster than arrays so short."""
+"""Up to this many records, Python's numbers are faster than arrays."""
 
 
 def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]], list[float]]:
-    """A function that makes a record's row of the matrix, given what reads the record's fields (`record.get`).
+    """A function that makes a record's row of the matrix from the record's `get`.
 
-    The row, as float32, has the bits that `Encoder.encode` gives the record among others.
+    As float32, the row has the bits that `Encoder.encode` gives the record among others.
     """
     contract, codes = encoder.contract, encoder.level_codes
     names = {**_NAMES, **{_code_name(index): codes[name].encode_one for index, name in enumerate(codes)}}
@@ -32,10 +32,10 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
 
 
 def _reads(contract: Contract) -> list[ast.expr]:
-    """Expressions that read each field into a variable: float, NaN for missing (datetime as seconds), or a level or None."""
+    """Expressions that read each field into a variable: a float (seconds for a datetime, NaN for none), a level or None."""
     dtypes = {name: feature.dtype for name, feature in contract.features.items()}
     dtypes |= {contract.time.name: "datetime"} if contract.time is not None else {}
-    return [_read(_variable(place), name, dtype) for place, (name, dtype) in enumerate(dtypes.items())]
+    return [_read(_variable(index), name, dtype) for index, (name, dtype) in enumerate(dtypes.items())]
 
 
 def _read(variable: str, name: str, dtype: str) -> ast.expr:
@@ -52,7 +52,7 @@ def _columns(encoder: Encoder[LevelCodes], name: str, feature: Feature) -> list[
     if feature.dtype == "category":
         return [called(_code_name(list(encoder.level_codes).index(name)), value)]
     if feature.dtype != "datetime":
-        return [value]  # within float32 by the contract's own bounds
+        return [value]  # the contract's bounds keep it within float32
     parts = [called("part", value, ast.Constant(part)) for part in feature.parts]
     return parts + ([] if feature.elapsed_days_since is None else [_elapsed_days(encoder.contract, value, feature)])
 
@@ -66,21 +66,21 @@ def _elapsed_days(contract: Contract, value: ast.expr, feature: Feature) -> ast.
 
 
 def _values(contract: Contract) -> dict[str, ast.expr]:
-    """What each field was read into."""
+    """The variable that each field is read into."""
     fields = [*contract.features, *([contract.time.name] if contract.time is not None else [])]
-    return {name: _loaded(_variable(place)) for place, name in enumerate(fields)}
+    return {name: _loaded(_variable(index)) for index, name in enumerate(fields)}
 
 
 def _loaded(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
 
 
-def _variable(place: int) -> str:
-    return f"field_{place}"
+def _variable(index: int) -> str:
+    return f"field_{index}"
 
 
-def _code_name(place: int) -> str:
-    return f"code_{place}"
+def _code_name(index: int) -> str:
+    return f"code_{index}"
 
 
 def _clipped(number: ast.expr) -> ast.expr:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.keys import key_problems
+from fraud_detection_api.contract.loading import unknown_key
 from fraud_detection_api.errors import InvalidPolicy
 
 Outcome = Literal["approve", "review", "decline"]
@@ -134,12 +134,19 @@ class Policy:
 
         Raises InvalidPolicy.
         """
-        if problems := key_problems(document, known, all_required=all_required):
+        if problems := _key_problems(list(document), known, all_required=all_required):
             raise InvalidPolicy(source, problems)
         try:
             return cls(**document)
         except ValueError as error:
             raise InvalidPolicy(source, [str(error)]) from None
+
+
+def _key_problems(present: list[str], known: list[str], *, all_required: bool) -> list[str]:
+    """The keys that are unknown, and those that are missing where all are required."""
+    missing = [key for key in known if key not in present] if all_required else []
+    unknown = [f"{key}: {unknown_key(key, known)}" for key in present if key not in known]
+    return [*unknown, *(f"{key}: is required" for key in missing)]
 
 
 OPTIONAL = ("reviews_a_day", "records_a_day")

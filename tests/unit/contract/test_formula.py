@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_detection_api.contract.formula import MAX_DEPTH, parse_formula
+from fraud_detection_api.contract.formula import MAX_DEPTH, InvalidFormula, parse_formula
 
 NUMBERS = st.one_of(
     st.floats(width=64),
@@ -92,20 +92,19 @@ def test_a_missing_operand_makes_the_result_missing(formula):
 
 
 @pytest.mark.parametrize(
-    ("symbol", "compare", "words"),
+    ("symbol", "compare"),
     [
-        ("<=", operator.le, "at most"),
-        ("<", operator.lt, "less than"),
-        (">=", operator.ge, "at least"),
-        (">", operator.gt, "greater than"),
-        ("==", operator.eq, "equal to"),
-        ("!=", operator.ne, "other than"),
+        ("<=", operator.le),
+        ("<", operator.lt),
+        (">=", operator.ge),
+        (">", operator.gt),
+        ("==", operator.eq),
+        ("!=", operator.ne),
     ],
 )
-def test_comparisons_compare_and_say_so_in_words(symbol, compare, words):
+def test_comparisons_compare(symbol, compare):
     formula = parse_formula(f"a {symbol} b + 1")
     assert formula.is_comparison
-    assert formula.comparison_text == words
     for left in (1.0, 2.0, 3.0):
         assert bool(formula.evaluate({"a": left, "b": 1.0})) == compare(left, 2.0)
 
@@ -159,7 +158,7 @@ def test_a_comparison_with_a_missing_operand_is_false():
     ],
 )
 def test_anything_but_arithmetic_is_refused(formula):
-    with pytest.raises(ValueError, match=r"only \+ - \* /"):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
@@ -167,34 +166,31 @@ def test_anything_but_arithmetic_is_refused(formula):
     "formula", ["", "   ", "a +", "a b", "a; b", "a = 1", "import os", "`a", "``", "a\x00b", "(" * 300]
 )
 def test_text_that_is_no_expression_is_refused(formula):
-    with pytest.raises(ValueError, match="is not a formula"):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
 @pytest.mark.parametrize("formula", ["a < b < c", "a in b", "a is b", "a not in b"])
 def test_chained_and_other_comparisons_are_refused(formula):
-    with pytest.raises(ValueError, match="must be one comparison"):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
 @pytest.mark.parametrize("formula", ["a + True", "a == False"])
 def test_truth_values_are_refused(formula):
-    with pytest.raises(ValueError, match="compare with 1 or 0"):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
-@pytest.mark.parametrize(
-    ("formula", "message"),
-    [("min(a)", "min takes 2 arguments, not 1"), ("abs(a, b)", "abs takes 1 argument, not 2"), ("max()", "not 0")],
-)
-def test_a_wrong_number_of_arguments_is_told(formula, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize("formula", ["min(a)", "abs(a, b)", "max()", "max(a, b, 1)"])
+def test_a_wrong_number_of_arguments_is_refused(formula):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
 @pytest.mark.parametrize("number", ["1e999", "1" + "0" * 400])
 def test_a_number_beyond_a_float_is_refused(number):
-    with pytest.raises(ValueError, match="too large"):
+    with pytest.raises(InvalidFormula):
         parse_formula(f"a + {number}")
 
 
@@ -203,7 +199,7 @@ def test_a_number_beyond_a_float_is_refused(number):
     ["-" * 5000 + "a", "-" * 500 + "a", "+".join(["a"] * 5000), "+".join(["a"] * 200), "abs(" * 60 + "a" + ")" * 60],
 )
 def test_huge_nesting_is_refused(formula):
-    with pytest.raises(ValueError, match=r"nests more than|is not a formula"):
+    with pytest.raises(InvalidFormula):
         parse_formula(formula)
 
 
@@ -223,18 +219,18 @@ def test_scalars_and_arrays_agree_bit_for_bit(formula, rows):
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_formula_or_a_value_error(text):
-    with contextlib.suppress(ValueError):
+def test_any_text_is_a_formula_or_refused(text):
+    with contextlib.suppress(InvalidFormula):
         assert parse_formula(text).source == text
 
 
-def test_overflow_warns_nobody():
+def test_overflow_gives_no_warning():
     assert value("a * a", a=1e308) == math.inf
     assert math.isnan(value("a - a", a=math.inf))
 
 
 def test_an_error_shows_the_beginning_of_a_long_formula():
-    with pytest.raises(ValueError, match="is not a formula") as caught:
+    with pytest.raises(InvalidFormula) as caught:
         parse_formula("a +" * 5000)
     assert len(str(caught.value)) < 120
 

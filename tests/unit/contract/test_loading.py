@@ -1,4 +1,4 @@
-"""Contracts come from TOML; a broken one is told by line, key and mend, all problems at once."""
+"""Contracts come from TOML. All problems of a file are reported at once, with line and key."""
 
 import json
 
@@ -18,7 +18,6 @@ EMPLOYED = '[features.is_employed]\ndtype = "bool"\nnullable = true\n'
 def problems_of(text: str) -> tuple[str, ...]:
     with pytest.raises(InvalidContract) as caught:
         contract_from_toml(text, source="loans.toml")
-    assert str(caught.value).startswith("contract loans.toml: ")
     assert caught.value.source == "loans.toml"
     return caught.value.problems
 
@@ -81,126 +80,88 @@ def test_json_keeps_the_positive_value_and_its_type(positive):
     assert repr(read.target.positive) == repr(contract.target.positive)
 
 
-# line of the fault, the key that is named, and words of the mend
+# text, line of the problem (None where the text does not name it), and the key
 BROKEN = {
-    "unknown key": (SOUND + "minimun = 3\n", 6, "features.amount.minimun", "did you mean 'minimum'?"),
-    "unknown key, nothing close": (
-        SOUND + "colour = 3\n",
-        6,
-        "features.amount.colour",
-        "the keys here are dtype, desc",
-    ),
-    "unknown key at the top": ("ignord = []\n" + SOUND, 1, "ignord", "did you mean 'ignored'?"),
-    "unknown table": (SOUND + '[constrains.a]\ncheck = "a"\n', None, "constrains", "did you mean 'constraints'?"),
-    "unknown key of the target": (HEAD + "posit = 1\n" + AMOUNT, 4, "target.posit", "did you mean 'positive'?"),
-    "unknown key of the id": (SOUND + '[id]\nname = "a"\ntype = "int"\n', 8, "id.type", "did you mean 'dtype'?"),
-    "unknown key of the time": (SOUND + '[time]\nname = "a"\nunit = "s"\n', 8, "time.unit", "keys here are name, desc"),
+    "unknown key": (SOUND + "minimun = 3\n", 6, "features.amount.minimun"),
+    "unknown key, nothing close": (SOUND + "colour = 3\n", 6, "features.amount.colour"),
+    "unknown key at the top": ("ignord = []\n" + SOUND, 1, "ignord"),
+    "unknown table": (SOUND + '[constrains.a]\ncheck = "a"\n', None, "constrains"),
+    "unknown key of the target": (HEAD + "posit = 1\n" + AMOUNT, 4, "target.posit"),
+    "unknown key of the id": (SOUND + '[id]\nname = "a"\ntype = "int"\n', 8, "id.type"),
+    "unknown key of the time": (SOUND + '[time]\nname = "a"\nunit = "s"\n', 8, "time.unit"),
     "unknown key of a derived one": (
         SOUND + '[derived.a]\nformulas = "amount"\nformula = "amount"\n',
         7,
         "derived.a.formulas",
-        "did you mean 'formula'?",
     ),
     "unknown key of a constraint": (
         SOUND + '[constraints.a]\ncheck = "amount > 0"\nfield = "amount"\nmessage = "x"\nmesage = "x"\n',
         10,
         "constraints.a.mesage",
-        "did you mean 'message'?",
     ),
     "unknown key of a reason": (
         SOUND + 'reason = { code = "A", txt = "b", text = "b" }\n',
         6,
         "features.amount.reason.txt",
-        "did you mean 'text'?",
     ),
     "unknown key of a feature called time": (
         SOUND + '[features.time]\ndtype = "int"\nminimun = 1\n',
         8,
         "features.time.minimun",
-        "did you mean 'minimum'?",
     ),
     "unknown key of a feature called float": (
         SOUND + '[features.float]\ndtype = "int"\nunitt = "a"\n',
         8,
         "features.float.unitt",
-        "did you mean 'unit'?",
     ),
-    "a text for a number": (SOUND + 'minimum = "0"\n', 6, "features.amount.minimum", "valid number"),
-    "a boolean for a number": (SOUND + "minimum = true\n", 6, "features.amount.minimum", "valid number"),
-    "a number for a boolean": (SOUND + "nullable = 1\n", 6, "features.amount.nullable", "valid boolean"),
-    "a number for a text": (SOUND + "unit = 1\n", 6, "features.amount.unit", "valid string"),
-    "a list for a positive value": (HEAD + "positive = [1]\n" + AMOUNT, 4, "target.positive", "valid string"),
+    "a text for a number": (SOUND + 'minimum = "0"\n', 6, "features.amount.minimum"),
+    "a boolean for a number": (SOUND + "minimum = true\n", 6, "features.amount.minimum"),
+    "a number for a boolean": (SOUND + "nullable = 1\n", 6, "features.amount.nullable"),
+    "a number for a text": (SOUND + "unit = 1\n", 6, "features.amount.unit"),
+    "a list for a positive value": (HEAD + "positive = [1]\n" + AMOUNT, 4, "target.positive"),
     "a TOML date for a text": (
         HEAD + '[features.at]\ndtype = "datetime"\nelapsed_days_since = 2020-01-01\n',
         6,
         "features.at.elapsed_days_since",
-        "valid string",
     ),
-    "a value for a table": ("target = 3\n" + 'name = "loans"\n' + AMOUNT, 1, "target", "valid dictionary"),
-    "a wrong dtype": (HEAD + '[features.amount]\ndtype = "decimal"\n', 5, "features.amount.dtype", "'int', 'float'"),
-    "a wrong direction": (SOUND + 'monotone = "up"\n', 6, "features.amount.monotone", "'increasing' or 'decreasing'"),
-    "a wrong part": (
-        HEAD + '[features.at]\ndtype = "datetime"\nparts = ["hours"]\n',
-        6,
-        "features.at.parts",
-        "'weekday', 'hour'",
-    ),
-    "no dtype": (
-        HEAD + '[features.a]\nunit = "x"\n[features.b]\ndtype = "int"\n',
-        4,
-        "features.a.dtype",
-        "is required",
-    ),
-    "no name": (SOUND.partition("\n")[2], None, "name", "is required"),
-    "no target": ('name = "loans"\n' + AMOUNT, None, "target", "is required"),
-    "no name of the target": (
-        'name = "a"\n[target]\npositive = 1\n[id]\nname = "b"\n',
-        2,
-        "target.name",
-        "is required",
-    ),
-    "no name in an inline target": (
-        'target = { positive = 1 }\nname = "a"\n' + AMOUNT,
-        1,
-        "target.name",
-        "is required",
-    ),
-    "no features": (HEAD, None, "features", "is required"),
-    "no formula": (SOUND + '[derived.name]\nunit = "x"\n', 6, "derived.name.formula", "is required"),
-    "a name with spaces": (SOUND.replace('"loans"', '"my loans"'), 1, "name", "should match pattern"),
-    "a column with a brace": (HEAD + '[features."a{b"]\ndtype = "int"\n', 4, "features.a{b", "should match pattern"),
-    "an empty column name": (SOUND.replace('"is_fraud"', '""'), 3, "target.name", "at least 1 character"),
+    "a value for a table": ("target = 3\n" + 'name = "loans"\n' + AMOUNT, 1, "target"),
+    "a wrong dtype": (HEAD + '[features.amount]\ndtype = "decimal"\n', 5, "features.amount.dtype"),
+    "a wrong direction": (SOUND + 'monotone = "up"\n', 6, "features.amount.monotone"),
+    "a wrong part": (HEAD + '[features.at]\ndtype = "datetime"\nparts = ["hours"]\n', 6, "features.at.parts"),
+    "no dtype": (HEAD + '[features.a]\nunit = "x"\n[features.b]\ndtype = "int"\n', 4, "features.a.dtype"),
+    "no name": (SOUND.partition("\n")[2], None, "name"),
+    "no target": ('name = "loans"\n' + AMOUNT, None, "target"),
+    "no name of the target": ('name = "a"\n[target]\npositive = 1\n[id]\nname = "b"\n', 2, "target.name"),
+    "no name in an inline target": ('target = { positive = 1 }\nname = "a"\n' + AMOUNT, 1, "target.name"),
+    "no features": (HEAD, None, "features"),
+    "no formula": (SOUND + '[derived.name]\nunit = "x"\n', 6, "derived.name.formula"),
+    "a name with spaces": (SOUND.replace('"loans"', '"my loans"'), 1, "name"),
+    "a column with a brace": (HEAD + '[features."a{b"]\ndtype = "int"\n', 4, "features.a{b"),
+    "an empty column name": (SOUND.replace('"is_fraud"', '""'), 3, "target.name"),
     "a reason code in small letters": (
         SOUND + 'reason = { code = "amount_high", text = "b" }\n',
         6,
         "features.amount.reason.code",
-        "must be CAPITALS",
     ),
-    "an empty reason text": (
-        SOUND + 'reason = { code = "A", text = "" }\n',
-        6,
-        "features.amount.reason.text",
-        "at least 1 character",
-    ),
-    "a dotted key": ('target.nam = "y"\nname = "loans"\n' + AMOUNT, 1, "target.nam", "did you mean 'name'?"),
-    "a quoted feature": (HEAD + '[features."a.b"]\ndtype = "int"\nunit = 1\n', 6, "features.a.b.unit", "valid string"),
+    "an empty reason text": (SOUND + 'reason = { code = "A", text = "" }\n', 6, "features.amount.reason.text"),
+    "a dotted key": ('target.nam = "y"\nname = "loans"\n' + AMOUNT, 1, "target.nam"),
+    "a quoted feature": (HEAD + '[features."a.b"]\ndtype = "int"\nunit = 1\n', 6, "features.a.b.unit"),
 }
 
 
-@pytest.mark.parametrize(("text", "line", "key", "mend"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_contract_is_told_by_line_key_and_mend(text, line, key, mend):
+@pytest.mark.parametrize(("text", "line", "key"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_problem_is_reported_with_its_line_and_key(text, line, key):
     (problem,) = [problem for problem in problems_of(text) if f"{key}: " in problem]
     assert problem.startswith(f"line {line}: {key}: " if line else f"{key}: ")
-    assert mend in problem
 
 
-def test_every_problem_is_told_at_once():
+def test_every_problem_is_reported_at_once():
     problems = problems_of('nam = "a"\n[target]\n[features.a]\ndtype = "x"\nunit = 3\n[derived.b]\n')
     for key in ("nam", "name", "target.name", "features.a.dtype", "features.a.unit", "derived.b.formula"):
         assert any(problem.removeprefix("line ").lstrip("0123456789: ").startswith(f"{key}: ") for problem in problems)
 
 
-def test_every_contradiction_is_told_at_once():
+def test_every_contradiction_is_reported_at_once():
     problems = problems_of(
         SOUND + 'minimum = 2\nmaximum = 1\nparts = ["hour"]\n[constraints.a]\ncheck = "1"\nfield = "b"\nmessage = "m"\n'
     )
@@ -211,38 +172,39 @@ def test_every_contradiction_is_told_at_once():
     "text",
     ["name = ", "name = 'a'\nname = 'b'", "[features", "a = " + "[" * 3000, "a = " + "1" * 5000, "a = 2020-13-45"],
 )
-def test_text_that_is_not_toml_is_told_as_such(text):
-    (problem,) = problems_of(text)
-    assert problem.startswith("not valid TOML: ")
+def test_text_that_is_not_toml_is_refused(text):
+    assert len(problems_of(text)) == 1
 
 
-def test_the_place_of_a_syntax_error_is_told():
+def test_the_line_of_a_syntax_error_is_reported():
     assert "line 2" in problems_of('name = "a"\nid = = 3\n')[0]
 
 
-def test_a_file_that_is_not_utf8_is_told_as_such(tmp_path):
+def test_a_file_that_is_not_utf8_is_refused(tmp_path):
     path = tmp_path / "loans.toml"
     path.write_bytes(b'name = "\xff"')
-    with pytest.raises(InvalidContract, match="not UTF-8 text; save it as UTF-8"):
+    with pytest.raises(InvalidContract):
         load_contract(path)
 
 
 @pytest.mark.parametrize("name", ["none.toml", "no_such_contract", "../credit"])
-def test_a_missing_file_is_told_with_what_can_be_named(name, tmp_path, monkeypatch):
+def test_a_missing_file_is_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidContract, match=r"no such file; name a TOML file or the packaged contract 'credit'"):
+    with pytest.raises(InvalidContract) as caught:
         load_contract(name)
+    assert caught.value.source == name
 
 
-def test_a_folder_is_told_as_unreadable(tmp_path):
-    with pytest.raises(InvalidContract, match="cannot be read: Is a directory"):
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InvalidContract):
         load_contract(tmp_path)
 
 
-def test_parsed_values_without_a_text_are_told_without_a_line():
+def test_a_problem_of_parsed_values_has_no_line():
     with pytest.raises(InvalidContract) as caught:
         parse_contract({"name": "a", "target": {}, "features": {}}, source="bundle")
-    assert caught.value.problems == ("target.name: is required",)
+    (problem,) = caught.value.problems
+    assert problem.startswith("target.name: ")
 
 
 def test_values_that_are_no_table_are_refused():
@@ -312,8 +274,10 @@ def test_a_delay_that_is_no_number_of_days_is_refused_by_its_key(days):
 
 
 def test_another_purpose_is_refused_with_those_there_are():
-    with pytest.raises(InvalidContract, match="purpose: must be one of 'fraud' or 'credit'"):
-        contract_from_toml('purpose = "churn"\n' + SOUND, source="x")
+    (problem,) = problems_of('purpose = "churn"\n' + SOUND)
+    assert problem.startswith("line 1: purpose: ")
+    assert "'fraud'" in problem
+    assert "'credit'" in problem
 
 
 def test_true_and_one_are_different_targets():

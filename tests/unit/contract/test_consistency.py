@@ -1,8 +1,10 @@
-"""What contradicts itself in a contract is told by key and mend."""
+"""A contradiction in a contract is reported with the line and the key."""
+
+import re
 
 import pytest
 
-from fraud_detection_api.contract.checks import contract_problems
+from fraud_detection_api.contract.consistency import contract_problems
 from fraud_detection_api.contract.declaration import DECISION_FIELDS, PROBABILITY, Contract
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidContract
@@ -32,15 +34,17 @@ CONSTRAINT = '[constraints.r]\nmessage = "m"\nfield = "amount"\n'
 SOUND = SINCE + '"opened_at"\n'
 
 
-def problems_of(text: str) -> tuple[str, ...]:
+def keys_of(text: str) -> list[str]:
+    """The key of each problem, after its line where it has one."""
     with pytest.raises(InvalidContract) as caught:
         contract_from_toml(text, source="loans.toml")
-    return caught.value.problems
+    return [problem[: re.match(r"(line \d+: )?[^:]*", problem).end()] for problem in caught.value.problems]
 
 
-def the_problem_of(text: str) -> str:
-    (problem,) = problems_of(text)
-    return problem
+def key_of(text: str) -> str:
+    """The key of the only problem, without its line."""
+    (key,) = keys_of(text)
+    return key.rpartition(": ")[2]
 
 
 @pytest.mark.parametrize("contract", [load_contract("credit"), every_dtype_contract()], ids=lambda c: c.name)
@@ -59,57 +63,51 @@ def test_elapsed_days_count_from_a_date_the_time_column_or_another_feature(since
 
 @pytest.mark.parametrize("since", ["closed_at", "channel", "amount", "yesterday", "", "2020-13-01"])
 def test_elapsed_days_since_anything_else_is_refused(since):
-    problem = the_problem_of(f'{SINCE}"{since}"')
-    assert problem.startswith("line 19: features.closed_at.elapsed_days_since: must be an ISO date, another datetime")
+    assert keys_of(f'{SINCE}"{since}"') == ["line 19: features.closed_at.elapsed_days_since"]
 
 
 def test_a_datetime_must_say_how_it_is_read():
-    assert "features.closed_at.parts: say how the model reads it" in the_problem_of(HEAD)
+    assert key_of(HEAD) == "features.closed_at.parts"
 
 
 @pytest.mark.parametrize("option", ['parts = ["hour"]', 'elapsed_days_since = "2020-01-01"'])
 @pytest.mark.parametrize("dtype", ["int", "float", "bool", "category"])
 def test_only_a_datetime_has_parts_and_elapsed_days(dtype, option):
-    problem = the_problem_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{option}\n')
-    assert f"features.x.{option.partition(' ')[0]}: only datetime features have it, and this one is {dtype}" in problem
+    key = option.partition(" ")[0]
+    assert key_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{option}\n') == f"features.x.{key}"
 
 
 @pytest.mark.parametrize("dtype", ["bool", "category", "datetime"])
 @pytest.mark.parametrize("bound", ["minimum", "maximum"])
 def test_only_numbers_have_a_range(dtype, bound):
     parts = 'parts = ["hour"]' if dtype == "datetime" else ""
-    problem = the_problem_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{bound} = 1\n{parts}\n')
-    assert f"features.x.{bound}: only int and float features have a range, and this one is {dtype}" in problem
+    assert key_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{bound} = 1\n{parts}\n') == f"features.x.{bound}"
 
 
 @pytest.mark.parametrize("dtype", ["category", "datetime"])
 def test_what_has_no_order_cannot_be_monotone(dtype):
     parts = 'parts = ["hour"]' if dtype == "datetime" else ""
-    problem = the_problem_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\nmonotone = "increasing"\n{parts}\n')
-    assert f"features.x.monotone: a {dtype} has no order" in problem
+    text = f'{SOUND}[features.x]\ndtype = "{dtype}"\nmonotone = "increasing"\n{parts}\n'
+    assert key_of(text) == "features.x.monotone"
 
 
 def test_a_minimum_above_the_maximum_is_refused():
-    problem = the_problem_of(f'{SOUND}[features.x]\ndtype = "int"\nminimum = 2\nmaximum = 1\n')
-    assert problem == "line 22: features.x.minimum: is above the maximum; swap or mend them"
+    keys = keys_of(f'{SOUND}[features.x]\ndtype = "int"\nminimum = 2\nmaximum = 1\n')
+    assert keys == ["line 22: features.x.minimum"]
 
 
 @pytest.mark.parametrize("bound", ["inf", "nan", "1e39", "1" + "0" * 400])
 def test_a_bound_beyond_float32_is_refused(bound):
-    assert "features.x.maximum: must be within" in the_problem_of(
-        f'{SOUND}[features.x]\ndtype = "float"\nmaximum = {bound}\n'
-    )
+    assert key_of(f'{SOUND}[features.x]\ndtype = "float"\nmaximum = {bound}\n') == "features.x.maximum"
 
 
 @pytest.mark.parametrize("bound", ["-9007199254740992", "-1e300", "-inf"])
 def test_a_bound_beyond_exact_integers_is_refused(bound):
-    assert "features.x.minimum: must be within" in the_problem_of(
-        f'{SOUND}[features.x]\ndtype = "int"\nminimum = {bound}\n'
-    )
+    assert key_of(f'{SOUND}[features.x]\ndtype = "int"\nminimum = {bound}\n') == "features.x.minimum"
 
 
 def test_a_fractional_bound_of_an_integer_is_refused():
-    assert "must be a whole number" in the_problem_of(f'{SOUND}[features.x]\ndtype = "int"\nminimum = 0.5\n')
+    assert key_of(f'{SOUND}[features.x]\ndtype = "int"\nminimum = 0.5\n') == "features.x.minimum"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +129,7 @@ def test_a_fractional_bound_of_an_integer_is_refused():
     ],
 )
 def test_an_example_that_would_be_refused_is_refused(declared, example):
-    problem = the_problem_of(f"{SOUND}[features.x]\n{declared}\nexample = {example}\n")
-    assert "features.x.example: must be a value of this" in problem
+    assert key_of(f"{SOUND}[features.x]\n{declared}\nexample = {example}\n") == "features.x.example"
 
 
 @pytest.mark.parametrize(
@@ -151,14 +148,14 @@ def test_an_example_that_passes_is_kept(declared, example):
 
 
 @pytest.mark.parametrize(
-    ("text", "places"),
+    ("text", "section"),
     [
-        (SOUND + '[features.is_fraud]\ndtype = "int"\n', "target, features"),
-        (SOUND + '[features.customer]\ndtype = "int"\n', "features, id"),
-        (SOUND + '[features.applied_at]\ndtype = "int"\n', "features, time"),
-        (SOUND + '[features.truth]\ndtype = "int"\n', "features, target"),
-        (SOUND + '[derived.amount]\nformula = "amount + 1"\n', "features, derived"),
-        ('ignored = ["amount"]' + SOUND, "features, ignored"),
+        (SOUND + '[features.is_fraud]\ndtype = "int"\n', "features"),
+        (SOUND + '[features.customer]\ndtype = "int"\n', "id"),
+        (SOUND + '[features.applied_at]\ndtype = "int"\n', "time"),
+        (SOUND + '[features.truth]\ndtype = "int"\n', "target"),
+        (SOUND + '[derived.amount]\nformula = "amount + 1"\n', "derived"),
+        ('ignored = ["amount"]' + SOUND, "ignored"),
         ('ignored = ["a", "a"]' + SOUND, "ignored"),
         (SOUND.replace('"truth"', '"is_fraud"'), "target"),
         (
@@ -169,14 +166,13 @@ def test_an_example_that_passes_is_kept(declared, example):
         (SOUND + 'parts = ["hour", "hour"]\n', "features"),
     ],
 )
-def test_a_name_used_twice_is_refused(text, places):
-    assert f"is declared more than once ({places}); keep one" in the_problem_of(text)
+def test_a_name_used_twice_is_refused_in_the_later_section(text, section):
+    assert key_of(text) == section
 
 
 @pytest.mark.parametrize("name", ["fraud_probability", "risk_score", "outcome"])
 def test_a_column_that_scoring_adds_can_be_no_column_of_a_record(name):
-    problem = the_problem_of(f'{SOUND}[features.{name}]\ndtype = "float"\n')
-    assert f"the column {name!r} is one that scoring adds; give yours another name" in problem
+    assert key_of(f'{SOUND}[features.{name}]\ndtype = "float"\n') == "features"
 
 
 def test_a_label_may_be_called_outcome():
@@ -185,70 +181,46 @@ def test_a_label_may_be_called_outcome():
 
 @pytest.mark.parametrize("name", sorted({*DECISION_FIELDS} - {PROBABILITY}))
 def test_an_id_is_not_named_as_a_field_of_a_decision(name):
-    problem = the_problem_of(SOUND.replace('name = "customer"', f'name = "{name}"'))
-    assert "give yours another name" in problem
-    assert name in problem
-
-
-def test_a_clash_is_told_at_its_later_place():
-    assert problems_of(SOUND + '[derived.amount]\nformula = "amount + 1"\n')[0].startswith(
-        "derived: the column 'amount'"
-    )
+    assert key_of(SOUND.replace('name = "customer"', f'name = "{name}"')) in ("id", "id.name")
 
 
 def test_a_contract_without_features_is_refused():
-    problem = the_problem_of('name = "a"\n[target]\nname = "b"\n[features]\n')
-    assert problem.startswith("line 4: features: declare at least one feature")
+    assert keys_of('name = "a"\n[target]\nname = "b"\n[features]\n') == ["line 4: features"]
 
 
 @pytest.mark.parametrize(
-    ("formula", "mend"),
+    "formula",
     [
-        ("amount +", "is not a formula"),
-        ("log(amount)", r"only + - * / min(a, b)"),
-        ("min(amount)", "min takes 2 arguments"),
-        ("amount > 1", "is a comparison; a derived feature is a number"),
-        ("1 + 1", "reads no feature"),
-        ("amont + 1", "reads 'amont', which is no feature of this contract"),
-        ("channel + 1", "reads 'channel', which is a category and not a number"),
-        ("opened_at + 1", "reads 'opened_at', which is a datetime and not a number"),
-        ("is_fraud + 1", "reads 'is_fraud', which is no feature"),
-        ("d + 1", "reads 'd', which is no feature"),
+        "amount +",
+        "log(amount)",
+        "amount > 1",
+        "1 + 1",
+        "amont + 1",
+        "channel + 1",
+        "opened_at + 1",
+        "is_fraud + 1",
+        "d + 1",
     ],
 )
-def test_a_derived_feature_with_a_bad_formula_is_refused(formula, mend):
-    problem = the_problem_of(f'{SOUND}[derived.d]\nformula = "{formula}"\n')
-    assert problem.startswith("line 21: derived.d.formula: ")
-    assert mend in problem
+def test_a_derived_feature_with_a_bad_formula_is_refused(formula):
+    assert keys_of(f'{SOUND}[derived.d]\nformula = "{formula}"\n') == ["line 21: derived.d.formula"]
 
 
-@pytest.mark.parametrize(
-    ("check", "mend"),
-    [
-        ("amount <", "is not a formula"),
-        ("amount + 1", "must be a comparison, such as"),
-        ("1 < 2", "reads no feature"),
-        ("amount < limit", "reads 'limit', which is no feature"),
-        ("channel == 1", "is a category and not a number"),
-    ],
-)
-def test_a_constraint_with_a_bad_check_is_refused(check, mend):
-    problem = the_problem_of(f'{SOUND}{CONSTRAINT}check = "{check}"\n')
-    assert problem.startswith("line 23: constraints.r.check: ")
-    assert mend in problem
+@pytest.mark.parametrize("check", ["amount <", "amount + 1", "1 < 2", "amount < limit", "channel == 1"])
+def test_a_constraint_with_a_bad_check_is_refused(check):
+    assert keys_of(f'{SOUND}{CONSTRAINT}check = "{check}"\n') == ["line 23: constraints.r.check"]
 
 
 @pytest.mark.parametrize("field", ["limit", "customer", "applied_at", "is_fraud"])
 def test_a_constraint_must_blame_a_feature(field):
-    problem = the_problem_of(SOUND + CONSTRAINT.replace('"amount"', f'"{field}"') + 'check = "amount > 1"\n')
-    assert problem.startswith("line 22: constraints.r.field: must be a feature of this contract")
+    text = SOUND + CONSTRAINT.replace('"amount"', f'"{field}"') + 'check = "amount > 1"\n'
+    assert keys_of(text) == ["line 22: constraints.r.field"]
 
 
 @pytest.mark.parametrize("text", ["{amount}", "{value} {", "}", "{value:.2f}", "{}"])
 @pytest.mark.parametrize("section", ['[features.x]\ndtype = "int"', '[derived.x]\nformula = "amount + 1"'])
 def test_a_reason_text_has_one_placeholder(section, text):
-    problem = the_problem_of(f'{SOUND}{section}\nreason = {{ code = "A", text = "{text}" }}\n')
-    assert "x.reason: the only placeholder in the text is {value}" in problem
+    assert key_of(f'{SOUND}{section}\nreason = {{ code = "A", text = "{text}" }}\n').endswith(".x.reason")
 
 
 @pytest.mark.parametrize("text", ["no value", "{value} and {value}"])
@@ -272,14 +244,12 @@ def test_the_text_of_a_floored_ratio_may_name_the_columns_of_the_formula(text):
 
 @pytest.mark.parametrize("text", ["{y}", "{d}", "{x", "{{x}}"])
 def test_the_text_of_a_floored_ratio_names_nothing_else(text):
-    problem = the_problem_of(SOUND + RATIO.format("1 / max(x, 1)", text))
-    assert "d.reason: the placeholders in floored_text are {value} and the columns that the formula reads" in problem
+    assert key_of(SOUND + RATIO.format("1 / max(x, 1)", text)) == "derived.d.reason"
 
 
 @pytest.mark.parametrize("formula", ["1 / x", "max(x, 1)", "max(x, 1) / 2"])
 def test_a_text_for_floored_ratios_is_refused_where_no_divisor_has_a_floor(formula):
-    problem = the_problem_of(SOUND + RATIO.format(formula, "a"))
-    assert "d.reason: floored_text is for formulas that divide by max(column, number)" in problem
+    assert key_of(SOUND + RATIO.format(formula, "a")) == "derived.d.reason"
 
 
 def with_amount(name: str) -> str:
@@ -292,13 +262,6 @@ def test_the_amount_at_risk_is_a_number_of_the_record(name):
     assert contract_from_toml(with_amount(name), source="x").amount_at_risk == name
 
 
-@pytest.mark.parametrize("name", ["channel", "opened_at", "is_new"])
-def test_an_amount_at_risk_that_is_no_amount_is_refused(name):
-    problem = the_problem_of(with_amount(name))
-    assert problem.startswith(f"line 1: amount_at_risk: '{name}' is a ")
-    assert problem.endswith("name an int or float feature")
-
-
-@pytest.mark.parametrize("name", ["sum", "is_fraud", "customer", "applied_at"])
-def test_an_amount_at_risk_that_is_no_feature_is_refused(name):
-    assert f"'{name}' is no feature of this contract; name an int or float one" in the_problem_of(with_amount(name))
+@pytest.mark.parametrize("name", ["channel", "opened_at", "is_new", "sum", "is_fraud", "customer", "applied_at"])
+def test_an_amount_at_risk_that_is_no_numeric_feature_is_refused(name):
+    assert keys_of(with_amount(name)) == ["line 1: amount_at_risk"]

@@ -1,4 +1,4 @@
-"""What must hold between the parts of a contract, beyond the type of each key."""
+"""Checks between the parts of a contract, beyond the type of each key."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from fraud_detection_api.contract.declaration import (
     Reason,
     plain_number,
 )
-from fraud_detection_api.contract.formula import Formula
+from fraud_detection_api.contract.formula import Formula, InvalidFormula
 
 Problem = tuple[tuple[str, ...], str]
 
-# what a label is called must not matter: only a labelled file that is to be scored must leave `outcome` out
+# the target may be called `outcome`: only a labelled file that is to be scored must then leave that column out
 _ADDED = (PROBABILITY, RISK_SCORE, OUTCOME)
 _DECIDED = {*DECISION_FIELDS} - {*_ADDED}
 _NUMERIC = ("int", "float", "bool")
@@ -32,20 +32,20 @@ _EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "catego
 
 
 def contract_problems(contract: Contract) -> Iterator[Problem]:
-    """Key path and mend of everything that contradicts itself; nothing for a sound contract."""
+    """The key path of each contradiction, and what to change; nothing for a consistent contract."""
     if not contract.features:
         yield ("features",), 'declare at least one feature, for example [features.amount] with dtype = "float"'
     yield from _name_clashes(contract)
     yield from _amount_problems(contract)
     for name, feature in contract.features.items():
-        for key, mend in _feature_problems(contract, name, feature):
-            yield ("features", name, key), mend
+        for key, fix in _feature_problems(contract, name, feature):
+            yield ("features", name, key), fix
     for name, derived in contract.derived.items():
-        for key, mend in _derived_problems(contract, derived):
-            yield ("derived", name, key), mend
+        for key, fix in _derived_problems(contract, derived):
+            yield ("derived", name, key), fix
     for name, constraint in contract.constraints.items():
-        for key, mend in _constraint_problems(contract, constraint):
-            yield (CONSTRAINTS, name, key), mend
+        for key, fix in _constraint_problems(contract, constraint):
+            yield (CONSTRAINTS, name, key), fix
 
 
 def _name_clashes(contract: Contract) -> Iterator[Problem]:
@@ -57,16 +57,16 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses += [("time", contract.time.name)] if contract.time else []
     uses += [("target", contract.target.known_probability)] if contract.target.known_probability else []
     yield from (
-        ((place,), f"the column {name!r} is one that scoring adds; give yours another name")
-        for place, name in uses
-        if name in _ADDED and place != "ignored" and (place, name) != ("target", OUTCOME)
+        ((section,), f"the column {name!r} is one that scoring adds; rename yours")
+        for section, name in uses
+        if name in _ADDED and section != "ignored" and (section, name) != ("target", OUTCOME)
     )
     if contract.identifier is not None and contract.identifier.name in _DECIDED:
-        yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; give yours another name"
+        yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; rename the column"
     counts = Counter(name for _, name in uses)
     for name in (name for name, count in counts.items() if count > 1):
-        places = ", ".join(dict.fromkeys(place for place, used in uses if used == name))
-        yield (places.split(", ")[-1],), f"the column {name!r} is declared more than once ({places}); keep one"
+        sections = list(dict.fromkeys(section for section, used in uses if used == name))
+        yield (sections[-1],), f"the column {name!r} is declared more than once ({', '.join(sections)}); keep one"
 
 
 def _amount_problems(contract: Contract) -> Iterator[Problem]:
@@ -75,20 +75,20 @@ def _amount_problems(contract: Contract) -> Iterator[Problem]:
         return
     feature = contract.features.get(name)
     if feature is None:
-        yield ("amount_at_risk",), f"{name!r} is no feature of this contract; name an int or float one"
+        yield ("amount_at_risk",), f"{name!r} is not a feature of this contract; name an int or float feature"
     elif feature.dtype not in ("int", "float"):
-        yield ("amount_at_risk",), f"{name!r} is a {feature.dtype} and not an amount; name an int or float feature"
+        yield ("amount_at_risk",), f"{name!r} is a {feature.dtype}, not an amount; name an int or float feature"
 
 
 def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
     ranged = feature.dtype in ("int", "float")
     for key in ("minimum", "maximum"):
         if getattr(feature, key) is not None and not ranged:
-            yield key, f"only int and float features have a range, and this one is {feature.dtype}; remove the key"
+            yield key, f"a {feature.dtype} has no range; remove the key"
     if ranged:
         yield from _range_problems(feature)
     if feature.monotone and feature.dtype not in _NUMERIC:
-        yield "monotone", f"a {feature.dtype} has no order to be monotone in; remove the key"
+        yield "monotone", f"a {feature.dtype} has no order, and cannot be monotone; remove the key"
     if feature.reason:
         yield from _reason_problems(feature.reason, None)
     if feature.example is not None and not _example_fits(feature):
@@ -103,11 +103,11 @@ def _range_problems(feature: Feature) -> Iterator[tuple[str, str]]:
         if bound is None:
             continue
         if not -limit <= bound <= limit:
-            yield key, f"must be within {plain_number(-limit)} to {plain_number(limit)}; remove the key for no bound"
+            yield key, f"must be from {plain_number(-limit)} to {plain_number(limit)}; remove the key for no bound"
         elif feature.dtype == "int" and bound != int(bound):
-            yield key, "must be a whole number, as the feature is"
+            yield key, "must be a whole number, because the feature is an int"
     if feature.lower > feature.upper:
-        yield "minimum", "is above the maximum; swap or mend them"
+        yield "minimum", "is above the maximum; correct one of them"
 
 
 def _example_fits(feature: Feature) -> bool:
@@ -125,10 +125,10 @@ def _datetime_problems(contract: Contract, name: str, feature: Feature) -> Itera
     if feature.dtype != "datetime":
         for key in ("parts", "elapsed_days_since"):
             if getattr(feature, key):
-                yield key, f"only datetime features have it, and this one is {feature.dtype}; remove the key"
+                yield key, "only datetime features have this key; remove it"
         return
     if not feature.parts and feature.elapsed_days_since is None:
-        yield "parts", 'say how the model reads it: parts = ["weekday", "hour"], or elapsed_days_since = "2020-01-01"'
+        yield "parts", 'state how the model reads it: parts = ["weekday", "hour"], or elapsed_days_since = "2020-01-01"'
     since = feature.elapsed_days_since
     if since is not None and not _is_datetime_reference(contract, name, since):
         yield "elapsed_days_since", "must be an ISO date, another datetime feature or the time column"
@@ -153,12 +153,12 @@ def _is_time(text: str) -> bool:
 def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[str, str]]:
     try:
         formula = derived.parsed
-    except ValueError as error:
+    except InvalidFormula as error:
         yield "formula", str(error)
         return
     if formula.is_comparison:
         yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [constraints])"
-    yield from (("formula", mend) for mend in _operand_problems(contract, formula))
+    yield from (("formula", fix) for fix in _operand_problems(contract, formula))
     if derived.reason:
         yield from _reason_problems(derived.reason, formula)
 
@@ -166,16 +166,16 @@ def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[st
 def _constraint_problems(contract: Contract, constraint: Constraint) -> Iterator[tuple[str, str]]:
     try:
         formula = constraint.parsed
-    except ValueError as error:
+    except InvalidFormula as error:
         yield "check", str(error)
         return
     if not formula.is_comparison:
         yield "check", 'must be a comparison, such as "arrears <= accounts"'
-    yield from (("check", mend) for mend in _operand_problems(contract, formula))
+    yield from (("check", fix) for fix in _operand_problems(contract, formula))
     if constraint.field not in contract.features:
         yield (
             "field",
-            "must be a feature of this contract: the one that is reported where a record breaks the constraint",
+            "must be a feature of this contract: the one to report in a record that breaks the constraint",
         )
 
 
@@ -185,20 +185,23 @@ def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:
     for name in formula.names:
         feature = contract.features.get(name)
         if feature is None:
-            yield f"reads {name!r}, which is no feature of this contract"
+            yield f"reads {name!r}, which is not a feature of this contract"
         elif feature.dtype not in _NUMERIC:
-            yield f"reads {name!r}, which is a {feature.dtype} and not a number"
+            yield f"reads {name!r}, which is a {feature.dtype}, not a number"
 
 
 def _reason_problems(reason: Reason, formula: Formula | None) -> Iterator[tuple[str, str]]:
     if _has_other_placeholders(reason.text, ()):
-        yield "reason", "the only placeholder in the text is {value}"
+        yield "reason", "the text may contain the placeholder {value} and no other"
     if reason.floored_text is None:
         return
     if formula is None or not formula.floors:
         yield "reason", "floored_text is for formulas that divide by max(column, number); remove the key"
     elif _has_other_placeholders(reason.floored_text, formula.names):
-        yield "reason", "the placeholders in floored_text are {value} and the columns that the formula reads"
+        yield (
+            "reason",
+            "floored_text may contain {value} and the columns that the formula reads, and no other placeholder",
+        )
 
 
 def _has_other_placeholders(text: str, columns: tuple[str, ...]) -> bool:
