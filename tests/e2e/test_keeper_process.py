@@ -18,7 +18,10 @@ from support.servers import running_server
 def keepers_of(server) -> list[int]:
     """Processes that the server's process started and that keep decisions."""
     listed = subprocess.run(
-        ["ps", "-ww", "--ppid", str(server.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+        ["ps", "-ww", "--ppid", str(server.process.pid), "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [
         int(line.split()[0])

@@ -150,7 +150,10 @@ def test_an_observer_ends_at_once_when_its_server_has(challenged, location, stor
 
 def observers_of(server) -> list[int]:
     listed = subprocess.run(
-        ["ps", "-ww", "--ppid", str(server.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+        ["ps", "-ww", "--ppid", str(server.process.pid), "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lines = [line.split() for line in listed.stdout.splitlines() if "fraud_detection_api.processes.observer" in line]
     return [int(line[0]) for line in lines]

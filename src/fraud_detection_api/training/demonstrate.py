@@ -1,4 +1,4 @@
-"""What a report shows of a scorer beyond its figures: curves, reasons, weak spots, and whether more data would help."""
+"""What a report shows of a scorer beyond its measures: curves, reasons, weak spots, and whether more data would help."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ from fraud_detection_api.training.train_xgboost import Progress
 
 EXPLAINED_ROWS = 1_000
 TRAINING_SHARES = (8, 4, 2)
-"""Trainings on an eighth, a quarter and half of the records tell whether more records would help."""
+"""Trainings on an eighth, a quarter and half of the records show whether more records would help."""
 TRAINING_FOLDS = 3
 LARGEST_TRAINING = 200_000
 
@@ -26,7 +26,7 @@ LARGEST_TRAINING = 200_000
 def demonstrate(
     fitter: ScorerFitter, fitted: FittedScorer, train: Dataset, measured: MeasuredTest, *, on_progress: Progress
 ) -> dict[str, Any]:
-    """The evidence of `training.evidence.gather_evidence` about a fitted scorer, whose test part is `measured`."""
+    """The evidence of `evidence.gather.gather_evidence` about a fitted scorer; `measured` is its test part."""
     test = measured.data
     curve = {**fitted.trees.learning_curve, "kept_rounds": list(fitted.trees.rounds)}
     sizes = list(_training_sizes(fitter, train, measured, on_progress))
@@ -66,7 +66,7 @@ def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
 
 
 def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float32]:
-    """SHAP values of some records, float32 (k, columns), the bias left out."""
+    """SHAP values of some records, float32 (k, columns), without the bias."""
     some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
     matrix = some.matrix(some.tables_of(fitted.scorer.encoder.level_codes))
     contributions: NDArray[np.float32] = fitted.trees.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
