@@ -1,4 +1,4 @@
-"""Then and now: shares by bin, and how a week went."""
+"""Drift: shares by bin then and now, and the trend of a week."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,18 +19,18 @@ _OUTCOME_COLOURS = {"approve": GREEN, "review": BLUE, "decline": ORANGE}
 
 
 def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Shares of the training data as bars, those of the window as a line of dots, bin by bin at even distances."""
-    places = np.arange(len(data["bins"]))
+    """Shares of the training data as bars and those of the window as dots, bin by bin at even distances."""
+    at = np.arange(len(data["bins"]))
     then = np.array([each["reference"] for each in data["bins"]])
     now = np.array([each["live"] for each in data["bins"]])
-    axes.bar(places, then, width=0.86, color=PALE, label="training data")
-    axes.plot(places, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
-    axes.vlines(places, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
+    axes.bar(at, then, width=0.86, color=PALE, label="training data")
+    axes.plot(at, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
+    axes.vlines(at, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
     names = [plain(each["name"].split(" to ")[0], LONGEST_LABEL) for each in data["bins"]]
     shown = sorted({0, len(names) - 1, *range(0, len(names), max(1, -(-len(names) // MOST_LABELS)))})
     if len(shown) > 1 and shown[-1] - shown[-2] < max(1, len(names) // MOST_LABELS):
         del shown[-2]
-    axes.set_xticks([float(places[k]) for k in shown], [names[k] for k in shown], rotation=30, ha="right")
+    axes.set_xticks([float(at[k]) for k in shown], [names[k] for k in shown], rotation=30, ha="right")
     axes.set_xlim(-0.7, len(names) - 0.3)
     axes.grid(visible=False, axis="x")
     limit_shares(axes, max(float(then.max()), float(now.max())))
@@ -40,7 +40,7 @@ def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Word
 
 
 def drift_trend(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """PSI of each part of the week over time, with what it has to exceed."""
+    """PSI of each part of the week, and the level above which it is drift."""
     hours = _hours(data["since"])
     axes.plot(hours, data["alarm_level"], "--", color=GREY, linewidth=0.9)
     axes.plot(hours, data["psi"], "o-", color=BLUE, markersize=3)
@@ -52,7 +52,7 @@ def drift_trend(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Wo
 
 
 def outcome_trend(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Share of decisions by outcome over the week, but for the milder one: it is the rest."""
+    """Share of decisions by outcome over the week, except the mildest, which is the rest."""
     hours = _hours(data["since"])
     tops = []
     for outcome, shares in data["shares"].items():

@@ -1,4 +1,4 @@
-"""What monitoring says, as one HTML page in the dress of the model's report."""
+"""Monitoring as one HTML page, in the style of the model's report."""
 
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -33,11 +33,11 @@ from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.telemetry import utc_text
 
 FEW = 0.25
-"""Parts of the week with less than this share of a usual part's records are not drawn: the last one has only begun."""
+"""Parts of the week with less than this share of the median part's records are not drawn; the last has only begun."""
 
 
 def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compared: Compared | None) -> bytes:
-    """The page, UTF-8, whole in itself: drift of each feature and window, the week, performance, and the challenger."""
+    """The page, UTF-8, complete in itself: drift by feature and window, the week, performance, and the challenger."""
     bundle = report.model.bundle
     words = words_for(bundle.contract.purpose)
     lead = (
@@ -82,16 +82,18 @@ def _sentences(report: MonitoringReport, compared: Compared | None, words: Words
             named = ", ".join(
                 f"{each.feature} (PSI {each.psi:.3f}, alarm above {each.alarm_level:.3f})" for each in drifted
             )
-            yield f"Last {window.window}: drifted {named}."
+            yield f"Drift in the last {window.window}: {named}."
     if not any(window.drifted for window in report.windows):
         yield (
-            "No feature drifted, nor did the score." if report.windows[-1].records else "Nothing was decided this week."
+            "Neither a feature nor the score drifted."
+            if report.windows[-1].records
+            else "There were no decisions this week."
         )
     matured = report.performance.performance
     if not matured.records:
-        yield "No decision is old enough for its truth to be known."
+        yield "No decision is old enough for its label to be known."
     elif "roc_auc" not in matured.measures:
-        yield f"Only {count(matured.frauds)} {words.events} are known among the matured decisions: no ranking is measured."
+        yield f"Only {count(matured.frauds)} {words.events} are known among the matured decisions: too few for a ranking."
     if compared is not None:
         yield from (f"The challenger: {reason}." for reason in compared.verdict.reasons)
 
@@ -102,8 +104,8 @@ def _window(window: WindowDrift) -> Section:
     headings = ["feature", "PSI", "alarm above", "KS", "missing", "out of range", "unseen"]
     blocks: list[Block] = [
         Paragraph(
-            f"{count(window.records)} decisions from {_minute(window.since)} UTC on, against the training data. PSI above "
-            "its alarm level is drift; the level is the one that is set, or what chance reaches with so few records."
+            f"{count(window.records)} decisions since {_minute(window.since)} UTC, compared with the training data. A PSI "
+            "above its alarm level is drift. The level is the configured one, or what chance reaches with so few records."
         ),
         Table("Features", headings, rows),
         Gallery([_bins(each, window.window) for each in features], small=True),
@@ -125,7 +127,7 @@ def _drift_row(each: FeatureDrift) -> list[Cell]:
 def _bins(each: FeatureDrift, window: str) -> Plot:
     then, now = max(each.reference_records, 1), max(each.records, 1)
     bins = [{"name": one.name, "reference": one.reference / then, "live": one.live / now} for one in each.bins]
-    drifted = f" Above {each.alarm_level:.3f}: it drifted." if each.drifted else ""
+    drifted = f" It drifted: above {each.alarm_level:.3f}." if each.drifted else ""
     here = "" if each.psi is None else f"PSI {each.psi:.3f}.{drifted}"
     return Plot(drift_bins, each.feature, {"bins": bins, "drifted": each.drifted, "window": f"last {window}"}, "", here)
 
@@ -151,18 +153,18 @@ def _week(trend: Sequence[TrendPoint]) -> Section:
         for name in sorted(names, key=lambda name: name != SCORE)
     ]
     outcomes = Plot(outcome_trend, "reviewed and declined", {"since": since, "shares": shares})
-    told = "PSI of every six hours. Above the dashed line it is drift; the fewer the records, the higher that is."
-    return Section("trend", "The week", [Paragraph(told), Gallery([outcomes, *plots], small=True)])
+    explained = "PSI of every six hours. Above the dashed line it is drift; the fewer the records, the higher the line."
+    return Section("trend", "The week", [Paragraph(explained), Gallery([outcomes, *plots], small=True)])
 
 
 def _performance(matured: MaturedPerformance, words: Words) -> Section:
     found = matured.performance
-    told = (
+    measured = (
         f"{count(found.records)} decisions from {_minute(matured.since)} to {_minute(matured.until)} UTC, "
-        f"{count(found.frauds)} of them {words.events}: {count(matured.labelled)} have a label, the others are old enough "
-        f"to be taken for {words.others}. Later ones are left out: {words.events} become known before the others do."
+        f"{count(found.frauds)} of them {words.events}. {count(matured.labelled)} have a label; the others are old enough "
+        f"to count as {words.others}. Later decisions are left out, because {words.events} become known first."
     )
-    blocks: list[Block] = [Paragraph(told)]
+    blocks: list[Block] = [Paragraph(measured)]
     if not matured.complete:
         blocks.append(Paragraph("There are more; these are the newest."))
     if found.measures:
@@ -173,7 +175,7 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
         ]
         blocks.append(Table("Measures", ["measure", "", "95 % interval"], rows))
         blocks.append(
-            Paragraph(f"Were every probability right, the calibration error would be about {_by_chance(matured)}.")
+            Paragraph(f"If every probability were right, the calibration error would be about {_by_chance(matured)}.")
         )
     return Section("performance", "Performance where the truth is known", blocks)
 
@@ -183,43 +185,43 @@ def _by_chance(matured: MaturedPerformance) -> str:
 
 
 def _challenger(compared: Compared, words: Words) -> Section:
-    told = compared.comparison
-    agreed = "" if told.agreement is None else f" They agree on {percent(told.agreement.estimate)}."
+    found = compared.comparison
+    agreed = "" if found.agreement is None else f" They agree on {percent(found.agreement.estimate)}."
     blocks: list[Block] = [
         Paragraph(
-            f"Version {compared.challenger.version} scored {count(told.decisions)} of the champion's decisions in its "
-            f"shadow.{agreed} The truth of {count(told.known)} is known, with {count(told.frauds)} {words.events}."
+            f"Version {compared.challenger.version} scored {count(found.decisions)} of the champion's decisions in the "
+            f"shadow.{agreed} {count(found.known)} have a known label, and {count(found.frauds)} are {words.events}."
         ),
-        Facts([("the gate", "passed" if compared.verdict.passed else "not passed"), *_facts(told)]),
+        Facts([("the gate", "passed" if compared.verdict.passed else "not passed"), *_facts(found)]),
         *([Bullets(list(compared.verdict.reasons))] if compared.verdict.reasons else []),
-        _swaps(told),
+        _swaps(found),
     ]
-    if told.challenger.measures:
-        blocks.append(_beside(told, words))
-    if told.money:
-        blocks.append(_money(told))
+    if found.challenger.measures:
+        blocks.append(_beside(found, words))
+    if found.money:
+        blocks.append(_money(found))
     return Section("challenger", "The challenger", blocks)
 
 
-def _facts(told: ModelComparison) -> Iterator[tuple[str, str]]:
-    if told.score_psi is not None:
-        yield "PSI between the scores", f"{told.score_psi:.3f}"
-    if told.latency is not None:
-        yield "a record, challenger", f"{number(told.latency.challenger_us)} µs"
-        yield "a record, champion", f"{number(told.latency.champion_us)} µs"
+def _facts(found: ModelComparison) -> Iterator[tuple[str, str]]:
+    if found.score_psi is not None:
+        yield "PSI between the scores", f"{found.score_psi:.3f}"
+    if found.latency is not None:
+        yield "time for a record, challenger", f"{number(found.latency.challenger_us)} µs"
+        yield "time for a record, champion", f"{number(found.latency.champion_us)} µs"
 
 
-def _swaps(told: ModelComparison) -> Table:
-    rows = [[f"champion: {was}", *(count(row[now]) for now in row)] for was, row in told.swaps.items()]
-    return Table("Decisions by the outcomes of both", ["", *(f"challenger: {now}" for now in told.swaps)], rows)
+def _swaps(found: ModelComparison) -> Table:
+    rows = [[f"champion: {was}", *(count(row[now]) for now in row)] for was, row in found.swaps.items()]
+    return Table("Decisions by the outcomes of both", ["", *(f"challenger: {now}" for now in found.swaps)], rows)
 
 
-def _beside(told: ModelComparison, words: Words) -> Table:
+def _beside(found: ModelComparison, words: Words) -> Table:
     rows: list[list[Cell]] = []
     for name in MONITORED:
-        sides = [side.measures.get(name) for side in (told.champion, told.challenger)]
+        sides = [side.measures.get(name) for side in (found.champion, found.challenger)]
         if any(sides):
-            difference = told.differences.get(name)
+            difference = found.differences.get(name)
             gained = (
                 Measured("", "") if difference is None else Measured(f"{difference.estimate:+.4f}", _range(difference))
             )
@@ -227,7 +229,7 @@ def _beside(told: ModelComparison, words: Words) -> Table:
     return Table("Where the truth is known", ["measure", "champion", "challenger", "difference"], rows)
 
 
-def _money(told: ModelComparison) -> Table:
+def _money(found: ModelComparison) -> Table:
     rows: list[list[Cell]] = [
         [
             f"policy {each.policy_version}",
@@ -237,7 +239,7 @@ def _money(told: ModelComparison) -> Table:
                 number(each.difference.estimate), f"{number(each.difference.lower)} to {number(each.difference.upper)}"
             ),
         ]
-        for each in told.money
+        for each in found.money
     ]
     return Table(
         "Cost of 1,000 decisions, as they turned out", ["costs of", "champion", "challenger", "difference"], rows

@@ -17,7 +17,7 @@ NICENESS = 10
 """Scoring has priority; the work of this process can wait."""
 
 _LONGEST_END_SECONDS = 1.0
-_PAUSE_SECONDS = 2.0  # nobody waits for this process, and starting it takes processor time from requests
+_PAUSE_SECONDS = 2.0  # no request waits for this process, and starting it takes processor time from requests
 
 
 def observer_process() -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""Figures as inline SVG: the same bytes for the same data, no style attribute, nothing to load."""
+"""Figures as inline SVG: the same bytes for the same data, without style attributes and without anything to load."""
 
 import io
 import re
@@ -16,11 +16,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from fraud_detection_api.report.escaping import html_text, printable
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
-"""Told apart by the colour-blind too: Okabe and Ito, "Color universal design", 2008; the purple is Tol's."""
+"""Distinct for the colour-blind too: Okabe and Ito, "Color universal design", 2008; the purple is Tol's."""
 GREY, PALE = "#6b7280", "#d1d5db"
 
 REGULAR, SMALL = (380, 290), (270, 195)
-"""Width and height in the units in which a letter is nine high."""
+"""Width and height, in units in which a letter is nine high."""
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -60,21 +60,23 @@ def draw(paint: Callable[[Figure, Axes], None], *, name: str, title: str, descri
     width, height = SMALL if small else REGULAR
     buffer = io.BytesIO()
     with _own_style(name), warnings.catch_warnings():
-        # names in any script are text of the page, which the reader's fonts show; only their width is guessed here
+        # the reader's fonts show names in any script; here only their width is estimated
         warnings.filterwarnings("ignore", message="Glyph|Matplotlib currently does not support")
         figure = Figure(figsize=(width / 72, height / 72))
         FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())
-        ConstrainedLayoutEngine().execute(figure)  # by itself, saving a figure with a layout draws it twice
+        ConstrainedLayoutEngine().execute(figure)  # saving a figure that has a layout engine would draw it twice
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
     drawing = _tidied(buffer.getvalue().decode())
     labels = f'role="img" aria-labelledby="{name}-title {name}-text"'
-    told = f'<title id="{name}-title">{html_text(title)}</title><desc id="{name}-text">{html_text(description)}</desc>'
-    return f'<svg class="plot" viewBox="0 0 {width} {height}" {labels}>{told}{drawing}</svg>'
+    described = (
+        f'<title id="{name}-title">{html_text(title)}</title><desc id="{name}-text">{html_text(description)}</desc>'
+    )
+    return f'<svg class="plot" viewBox="0 0 {width} {height}" {labels}>{described}{drawing}</svg>'
 
 
 def plain(name: str, most: int) -> str:
-    r"""A name on one line, shortened in its middle.
+    r"""A name on one line, shortened in the middle.
 
     >>> plain("number_of_accounts", 9), plain("a\nb", 9)
     ('numb…unts', 'a b')
@@ -86,7 +88,7 @@ def plain(name: str, most: int) -> str:
 
 @contextmanager
 def _own_style(name: str) -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever the user's own settings are; ids within the SVG depend on `name`."""
+    """Matplotlib's defaults and ours, whatever the user's settings are; ids within the SVG depend on `name`."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update({**_STYLE, "svg.hashsalt": name})
@@ -94,7 +96,7 @@ def _own_style(name: str) -> Iterator[None]:
 
 
 def _tidied(svg: str) -> str:
-    """What stands inside matplotlib's `<svg>`, for a page whose policy allows no style attributes."""
+    """The content of matplotlib's `<svg>`, for a page whose policy allows no style attributes."""
     inner = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     inner = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", inner, flags=re.DOTALL)
     used = set(re.findall(r"#([\w.]+)", " ".join(re.findall(r'(?:xlink:href|clip-path)="[^"]*"', inner))))
@@ -112,6 +114,6 @@ def _plain_tag(tag: str, used: set[str]) -> str:
 
 
 def _attributes(style: str) -> str:
-    """A style as attributes of their own; the typeface is the page's."""
+    """A style as separate attributes; the typeface is the page's."""
     pairs = [part.split(":", 1) for part in style.split(";") if ":" in part]
     return "".join(f' {key.strip()}="{value.strip()}"' for key, value in pairs if key.strip() != "font-family")

@@ -1,4 +1,4 @@
-"""What a section may hold. All text is plain: the renderers escape it, so nothing from data can become markup."""
+"""What a section may hold. All text is plain: the renderers escape it, so data cannot become markup."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Paint: TypeAlias = Callable[[Any, Any, Mapping[str, Any], Words], None]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A name from the contract or the software, set in a typewriter face."""
+    """A name from the contract or the software, in a monospaced typeface."""
 
     text: str
 
@@ -45,7 +45,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list, an item a line; `items_in_card` is how many the Markdown card shows."""
+    """A list; `items_in_card` is how many items the Markdown card shows."""
 
     items: Sequence[str]
     items_in_card: int = 4
@@ -53,7 +53,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names with their values; a table on the page, a line in the card."""
+    """Names with values: a table on the page, a line in the card."""
 
     items: Sequence[tuple[str, Cell]]
 
@@ -98,7 +98,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """The figures that stand out; the page alone shows them, for a table repeats them."""
+    """The figures that stand out. Only the page shows them, because a table repeats them."""
 
     tiles: Sequence[Tile]
 
@@ -108,7 +108,7 @@ Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Tiles
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A headed part of the report; `anchor` is its address within the page, which alone may show it."""
+    """A part of the report with a heading. `anchor` is its address in the page. With `in_card`, the card shows it too."""
 
     anchor: str
     title: str

@@ -1,4 +1,4 @@
-"""Text from anywhere as text within HTML and SVG."""
+"""Any text as text within HTML and SVG."""
 
 import re
 from html import escape
@@ -7,7 +7,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufff
 
 
 def printable(text: str) -> str:
-    """The text, with a mark for each character that HTML forbids.
+    """The text, with a replacement for each character that HTML forbids.
 
     >>> printable("a" + chr(7))
     'a�'
@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    """The text for between tags, and within an attribute in double quotes.
+    """The text for use between tags, or in an attribute in double quotes.
 
     >>> html_text('<a href="b">')
     '&lt;a href=&quot;b&quot;&gt;'

@@ -15,7 +15,7 @@ def count(number: float) -> str:
 
 
 def number(figure: float) -> str:
-    """Three digits of any number.
+    """Any number, with three digits.
 
     >>> number(0), number(0.123456), number(45678.9), number(-2.5e6), number(3.0), number(1e-9)
     ('0', '0.123', '45,679', '-2.5 million', '3', '1e-09')
@@ -32,7 +32,7 @@ def number(figure: float) -> str:
 
 
 def decimal(figure: float) -> str:
-    """A metric without a unit.
+    """A measure without a unit.
 
     >>> decimal(0.94651)
     '0.9465'
@@ -69,7 +69,7 @@ def percent_range(low: float, high: float) -> str:
 
 
 def range_of(low: float, high: float) -> str:
-    """An interval of a metric without a unit.
+    """An interval of a measure without a unit.
 
     >>> range_of(0.93981, 0.95219)
     '0.9398 to 0.9522'

@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing to load, and a policy within the page that says so."""
+"""A report as one HTML file: no script, nothing to load, and a policy in the page that forbids both."""
 
 import base64
 import hashlib
@@ -26,11 +26,11 @@ from fraud_detection_api.report.style import CSS
 from fraud_detection_api.report.words import Words
 
 WIDE = 4
-"""Columns from which on a table becomes a list on a narrow screen; so does one with intervals, which break no line."""
+"""A table with this many columns or more, or with intervals, becomes a list on a narrow screen."""
 
 
 def page_html(title: str, lead: str, sections: Sequence[Section], words: Words) -> bytes:
-    """A page of these sections, UTF-8, whole in itself; `lead` stands below the title."""
+    """A page of these sections, UTF-8, complete in itself; `lead` follows the title."""
     header = f'<header><h1>{_text(title)}</h1><p class="lead">{_text(lead)}</p></header>'
     body = "\n".join([header, _toc(sections), *(_section(each, words) for each in sections)])
     return f"{_head(title)}\n<body>\n{body}\n</body>\n</html>\n".encode()
@@ -102,8 +102,8 @@ def _holds(table: Table, kind: type[Cell]) -> bool:
 
 
 def _cells(table: Table, row: Sequence[Cell]) -> Iterator[str]:
-    for position, (heading, cell) in enumerate(zip(table.headings, row, strict=True)):
-        if position == 0:
+    for index, (heading, cell) in enumerate(zip(table.headings, row, strict=True)):
+        if index == 0:
             yield f'<th scope="row" data-label="{html_text(heading)}">{_cell(cell)}</th>'
         else:
             yield f'<td data-label="{html_text(heading)}">{_cell(cell)}</td>'
@@ -151,6 +151,6 @@ def _figure(plot: Plot, name: str, words: Words, *, small: bool) -> str:
 def _text(text: str) -> str:
     """Plain text between tags.
 
-    Lines never part a number from its percent, and part long names at their underscores.
+    A line never breaks between a number and its percent sign; it may break long names at their underscores.
     """
     return re.sub(r"(?<=\d) %", "&nbsp;%", html_text(text)).replace("_", "_<wbr>")

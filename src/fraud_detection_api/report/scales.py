@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from fraud_detection_api.report.numbers import date, number
 
 _PROBABILITIES = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.02, 0.05, 0.2, 0.3, 0.7, 0.8, 0.95)
-"""The roundest first: they get a label before the others."""
+"""In the order in which they get labels: the roundest first."""
 _LETTER, _GAP = 0.026, 0.06  # widths of a letter, and between labels, as shares of a small plot's axis
 _SKEW = 8.0
 
 
 def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
-    """Natural log-odds, of probabilities kept off 0 and 1."""
-    kept = np.clip(np.asarray(probability, dtype=np.float64), 1e-5, 1 - 1e-5)
-    return np.asarray(np.log(kept / (1 - kept)), dtype=np.float64)
+    """Natural log-odds, of probabilities limited to 1e-5 from 0 and 1."""
+    limited = np.clip(np.asarray(probability, dtype=np.float64), 1e-5, 1 - 1e-5)
+    return np.asarray(np.log(limited / (1 - limited)), dtype=np.float64)
 
 
 def percent_tick(share: float) -> str:
@@ -37,7 +37,7 @@ def show_percents(axis: Axis, ticks: Sequence[float]) -> None:
 
 
 def show_log_odds(axis: Axis, low: float, high: float, *, closest: float = 0.11) -> None:
-    """Ticks of an axis of log-odds, labelled by their probabilities, between `low` and `high`.
+    """Ticks of an axis of log-odds between `low` and `high`, labelled with probabilities.
 
     `closest` is the least distance of two labels, as a share of the axis.
     """
@@ -63,28 +63,28 @@ def limit_shares(axes: Axes, top: float) -> None:
 
 
 def place_values(axes: Axes, values: NDArray[np.float64], *, dtype: str = "") -> NDArray[np.float64]:
-    """Horizontal places of rising values, with ticks: linear, or like a logarithm (asinh) where they are skewed."""
-    places = _places(values)
+    """Horizontal positions of rising values, with ticks: linear, or like a logarithm (asinh) for skewed values."""
+    positions = _positions(values)
     candidates = _candidates(values, dtype)
-    at = np.interp(candidates, values, places)
+    at = np.interp(candidates, values, positions)
     write = date if dtype == "datetime" else number
     labels = [write(float(candidate)) for candidate in candidates]
-    kept = _spread(at.tolist(), [_GAP + _LETTER * len(label) for label in labels], float(places[-1] - places[0]))
+    kept = _spread(at.tolist(), [_GAP + _LETTER * len(label) for label in labels], float(positions[-1] - positions[0]))
     axes.set_xticks([float(at[k]) for k in kept], [labels[k] for k in kept])
-    return places
+    return positions
 
 
 def place_few(axes: Axes, values: NDArray[np.float64], *, dtype: str = "") -> NDArray[np.float64]:
-    """Evenly spaced places of values that are too few for a line, each with its label."""
-    places = np.arange(len(values), dtype=np.float64)
+    """Evenly spaced positions of values that are too few for a line, each with its label."""
+    positions = np.arange(len(values), dtype=np.float64)
     truths = {0.0: "false", 1.0: "true"} if dtype == "bool" else {}
     label = date if dtype == "datetime" else number
-    axes.set_xticks(places.tolist(), [truths.get(value, label(value)) for value in values.tolist()])
+    axes.set_xticks(positions.tolist(), [truths.get(value, label(value)) for value in values.tolist()])
     axes.set_xlim(-0.6, len(values) - 0.4)
-    return places
+    return positions
 
 
-def _places(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positions(values: NDArray[np.float64]) -> NDArray[np.float64]:
     centre = float(np.median(values))
     below, above = centre - float(values[0]), float(values[-1]) - centre
     unit = min(side for side in (below, above, np.inf) if side > 0)
@@ -94,7 +94,7 @@ def _places(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _candidates(values: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
-    """Where a label may stand: the roundest numbers first; for times, the values themselves."""
+    """Values that may get a label: the roundest numbers first; for times, the values themselves."""
     low, high = float(values[0]), float(values[-1])
     if dtype == "datetime":
         return values
@@ -107,15 +107,15 @@ def _candidates(values: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
 
 
 def _spread(at: Sequence[float], widths: Sequence[float], span: float) -> list[int]:
-    """Positions of the labels to keep, earlier ones first, so that none touches another; in rising order.
+    """Indices of the labels to keep, so that none touches another; earlier labels have priority. In rising order.
 
-    `at` are their places, `widths` theirs as shares of `span`.
+    `at` are the labels' positions, and `widths` their widths as shares of `span`.
     """
     kept: list[int] = []
-    for position, place in enumerate(at):
-        if all(abs(place - at[other]) >= (widths[position] + widths[other]) / 2 * span for other in kept):
-            kept.append(position)
-    return sorted(kept, key=lambda position: at[position])
+    for index, position in enumerate(at):
+        if all(abs(position - at[other]) >= (widths[index] + widths[other]) / 2 * span for other in kept):
+            kept.append(index)
+    return sorted(kept, key=lambda index: at[index])
 
 
 def _round_step(least: float) -> float:

@@ -1,4 +1,4 @@
-"""What records are called: a fraud team's words, or a lender's."""
+"""The words for records: a fraud team's, or a lender's."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Words:
 
 
 PURPOSES = {
-    "fraud": Words("fraud", "frauds", "honest record", "honest records", "fraud rate"),
+    "fraud": Words("fraud", "frauds", "legitimate record", "legitimate records", "fraud rate"),
     "credit": Words("default", "defaults", "good record", "good records", "default rate"),
 }
 

@@ -1,4 +1,4 @@
-"""Several boosters as one, whose margin is their mean."""
+"""Several boosters as one that has their mean margin."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
 
 
 def _divide_leaves(tree: dict[str, Any], count: int) -> None:
-    """In XGBoost's JSON a node without a left child is a leaf, and its value stands among the split conditions."""
+    """In XGBoost's JSON a node without a left child is a leaf, and its value is in the split conditions."""
     for node, left in enumerate(tree["left_children"]):
         tree["base_weights"][node] = float(np.float32(tree["base_weights"][node] / count))
         if left == NO_CHILD:

@@ -1,4 +1,4 @@
-"""The model card: what a person asks of a model. No time and no path, so that the same training has one digest."""
+"""The model card: facts about a model. No time and no path, so that the same training always has the same digest."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
 @dataclass(frozen=True)
 class Making:
-    """Everything that a card tells of how a model was made and how good it is."""
+    """How a model was made and how good it is."""
 
     data: Dataset
     split: Split
@@ -77,10 +77,10 @@ def model_card(making: Making) -> dict[str, Any]:
 
 
 def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:
-    """How the records were split by `hold_out(data, settings)`, and how many are where.
+    """How `hold_out(data, settings)` split the records, and how many are in each part.
 
-    Only a split by time leaves records out: `rows_in_delay` lie between the parts, whose label was not known when the
-    test part began; `rows_of_known` are of entities already known as fraudulent.
+    Only a split by time leaves records out: the labels of `rows_in_delay`, between the parts, were not known when the test
+    part began; `rows_of_known` belong to entities already known as fraudulent.
     """
     parts = {"train": split.train, "test": split.test}
     counted = {name: {"rows": len(rows), "frauds": int(data.is_fraud[rows].sum())} for name, rows in parts.items()}

@@ -1,4 +1,4 @@
-"""The model that a fresh installation starts with: trained on simulated credit records."""
+"""The model of a fresh installation, trained on simulated credit records."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ SEED = 7
 
 
 def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_progress: Progress) -> FittedModel:
-    """Register a model of the credit contract and make it champion; `by` is who asks for it."""
+    """Register a model of the credit contract and make it champion; `by` is recorded as who asked for it."""
     frame = simulate_credit_records(ROWS, seed=SEED)
     dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
     # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.

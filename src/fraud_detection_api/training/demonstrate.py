@@ -1,4 +1,4 @@
-"""What a report shows of a scorer beyond its figures: curves, reasons, weak spots, and whether more data would help."""
+"""What a report shows of a scorer beyond its measures: curves, reasons, weak spots, and whether more data would help."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from fraud_detection_api.training.train_xgboost import Progress
 
 EXPLAINED_ROWS = 1_000
 TRAINING_SHARES = (8, 4, 2)
-"""Trainings on an eighth, a quarter and half of the records tell whether more records would help."""
+"""Trainings on an eighth, a quarter and half of the records show whether more records would help."""
 TRAINING_FOLDS = 3
 LARGEST_TRAINING = 200_000
 

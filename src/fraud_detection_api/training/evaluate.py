@@ -1,4 +1,4 @@
-"""How good a model is on records it has never seen, with intervals, beside the best that is possible."""
+"""How good a model is on records that it was not trained on, with intervals, and beside the best possible."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ REPLICATES = 200
 INTERVAL = 0.95
 
 Counts: TypeAlias = NDArray[np.uint16]
-"""How often each of n records is in a replicate, (n,): seldom beyond 10, and put in order faster than wider numbers."""
+"""How often each of n records is in a replicate, (n,). Rarely above 10; narrow numbers are reordered faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric's value, its 95 % bootstrap interval, and its value for the true probabilities where they are known."""
+    """A measure's value, its 95 % bootstrap interval, and its value for the true probabilities where they are known."""
 
     value: float
     low: float
@@ -32,7 +32,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Metrics on `rows` records of which `frauds` are fraud."""
+    """Measures on `rows` records of which `frauds` are fraud."""
 
     rows: int
     frauds: int
@@ -44,7 +44,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much a metric differs between two models on the same records, with its 95 % paired bootstrap interval."""
+    """How much a measure differs between two models on the same records, with its 95 % paired bootstrap interval."""
 
     difference: float
     low: float
@@ -59,11 +59,11 @@ def evaluate(
     weights: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Every metric of METRICS with a bootstrap interval over records (REPLICATES replicates).
+    """Every measure of METRICS with a bootstrap interval over records (REPLICATES replicates).
 
-    Arrays are (n,); `weights` counts a record as more or less than one. Needs both classes; replicates that miss a class
-    are drawn again. The interval is the percentile one less the bootstrap's own bias, because a calibration error grows
-    with the noise that resampling adds.
+    Arrays are (n,); `weights` counts a record as more or less than one. Both classes must be present; replicates that lack
+    one are drawn again. The interval is the percentile interval less the bootstrap's bias, because a calibration error
+    grows with the noise that resampling adds.
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
     weights = np.ones(len(is_fraud)) if weights is None else weights
@@ -77,8 +77,8 @@ def evaluate(
         rows=len(is_fraud),
         frauds=int(is_fraud.sum()),
         metrics={
-            name: _estimate(value, resampled[:, place], limits[place], highest=np.inf if name in UNBOUNDED else 1.0)
-            for place, (name, value) in enumerate(zip(METRICS, values, strict=True))
+            name: _estimate(value, resampled[:, index], limits[index], highest=np.inf if name in UNBOUNDED else 1.0)
+            for index, (name, value) in enumerate(zip(METRICS, values, strict=True))
         },
     )
 
@@ -91,9 +91,9 @@ def compare(
     metrics: Sequence[str],
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """How much higher each metric is for `probability` than for `baseline`, float64 (n,) each, on the same records.
+    """How much higher each measure is for `probability` than for `baseline`, float64 (n,) each, on the same records.
 
-    Both are measured on the same replicates, so that what the records share does not widen the interval.
+    Both are measured on the same replicates, so that variation which both share does not widen the interval.
     """
     first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
 
@@ -104,13 +104,13 @@ def compare(
     values = gains(np.ones(len(is_fraud), np.uint16))
     resampled = np.array([gains(draw) for draw in _draws(is_fraud, seed)])
     return {
-        name: Difference(value, *_interval(value, resampled[:, place]))
-        for place, (name, value) in enumerate(zip(metrics, values, strict=True))
+        name: Difference(value, *_interval(value, resampled[:, index]))
+        for index, (name, value) in enumerate(zip(metrics, values, strict=True))
     }
 
 
 def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
-    """Every metric of a model on all records of a dataset of its contract."""
+    """Every measure of a model on all records of a dataset of its contract."""
     _margins, probability = score_dataset(bundle.scorer, dataset)
     return evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
 
@@ -123,7 +123,7 @@ def score_dataset(scorer: Scorer, dataset: Dataset) -> Scores:
 
 
 def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str] = tuple(METRICS)) -> list[float]:
-    """Metrics for weights, float64 (n,), in the order of the sorted records."""
+    """Measures for weights, float64 (n,), in the order of the sorted records."""
     return [METRICS[name](test, weights) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""From a dataset to a scorer: trees, level codes and calibration, all from the same records and none held out."""
+"""From a dataset to a scorer: trees, level codes and calibration, all from the same records; none is held out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_PRICED_ALONE = 5
 
 @dataclass(frozen=True)
 class FittedScorer:
-    """A scorer, the UBJSON that its trees were made from, and what training tells of them."""
+    """A scorer, the UBJSON that its trees were read from, and the trained trees."""
 
     scorer: Scorer
     booster: bytes
@@ -30,15 +30,15 @@ class FittedScorer:
 
     @property
     def held_out_margins(self) -> NDArray[np.float32]:
-        """Margins, float32 (n,), of the training records by boosters that did not learn from them."""
+        """Margins, float32 (n,), of the training records by boosters that were not trained on them."""
         return self.trees.held_out_margins
 
 
 @dataclass(frozen=True)
 class ScorerFitter:
-    """Fits scorers. `seed` decides folds and trees; `threads` is 0 for all cores and decides nothing.
+    """Fits scorers. `seed` determines folds and trees; `threads` is 0 for all cores and does not change the result.
 
-    `deployed_base_rate` is the share of fraud where the scorer will work, if the records are a sample of another share.
+    `deployed_base_rate` is the share of fraud where the scorer will be used, if the records are a sample with another one.
     """
 
     settings: XGBoostSettings
@@ -57,11 +57,10 @@ class ScorerFitter:
     def constraint_prices(
         self, data: Dataset, fitted: FittedScorer, *, on_progress: Progress = lambda _share: None
     ) -> list[dict[str, Any]]:
-        """What the contract's monotone constraints cost: how much each set moves the metrics of PRICED.
+        """What the contract's monotone constraints cost: how much each set changes the measures of PRICED.
 
-        All of `fitted`'s constraints first, then each by itself where there are 2 to MOST_PRICED_ALONE. Differences are to
-        the same training without constraints, on scores of records that the boosters did not learn from; a negative one is
-        a price.
+        First all constraints of `fitted` together, then each alone where there are 2 to MOST_PRICED_ALONE. Differences are
+        relative to the same training without constraints, on held-out scores; a negative difference is a price.
         """
         declared = data.contract.monotone_columns
         if not declared:

@@ -1,4 +1,4 @@
-"""The test part, scored once: what the card, the evidence and the reference histograms are made from."""
+"""The test part, scored once for the card, the evidence and the reference histograms."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
 
 @dataclass(frozen=True, slots=True)
 class MeasuredTest:
-    """Records that a scorer has not learned from, what it says of them, and how good that is.
+    """Records that a scorer was not trained on, its scores of them, and how good those are.
 
-    Arrays are (n,): `margins` float32 in log-odds, the others float64. `raw_probability` is what the trees said,
+    Arrays are (n,): `margins` float32 in log-odds, the others float64. `raw_probability` is the trees' own,
     `probability` the calibrated one; `before` and `after` are their evaluations. `weights` are those of
     `deployment_weights`, None for 1 each.
     """
@@ -30,7 +30,7 @@ class MeasuredTest:
 
 
 def measure(fitter: ScorerFitter, fitted: FittedScorer, test: Dataset) -> MeasuredTest:
-    """Score `test` and evaluate the scores, by the fitter's seed and for the share of fraud that it fits for."""
+    """Score `test` and evaluate the scores, with the fitter's seed and for its deployed share of fraud."""
     margins, probability = score_dataset(fitted.scorer, test)
     raw_probability = uncalibrated(margins)
     weights = deployment_weights(test.is_fraud, fitter.deployed_base_rate)

@@ -26,7 +26,7 @@ from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A registered model: its version, its bundle's digest and how good it is on the test part."""
+    """A registered model: its version, its bundle's digest, its card, and how good it is on the test part."""
 
     version: str
     digest: str
@@ -36,12 +36,12 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class ModelFitter:
-    """Makes models and registers them. `seed` decides the split and the trees; `threads` is 0 for all cores.
+    """Trains models and registers them. `seed` determines the split and the trees; `threads` is 0 for all cores.
 
-    `deployed_base_rate` is the share of fraud where the model will work, if the records are a sample of another share.
-    `policy` says the costs and the capacity, `succeeds` whose next version it is. Where `training_shares` is empty, the
-    report does not tell whether more records would help, and saves those trainings. The bundle depends on the data, the
-    seed and the settings alone.
+    `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
+    `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
+    report does not say whether more records would help, and those trainings are saved. The bundle depends only on the
+    data, the seed and the settings.
     """
 
     registry: ModelRegistry
@@ -62,10 +62,10 @@ class ModelFitter:
         tuning: Mapping[str, Any] | None = None,
         on_progress: Progress = lambda _share: None,
     ) -> FittedModel:
-        """Train on `dataset` and register the bundle, stamped `now`; nothing is registered where anything fails.
+        """Train on `dataset` and register the bundle, created at `now`; if anything fails, nothing is registered.
 
-        `tuning` tells the card where the settings come from. Raises InvalidDataset where the split would leave a part
-        without frauds, InvalidPolicy where a capacity is for an unknown number of records.
+        `tuning` is recorded in the card. Raises InvalidDataset where the split would leave a part without frauds,
+        InvalidPolicy where a review capacity is stated and the number of records a day is not known.
         """
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)

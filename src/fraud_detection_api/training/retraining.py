@@ -1,4 +1,4 @@
-"""A model made anew from what was served: is there enough to learn from, and is it better than the champion?"""
+"""Retraining on decisions that were served: whether there is enough data, and whether the new model is better."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,9 +20,9 @@ COMPARED = ("roc_auc", "average_precision")
 
 @dataclass(frozen=True, slots=True)
 class ComparedRecords:
-    """Which records two models are measured on, numbers int64 (n,) of a dataset's.
+    """The records on which two models are compared, as row numbers int64 (n,) of a dataset.
 
-    `unseen`: the champion has not learned from any of them. Where that is not known, its figures may flatter it.
+    `unseen`: the champion was trained on none of them. Otherwise its measures may be too good.
     """
 
     rows: NDArray[np.int64]
@@ -31,7 +31,7 @@ class ComparedRecords:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutComparison:
-    """Metrics of the champion and of the new model on the same records, and how much higher they are for the new one."""
+    """Measures of the champion and of the new model on the same records, and how much higher the new one's are."""
 
     records: int
     frauds: int
@@ -45,28 +45,28 @@ class HeldOutComparison:
 
 
 def require_enough(dataset: Dataset, *, records: int, frauds: int) -> None:
-    """Raise TooFewLabels where there are fewer records, or fewer frauds among them, than asked for."""
+    """Raise TooFewLabels where there are fewer records, or fewer frauds among them, than required."""
     found = int(dataset.is_fraud.sum())
     if len(dataset) < records or found < frauds:
         raise TooFewLabels(len(dataset), found, least_records=records, least_frauds=frauds)
 
 
 def require_same_records(contract: Contract, champion: Contract) -> None:
-    """Raise ContractMismatch where the champion is sent other records: a challenger could not score them."""
+    """Raise ContractMismatch where the champion takes other records: a challenger could not score those."""
     if contract.record_fingerprint != champion.record_fingerprint:
         raise ContractMismatch(
-            "this contract asks callers for other records than the champion's does, so no kept record follows it; train on "
-            "a file: fraud train FILE --contract PATH"
+            "this contract describes other records than the champion's, so no stored record follows it; train on a file: "
+            "fraud train FILE --contract PATH"
         )
 
 
 def held_out(
     dataset: Dataset, settings: SplitSettings, champion: Bundle, *, seed: int, all_unseen: bool = False
 ) -> ComparedRecords:
-    """The test part of a training with these settings and seed; of it what is later than all that made the champion.
+    """The test part of a training with these settings and seed, without records as old as the champion's training data.
 
-    That is all of it where the champion has seen none of the dataset (`all_unseen`). Where no time tells, or too little is
-    later, it is all of it too, seen or not.
+    With `all_unseen`, the champion was trained on none of the dataset, and the test part is complete. It is complete also
+    where no times are known, or where too few records are later; then the champion may have been trained on some.
     """
     test = hold_out(dataset, settings, seed=seed).test
     if all_unseen:
@@ -83,7 +83,7 @@ def held_out(
 def compare_held_out(
     champion: Bundle, challenger: Bundle, chosen: ComparedRecords, data_for: Callable[[Contract], Dataset], *, seed: int
 ) -> HeldOutComparison:
-    """The two models on the chosen records; `data_for` gives the dataset as a contract encodes it."""
+    """Compare two models on the chosen records; `data_for` returns the dataset as a contract encodes it."""
     scored = [
         score_dataset(bundle.scorer, data_for(bundle.contract).take(chosen.rows))[1]
         for bundle in (champion, challenger)
@@ -96,6 +96,6 @@ def compare_held_out(
 
 
 def _end_of(champion: Bundle) -> int | None:
-    """When the last record that the model was made from came, in milliseconds since 1970."""
+    """The time of the last record that the model was trained on, in milliseconds since 1970."""
     period = champion.card["data"]["period"]
     return None if period is None else parse_moment(period[1])

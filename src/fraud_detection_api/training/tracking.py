@@ -1,4 +1,4 @@
-"""A finished training as a tracker takes it: the model card flattened into parameters, metrics and curves."""
+"""A finished training for a tracker: the model card as flat parameters, metrics and curves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from fraud_detection_api.model.bundle import read_card
 from fraud_detection_api.services.models.tracker import ExperimentTracker
 
-REPORTS = ("report.html", "card.md")  # what a person opens; kept at the top, beside the bundle
+REPORTS = ("report.html", "card.md")  # documents for people, at the top level beside the bundle
 _MEASURED = ("evaluation", "learning_curve")
 
 Parameter = str | int | float | bool
 
 
 def track_training(tracker: ExperimentTracker, files: Mapping[str, bytes], *, version: str) -> str:
-    """Track the training that made a registered bundle; returns where a person can look at it.
+    """Track the training that made a registered bundle; returns the address at which a person can see it.
 
-    Raises CorruptBundle for files that are none, RegistryUnavailable where the tracker cannot be reached.
+    Raises CorruptBundle, and RegistryUnavailable where the tracker cannot be reached.
     """
     manifest, card = read_card(files, source=f"version {version}")
     parameters, metrics = flatten_card(card)
@@ -31,7 +31,7 @@ def track_training(tracker: ExperimentTracker, files: Mapping[str, bytes], *, ve
 
 
 def flatten_card(card: Mapping[str, Any]) -> tuple[dict[str, Parameter], dict[str, float]]:
-    """Parameters (whatever the card states, by dotted name) and metrics (of the test part, with their intervals).
+    """Parameters (all facts of the card, by dotted name) and metrics (of the test part, with their intervals).
 
     >>> parameters, metrics = flatten_card(
     ...     {"training": {"seed": 7, "rounds": [90, 85]},
@@ -68,15 +68,15 @@ def _metrics(measured: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _curves(node: Any, name: str) -> Iterator[tuple[str, list[float]]]:
-    """Every list of numbers, however deep it lies in mappings and lists; a name says the way there."""
+    """Every list of numbers, however deeply nested; its name is the path to it."""
     if isinstance(node, Mapping):
         for key, member in node.items():
             yield from _curves(member, f"{name}.{key}")
     elif isinstance(node, list) and node and all(map(_is_number, node)):
         yield name, [float(number) for number in node]
     elif isinstance(node, list):
-        for position, member in enumerate(node):
-            yield from _curves(member, f"{name}.{position}")
+        for index, member in enumerate(node):
+            yield from _curves(member, f"{name}.{index}")
 
 
 def _is_number(node: Any) -> bool:

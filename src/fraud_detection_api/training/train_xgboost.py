@@ -1,4 +1,4 @@
-"""XGBoostTrainer: cross-fitted boosters, each stopped on a fold that it did not learn from, averaged into one."""
+"""XGBoostTrainer: cross-fitted boosters, each stopped by a fold that it was not trained on, averaged into one."""
 
 import os
 from collections.abc import Callable
@@ -19,22 +19,22 @@ Progress = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1."""
 
 CHECK_EVERY = 5
-"""Rounds from one look at the losses to the next: looking at each would cost more than it tells."""
+"""The losses are measured every so many rounds; measuring each would cost more than it is worth."""
 
 WATCHED_ROWS = 50_000
-"""Most training records whose loss is followed; it is for a plot, and decides nothing."""
+"""Most training records whose loss is measured; it is for a plot, and decides nothing."""
 
 COARSE_BINS = 256
 RECORDS_IN_A_BIN = 16
-"""Finer bins than one for so many records tell nothing more, and cost most of the time where records are few."""
+"""A bin holds at least so many records: finer bins add no information, and take most of the time on few records."""
 
 
 @dataclass(frozen=True, slots=True)
 class XGBoostSettings:
-    """Hyper-parameters; those that XGBoost has too are in its own terms. What was measured: docs/decisions/0006.
+    """Hyper-parameters; those of XGBoost have its names. What was measured: docs/decisions/0006.
 
-    `folds` boosters are grown for each of `repeats` ways to cut the records into folds. `max_bin` is for many records; see
-    `bins`. Raises ValueError for fewer than 2 folds: a single one would leave nothing to learn from.
+    `folds` boosters are grown for each of `repeats` ways to divide the records into folds. `max_bin` is for many records;
+    see `bins`. Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
     """
 
     folds: int = 5
@@ -54,25 +54,25 @@ class XGBoostSettings:
             raise ValueError("folds must be at least 2")
 
     def bins(self, records: int) -> int:
-        """Most bins of a column for so many records."""
+        """Most bins of a column for this number of records."""
         return min(self.max_bin, max(COARSE_BINS, records // RECORDS_IN_A_BIN))
 
     def parameters(self, records: int) -> dict[str, Any]:
-        """The settings that XGBoost has too, for so many records."""
+        """The settings of XGBoost, for this number of records."""
         named = {name: setting for name, setting in asdict(self).items() if name not in OWN_SETTINGS}
         return {**named, "max_bin": self.bins(records)}
 
 
 OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds")
-"""The settings that are ours and not XGBoost's."""
+"""Settings that XGBoost does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedTrees:
-    """The averaged booster, how many rounds each of its parts kept, and what was learned on the way.
+    """The averaged booster, how many rounds each of its parts kept, and the losses on the way.
 
-    `held_out_margins`, float32 (n,) in log-odds, are of boosters that did not learn from the record. `learning_curve`
-    holds mean log losses in nats by round, over the parts that got that far.
+    `held_out_margins`, float32 (n,) in log-odds, are those of boosters that were not trained on the record.
+    `learning_curve` holds mean log losses in nats by round.
     """
 
     booster: xgboost.Booster
@@ -85,9 +85,9 @@ class TrainedTrees:
 class XGBoostTrainer:
     """Fits boosters that differ in their seed and in the fold that they leave out, and averages their log-odds.
 
-    Every record is learned from by all boosters but one of a repeat, and that one stops growing when the record's fold no
-    longer gains. No class is reweighted or resampled: that would bend the probabilities. Bins are fine (`max_bin`), because
-    coarse ones cost average precision on skewed amounts.
+    In each repeat, all boosters but one are trained on a record. That one stops growing when the record's fold no longer
+    improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine (`max_bin`), because
+    coarse bins cost average precision on skewed amounts.
     """
 
     settings: XGBoostSettings
@@ -145,7 +145,7 @@ class XGBoostTrainer:
     def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int, *, threads: int) -> dict[str, Any]:
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone} if any(monotone) else {}
-        seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes one of 64 bits with a sign
+        seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes a signed number of 64 bits
         own = {"base_score": data.base_rate, "nthread": threads, "seed": seed}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
@@ -156,7 +156,7 @@ class XGBoostTrainer:
 
 @dataclass
 class _Part:
-    """One booster on its way: the losses at each look, and the margins of the best one."""
+    """One booster while it grows: the losses at each check, and the margins at the best one."""
 
     is_fraud: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
@@ -169,20 +169,20 @@ class _Part:
     train_losses: list[float] = field(default_factory=list)
 
     def grow(self, matrix: xgboost.QuantileDMatrix, parameters: dict[str, Any]) -> None:
-        # a record of weight 0 takes part in no split; so one matrix serves all folds
+        # a record of weight 0 has no influence on splits, so one matrix serves all folds
         matrix.set_info(weight=(~self.held_out).astype(np.float32))
         self._matrix = matrix
         self._test = np.flatnonzero(self.held_out)
         self._watched = np.flatnonzero(~self.held_out)[:WATCHED_ROWS]
         booster = xgboost.train(
-            parameters, matrix, self.settings.max_rounds, callbacks=[_Looking(self)], verbose_eval=False
+            parameters, matrix, self.settings.max_rounds, callbacks=[_Checking(self)], verbose_eval=False
         )
         self.booster = booster[: self.kept]
         self.on_progress(1.0)
 
-    def look(self, booster: xgboost.Booster, rounds: int) -> bool:
-        """Note the losses after so many rounds; whether the held-out fold has not gained for long enough to stop."""
-        margins = booster.predict(self._matrix, output_margin=True)  # which training keeps up to date
+    def check(self, booster: xgboost.Booster, rounds: int) -> bool:
+        """Record the losses after so many rounds. Returns whether the held-out fold has stopped improving."""
+        margins = booster.predict(self._matrix, output_margin=True)  # XGBoost has them at hand
         loss = _log_loss(margins[self._test], self.is_fraud[self._test])
         if loss < self.least_loss:
             self.least_loss, self.kept, self.margins = loss, rounds, margins[self._test]
@@ -192,16 +192,16 @@ class _Part:
         return rounds >= self.kept + self.settings.early_stopping_rounds
 
 
-class _Looking(xgboost.callback.TrainingCallback):
+class _Checking(xgboost.callback.TrainingCallback):
     def __init__(self, part: _Part) -> None:
         self._part = part
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, _log: object) -> bool:
-        return epoch % CHECK_EVERY == 0 and self._part.look(model, epoch + 1)
+        return epoch % CHECK_EVERY == 0 and self._part.check(model, epoch + 1)
 
 
 class _Blocks(xgboost.DataIter):
-    """A dataset in pieces, so that it is not copied whole."""
+    """A dataset in blocks, so that it is not copied as a whole."""
 
     def __init__(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> None:
         super().__init__()
@@ -232,17 +232,17 @@ def _held_out(parts: list[_Part], repeats: int) -> NDArray[np.float32]:
 
 
 def _learning_curve(parts: list[_Part]) -> dict[str, list[float]]:
-    """Means over the parts, up to the look that the shortest part reached."""
-    looks = min(len(part.held_out_losses) for part in parts)
+    """Means over the parts, up to the check that the shortest part reached."""
+    checks = min(len(part.held_out_losses) for part in parts)
     return {
-        "rounds": [1.0 + CHECK_EVERY * look for look in range(looks)],
-        "train_log_loss": np.mean([part.train_losses[:looks] for part in parts], axis=0).tolist(),
-        "held_out_log_loss": np.mean([part.held_out_losses[:looks] for part in parts], axis=0).tolist(),
+        "rounds": [1.0 + CHECK_EVERY * check for check in range(checks)],
+        "train_log_loss": np.mean([part.train_losses[:checks] for part in parts], axis=0).tolist(),
+        "held_out_log_loss": np.mean([part.held_out_losses[:checks] for part in parts], axis=0).tolist(),
     }
 
 
 def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
-    """A progress for each stage of the work, by its share of the effort.
+    """A progress function for each stage of the work, by its share of the effort.
 
     >>> first, second = stages(print, 3, 1)
     >>> first(1.0), second(0.5)

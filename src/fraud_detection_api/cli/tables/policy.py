@@ -1,4 +1,4 @@
-"""Policies: one by itself, or two side by side."""
+"""One policy, or two side by side."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any

@@ -15,7 +15,7 @@ SMOOTHING = 20.0
 def learn_level_codes(data: Dataset) -> Mapping[str, LevelCodes]:
     """Smoothed fraud rate of each category's levels: (frauds + m·prior) / (count + m), m = SMOOTHING.
 
-    A level of no count has the prior, which is so the code of unseen levels; missing is a level like any other.
+    A level without records gets the prior, which is therefore the code of unseen levels; missing is a level as well.
     Source: Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes", SIGKDD Explorations 3(1),
     2001.
     """
@@ -33,9 +33,9 @@ def _level_codes(data: Dataset, name: str) -> LevelCodes:
 
 
 def cross_fitted_tables(data: Dataset, folds: NDArray[np.int64]) -> LevelTables:
-    """Codes for a training matrix: in row k of a table, those learned from the records of every fold but k.
+    """Codes for a training matrix: row k of a table is learned from the records of every fold except k.
 
-    Otherwise a rare level's code would tell its own records' outcomes, and trees would trust it more than it deserves.
+    Otherwise a rare level's code would reveal its own records' outcomes, and trees would trust it too much.
     `folds` is int64 (n,) from 0.
     """
     return {name: _cross_fitted(data, name, folds) for name in data.records.levels}

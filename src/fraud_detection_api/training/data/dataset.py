@@ -1,4 +1,4 @@
-"""Training data: labelled records of one contract, kept once as the matrix that trees read, and parts of them by row."""
+"""Training data: labelled records of one contract, held once as the matrix that trees read, and parts of it by row."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,51 +15,51 @@ BLOCK_ROWS = 100_000
 
 @dataclass(frozen=True)
 class EncodedRecords:
-    """All records of a file, which every part of it shares.
+    """All records of a file, shared by all parts of it.
 
-    `matrix` is float32 (n, m) as `Encoder.encode` makes it, but a category's column holds the number of its level in
-    `levels[name]`; missing is NaN. `places` says where in it each of `column_names` stands. `times` holds the datetime
-    features as float64 (n,) in seconds since 1970.
+    `matrix` is float32 (n, m) as `Encoder.encode` makes it, except that a category's column holds the number of its level
+    in `levels[name]`; missing is NaN. `indices` holds the matrix's index of each of `column_names`. `times` holds the
+    datetime features as float64 (n,) in seconds since 1970.
     """
 
     matrix: NDArray[np.float32]
     column_names: tuple[str, ...]
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
     times: Mapping[str, NDArray[np.float64]]
 
     def position(self, column: str) -> int:
-        """Place of a column among `column_names`."""
+        """Index of a column in `column_names`."""
         return self.column_names.index(column)
 
     def values(self, column: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """A column of the matrix, float32 (k,), at rows int64 (k,)."""
-        column_values: NDArray[np.float32] = self.matrix[rows, self.places[self.position(column)]]
+        column_values: NDArray[np.float32] = self.matrix[rows, self.indices[self.position(column)]]
         return column_values
 
     def block(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """All columns at rows int64 (k,), float32 (k, columns), in memory of its own."""
+        """All columns at rows int64 (k,), float32 (k, columns), as a copy."""
         chosen = self.matrix[rows]
-        return chosen if len(self.places) == self.matrix.shape[1] else np.ascontiguousarray(chosen[:, self.places])
+        return chosen if len(self.indices) == self.matrix.shape[1] else np.ascontiguousarray(chosen[:, self.indices])
 
     def restricted(self, column_names: tuple[str, ...]) -> "EncodedRecords":
         """The same records with some of their columns, in that order; nothing is copied."""
-        places = self.places[[self.position(name) for name in column_names]]
+        indices = self.indices[[self.position(name) for name in column_names]]
         levels = {name: levels for name, levels in self.levels.items() if name in column_names}
-        return replace(self, column_names=column_names, places=places, levels=levels)
+        return replace(self, column_names=column_names, indices=indices, levels=levels)
 
 
 LevelTables = Mapping[str, NDArray[np.float32]]
-"""Codes of each category's levels, float32 (folds, levels + 1), a row for each fold of records; the last one for missing."""
+"""Codes of each category's levels, float32 (folds, levels + 1): a row for each fold; the last column is for missing."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled records, in the file's order; `rows` int64 (n,) says which of `records` they are.
+    """Labelled records, in the file's order; `rows` int64 (n,) are their indices in `records`.
 
-    `is_fraud` is bool (n,). `entity`, int64 (n,), numbers whom a record is about, where the file has the contract's id
-    column. `seconds` is float64 (n,) since 1970 where the contract has a time column, `known_probability` float64 (n,) where
-    the data is simulated. `digest` names the content of the file.
+    `is_fraud` is bool (n,). `entity`, int64 (n,), numbers the entities, where the file has the contract's id column.
+    `seconds` is float64 (n,) since 1970 where the contract has a time column, `known_probability` float64 (n,) where the
+    data is simulated. `digest` is that of the file's content.
     """
 
     contract: Contract
@@ -91,23 +91,23 @@ class Dataset:
         )
 
     def following(self, contract: Contract) -> "Dataset":
-        """The same records under a contract that has fewer derived features and is the same otherwise."""
+        """The same records under a contract that has fewer derived features and is otherwise the same."""
         names = Encoder(contract, dict.fromkeys(self.records.levels, _NO_LEVELS)).column_names
         return replace(self, contract=contract, records=self.records.restricted(names))
 
     @property
     def columns(self) -> Mapping[str, NDArray[Any]]:
-        """The features as in `contract.columns`, made one at a time when asked for; numbers rounded to float32."""
+        """The features as in `contract.columns`, each made when it is read; numbers are rounded to float32."""
         return _Columns(self)
 
     def level_numbers(self, name: str) -> NDArray[np.int64]:
-        """Number of each record's level of a category, int64 (n,); the count of levels stands for missing."""
+        """Number of each record's level of a category, int64 (n,); the number of levels means missing."""
         return _level_numbers(self.records.values(name, self.rows), len(self.records.levels[name]))
 
     def blocks(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
-        """The encoded matrix in pieces of at most BLOCK_ROWS rows, with categories coded by `tables`.
+        """The encoded matrix in blocks of at most BLOCK_ROWS rows, with categories coded by `tables`.
 
-        `folds` int64 (n,) chooses each record's row of the tables; without it, the first serves all.
+        `folds` int64 (n,) chooses each record's row of the tables; without it, the first row is used for all.
         """
         for start in range(0, len(self), BLOCK_ROWS):
             piece = slice(start, start + BLOCK_ROWS)
@@ -123,7 +123,7 @@ class Dataset:
         return np.concatenate([*self.blocks(tables, folds)] or [self.records.block(self.rows)])
 
     def tables_of(self, level_codes: Mapping[str, LevelCodes]) -> LevelTables:
-        """Codes as tables over this data's levels, a single row each."""
+        """Codes as tables over this data's levels, with one row each."""
         return {name: self._table(name, codes) for name, codes in level_codes.items()}
 
     def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
@@ -135,7 +135,7 @@ _NO_LEVELS = LevelCodes({}, unseen=0.0, missing=0.0)
 
 
 class _Columns(Mapping[str, NDArray[Any]]):
-    """Columns of a dataset: nothing is kept, so that a wide file is in memory once."""
+    """Columns of a dataset. None is cached, so that a wide file is in memory only once."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset

@@ -1,4 +1,4 @@
-"""Signs that a model will look better than it is: columns that give the target away, ids, the same records twice."""
+"""Signs that a model will look better than it is: columns that reveal the target, ids, duplicated records."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 
 TELLTALE_AUC = 0.97
-"""A column that ranks frauds this well by itself, is more likely a consequence of the fraud than a sign of it."""
+"""A column that ranks frauds this well by itself is more likely a consequence of the fraud than a sign of it."""
 SAMPLE_ROWS = 100_000
 BINS = 256
 FEWEST_ROWS = 500
@@ -22,7 +22,7 @@ _ID_NAME = re.compile(r"(^|[_\s-])(id|ids|uuid|guid|nr|key|no|number)$", re.IGNO
 
 
 def leak_warnings(data: Dataset, split: Split) -> list[str]:
-    """What should be looked at before the model is believed, a sentence each, by the names of columns."""
+    """What to check before the model is trusted: a sentence for each finding, with names of columns."""
     learned = data.take(split.train)
     sample = learned.take(np.linspace(0, len(learned) - 1, min(len(learned), SAMPLE_ROWS)).astype(np.int64))
     return [*_telltale_columns(sample), *_constant_columns(learned), *_id_columns(learned), *_duplicates(data, split)]
@@ -34,7 +34,7 @@ def _constant_columns(data: Dataset) -> Iterator[str]:
         present = column[~np.isnan(column)]
         if not present.size or (present.size == len(column) and present.min() == present.max()):
             state = "is empty in" if not present.size else "has one value in"
-            yield f"{name!r} {state} all training records, and tells nothing: is the file what it should be?"
+            yield f"{name!r} {state} all training records, and has no effect: is the file complete?"
 
 
 def _telltale_columns(data: Dataset) -> Iterator[str]:
@@ -42,32 +42,32 @@ def _telltale_columns(data: Dataset) -> Iterator[str]:
         strength = _strength(data.records.values(name, data.rows), data.is_fraud)
         if strength >= TELLTALE_AUC:
             yield (
-                f"{name!r} alone nearly decides the target (ROC AUC {strength:.3f}): is it known when a record is scored, "
-                "or only after the fraud was found?"
+                f"{name!r} alone nearly determines the target (ROC AUC {strength:.3f}): is it known when a record is "
+                "scored, or only after the fraud was found?"
             )
 
 
 def _strength(column: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    """ROC AUC of the fraud rate of a column's bin, which one half of the records tells and the other is measured on.
+    """ROC AUC of the fraud rate of a column's bin, learned from one half of the records and measured on the other.
 
-    Bins of equal count, one more for missing: whatever shape the relation has, a column that decides comes near 1.
+    Bins of equal count, and one for missing: a column that determines the target comes near 1, whatever the relation.
     """
     present = column[~np.isnan(column)]
     cuts = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1))) if present.size else np.empty(0)
     bins = np.where(np.isnan(column), len(cuts) + 1, np.searchsorted(cuts, column, side="right"))
     half = np.arange(len(column)) % 2 == 0
-    strengths = [_strength_of_bins(bins, is_fraud, told) for told in (half, ~half)]
+    strengths = [_strength_of_bins(bins, is_fraud, learned) for learned in (half, ~half)]
     return min(strengths)
 
 
-def _strength_of_bins(bins: NDArray[np.int64], is_fraud: NDArray[np.bool_], told: NDArray[np.bool_]) -> float:
+def _strength_of_bins(bins: NDArray[np.int64], is_fraud: NDArray[np.bool_], learned: NDArray[np.bool_]) -> float:
     size = int(bins.max()) + 1
-    counts = np.bincount(bins[told], minlength=size)
-    rates = (np.bincount(bins[told], is_fraud[told], minlength=size) + is_fraud.mean()) / (counts + 1)
-    measured = is_fraud[~told]
+    counts = np.bincount(bins[learned], minlength=size)
+    rates = (np.bincount(bins[learned], is_fraud[learned], minlength=size) + is_fraud.mean()) / (counts + 1)
+    measured = is_fraud[~learned]
     if not 0 < measured.sum() < len(measured):
         return 0.0
-    return roc_auc(ScoredTest.sort(measured, rates[bins[~told]]), np.ones(len(measured)))
+    return roc_auc(ScoredTest.sort(measured, rates[bins[~learned]]), np.ones(len(measured)))
 
 
 def _id_columns(data: Dataset) -> Iterator[str]:
@@ -75,13 +75,13 @@ def _id_columns(data: Dataset) -> Iterator[str]:
         return
     for name, feature in data.contract.features.items():
         if feature.dtype == "category" and _mostly_different(data.level_numbers(name), share=0.5):
-            yield f"{name!r} has a level of its own for most records: is it an id?"
+            yield f"{name!r} has a different level for most records: is it an id?"
         if feature.dtype == "int" and _numbers_records(data, name):
-            yield f"{name!r} is different for nearly every record, as an id is: list it under `ignored` if it is one"
+            yield f"{name!r} is different for nearly every record: if it is an id, list it under `ignored`"
 
 
 def _numbers_records(data: Dataset, name: str) -> bool:
-    """Whole numbers that are different for nearly every record, and dense as a counter's, or named as an id is."""
+    """Whether whole numbers differ for nearly every record, and are dense like a counter or named like an id."""
     column = data.columns[name]
     present = column[~np.isnan(column)]
     if len(present) < FEWEST_ROWS:
@@ -91,8 +91,8 @@ def _numbers_records(data: Dataset, name: str) -> bool:
     count, spread = len(present), float(np.ptp(present))
     if not 0.99 * count - 1 <= spread < 2 * count:
         return False
-    # float32 rounds whole numbers beyond 2**24 to its steps: no more can be different than there are steps, and where a
-    # fifth of the records is held out, some steps are of those alone
+    # float32 rounds whole numbers beyond 2**24 to its steps, so there are at most as many different numbers as steps; where
+    # a fifth of the records is held out, some steps occur only there
     step = max(1.0, float(np.spacing(np.float32(np.abs(present).max()))))
     return len(np.unique(present)) >= (0.99 if step == 1 else 0.85) * min(count, spread / step + 1)
 
@@ -106,8 +106,8 @@ def _duplicates(data: Dataset, split: Split) -> Iterator[str]:
     shared = int(np.isin(test, train).sum())
     if shared > DUPLICATE_SHARE * len(test):
         yield (
-            f"{shared:,} of {len(test):,} test records stand in the training part too, feature by feature: the figures "
-            "flatter the model where those are copies"
+            f"{shared:,} of {len(test):,} test records also occur in the training part, with the same features: if they "
+            "are copies, the figures are too good"
         )
 
 

@@ -1,4 +1,4 @@
-"""CSV and Parquet files to training data, checked against the contract before anything is learned from them."""
+"""CSV and Parquet files to training data, checked against the contract."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ CHUNK_ROWS = 100_000
 
 
 def load_dataset(path: Path, contract: Contract) -> Dataset:
-    """Dataset from a file, read in pieces.
+    """Dataset from a file that is read in pieces.
 
-    Raises InvalidDataset with everything that is wrong: columns, counts, first rows, no values.
+    Raises InvalidDataset with all problems: columns, counts and first rows, never values.
     """
     scan, rows = scan_file(path)
     with reading(path):
@@ -44,7 +44,7 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
     for frame in _pieces(scan, [name for name in reader.columns if name in names]):
         reader.add(frame)
     about = _about(scan, names, contract)
-    problems += [problem for problem in fault_texts(reader.told()) if problem not in problems]
+    problems += [problem for problem in fault_texts(reader.reported()) if problem not in problems]
     if contract.target.name in names:
         problems += _target_problems(about[contract.target.name], contract)
     problems += _known_probability_problems(about, contract)
@@ -70,14 +70,14 @@ def _pieces(scan: pl.LazyFrame, names: list[str]) -> Iterator[pl.DataFrame]:
 
 
 def _about(scan: pl.LazyFrame, names: Sequence[str], contract: Contract) -> pl.DataFrame:
-    """The columns that no feature is made of: target, id, true probability."""
+    """The columns that are not features: target, id, true probability."""
     wanted = [contract.target.name, contract.target.known_probability]
     wanted += [contract.identifier.name] if contract.identifier is not None else []
     return scan.select([name for name in wanted if name in names]).collect()
 
 
 class _LevelNumbers:
-    """Numbers the levels of a category as they come; missing is NaN."""
+    """Numbers the levels of a category in order of appearance; missing is NaN."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
@@ -90,11 +90,11 @@ class _LevelNumbers:
 
 @dataclass
 class _Reader:
-    """Takes a file piece by piece: what is wrong with it, its encoded matrix, its digest."""
+    """Reads a file piece by piece: its problems, its encoded matrix, its digest."""
 
     contract: Contract
     rows: int
-    faults: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    problems: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     done: int = 0
 
     def __post_init__(self) -> None:
@@ -109,32 +109,32 @@ class _Reader:
         self._hashes = {name: hashlib.sha256() for name in self.columns}
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         check = check_table(frame, self.contract, first_row=self.done + 1)
-        for fault, rows in [*check.faults.items(), *self._untimed(frame)]:
-            self.faults[fault] = np.append(self.faults.get(fault, rows[:0]), rows)
-        if not self.faults:
-            self._keep(check.columns, slice(self.done, self.done + frame.height))
+        for problem, rows in [*check.faults.items(), *self._untimed(frame)]:
+            self.problems[problem] = np.append(self.problems.get(problem, rows[:0]), rows)
+        if not self.problems:
+            self._store(check.columns, slice(self.done, self.done + frame.height))
         self.done += frame.height
 
-    def told(self) -> dict[str, NDArray[np.int64]]:
-        """The faults; broken rules only where there are no others, for rules of a piece with others were not looked at."""
+    def reported(self) -> dict[str, NDArray[np.int64]]:
+        """The problems; broken rules only if there are no others, because rules of rows with others were not checked."""
         rules = {constraint_problem(each) for each in self.contract.constraints.values()}
-        others = {fault: rows for fault, rows in self.faults.items() if fault not in rules}
-        return others or self.faults
+        others = {problem: rows for problem, rows in self.problems.items() if problem not in rules}
+        return others or self.problems
 
     def _untimed(self, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
-        """A record without a time cannot be placed before or after another."""
+        """A record without a time has no order relative to others."""
         time = self.contract.time
         if time is not None and time.name in frame.columns:
             missing = read_column(frame[time.name], "datetime")[2]
             if missing.any():
                 yield f"{time.name} is empty", np.flatnonzero(missing) + self.done + 1
 
-    def _keep(self, columns: Columns, place: slice) -> None:
-        self._matrix[place] = self._encoder.encode(columns)
+    def _store(self, columns: Columns, rows: slice) -> None:
+        self._matrix[rows] = self._encoder.encode(columns)
         for name, seconds in self._times.items():
-            seconds[place] = columns[name]
+            seconds[rows] = columns[name]
         for name, content in self._hashes.items():
             column = columns[name]
             text = column.dtype == object
@@ -152,7 +152,7 @@ class _Reader:
         return EncodedRecords(self._matrix, names, np.arange(len(names)), levels, times)
 
     def digest(self, is_fraud: NDArray[np.bool_]) -> str:
-        """Digest of what is learned from: the checked columns and the target, whatever file format they came in."""
+        """Digest of the checked columns and the target, independent of the file format."""
         content = hashlib.sha256(is_fraud.tobytes())
         for name, column in self._hashes.items():
             content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
@@ -160,7 +160,7 @@ class _Reader:
 
 
 def _joined(levels: NDArray[np.object_]) -> str:
-    """A text for levels of a category; missing is the empty text, which no level is."""
+    """A text for the levels of a category; missing is the empty text, which is never a level."""
     return "".join(f"{'' if level is None else level}\x1f" for level in levels)
 
 
@@ -172,7 +172,9 @@ def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
     known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE}
     if extra := [name for name in present if name not in known]:
         listed = ", ".join(repr(name) for name in extra)
-        problems.append(f"the contract does not know the columns {listed}; declare them, or list them under `ignored`")
+        problems.append(
+            f"the contract does not declare the columns {listed}; declare them, or list them under `ignored`"
+        )
     return problems
 
 
@@ -183,13 +185,13 @@ def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
         problems.append(f"target {name} is empty: {rows_text(rows)}")
     levels = series.drop_nulls().n_unique()
     if levels > 2:
-        mend = "leave out rows whose outcome is not known yet, and write the rest as two values"
-        problems.append(f"target {name} has {levels} different values and must have two; {mend}")
+        fix = "leave out rows whose outcome is not known yet, and write the rest as two values"
+        problems.append(f"target {name} has {levels} different values and must have two; {fix}")
     positives = int(_is_positive(series, contract).sum())
     if levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"
-        mend = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
-        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {mend}")
+        fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
+        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {fix}")
     return problems
 
 
@@ -216,7 +218,7 @@ def _known_probability(about: pl.DataFrame, contract: Contract) -> NDArray[np.fl
 
 
 def _entities(about: pl.DataFrame, contract: Contract) -> NDArray[np.int64] | None:
-    """A number for each different id; every record without one (none, blank or NaN) is an entity of its own."""
+    """A number for each different id; each record without an id (none, blank or NaN) is a separate entity."""
     identifier = contract.identifier
     if identifier is None or identifier.name not in about.columns:
         return None

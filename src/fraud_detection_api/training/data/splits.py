@@ -1,4 +1,4 @@
-"""Which records a model learns from and which it is measured on: by time, by customer, or by chance."""
+"""Which records a model is trained on and which it is measured on: by time, by customer, or at random."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,9 +20,9 @@ Kind = Literal["time", "grouped", "stratified"]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Numbers of a dataset's records, int64: those to learn from, and those to measure on; no record is in both.
+    """Indices of a dataset's records, int64: those to train on and those to measure on; no record is in both.
 
-    `kind` says how they were told apart. Records in neither lie in the delay, or are of entities already known as
+    `kind` says how they were divided. Records in neither lie in the label delay, or belong to entities already known as
     fraudulent.
     """
 
@@ -36,7 +36,7 @@ class SplitSettings:
     """How to hold records out.
 
     `delay_days`: a record's label is known only that long after it, so training ends that long before the test begins;
-    None takes the contract's. `leave_out_known`: leave entities out of the test that are known as fraudulent by then.
+    None is the contract's delay. `leave_out_known`: leave entities out of the test that are already known as fraudulent.
     """
 
     test_share: float = TEST_SHARE
@@ -48,8 +48,8 @@ class SplitSettings:
 class PrequentialSettings:
     """Folds in time, in days: train on `train_days`, wait `delay_days`, test on `test_days`; again `stride_days` earlier.
 
-    The first fold's test ends with the data's last day. None: a delay from the contract, a train window of all that lies
-    before, test and stride such that `folds` folds cover the later half. Source: Gama, Sebastião and Rodrigues, "On
+    The first fold's test ends with the data's last day. None means the contract's delay, training on all earlier days,
+    and a test and stride such that `folds` folds cover the later half. Source: Gama, Sebastião and Rodrigues, "On
     evaluating stream learning algorithms", Machine Learning 90, 2013; delay and known entities as in Le Borgne et al.,
     "Reproducible Machine Learning for Credit Card Fraud Detection", 2022, chapter 5.
     """
@@ -63,7 +63,7 @@ class PrequentialSettings:
 
 
 def kind_of(data: Dataset) -> Kind:
-    """By time where the contract has one, by entity where entities come more than once, else by chance."""
+    """By time where the contract has one, by entity where entities have several records, else at random."""
     if data.seconds is not None:
         return "time"
     repeated = data.entity is not None and len(np.unique(data.entity)) < len(data)
@@ -71,7 +71,7 @@ def kind_of(data: Dataset) -> Kind:
 
 
 def hold_out(data: Dataset, settings: SplitSettings, *, seed: int) -> Split:
-    """A share of the records to measure on, the rest to learn from.
+    """A share of the records to measure on, the rest to train on.
 
     By time, the test part is the latest. Raises InvalidDataset where a part would hold fewer than MIN_FRAUDS records of
     either class.
@@ -82,13 +82,13 @@ def hold_out(data: Dataset, settings: SplitSettings, *, seed: int) -> Split:
     else:
         share = Fraction(settings.test_share).limit_denominator(MOST_PARTS)
         folds = cross_fitting_folds(data, share.denominator, seed=seed)
-        # spread over the folds, of which the first have more where records are few
+        # spread over the folds, because with few records the first folds have more
         chosen = folds * share.numerator % share.denominator < share.numerator
         split = Split(kind, np.flatnonzero(~chosen), np.flatnonzero(chosen))
     if kind == "time" and not len(split.train):
         days = delay_in_days(data, settings.delay_days)
-        fault = f"no record lies {days:g} days before the test part, the delay of the labels"
-        raise InvalidDataset("the data", [f"{fault}; shorten the delay, or bring older records"])
+        problem = f"no record is older than the test part by {days:g} days, the delay of the labels"
+        raise InvalidDataset("the data", [f"{problem}; shorten the delay, or add older records"])
     for name, rows in (("train", split.train), ("test", split.test)):
         require_both_classes(data.is_fraud[rows], f"the {name} part")
     return split
@@ -98,8 +98,10 @@ def require_both_classes(is_fraud: NDArray[np.bool_], part: str) -> None:
     """Raise InvalidDataset unless there are MIN_FRAUDS records of each class."""
     frauds = int(is_fraud.sum())
     if min(frauds, len(is_fraud) - frauds) < MIN_FRAUDS:
-        fault = f"{part} would hold {frauds} frauds in {len(is_fraud)} rows, and {MIN_FRAUDS} of each class"
-        raise InvalidDataset("the data", [f"{fault} is the least; bring more labelled records"])
+        problem = (
+            f"{part} would have {frauds} frauds in {len(is_fraud)} rows, and needs {MIN_FRAUDS} records of each class"
+        )
+        raise InvalidDataset("the data", [f"{problem}; add labelled records"])
 
 
 def _latest(data: Dataset, settings: SplitSettings) -> Split:
@@ -116,12 +118,12 @@ def _latest(data: Dataset, settings: SplitSettings) -> Split:
 
 
 def rows_before_test(data: Dataset, settings: SplitSettings) -> int:
-    """Records that come before the test part, where it is the latest."""
+    """Number of records before the test part, where that is the latest."""
     return round(len(data) * (1 - settings.test_share))
 
 
 def delay_in_days(data: Dataset, given: float | None) -> float:
-    """The delay of the labels: as given, or else the contract's."""
+    """The delay of the labels: the given one, or else the contract's."""
     return data.contract.target.label_delay_days if given is None else given
 
 
@@ -155,8 +157,8 @@ def prequential_folds(data: Dataset, settings: PrequentialSettings) -> list[Spli
         train_end = test_begin - delay
         train_begin = first if settings.train_days is None else train_end - settings.train_days
         if train_begin < first:
-            mend = "ask for fewer folds or shorter windows"
-            raise InvalidDataset("the data", [f"fold {number + 1} would begin before the first record; {mend}"])
+            fix = "use fewer folds or shorter windows"
+            raise InvalidDataset("the data", [f"fold {number + 1} would begin before the first record; {fix}"])
         folds.append(_fold(data, days, (train_begin, train_end), (test_begin, test_begin + test_days), delay, settings))
         for name, rows in (("train", folds[-1].train), ("test", folds[-1].test)):
             require_both_classes(data.is_fraud[rows], f"the {name} part of fold {number + 1}")
@@ -188,7 +190,7 @@ def cross_fitting_folds(data: Dataset, count: int, *, seed: int) -> NDArray[np.i
     _, first, inverse = np.unique(entity, return_index=True, return_inverse=True)
     is_fraudulent = np.zeros(len(first), dtype=np.bool_)
     np.logical_or.at(is_fraudulent, inverse, data.is_fraud)
-    in_order = np.argsort(first, kind="stable")  # by first appearance, so that the ids themselves decide nothing
+    in_order = np.argsort(first, kind="stable")  # by first appearance, so that the ids have no influence
     folds = np.empty(len(first), dtype=np.int64)
     for label in (False, True):
         members = rng.permutation(in_order[is_fraudulent[in_order] == label])
@@ -197,7 +199,7 @@ def cross_fitting_folds(data: Dataset, count: int, *, seed: int) -> NDArray[np.i
 
 
 def validation_folds(data: Dataset, settings: PrequentialSettings, *, seed: int) -> list[Split]:
-    """The contract's own kind of folds: in time, or stratified and grouped by entity."""
+    """Folds of the data's kind: in time, or stratified and grouped by entity."""
     kind = kind_of(data)
     if kind == "time":
         return prequential_folds(data, settings)

@@ -1,6 +1,6 @@
 """Seeded credit-bureau records whose true fraud probability is known.
 
-A record comes from a mixture of behaviours, honest and fraudulent. Every part of a
+A record comes from a mixture of behaviours, legitimate and fraudulent. Every part of a
 behaviour has a closed form, so Bayes' rule gives the probability of fraud behind the
 recorded values, and with it the ceiling that no model on these features can beat: an
 AUC of 0.945 at 2 % fraud, where no feature alone reaches 0.8 nor utilisation 0.86.
@@ -15,7 +15,7 @@ One record of a behaviour:
   large utilisation, yet takes every real number: below 0 the customer has overpaid.
 
 Rounding turns a density into the probability of one unit or one cent. The posterior
-reads the density at the recorded value; the width of the step and the slope of asinh
+uses the density at the recorded value; the width of the step and the slope of asinh
 are the same for every behaviour and cancel. It fails only where a density bends within
 one step, at limits of a few units, which are practically never drawn.
 """
@@ -48,7 +48,7 @@ class Behaviour:
 
     name: str
     meaning: str
-    share: float  # of its class, honest or fraud
+    share: float  # of its class, legitimate or fraud
     accounts_mean: float  # of those with any account, above 1
     accounts_shape: float  # negative binomial; smaller is more spread
     first_limit: float  # median limit with one account
@@ -62,7 +62,7 @@ class Behaviour:
 
 
 # fmt: off
-HONEST = (
+LEGITIMATE = (
     #   share  accounts_    first_ growth limit_  no_    utilisation_ settled arrears
     #          mean  shape  limit         spread  limit         spread
     Behaviour("transactor", "pays the whole statement every month",
@@ -73,7 +73,7 @@ HONEST = (
         0.09,  17.0,  8.0,  3_600,  0.80,  0.50,  0.002,  0.08,  0.70,  0.08,  0.001),
     Behaviour("thin file", "young or newly arrived, first small limits",
         0.10,   2.6,  2.0,  1_300,  0.80,  0.60,  0.010,  0.35,  0.60,  0.08,  0.006),
-    Behaviour("distressed", "honest, but income fell and payments slip",
+    Behaviour("distressed", "legitimate, but income fell and payments are late",
         0.05,   8.0,  4.0,  2_000,  0.70,  0.60,  0.030,  0.85,  0.40,  0.01,  0.200),
 )
 FRAUD = (
@@ -89,7 +89,7 @@ FRAUD = (
         0.16,   4.5,  4.0,  1_200,  0.75,  0.60,  0.030,  0.70,  0.50,  0.01,  0.600),
 )
 # fmt: on
-BEHAVIOURS = HONEST + FRAUD
+BEHAVIOURS = LEGITIMATE + FRAUD
 
 
 def simulate_credit_records(rows: int, *, seed: int, fraud_rate: float = 0.02) -> pl.DataFrame:
@@ -119,7 +119,7 @@ def simulate_credit_records(rows: int, *, seed: int, fraud_rate: float = 0.02) -
             "total_credit_limit": limit,
             "total_balance": balance,
             "number_of_accounts_in_arrears": arrears,
-            "is_fraud": (behaviour >= len(HONEST)).astype(np.int8),
+            "is_fraud": (behaviour >= len(LEGITIMATE)).astype(np.int8),
             "true_fraud_probability": mixture.fraud_probability(accounts, limit, balance, arrears),
         }
     )
@@ -137,7 +137,7 @@ def true_fraud_probability(
 
     Takes four columns of n records, or single values to repeat: counts, and amounts in
     currency units. Counts that the simulator never draws (above `MAX_ACCOUNTS`, arrears
-    above accounts) are read as the nearest it does; a limit below 0 as no limit. Far
+    above accounts) count as the nearest that it draws, and a limit below 0 as no limit. Far
     from all behaviours the answer may be exactly 0 or 1.
 
     Raises ValueError for a fraud rate outside (0, 1), or lengths that do not match.
@@ -177,7 +177,7 @@ class Mixture:
             raise ValueError(f"fraud_rate must lie within (0, 1), not {fraud_rate}")
         return cls(
             log_cell=np.stack(
-                [_log_cells(b) + math.log(1.0 - fraud_rate) for b in HONEST]
+                [_log_cells(b) + math.log(1.0 - fraud_rate) for b in LEGITIMATE]
                 + [_log_cells(b) + math.log(fraud_rate) for b in FRAUD]
             ),
             log_first_limit=np.log(_parameter("first_limit")),
@@ -190,7 +190,7 @@ class Mixture:
     def draw_cells(self, rows: int, rng: np.random.Generator) -> tuple[Ints, ...]:
         """Draw behaviour, has limit, has balance, accounts, arrears; each (rows,).
 
-        Counts per cell, shuffled, have the law of independent draws and cost less.
+        Counts per cell, shuffled, have the distribution of independent draws and take less time.
         """
         # Reversed: the last cell takes the remainder, so it must not be a rare one.
         probability = np.exp(self.log_cell).ravel()[::-1]
@@ -214,7 +214,7 @@ class Mixture:
         return np.round(np.sinh(level) * _balance_unit(limit), 2)
 
     def fraud_probability(self, accounts: Ints, limit: Floats, balance: Floats, arrears: Ints) -> Floats:
-        """P(fraud | record), shape (n,); block by block, to stay within the cache."""
+        """P(fraud | record), shape (n,); block by block, to stay in the cache."""
         log_cell = self._log_cell_density()
         probability = np.empty(accounts.size)
         for start in range(0, accounts.size, ROWS_PER_BLOCK):
@@ -224,7 +224,7 @@ class Mixture:
             weight -= self._half_squares(accounts[block], limit[block], balance[block])
             weight -= weight.max(axis=0)
             np.exp(weight, out=weight)
-            probability[block] = weight[len(HONEST) :].sum(axis=0) / weight.sum(axis=0)
+            probability[block] = weight[len(LEGITIMATE) :].sum(axis=0) / weight.sum(axis=0)
         return probability
 
     def _log_cell_density(self) -> Floats:

@@ -1,1 +1,1 @@
-"""What a model card's figures rest on: curves, tables and segments of the held-out test part, as JSON values."""
+"""Evidence behind the figures of a model card: curves, tables and segments of the test part, as JSON values."""

@@ -1,4 +1,4 @@
-"""What a team that can look at a given share of the records catches."""
+"""What a team catches that can check a given share of the records."""
 
 from typing import Any
 
@@ -16,12 +16,11 @@ ALERT_SHARES = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 def capture_at_budgets(
     is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """For each of ALERT_SHARES, what the lowest threshold catches that flags no more than that share of the records.
+    """For each of ALERT_SHARES, what is caught at the lowest threshold that flags no more than that share.
 
-    Arrays are (n,) with both classes. `alerts` are those of a test part of this size in the deployed population (the
-    numbers flagged, where `weights` are 1), `lift` is precision over the base rate. Intervals are Wilson's 95 % ones at
-    this threshold; that another test part would set another threshold is not in them. Left out are budgets of less than
-    one alert, and those that equal top probabilities overrun at once.
+    Arrays are (n,) with both classes. `alerts` is the number of alerts of a test part of this size in the deployed
+    population, and `lift` is precision over the base rate. Intervals are Wilson's, at 95 % and for a fixed threshold.
+    Budgets of less than one alert are left out, and those that equal top probabilities exceed at once.
     """
     flagged = Thresholds.of(is_fraud, probability, weights)
     classes = ClassWeights.mean(is_fraud, weights)

@@ -1,4 +1,4 @@
-"""What thresholds cost, where a missed fraud is so many times as dear as a needless alert."""
+"""What thresholds cost, where a missed fraud costs several times as much as a false alert."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ REPLICATES = 500
 def cost_curve(
     is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], weights: NDArray[np.float64], *, seed: int = 0
 ) -> dict[str, Any]:
-    """Expected cost per 1,000 records against the threshold, for each ratio r of RATIOS; the unit is a needless alert.
+    """Expected cost per 1,000 records against the threshold, for each ratio r of RATIOS; the unit is a false alert.
 
-    cost(t) = 1000 · (r · missed(t) + needless(t)) / all, sums of `weights`; an alert on a fraud costs nothing. It is set
-    against the cheaper of alerting on none (r · frauds) and on all (honest records): `relative` below 1 is worth having.
+    cost(t) = 1000 · (r · missed(t) + needless(t)) / all, sums of `weights`; an alert on a fraud costs nothing. `relative`
+    is this cost over that of the cheaper trivial rule, no alert (r · frauds) or an alert on every record (legitimate).
     The best threshold of a calibrated probability is 1 / (1 + r): Elkan, "The foundations of cost-sensitive learning",
-    IJCAI 2001. `best_threshold` is the cheapest on these very records, so its cost is a little too good; None is
-    alerting on none. `low` and `high` are the 95 % bootstrap interval (REPLICATES multinomial draws of the four
+    IJCAI 2001. `best_threshold` is the cheapest on these same records, so its cost is a little too good; None means no
+    alerts. `low` and `high` are the 95 % bootstrap interval (REPLICATES multinomial draws of the four
     outcomes) of the relative cost at the theoretical threshold. Comparing with the better trivial rule follows Drummond
     and Holte, "Cost curves", Machine Learning 65, 2006. Arrays are (n,) with both classes.
     """
@@ -77,7 +77,7 @@ def _relative_interval(
     counts = np.array([caught, flagged.fraud_rows[-1] - caught, needless, flagged.alarm_rows[-1] - needless])
     rows = int(counts.sum())
     caught, missed, needless, passed = rng.multinomial(rows, counts / rows, size=REPLICATES).T
-    cost = ratio * classes.fraud * missed + classes.honest * needless
-    trivial = np.minimum(ratio * classes.fraud * (caught + missed), classes.honest * (needless + passed))
+    cost = ratio * classes.fraud * missed + classes.legitimate * needless
+    trivial = np.minimum(ratio * classes.fraud * (caught + missed), classes.legitimate * (needless + passed))
     low, high = np.quantile(cost[trivial > 0] / trivial[trivial > 0], [0.025, 0.975])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves, thinned to what a plot can show."""
+"""ROC and precision-recall curves, reduced to as many points as a plot can show."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def precision_recall_curve(
 
 
 def _thinned(*rising: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions of the points to keep: evenly spaced along each of the axes, which never fall, ends included."""
+    """Indices of the points to keep, evenly spaced along each axis, ends included. Values along an axis never fall."""
     count = len(rising[0])
     if count <= MAX_POINTS:
         return np.arange(count)

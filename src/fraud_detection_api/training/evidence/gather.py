@@ -1,4 +1,4 @@
-"""All evidence about a model, from the test part that nothing of it has seen."""
+"""All evidence about a model, from the held-out test part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ from fraud_detection_api.training.evidence.scores import score_histogram
 from fraud_detection_api.training.evidence.slices import slices
 
 DEPENDENCES = 12
-"""Columns, the most important ones, whose partial dependence is measured."""
+"""Partial dependence is measured for this many columns, the most important ones."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """The test part: labels and probabilities (n,), columns as in `contract.columns`, and the encoded matrix.
 
-    `raw_probability` is what the trees said before calibration. `weights` are the prior-shift weights, constant in each
-    class: how many records of the deployed population each stands for; None for 1. `dtypes` tells which columns hold
-    times or truth values, for the labels of their bands.
+    `raw_probability` is that of the trees before calibration. `weights` are the prior-shift weights, constant in each
+    class: how many records of the deployed population each stands for; None for 1. `dtypes` names the columns that hold
+    times or booleans, for the labels of their bands.
     """
 
     is_fraud: NDArray[np.bool_]
@@ -42,7 +42,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Explained:
-    """What the model says of itself.
+    """What explains the model.
 
     `column_names` are those of the matrix; `score` turns a matrix into calibrated probabilities; `gain` is the total
     gain by column name; `contributions` are SHAP values float64 (k, columns) of some test records, in log-odds, without
@@ -59,7 +59,7 @@ class Explained:
 def gather_evidence(
     test: HeldOut, model: Explained, *, learning_curve: Mapping[str, Any] | None = None, seed: int = 0
 ) -> dict[str, Any]:
-    """One JSON value, of floats of six digits; the same arguments give the same value. Both classes must be there.
+    """One JSON value, with floats of six digits; the same arguments give the same value. Both classes must be present.
 
     - `rows`, `frauds`: of the test part; `base_rate`: share of fraud, weighted
     - `roc`: `false_positive_rate`, `recall`; `precision_recall`: `recall`, `precision` (lists)
@@ -76,7 +76,7 @@ def gather_evidence(
       `mean_probability`, `calibration_gap`, `recall`, `false_positive_rate` (each of the three with `_low`, `_high`),
       `worse_in`, `sureness`, `beyond_chance`
     - `dtypes`: of the columns, as given
-    - `learning_curve`: as given, where it is
+    - `learning_curve`: as given, if given
     """
     weights = np.ones(len(test.is_fraud)) if test.weights is None else test.weights
     ranked = importance(model.column_names, model.gain, model.contributions)
@@ -109,12 +109,12 @@ def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) ->
 
 
 def _dependences(test: HeldOut, model: Explained, columns: Sequence[str], seed: int) -> list[dict[str, Any]]:
-    places = {name: position for position, name in enumerate(model.column_names)}
+    index_of = {name: index for index, name in enumerate(model.column_names)}
     return [
         partial_dependence(
             model.score,
             test.matrix,
-            places[column],
+            index_of[column],
             column=column,
             level_codes=model.level_codes.get(column),
             seed=seed,

@@ -1,4 +1,4 @@
-"""How much each column counts for the model: by the trees' gain, and by what it moves in records."""
+"""How much each column matters for the model: by the trees' gain, and by its contributions to records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ def importance(
 
     `booster_gain` is the total gain by column name (a column that no tree splits is absent); `contributions` is float64
     (k, columns): SHAP values of k records in log-odds before calibration, without the bias. `low` and `high` are the
-    normal 95 % interval of the mean over records. Gain is measured on the training part and favours columns of many
+    normal 95 % interval of the mean over records. Gain is measured on the training part and favours columns with many
     values. Source: Lundberg et al., "From local explanations to global understanding with explainable AI for trees",
     Nature Machine Intelligence 2, 2020.
     """
@@ -27,11 +27,11 @@ def importance(
     order = np.argsort(-means, kind="stable")
     return [
         {
-            "column": column_names[position],
-            "gain_share": six_digits(booster_gain.get(column_names[position], 0.0) / total),
-            "mean_abs_contribution": six_digits(means[position]),
-            "low": six_digits(max(0.0, means[position] - Z * errors[position])),
-            "high": six_digits(means[position] + Z * errors[position]),
+            "column": column_names[index],
+            "gain_share": six_digits(booster_gain.get(column_names[index], 0.0) / total),
+            "mean_abs_contribution": six_digits(means[index]),
+            "low": six_digits(max(0.0, means[index] - Z * errors[index])),
+            "high": six_digits(means[index] + Z * errors[index]),
         }
-        for position in order
+        for index in order
     ]

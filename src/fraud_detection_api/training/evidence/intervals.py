@@ -10,27 +10,27 @@ from fraud_detection_api.statistics.estimates import wilson
 
 @dataclass(frozen=True, slots=True)
 class ClassWeights:
-    """How many records of the deployed population a fraud, and an honest record, of the test part stands for."""
+    """How many records of the deployed population each fraud and each legitimate record of the test part stands for."""
 
     fraud: float = 1.0
-    honest: float = 1.0
+    legitimate: float = 1.0
 
     @classmethod
     def mean(cls, is_fraud: NDArray[np.bool_], weights: NDArray[np.float64]) -> "ClassWeights":
         """Mean weight of each class; 1 for a class without records. Prior-shift weights are constant in a class."""
-        fraud, honest = weights[is_fraud], weights[~is_fraud]
-        return cls(float(fraud.mean()) if fraud.size else 1.0, float(honest.mean()) if honest.size else 1.0)
+        fraud, legitimate = weights[is_fraud], weights[~is_fraud]
+        return cls(float(fraud.mean()) if fraud.size else 1.0, float(legitimate.mean()) if legitimate.size else 1.0)
 
     def share(self, share: float) -> float:
         """Share of fraud in the deployed population where `share` of the test part's records are fraud.
 
-        >>> round(ClassWeights(fraud=0.02, honest=1.98).share(0.5), 6)
+        >>> round(ClassWeights(fraud=0.02, legitimate=1.98).share(0.5), 6)
         0.01
         """
-        fraud, honest = self.fraud * share, self.honest * (1 - share)
-        return fraud / (fraud + honest) if fraud + honest > 0 else 0.0
+        fraud, legitimate = self.fraud * share, self.legitimate * (1 - share)
+        return fraud / (fraud + legitimate) if fraud + legitimate > 0 else 0.0
 
     def interval(self, frauds: float, rows: float) -> tuple[float, float]:
-        """Wilson's interval of the test part's share, both ends carried over to the deployed population."""
+        """Wilson's interval of the test part's share, converted to the deployed population."""
         low, high = wilson(frauds, rows)
         return self.share(low), self.share(high)

@@ -1,4 +1,4 @@
-"""What the model answers on average when one column of the records is set to a value."""
+"""The model's mean probability when one column of the records is set to a value."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -29,10 +29,10 @@ def partial_dependence(
     """Mean probability over at most SAMPLE records with the column set to each of at most GRID values.
 
     `matrix` is float32 (n, columns), NaN for missing. Values are quantiles from 1 % to 99 %; for a category
-    (`level_codes`: level → code) the codes that most records have, `labels` naming their levels. `low` and `high` are
-    the 10 % and 90 % quantiles of the single records' probabilities; `rows_at` counts the records of `matrix` that are
-    nearest to each value. Where the column has gaps, `missing` is the same for NaN. Source: Friedman, "Greedy function
-    approximation", Annals of Statistics 29, 2001. It fails where columns hang together: it then averages over records
+    (`level_codes`: level → code) they are the most frequent codes, and `labels` names their levels. `low` and `high` are
+    the 10 % and 90 % quantiles of the records' probabilities; `rows_at` counts the records of `matrix` that are nearest to
+    each value. Where values are missing, `missing` is the same for NaN. Source: Friedman, "Greedy function
+    approximation", Annals of Statistics 29, 2001. It misleads where columns are correlated: it then averages over records
     that do not exist.
     """
     values = matrix[:, column_index]
@@ -66,7 +66,7 @@ def _quantiles(present: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _levels(level_codes: Mapping[str, float], present: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str]]:
-    """Rising codes of the most frequent levels, and a label for each; levels of one code share it."""
+    """Rising codes of the most frequent levels, and a label for each; levels with the same code share it."""
     names = defaultdict(list)
     for level, code in level_codes.items():
         names[np.float32(code)].append(level)

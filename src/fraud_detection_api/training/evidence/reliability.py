@@ -1,4 +1,4 @@
-"""Do records of probability p turn out to be fraud with frequency p?"""
+"""Reliability: how often records of probability p are fraud."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where the probabilities of frauds and of honest records lie."""
+"""The distribution of the probabilities of frauds and of legitimate records."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ FURTHEST = 9.0
 def score_histogram(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> dict[str, Any]:
     """`edges` (bins + 1) as probabilities, and the numbers of `legitimate` and `fraud` records in each bin.
 
-    Arrays are (n,). Edges are evenly spaced in log-odds, because fraud probabilities crowd near 0.
+    Arrays are (n,). Edges are evenly spaced in log-odds, because most fraud probabilities are near 0.
     """
     margins = log_odds(probability)
     low, high = np.floor(2 * margins.min()) / 2, np.ceil(2 * margins.max()) / 2
@@ -28,7 +28,7 @@ def score_histogram(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural log-odds, kept within plus or minus FURTHEST.
+    """Natural log-odds, limited to plus or minus FURTHEST.
 
     >>> log_odds(np.array([0.0, 0.5]))
     array([-9.,  0.])

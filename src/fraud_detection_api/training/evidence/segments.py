@@ -29,8 +29,8 @@ class Segment:
 def segments(column: str, values: NDArray[Any]) -> Iterator[Segment]:
     """Segments of a column as in `contract.columns`: float64 (n,) with NaN, or an object array of str and None.
 
-    Numbers are cut at their quartiles, or are a segment each where there are at most FEW_VALUES; of levels, the
-    MAX_LEVELS most frequent are looked at.
+    Numbers are divided at their quartiles, or each is a segment where there are at most FEW_VALUES. Levels are limited
+    to the MAX_LEVELS most frequent.
     """
     missing = np.array([value is None for value in values]) if values.dtype == object else np.isnan(values)
     if missing.any():

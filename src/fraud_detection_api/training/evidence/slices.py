@@ -1,4 +1,4 @@
-"""The segments of the test part that the model serves worst."""
+"""The segments of the test part for which the model is worst."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MEASURES = ("recall", "false_positive_rate", "calibration")
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """The test part beside one threshold; arrays are (n,)."""
+    """The test part and one threshold; arrays are (n,)."""
 
     is_fraud: NDArray[np.bool_]
     probability: NDArray[np.float64]
@@ -41,15 +41,16 @@ def slices(
     probability: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> dict[str, Any]:
-    """How the WORST segments fare at the threshold that flags 1 % of all honest records, the surest first.
+    """The WORST segments at the threshold that flags 1 % of all legitimate records, the surest first.
 
-    Looked at are the `segments` of each column with at least MIN_ROWS records, MIN_FRAUDS frauds and MIN_FRAUDS honest
-    ones, but not all of the records. A segment is worse where it catches less, flags more honest records, or its mean
-    probability is off its fraud rate. `sureness` is how far the 95 % interval is passed, in standard errors (Z where the
-    interval ends at the whole's value); `worse_in` is the measure where that is largest. With `looked_at` segments of
-    three measures some pass 1.96 by chance: `beyond_chance` is True where Bonferroni's bound at 5 % for all of them is
-    passed too. Segments overlap and hang together, which makes the bound strict. Rates are weighted, `rows` and
-    `frauds` are not. Source: Chung et al., "Slice Finder: automated data slicing for model validation", ICDE 2019.
+    Measured are the `segments` of each column with at least MIN_ROWS records, MIN_FRAUDS frauds and MIN_FRAUDS legitimate
+    records, if they are not all records. A segment is worse where fewer frauds are caught, more legitimate records are
+    flagged, or the mean probability differs from the fraud rate. `sureness` is the distance from the whole in standard
+    errors (Z where the 95 % interval ends at the whole's value); `worse_in` is the measure for which it is largest. With
+    `looked_at` segments and three measures some exceed 1.96 by chance: `beyond_chance` is True where Bonferroni's
+    bound at 5 % for all of them is exceeded too. Segments overlap and are correlated, which makes the bound strict. Rates
+    are weighted; `rows` and `frauds` are not. Source: Chung et al., "Slice Finder: automated data slicing
+    for model validation", ICDE 2019.
     """
     part = ScoredPart(is_fraud, probability, weights, _threshold(is_fraud, probability))
     everything = np.ones(len(is_fraud), dtype=np.bool_)
@@ -67,7 +68,7 @@ def slices(
 
 
 def _threshold(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """The lowest that flags at most FALSE_POSITIVE_RATE of the honest; the highest there is, where even that flags more."""
+    """The lowest that flags at most FALSE_POSITIVE_RATE of the legitimate records; the highest, if even that flags more."""
     flagged = Thresholds.of(is_fraud, probability)
     at = flagged.last_within(flagged.alarms, FALSE_POSITIVE_RATE * float(flagged.alarms[-1]))
     return float(flagged.probability[0 if at is None else at])
@@ -118,7 +119,7 @@ def _figures(part: ScoredPart, rows: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def _sureness(figures: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:
-    """For each measure, the distance to the whole over the distance to the interval's end on that side, times Z."""
+    """For each measure, Z times the distance to the whole, over the distance to the interval's end on that side."""
     recall, rate, gap = figures["recall"], figures["false_positive_rate"], figures["calibration_gap"]
     toward_0 = gap - figures["calibration_gap_low"] if gap > 0 else figures["calibration_gap_high"] - gap
     distances = {

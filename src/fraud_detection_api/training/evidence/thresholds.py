@@ -1,4 +1,4 @@
-"""What is flagged at each threshold: the one pass over sorted probabilities that the curves and tables read."""
+"""What is flagged at each threshold: one pass over sorted probabilities, used by all curves and tables."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from fraud_detection_api.statistics.scored import ScoredTest
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Counts of the records of at least each distinct probability, from the highest down; arrays are (thresholds,).
+    """Counts of the records at or above each distinct probability, from the highest down; arrays are (thresholds,).
 
-    `frauds` and `alarms` (flagged records that are honest) are float64 sums of weights; `fraud_rows` and `alarm_rows`
-    are the numbers of records behind them.
+    `frauds` and `alarms` (flagged legitimate records) are float64 sums of weights; `fraud_rows` and `alarm_rows`
+    are the numbers of records.
     """
 
     probability: NDArray[np.float64]
@@ -40,6 +40,6 @@ class Thresholds:
         return self.frauds + self.alarms
 
     def last_within(self, amounts: NDArray[np.float64], allowed: float) -> int | None:
-        """Position of the lowest threshold at which `amounts`, which never fall, are at most `allowed`."""
+        """Index of the lowest threshold at which `amounts`, which never fall, are at most `allowed`."""
         within = np.flatnonzero(amounts <= allowed * (1 + 1e-12))  # a share times a count is not always exact
         return int(within[-1]) if within.size else None

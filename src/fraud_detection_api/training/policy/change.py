@@ -1,4 +1,4 @@
-"""Another policy for a model: priced on the model's own evidence, told by a card and a report written anew."""
+"""Another policy for a model: priced on the model's own evidence, with a new card and report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from fraud_detection_api.training.report.model_report import report_html
 
 @dataclass(frozen=True, slots=True)
 class ChangedPolicy:
-    """A bundle with another policy, and what cards tell of the former and the new one, measured on the same evidence."""
+    """A bundle with another policy, and what cards state of the former and the new one, measured on the same evidence."""
 
     sealed: SealedBundle
     former: dict[str, Any]
@@ -26,16 +26,16 @@ class ChangedPolicy:
 
 
 def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, file: str, now: datetime) -> ChangedPolicy:
-    """The bundle of `files` with the policy of `terms`, as the next version of its own; its scores stay the same bits.
+    """The bundle of `files` with the policy of `terms`, as the next version of its policy; scores stay the same to the bit.
 
-    `source` names the bundle and `file` the terms in errors. Raises CorruptBundle, and InvalidPolicy where the terms are
-    those of the bundle already or are not complete.
+    Errors name `source` for the bundle and `file` for the terms. Raises CorruptBundle, and InvalidPolicy where the bundle
+    already has these terms or they are incomplete.
     """
     former = read_bundle(files, source=source).policy
     evidence, population = read_evidence(files, source=source)
     policy = priced_policy(terms, former, population, file=file)
     if policy == former:
-        raise InvalidPolicy(file, [f"is the policy of {source} already; nothing was registered"])
+        raise InvalidPolicy(file, [f"is already the policy of {source}; nothing was registered"])
     new = policy_card(policy, population, measured_on="cells")
     card = {**read_card(files, source=source)[1], "policy": new}
     documents = {"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)}
@@ -44,13 +44,13 @@ def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, fil
 
 
 def priced_policy(terms: Policy, former: Policy, population: Population, *, file: str) -> Policy:
-    """The terms, with the former's records a day where they say none, priced on the population; a version after the former.
+    """The terms, priced on the population, as the version after `former`; `former` completes the records a day.
 
     Raises InvalidPolicy.
     """
     if terms.records_a_day is None:
         terms = replace(terms, records_a_day=former.records_a_day)
     if terms == replace(former, version=terms.version, review_price=terms.review_price):
-        return former  # priced on records, where this population may be of cells
+        return former  # it was priced on records, and this population may be of cells
     require_records_a_day(terms, source=file)
     return price_reviews(terms, population).succeeding(former)

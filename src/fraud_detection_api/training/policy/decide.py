@@ -1,4 +1,4 @@
-"""The policy of a model in the making: its capacity, and the price of a review on scores that were held out."""
+"""The policy of a new model: its capacity, and the price of a review on held-out scores."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,10 +19,10 @@ SECONDS_A_DAY = 86_400.0
 def with_records_a_day(
     policy: Policy, data: Dataset, deployed_base_rate: float | None, *, source: str = "of the model"
 ) -> Policy:
-    """The policy, with the records a day of the file where it does not say them and the file does.
+    """The policy, with the records a day of the file where the policy does not state them.
 
-    A file without times does not, nor one that is a sample (a deployed base rate is given). Raises InvalidPolicy where a
-    capacity needs them, naming `source`.
+    A file without times does not determine them, and neither does a sample (a deployed base rate is given). Raises
+    InvalidPolicy, naming `source`, where a capacity needs them.
     """
     found = None if deployed_base_rate is not None else _records_a_day(data)
     if policy.records_a_day is None and found is not None:
@@ -33,7 +33,7 @@ def with_records_a_day(
 
 @dataclass(frozen=True, slots=True)
 class DecidedPolicy:
-    """A priced policy, what the card tells of it, and the cells that another can be weighed on later; two JSON values."""
+    """A priced policy, its part of the card, and the cells on which another policy can be priced later; two JSON values."""
 
     policy: Policy
     card: dict[str, Any]
@@ -48,9 +48,9 @@ def decided_policy(
     deployed_base_rate: float | None,
     succeeds: Policy | None,
 ) -> DecidedPolicy:
-    """The policy, priced on the training records as boosters scored them that did not learn from them.
+    """The policy, as the version after `succeeds`, priced on the training records.
 
-    It is the version after `succeeds`.
+    Each is scored by boosters that were not trained on it.
     """
     population = held_out_population(train, fitted, deployed_base_rate=deployed_base_rate)
     priced = price_reviews(policy, population).succeeding(succeeds)
@@ -58,7 +58,7 @@ def decided_policy(
 
 
 def held_out_population(train: Dataset, fitted: FittedScorer, *, deployed_base_rate: float | None) -> Population:
-    """The training records by their held-out probabilities, weighted as they are met in deployment."""
+    """The training records by their held-out probabilities, weighted by the deployed share of fraud."""
     probabilities = fitted.scorer.calibration.probabilities(fitted.held_out_margins)
     amount = train.contract.amount_at_risk
     return Population.of_records(
@@ -70,7 +70,7 @@ def held_out_population(train: Dataset, fitted: FittedScorer, *, deployed_base_r
 
 
 def _records_a_day(data: Dataset) -> float | None:
-    """Of a file with times, to three digits; None where they do not differ."""
+    """Records a day of a file, to three digits; None without times that differ."""
     seconds = data.seconds
     span = 0.0 if seconds is None else float(np.ptp(seconds))
     return float(f"{len(data) / (span / SECONDS_A_DAY):.3g}") if span > 0 else None

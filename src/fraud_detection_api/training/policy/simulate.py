@@ -1,4 +1,4 @@
-"""Two policies side by side on the same records: outcomes, money, and who changes from what to what."""
+"""Two policies side by side on the same records: outcomes, costs, and which outcomes change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +27,9 @@ class CostInterval:
 
 @dataclass(frozen=True)
 class PolicyComparison:
-    """What `new` does to a population beside `current`, at the costs of `new` for both: those are what things cost now.
+    """What `new` does to a population compared with `current`. Both are measured at the costs of `new`.
 
-    Intervals are of money for 1,000 records, None for cells.
+    Intervals are of the cost of 1,000 records, None for cells.
     """
 
     measured_on: MeasuredOn
@@ -41,7 +41,7 @@ class PolicyComparison:
 
     @property
     def changes(self) -> dict[Outcome, dict[Outcome, float]]:
-        """How many records go from which outcome of `current` to which of `new`."""
+        """How many records go from each outcome of `current` to each of `new`."""
         return changes(_codes(self.current, self.population), _codes(self.new, self.population), self.population)
 
     @property
@@ -85,7 +85,7 @@ class PolicyComparison:
 
 
 def compare_on_evidence(current: Policy, new: Policy, population: Population) -> PolicyComparison:
-    """On a bundle's own cells. No interval: cells are no sample to draw from."""
+    """On a bundle's own cells. There are no intervals, because cells are not a sample."""
     return PolicyComparison("cells", current, new, population, None)
 
 
@@ -120,7 +120,7 @@ def _codes(policy: Policy, population: Population) -> NDArray[np.int8]:
 
 
 def _exceeds(reviews_a_day: float | None, capacity: float | None) -> bool:
-    """Whether that is more than reviewers can do; not where no capacity is stated."""
+    """Whether that is more than reviewers can do; False where no capacity is stated."""
     return reviews_a_day is not None and capacity is not None and six_digits(reviews_a_day) > capacity
 
 

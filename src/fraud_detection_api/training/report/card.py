@@ -26,8 +26,8 @@ from fraud_detection_api.training.report.material import Material
 def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
     """The card of a model, GitHub-flavoured Markdown in UTF-8, at most 165 lines; the same arguments give the same bytes.
 
-    `evidence` as `evidence.gather.gather_evidence` documents it. Raises KeyError where the card lacks what every card
-    has, ValueError where it states a purpose that is none.
+    `evidence` is what `evidence.gather.gather_evidence` returns. Raises KeyError where the card lacks what every card has,
+    ValueError for an unknown purpose.
     """
     material = Material.of(card, evidence)
     lines = [f"# Model card: {_text(material.contract_name)}", "", _text(material.identity), ""]
@@ -38,23 +38,23 @@ def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
-    """Lines of a section; what is said in sentences one after the other is one paragraph."""
-    for is_said, group in groupby(blocks, key=lambda block: isinstance(block, Paragraph | Plot | Gallery)):
-        if is_said:
-            yield from (_text(" ".join(said for block in group for said in _said(block))), "")
+    """Lines of a section. Consecutive sentences are one paragraph."""
+    for is_text, group in groupby(blocks, key=lambda block: isinstance(block, Paragraph | Plot | Gallery)):
+        if is_text:
+            yield from (_text(" ".join(each for block in group for each in _sentences(block))), "")
         else:
             yield from (line for block in group for line in _listed(block))
 
 
-def _said(block: Block) -> Iterator[str]:
-    """Sentences: a paragraph, or what plots show, for who does not see them."""
+def _sentences(block: Block) -> Iterator[str]:
+    """Sentences: a paragraph, or what a plot shows, for readers who do not see it."""
     match block:
         case Paragraph(text):
             yield text
         case Plot():
             yield from _labelled(block)
         case Gallery(plots):
-            yield from (said for plot in plots for said in _labelled(plot))
+            yield from (each for plot in plots for each in _labelled(plot))
 
 
 def _labelled(plot: Plot) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _text(text: str) -> str:
-    r"""Plain text as Markdown: on one line, every character that Markdown might read escaped.
+    r"""Plain text as Markdown: on one line, with every character escaped that Markdown could interpret.
 
     >>> print(_text("<b> a|b_c *d*\n# _e"))
     \<b\> a\|b_c \*d\* \# \_e
@@ -116,7 +116,7 @@ def _text(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    r"""A name in a code span, which neither backticks nor bars can leave.
+    r"""A name in a code span; backticks and bars in it do not end the span.
 
     >>> print(_code("a`b|c"))
     `` a`b\|c ``

@@ -43,5 +43,5 @@ _BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
 
 
 def contents(material: Material) -> list[Section]:
-    """Every section that the material has something for."""
+    """Every section for which there is material."""
     return [section for build in _BUILDERS if (section := build(material)) is not None]

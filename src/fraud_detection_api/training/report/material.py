@@ -20,9 +20,9 @@ class Material:
 
     @classmethod
     def of(cls, card: Mapping[str, Any], evidence: Mapping[str, Any]) -> "Material":
-        """Material for a report; a card that states no purpose is of a fraud model.
+        """Material for a report. A card without a purpose belongs to a fraud model.
 
-        Raises KeyError that names what the card lacks, ValueError for a purpose that is none.
+        Raises KeyError naming what the card lacks, ValueError for an unknown purpose.
         """
         if lacking := [name for name in REQUIRED if name not in card]:
             raise KeyError(f"the model card has no {', '.join(lacking)}")

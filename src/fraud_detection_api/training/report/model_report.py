@@ -12,10 +12,10 @@ from fraud_detection_api.training.report.material import Material
 def report_html(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
     """The page of a model card and its evidence, UTF-8; the same arguments give the same bytes.
 
-    `evidence` as `evidence.gather.gather_evidence` documents it. Raises KeyError where the card lacks what every card
-    has, ValueError where it states a purpose that is none.
+    `evidence` is what `evidence.gather.gather_evidence` returns. Raises KeyError where the card lacks what every card has,
+    ValueError for an unknown purpose.
     """
     material = Material.of(card, evidence)
     data, words = card["data"], material.words
-    lead = f"Made from {count(data['rows'])} records with {count(data['frauds'])} {words.events}. {material.identity}"
+    lead = f"Trained on {count(data['rows'])} records with {count(data['frauds'])} {words.events}. {material.identity}"
     return page_html(f"Model report: {material.contract_name}", lead, contents(material), words)

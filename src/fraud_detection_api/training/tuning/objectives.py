@@ -1,4 +1,4 @@
-"""What tuning makes as large as it can."""
+"""What tuning maximises."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expect
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A figure of scored records, the larger the better.
+    """A measure of scored records; larger is better.
 
-    `false_positive_rate` is the one at which recall is taken; `cost_ratio` how many needless alerts a missed fraud costs.
+    `false_positive_rate` is the one at which recall is measured; `cost_ratio` is how many false alerts a missed fraud costs.
     """
 
     name: ObjectiveName = "average_precision"
@@ -40,7 +40,7 @@ class Objective:
 
 
 def _cost(objective: Objective, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """Less the cost a record, in needless alerts, of alerting from the probability on at which an alert pays.
+    """The negative cost of a record, in false alerts, if alerts start at the probability from which they pay.
 
     Source: Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
     """
@@ -68,5 +68,5 @@ _TEXTS = {
     "average_precision": measure_text("average_precision"),
     "roc_auc": measure_text("roc_auc"),
     "recall_at_fpr": "recall at a false positive rate of {self.false_positive_rate:g}",
-    "expected_cost": "less the expected cost, a missed fraud costing {self.cost_ratio:g} needless alerts",
+    "expected_cost": "the negative expected cost, where a missed fraud costs {self.cost_ratio:g} false alerts",
 }

@@ -1,4 +1,4 @@
-"""A study on disk: trials that outlive the process, whatever ends it, and one process at a time."""
+"""A study on disk: trials survive the process, however it ends, and one process at a time uses it."""
 
 import fcntl
 import hashlib
@@ -25,10 +25,10 @@ _LOCK_TIMEOUT_SECONDS = 60
 def open_study(
     path: Path, problem: Mapping[str, Any], *, seed: int, first: Mapping[str, Any]
 ) -> Iterator[optuna.Study]:
-    """The study in the SQLite file at `path`, made where there is none; held for this process while the block runs.
+    """The study in the SQLite file at `path`, created if missing and locked for this process while the block runs.
 
-    `problem` (a JSON value) says what is tuned: a file may hold the study of one problem alone. `first` are the parameters
-    of the first trial. Trials that a killed process was working on are tried again. Raises StudyUnavailable.
+    `problem` (a JSON value) states what is tuned; a file holds the study of one problem only. `first` are the parameters of
+    the first trial. Trials that a killed process was running are repeated. Raises StudyUnavailable.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _held(path):
@@ -42,13 +42,13 @@ def open_study(
             yield study
         except Exception as error:
             if _is_of_storage(error):
-                mend = "finished trials are in it, and the same command goes on from there"
-                raise StudyUnavailable(str(path), f"can no longer be written: is the disk full? {mend}") from error
+                fix = "it has the finished trials, and the same command continues from there"
+                raise StudyUnavailable(str(path), f"can no longer be written: is the disk full? {fix}") from error
             raise
 
 
 def _is_of_storage(error: BaseException | None) -> bool:
-    """Whether SQLAlchemy's error is behind this one: Optuna may stumble over it and raise another."""
+    """Whether SQLAlchemy's error caused this one: Optuna may raise another error because of it."""
     while error is not None:
         if isinstance(error, SQLAlchemyError | optuna.exceptions.StorageInternalError):
             return True
@@ -57,12 +57,12 @@ def _is_of_storage(error: BaseException | None) -> bool:
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that were measured, or given up because they fell behind, in order."""
+    """Trials that were measured, or stopped because they fell behind, in order."""
     return study.get_trials(states=FINISHED)
 
 
 def study_digest(study: optuna.Study) -> str:
-    """Digest of what was tuned, and of the parameters and value of every finished trial."""
+    """Digest of the problem, and of the parameters and value of every finished trial."""
     trials = [[t.number, t.params, t.value if t.state == TrialState.COMPLETE else None] for t in finished(study)]
     content = json.dumps([study.user_attrs[_PROBLEM], trials], sort_keys=True)
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
@@ -74,23 +74,25 @@ def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
             f"sqlite:///{path.resolve()}",
             engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_SECONDS, "isolation_level": None}},
         )
-        # SQLite knows no SELECT FOR UPDATE: without the write lock from the start, two workers take the same trial
+        # SQLite has no SELECT FOR UPDATE: without the write lock from the start, two workers would take the same trial
         sqlalchemy.event.listen(
             storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
         )
         study = optuna.create_study(storage=storage, study_name="fraud", direction="maximize", load_if_exists=True)
-    except Exception as error:  # whatever SQLAlchemy and Optuna raise of a file that is no study
-        mend = f"cannot be used as a study ({type(error).__name__}); name another file"
-        raise StudyUnavailable(str(path), mend) from error
+    except Exception as error:  # SQLAlchemy and Optuna raise various errors for a file that is not a study
+        problem_text = f"cannot be used as a study ({type(error).__name__}); name another file"
+        raise StudyUnavailable(str(path), problem_text) from error
     stated = json.loads(json.dumps(problem))
     known = study.user_attrs.get(_PROBLEM, stated)
     if known != stated:
         differing = ", ".join(key for key in stated if known.get(key) != stated[key])
-        raise StudyUnavailable(str(path), f"holds the study of another problem (other {differing}); name another file")
+        raise StudyUnavailable(
+            str(path), f"holds the study of another problem (it differs in {differing}); name another file"
+        )
     study.set_user_attr(_PROBLEM, stated)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # another seed for each beginning, or a resumed study would draw what it drew before
+        # a resumed study needs another seed, or it would draw the same parameters again
         study.sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed + len(study.trials))
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=5)
     return study
@@ -107,7 +109,5 @@ def _held(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StudyUnavailable(
-                str(path), "another process is tuning this study; wait, or name another file"
-            ) from None
+            raise StudyUnavailable(str(path), "another process uses this study; wait, or name another file") from None
         yield

@@ -1,4 +1,4 @@
-"""Tuner: settings, and ratios of columns, that do best on the contract's own kind of folds."""
+"""Tuner: the settings, and the ratios of columns, that do best on the folds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -25,7 +25,7 @@ RATIO_COUNTS = (0, 6, 12, 24)
 
 @dataclass(frozen=True, slots=True)
 class TuningProgress:
-    """How far a study is: trials that are finished, of all that were asked for, and the best value so far."""
+    """How far a study is: finished trials, requested trials, and the best value so far."""
 
     finished: int
     trials: int
@@ -34,7 +34,7 @@ class TuningProgress:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a study found: a contract, which has the chosen ratios, and settings. `summary` is a JSON value for the card."""
+    """What a study found: settings, and a contract with the chosen ratios. `summary` is a JSON value for the card."""
 
     contract: Contract
     settings: XGBoostSettings
@@ -43,11 +43,12 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Tuner:
-    """Searches with multivariate TPE, beginning with `defaults`; trials that fall behind are given up fold by fold.
+    """Searches with multivariate TPE, beginning with `defaults`; trials that fall behind after a fold are stopped.
 
-    A study is kept in the SQLite file `path` and goes on from there after a kill. `workers` trials run at a time, in
-    threads of one process; with one worker the same seed finds the same. Source: Bergstra et al., "Algorithms for
-    hyper-parameter optimization", NeurIPS 2011; Falkner, Klein and Hutter, "BOHB", ICML 2018, for the multivariate one.
+    The study is stored in the SQLite file `path` and continues from there after a kill. `workers` trials run at the same
+    time, in threads of one process; with one worker the same seed gives the same result. Source: Bergstra et al.,
+    "Algorithms for hyper-parameter optimization", NeurIPS 2011; for the multivariate one Falkner, Klein and Hutter,
+    "BOHB", ICML 2018.
     """
 
     path: Path
@@ -67,7 +68,7 @@ class Tuner:
         timeout_seconds: float | None = None,
         on_progress: Callable[[TuningProgress], None] = lambda _progress: None,
     ) -> Tuned:
-        """Run until `trials` of the study are finished, or no longer than `timeout_seconds`.
+        """Run until `trials` of the study are finished; start none after `timeout_seconds`.
 
         `data` follows `contract_for_tuning(contract)`; `folds` are of its records. At least one trial is finished.
         Raises StudyUnavailable.
@@ -134,7 +135,7 @@ SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
 
 @dataclass(frozen=True)
 class _Run:
-    """One process's work on a study."""
+    """The work of one process on a study."""
 
     tuner: Tuner
     study: optuna.Study
@@ -145,7 +146,7 @@ class _Run:
     first: Mapping[str, Any]
 
     def objective(self, trial: Trial) -> float:
-        """Mean over the folds. Raises TrialPruned where that falls behind other trials' after the same folds."""
+        """Mean over the folds. Raises TrialPruned where it falls behind other trials after the same folds."""
         settings = replace(
             self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
         )
@@ -159,14 +160,14 @@ class _Run:
             _margins, probability = score_dataset(fitter.fit(data.take(fold.train)).scorer, test)
             values.append(self.tuner.objective.value(test.is_fraud, probability))
             trial.report(float(np.mean(values)), number)
-            # the default is measured to its end, for it is what the best is compared with
+            # the default is always measured completely, because the best is compared with it
             if number + 1 < len(self.folds) and trial.params != self.first and trial.should_prune():
                 raise optuna.TrialPruned
         trial.set_user_attr("fold_values", values)
         return float(np.mean(values))
 
     def result(self) -> Tuned:
-        """The best trial's contract and settings; among equals the earliest, which is the default's if that is one."""
+        """The contract and settings of the best trial; of equal trials, of the earliest."""
         done = finished(self.study)
         measured = [trial for trial in done if trial.state == TrialState.COMPLETE]
         best = max(measured, key=lambda trial: (trial.value, -trial.number))
@@ -198,7 +199,7 @@ def _best_value(trials: Sequence[FrozenTrial]) -> float | None:
 
 
 def _importance(study: optuna.Study, measured: Sequence[FrozenTrial]) -> dict[str, float]:
-    """Share of the objective's variance that each parameter explains; empty where trials are too few or all alike.
+    """Share of the objective's variance that each parameter explains; empty where trials are too few or all equal.
 
     Source: Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", ICML 2014.
     """

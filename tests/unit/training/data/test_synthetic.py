@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from fraud_detection_api.training.data import synthetic
 from fraud_detection_api.training.data.synthetic import (
     FRAUD,
-    HONEST,
+    LEGITIMATE,
     Behaviour,
     simulate_credit_records,
     true_fraud_probability,
@@ -207,7 +207,7 @@ def test_posterior_matches_bayes_rule_over_scipy_distributions(
     for record in sample.iter_rows(named=True):
         values = [record[name] for name in FEATURES]
         honest, fraud = (
-            sum(b.share * probability_of_record(b, *values) for b in behaviours) for behaviours in (HONEST, FRAUD)
+            sum(b.share * probability_of_record(b, *values) for b in behaviours) for behaviours in (LEGITIMATE, FRAUD)
         )
         expected = 0.02 * fraud / (0.02 * fraud + 0.98 * honest)
         assert record["true_fraud_probability"] == pytest.approx(expected, rel=1e-2)
@@ -274,6 +274,6 @@ def test_columns_of_different_length_are_refused() -> None:
         true_fraud_probability([1, 2], [1, 2, 3], 1, 0)
 
 
-@pytest.mark.parametrize("behaviours", [HONEST, FRAUD], ids=["honest", "fraud"])
+@pytest.mark.parametrize("behaviours", [LEGITIMATE, FRAUD], ids=["legitimate", "fraud"])
 def test_shares_within_a_class_sum_to_one(behaviours: tuple[Behaviour, ...]) -> None:
     assert sum(b.share for b in behaviours) == pytest.approx(1.0, abs=1e-12)

@@ -99,7 +99,7 @@ def test_tables_with_intervals_become_lists_on_a_narrow_screen(page):
 
 def test_plots_say_what_they_show_here(page):
     recall = card()["evaluation"]["metrics"]["recall_at_1pct_fpr"]
-    assert f"At 1 % of honest records flagged, {100 * recall['value']:.1f} % (" in page.sections["ranking"]
+    assert f"At 1 % of legitimate records flagged, {100 * recall['value']:.1f} % (" in page.sections["ranking"]
     assert "saves" in page.sections["costs"]
     assert "points agree with the line" in page.sections["calibration"]
 

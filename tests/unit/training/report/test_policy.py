@@ -48,7 +48,7 @@ def test_the_page_tells_costs_thresholds_and_outcomes(page):
 def test_the_card_tells_the_same_in_tables(markdown_of):
     text = markdown_of(card(), evidence())
     assert "## Policy" in text
-    assert "| outcome | of all records | of frauds | of honest records | a day |" in text
+    assert "| outcome | of all records | of frauds | of legitimate records | a day |" in text
     assert "by this policy, and approving all " in text
     assert "| approve all |" not in text
 

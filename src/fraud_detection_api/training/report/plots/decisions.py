@@ -32,13 +32,13 @@ def capture(figure: Figure, axes: Axes, data: Mapping[str, Any], words: Words) -
     axes.set_xticks([], minor=True)
     axes.set_xlim(shares[0] * 0.85, shares[-1] * 1.18)
     limit_shares(axes, 1.0)
-    axes.set_xlabel("share of the records looked at")
+    axes.set_xlabel("share of the records checked")
     axes.set_ylabel("share, with 95 % interval")
     figure.legend(loc="outside upper left", ncols=2)
 
 
 def costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Cost over that of the better trivial rule against the threshold, a line for each ratio."""
+    """Cost divided by that of the better trivial rule, by threshold; a line for each ratio."""
     at = log_odds(data["threshold"])
     axes.axhline(1, color=GREY, linewidth=0.9)
     best_at = log_odds([ratio["theoretical_threshold"] for ratio in data["ratios"]])
@@ -46,7 +46,7 @@ def costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) ->
         axes.plot(at, ratio["relative"], style, color=color, label=f"r = {ratio['ratio']}")
         axes.plot([best], [ratio["theoretical_relative"]], "o", color=color, markersize=5)
     axes.set_ylim(0, _HIGHEST_COST)
-    # the best thresholds lie apart, also where all probabilities are one to the eye
+    # the best thresholds differ even where all probabilities look the same
     low, high = min(float(at[0]), float(best_at.min()) - 0.3), max(float(at[-1]), float(best_at.max()) + 0.3)
     axes.set_xlim(low, high)
     show_log_odds(axes.xaxis, low, high)

@@ -12,7 +12,7 @@ from fraud_detection_api.report.scales import log_odds, place_few, place_values,
 from fraud_detection_api.report.words import Words
 
 FEW = 4
-"""Values below which there is no line."""
+"""With fewer values no line is drawn."""
 MOST_LEVELS = 8
 LABEL_LENGTH = 20
 
@@ -46,7 +46,7 @@ def levels(_figure: Figure, axes: Axes, data: Mapping[str, Any], words: Words) -
     middle, low, high = (log_odds(data[name])[shown] for name in ("probability", "low", "high"))
     axes.hlines(at, low, high, color=BLUE, linewidth=5, alpha=0.25)
     axes.plot(middle, at, "o", color=BLUE, markersize=4)
-    axes.set_yticks(at.tolist(), [plain(data["labels"][position], LABEL_LENGTH) for position in shown])
+    axes.set_yticks(at.tolist(), [plain(data["labels"][index], LABEL_LENGTH) for index in shown])
     axes.set_ylim(-0.7, max(len(shown), 3) - 0.3)
     left, right = _scale(data)
     axes.set_xlim(left, right)

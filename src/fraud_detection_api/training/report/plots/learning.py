@@ -13,10 +13,10 @@ from fraud_detection_api.report.words import Words
 
 
 def rounds(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Log loss of both parts against the round; the rounds that boosters kept are shaded as far as the lines go."""
+    """Log loss of both parts by round; the rounds that boosters kept are shaded as far as the lines go."""
     if kept := data.get("kept_rounds"):
         axes.axvspan(min(kept) - 0.5, min(max(kept), data["rounds"][-1]) + 0.5, color=PALE, alpha=0.6, linewidth=0)
-    axes.plot(data["rounds"], data["train_log_loss"], "--", color=ORANGE, label="grown on")
+    axes.plot(data["rounds"], data["train_log_loss"], "--", color=ORANGE, label="training")
     axes.plot(data["rounds"], data["held_out_log_loss"], color=BLUE, label="held out")
     axes.set_xlabel("round")
     axes.set_ylabel("log loss, nats")

@@ -13,7 +13,7 @@ from fraud_detection_api.report.words import Words
 
 _STYLES = {"approve": (GREEN, "-."), "review": (BLUE, "-"), "decline": (ORANGE, "--")}
 _HEADROOM = 1.25
-_LOWEST, _HIGHEST = 0.6, 3.0  # of the policy's cost, that the axis of mean costs shows
+_LOWEST, _HIGHEST = 0.6, 3.0  # ends of the axis of mean costs, in units of the policy's cost
 
 
 def outcome_costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
@@ -24,7 +24,7 @@ def outcome_costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: W
         color, style = _STYLES[outcome]
         axes.plot(at, costs, style, color=color, label=outcome)
     _mark(axes, data)
-    # approving a sure fraud may cost a thousand times what all else does
+    # approving a certain fraud may cost a thousand times as much as anything else
     ends = [max(data["decline"]), min(data["review"], max(data["decline"] + data["approve"]))]
     axes.set_ylim(0, _HEADROOM * (max(ends) or 1.0))
     _show_probabilities(axes, at, "probability (log-odds scale)")
@@ -40,8 +40,8 @@ def threshold_costs(figure: Figure, axes: Axes, data: Mapping[str, Any], _words:
             continue
         color, style = _STYLES[outcome]
         axes.plot(at, data[outcome], style, color=color, label=f"{outcome} above")
-        place = float(log_odds(data["thresholds"][outcome]))
-        axes.plot([place], [np.interp(place, at, data[outcome])], "o", color=color, markersize=5)
+        threshold = float(log_odds(data["thresholds"][outcome]))
+        axes.plot([threshold], [np.interp(threshold, at, data[outcome])], "o", color=color, markersize=5)
     axes.axhline(data["policy"], color=GREY, linewidth=0.9, label="the policy")
     lines = [line for line in (data["review"], data["decline"]) if line is not None]
     lowest = min([data["policy"], *(min(line) for line in lines)])

@@ -15,7 +15,7 @@ _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 
 
 def roc(_figure: Figure, axes: Axes, data: Mapping[str, Any], words: Words) -> None:
-    """The ROC curve, with the point at 1 % of honest records flagged."""
+    """The ROC curve, with the point where 1 % of legitimate records are flagged."""
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=0.9)
     axes.plot(data["false_positive_rate"], data["recall"], color=BLUE)
     if data.get("marked") is not None:
@@ -32,7 +32,7 @@ def precision_recall(_figure: Figure, axes: Axes, data: Mapping[str, Any], words
 
 
 def scores(figure: Figure, axes: Axes, data: Mapping[str, Any], words: Words) -> None:
-    """Histograms of both classes, each as shares of its own."""
+    """Histograms of both classes, each as shares of its class."""
     edges = log_odds(data["edges"])
     heights = {name: np.array(data[name]) / max(1, sum(data[name])) for name in ("legitimate", "fraud")}
     axes.stairs(heights["legitimate"], edges, fill=True, color=BLUE, alpha=0.35, label=words.others)

@@ -14,11 +14,11 @@ from fraud_detection_api.report.words import Words
 
 LABEL_LENGTH = 20
 OBJECTIVE_LENGTH = 80
-"""Letters of an objective, on two lines: as many as the axis is long."""
+"""Most letters of an objective, which fill the axis on two lines."""
 
 
 def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Value of each trial, that of the default marked, and the best so far."""
+    """The value of each trial, the default marked, and the best so far."""
     measured = [trial for trial in data["history"] if trial["value"] is not None]
     numbers, values = [trial["trial"] for trial in measured], [trial["value"] for trial in measured]
     default = data["default_value"]
@@ -27,7 +27,7 @@ def tuning_history(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: 
     axes.plot([numbers[values.index(default)]], [default], "D", color=GREEN, markersize=6, label="default")
     low, high = min(default, float(np.quantile(values, 0.2))), max(values)
     margin = max((high - low) * 0.15, 1e-4)
-    axes.set_ylim(low - margin, high + margin)  # a few hopeless trials would squash the rest
+    axes.set_ylim(low - margin, high + margin)  # a few very bad trials would compress the rest
     axes.set_xlabel("trial")
     axes.set_ylabel(fill(plain(data["objective"], OBJECTIVE_LENGTH), OBJECTIVE_LENGTH // 2))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

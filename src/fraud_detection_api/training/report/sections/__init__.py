@@ -1,1 +1,1 @@
-"""What the report says, section by section, as plain text and numbers; how it looks is the renderers' business."""
+"""The sections of the report as plain text and numbers; renderers decide how they look."""

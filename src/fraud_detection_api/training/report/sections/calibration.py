@@ -1,4 +1,4 @@
-"""Can the probabilities be taken at their word?"""
+"""Whether the probabilities are right."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,10 +14,13 @@ from fraud_detection_api.training.report.sections.headline import metric_text
 def calibration(material: Material) -> Section:
     """Reliability before and after calibration, and the figures of both."""
     bins = material.evidence["reliability"]
-    before = "A point on the dashed line keeps its word; each stands for as many records. Bars are 95 % intervals."
+    before = (
+        "On the dashed line the probability is right. Each point stands for the same number of records. Bars are 95 % "
+        "intervals."
+    )
     after = (
-        "Below the line the model says too much, above it too little. Triangles at the bottom are points of no "
-        f"{material.words.event} at all."
+        "Below the line the probability is too high, above it too low. Triangles at the bottom are points without any "
+        f"{material.words.event}."
     )
     plots = [_plot(when, reading, bins[when], material) for when, reading in (("before", before), ("after", after))]
     return Section("calibration", "Calibration", [*_facts(material), Gallery(plots)])
@@ -31,8 +34,8 @@ def _here(bins: Sequence[Mapping[str, Any]], material: Material) -> str:
     within = sum(each["low"] <= each["mean_probability"] <= each["high"] for each in bins)
     top = bins[-1]
     return (
-        f"{count(within)} of {count(len(bins))} points agree with the line. In the top one the mean probability is "
-        f"{percent(top['mean_probability'])}, the {material.words.rate} {percent(top['fraud_rate'])}."
+        f"{count(within)} of {count(len(bins))} points agree with the line. At the top point the mean probability is "
+        f"{percent(top['mean_probability'])}, and the {material.words.rate} is {percent(top['fraud_rate'])}."
     )
 
 
@@ -46,9 +49,12 @@ def _facts(material: Material) -> list[Block]:
         if deployed is not None
         else "the data's own"
     )
-    told = f"Method: {card['method']}, fitted on records that the trees have not seen. Base rate: {assumed}."
+    method = f"Method: {card['method']}, fitted on records that the trees were not grown on. Base rate: {assumed}."
     rows = [
         [measure_text(name), metric_text(name, card["before"][name]), metric_text(name, card["after"][name])]
         for name in card["before"]
     ]
-    return [Paragraph(told), Table("Probabilities before and after calibration", ["metric", "before", "after"], rows)]
+    return [
+        Paragraph(method),
+        Table("Probabilities before and after calibration", ["measure", "before", "after"], rows),
+    ]

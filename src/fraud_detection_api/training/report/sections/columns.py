@@ -1,4 +1,4 @@
-"""Which columns count, and how the probability follows them."""
+"""Which columns matter, and how the probability depends on them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,19 +16,21 @@ def importance(material: Material) -> Section:
     ranked = material.evidence["importance"]
     shown, left_out = ranked[:SHOWN], ranked[SHOWN:]
     longest = [max((item[key] for item in shown), default=0) or 1 for key in ("mean_abs_contribution", "gain_share")]
-    told = (
-        "The mean |SHAP value| is how far a column moves the log-odds of a record, up or down, on average; its interval is "
-        "over the records looked at. The gain is what splits on the column took off the training loss; it favours "
-        "columns of many values."
+    explained = (
+        "The mean |SHAP value| is how far a column moves the log-odds of a record, up or down, on average; its interval "
+        "covers the sampled records. The gain is how much splits on the column reduced the training loss; it favours "
+        "columns with many values."
     )
-    first = f" First is “{shown[0]['column']}”, with {percent(shown[0]['gain_share'])} of the gain." if shown else ""
+    first = (
+        f" The first is “{shown[0]['column']}”, with {percent(shown[0]['gain_share'])} of the gain." if shown else ""
+    )
     rest = sum(item["gain_share"] for item in left_out)
-    more = f" Left out are {count(len(left_out))} more columns, with {percent(rest)} of the gain." if left_out else ""
+    more = f" {count(len(left_out))} more columns, with {percent(rest)} of the gain, are not shown." if left_out else ""
     rows = [_row(item, longest) for item in shown]
     table = Table(
         "Importance of columns", ["column", "mean |SHAP|, log-odds (95 % interval)", "share of the gain"], rows, 5
     )
-    return Section("importance", "Importance of columns", [Paragraph(told + first + more), table])
+    return Section("importance", "Importance of columns", [Paragraph(explained + first + more), table])
 
 
 def _row(item: Mapping[str, Any], longest: Sequence[float]) -> list[Cell]:
@@ -40,21 +42,22 @@ def _row(item: Mapping[str, Any], longest: Sequence[float]) -> list[Cell]:
 def dependence(material: Material) -> Section:
     """Small multiples of partial dependence, on one scale."""
     curves = [curve for curve in material.evidence["partial_dependence"] if curve["values"]]
-    told = (
+    explained = (
         "The line is the mean probability over a sample of test records when the column is set to a value; the band holds "
-        "80 % of the single records. Ticks at the bottom are the values tried, from the 1st to the 99th percentile of the "
-        "records. All share one scale of log-odds, so a flat line is a column that moves little. Columns that hang "
-        "together are taken apart here, so an end of a line may stand for records that do not exist."
+        "80 % of the records. Ticks at the bottom are the values tried, from the 1st to the 99th percentile of the "
+        "records. All plots share one scale of log-odds, so a flat line means that the column matters little. Only one "
+        "column changes at a time, so where columns are correlated, the ends of a line may stand for records that do not "
+        "exist."
     )
     left_out = len(material.card["features"]) - len(curves)
     more = (
-        f" Shown are the {count(len(curves))} most important columns; {count(left_out)} are left out."
+        f" The {count(len(curves))} most important columns are shown, and {count(left_out)} are not."
         if left_out > 0
         else ""
     )
     scale = {"bottom": min(_ends(curves, "low"), default=0.0), "top": max(_ends(curves, "high"), default=1.0)}
     plots = [_plot(curve, scale, material) for curve in curves]
-    blocks: list[Block] = [Paragraph(told + more), Gallery(plots, small=True)]
+    blocks: list[Block] = [Paragraph(explained + more), Gallery(plots, small=True)]
     return Section("dependence", "Partial dependence", blocks, in_card=False)
 
 

@@ -12,23 +12,25 @@ USUAL_SHARE = 0.01
 
 
 def capture(material: Material) -> Section:
-    """What is caught when a given share of the records is looked at."""
+    """What is caught when a given share of the records is checked."""
     budgets, words = material.evidence["capture"], material.words
     if not budgets:
-        told = "The test part is too small, or its top probabilities are too equal, to set a threshold for any budget."
-        return Section("capture", "Alert budgets", [Paragraph(told)])
+        none = (
+            "The test part is too small, or its highest probabilities are too equal, to set a threshold for any budget."
+        )
+        return Section("capture", "Alert budgets", [Paragraph(none)])
     usual = min(budgets, key=lambda budget: abs(budget["alert_share"] - USUAL_SHARE))
     caught = percent_with_interval(usual["recall"], usual["recall_low"], usual["recall_high"])
     here = (
-        f"Looking at {percent(usual['alert_share'])} of the records finds {caught} of the {words.events}; "
-        f"{percent(usual['precision'])} of those alerts are right, {number(usual['lift'])} times the base rate."
+        f"Checking {percent(usual['alert_share'])} of the records finds {caught} of the {words.events}; "
+        f"{percent(usual['precision'])} of those alerts are right, which is {number(usual['lift'])} times the base rate."
     )
     plot = Plot(
         paint.capture,
         "Caught at an alert budget",
         {"budgets": budgets},
-        "For each share of records that a team can look at: how many frauds it finds, and how many alerts are right. "
-        "Bars are 95 % intervals (Wilson).".replace("frauds", words.events),
+        f"For each share of records that a team can check: how many {words.events} it finds, and how many alerts are right. "
+        "Bars are 95 % intervals (Wilson).",
         here,
     )
     headings = [
@@ -57,19 +59,19 @@ def _budget(budget: Mapping[str, Any]) -> list[Cell]:
 
 
 def costs(material: Material) -> Section:
-    """Cost against the threshold, for several prices of a miss."""
+    """Cost by threshold, for several costs of a missed fraud."""
     words, evidence = material.words, material.evidence["costs"]
-    told = (
-        f"Suppose that a missed {words.event} costs r times a needless alert. A calibrated probability then has its best "
-        "threshold at 1 / (1 + r). Costs are in needless alerts per 1,000 records, and are set against the better of "
-        "alerting on nobody and on everybody."
+    explained = (
+        f"Suppose that a missed {words.event} costs r times as much as a false alert. The best threshold of a calibrated "
+        "probability is then 1 / (1 + r). Costs are in false alerts per 1,000 records. They are compared with the cheaper "
+        "trivial rule: no alerts at all, or an alert on every record."
     )
     plot = Plot(
         paint.costs,
-        "Cost against the threshold",
+        "Cost by threshold",
         evidence,
-        "Below 1, the model is cheaper than the better trivial rule; the dot is the threshold 1 / (1 + r). A flat valley "
-        "means that the exact threshold matters little.",
+        "Below 1, the model is cheaper than the better trivial rule; the dot is the threshold 1 / (1 + r). Where the line "
+        "is flat, the exact threshold matters little.",
         _saving(evidence["ratios"][len(evidence["ratios"]) // 2], words.event),
     )
     headings = [
@@ -80,16 +82,16 @@ def costs(material: Material) -> Section:
         "saved",
         "cheapest threshold here",
     ]
-    table = Table("Costs, in needless alerts per 1,000 records", headings, [_ratio(r) for r in evidence["ratios"]])
-    blocks: list[Block] = [Paragraph(told), plot, table]
+    table = Table("Costs, in false alerts per 1,000 records", headings, [_ratio(r) for r in evidence["ratios"]])
+    blocks: list[Block] = [Paragraph(explained), plot, table]
     return Section("costs", "Costs", blocks)
 
 
 def _saving(ratio: Mapping[str, Any], event: str) -> str:
     saved = _saved(ratio)
     return (
-        f"Where a missed {event} costs {ratio['ratio']} needless alerts, flagging from "
-        f"{percent(ratio['theoretical_threshold'])} saves {saved.value} ({saved.interval}) of the cost."
+        f"Where a missed {event} costs {ratio['ratio']} false alerts, flagging from "
+        f"{percent(ratio['theoretical_threshold'])} on saves {saved.value} ({saved.interval}) of the cost."
     )
 
 

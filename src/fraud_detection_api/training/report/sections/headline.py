@@ -1,4 +1,4 @@
-"""The figures that a reader looks for first."""
+"""The figures that readers look for first."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -36,16 +36,16 @@ _TILES = ("roc_auc", "average_precision", "recall_at_1pct_fpr", "expected_calibr
 
 
 def headline(material: Material) -> Section:
-    """Every metric with its interval, beside guessing and, where it is known, the best that is possible."""
+    """Every measure with its interval, beside guessing and, where it is known, the best possible."""
     evaluation, words = material.card["evaluation"], material.words
     known = any(estimate.get("bayes_limit") is not None for estimate in material.metrics.values())
-    headings = ["metric", "value", "95 % interval", "guessing", *(["best possible"] if known else [])]
+    headings = ["measure", "value", "95 % interval", "guessing", *(["best possible"] if known else [])]
     rows = [
         _row(name, estimate, material.evidence["base_rate"], known=known) for name, estimate in material.metrics.items()
     ]
     measured = (
         f"Measured on {count(evaluation['rows'])} held-out records with {count(evaluation['frauds'])} {words.events}, "
-        "which nothing of the model has seen. Guessing gives everybody the base rate."
+        "which had no part in making the model. Guessing gives every record the base rate as its probability."
     )
     table = Table("Figures of the held-out test part, with 95 % bootstrap intervals", headings, rows, 10)
     tiles = [_tile(name, material.metrics[name]) for name in _TILES if name in material.metrics]
@@ -53,7 +53,7 @@ def headline(material: Material) -> Section:
 
 
 def metric_text(name: str, figure: float) -> str:
-    """A metric's value with its unit.
+    """A measure's value with its unit.
 
     >>> metric_text("recall_at_1pct_fpr", 0.4912), metric_text("roc_auc", 0.94651)
     ('49.1 %', '0.9465')

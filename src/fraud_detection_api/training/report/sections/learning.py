@@ -1,4 +1,4 @@
-"""Would more rounds, or more records, help?"""
+"""Whether more rounds, or more records, would help."""
 
 from fraud_detection_api.report.document import Block, Gallery, Plot, Section, Table
 from fraud_detection_api.report.numbers import count, decimal, range_of
@@ -22,7 +22,7 @@ def learning(material: Material) -> Section | None:
             for p in curve["training_size"]
         ]
         headings = ["training records", "average precision", "95 % interval", "ROC AUC"]
-        blocks.append(Table("Models of fewer training records, on the same test part", headings, rows, 0))
+        blocks.append(Table("Models with fewer training records, on the same test part", headings, rows, 0))
     return Section("learning", "Learning curves", blocks)
 
 
@@ -32,14 +32,14 @@ def _rounds(material: Material) -> Plot:
     fitted, held_out = curve["train_log_loss"][-1], curve["held_out_log_loss"][-1]
     span = f"Boosters kept {count(min(kept))} to {count(max(kept))} rounds. " if kept else ""
     last = curve["rounds"][-1]
-    shading = ", and the shading with them" if kept and max(kept) > last else ""
+    shading = ", and so does the shading" if kept and max(kept) > last else ""
     return Plot(
         paint.rounds,
         "Loss by round",
         curve,
-        "Log loss on the records that the trees were grown on and on held-out ones. Where the lines part, the trees learn "
-        "by heart; the shaded rounds are those after which boosters gained no more.",
-        f"{span}The lines end at round {count(last)}, the last that all boosters reached{shading}; there the two are "
+        "Log loss on the records that the trees were grown on and on held-out records. Where the lines part, the trees "
+        "overfit. The shading marks the rounds at which boosters stopped improving.",
+        f"{span}The lines end at round {count(last)}, the last that all boosters reached{shading}. There they are "
         f"{decimal(held_out - fitted)} nats apart.",
     )
 
@@ -52,6 +52,6 @@ def _size(material: Material) -> Plot:
         paint.training_size,
         "Average precision by number of training records",
         {"points": points},
-        "A line that still rises at the right end says that more records would help. The band is the 95 % interval.",
+        "If the line still rises at its right end, more records would help. The band is the 95 % interval.",
         f"The last step, to {count(last['rows'])} records, changed average precision by {gain:+.4f}.",
     )

@@ -1,4 +1,4 @@
-"""What the card's own facts say against the model."""
+"""What the facts in the card say against the model."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,10 +21,8 @@ def limits(material: Material) -> Section:
         *_of_segments(material),
         *_of_warnings(material),
     ]
-    told = found or [
-        "Nothing in the facts of this card speaks against the figures. That is no proof that nothing does."
-    ]
-    return Section("limits", "Known limits", [Bullets(told, items_in_card=9)])
+    none = ["Nothing in this card speaks against the figures. That does not prove that nothing does."]
+    return Section("limits", "Known limits", [Bullets(found or none, items_in_card=9)])
 
 
 def _of_the_sample(material: Material) -> Iterator[str]:
@@ -35,9 +33,9 @@ def _of_the_sample(material: Material) -> Iterator[str]:
         yield f"Few {words.events}: the test part holds {count(evaluation['frauds'])}, so intervals are wide{width}."
     train = material.card["split"].get("train", {})
     if train.get("frauds", FEW) < FEW:
-        yield f"The trees have seen {count(train['frauds'])} {words.events}; more of them would change the model."
+        yield f"The trees were grown on {count(train['frauds'])} {words.events}; more of them would change the model."
     if any(estimate.get("bayes_limit") is not None for estimate in material.metrics.values()):
-        yield "The records are simulated. The figures say how well the model learns, and nothing about real records."
+        yield "The records are simulated. The figures show how well the model learns, and say nothing about real records."
 
 
 def _range(estimate: Mapping[str, Any]) -> str:
@@ -48,13 +46,13 @@ def _of_time(material: Material) -> Iterator[str]:
     kind, period = material.card["split"]["kind"], material.card["data"].get("period")
     if kind != "time":
         yield (
-            "The test part was drawn from the same records as the training part, not from a later time. If behaviour "
-            "changes, the model will do worse than measured here."
+            "The test part was drawn from the same time as the training part, not from a later time. If behaviour changes, "
+            "the model will do worse than measured here."
         )
     if period is not None:
-        yield f"All records are of one period, {period[0][:10]} to {period[1][:10]}; what came later is not in them."
+        yield f"All records are of the period from {period[0][:10]} to {period[1][:10]}; what came later is not in them."
     else:
-        yield "The card does not know when the records were made, nor how old they are."
+        yield "The card does not say when the records were made."
 
 
 def _of_the_population(material: Material) -> Iterator[str]:
@@ -62,12 +60,12 @@ def _of_the_population(material: Material) -> Iterator[str]:
     deployed, sampled_from = calibration.get("deployed_base_rate"), material.card["data"].get("sampled_from")
     if deployed is not None:
         yield (
-            f"Probabilities assume a {words.rate} of {percent(deployed)} in service, which was stated and not measured. "
-            "Where it is another, they are off in proportion."
+            f"Probabilities assume a {words.rate} of {percent(deployed)} in service, which was stated and not measured. If "
+            "the actual rate differs, they are wrong in proportion."
         )
     if sampled_from is not None:
         rows = count(material.card["data"]["rows"])
-        yield f"The model was made from a sample: {rows} of {count(sampled_from)} records."
+        yield f"The model was trained on a sample: {rows} of {count(sampled_from)} records."
 
 
 def _of_segments(material: Material) -> Iterator[str]:
@@ -75,7 +73,7 @@ def _of_segments(material: Material) -> Iterator[str]:
     if worst:
         names = "; ".join(segment_text(found, material.evidence) for found in worst[:3])
         more = f"; and {count(len(worst) - 3)} more" if len(worst) > 3 else ""
-        yield f"Segments that are served worse than the whole, beyond chance: {names}{more}. See “Segments served worst”."
+        yield f"The model is worse than chance explains for these segments: {names}{more}. See “Worst segments”."
 
 
 def _of_warnings(material: Material) -> Iterator[str]:

@@ -26,7 +26,7 @@ def data(material: Material) -> Section:
     items: list[tuple[str, Cell]] = [
         ("records", count(facts["rows"])),
         (words.events, f"{count(facts['frauds'])} ({percent(facts['frauds'] / max(1, facts['rows']))})"),
-        ("period", f"{period[0]} to {period[1]}" if period else "not known: the contract has no time column"),
+        ("period", f"{period[0]} to {period[1]}" if period else "unknown: the contract has no time column"),
         ("contract", Code(material.contract_name)),
         ("fingerprint of the contract", Code(contract["fingerprint"])),
         ("digest of the data", Code(facts["digest"])),
@@ -37,21 +37,25 @@ def data(material: Material) -> Section:
 
 
 def split(material: Material) -> Section:
-    """The parts of the split, how they were told apart, and what is in neither."""
+    """The parts of the split, how they were divided, and what is in neither."""
     card, words = material.card["split"], material.words
     parts = {name: part for name, part in card.items() if isinstance(part, Mapping)}
     items: list[tuple[str, Cell]] = [(name, _part(part, words.events)) for name, part in parts.items()]
-    items.append(("share asked for the test part", percent(card["test_share"])))
+    items.append(("requested share of the test part", percent(card["test_share"])))
     if card["kind"] == "time":
         items += _in_time(card, words.events)
     return Section("split", "Split", [Paragraph(SPLITS[card["kind"]].format(event=words.event)), Facts(items)])
 
 
 def _in_time(card: Mapping[str, Any], events: str) -> list[tuple[str, Cell]]:
-    known = f"left out of the test part: {count(card['rows_of_known'])} records" if card["leave_out_known"] else "kept"
+    known = (
+        f"left out of the test part: {count(card['rows_of_known'])} records"
+        if card["leave_out_known"]
+        else "in the test part"
+    )
     return [
         ("label delay", f"{number(card['delay_days'])} days before the test part begins"),
-        ("records within the delay, in no part", count(card["rows_in_delay"])),
+        ("records within the delay, in neither part", count(card["rows_in_delay"])),
         (f"ids already known for {events}", known),
     ]
 
@@ -71,7 +75,7 @@ def settings(material: Material) -> Section:
 
 
 def _origin(material: Material) -> str:
-    """What the settings have to do with the defaults, whoever chose them."""
+    """How the settings differ from the defaults, and why."""
     is_tuned, defaults = bool(material.card.get("tuning")), asdict(XGBoostSettings())
     chosen = material.card["training"]["settings"]
     differing = [
@@ -80,8 +84,8 @@ def _origin(material: Material) -> str:
         if setting != defaults.get(name)
     ]
     if not differing:
-        return "Settings: those of the default" + (", which tuning did not better." if is_tuned else ".")
-    came = "They were tuned in this training; see “Tuning”" if is_tuned else "They were taken over, not tuned here"
+        return "All settings have their defaults" + (", which tuning could not improve." if is_tuned else ".")
+    came = "This training tuned them; see “Tuning”" if is_tuned else "They were given, not tuned in this training"
     return f"Settings that differ from the default: {', '.join(differing)}. {came}."
 
 
@@ -99,17 +103,19 @@ def constraints(material: Material) -> Section:
     """What the contract's monotone constraints cost."""
     prices, title = material.card.get("constraint_prices") or [], "Price of the constraints"
     if not prices:
-        return Section("constraints", title, [Paragraph("The contract asks for no constraint, so none has a price.")])
+        return Section("constraints", title, [Paragraph("The contract has no constraints, so there is no price.")])
     rows: list[list[Cell]] = [
         [", ".join(price["constraints"]), _difference(price["average_precision"]), _difference(price["roc_auc"])]
         for price in prices
     ]
-    told = (
-        "The model with each constraint against the same model without it; below 0, the constraint costs something. "
-        "An interval that holds 0 means that no price can be told from chance."
+    explained = (
+        "Each row compares the model with constraints to the same model without them. Below 0, the constraints cost "
+        "something. If the interval contains 0, chance alone explains the difference."
     )
     headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
-    return Section("constraints", title, [Paragraph(told), Table("Prices, with 95 % intervals", headings, rows, 2)])
+    return Section(
+        "constraints", title, [Paragraph(explained), Table("Prices, with 95 % intervals", headings, rows, 2)]
+    )
 
 
 def _difference(change: Mapping[str, float]) -> Measured:
@@ -117,7 +123,7 @@ def _difference(change: Mapping[str, float]) -> Measured:
 
 
 def warnings(material: Material) -> Section:
-    """What training found suspicious in the data."""
+    """What looked suspicious in the data."""
     found = material.card.get("warnings") or []
     block = Bullets(found) if found else Paragraph("Training found nothing suspicious in the data.")
     return Section("warnings", "Warnings", [block])

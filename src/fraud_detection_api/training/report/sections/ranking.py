@@ -1,4 +1,4 @@
-"""How well the model ranks: ROC, precision and recall, and where the scores lie."""
+"""How well the model ranks: ROC, precision and recall, and the distribution of the scores."""
 
 from fraud_detection_api.report.document import Gallery, Plot, Section
 from fraud_detection_api.report.numbers import count, percent, percent_with_interval
@@ -26,8 +26,8 @@ def _roc(material: Material) -> Plot:
         paint.roc,
         "ROC curve",
         {**material.evidence["roc"], "marked": None if recall is None else recall["value"]},
-        f"Each point is a threshold: how many {words.others} it flags, and how many {words.events} it catches. "
-        "The higher to the left, the better; the dashed line is guessing.",
+        f"Each point is a threshold: the share of {words.others} that it flags, and of {words.events} that it catches. The "
+        "closer to the upper left corner, the better; the dashed line is guessing.",
         here,
     )
 
@@ -38,13 +38,13 @@ def _precision_recall(material: Material) -> Plot:
     here = ""
     if metric is not None:
         average = metric_text("average_precision", metric["value"] or 0.0)
-        here = f"The mean height is the average precision, {average}; guessing gives {percent(base_rate)}."
+        here = f"The area below is the average precision, {average}; guessing gives {percent(base_rate)}."
     return Plot(
         paint.precision_recall,
         "Precision and recall",
         {**material.evidence["precision_recall"], "base_rate": base_rate},
-        f"The more {words.events} a threshold catches (right), the fewer of its alerts are right (down). The ragged "
-        "left end rests on few records.",
+        f"The more {words.events} a threshold catches (further right), the fewer of its alerts are right (lower). The "
+        "left end is ragged because it rests on few records.",
         here,
     )
 
@@ -57,9 +57,9 @@ def _scores(material: Material) -> Plot:
     here = f"{count(below)} of {count(total)} {words.events} have a probability below about 50 %."
     return Plot(
         paint.scores,
-        "Where the probabilities lie",
+        "Distribution of the probabilities",
         scores,
-        f"Share of each class in bins of probability (log-odds scale). Where the two overlap, {words.events} and "
-        f"{words.others} look alike to the model.",
+        f"Share of each class in bins of probability (log-odds scale). Where the two overlap, the model cannot tell "
+        f"{words.events} from {words.others}.",
         here,
     )

@@ -1,4 +1,4 @@
-"""Where the model serves worst."""
+"""The segments for which the model is worst."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,23 +7,25 @@ from fraud_detection_api.report.document import Cell, Measured, Paragraph, Secti
 from fraud_detection_api.report.numbers import count, date, number, percent, percent_range
 from fraud_detection_api.training.report.material import Material
 
+TITLE = "Worst segments"
+
 
 def segments(material: Material) -> Section:
     """The table of worst segments."""
     found, words = material.evidence["slices"], material.words
     whole, worst = found["whole"], found["worst"]
-    told = (
-        f"{count(found['looked_at'])} segments were looked at: bands of each column, levels, and where it is missing. The "
+    measured = (
+        f"{count(found['looked_at'])} segments were measured: bands of each column, levels, and missing values. The "
         f"threshold is the one that flags 1 % of all {words.others}, {percent(found['threshold'])}; it catches "
         f"{percent(whole['recall'])} of all {words.events}."
     )
     if not worst:
-        return Section("segments", "Segments served worst", [Paragraph(f"{told} {_none(found['looked_at'])}")])
+        return Section("segments", TITLE, [Paragraph(f"{measured} {_none(found['looked_at'])}")])
     beyond = sum(each["beyond_chance"] for each in worst)
     sure = (
-        " Marked “surely” are those worse beyond what chance explains among so many (Bonferroni, 5 %): "
-        f"{count(beyond) if beyond else 'none'} of the {count(len(worst))} below; the others may be chance. Where the "
-        "columns tell little, or the event is common, even a perfect model catches less or alarms more often."
+        f" {count(beyond) if beyond else 'None'} of the {count(len(worst))} below {'is' if beyond == 1 else 'are'} worse "
+        "than chance explains among so many (Bonferroni, 5 %), and marked “surely”; the others may be chance. Where the "
+        f"columns say little, or {words.events} are common, even a perfect model catches less or flags more."
     )
     headings = [
         "segment",
@@ -35,17 +37,15 @@ def segments(material: Material) -> Section:
         f"mean probability less {words.rate}",
     ]
     table = Table("Worst segments, with 95 % intervals", headings, [_row(each, material) for each in worst], 4)
-    return Section("segments", "Segments served worst", [Paragraph(told + sure), table])
+    return Section("segments", TITLE, [Paragraph(measured + sure), table])
 
 
 def _none(looked_at: int) -> str:
-    return "None is worse than the whole." if looked_at else "None has enough records of both kinds to be judged."
+    return "None is worse than the whole." if looked_at else "None has enough records of both classes to be measured."
 
 
 def _row(each: Mapping[str, Any], material: Material) -> list[Cell]:
-    worse = {"recall": "catching", "false_positive_rate": "false alarms", "calibration": "calibration"}[
-        each["worse_in"]
-    ]
+    worse = {"recall": "recall", "false_positive_rate": "false alerts", "calibration": "calibration"}[each["worse_in"]]
     return [
         segment_text(each, material.evidence),
         count(each["rows"]),

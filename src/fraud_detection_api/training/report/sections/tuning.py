@@ -1,4 +1,4 @@
-"""How the settings were found, where a study found them."""
+"""How tuning found the settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ from fraud_detection_api.training.report.sections.making import setting_text
 
 
 def tuning(material: Material) -> Section | None:
-    """What a study gained, its history, and which parameters mattered; absent where nothing was tuned."""
+    """What a study gained, its history, and which parameters mattered. None where nothing was tuned."""
     study = material.card.get("tuning")
     if not study:
         return None
     blocks: list[Block] = [Paragraph(_gain(study))]
     if ratios := study.get("ratios"):
-        blocks.append(Paragraph(f"Ratios that the study added to the derived features: {'; '.join(ratios)}."))
+        blocks.append(Paragraph(f"The study added these ratios to the derived features: {'; '.join(ratios)}."))
     plots = [_history(study), *([_importance(study)] if study.get("importance") else [])]
     return Section("tuning", "Tuning", [*blocks, Gallery(plots)])
 
@@ -25,10 +25,10 @@ def tuning(material: Material) -> Section | None:
 def _gain(study: Mapping[str, Any]) -> str:
     chosen = ", ".join(f"{name} {setting_text(setting)}" for name, setting in study["settings"].items())
     return (
-        f"Study “{study['study']}” of {count(study['trials'])} trials: {study['objective']}, the mean over folds of the "
-        f"training part, went from {decimal(study['default_value'])} with the defaults to {decimal(study['best_value'])} "
-        f"with {chosen}. The best of many trials looks a little better than it is; the figures of the test part do not. "
-        f"Digest of the study: {study['digest']}."
+        f"Study “{study['study']}” had {count(study['trials'])} trials. Its objective, {study['objective']} as the mean "
+        f"over folds of the training part, rose from {decimal(study['default_value'])} with the defaults to "
+        f"{decimal(study['best_value'])} with {chosen}. The best of many trials looks a little better than it is; the "
+        f"figures of the test part do not. Digest of the study: {study['digest']}."
     )
 
 
@@ -38,9 +38,9 @@ def _history(study: Mapping[str, Any]) -> Plot:
         paint.tuning_history,
         "Trials",
         {name: study[name] for name in ("history", "objective", "default_value")},
-        "A dot is a trial, the diamond the default, the line the best one so far; much worse trials may lie below the "
-        "plot. Where the line has been flat for long, more trials would add little.",
-        f"{count(given_up)} of {count(study['trials'])} trials fell behind on their first folds and were given up.",
+        "A dot is a trial, the diamond the default, and the line the best so far. Much worse trials may lie below the "
+        "plot. If the line has been flat for long, more trials would gain little.",
+        f"{count(given_up)} of {count(study['trials'])} trials fell behind on their first folds and were stopped.",
     )
 
 
@@ -50,6 +50,6 @@ def _importance(study: Mapping[str, Any]) -> Plot:
         paint.tuning_importance,
         "What mattered",
         {"importance": study["importance"]},
-        "Share of the differences between trials that each parameter explains.",
+        "How much of the differences between trials each parameter explains.",
         f"{first} explains {percent(share)}.",
     )
