@@ -28,7 +28,8 @@ def synth(
     """Simulate credit records with several kinds of fraud, and with the true probability of each record."""
     settings_with()  # no setting is used, but every command reports a misspelt variable
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
-    from fraud_detection_api.tables.files import require_suffix, written_whole
+    from fraud_detection_api.tables.files import require_suffix
+    from fraud_detection_api.tables.whole_files import written_whole
     from fraud_detection_api.training.data.synthetic import simulate_credit_records
 
     require_suffix(out)

@@ -37,7 +37,7 @@ def report(
         raise typer.BadParameter("name the file .html", param_hint="--out")
     settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.jobs.monitoring import monitoring_page
-    from fraud_detection_api.tables.files import written_whole
+    from fraud_detection_api.tables.whole_files import written_whole
 
     version, content = monitoring_page(settings)
     with written_whole(out) as waiting:

@@ -20,7 +20,7 @@ from fraud_detection_api.errors import (
 
 WIDEST_NAME = 40
 
-TRAINING_LIBRARIES = ("matplotlib", "optuna", "polars", "scipy", "sklearn")
+TRAINING_LIBRARIES = ("matplotlib", "optuna", "polars", "scipy", "sklearn", "xgboost")
 """What the extra `train` installs, and serving does without."""
 
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[str]]]

@@ -7,7 +7,8 @@ from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.services.labels.files import Imported, LabelImporter
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.tables.files import require_suffix, written_whole
+from fraud_detection_api.tables.files import require_suffix
+from fraud_detection_api.tables.whole_files import written_whole
 
 
 def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, listener: Listener) -> Imported:

@@ -1,11 +1,8 @@
 """CSV and Parquet files, told apart by suffix; text stays text until the contract says what it is."""
 
-import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import polars as pl
 
@@ -14,8 +11,6 @@ from fraud_detection_api.tables.csv_layout import count_records
 
 SUFFIXES = (".csv", ".parquet")
 UNNAMED = ""  # the column under which pandas writes its row numbers; never data
-
-_NAME_KEPT = 40  # of a file's name in the hidden one beside it, which must not become too long for the file system
 
 
 def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
@@ -67,37 +62,6 @@ def reading(path: Path) -> Iterator[None]:
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         kind = "Parquet" if path.suffix == ".parquet" else "UTF-8 CSV with a header line"
         raise InvalidDataset(str(path), [f"cannot be read as {kind} ({type(error).__name__})"]) from None
-
-
-@contextmanager
-def written_whole(target: Path) -> Iterator[Path]:
-    """A hidden file beside `target` to write to, which takes its name at the end; after any failure it is removed.
-
-    Raises InvalidDataset where it cannot be written.
-    """
-    waiting = target.with_name(f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}")
-    try:
-        yield waiting
-        _sync(waiting)
-        waiting.replace(target)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise unwritable(target, error) from error
-    finally:
-        with suppress(OSError):  # where nothing can be written there is nothing to remove, and the reason is on its way
-            waiting.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def unwritable(path: Path, error: Exception) -> InvalidDataset:
-    """What is told of a file that cannot be written, by the system's error number alone: a message may quote data."""
-    number = re.search(r"\(os error (\d+)\)", str(error))  # Polars' own errors carry no `strerror`
-    reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or type(error).__name__
-    reason = "no such folder" if isinstance(error, FileNotFoundError) else reason
-    return InvalidDataset(str(path), [f"cannot be written: {reason}"])
 
 
 def require_suffix(path: Path) -> None:

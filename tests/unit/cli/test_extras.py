@@ -39,7 +39,9 @@ def outcomes(commands, folder):
     return json.loads(done.stdout)
 
 
-def test_without_the_training_libraries_their_commands_say_so_in_one_line_and_the_others_work(tmp_path):
+def test_without_the_training_libraries_their_commands_say_so_in_one_line_and_the_others_work(
+    tmp_path, file_registry_path
+):
     (tmp_path / "costs.toml").write_text("review_cost = 8\n")
     training = [
         "contract infer none.csv --target bad",
@@ -57,6 +59,7 @@ def test_without_the_training_libraries_their_commands_say_so_in_one_line_and_th
     ]
     serving = ["contract show", "models list", "models history", "store migrate", "store info", "decisions list"]
     serving += ["store check", "replay --sample 1"]
+    serving += [f"models report champion --out report.html --registry {file_registry_path}"]
     found = outcomes([*training, *serving], tmp_path)
     for command in training:
         status, said = found[command]

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.files import read_file, scan_file, unwritable, written_whole
+from fraud_detection_api.tables.files import read_file, scan_file
+from fraud_detection_api.tables.whole_files import unwritable, written_whole
 
 
 def test_a_csv_stays_text_until_the_contract_says_what_it_is(tmp_path):

@@ -90,7 +90,7 @@ def report(
     if out.suffix not in DOCUMENT_OF:
         raise typer.BadParameter("name the file .html or .md", param_hint="--out")
     service = _service(settings_with(registry=registry))
-    from fraud_detection_api.tables.files import written_whole
+    from fraud_detection_api.tables.whole_files import written_whole
 
     version = service.resolve(version)
     content = service.document(version, DOCUMENT_OF[out.suffix])

@@ -13,8 +13,9 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
-from fraud_detection_api.tables.files import reading, require_rows, require_suffix, scan_file, written_whole
+from fraud_detection_api.tables.files import reading, require_rows, require_suffix, scan_file
 from fraud_detection_api.tables.frames import write_frames
+from fraud_detection_api.tables.whole_files import written_whole
 
 CHUNK_ROWS = 100_000
 

@@ -17,8 +17,9 @@ from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
-from fraud_detection_api.tables.files import require_suffix, written_whole
+from fraud_detection_api.tables.files import require_suffix
 from fraud_detection_api.tables.frames import write_frames
+from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
 ROWS_A_PAGE = 5_000
