@@ -244,7 +244,7 @@ def test_a_registry_that_fails_is_told(dataset):
 def test_nothing_is_registered_of_a_dataset_that_is_too_small(dataset):
     registry = InMemoryRegistry()
     few = dataset_from_frame(simulate_credit_records(60, seed=1, fraud_rate=0.1), dataset.contract, source="few")
-    with pytest.raises(InvalidDataset, match="bring more labelled records"):
+    with pytest.raises(InvalidDataset, match="each class"):
         fit(few, registry=registry)
     assert registry.versions() == []
 

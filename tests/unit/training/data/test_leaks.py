@@ -1,5 +1,7 @@
 """Warnings before a model is believed: columns that give the target away, ids, records on both sides. No false alarms."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -40,7 +42,7 @@ def warnings_of(data) -> list[str]:
 )
 def test_a_column_that_decides_the_target_is_named(column, dtype):
     (warning,) = warnings_for(column, dtype)
-    assert warning.startswith("'suspect' alone nearly decides the target (ROC AUC ")
+    assert re.match(r"'suspect' .*\(ROC AUC (0\.9|1\.0)", warning)
 
 
 def test_a_missing_value_can_give_the_target_away_too():
@@ -60,7 +62,7 @@ def test_a_column_that_tells_nothing_is_named(value, state):
         {"dead": [value] * ROWS, "noise": RNG.normal(size=ROWS), "bad": BAD}, schema_overrides={"dead": pl.Float64}
     )
     (warning,) = warnings_of(dataset_from_frame(frame, contract_from_toml(toml, source="x.toml"), source="x"))
-    assert warning == f"'dead' {state} all training records, and tells nothing: is the file what it should be?"
+    assert warning.startswith(f"'dead' {state} all training records")
 
 
 def test_a_column_of_one_value_or_none_tells_by_being_missing():
@@ -125,7 +127,8 @@ def test_amounts_in_cents_are_no_ids():
 
 def test_a_category_of_single_records_is_an_id():
     (warning,) = warnings_for([f"C-{number}" for number in range(ROWS)], "category")
-    assert "has a level of its own for most records" in warning
+    assert "'suspect'" in warning
+    assert "id?" in warning
 
 
 def test_records_that_stand_on_both_sides_are_counted():
@@ -138,7 +141,7 @@ def test_records_that_stand_on_both_sides_are_counted():
     )
     assert warnings_of(data) == []  # a customer's records are on one side
     (warning,) = warnings_of(apart)
-    assert "test records stand in the training part too" in warning
+    assert re.match(r"\d+ of \d+ test records ", warning)
 
 
 @pytest.mark.parametrize("case", ["credit", "every dtype"])

@@ -118,7 +118,7 @@ def test_records_in_the_delay_are_in_no_part():
 
 
 def test_a_delay_longer_than_the_data_leaves_nothing_to_learn_from():
-    with pytest.raises(InvalidDataset, match="no record lies 30 days before the test part"):
+    with pytest.raises(InvalidDataset, match="30 days"):
         split_of(labelled(every_tenth(1000), seconds=np.arange(1000) * 60.0), delay_days=30)
 
 
@@ -164,17 +164,17 @@ def test_a_contract_with_a_time_column_splits_by_it():
 
 @pytest.mark.parametrize("frauds", [1, 8])
 def test_too_few_frauds_are_refused_with_counts(frauds):
-    with pytest.raises(InvalidDataset, match=r"the \w+ part would hold \d frauds in \d+ rows, and 3 of each class"):
+    with pytest.raises(InvalidDataset, match=r"the \w+ part would have \d frauds in \d+ rows, and needs 3"):
         split_of(labelled(np.arange(500) < frauds))
 
 
 def test_too_few_legitimate_records_are_refused():
-    with pytest.raises(InvalidDataset, match="bring more labelled records"):
+    with pytest.raises(InvalidDataset, match="the test part would have 99 frauds in 100 rows"):
         split_of(labelled(np.arange(500) >= 5))
 
 
 def test_frauds_that_all_came_early_are_refused():
-    with pytest.raises(InvalidDataset, match="the test part would hold 0 frauds"):
+    with pytest.raises(InvalidDataset, match="the test part would have 0 frauds"):
         split_of(labelled(np.arange(500) < 50, seconds=np.arange(500.0)))
 
 
@@ -217,12 +217,12 @@ def test_a_known_customer_is_left_out_of_a_fold_if_the_fraud_was_in_its_window()
 
 
 def test_windows_that_begin_before_the_data_are_refused():
-    with pytest.raises(InvalidDataset, match="fold 2 would begin before the first record; ask for fewer folds"):
+    with pytest.raises(InvalidDataset, match="fold 2 would begin before the first record"):
         prequential_folds(daily(25)[0], windows(folds=2))
 
 
 def test_data_without_a_time_has_no_folds_in_time():
-    with pytest.raises(InvalidDataset, match=r"declare \[time\] in the contract"):
+    with pytest.raises(InvalidDataset, match=r"\[time\]"):
         prequential_folds(labelled(every_tenth(100)), PrequentialSettings())
 
 
@@ -255,5 +255,5 @@ def test_validation_folds_are_of_the_contracts_own_kind():
 
 
 def test_folds_with_too_few_frauds_are_refused():
-    with pytest.raises(InvalidDataset, match="the test part of fold 1 would hold"):
+    with pytest.raises(InvalidDataset, match="the test part of fold 1 would have"):
         validation_folds(labelled(np.arange(200) < 5), PrequentialSettings(folds=4), seed=1)

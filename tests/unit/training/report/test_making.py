@@ -30,15 +30,15 @@ def test_the_sentence_of_a_split_is_on_the_page_and_in_the_card(kind, page_of, m
 
 def test_a_split_by_time_tells_its_delay_and_what_is_in_no_part(markdown_of):
     text = markdown_of(card(split=DELAYED), evidence())
-    assert "share asked for the test part: 25.0 %" in text
+    assert "requested share of the test part: 25.0 %" in text
     assert "label delay: 7 days before the test part begins" in text
-    assert "records within the delay, in no part: 1,234" in text
+    assert "records within the delay, in neither part: 1,234" in text
     assert "ids already known for frauds: left out of the test part: 56 records" in text
 
 
 def test_known_ids_that_were_kept_are_told(markdown_of):
     text = markdown_of(card(split={**DELAYED, "leave_out_known": False, "rows_of_known": 0}), evidence())
-    assert "ids already known for frauds: kept" in text
+    assert "ids already known for frauds: in the test part" in text
 
 
 def test_a_split_by_chance_has_no_delay(markdown_of):
@@ -54,14 +54,16 @@ DIFFERING = "Settings that differ from the default: learning_rate 0.05 (default 
 
 
 def test_default_settings_are_told_as_such(markdown_of):
-    assert "Settings: those of the default." in markdown_of(of_settings(XGBoostSettings(), tuning=None), evidence())
+    assert "All settings have their defaults." in markdown_of(of_settings(XGBoostSettings(), tuning=None), evidence())
 
 
 def test_default_settings_that_tuning_did_not_better_are_told(markdown_of):
-    assert "the default, which tuning did not better." in markdown_of(of_settings(XGBoostSettings()), evidence())
+    assert "their defaults, which tuning could not improve." in markdown_of(of_settings(XGBoostSettings()), evidence())
 
 
-@pytest.mark.parametrize(("changes", "came"), [({}, "were tuned in this training"), ({"tuning": None}, "taken over")])
+@pytest.mark.parametrize(
+    ("changes", "came"), [({}, "This training tuned them"), ({"tuning": None}, "not tuned in this")]
+)
 def test_settings_that_differ_from_the_default_are_listed_whether_tuned_or_taken_over(changes, came, page_of):
     told = page_of(of_settings(TUNED, **changes), evidence()).sections["settings"]
     assert DIFFERING in told

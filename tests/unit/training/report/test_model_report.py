@@ -135,9 +135,9 @@ def test_what_is_optional_may_be_absent(page_of):
     assert tuple(name for name in page.sections if name) == tuple(
         name for name in SECTIONS if name not in ("learning", "policy", "tuning")
     )
-    assert "asks for no constraint" in page.sections["constraints"]
+    assert "no constraints" in page.sections["constraints"]
     assert "nothing suspicious" in page.sections["warnings"]
-    assert "not tuned here" in page.sections["settings"]
+    assert "not tuned in this training" in page.sections["settings"]
     assert "does not say how" in page.sections["calibration"]
 
 

@@ -86,4 +86,4 @@ def test_a_shading_that_is_cut_is_told(kept, is_cut, markdown_of):
     found = {**evidence(), "learning_curve": {**evidence()["learning_curve"], "kept_rounds": kept}}
     text = markdown_of(card(), found)
     assert "The lines end at round 4, the last that all boosters reached" in text
-    assert ("and the shading with them" in text) == is_cut
+    assert ("and so does the shading" in text) == is_cut

@@ -49,7 +49,7 @@ def test_the_card_tells_the_same_in_tables(markdown_of):
     text = markdown_of(card(), evidence())
     assert "## Policy" in text
     assert "| outcome | of all records | of frauds | of legitimate records | a day |" in text
-    assert "by this policy, and approving all " in text
+    assert "The alternatives: approving all " in text
     assert "| approve all |" not in text
 
 

@@ -28,7 +28,7 @@ def test_three_frauds_make_a_report(drawn_page_of, markdown_of):
     found = gather_evidence(test, explained())
     page = drawn_page_of(card(test), found)
     assert "the test part holds 3" in page.sections["limits"]
-    assert "None has enough records of both kinds" in page.sections["segments"]
+    assert "None has enough records of both classes" in page.sections["segments"]
     assert len(markdown_of(card(test), found).splitlines()) < 165
 
 
