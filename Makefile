@@ -101,9 +101,11 @@ $(poetry_installed):
 	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry==$(POETRY_VERSION)" "poetry-plugin-export==$(POETRY_EXPORT_VERSION)"
 	@touch $@
 
+# Numba's loops are compiled in the background, for the default model, which needs them at the end of its training.
 $(trains): requirements/train.txt requirements/installer.txt pyproject.toml
 	@$(install) train.txt
 	@touch $@
+	@$(venv)/bin/python -c 'import fraud_detection_api.model.trees.kernels' &
 
 $(installed): requirements/development.txt requirements/installer.txt pyproject.toml
 	@$(install) development.txt

@@ -26,6 +26,7 @@ Event = Literal[
     "promoted",
     "registered",
     "tracked",
+    "training_default",
     "tuned",
     "warning",
 ]
