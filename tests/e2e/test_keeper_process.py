@@ -1,33 +1,21 @@
 """The process that keeps decisions, beside a real server."""
 
 import os
-import re
 import signal
 import sqlite3
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from support import calls
 from support.builders import record
+from support.child_processes import children_of, is_running
 from support.polling import eventually
 from support.servers import running_server
 
 
 def keepers_of(server) -> list[int]:
     """Processes that the server's process started and that keep decisions."""
-    listed = subprocess.run(
-        ["ps", "-ww", "--ppid", str(server.process.pid), "-o", "pid=,args="],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return [
-        int(line.split()[0])
-        for line in listed.stdout.splitlines()
-        if "fraud_detection_api.processes.decision_writer" in line
-    ]
+    return children_of(server.process.pid, "fraud_detection_api.processes.decision_writer")
 
 
 def rows_in(path) -> int:
@@ -35,18 +23,16 @@ def rows_in(path) -> int:
         return database.execute("SELECT count(*) FROM decisions").fetchone()[0]
 
 
-def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+@pytest.fixture(scope="module")
+def server(file_registry_path, tmp_path_factory):
+    log = tmp_path_factory.mktemp("keeper") / "log"
+    with running_server(file_registry_path, log, FRAUD_STORE_TIMEOUT_SECONDS="1") as started:
+        yield started
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_one_process_keeps_for_all_workers_and_ends_with_them(file_registry_path, tmp_path, workers):
+def test_one_process_keeps_for_all_workers_and_ends_with_them(file_registry_path, tmp_path):
     log = tmp_path / "log"
-    with running_server(file_registry_path, log, arguments=["--workers", workers]) as server:
+    with running_server(file_registry_path, log, arguments=["--workers", "2"]) as server:
         [keeper] = keepers_of(server)
         for _ in range(20):
             calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
@@ -54,15 +40,14 @@ def test_one_process_keeps_for_all_workers_and_ends_with_them(file_registry_path
     eventually(lambda: not is_running(keeper), "the keeper has ended")
 
 
-def test_a_keeper_that_dies_is_started_again_and_nothing_is_answered_meanwhile(file_registry_path, tmp_path):
-    log = tmp_path / "log"
-    with running_server(file_registry_path, log) as server:
-        [keeper] = keepers_of(server)
-        os.kill(keeper, signal.SIGKILL)
-        answers = eventually(lambda: ask_until_kept(server), "decisions are kept again")
-        assert set(answers) <= {503, 200}
-        assert rows_in(log.with_suffix(".db")) == answers.count(200)
-        assert server.events("keeper_ended")[0]["status"] == -signal.SIGKILL
+def test_a_keeper_that_dies_is_started_again_and_nothing_is_answered_meanwhile(server):
+    [keeper] = keepers_of(server)
+    before = rows_in(server.log.with_suffix(".db"))
+    os.kill(keeper, signal.SIGKILL)
+    answers = eventually(lambda: ask_until_kept(server), "decisions are kept again")
+    assert set(answers) <= {503, 200}
+    assert rows_in(server.log.with_suffix(".db")) - before == answers.count(200)
+    assert server.events("keeper_ended")[0]["status"] == -signal.SIGKILL
 
 
 def ask_until_kept(server) -> list[int]:
@@ -73,29 +58,17 @@ def ask_until_kept(server) -> list[int]:
     return statuses
 
 
-def test_a_keeper_that_hangs_is_answered_for_until_it_goes_on(file_registry_path, tmp_path):
-    log = tmp_path / "log"
-    with running_server(file_registry_path, log, FRAUD_STORE_TIMEOUT_SECONDS="1") as server:
-        [keeper] = keepers_of(server)
-        os.kill(keeper, signal.SIGSTOP)
-        try:
-            waited = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
-            assert (waited.status_code, waited.json()["code"]) == (503, "store_unavailable")
-            assert calls.get(f"{server.url}/readyz").status_code == 503
-            refused = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
-            assert refused.status_code == 503
-        finally:
-            os.kill(keeper, signal.SIGCONT)
-        eventually(lambda: calls.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
-        calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
-        assert len(server.events("keeper_hangs")) == 1
-
-
-def test_a_server_that_is_killed_leaves_no_keeper_behind(file_registry_path, tmp_path):
-    with running_server(file_registry_path, tmp_path / "log") as server:
-        [keeper] = keepers_of(server)
-        [folder] = re.findall(rb"/[^\0]*fraud-keeper-\w+", Path(f"/proc/{keeper}/cmdline").read_bytes())
-        server.process.kill()
-        server.process.wait()
-        eventually(lambda: not is_running(keeper), "the keeper has ended")
-        eventually(lambda: not Path(os.fsdecode(folder)).exists(), "its folder has gone")
+def test_a_keeper_that_hangs_is_answered_for_until_it_goes_on(server):
+    [keeper] = keepers_of(server)
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        waited = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
+        assert (waited.status_code, waited.json()["code"]) == (503, "store_unavailable")
+        assert calls.get(f"{server.url}/readyz").status_code == 503
+        refused = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
+        assert refused.status_code == 503
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    eventually(lambda: calls.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
+    calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
+    assert len(server.events("keeper_hangs")) == 1

@@ -1,4 +1,4 @@
-"""Train, serve, decide, label, export, train again: each in a process of its own."""
+"""Train, serve, decide, label, export, train again, beside a real server."""
 
 import json
 
@@ -6,9 +6,10 @@ import polars as pl
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from support import calls
+from support import calls, commands
+from support.commands import quick_training
 from support.polling import eventually
-from support.servers import run_fraud, running_server
+from support.servers import running_server
 
 CREDIT = load_contract("credit")
 TARGET = CREDIT.target.name
@@ -16,8 +17,9 @@ DECIDED, BY_ID = 3000, 1500
 
 
 def fraud(*arguments: object, **environment: str):
-    done = run_fraud(*(str(part) for part in arguments), **environment)
-    assert done.returncode == 0, done.stderr
+    with quick_training():
+        done = commands.fraud(*arguments, **environment)
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout) if done.stdout.startswith("{") else done.stderr
 
 

@@ -10,7 +10,9 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
+from support.applications import application
 from support.builders import OVERDRAWN, credit_files
+from support.commands import fraud, quick_training
 from support.http import assert_problem
 from support.mlflow_servers import free_port, start_mlflow, stop_mlflow
 from support.polling import eventually
@@ -32,8 +34,9 @@ def trained(mlflow_server, records):
     """A location on MLflow that two tracked trainings filled, and what the second one printed."""
     location = mlflow_server.location()
     for seed in ("1", "2"):
-        done = run_fraud("train", str(records), "--seed", seed, "--registry", location, "--track", "mlflow", "--json")
-        assert done.returncode == 0, done.stderr
+        with quick_training():
+            done = fraud("train", str(records), "--seed", seed, "--registry", location, "--track", "mlflow", "--json")
+        assert done.exit_code == 0, done.stderr
     return location, done
 
 
@@ -75,21 +78,17 @@ def test_a_promotion_in_mlflow_is_served_to_the_bit_as_from_a_folder(trained, cl
     folder = FileRegistry(tmp_path / "folder")
     folder.assign("champion", folder.register(files))
     body = simulate_credit_records(200, seed=9).drop("is_fraud", "true_fraud_probability").write_json()
-    with (
-        running_server(location, tmp_path / "mlflow.log", **QUICKLY) as server,
-        running_server(folder.root, tmp_path / "folder.log") as twin,
-    ):
+    with running_server(location, tmp_path / "mlflow.log", **QUICKLY) as server, application(folder) as twin:
         assert served_version(server) == "1"
         client.set_registered_model_alias(model_name(location), "champion", "2")
         eventually(lambda: served_version(server) == "2", "the promoted version is served")
-        answers = [calls.post(f"{one.url}/fraud_detection", content=body, headers=JSON) for one in (server, twin)]
-        loaded = [one.events("model_loaded")[-1]["digest"] for one in (server, twin)]
-        rolled_back = run_fraud("models", "rollback", "--registry", location)
-        assert rolled_back.returncode == 0, rolled_back.stderr
+        answer = calls.post(f"{server.url}/fraud_detection", content=body, headers=JSON)
+        assert answer.status_code == 200, answer.text
+        assert answer.content == twin.post("/fraud_detection", content=body, headers=JSON).content
+        assert server.events("model_loaded")[-1]["digest"] == json.loads(done.stdout)["digest"]
+        rolled_back = fraud("models", "rollback", "--registry", location)
+        assert rolled_back.exit_code == 0, rolled_back.stderr
         eventually(lambda: served_version(server) == "1", "the version before is served again")
-    assert answers[0].status_code == 200, answers[0].text
-    assert answers[0].content == answers[1].content
-    assert loaded == [json.loads(done.stdout)["digest"]] * 2
 
 
 def test_another_policy_is_another_version_on_mlflow_with_the_same_scores(mlflow_server, tmp_path):
@@ -97,12 +96,10 @@ def test_another_policy_is_another_version_on_mlflow_with_the_same_scores(mlflow
     registry = build_registry(location)
     registry.assign("champion", registry.register(credit_files()))
     (tmp_path / "costs.toml").write_text("review_cost = 20\n")
-    simulated = run_fraud(
-        "policy", "simulate", "--policy", str(tmp_path / "costs.toml"), "--registry", location, "--json"
-    )
+    simulated = fraud("policy", "simulate", "--policy", str(tmp_path / "costs.toml"), "--registry", location, "--json")
     forced = ("--promote", "--force", "the costs have changed")
-    done = run_fraud("policy", "set", str(tmp_path / "costs.toml"), *forced, "--registry", location, "--json")
-    assert done.returncode == 0, done.stderr
+    done = fraud("policy", "set", str(tmp_path / "costs.toml"), *forced, "--registry", location, "--json")
+    assert done.exit_code == 0, done.stderr
     assert json.loads(simulated.stdout)["new"]["shares"] == json.loads(done.stdout)["to"]["shares"]
     assert registry.assigned("champion") == "2"
     files = registry.fetch("2")
@@ -110,7 +107,7 @@ def test_another_policy_is_another_version_on_mlflow_with_the_same_scores(mlflow
         "booster.ubj",
         "golden.json",
     }
-    shown = run_fraud("policy", "show", "--registry", location, "--json")
+    shown = fraud("policy", "show", "--registry", location, "--json")
     assert json.loads(shown.stdout)["version"] == "2"
 
 
@@ -134,6 +131,7 @@ def own_mlflow(tmp_path):
         stop()
 
 
+@pytest.mark.slow
 def test_an_outage_of_mlflow_is_told_and_the_loaded_model_goes_on_serving(own_mlflow, tmp_path):
     location, start, stop = own_mlflow
     with running_server(location, tmp_path / "server.log", **QUICKLY) as server:

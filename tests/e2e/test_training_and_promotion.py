@@ -14,8 +14,9 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support import calls
 from support.builders import OVERDRAWN
+from support.commands import fraud, quick_training
 from support.polling import eventually
-from support.servers import FRAUD, clean_environment, run_fraud, running_server
+from support.servers import QUICK_FRAUD, finds_support, running_server
 
 # runs the command, and kills its own process when a function is called for the nth time
 KILLED = """
@@ -33,18 +34,11 @@ def killed(*given, **named):
         os.kill(os.getpid(), signal.SIGKILL)
     return function(*given, **named)
 setattr(holder, name, killed)
-from fraud_detection_api.cli import app
-app()
+from support.commands import quick_fraud
+quick_fraud()
 """
 FILES = "fraud_detection_api.adapters.file_registry"
 FORCED = ("--promote", "--force", "no traffic has been compared")
-
-MOMENTS = {
-    "before the trees grow": ("fraud_detection_api.training.train_xgboost", "XGBoostTrainer.fit", "1"),
-    "before the first file is written": (FILES, "_write_durably", "1"),
-    "between two files": (FILES, "_write_durably", "4"),
-    "before the folder gets its number": (FILES, "FileRegistry._publish", "1"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +77,16 @@ def scores(server) -> bool:
 
 def train_killed(moment, records: Path, registry: Path) -> int:
     command = [sys.executable, "-c", KILLED, *moment, "train", str(records), "--registry", str(registry), *FORCED]
-    return subprocess.run(command, env=clean_environment(), capture_output=True, timeout=120, check=False).returncode
+    return subprocess.run(command, env=finds_support(), capture_output=True, timeout=120, check=False).returncode
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param((FILES, "_write_durably", "4"), id="between two files", marks=pytest.mark.slow),
+        pytest.param((FILES, "FileRegistry._publish", "1"), id="before the folder gets its number"),
+    ],
+)
 def test_a_killed_training_leaves_the_registry_as_it_was(served, records, moment):
     server, registry = served
     before = contents(registry)
@@ -96,12 +96,13 @@ def test_a_killed_training_leaves_the_registry_as_it_was(served, records, moment
     assert scores(server)
 
 
+@pytest.mark.slow
 def test_a_training_killed_while_its_progress_bar_moves_leaves_the_registry_as_it_was(served, records):
     server, registry = served
     before = contents(registry)
     master, terminal = os.openpty()
-    command = [*FRAUD, "train", str(records), "--registry", str(registry), *FORCED]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=clean_environment(TERM="xterm"))
+    command = [*QUICK_FRAUD, "train", str(records), "--registry", str(registry), *FORCED]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=finds_support(TERM="xterm"))
     os.close(terminal)
     try:
         shown = b""
@@ -120,22 +121,26 @@ def test_a_training_killed_before_its_promotion_leaves_a_whole_model_and_the_old
     assert train_killed(moment, records, own_registry) == -signal.SIGKILL
     assert FileRegistry(own_registry).versions() == ["1", "2"]
     assert FileRegistry(own_registry).assigned("champion") == "1"
-    assert run_fraud("models", "promote", "2", *FORCED[1:], "--registry", str(own_registry)).returncode == 0
+    assert fraud("models", "promote", "2", *FORCED[1:], "--registry", str(own_registry)).exit_code == 0
 
 
-def test_every_worker_follows_a_training_and_a_rollback(own_registry, records, tmp_path):
+def test_every_worker_follows_a_training_a_rollback_and_a_promotion_over_http(own_registry, records, tmp_path):
     with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
         eventually(lambda: loaded(server) == ["1"] * 2, "both workers serve version 1")
         before = probability(server)
-        trained = run_fraud("train", str(records), "--registry", str(own_registry), *FORCED)
-        assert trained.returncode == 0, trained.stderr
+        with quick_training():
+            trained = fraud("train", str(records), "--registry", str(own_registry), *FORCED)
+        assert trained.exit_code == 0, trained.stderr
         eventually(lambda: loaded(server) == ["1"] * 2 + ["2"] * 2, "both workers serve version 2", within_seconds=10)
         assert {served_version(server) for _ in range(20)} == {"2"}
         assert probability(server) != before
-        assert run_fraud("models", "rollback", "--registry", str(own_registry)).returncode == 0
+        assert fraud("models", "rollback", "--registry", str(own_registry)).exit_code == 0
         eventually(lambda: loaded(server)[4:] == ["1"] * 2, "both workers are back", within_seconds=10)
         assert {served_version(server) for _ in range(20)} == {"1"}
         assert probability(server) == before
+        forced = {"force": True, "reason": "no traffic has been compared"}
+        assert calls.post(f"{server.url}/v1/models/2/promote", json=forced).json() == {"champion": "2"}
+        eventually(lambda: loaded(server)[6:] == ["2"] * 2, "both workers serve it again", within_seconds=10)
 
 
 def loaded(server) -> list[str]:
@@ -145,12 +150,3 @@ def loaded(server) -> list[str]:
 
 def probability(server) -> float:
     return calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()[0]
-
-
-def test_a_promotion_over_http_reaches_every_worker(own_registry, tmp_path):
-    registry = FileRegistry(own_registry)
-    registry.register(registry.fetch("1"))
-    with running_server(own_registry, tmp_path / "server.log", FRAUD_WORKERS="2") as server:
-        assert calls.post(f"{server.url}/v1/models/2/promote").json() == {"champion": "2"}
-        eventually(lambda: loaded(server).count("2") == 2, "both workers serve version 2", within_seconds=10)
-        assert {served_version(server) for _ in range(20)} == {"2"}

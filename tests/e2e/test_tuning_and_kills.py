@@ -105,6 +105,7 @@ def test_ten_kills_lose_no_finished_trial(records, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_tuning_registers_nothing(records, tmp_path):
     with killed(tuning(records, tmp_path, trials="500")):
         eventually(lambda: finished(tmp_path / "study.db"), "a trial is finished", within_seconds=60)

@@ -17,6 +17,7 @@ from fraud_detection_api.cli import app
 from fraud_detection_api.jobs import training
 from fraud_detection_api.training import model_fitter
 from support.builders import QUICK
+from support.sketches import plots_made_by, sketch
 
 
 class Printed(NamedTuple):
@@ -56,6 +57,12 @@ def quick_training() -> Iterator[None]:
         for module in (model_fitter, training):
             patch.setattr(module, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1}))
         yield
+
+
+def quick_fraud() -> None:
+    """Be `fraud`, with this process's arguments; trainings are quick, and reports have no pictures."""
+    with quick_training(), plots_made_by(sketch):
+        app()
 
 
 def run_block(block: str, folder: Path) -> Printed:

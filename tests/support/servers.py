@@ -17,6 +17,8 @@ from support import calls
 from support.polling import eventually
 
 FRAUD = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()"]
+QUICK_FRAUD = [sys.executable, "-c", "from support.commands import quick_fraud; quick_fraud()"]
+"""Trains in a moment, for tests of what becomes of the process; it wants an environment that `finds_support`."""
 _START_SECONDS = 180  # a server may train its first model before it listens
 
 
@@ -51,6 +53,11 @@ def clean_environment(**variables: str) -> dict[str, str]:
     """The environment of a command: nobody's own settings, these `FRAUD_…=…`, and one thread."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRAUD_")}
     return {**inherited, "OMP_NUM_THREADS": "1", **variables}
+
+
+def finds_support(**variables: str) -> dict[str, str]:
+    """The environment of a Python that imports what this one does, these tests' support too."""
+    return clean_environment(PYTHONPATH=os.pathsep.join(sys.path), **variables)
 
 
 def run_fraud(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

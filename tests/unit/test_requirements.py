@@ -17,7 +17,7 @@ EXTRAS = set(DECLARED["project"]["optional-dependencies"])
 DEVELOPMENT = {"main", "test", "lint", "notebook", "jupyter", "tracking"}
 CONTENTS = {
     "serve": ({"main"}, set()),
-    **{extra: ({"main"}, {extra}) for extra in EXTRAS},
+    **{extra: ({"main"}, {extra}) for extra in sorted(EXTRAS)},
     "development": (DEVELOPMENT, EXTRAS),
     **{group: ({group}, set()) for group in ("docs", "installer", "benchmark")},
 }

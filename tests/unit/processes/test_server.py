@@ -1,6 +1,7 @@
 """The server listens before it says so, and an address that cannot be used is an error in one line."""
 
 import socket
+from contextlib import nullcontext
 
 import pytest
 
@@ -36,6 +37,24 @@ def test_the_server_has_its_address_before_it_says_so(monkeypatch, workers, runn
     settings = Settings(port=0, workers=workers)
     server.run_server(settings, stores=False, on_listening=bind_again)
     assert runs == ["bound", (workers, 0)]
+
+
+@pytest.mark.parametrize(
+    ("stores", "settings", "beside"),
+    [
+        (True, {}, ["writer", "observer"]),
+        (True, {"observer": False}, ["writer"]),
+        (True, {"keeper": "/run/elsewhere"}, ["observer"]),
+        (False, {}, []),
+    ],
+)
+def test_what_stores_and_observes_runs_beside_a_server_that_stores(monkeypatch, stores, settings, beside):
+    started = []
+    monkeypatch.setattr(server.uvicorn, "Server", type("Server", (Recorder,), {"runs": []}))
+    monkeypatch.setattr(server, "decision_writer_process", lambda: nullcontext(started.append("writer")))
+    monkeypatch.setattr(server, "observer_process", lambda: nullcontext(started.append("observer")))
+    server.run_server(Settings(port=0, **settings), stores=stores, on_listening=lambda _address: None)
+    assert started == beside
 
 
 @pytest.mark.parametrize(
