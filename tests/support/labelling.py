@@ -1,4 +1,4 @@
-"""Decisions that a store may hold, and labels for them."""
+"""Stored decisions to label."""
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.decision.stored import StoredDecision
@@ -14,11 +14,11 @@ NOON = 1_790_000_000_000
 def kept(
     number: int, *, at: int = NOON, sent=None, contract=None, recorder: Recorder | None = None, **changes
 ) -> StoredDecision:
-    """Decision `number` as it is kept, with the record that was `sent`."""
+    """Decision `number` as it is stored, with the record that was `sent`."""
     contract, recorder = contract or load_contract("credit"), recorder or Recorder()
     sent = record(customer_id=number) if sent is None else sent
     entity_id = sent[contract.identifier.name] if contract.identifier else None
-    entity, text = recorder._about(entity_id, sent, contract.identifier.name if contract.identifier else None)
-    about = {"entity": entity, "record": text, "contract": contract.record_fingerprint}
+    text = recorder._record(sent, contract.identifier.name if contract.identifier else None)
+    about = {"entity": recorder.entity(entity_id), "record": text, "contract": contract.record_fingerprint}
     said = {"outcome": "review", "margin": 0.5, "fraud_probability": 0.25, "risk_score": 900}
     return Recorder().sealed(decided(number, at, **{**about, **said, **changes}))
