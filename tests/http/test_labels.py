@@ -117,7 +117,7 @@ BAD_FIELDS = {
     "source": ("police", "must be one of chargeback, analyst, customer, investigation, rule, other"),
     "effective_at": (1_700_000_000, "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"),
     "note": ("x" * 1001, "must be at most 1000 characters"),
-    "amount": (1, "is not a field of such a label; name its decision by decision_id, or by entity_id and decided_at"),
+    "amount": (1, "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at"),
 }
 
 

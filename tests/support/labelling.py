@@ -1,4 +1,4 @@
-"""Decisions that a store may hold, and labels for them."""
+"""Stored decisions to label."""
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.decision.stored import StoredDecision
@@ -14,7 +14,7 @@ NOON = 1_790_000_000_000
 def kept(
     number: int, *, at: int = NOON, sent=None, contract=None, recorder: Recorder | None = None, **changes
 ) -> StoredDecision:
-    """Decision `number` as it is kept, with the record that was `sent`."""
+    """Decision `number` as it is stored, with the record that was `sent`."""
     contract, recorder = contract or load_contract("credit"), recorder or Recorder()
     sent = record(customer_id=number) if sent is None else sent
     identifier = contract.identifier.name if contract.identifier else None
