@@ -190,6 +190,6 @@ def test_labels_that_have_not_matured_are_not_learned_from(lived, tmp_path):
 def test_people_see_a_table(lived, tmp_path):
     done = retrain(lived, tmp_path)
     assert done.exit_code == 0, done.stderr
-    assert "roc auc" in done.stdout
+    assert "ROC AUC" in done.stdout
     assert "challenger" in done.stdout
     assert "fraud models report" in done.stderr

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fraud_detection_api.model.bundle import seal_bundle
+from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
 from fraud_detection_api.model.reference import reference_histograms
 from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.policy.outcomes import Policy
@@ -81,19 +81,26 @@ class ModelFitter:
         )
         warnings = leak_warnings(dataset, split)
         made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
-        card = model_card(made)
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
         ) | {"policy": decided.evidence}
-        sealed = seal_bundle(
-            fitted.scorer,
-            fitted.booster,
-            policy=decided.policy,
-            risk=RiskScale.of(measured.margins[~test.is_fraud]),
-            card=card,
-            reference=reference_histograms(dataset.contract, train.columns, measured.probability),
-            evidence=evidence,
-            documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
-            created_at=timestamp(now),
-        )
+        card, sealed = _sealed(made, train, decided.policy, evidence, now=now)
         return FittedModel(self.registry.register(sealed.files), sealed.digest, measured.after, card)
+
+
+def _sealed(
+    made: Making, train: Dataset, policy: Policy, evidence: dict[str, Any], *, now: datetime
+) -> tuple[dict[str, Any], SealedBundle]:
+    """The card and the bundle of a new model."""
+    card, measured = model_card(made), made.measured
+    return card, seal_bundle(
+        made.fitted.scorer,
+        made.fitted.booster,
+        policy=policy,
+        risk=RiskScale.of(measured.margins[~measured.data.is_fraud]),
+        card=card,
+        reference=reference_histograms(made.data.contract, train.columns, measured.probability),
+        evidence=evidence,
+        documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
+        created_at=timestamp(now),
+    )
