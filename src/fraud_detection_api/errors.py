@@ -1,23 +1,23 @@
-"""Everything that can go wrong and is somebody's to mend. Carries data and one line that teaches; knows no HTTP."""
+"""The errors that a person can correct. Each carries data and one line that says what to do; none knows HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class FraudError(Exception):
-    """Root of every expected failure. `str(error)` is one line: what is wrong and what to do, never a value sent."""
+    """The root of every expected failure. `str(error)` is one line: what is wrong and what to do, never a value sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """A bad field of a request: `pointer` is its JSON Pointer (RFC 6901), `detail` reads on after the field's name."""
+    """A bad field of a request: its JSON Pointer (RFC 6901), and a `detail` that continues the field's name."""
 
     pointer: str
     detail: str
 
 
 class InvalidSetting(FraudError):
-    """A setting is unknown or has a value that cannot be used."""
+    """A setting is unknown, or its value cannot be used."""
 
     def __init__(self, name: str, detail: str) -> None:
         super().__init__(f"{name}: {detail}")
@@ -25,7 +25,7 @@ class InvalidSetting(FraudError):
 
 
 class InvalidContract(FraudError):
-    """A contract file cannot be used; `problems` names each key and its mend."""
+    """A contract cannot be used; `problems` gives each key and what to change."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__(f"contract {source}: " + "; ".join(problems))
@@ -34,7 +34,7 @@ class InvalidContract(FraudError):
 
 
 class InvalidPolicy(FraudError):
-    """A decision policy cannot be used; `problems` names each key and its mend."""
+    """A decision policy cannot be used; `problems` gives each key and what to change."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__(f"policy {source}: " + "; ".join(problems))
@@ -56,7 +56,7 @@ class MalformedBody(FraudError):
 
 
 class InvalidRecords(FraudError):
-    """The request's records break the contract; `problems` names every bad field, or where there are `more`, the first."""
+    """The request's records break the contract; `problems` has every bad field, or the first ones if there are `more`."""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
         super().__init__(f"{_found(len(problems), more=more)}; nothing was scored")
@@ -64,7 +64,7 @@ class InvalidRecords(FraudError):
 
 
 class InvalidLabels(FraudError):
-    """A request's labels cannot be read; `problems` names every bad field, or where there are `more`, the first."""
+    """The request's labels cannot be read; `problems` has every bad field, or the first ones if there are `more`."""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
         super().__init__(f"{_found(len(problems), more=more)}; nothing was recorded")
@@ -86,7 +86,7 @@ class InvalidHeader(FraudError):
 
 
 class UnsupportedMedia(FraudError):
-    """The request's body is of a type or coding that is not read here."""
+    """The request's body has a media type or coding that is not supported."""
 
 
 class BodyTooLarge(FraudError):
@@ -97,14 +97,14 @@ class BodyTooLarge(FraudError):
 
 
 class TooManyRecords(FraudError):
-    """The request holds more records than the limit."""
+    """The request has more records than the limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} records in one request; split it, or use `fraud score` for files")
 
 
 class TooManyLabels(FraudError):
-    """The request holds more labels than the limit."""
+    """The request has more labels than the limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"more than {limit} labels in one request; split it, or use `fraud labels import` for files")
@@ -118,7 +118,7 @@ class BodyTooSlow(FraudError):
 
 
 class Overloaded(FraudError):
-    """More requests are in flight than this process takes; come back after `retry_after_seconds`."""
+    """More requests are in flight than this process accepts; try again after `retry_after_seconds`."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"too many requests are in flight; try again in {retry_after_seconds} s")
@@ -126,70 +126,71 @@ class Overloaded(FraudError):
 
 
 class Unauthenticated(FraudError):
-    """No key, or a key that is not known."""
+    """The request has no key, or an unknown one."""
 
 
 class Forbidden(FraudError):
-    """A known key that may not do this."""
+    """The key's role does not permit the request."""
 
 
 class UnknownModel(FraudError):
-    """The registry holds no such version. A caller made `version` up, so the text leaves it out."""
+    """The registry has no such version. The text leaves `version` out, because it is the caller's."""
 
     def __init__(self, version: str) -> None:
-        super().__init__("no model of that version; `fraud models list` shows what there is")
+        super().__init__("no model has that version; `fraud models list` lists the versions")
         self.version = version
 
 
 class NoChampion(FraudError):
-    """No version has been promoted yet, or none to go back to."""
+    """No version has been promoted yet, or there is none to roll back to."""
 
 
 class CorruptBundle(FraudError):
     """A model bundle is damaged, was changed, or does not reproduce its golden rows."""
 
     def __init__(self, source: str, detail: str) -> None:
-        super().__init__(f"model bundle {source}: {detail}; train or restore it anew")
+        super().__init__(f"model bundle {source}: {detail}; train the model again, or restore it")
         self.source = source
 
 
 class AliasMoved(FraudError):
-    """Somebody else changed the champion or the challenger while a change of it was being verified."""
+    """Champion or challenger changed while another change of it was being verified."""
 
     def __init__(self, alias: str) -> None:
-        super().__init__(f"the {alias} was changed meanwhile: see `fraud models history`, then ask again")
+        super().__init__(f"the {alias} changed in the meantime; check `fraud models history`, then try again")
+        self.alias = alias
 
 
 class ContractMismatch(FraudError):
-    """Two contracts that had to be the same are not."""
+    """Two contracts must be the same, and are not."""
 
 
 class InvalidChallenger(FraudError):
-    """A model that cannot challenge the champion, for it is the champion."""
+    """The model cannot challenge the champion, because it is the champion."""
 
 
 AROUND = 'force it with a reason: --force "why" ("force": true, "reason": "why")'
-"""How a model goes around the gate."""
+"""How to promote a model past the gate."""
 
 
 class GateRefused(FraudError):
-    """A model did not pass the gate that stands before the champion's place; `reasons` say why, each a sentence."""
+    """A model did not pass the gate to promotion; each of `reasons` is a sentence."""
 
     def __init__(self, model: str, reasons: Sequence[str]) -> None:
         self.verdict, self.reasons = f"{model} did not pass the gate", tuple(reasons)
-        self.mend = f"Let it challenge until it passes, or {AROUND}"
-        super().__init__(f"{self.verdict}: {'; '.join(reasons)}. {self.mend}")
+        self.remedy = f"Let it challenge until it passes, or {AROUND}"
+        super().__init__(f"{self.verdict}: {'; '.join(reasons)}. {self.remedy}")
 
 
 class ModelNotReady(FraudError):
-    """There is no verified model to score with."""
+    """No verified model is loaded."""
 
 
 class Draining(FraudError):
-    """The process is about to end; it still answers, and others should be sent what comes."""
+    """The process is shutting down. It still answers, but new requests should go to another one."""
 
     def __init__(self) -> None:
-        super().__init__("this server is about to end; send requests to another one")
+        super().__init__("this server is shutting down; send requests to another one")
 
 
 class RegistryUnavailable(FraudError):
@@ -201,7 +202,7 @@ class StoreUnavailable(FraudError):
 
 
 class StoreBusy(FraudError):
-    """As many decisions wait to be kept as may wait; come back after `retry_after_seconds`."""
+    """Too many decisions wait to be stored; try again after `retry_after_seconds`."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"the decision store is behind; try again in {retry_after_seconds} s")
@@ -209,61 +210,64 @@ class StoreBusy(FraudError):
 
 
 class NoStore(FraudError):
-    """Decisions are not kept here."""
+    """This server stores no decisions."""
 
     def __init__(self) -> None:
-        super().__init__("no decision is kept here: FRAUD_STORE is `none`")
+        super().__init__("no decisions are stored here: FRAUD_STORE is `none`")
 
 
 class BackupFailed(FraudError):
-    """A backup cannot be made, or what was to be restored is none."""
+    """A backup cannot be made, or the file to restore is not a backup."""
 
 
 class UnknownDecision(FraudError):
-    """The store holds no such decision. A caller made the id up, so the text leaves it out."""
+    """The store has no such decision. The text leaves the id out, because it is the caller's."""
 
     def __init__(self) -> None:
         super().__init__("no decision with that id is stored")
 
 
 class InvalidCursor(FraudError):
-    """A cursor does not belong to the filters that it came with."""
+    """A cursor does not belong to the filters that were sent with it."""
 
     def __init__(self) -> None:
-        super().__init__("this cursor is of another list; send the filters that it came with, or none to begin anew")
-
-
-class NothingToExport(FraudError):
-    """No kept record has a label. Told are the counts of those that were left out."""
-
-    def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int) -> None:
         super().__init__(
-            f"nothing to export: of the decisions in that time {unlabelled} have no label (`fraud labels import FILE` gives "
-            f"them one), {other_contract} were kept under another contract (--contract names theirs), {erased} were erased, "
-            f"and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's)"
+            "this cursor belongs to another query; send the filters that it came from, or no cursor to start again"
         )
 
 
+class NothingToExport(FraudError):
+    """No stored record can be exported; the counts say why records were left out."""
+
+    def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int) -> None:
+        super().__init__(
+            f"nothing to export: of the decisions in that period, {unlabelled} have no label (`fraud labels import FILE` "
+            f"adds labels), {other_contract} were stored under another contract (--contract selects it), {erased} were "
+            f"erased, and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's key)"
+        )
+        self.unlabelled, self.other_contract, self.erased, self.tampered = unlabelled, other_contract, erased, tampered
+
+
 class TooFewLabels(FraudError):
-    """There are fewer labelled records, or fewer frauds among them, than are learned from."""
+    """There are too few labelled records, or too few frauds among them, to train on."""
 
     def __init__(self, records: int, frauds: int, *, least_records: int, least_frauds: int) -> None:
         super().__init__(
-            f"too little to learn from: {records:,} records of which {frauds:,} are frauds, and the least are "
+            f"too few labels to train on: {records:,} records, {frauds:,} of them frauds; the minimum is "
             f"{least_records:,} and {least_frauds:,} (--min-records, --min-frauds); nothing was trained"
         )
         self.records, self.frauds = records, frauds
 
 
 class IdempotencyKeyReused(FraudError):
-    """The idempotency key came with another body before."""
+    """The idempotency key was used with another body before."""
 
     def __init__(self) -> None:
-        super().__init__("this Idempotency-Key came with another request before; make a new key for each request")
+        super().__init__("this Idempotency-Key was used for another request before; use a new key for each request")
 
 
 class StudyUnavailable(FraudError):
-    """A tuning study's file cannot be used."""
+    """The file of a tuning study cannot be used."""
 
     def __init__(self, source: str, detail: str) -> None:
         super().__init__(f"study {source}: {detail}")
@@ -271,7 +275,7 @@ class StudyUnavailable(FraudError):
 
 
 class TracesNotDelivered(FraudError):
-    """Spans of traces did not reach their collector."""
+    """The collector did not receive the spans of a trace."""
 
 
 class MissingExtra(FraudError):

@@ -144,7 +144,7 @@ def test_only_one_of_two_concurrent_restores_succeeds(registry):
     register(registry, 3)
     assign_each(registry, "1", "2", "3")
     assert registry.restore_previous("champion", expected="2") == "2"
-    with pytest.raises(AliasMoved, match="the champion was changed meanwhile"):
+    with pytest.raises(AliasMoved):
         registry.restore_previous("champion", expected="2")
     assert registry.assigned("champion") == "2"
     assert len(registry.audit()) == 4
@@ -155,7 +155,7 @@ def test_an_alias_that_someone_else_moved_is_not_moved(registry):
     registry.assign("champion", "1", expected=None)
     registry.assign("champion", "2", expected="1")
     for expected in ("1", None):
-        with pytest.raises(AliasMoved, match="the champion was changed meanwhile"):
+        with pytest.raises(AliasMoved):
             registry.assign("champion", "3", expected=expected)
     assert registry.assigned("champion") == "2"
     assert len(registry.audit()) == 2

@@ -39,9 +39,9 @@ def test_the_contract_route_shows_the_new_contract(changed):
     assert changed.get("/v1/contract").json()["x-contract"] == "every_dtype"
 
 
-def test_rules_of_the_new_contract_hold(changed):
+def test_constraints_of_the_new_contract_hold(changed):
     problem = assert_problem(changed.post("/fraud_detection", json=[{**LOAN, "amount_eur": 5}]), 422, "invalid_records")
-    assert problem["errors"] == [{"pointer": "/0/instalments", "detail": "must be at most amount_eur"}]
+    assert [error["pointer"] for error in problem["errors"]] == ["/0/instalments"]
 
 
 def test_before_any_model_the_openapi_page_shows_the_configured_contract(client_for, tmp_path):

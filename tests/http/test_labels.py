@@ -112,82 +112,77 @@ def test_no_labels_are_recorded_as_none(client):
 
 
 BAD_FIELDS = {
-    "decision_id": ("abc", "must be a decision's id, as it was answered"),
-    "is_fraud": ("yes", "must be true or false"),
-    "source": ("police", "must be one of chargeback, analyst, customer, investigation, rule, other"),
-    "effective_at": (1_700_000_000, "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"),
-    "note": ("x" * 1001, "must be at most 1000 characters"),
-    "amount": (1, "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at"),
+    "decision_id": "abc",
+    "is_fraud": "yes",
+    "source": "police",
+    "effective_at": 1_700_000_000,
+    "note": "x" * 1001,
+    "amount": 1,
 }
 
 
-def refused(client, *labels) -> list[dict]:
+def refused(client, *labels) -> list[str]:
+    """The pointers of a refusal."""
     problem = assert_problem(label(client, *labels), 422, "invalid_labels")
-    assert problem["detail"].endswith("nothing was recorded")
-    return problem["errors"]
+    return [error["pointer"] for error in problem["errors"]]
+
+
+def refused_body(client, body: bytes | str) -> list[str]:
+    problem = assert_problem(client.post("/v1/labels", content=body, headers=JSON), 422, "invalid_labels")
+    return [error["pointer"] for error in problem["errors"]]
 
 
 def test_every_bad_field_is_named_and_nothing_is_recorded(client):
     [decision] = decide(client)
     good = chargeback(decision["decision_id"])
-    errors = refused(client, good, {**good, **{name: sent for name, (sent, _) in BAD_FIELDS.items()}})
-    assert {error["pointer"]: error["detail"] for error in errors} == {
-        f"/labels/1/{name}": detail for name, (_, detail) in BAD_FIELDS.items()
-    }
+    assert set(refused(client, good, {**good, **BAD_FIELDS})) == {f"/labels/1/{name}" for name in BAD_FIELDS}
     assert history(client, decision["decision_id"]) == []
 
 
 def test_missing_fields_are_named(client):
-    errors = refused(client, {}, {"entity_id": 7})
-    assert [(error["pointer"], error["detail"]) for error in errors] == [
-        ("/labels/0/is_fraud", "is required"),
-        ("/labels/0/source", "is required"),
-        ("/labels/0/decision_id", "is required, or entity_id and decided_at"),
-        ("/labels/1/is_fraud", "is required"),
-        ("/labels/1/source", "is required"),
-        ("/labels/1/decided_at", "is required"),
+    assert refused(client, {}, {"entity_id": 7}) == [
+        "/labels/0/is_fraud",
+        "/labels/0/source",
+        "/labels/0/decision_id",
+        "/labels/1/is_fraud",
+        "/labels/1/source",
+        "/labels/1/decided_at",
     ]
 
 
 @pytest.mark.parametrize("entity_id", [None, True, 1.5, "", "x" * 257, 2**63, []])
 def test_an_entity_id_is_a_whole_number_or_text(client, entity_id):
     sent = {"entity_id": entity_id, "decided_at": "2026-11-22", "is_fraud": True, "source": "rule"}
-    errors = refused(client, sent)
-    assert {(error["pointer"], error["detail"]) for error in errors} == {
-        ("/labels/0/entity_id", "must be a whole number, or text of 1 to 256 characters")
-    }
+    assert set(refused(client, sent)) == {"/labels/0/entity_id"}
 
 
 def test_a_decision_is_named_in_one_way(client):
-    errors = refused(client, chargeback(NOBODYS, entity_id=7, decided_at="2026-11-22"))
-    assert [error["pointer"] for error in errors] == ["/labels/0/entity_id", "/labels/0/decided_at"]
+    pointers = refused(client, chargeback(NOBODYS, entity_id=7, decided_at="2026-11-22"))
+    assert pointers == ["/labels/0/entity_id", "/labels/0/decided_at"]
 
 
 def test_what_is_not_known_yet_is_refused(client):
-    errors = refused(client, chargeback(NOBODYS, effective_at="9000-01-01"))
-    assert errors == [{"pointer": "/labels/0/effective_at", "detail": "must not be in the future"}]
+    assert refused(client, chargeback(NOBODYS, effective_at="9000-01-01")) == ["/labels/0/effective_at"]
 
 
 @pytest.mark.parametrize(
-    ("body", "pointer", "detail"),
+    ("body", "pointer"),
     [
-        (b"[]", "", 'must be an object: {"labels": [...]}'),
-        (b"{}", "/labels", "is required"),
-        (b'{"labels": {}}', "/labels", "must be an array of labels"),
-        (b'{"labels": [1]}', "/labels/0", "must be an object"),
-        (b'{"labels": [], "x": 1}', "/x", "is not a field of a request"),
-        (b'{"labels": [], "labels": []}', "/labels", "occurs more than once in the request"),
+        (b"[]", ""),
+        (b"{}", "/labels"),
+        (b'{"labels": {}}', "/labels"),
+        (b'{"labels": [1]}', "/labels/0"),
+        (b'{"labels": [], "x": 1}', "/x"),
+        (b'{"labels": [], "labels": []}', "/labels"),
     ],
 )
-def test_another_body_is_refused_by_what_is_wrong_with_it(client, body, pointer, detail):
-    problem = assert_problem(client.post("/v1/labels", content=body, headers=JSON), 422, "invalid_labels")
-    assert problem["errors"] == [{"pointer": pointer, "detail": detail}]
+def test_another_body_is_refused_with_a_pointer_to_what_is_wrong(client, body, pointer):
+    assert refused_body(client, body) == [pointer]
 
 
 def test_a_key_that_occurs_twice_in_a_label_is_refused(client):
     body = f'{{"labels": [{{"decision_id": "{NOBODYS}", "is_fraud": true, "source": "rule", "is_fraud": false}}]}}'
-    problem = assert_problem(client.post("/v1/labels", content=body, headers=JSON), 422, "invalid_labels")
-    assert problem["errors"] == [{"pointer": "/labels/0/is_fraud", "detail": "occurs more than once in the label"}]
+    assert refused_body(client, body) == ["/labels/0/is_fraud"]
 
 
 def test_more_labels_than_the_limit_are_refused(keeping):

@@ -1,4 +1,4 @@
-"""Requests to the parsers of both contracts, and what they say of bad ones."""
+"""Requests to the parsers of both contracts, and their answers to bad ones."""
 
 import json
 
@@ -31,7 +31,7 @@ def body(*records: object) -> bytes:
 
 
 def raw(field: str, text: str, *, of: dict[str, object] = OVERDRAWN) -> bytes:
-    """A record whose `field` is `text`, as it stands."""
+    """A request of one record whose `field` is `text`, literally."""
     return json.dumps([{**of, field: "PLACEHOLDER"}]).replace('"PLACEHOLDER"', text).encode()
 
 
@@ -41,5 +41,6 @@ def refused(parser: RecordParser, content: bytes, *, limit: int = 100) -> tuple[
     return caught.value.problems
 
 
-def problems_of(parser: RecordParser, content: bytes) -> dict[str, str]:
-    return {problem.pointer: problem.detail for problem in refused(parser, content)}
+def pointers_of(parser: RecordParser, content: bytes) -> list[str]:
+    """The pointers of a refusal, each once, in order."""
+    return list(dict.fromkeys(problem.pointer for problem in refused(parser, content)))

@@ -52,7 +52,7 @@ def _failed(error: FraudError) -> typer.Exit:
 def _text(error: FraudError) -> str:
     """One line, or a line for each problem or reason where there are several."""
     if isinstance(error, GateRefused) and len(error.reasons) > 1:
-        return "\n  ".join([f"{error.verdict}:", *error.reasons, error.mend])
+        return "\n  ".join([f"{error.verdict}:", *error.reasons, error.remedy])
     if isinstance(error, InvalidContract | InvalidDataset | InvalidPolicy) and len(error.problems) > 1:
         return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
     return str(error)

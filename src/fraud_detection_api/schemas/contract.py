@@ -1,4 +1,4 @@
-"""The contract on the wire: JSON Schema of a record, with what a schema cannot say under `x-` keys."""
+"""The contract on the wire: the JSON Schema of a record, with what a schema cannot express under `x-` keys."""
 
 from collections.abc import Iterator
 from itertools import islice, product
@@ -17,17 +17,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def record_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema of one record."""
+    """The JSON Schema of one record."""
     return record_parser(contract).record.json_schema()
 
 
 def decision_request_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema of a request for decisions."""
+    """The JSON Schema of a request for decisions."""
     return record_parser(contract).decision_request.exact.json_schema()
 
 
 def contract_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema of one record, with fingerprint, target, amount at risk, units, formulas and constraints under `x-`."""
+    """The JSON Schema of one record, and what it cannot express: fingerprint, units, formulas, constraints and more."""
     schema = record_schema(contract)
     for name, feature in contract.features.items():
         schema["properties"][name] |= {"x-dtype": feature.dtype} | ({"x-unit": feature.unit} if feature.unit else {})
@@ -42,11 +42,11 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         **schema,
         "x-contract": contract.name,
         "x-fingerprint": contract.fingerprint,
-        "x-record-fingerprint": contract.record_fingerprint,  # what kept decisions name
+        "x-record-fingerprint": contract.record_fingerprint,  # stored decisions name this one
         "x-target": contract.target.name,
         **amount,
         "x-derived": derived,
-        "x-rules": constraints,
+        "x-rules": constraints,  # the name on the wire stays
     }
 
 
@@ -67,7 +67,7 @@ def example_record(contract: Contract) -> dict[str, Any]:
 
 
 def _alternatives(contract: Contract) -> Iterator[dict[str, Any]]:
-    """Values for the features that constraints read, in every combination; the first of each first."""
+    """Values for the features that constraints read, in every combination; each feature's first value comes first."""
     read = list(dict.fromkeys(name for each in contract.constraints.values() for name in each.parsed.names))
     for values in product(*(_candidates(contract.features[name]) for name in read)):
         yield dict(zip(read, values, strict=True))

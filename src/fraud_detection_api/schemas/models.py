@@ -11,9 +11,9 @@ class ModelSummary(BaseModel):
     """A version of the registry."""
 
     version: str = Field(examples=["7"])
-    status: Literal["ok", "damaged"] = Field(description="`damaged`: files are not those that were registered.")
+    status: Literal["ok", "damaged"] = Field(description="`damaged`: the files are not the registered ones.")
     aliases: list[str] = Field(examples=[["champion"]])
-    digest: str | None = Field(examples=["sha256:9f2c…"], description="Names the bundle's content.")
+    digest: str | None = Field(examples=["sha256:9f2c…"], description="Identifies the bundle's content.")
     created_at: str | None = Field(examples=["2026-11-22T10:00:00Z"])
     contract: str | None = Field(examples=["credit"])
     roc_auc: float | None = Field(description="On the test part of its training data.")
@@ -29,7 +29,7 @@ class ModelList(BaseModel):
 class ModelCard(ModelSummary):
     """A version and its card: data, split, settings, metrics with intervals, software."""
 
-    fault: str | None = Field(default=None, description="What is wrong with a damaged bundle.")
+    fault: str | None = Field(default=None, description="What is wrong with the bundle, if it is damaged.")
     card: dict[str, Any]
 
 

@@ -14,7 +14,7 @@ TYPE_PREFIX = "urn:fraud-detection-api:problem:"
 LONGEST_NAME = 256
 MAX_PROBLEMS = 1000
 
-# RFC 9110's phrases, which Python's own older releases do not have yet
+# RFC 9110's phrases, which older releases of Python lack
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
@@ -36,11 +36,11 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
     request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
-    errors: list[FieldError] | None = Field(default=None, description="Every bad field, where fields are at fault.")
+    errors: list[FieldError] | None = Field(default=None, description="Every bad field, if the problem is in fields.")
 
 
 def json_pointer(location: Sequence[int | str]) -> str:
-    """JSON Pointer (RFC 6901); long names, which only a caller can have made up, are cut.
+    """The JSON Pointer (RFC 6901) of a location. Long names are cut: only a caller can have made them up.
 
     >>> json_pointer([3, "a/b"])
     '/3/a~1b'
@@ -57,7 +57,7 @@ def first_problems(problems: Iterable[FieldProblem]) -> tuple[list[FieldProblem]
 def problem_body(
     *, status: int, code: str, detail: str, request_id: str, errors: tuple[FieldProblem, ...] = ()
 ) -> dict[str, Any]:
-    """The problem as JSON values; `errors` only where there are any."""
+    """The problem as JSON values, with `errors` only if there are any."""
     problem = Problem(
         type=TYPE_PREFIX + code,
         title=_TITLES.get(status, HTTPStatus(status).phrase),

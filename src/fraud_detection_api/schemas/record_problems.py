@@ -39,7 +39,7 @@ def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...
     elif kind == "dict_type" and path and not location:
         text = f'must be an object: {{"{RECORDS}": [...]}}'
     elif kind == "string_too_short" and _nullable(contract, location[-1]):
-        text += "; send null where it is missing"
+        text += "; send null if the value is missing"
     return FieldProblem(json_pointer(location), text)
 
 

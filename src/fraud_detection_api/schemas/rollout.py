@@ -16,14 +16,14 @@ Reason = Annotated[
     str,
     StringConstraints(max_length=LONGEST_TEXT),
     AfterValidator(one_line),
-    Field(description="Why; kept with the change.", examples=["three weeks in shadow"]),
+    Field(description="The reason, which is stored with the change.", examples=["three weeks in shadow"]),
 ]
 
 
 class ChangesQuery(Parameters):
     """Which changes are listed."""
 
-    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="Most changes that are given.")
+    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="The largest number of changes to list.")
 
 
 class RolloutRequest(RequestBody):
@@ -32,7 +32,7 @@ class RolloutRequest(RequestBody):
     reason: Reason = ""
 
     def order(self, by: str) -> Order:
-        """Whoever asks, with the reason."""
+        """The order of a caller, with the reason."""
         return Order(by, self.reason)
 
 
@@ -40,20 +40,23 @@ class PromoteRequest(RequestBody):
     """How to promote, and why."""
 
     allow_contract_change: bool = Field(
-        default=False, description="Promote although callers must then send records of another contract."
+        default=False,
+        description="Promote a model of another contract; callers must then send records of that contract.",
     )
-    force: bool = Field(default=False, description="Promote although the gate is not passed; takes a `reason`.")
+    force: bool = Field(
+        default=False, description="Promote although the model did not pass the gate; requires a `reason`."
+    )
     reason: Reason = Field(default="", validate_default=True)
 
     @field_validator("reason")
     @classmethod
     def _forced_with_a_reason(cls, reason: str, info: ValidationInfo) -> str:
         if info.data.get("force") and not reason:
-            raise PydanticCustomError("reason_missing", "must say why, for the promotion is forced")
+            raise PydanticCustomError("reason_missing", "is required to force a promotion")
         return reason
 
     def order(self, by: str) -> Order:
-        """Whoever asks, with the reason, and whether the gate is gone around."""
+        """The order of a caller, with the reason, and whether to pass the gate by."""
         return Order(by, self.reason, self.force)
 
 
@@ -64,7 +67,7 @@ class ChampionNow(BaseModel):
 
 
 class ChallengerNow(BaseModel):
-    """The challenger after a challenge began or ended; null where there is none."""
+    """The challenger after a challenge began or ended; null if there is none."""
 
     challenger: str | None = Field(examples=["8"])
 
@@ -76,24 +79,26 @@ class AliasChangeBody(BaseModel):
 
     at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
     alias: Alias
-    action: Action = Field(description="`assign`: moved by a program, without a cause.")
+    action: Action = Field(description="`assign`: set by a program, without a reason.")
     before: str | None = Field(
-        alias="from", description="Version of before; null for none, `?` where it was unreadable."
+        alias="from", description="The version before; null for none, `?` if it could not be read."
     )
-    after: str | None = Field(alias="to", description="Version of after; null for none.")
-    digest: str | None = Field(description="Of the version of after, where it was verified.")
+    after: str | None = Field(alias="to", description="The version after; null for none.")
+    digest: str | None = Field(description="The digest of the version after, if it was verified.")
     by: str = Field(
         description="A key's role and the beginning of its SHA-256, or a user.", examples=["admin 3f2a91c4"]
     )
     reason: str
     forced: bool
-    gate: GateState = Field(description="`exempt`: there was nothing to compare with; `off`: FRAUD_GATE was.")
+    gate: GateState = Field(
+        description="`exempt`: there was nothing to compare with; `off`: the setting FRAUD_GATE was off."
+    )
     gate_reasons: list[str] = Field(
-        description="Sentences: what spoke against it, then what was found and by which limits.",
+        description="Sentences: the reasons against it, then the findings and their limits.",
         examples=[["changed limits: frauds 0", "ROC AUC +0.0168 (+0.0110 to +0.0229)"]],
     )
     took_effect: bool = Field(
-        description="false where the alias was found where it had been before: cut off by a kill, or undone by other means."
+        description="false if the alias was found unchanged: the process was killed, or the change was undone otherwise."
     )
 
 

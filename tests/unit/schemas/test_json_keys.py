@@ -1,4 +1,4 @@
-"""The keys of JSON objects, cheaply: a body may have half a million of them."""
+"""The keys of JSON objects, of which a body may have half a million."""
 
 from fraud_detection_api.schemas.json_keys import (
     array_in,
@@ -9,13 +9,13 @@ from fraud_detection_api.schemas.json_keys import (
 )
 
 
-def test_more_unknown_keys_than_are_told_of_are_dropped_in_order():
+def test_more_unknown_keys_than_an_answer_lists_are_dropped_in_order():
     objects = [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1, "d": 4}]
     assert drop_needless_keys([(each, {"known"}) for each in objects], most=3)
     assert objects == [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1}]
 
 
-def test_as_many_unknown_keys_as_are_told_of_stay():
+def test_as_many_unknown_keys_as_an_answer_lists_stay():
     objects = [{"a": 1}, "no object", {"b": 2}]
     assert not drop_needless_keys([(each, {"known"}) for each in objects], most=2)
     assert objects == [{"a": 1}, "no object", {"b": 2}]
@@ -36,7 +36,7 @@ def test_an_array_is_counted_where_it_is():
     assert array_length(b"[{}]", ()) == 1
 
 
-def test_what_unknown_keys_hold_and_arrays_and_objects_in_known_ones_is_taken_out():
+def test_values_of_unknown_keys_and_arrays_and_objects_in_known_ones_are_emptied():
     objects = [{"known": {"a": 1}, "other": [1, 2]}, {"known": [1], "too": "text"}, {"known": "text"}, 7]
     empty_fields(objects, {"known", "too"})
     assert objects == [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]

@@ -196,19 +196,20 @@ def test_a_changed_row_without_an_id_does_not_count_as_pseudonymous(exporting):
     assert (done.rows, done.tampered) == (1, 1)
 
 
-def test_another_seal_key_exports_nothing_and_names_the_key(exporting):
+def test_another_seal_key_exports_nothing(exporting):
     exporting.keep(kept(1))
     exporting.label(kept(1))
-    with pytest.raises(NothingToExport, match=r"1 have a broken seal .FRAUD_SEAL_KEY must be the server's"):
+    with pytest.raises(NothingToExport) as caught:
         exporting.export(recorder=Recorder(seal_key=b"another"))
+    assert caught.value.tampered == 1
 
 
 def test_without_labels_no_file_is_written_and_the_error_says_why(exporting):
     exporting.keep(kept(1), kept(2, record=None))
-    with pytest.raises(
-        NothingToExport, match=r"1 have no label .*, 0 were kept under another contract .*, 1 were erased"
-    ):
+    with pytest.raises(NothingToExport) as caught:
         exporting.export()
+    error = caught.value
+    assert (error.unlabelled, error.other_contract, error.erased) == (1, 0, 1)
     assert list(exporting.target.parent.glob("*.parquet")) == []
 
 
