@@ -31,10 +31,10 @@ class Clock:
 
 @dataclass
 class Labelled:
-    """A store of labels, what keeps decisions beside it, and its clock."""
+    """A store of labels, what stores decisions beside it, and its clock."""
 
     labels: LabelStore
-    keep: Callable[[list[StoredDecision]], None]
+    save: Callable[[list[StoredDecision]], None]
     clock: Clock
 
     def record(self, *findings: Finding) -> list[str]:

@@ -184,9 +184,9 @@ def test_a_version_may_return_in_the_history(registry):
 def test_with_nothing_before_there_is_nothing_to_restore(registry, assigned):
     register(registry, 1)
     assign_each(registry, *assigned)
-    with pytest.raises(NoChampion, match="no champion before"):
+    with pytest.raises(NoChampion, match="no earlier champion"):
         registry.previous("champion")
-    with pytest.raises(NoChampion, match="no champion before"):
+    with pytest.raises(NoChampion, match="no earlier champion"):
         registry.restore_previous("champion")
     assert registry.assigned("champion") == (assigned[0] if assigned else None)
 
@@ -214,7 +214,7 @@ def test_a_withdrawn_alias_points_at_nothing_and_has_nothing_before(registry):
     registry.assign("challenger", "2")
     registry.withdraw("challenger")
     assert registry.assigned("challenger") is None
-    with pytest.raises(NoChampion, match="no challenger before"):
+    with pytest.raises(NoChampion, match="no earlier challenger"):
         registry.previous("challenger")
 
 

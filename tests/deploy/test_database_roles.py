@@ -62,7 +62,7 @@ def as_server(database, monkeypatch):
 def test_the_servers_role_cannot_migrate_and_is_told_so(database):
     done = migrated_by(database, SERVER, "of servers")
     assert done.returncode != 0
-    assert "grant it" in done.stderr
+    assert "grant the privilege" in done.stderr
 
 
 def test_the_owner_migrates_and_then_the_servers_role_keeps_and_finds_decisions(database, as_server):

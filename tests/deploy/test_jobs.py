@@ -140,7 +140,7 @@ def test_the_image_that_trains_can_be_built():
     known = set(re.findall(r"^(\w+) = \[", project_extras(), re.MULTILINE))
     assert {tag: set(given.split()) for given, tag in extras.items()} == {
         "$VERSION": {"postgres", "mlflow"},
-        "$VERSION-train": {"postgres", "mlflow", "train"},
+        "$VERSION-train": {"postgres", "mlflow"},
     }
     assert {"postgres", "mlflow", "train"} <= known
 

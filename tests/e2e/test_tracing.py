@@ -90,8 +90,20 @@ def test_a_collector_that_takes_and_never_answers_holds_no_process(file_registry
             assert time.monotonic() - signalled < 8
 
 
+WITHOUT_THE_EXTRA = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter")):
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
 def test_a_server_without_the_extra_says_what_to_install(file_registry_path, tmp_path):
-    (tmp_path / "opentelemetry.py").write_text("raise ImportError")  # stands before the real one
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_THE_EXTRA)
     done = run_fraud(
         *("serve", "--registry", str(file_registry_path)),
         FRAUD_TRACES="otlp:http://127.0.0.1:4318",

@@ -206,9 +206,9 @@ def test_reasons_name_what_a_person_would_name():
         Task(ServedModel("1", credit), explain=True, deadline=NEVER, watch=Stopwatch()), records
     )
     adverse = [
-        (one, {reason.code for reason in decision.reasons})
-        for one, decision in zip(records, decided.decisions, strict=True)
-        if decision.outcome != "approve"
+        (one, {reason.code for reason in reasons})
+        for one, reasons, outcome in zip(records, decided.decisions.reasons, decided.decisions.outcomes, strict=True)
+        if outcome != "approve"
     ][:1000]
     assert len(adverse) == 1000
     overdrawn = [

@@ -28,7 +28,9 @@ def small_default(monkeypatch):
     """The default model on few records."""
     fitter = model_fitter.ModelFitter
     monkeypatch.setattr(default_model, "ROWS", 3000)
-    monkeypatch.setattr(default_model, "ModelFitter", lambda store, seed: fitter(store, seed, QUICK, threads=1))
+    monkeypatch.setattr(
+        default_model, "ModelFitter", lambda store, seed, **given: fitter(store, seed, QUICK, threads=1, **given)
+    )
 
 
 def test_options_reach_the_server_and_the_workers_environment(fraud, started, tmp_path):

@@ -82,7 +82,7 @@ def test_a_leak_is_told_on_the_card():
     frame = pl.DataFrame({"amount": amounts, "hour": np.arange(2000) % 24, "bad": (amounts >= 450).astype(int)})
     toml = 'name = "leak"\n[target]\nname = "bad"\n[features.amount]\ndtype = "float"\n[features.hour]\ndtype = "int"\n'
     card = fit(dataset_from_frame(frame, contract_from_toml(toml, source="leak.toml"), source="x")).card
-    assert card["warnings"][0].startswith("'amount' alone nearly decides the target")
+    assert card["warnings"][0].startswith("'amount' alone nearly determines the target")
 
 
 def test_the_time_of_training_does_not_change_the_digest(dataset):

@@ -87,8 +87,8 @@ def test_outcomes_follow_the_amount_at_risk_that_the_contract_names(tmp_path):
     write(frame, tmp_path / "in.parquet")
     BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet")
     scored = read(tmp_path / "out.parquet")
-    alone = map(bundle.policy.outcome, scored[PROBABILITY], scored["amount_eur"])
-    assert scored[OUTCOME].to_list() == list(alone)
+    codes = bundle.policy.outcomes(scored[PROBABILITY].to_numpy(), scored["amount_eur"].to_numpy())
+    assert scored[OUTCOME].to_list() == [OUTCOMES[code] for code in codes]
     assert scored[OUTCOME].to_list() != outcomes(bundle.policy, scored[PROBABILITY])
 
 
