@@ -136,9 +136,9 @@ def test_migrations_share_their_settings_image_and_namespace_with_the_servers(mi
 
 def test_the_image_that_trains_can_be_built():
     page = (PROJECT / "docs" / "how-to" / "kubernetes.md").read_text(encoding="utf-8")
-    extras = dict(re.findall(r'--build-arg EXTRAS="([\w ]+)" \\?\s*--tag \S+?:([\w.$-]+)', page))
+    extras = re.findall(r'--build-arg EXTRAS="([\w ]+)" \\?\s*--tag \S+?:([\w.$-]+)', page)
     known = set(re.findall(r"^(\w+) = \[", project_extras(), re.MULTILINE))
-    assert {tag: set(given.split()) for given, tag in extras.items()} == {
+    assert {tag: set(given.split()) for given, tag in extras} == {
         "$VERSION": {"postgres", "mlflow"},
         "$VERSION-train": {"postgres", "mlflow"},
     }
