@@ -24,7 +24,7 @@ from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
 from fraud_detection_api.metrics.requests import RequestMetrics
-from fraud_detection_api.metrics.sharing import SharedMetrics, numbered
+from fraud_detection_api.metrics.sharing import numbered
 from fraud_detection_api.routes import (
     contract,
     decisions,
@@ -44,15 +44,6 @@ from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
-from fraud_detection_api.services.admission.api_keys import ApiKeys
-from fraud_detection_api.services.history.lookup import History
-from fraud_detection_api.services.history.replay import ReplayService
-from fraud_detection_api.services.labels.recording import LabelService
-from fraud_detection_api.services.models.follower import AliasFollower
-from fraud_detection_api.services.models.registered import ModelService
-from fraud_detection_api.services.models.rollout import RolloutService
-from fraud_detection_api.services.reporting.comparison import ComparisonService
-from fraud_detection_api.services.reporting.monitoring import MonitoringService
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
@@ -101,7 +92,11 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     for router in ROUTERS:
         app.include_router(router)
-    provide(app, _services(container))
+    readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
+    provide(
+        app,
+        [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)],
+    )
     app.openapi = lambda: describe_api(  # type: ignore[method-assign]
         app, container.deployment.documented_contract, has_keys=bool(container.keys)
     )
@@ -150,25 +145,6 @@ def _scoring_routes(container: Container) -> list[ScoringRoute]:
         ScoringRoute(fraud_detection.PATH, services, probabilities.answer, idempotent=False),
         ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True),
     ]
-
-
-def _services(container: Container) -> dict[type, object]:
-    """What the other routes work with, each under the type by which they name it."""
-    deployment = container.deployment
-    return {
-        AliasFollower: deployment.champion,
-        ApiKeys: container.keys,
-        ComparisonService: deployment.comparisons,
-        health.Readiness: health.Readiness(deployment.champion, container.drain, container.writer),
-        History: container.history,
-        LabelService: container.labels,
-        ModelService: deployment.models,
-        MonitoringService: deployment.monitoring,
-        ReplayService: container.replays,
-        RequestLimits: _limits(container.settings),
-        RolloutService: deployment.rollout,
-        SharedMetrics: container.metrics,
-    }
 
 
 def _limits(settings: Settings) -> RequestLimits:

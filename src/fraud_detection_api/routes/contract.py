@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from fraud_detection_api.errors import ModelNotReady
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import Champion, require_role
 from fraud_detection_api.routes.protocol.problems import KEYED, MODEL_NOT_READY, problem
 from fraud_detection_api.schemas.contract import contract_schema
@@ -13,7 +13,7 @@ router = APIRouter(
     prefix="/v1",
     tags=["contract"],
     dependencies=[Depends(require_role("score"))],
-    responses={**KEYED, **problem(503, MODEL_NOT_READY, ModelNotReady)},
+    responses={**KEYED, **problem(503, MODEL_NOT_READY, errors.ModelNotReady)},
 )
 
 

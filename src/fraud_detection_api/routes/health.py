@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from fraud_detection_api.errors import Draining, ModelNotReady, StoreBusy, StoreUnavailable
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided
 from fraud_detection_api.routes.protocol.problems import MODEL_NOT_READY, Responses, problem
 from fraud_detection_api.schemas.parser import RecordParser
@@ -41,7 +41,7 @@ class Readiness:
     writer: DecisionWriter | None
 
     def require(self) -> str:
-        """The version that scores. Raises Draining, StoreUnavailable, StoreBusy, ModelNotReady."""
+        """The version that scores. Raises errors.Draining, errors.StoreUnavailable, errors.StoreBusy, ModelNotReady."""
         self.drain.require_none()
         if self.writer is not None:
             self.writer.require_room()
@@ -76,7 +76,9 @@ async def get_livez() -> Alive:
 @_get_or_head(
     "/readyz",
     summary="Readiness, for an orchestrator",
-    responses=problem(503, MODEL_NOT_READY, ModelNotReady, Draining, StoreBusy, StoreUnavailable),
+    responses=problem(
+        503, MODEL_NOT_READY, errors.ModelNotReady, errors.Draining, errors.StoreBusy, errors.StoreUnavailable
+    ),
 )
 async def get_readyz(readiness: Annotated[Readiness, provided(Readiness)]) -> Ready:
     """200 once a model is loaded, its golden rows are reproduced and decisions can be stored; else 503 with the reason.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from fraud_detection_api.errors import InvalidCursor, NoStore, RegistryUnavailable, StoreUnavailable, UnknownDecision
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role
 from fraud_detection_api.routes.protocol.problems import (
     FORBIDDEN,
@@ -29,9 +29,9 @@ router = APIRouter(
 )
 
 _History = Annotated[History, provided(History)]
-_UNKNOWN = problem(404, "No such decision is stored.", UnknownDecision, NoStore)
+_UNKNOWN = problem(404, "No such decision is stored.", errors.UnknownDecision, errors.NoStore)
 _INVALID = invalid_request(
-    "A parameter cannot be used, is unknown, or the cursor belongs to another list.", InvalidCursor
+    "A parameter cannot be used, is unknown, or the cursor belongs to another list.", errors.InvalidCursor
 )
 
 
@@ -64,7 +64,12 @@ def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision
     summary="Replay a decision",
     responses={
         **_UNKNOWN,
-        **problem(503, "The decision store or the registry cannot be read now.", StoreUnavailable, RegistryUnavailable),
+        **problem(
+            503,
+            "The decision store or the registry cannot be read now.",
+            errors.StoreUnavailable,
+            errors.RegistryUnavailable,
+        ),
     },
 )
 def post_replay(replays: Annotated[ReplayService, provided(ReplayService)], decision_id: str) -> VerdictBody:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from fraud_detection_api import errors
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import Finding
-from fraud_detection_api.errors import BodyTooLarge, FieldProblem, InvalidLabels, StoreUnavailable, TooManyLabels
 from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, read_json_body
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of
 from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, NO_STORE, Responses, problem
@@ -43,14 +43,14 @@ _PROBLEMS: Responses = {
     **KEYED,
     **FORBIDDEN,
     **NO_STORE,
-    **problem(413, "The body or the number of labels is above the limit.", TooManyLabels, BodyTooLarge),
+    **problem(413, "The body or the number of labels is above the limit.", errors.TooManyLabels, errors.BodyTooLarge),
     **problem(
         422,
         "Labels cannot be read; `errors` names every bad field.",
-        InvalidLabels,
-        field=FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
+        errors.InvalidLabels,
+        field=errors.FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     ),
-    **problem(503, "The decision store cannot be written to now; nothing was recorded.", StoreUnavailable),
+    **problem(503, "The decision store cannot be written to now; nothing was recorded.", errors.StoreUnavailable),
 }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from fraud_detection_api.errors import NoChampion, UnknownModel
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role
 from fraud_detection_api.routes.protocol.problems import KEYED, REGISTRY_UNAVAILABLE, problem
 from fraud_detection_api.schemas.models import ModelCard, ModelList, model_card, model_summary
@@ -29,7 +29,7 @@ def get_models(models: _Models) -> ModelList:
 @router.get(
     "/{version}",
     summary="A version's model card",
-    responses=problem(404, "No such version.", UnknownModel, NoChampion),
+    responses=problem(404, "No such version.", errors.UnknownModel, errors.NoChampion),
 )
 def get_model(models: _Models, version: str) -> ModelCard:
     """The data, split, settings, metrics with intervals, and software of one version."""

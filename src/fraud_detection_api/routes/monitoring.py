@@ -4,15 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from fraud_detection_api.errors import (
-    CorruptBundle,
-    ModelNotReady,
-    NoChampion,
-    NoStore,
-    RegistryUnavailable,
-    StoreUnavailable,
-    UnknownModel,
-)
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role
 from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, NO_STORE, Responses, invalid_request, problem
 from fraud_detection_api.schemas.monitoring import (
@@ -28,34 +20,35 @@ from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
 router = APIRouter(
-    tags=["monitoring"],
-    dependencies=[Depends(require_role("monitor", "analyst"))],
-    responses={**KEYED, **FORBIDDEN},
+    tags=["monitoring"], dependencies=[Depends(require_role("monitor", "analyst"))], responses={**KEYED, **FORBIDDEN}
 )
 
 _MONITORING_PROBLEMS: Responses = {
     **NO_STORE,
     **invalid_request("A parameter was sent; this route takes none."),
     **problem(
-        503, "The decision store cannot be read now, or no model is in service.", StoreUnavailable, ModelNotReady
+        503,
+        "The decision store cannot be read now, or no model is in service.",
+        errors.StoreUnavailable,
+        errors.ModelNotReady,
     ),
 }
 _COMPARISON_PROBLEMS: Responses = {
     **problem(
         404,
         "No model is challenger, there is no such version, or no decisions are stored here.",
-        NoChampion,
-        UnknownModel,
-        NoStore,
+        errors.NoChampion,
+        errors.UnknownModel,
+        errors.NoStore,
     ),
-    **problem(409, "The challenger's bundle is damaged.", CorruptBundle),
+    **problem(409, "The challenger's bundle is damaged.", errors.CorruptBundle),
     **invalid_request("A parameter cannot be used, or is unknown."),
     **problem(
         503,
         "The decision store or the registry cannot be read now, or no model is in service.",
-        StoreUnavailable,
-        RegistryUnavailable,
-        ModelNotReady,
+        errors.StoreUnavailable,
+        errors.RegistryUnavailable,
+        errors.ModelNotReady,
     ),
 }
 

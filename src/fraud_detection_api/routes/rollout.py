@@ -7,17 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from fraud_detection_api.errors import (
-    AliasMoved,
-    ContractMismatch,
-    CorruptBundle,
-    GateRefused,
-    InvalidChallenger,
-    NoChampion,
-    RegistryUnavailable,
-    StoreUnavailable,
-    UnknownModel,
-)
+from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of, read_json_body
 from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, service_of
 from fraud_detection_api.routes.protocol.problems import (
@@ -58,7 +48,7 @@ _WITH_BODY: Responses = {
     **BODY,
     **invalid_request("The body is not a valid request; `errors` names every bad field."),
 }
-_UNKNOWN = problem(404, "No such version.", UnknownModel, NoChampion)
+_UNKNOWN = problem(404, "No such version.", errors.UnknownModel, errors.NoChampion)
 
 
 def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
@@ -112,13 +102,13 @@ def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> M
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
-        **problem(404, "There is no previous champion.", NoChampion),
+        **problem(404, "There is no previous champion.", errors.NoChampion),
         **problem(
             409,
             "The previous champion is damaged or follows another contract, or somebody else was quicker.",
-            CorruptBundle,
-            ContractMismatch,
-            AliasMoved,
+            errors.CorruptBundle,
+            errors.ContractMismatch,
+            errors.AliasMoved,
         ),
     },
 )
@@ -139,16 +129,16 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
         **problem(
             409,
             "It did not pass the gate, is damaged or follows another contract, or the champion changed in the meantime.",
-            GateRefused,
-            CorruptBundle,
-            ContractMismatch,
-            AliasMoved,
+            errors.GateRefused,
+            errors.CorruptBundle,
+            errors.ContractMismatch,
+            errors.AliasMoved,
         ),
         **problem(
             503,
             "The registry, or the store that the gate reads, cannot be read or written.",
-            RegistryUnavailable,
-            StoreUnavailable,
+            errors.RegistryUnavailable,
+            errors.StoreUnavailable,
         ),
     },
 )
@@ -174,9 +164,9 @@ def post_promote(request: Request, rollout: _Rollout, champion: Champion, versio
         **problem(
             409,
             "It is the champion, is damaged, or follows another contract than the champion.",
-            InvalidChallenger,
-            CorruptBundle,
-            ContractMismatch,
+            errors.InvalidChallenger,
+            errors.CorruptBundle,
+            errors.ContractMismatch,
         ),
     },
 )
@@ -188,7 +178,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
 @router.delete(
     "/{version}/challenge",
     summary="End a challenge",
-    responses=problem(404, "It does not challenge the champion.", NoChampion, UnknownModel),
+    responses=problem(404, "It does not challenge the champion.", errors.NoChampion, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> ChallengerNow:
     """End the challenge of the version, or of `challenger`. Stored comparisons stay."""

@@ -47,10 +47,7 @@ PROBLEMS: Responses = {
     **KEYED,
     **problem(413, "The body or the number of records is above the limit.", errors.TooManyRecords, errors.BodyTooLarge),
     **problem(
-        422,
-        "Records break the contract; `errors` names every bad field.",
-        errors.InvalidRecords,
-        field=BAD_FIELD,
+        422, "Records break the contract; `errors` names every bad field.", errors.InvalidRecords, field=BAD_FIELD
     ),
     **problem(429, "Too many requests in flight; `Retry-After` says when to come back.", errors.Overloaded),
     **problem(503, MODEL_NOT_READY, errors.ModelNotReady, errors.StoreBusy, errors.StoreUnavailable),

@@ -1,6 +1,6 @@
 """What FastAPI hands to a route: the services that the route names, and the check of the caller's key."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
@@ -13,9 +13,9 @@ from fraud_detection_api.services.models.follower import AliasFollower
 T = TypeVar("T")
 
 
-def provide(app: FastAPI, services: Mapping[type, object]) -> None:
-    """Give the application's routes these services, each under its type."""
-    app.state.services = services
+def provide(app: FastAPI, services: Iterable[object]) -> None:
+    """Let the application's routes have these services, each by its type."""
+    app.state.services = {type(service): service for service in services}
 
 
 def service_of(request: Request, kind: type[T]) -> T:
