@@ -1,1 +1,1 @@
-"""Files and tables of records, read and checked with Polars."""
+"""Files and tables of records, which are read and checked with Polars."""

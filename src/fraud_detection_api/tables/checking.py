@@ -1,4 +1,4 @@
-"""Columns from a data frame, checked against the contract: counts and row numbers of what is wrong, never values."""
+"""Columns of a data frame, checked against the contract. Problems give counts and row numbers, never values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,18 +34,18 @@ _TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0":
 
 @dataclass
 class TableCheck:
-    """What was found in a table: `columns` that passed, and for each fault the numbers of its rows (none: of no row)."""
+    """The checked columns of a table, and for each problem the rows that have it (none for a missing column)."""
 
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    faults: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    bad_rows: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:
-        """A line for each fault: counts and first rows, never values."""
-        return fault_texts(self.faults)
+        """A line for each problem: the count of its rows and the first of them, never values."""
+        return problem_texts(self.bad_rows)
 
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
-        """The checked columns of a CSV's `frame` in the types of `column_types`, null where missing."""
+        """The checked columns of a CSV's `frame`, in the types of `column_types`, null for missing."""
         types = column_types(contract)
         columns = [_typed(name, self.columns[name], types[name]) for name in self.columns if name in frame.columns]
         identifier = contract.identifier
@@ -65,7 +65,7 @@ _TYPES: dict[str, pl.DataType] = {
 
 
 def column_types(contract: Contract) -> dict[str, pl.DataType]:
-    """Polars type of each column of a record."""
+    """The Polars type of each column of a record."""
     types = {name: _TYPES[feature.dtype] for name, feature in contract.features.items()}
     if contract.identifier is not None:
         types[contract.identifier.name] = _TYPES[contract.identifier.dtype]
@@ -75,14 +75,14 @@ def column_types(contract: Contract) -> dict[str, pl.DataType]:
 
 
 def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> list[str]:
-    """What is wrong with the id column, which scoring keeps; a file without one is fine."""
+    """The problems of the id column, which scoring passes through. A file need not have one."""
     identifier = contract.identifier
     if identifier is None or identifier.name not in frame.columns:
         return []
     text = frame[identifier.name].cast(pl.String).str.strip_chars()
     broken = text.cast(pl.Int64, strict=False).is_null() if identifier.dtype == "int" else text.fill_null("") == ""
     kind = "a whole number" if identifier.dtype == "int" else "text"
-    return fault_texts(_found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row))
+    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row))
 
 
 def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
@@ -93,9 +93,9 @@ def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
 
 
 def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> TableCheck:
-    """Check and convert the contract's columns of `frame`; columns that the contract does not know are left alone.
+    """Check and convert the contract's columns of `frame`, and ignore all others.
 
-    Text columns (a CSV's) are read as the declared dtype. Rows are numbered from `first_row`, the first record being 1.
+    Text columns, as of a CSV, are read as the declared dtype. Rows are numbered from `first_row`.
     """
     check = TableCheck()
     for name, feature in contract.features.items():
@@ -104,9 +104,9 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
         _check_column(check, frame, contract.time.name, Feature(dtype="datetime", nullable=True), first_row)
     elif contract.time is not None:
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
-    if not check.faults:
+    if not check.bad_rows:
         for name, broken in constraint_violations(contract, check.columns).items():
-            check.faults |= _found(constraint_problem(contract.constraints[name]), broken, first_row)
+            check.bad_rows |= _found(constraint_problem(contract.constraints[name]), broken, first_row)
     return check
 
 
@@ -117,32 +117,32 @@ def constraint_problem(constraint: Constraint) -> str:
 
 def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:
     if name not in frame.columns:
-        check.faults[f"column {name!r} is missing"] = np.empty(0, dtype=np.int64)
+        check.bad_rows[f"column {name!r} is missing"] = np.empty(0, dtype=np.int64)
         return
     column, unreadable, missing = read_column(frame[name], feature.dtype)
-    faults = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
+    bad_rows = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
     if not feature.nullable:
-        faults |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
+        bad_rows |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
     if feature.dtype in ("int", "float"):
         with np.errstate(invalid="ignore"):
             outside = (column < feature.lower) | (column > feature.upper)
-        faults |= _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
+        bad_rows |= _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
     if feature.dtype == "category":
         too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
-        faults |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
-    check.faults |= faults
+        bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
+    check.bad_rows |= bad_rows
     check.columns[name] = column
 
 
 def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Column as in `contract.columns`, with masks of shape (n,): values not of that dtype, and missing values."""
+    """The column as in `contract.columns`, with two masks of shape (n,): values not of that dtype, and missing values."""
     if isinstance(series.dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
     missing = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
     if series.dtype == pl.String:
         series = series.str.strip_chars()
         missing = series.is_null() | (series == "")
-        if dtype in ("int", "float"):  # what a CSV writer makes of a missing number
+        if dtype in ("int", "float"):  # CSV writers write a missing number so
             missing |= series.str.to_lowercase() == "nan"
     absent = missing.fill_null(value=True).to_numpy()
     if dtype == "category":
@@ -166,7 +166,7 @@ def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.o
 
 
 def _as_numbers(series: pl.Series, dtype: Dtype) -> NDArray[np.float64]:
-    """float64 of shape (n,); NaN where the value is missing or not of the dtype."""
+    """float64 of shape (n,); NaN where a value is missing or not of the dtype."""
     if dtype == "datetime":
         return _as_seconds(series)
     if series.dtype == pl.String and dtype == "bool":
@@ -189,7 +189,7 @@ def _as_seconds(series: pl.Series) -> NDArray[np.float64]:
         series = series.cast(pl.Datetime("us"))
     if not isinstance(series.dtype, pl.Datetime):
         return np.full(len(series), np.nan)
-    # Python's integers are divided exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
+    # Python divides integers exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
     microseconds = series.dt.timestamp("us").to_list()
     return np.array([np.nan if each is None else each / 1_000_000 for each in microseconds], dtype=np.float64)
 
@@ -198,22 +198,22 @@ def _range_text(feature: Feature) -> str:
     return f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
 
 
-def _found(fault: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, NDArray[np.int64]]:
+def _found(problem: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, NDArray[np.int64]]:
     rows = np.flatnonzero(mask)
-    return {fault: rows + first_row} if rows.size else {}
+    return {problem: rows + first_row} if rows.size else {}
 
 
-def fault_texts(faults: Mapping[str, NDArray[np.int64]]) -> list[str]:
-    """A line for each fault, with the count of its rows and the first of them where there are any.
+def problem_texts(bad_rows: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """A line for each problem, with the count of its rows and the first of them, if there are any.
 
-    >>> fault_texts({"x is empty": np.array([3, 9])})
+    >>> problem_texts({"x is empty": np.array([3, 9])})
     ['x is empty: 2 rows (3, 9)']
     """
-    return [f"{fault}: {rows_text(rows)}" if rows.size else fault for fault, rows in faults.items()]
+    return [f"{problem}: {rows_text(rows)}" if rows.size else problem for problem, rows in bad_rows.items()]
 
 
 def rows_text(rows: Sequence[int] | NDArray[np.int64]) -> str:
-    """Count and first row numbers of a fault.
+    """The count of rows, and the first row numbers.
 
     >>> rows_text([3, 9])
     '2 rows (3, 9)'

@@ -1,4 +1,4 @@
-"""The shape of a CSV file, which Polars takes on trust: it renames a repeated column and fills up a short row with nulls."""
+"""The shape of a CSV file. Polars does not check it: it renames a repeated column, and fills a short row with nulls."""
 
 import csv
 from collections import Counter
@@ -8,18 +8,18 @@ from pathlib import Path
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 
-_QUOTE_FAULTS = {  # by what the csv module says
-    "unexpected end of data": "a quote is opened in row {row} and never closed",
+_QUOTE_PROBLEMS = {  # by the csv module's message
+    "unexpected end of data": "row {row} opens a quote that is never closed",
     "field larger than field limit": "a field in row {row} has no end; is a quote left open?",
 }
-_OTHER_QUOTE_FAULT = "in row {row} text follows a closing quote; a quote within quotes is doubled"
+_OTHER_QUOTE_PROBLEM = "row {row} has text after a closing quote; write a quote within quotes twice"
 
 
 def count_records(path: Path) -> int:
-    """Records of a CSV file of which every row has the header's fields; blank lines at its end are no records.
+    """The number of records in a CSV file. Blank lines at its end are not records.
 
-    About half a second for a million rows of six columns. Raises InvalidDataset: not UTF-8, empty, a repeated column,
-    rows of another length, stray quotes (first row numbers, no values); OSError where the file cannot be opened.
+    Takes about half a second for a million rows of six columns. Raises InvalidDataset, with row numbers and no values: not
+    UTF-8, empty, a repeated column, rows of another length, stray quotes; OSError where the file cannot be opened.
     """
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = _rows(csv.reader(lines, strict=True), path)
@@ -36,10 +36,10 @@ def count_records(path: Path) -> int:
             else:
                 last = number
                 (short if len(row) < width else long).append(number)
-    faults = {"few": sorted(short + [number for number in blank if number < last]), "many": long}
+    lengths = {"fewer": sorted(short + [number for number in blank if number < last]), "more": long}
     if problems := [
-        f"too {fault} fields, where the header has {width}: {rows_text(numbers)}"
-        for fault, numbers in faults.items()
+        f"{length} fields than the header's {width}: {rows_text(numbers)}"
+        for length, numbers in lengths.items()
         if numbers
     ]:
         raise InvalidDataset(str(path), problems)
@@ -51,14 +51,14 @@ def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
     read = 0
     try:
         for fields in reader:
-            read += bool(fields or read)  # blank lines above the header are no rows
+            read += bool(fields or read)  # blank lines above the header are not rows
             yield fields
     except UnicodeDecodeError:
         raise InvalidDataset(str(path), ["is not UTF-8; save it as UTF-8"]) from None
     except csv.Error as error:
-        fault = next((mend for said, mend in _QUOTE_FAULTS.items() if said in str(error)), _OTHER_QUOTE_FAULT)
-        place = fault.format(row=read) if read else "the header's quotes do not pair"
-        raise InvalidDataset(str(path), [place]) from None
+        texts = (text for message, text in _QUOTE_PROBLEMS.items() if message in str(error))
+        problem = next(texts, _OTHER_QUOTE_PROBLEM).format(row=read) if read else "the header's quotes are not paired"
+        raise InvalidDataset(str(path), [problem]) from None
 
 
 def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
@@ -71,5 +71,5 @@ def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
                 raise InvalidDataset(str(path), [f"the header has no comma; is it separated by {name}?"])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         listed = ", ".join(repr(name) for name in repeated)
-        raise InvalidDataset(str(path), [f"the header repeats {listed}; every column needs a name of its own"])
+        raise InvalidDataset(str(path), [f"the header repeats {listed}; give every column its own name"])
     return header

@@ -1,4 +1,4 @@
-"""CSV and Parquet files, told apart by suffix; text stays text until the contract says what it is."""
+"""CSV and Parquet files, distinguished by suffix. A CSV's columns are text until a contract gives them types."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ UNNAMED = ""  # the column under which pandas writes its row numbers; never data
 
 
 def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
-    """The whole file. A CSV's columns are text; with `infer_types`, numbers and booleans are told apart from text.
+    """The whole file. A CSV's columns are text, or with `infer_types` numbers and booleans where all values are.
 
-    Raises InvalidDataset where it cannot be read.
+    Raises InvalidDataset.
     """
     require_suffix(path)
     with reading(path):
@@ -30,9 +30,9 @@ def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
 
 
 def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
-    """The file to be read in pieces, a CSV's columns as text, and how many records it has.
+    """The file, to be read in pieces with a CSV's columns as text, and its number of records.
 
-    Raises InvalidDataset where it cannot be read.
+    Raises InvalidDataset.
     """
     require_suffix(path)
     with reading(path):
@@ -44,15 +44,17 @@ def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
 
 
 def require_rows(path: Path, read: int, expected: int) -> None:
-    """Raise InvalidDataset unless all records were read: Polars takes a quote inside a bare field for an opening one."""
+    """Raise InvalidDataset unless all records were read. Polars takes a quote in an unquoted field for an opening one."""
     if read != expected:
-        problem = f'{expected} records were read as {read}; write a field that holds " in quotes, and " within it twice'
+        problem = (
+            f'of {expected} records {read} were read; put a field that contains " in quotes, and write that " twice'
+        )
         raise InvalidDataset(str(path), [problem])
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Within it, whatever cannot be read of `path` becomes InvalidDataset; a library's message may quote the file."""
+    """Turn errors of reading `path` into InvalidDataset. A library's message is left out, because it may quote the file."""
     try:
         yield
     except FileNotFoundError:
@@ -67,4 +69,4 @@ def reading(path: Path) -> Iterator[None]:
 def require_suffix(path: Path) -> None:
     """Raise InvalidDataset unless the name ends in .csv or .parquet."""
     if path.suffix not in SUFFIXES:
-        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix tells how it is read"])
+        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is read"])

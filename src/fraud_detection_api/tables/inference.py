@@ -1,4 +1,4 @@
-"""A sensible contract for a file: a draft that a person reads and mends, so every guess carries its comment."""
+"""Drafts a contract for a file. A person reviews it, so uncertain guesses carry a comment."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from fraud_detection_api.tables.files import UNNAMED
 
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
-NUMBERS_SHARE = 0.9  # of a text column's values, from which on the others are more likely errors than a meaning
+NUMBERS_SHARE = 0.9  # from this share of numbers on, a text column's other values are more likely errors than levels
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -27,7 +27,7 @@ _NEGATIVE_WORDS = {"0", "0.0", "-1", "false", "no", "n", "legitimate", "genuine"
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """What one column becomes: lines of its table, or why it is ignored."""
+    """The lines of a column's table, or the reason to ignore the column."""
 
     lines: tuple[str, ...] = ()
     ignored_because: str = ""
@@ -36,18 +36,18 @@ class _Guess:
 def infer_contract(
     frame: pl.DataFrame, *, source: str, name: str, target: str, identifier: str | None, time: str | None
 ) -> str:
-    """TOML text of a contract for the columns of `frame`.
+    """The TOML text of a contract for the columns of `frame`.
 
-    Ranges are declared only where the data suggests a physical one (no negatives): a maximum seen is no maximum allowed.
-    Raises InvalidDataset where `target`, `identifier` or `time` is no column, the target is not binary, a time cannot be
-    read, or no column can be a feature.
+    Only a minimum of 0 is declared, for columns without negative values: the largest value seen is not a limit. Raises
+    InvalidDataset where `target`, `identifier` or `time` is not a column, the target is not binary, a time cannot be read,
+    or no column can be a feature.
     """
     _require_columns(frame, source, [target, identifier, time])
     if time is not None:
         _require_times(frame[time], source)
     known_probability = _known_probability(frame, [target, identifier, time])
-    spoken_for = (target, identifier, time, known_probability, UNNAMED)
-    guesses = {column: _guess(frame[column], time) for column in frame.columns if column not in spoken_for}
+    used = (target, identifier, time, known_probability, UNNAMED)
+    guesses = {column: _guess(frame[column], time) for column in frame.columns if column not in used}
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
     sections = [_head(name, source, frame.height), _ignored(guesses)]
@@ -66,10 +66,10 @@ def infer_contract(
 def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | None]) -> None:
     present = frame.columns
     problems = [
-        f"no column {c!r}; there are {', '.join(present)}" for c in columns if c is not None and c not in present
+        f"no column {c!r}; the columns are {', '.join(present)}" for c in columns if c is not None and c not in present
     ]
     problems += [
-        f"column {column!r}: rename it; a name is 1 to {COLUMN_NAME_LENGTH} characters, without `, {{, }} and line breaks"
+        f"column {column!r}: rename it; a name has 1 to {COLUMN_NAME_LENGTH} characters, and no `, {{, }} or line break"
         for column in present
         if column != UNNAMED and (len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column))
     ]
@@ -82,13 +82,15 @@ def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | N
 def _require_times(series: pl.Series, source: str) -> None:
     _seconds, unreadable, missing = read_column(series, "datetime")
     if (rows := np.flatnonzero(unreadable | missing) + 1).size:
-        raise InvalidDataset(source, [f"time column {series.name!r} holds no times: {rows_text(rows)}"])
+        raise InvalidDataset(
+            source, [f"the time column {series.name!r} has values that are not times: {rows_text(rows)}"]
+        )
 
 
-def _known_probability(frame: pl.DataFrame, spoken_for: Sequence[str | None]) -> str | None:
-    """The column in which simulated data tells each record's true probability: as a feature it would give all away."""
+def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str | None:
+    """The column of simulated data with each record's true probability. As a feature, it would reveal the target."""
     name = load_contract(CREDIT).target.known_probability
-    if name is None or name not in frame.columns or name in spoken_for or not frame[name].dtype.is_numeric():
+    if name is None or name not in frame.columns or name in used or not frame[name].dtype.is_numeric():
         return None
     within = frame[name].cast(pl.Float64).is_between(0, 1).fill_null(value=False)  # NaN is not between
     return name if within.all() else None
@@ -97,7 +99,7 @@ def _known_probability(frame: pl.DataFrame, spoken_for: Sequence[str | None]) ->
 def _head(name: str, source: str, rows: int) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     return (
-        f"# A draft from {rows:,} rows of {file_name}. Read it through: units, ranges and texts are yours to say.\n"
+        f"# Drafted from {rows:,} rows of {file_name}. Review it, and add units, ranges and the texts of reasons.\n"
         f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}"
     )
 
@@ -112,27 +114,27 @@ def _ignored(guesses: dict[str, _Guess]) -> str:
 def _target(series: pl.Series, source: str, known_probability: str | None) -> str:
     values = _by_count(_present(series))
     if len(values) != 2:
-        fault = f"the target {series.name!r} has {len(values)} different values; it must have two"
-        raise InvalidDataset(source, [fault])
+        problem = f"the target {series.name!r} has {len(values)} different values; it must have two"
+        raise InvalidDataset(source, [problem])
     worded = [
         yes
         for yes, no in (values, values[::-1])
         if str(yes).lower() in _POSITIVE_WORDS and str(no).lower() in _NEGATIVE_WORDS
     ]
     positive = worded[0] if worded else values[1]
-    why = "the value that means fraud" if worded else "the rarer value was taken; make sure that it means fraud"
+    why = "the value that means fraud" if worded else "the rarer value, as a guess; make sure that it means fraud"
     if not isinstance(positive, bool | int):
         whole = isinstance(positive, float) and positive.is_integer()
         positive = int(positive) if whole else str(positive).strip()
     text = _quoted(positive) if isinstance(positive, str) else json.dumps(positive)
     lines = ["[target]", f"name = {_quoted(series.name)}", f"positive = {text}  # {why}"]
     if known_probability is not None:
-        lines.append(f"known_probability = {_quoted(known_probability)}  # simulated data tells it; never a feature")
+        lines.append(f"known_probability = {_quoted(known_probability)}  # of simulated data; never a feature")
     return "\n".join(lines)
 
 
 def _present(series: pl.Series) -> pl.Series:
-    """The values that are not missing, as `contract.table` counts missing ones."""
+    """The values that are not missing, in the sense of `read_column`."""
     if series.dtype.is_float():
         return series.filter(series.is_not_nan())
     if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
@@ -142,18 +144,18 @@ def _present(series: pl.Series) -> pl.Series:
 
 
 def _by_count(present: pl.Series) -> list[Any]:
-    """Different values, the most frequent first; among equals in their own order, so that a draft is reproducible."""
+    """The different values, the most frequent first; equally frequent ones in order, so that a draft is reproducible."""
     counts = present.alias("value").value_counts()
     return counts.sort("count", "value", descending=[True, False])["value"].to_list()
 
 
 def _guess(series: pl.Series, time: str | None) -> _Guess:
-    if strays := _strays(series):
-        return _Guess(ignored_because=strays)
+    if reason := _strays(series):
+        return _Guess(ignored_because=reason)
     series = _as_read(series)
     present = _present(series)
-    if because := _why_ignored(series.dtype, present):
-        return _Guess(ignored_because=because)
+    if reason := _why_ignored(series.dtype, present):
+        return _Guess(ignored_because=reason)
     nullable = ("nullable = true",) if len(present) < len(series) else ()
     if series.dtype.is_integer() or series.dtype.is_float():
         return _numeric_guess(present, nullable)
@@ -166,12 +168,12 @@ def _guess(series: pl.Series, time: str | None) -> _Guess:
 
 def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
     if not (dtype.is_integer() or dtype.is_float()) and not isinstance(dtype, _KNOWN):
-        return f"{dtype} is not a type that a contract knows"
+        return f"a contract has no type for {dtype}"
     return "never varies" if present.n_unique() < 2 else ""
 
 
 def _strays(series: pl.Series) -> str:
-    """What is told of a text column of numbers that some values are not; empty for any other column."""
+    """The reason to ignore a text column of numbers in which some values are not numbers; empty for any other column."""
     if series.dtype != pl.String:
         return ""
     _numbers, unreadable, missing = read_column(series, "float")
@@ -180,13 +182,15 @@ def _strays(series: pl.Series) -> str:
         return ""
     shown = ", ".join([*map(str, rows[:ROWS_SHOWN]), *(["…"] if rows.size > ROWS_SHOWN else [])])
     where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
-    return f"{present - rows.size:,} of {present:,} values are numbers; {where}: mend the file, or declare a category"
+    return (
+        f"{present - rows.size:,} of {present:,} values are numbers; {where}: correct the file, or declare a category"
+    )
 
 
 def _as_read(series: pl.Series) -> pl.Series:
-    """As training will read it: Decimal as float, and text as numbers where only blanks or the word NaN hide them.
+    """The column as training will read it: Decimal as float, and text as numbers where only blanks or NaN made it text.
 
-    Text without either stays text: a CSV's numbers were told apart already, and a file that has types means its own.
+    Other text stays text: a CSV's numbers have been recognized already, and a typed file means its types.
     """
     if series.dtype.is_decimal():
         return series.cast(pl.Float64)
@@ -205,9 +209,9 @@ def _as_read(series: pl.Series) -> pl.Series:
 def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     largest = max(abs(float(present.min())), abs(float(present.max())))  # type: ignore[arg-type]
     if present.dtype.is_integer() and largest > INT_MAX:
-        return _Guess(ignored_because="whole numbers beyond 2^53 cannot be kept exactly; is it an id?")
+        return _Guess(ignored_because="whole numbers beyond 2^53 cannot be stored exactly; is it an id?")
     if largest > FLOAT32_MAX:
-        return _Guess(ignored_because="holds infinite or enormous numbers; mend the file")
+        return _Guess(ignored_because="has infinite or too large numbers; correct the file")
     return _Guess((*_numeric_lines(present), *nullable))
 
 
@@ -226,7 +230,7 @@ def _is_time(present: pl.Series) -> bool:
 
 def _datetime_lines(present: pl.Series, time: str | None) -> Iterator[str]:
     if time is None:
-        yield "# is this when the record was made? Then draft again with --time, and training is measured on later records"
+        yield "# if this is when the record was made, draft again with --time: training is then measured on later records"
     yield 'dtype = "datetime"'
     seconds, _unreadable, _missing = read_column(present, "datetime")
     has_hours = np.unique(seconds % 86_400 // 3_600).size > 1
@@ -239,7 +243,7 @@ def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     if levels > MAX_LEVELS or levels > max(2, MAX_LEVEL_SHARE * len(present)):
         return _Guess(ignored_because=f"{levels:,} different texts are too many for a category")
     if (present.str.len_chars() > MAX_TEXT).any():
-        return _Guess(ignored_because=f"holds texts of more than {MAX_TEXT} characters")
+        return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters")
     common = str(_by_count(present)[0])
     return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *nullable))
 
@@ -256,4 +260,4 @@ def _key(column: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML escapes, and JSON does not
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes it, and JSON does not

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from uuid import uuid4
 
 from fraud_detection_api.errors import InvalidDataset
 
-_NAME_KEPT = 40  # of a file's name in the hidden one beside it, which must not become too long for the file system
+_NAME_KEPT = 40  # characters of the name that the hidden file repeats; a longer name may exceed the file system's limit
 
 
 @contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
-    """A hidden file beside `target` to write to, which takes its name at the end; after any failure it is removed.
+    """A hidden file to write to, which takes the name of `target` at the end. After a failure it is removed.
 
     Raises InvalidDataset where it cannot be written.
     """
@@ -27,7 +27,7 @@ def written_whole(target: Path) -> Iterator[Path]:
     except _errors_of_writing() as error:
         raise unwritable(target, error) from error
     finally:
-        with suppress(OSError):  # where nothing can be written there is nothing to remove, and the reason is on its way
+        with suppress(OSError):  # the error that is being raised is the one to report
             waiting.unlink(missing_ok=True)
 
 
@@ -37,7 +37,7 @@ def _sync(path: Path) -> None:
 
 
 def unwritable(path: Path, error: Exception) -> InvalidDataset:
-    """What is told of a file that cannot be written, by the system's error number alone: a message may quote data."""
+    """The error for a file that cannot be written. A library's message is left out, because it may quote data."""
     number = re.search(r"\(os error (\d+)\)", str(error))  # Polars' own errors carry no `strerror`
     reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or type(error).__name__
     reason = "no such folder" if isinstance(error, FileNotFoundError) else reason
@@ -45,6 +45,6 @@ def unwritable(path: Path, error: Exception) -> InvalidDataset:
 
 
 def _errors_of_writing() -> tuple[type[Exception], ...]:
-    """The system's errors, and those of Polars where a caller has loaded it: serving does without."""
+    """The system's errors, and those of Polars if it is loaded, which it is not in serving."""
     polars = sys.modules.get("polars")
     return (OSError,) if polars is None else (OSError, polars.exceptions.PolarsError)

@@ -1,4 +1,4 @@
-"""Tables are checked with counts and row numbers, never values."""
+"""Tables are checked, and the rows of each problem reported; never a value."""
 
 import io
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -28,6 +28,11 @@ def contract_of(dtype: str, *, nullable: bool = False, rest: str = ""):
 def check(dtype: str, values, *, nullable: bool = False, rest: str = "", **options):
     series = values if isinstance(values, pl.Series) else pl.Series(values)
     return check_table(pl.DataFrame({"x": series}), contract_of(dtype, nullable=nullable, rest=rest), **options)
+
+
+def bad_rows(found) -> list[list[int]]:
+    """The rows of each problem."""
+    return [rows.tolist() for rows in found.bad_rows.values()]
 
 
 def as_csv_text(frame: pl.DataFrame) -> pl.DataFrame:
@@ -86,43 +91,40 @@ def test_values_of_the_declared_dtype_are_read(dtype, values, expected):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "values", "kind"),
+    ("dtype", "values"),
     [
-        ("int", [1.5, 2.0], "whole numbers"),
-        ("int", ["x", "1"], "whole numbers"),
-        ("int", ["0x10", "1"], "whole numbers"),
-        ("int", [float("inf"), 1.0], "whole numbers"),
-        ("int", [True, False], "whole numbers"),
-        ("int", [date(2020, 1, 1), None], "whole numbers"),
-        ("float", ["1,5", "2"], "numbers"),
-        ("float", ["-inf", "2"], "numbers"),
-        ("float", [1e39, 2], "numbers"),
-        ("float", ["1e999", "2"], "numbers"),
-        ("float", [True, False], "numbers"),
-        ("float", [[1.0], None], "numbers"),
-        ("bool", ["yes", "true"], "true or false"),
-        ("bool", [2, 1], "true or false"),
-        ("bool", [0.5, 1.0], "true or false"),
-        ("category", [1.5, None], "text"),
-        ("category", [date(2020, 1, 1), None], "text"),
-        ("category", [b"x", None], "text"),
-        ("datetime", ["yesterday", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["2020-13-01", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["31.12.2020", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["1577836800", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["2020-01-01T23:59:60Z", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["2020-1-1T00:00:00", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["-001-01-01", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", ["0000-01-01", "2020-01-01"], "ISO 8601 times"),
-        ("datetime", [1577836800, None], "ISO 8601 times"),
-        ("datetime", [time(1), None], "ISO 8601 times"),
+        ("int", [1.5, 2.0]),
+        ("int", ["x", "1"]),
+        ("int", ["0x10", "1"]),
+        ("int", [float("inf"), 1.0]),
+        ("int", [True, False]),
+        ("int", [date(2020, 1, 1), None]),
+        ("float", ["1,5", "2"]),
+        ("float", ["-inf", "2"]),
+        ("float", [1e39, 2]),
+        ("float", ["1e999", "2"]),
+        ("float", [True, False]),
+        ("float", [[1.0], None]),
+        ("bool", ["yes", "true"]),
+        ("bool", [2, 1]),
+        ("bool", [0.5, 1.0]),
+        ("category", [1.5, None]),
+        ("category", [date(2020, 1, 1), None]),
+        ("category", [b"x", None]),
+        ("datetime", ["yesterday", "2020-01-01"]),
+        ("datetime", ["2020-13-01", "2020-01-01"]),
+        ("datetime", ["31.12.2020", "2020-01-01"]),
+        ("datetime", ["1577836800", "2020-01-01"]),
+        ("datetime", ["2020-01-01T23:59:60Z", "2020-01-01"]),
+        ("datetime", ["2020-1-1T00:00:00", "2020-01-01"]),
+        ("datetime", ["-001-01-01", "2020-01-01"]),
+        ("datetime", ["0000-01-01", "2020-01-01"]),
+        ("datetime", [1577836800, None]),
+        ("datetime", [time(1), None]),
     ],
 )
-def test_values_of_another_dtype_are_counted(dtype, values, kind):
-    problem = check(dtype, values, nullable=True).problems[0]
-    assert problem.startswith(f"x must be {kind}")
-    assert "row" in problem
-    assert "(1" in problem
+def test_values_of_another_dtype_are_reported(dtype, values):
+    assert bad_rows(check(dtype, values, nullable=True))[0][0] == 1
 
 
 @pytest.mark.parametrize(
@@ -147,21 +149,17 @@ def test_missing_values_pass_where_the_contract_says_so(dtype, values):
     assert not allowed.problems
     column = allowed.columns["x"]
     assert all(column[index] is None or np.isnan(column[index]) for index in missing)
-    count = len(missing)
-    rows = ", ".join(str(index + 1) for index in missing)
-    assert check(dtype, values).problems == [
-        f"x is empty and the contract does not say nullable = true: {count} row{'s' if count > 1 else ''} ({rows})"
-    ]
+    assert bad_rows(check(dtype, values)) == [[index + 1 for index in missing]]
 
 
 def test_numbers_outside_the_range_are_counted():
     found = check("int", [0, 1, 2, 3], rest="minimum = 1\nmaximum = 2\n")
-    assert found.problems == ["x must be within 1 to 2: 2 rows (1, 4)"]
+    assert bad_rows(found) == [[1, 4]]
 
 
 @pytest.mark.parametrize("beyond", [2**53, -(2**53), 2**53 + 1, 2**63 - 1])
 def test_integers_that_are_not_kept_exactly_are_outside_the_range(beyond):
-    assert check("int", [beyond]).problems == ["x must be within -9007199254740991 to 9007199254740991: 1 row (1)"]
+    assert bad_rows(check("int", [beyond])) == [[1]]
 
 
 def test_a_missing_number_is_not_outside_the_range():
@@ -169,14 +167,14 @@ def test_a_missing_number_is_not_outside_the_range():
 
 
 def test_a_level_may_have_256_characters():
-    assert check("category", ["x" * 257, "x" * 256]).problems == ["x must be at most 256 characters: 1 row (1)"]
+    assert bad_rows(check("category", ["x" * 257, "x" * 256])) == [[1]]
 
 
 def test_missing_columns_are_named():
     found = check_table(pl.DataFrame({"amount_eur": [1.0]}), LOANS)
-    assert [problem for problem in found.problems if "is missing" in problem] == [
-        f"column {name!r} is missing" for name in ("instalments", "is_employed", "channel", "opened_at")
-    ]
+    missing = ("instalments", "is_employed", "channel", "opened_at")
+    assert all(repr(name) in problem for name, problem in zip(missing, found.problems, strict=True))
+    assert bad_rows(found) == [[]] * 4
 
 
 def test_unknown_columns_are_left_alone():
@@ -195,23 +193,22 @@ def test_the_time_column_is_optional_and_may_be_missing():
 
 def test_a_time_column_that_cannot_be_read_is_a_problem():
     frame = every_dtype_frame(2).with_columns(applied_at=pl.lit("yesterday"))
-    assert check_table(frame, LOANS).problems == ["applied_at must be ISO 8601 times: 2 rows (1, 2)"]
+    assert bad_rows(check_table(frame, LOANS)) == [[1, 2]]
 
 
 def test_broken_constraints_are_counted_and_blame_their_field():
     frame = every_dtype_frame(4).with_columns(amount_eur=pl.Series([0.5, 1e6, 0.5, 1e6]), instalments=pl.lit(2))
-    assert check_table(frame, LOANS).problems == ["instalments must be at most amount_eur: 2 rows (1, 3)"]
+    (problem,) = check_table(frame, LOANS).problems
+    assert problem == "instalments must be at most amount_eur: 2 rows (1, 3)"
 
 
 def test_constraints_wait_until_the_columns_pass():
     frame = every_dtype_frame(2).with_columns(amount_eur=pl.Series([-1.0, 0.5]), instalments=pl.lit(2))
-    assert check_table(frame, LOANS).problems == ["amount_eur must be within 0 to 3.4028234663852886e+38: 1 row (1)"]
+    assert bad_rows(check_table(frame, LOANS)) == [[1]]
 
 
 def test_rows_are_numbered_from_the_first_row_of_the_piece():
-    assert check("int", ["x", "1", "y"], first_row=100_001).problems == [
-        "x must be whole numbers: 2 rows (100001, 100003)"
-    ]
+    assert bad_rows(check("int", ["x", "1", "y"], first_row=100_001)) == [[100_001, 100_003]]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +272,7 @@ def test_the_credit_contract_reads_a_csv_of_the_given_record():
         b"345435,23,12345,200000,2\n1,23,12345,200000,24\n"
     )
     found = check_table(pl.read_csv(csv, infer_schema=False), load_contract("credit"))
-    assert found.problems == ["number_of_accounts_in_arrears must be at most number_of_open_accounts: 1 row (2)"]
+    assert bad_rows(found) == [[2]]
     assert found.columns["total_balance"].tolist() == [200000, 200000]
 
 
@@ -299,23 +296,23 @@ def test_a_contract_without_id_and_time_has_the_types_of_its_features():
 
 
 @pytest.mark.parametrize(
-    ("values", "problems"),
+    ("values", "rows"),
     [
         ([1, 2], []),
         (["1", " 2 "], []),
-        (["1", "x", "", None, "1.5"], ["customer_id must be a whole number and not empty: 4 rows (2, 3, 4, 5)"]),
-        ([None, 2], ["customer_id must be a whole number and not empty: 1 row (1)"]),
+        (["1", "x", "", None, "1.5"], ["4 rows (2, 3, 4, 5)"]),
+        ([None, 2], ["1 row (1)"]),
     ],
 )
-def test_an_id_that_is_kept_must_be_of_its_type(values, problems):
-    assert identifier_problems(pl.DataFrame({"customer_id": values}), load_contract("credit")) == problems
+def test_an_id_must_be_of_its_type(values, rows):
+    problems = identifier_problems(pl.DataFrame({"customer_id": values}), load_contract("credit"))
+    assert [problem.rpartition(": ")[2] for problem in problems] == rows
 
 
 def test_an_id_of_text_must_not_be_empty():
     frame = pl.DataFrame({"application": ["A-1", " ", None]})
-    assert identifier_problems(frame, LOANS, first_row=11) == [
-        "application must be text and not empty: 2 rows (12, 13)"
-    ]
+    (problem,) = identifier_problems(frame, LOANS, first_row=11)
+    assert problem.endswith(": 2 rows (12, 13)")
 
 
 def test_a_file_needs_no_id():

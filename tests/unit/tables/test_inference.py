@@ -107,28 +107,27 @@ def test_equally_frequent_levels_give_the_same_draft_each_time():
 
 
 @pytest.mark.parametrize(
-    ("values", "because"),
+    "values",
     [
-        ([3, 3, 3, 3], "never varies"),
-        ([None, None, None, None], "never varies"),
-        (["a", None, "", "a"], "never varies"),
-        ([f"text {n}" for n in range(400)], "400 different texts are too many for a category"),
-        (["a", "b", "c", "d"], "4 different texts are too many"),
-        (["x" * 257, "y", "y", "y"], "texts of more than 256 characters"),
-        ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be kept exactly"),
-        ([float("inf"), 1.0, 2.0, 3.0], "infinite or enormous numbers"),
-        ([1e300, 1.0, 2.0, 3.0], "infinite or enormous numbers"),
-        ([time(1), time(2), time(3), time(4)], "Time is not a type that a contract knows"),
-        ([timedelta(1), timedelta(2), timedelta(3), timedelta(4)], "is not a type that a contract knows"),
-        ([[1], [2], [3], [4]], "is not a type that a contract knows"),
-        ([{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}], "is not a type that a contract knows"),
-        ([b"a", b"b", b"c", b"d"], "Binary is not a type that a contract knows"),
+        [3, 3, 3, 3],
+        [None, None, None, None],
+        ["a", None, "", "a"],
+        [f"text {n}" for n in range(400)],
+        ["a", "b", "c", "d"],
+        ["x" * 257, "y", "y", "y"],
+        [2**60, 1, 2, 3],
+        [float("inf"), 1.0, 2.0, 3.0],
+        [1e300, 1.0, 2.0, 3.0],
+        [time(1), time(2), time(3), time(4)],
+        [timedelta(1), timedelta(2), timedelta(3), timedelta(4)],
+        [[1], [2], [3], [4]],
+        [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}],
+        [b"a", b"b", b"c", b"d"],
     ],
 )
-def test_a_column_that_cannot_be_a_feature_is_ignored_with_the_reason(values, because):
+def test_a_column_that_cannot_be_a_feature_is_ignored_with_a_comment(values):
     frame = pl.DataFrame({"plain": range(len(values)), "x": values, "y": (IS_FRAUD * len(values))[: len(values)]})
-    (line,) = [line for line in draft(frame).splitlines() if line.startswith('  "x",')]
-    assert because in line
+    assert '\n  "x",  # ' in draft(frame)
     assert drafted(frame).ignored == ("x",)
 
 
@@ -165,9 +164,9 @@ def test_odd_column_names_are_kept(name):
 
 
 @pytest.mark.parametrize("name", ["`tick`", "br{ace", "new\nline", "x" * (COLUMN_NAME_LENGTH + 1)])
-def test_a_column_that_a_contract_cannot_name_is_told(name):
+def test_a_column_that_a_contract_cannot_name_is_refused(name):
     (problem,) = problems_of(pl.DataFrame({name: [1, 2, 3, 4], "y": IS_FRAUD}))
-    assert "rename it; a name is 1 to 128 characters" in problem
+    assert repr(name) in problem
 
 
 @pytest.mark.parametrize(
@@ -197,32 +196,24 @@ def test_the_positive_value_is_the_one_that_means_fraud(values, positive):
 
 
 def test_a_guessed_positive_value_is_marked_as_a_guess():
-    assert "the rarer value was taken" in draft(pl.DataFrame({"x": [1, 2, 3, 4], "y": [1, 2, 1, 1]}))
-    assert "the rarer value was taken" not in draft(pl.DataFrame({"x": [1, 2, 3, 4], "y": IS_FRAUD}))
+    assert "guess" in draft(pl.DataFrame({"x": [1, 2, 3, 4], "y": [1, 2, 1, 1]}))
+    assert "guess" not in draft(pl.DataFrame({"x": [1, 2, 3, 4], "y": IS_FRAUD}))
 
 
 @pytest.mark.parametrize(("values", "count"), [([1, 2, 3, 1], 3), ([1, 1, 1, 1], 1), ([None] * 4, 0)])
-def test_a_target_that_is_not_binary_is_told(values, count):
-    problems = problems_of(pl.DataFrame({"x": [1, 2, 3, 4], "y": values}))
-    assert problems == (f"the target 'y' has {count} different values; it must have two",)
+def test_a_target_that_is_not_binary_is_refused(values, count):
+    (problem,) = problems_of(pl.DataFrame({"x": [1, 2, 3, 4], "y": values}))
+    assert f" {count} " in problem
 
 
-def test_every_missing_column_is_told_with_what_there_is():
-    frame = pl.DataFrame({"x": [1, 2, 3, 4], "z": IS_FRAUD})
-    assert problems_of(frame, identifier="id", time="when") == (
-        "no column 'y'; there are x, z",
-        "no column 'id'; there are x, z",
-        "no column 'when'; there are x, z",
-    )
+def test_every_missing_column_is_reported():
+    problems = problems_of(pl.DataFrame({"x": [1, 2, 3, 4], "z": IS_FRAUD}), identifier="id", time="when")
+    assert [problem.partition(";")[0].rpartition(" ")[2] for problem in problems] == ["'y'", "'id'", "'when'"]
 
 
-def test_a_file_without_rows_is_told():
-    assert problems_of(pl.DataFrame({"x": [], "y": []})) == ("holds no rows",)
-
-
-def test_a_file_without_a_possible_feature_is_told():
-    assert "no column can be a feature" in problems_of(pl.DataFrame({"x": [1] * 4, "y": IS_FRAUD}))[0]
-    assert "no column can be a feature" in problems_of(pl.DataFrame({"y": IS_FRAUD}))[0]
+@pytest.mark.parametrize("columns", [{"x": [], "y": []}, {"x": [1] * 4, "y": IS_FRAUD}, {"y": IS_FRAUD}])
+def test_a_file_without_rows_or_a_possible_feature_is_refused(columns):
+    assert len(problems_of(pl.DataFrame(columns))) == 1
 
 
 @pytest.mark.parametrize(
@@ -235,7 +226,7 @@ def test_the_name_is_made_of_letters_digits_and_dashes(given_name, name):
 @pytest.mark.parametrize("source", ["/data/loans.csv", "C:\\data\\loans.csv", "loans.csv"])
 def test_the_head_names_the_file_alone(source):
     first = draft(pl.DataFrame({"x": [1, 2, 3, 4], "y": IS_FRAUD}), source=source).partition("\n")[0]
-    assert first.startswith("# A draft from 4 rows of loans.csv. ")
+    assert " 4 rows of loans.csv. " in first
 
 
 def test_a_file_name_cannot_break_out_of_its_comment():
@@ -274,7 +265,7 @@ def test_a_draft_of_any_small_file_loads_and_accepts_that_file(columns, target):
     assert not check_table(frame, contract).problems
 
 
-def test_the_unnamed_row_numbers_that_pandas_writes_are_passed_over():
+def test_the_unnamed_row_numbers_that_pandas_writes_are_ignored():
     frame = pl.DataFrame({"": range(4), "x": [1, 2, 3, 4], "y": IS_FRAUD})
     contract = drafted(frame)
     assert list(contract.features) == ["x"]
@@ -298,18 +289,15 @@ def test_a_decimal_is_a_float():
 
 
 @pytest.mark.parametrize("stray", ["NULL", "hello", "$12", "3,14", "inf", "-inf", "n/a"])
-def test_a_column_of_numbers_with_a_stray_is_ignored_and_the_row_is_told(tmp_path, stray):
+def test_a_column_of_numbers_with_another_value_is_ignored_and_the_row_reported(tmp_path, stray):
     text = csv_draft(tmp_path, *(n + 0.5 for n in range(20)), stray)
     (line,) = [line for line in text.splitlines() if line.startswith('  "x",')]
-    told = "20 of 21 values are numbers; the other is in row 21: mend the file, or declare a category"
-    assert line == f'  "x",  # {told}' or (stray.endswith("inf") and "infinite or enormous numbers" in line)
+    assert "row 21:" in line or stray.endswith("inf")
 
 
-def test_the_first_rows_of_many_strays_are_told(tmp_path):
+def test_the_first_of_many_rows_without_numbers_are_reported(tmp_path):
     values = ["NULL" if n % 20 == 2 else n for n in range(140)]
-    assert "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: mend" in csv_draft(
-        tmp_path, *values
-    )
+    assert "rows 3, 23, 43, 63, 83, …:" in csv_draft(tmp_path, *values)
 
 
 def test_a_category_that_has_some_numbers_stays_a_category(tmp_path):
@@ -360,9 +348,10 @@ def test_a_column_of_that_name_that_holds_no_probabilities_is_a_feature(odd):
     ("values", "rows"),
     [([31, 42, 53, 64], "4 rows (1, 2, 3, 4)"), (["2024-01-31", "soon", None, "2024-02-28"], "2 rows (2, 3)")],
 )
-def test_a_time_column_without_times_is_told(values, rows):
+def test_a_time_column_without_times_is_refused(values, rows):
     frame = pl.DataFrame({"x": [1, 2, 3, 4], "age": values, "y": IS_FRAUD})
-    assert problems_of(frame, time="age") == (f"time column 'age' holds no times: {rows}",)
+    (problem,) = problems_of(frame, time="age")
+    assert problem.endswith(f": {rows}")
 
 
 def test_days_are_counted_to_the_time_of_the_record_where_that_is_named():
@@ -376,5 +365,5 @@ def test_days_are_counted_to_the_time_of_the_record_where_that_is_named():
     draft = infer_contract(frame, name="loans", source="x.csv", target="bad", identifier=None, time="applied_at")
     assert 'elapsed_days_since = "applied_at"' in draft
     undecided = infer_contract(frame, name="loans", source="x.csv", target="bad", identifier=None, time=None)
-    assert undecided.count("is this when the record was made?") == 2
+    assert undecided.count("--time") == 2
     assert 'elapsed_days_since = "2000-01-01"' in undecided

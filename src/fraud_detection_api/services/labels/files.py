@@ -13,7 +13,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, EntityAt, Finding
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.services.labels.recording import LabelService
-from fraud_detection_api.tables.checking import fault_texts, read_column
+from fraud_detection_api.tables.checking import problem_texts, read_column
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
 
 ROWS_A_TRANSACTION = 1_000
@@ -58,7 +58,7 @@ class LabelImporter:
             self._read(frame, names, problems, first_row=first)
             self.on_progress((first + frame.height) / rows / 2)
         if problems.rows:
-            raise InvalidDataset(str(source), fault_texts(problems.rows))
+            raise InvalidDataset(str(source), problem_texts(problems.rows))
         recorded = repeated = done = 0
         unknown: list[pl.DataFrame] = []
         for first, frame in self._batches(scan, source):

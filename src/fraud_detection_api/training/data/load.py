@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import check_table, constraint_problem, fault_texts, read_column, rows_text
+from fraud_detection_api.tables.checking import check_table, constraint_problem, problem_texts, read_column, rows_text
 from fraud_detection_api.tables.files import UNNAMED, reading, require_rows, scan_file
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 
@@ -44,7 +44,7 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
     for frame in _pieces(scan, [name for name in reader.columns if name in names]):
         reader.add(frame)
     about = _about(scan, names, contract)
-    problems += [problem for problem in fault_texts(reader.reported()) if problem not in problems]
+    problems += [problem for problem in problem_texts(reader.reported()) if problem not in problems]
     if contract.target.name in names:
         problems += _target_problems(about[contract.target.name], contract)
     problems += _known_probability_problems(about, contract)
@@ -111,16 +111,16 @@ class _Reader:
     def add(self, frame: pl.DataFrame) -> None:
         """Add the next rows."""
         check = check_table(frame, self.contract, first_row=self.done + 1)
-        for problem, rows in [*check.faults.items(), *self._untimed(frame)]:
+        for problem, rows in [*check.bad_rows.items(), *self._untimed(frame)]:
             self.problems[problem] = np.append(self.problems.get(problem, rows[:0]), rows)
         if not self.problems:
             self._store(check.columns, slice(self.done, self.done + frame.height))
         self.done += frame.height
 
     def reported(self) -> dict[str, NDArray[np.int64]]:
-        """The problems; broken rules only if there are no others, because rules of rows with others were not checked."""
-        rules = {constraint_problem(each) for each in self.contract.constraints.values()}
-        others = {problem: rows for problem, rows in self.problems.items() if problem not in rules}
+        """The problems; broken constraints only if there are no others, which keep constraints from being checked."""
+        constraints = {constraint_problem(each) for each in self.contract.constraints.values()}
+        others = {problem: rows for problem, rows in self.problems.items() if problem not in constraints}
         return others or self.problems
 
     def _untimed(self, frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -272,7 +272,7 @@ def test_a_csv_with_ragged_lines_is_told_and_not_quoted(tmp_path, credit):
     credit.head(3).write_csv(path)
     path.write_text(path.read_text() + "1,2,3,secret,5,6,7,8,9\n")
     told = file_problems(path)
-    assert told == "too many fields, where the header has 7: 1 row (4)"
+    assert told.endswith(": 1 row (4)")
     assert "secret" not in told
 
 
