@@ -1,4 +1,4 @@
-"""Places where decisions are kept: each may be opened several times."""
+"""Decision stores; each may be opened several times."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""What every decision store does, whatever it stands on: it keeps all or nothing, once, exactly as it was given."""
+"""One suite for every DecisionStore: it stores all or nothing, once, and exactly as given."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,4 +1,4 @@
-"""What every decision store does with idempotency keys: one answer is kept under each."""
+"""One suite for every DecisionStore: each idempotency key has one answer."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -13,7 +13,7 @@ FAR = 2**50
 
 @pytest.fixture
 def filled(store):
-    """Decisions 0 to 29, kept in no order: number n is of outcome n modulo 3 and about entity n modulo 5."""
+    """Decisions 0 to 29, stored in random order: number n has outcome n modulo 3 and entity n modulo 5."""
     rows = [kept(number, outcome=OUTCOMES[number % 3], entity=f"{number % 5}") for number in range(30)]
     store.save([StoredRequest(rows[number::7]) for number in range(7)])
     return store

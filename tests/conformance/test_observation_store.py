@@ -1,4 +1,4 @@
-"""One suite for every ObservationStore: what was observed is kept whole, once, and goes with its decisions."""
+"""One suite for every ObservationStore: observations are stored whole, once, and removed with their decisions."""
 
 import pytest
 

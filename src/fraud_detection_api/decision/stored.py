@@ -61,7 +61,7 @@ ROWS = RowFormat(StoredDecision)
 
 
 class IdempotencyKey(NamedTuple):
-    """A caller's name for a request. `caller` tells callers' keys apart, `body_digest` the requests under one key."""
+    """A caller's name for a request. `caller` separates the keys of callers, `body_digest` the requests under one key."""
 
     caller: str
     key: str

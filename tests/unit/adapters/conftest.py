@@ -1,4 +1,4 @@
-"""A place of the test's own on the MLflow server, and somebody who works there without this product."""
+"""An experiment of the test's own on the MLflow server, and a person who uses MLflow without this product."""
 
 import pytest
 from mlflow.tracking import MlflowClient

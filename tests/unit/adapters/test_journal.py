@@ -1,4 +1,4 @@
-"""The journal: what is written down is read until it is elsewhere, whoever wrote it and however they ended."""
+"""The journal: what is written is read until it is stored, whichever process wrote it and however it ended."""
 
 import os
 import resource

@@ -49,9 +49,8 @@ class RequestTracer:
         self._overflowed = 0
         self._losses = _Losses(clock)
         self._closing = Event()
-        self._thread = Thread(
-            target=self._run, name="traces", daemon=True
-        )  # a hanging collector must not keep the process alive
+        # a daemon: a hanging collector must not keep the process alive
+        self._thread = Thread(target=self._run, name="traces", daemon=True)
 
     def begin(self, caller: TraceParent | None, path: str) -> Trace | None:
         """The trace of a request, with a span id if it is recorded; None if it belongs to no trace."""

@@ -1,4 +1,4 @@
-"""What goes wrong with a SQLite store: one line says what, nothing that was kept is lost, and it works again once it can."""
+"""Failures of a SQLite store: one line names the reason, no stored decision is lost, and the store recovers."""
 
 import os
 import sqlite3
@@ -234,7 +234,7 @@ def test_a_file_that_may_not_grow_keeps_its_rows(path):
 
 @pytest.mark.parametrize(("mode", "what"), [("444", "file"), ("000", "file"), ("555", "folder"), ("000", "folder")])
 def test_a_read_only_store_refuses_until_it_is_writable(mode, what):
-    with TemporaryDirectory() as folder:  # in pytest's own, nobody but its owner can look
+    with TemporaryDirectory() as folder:  # only the owner can read pytest's own folders
         *told, last = run(AS_NOBODY, Path(folder, "decisions.db"), mode, what)
         assert len(told) == 2
         assert all("Permission denied" in line or "read-only" in line for line in told)

@@ -179,7 +179,7 @@ def emptied(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (damaged, "is damaged"),
         (lambda path: path.write_bytes(b"no database" * 1000), "is not an intact SQLite database"),
@@ -188,10 +188,10 @@ def emptied(path):
         (lambda path: path.unlink(), "no such file"),
     ],
 )
-def test_an_invalid_backup_is_not_restored(stored, tmp_path, spoil, told):
+def test_an_invalid_backup_is_not_restored(stored, tmp_path, spoil, message):
     stored.files.backup(tmp_path / "copy.db")
     spoil(tmp_path / "copy.db")
-    with pytest.raises(BackupFailed, match=told):
+    with pytest.raises(BackupFailed, match=message):
         stored.files.restore(tmp_path / "copy.db", replace=True)
     assert len(stored.rows()) == 3
     assert left_behind(tmp_path) == []

@@ -1,4 +1,4 @@
-"""A kept decision is made once more to the bit, and whatever was changed is found."""
+"""Replay recomputes a stored decision to the bit, and finds every change."""
 
 import json
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def statuses(rows, *given, **more):
 
 
 def resealed(row, recorder=RECORDER):
-    """A row as somebody would leave it who has the key."""
+    """The row with a valid seal, as someone with the key could write it."""
     return ROWS.row(json.loads(ROWS.json(row[:-1], recorder.seal_key)))
 
 

@@ -1,4 +1,4 @@
-"""Findings into a store of labels: what is unknown is told by its place."""
+"""Recording labels; unknown decisions are reported by index."""
 
 import pytest
 

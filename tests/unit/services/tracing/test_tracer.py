@@ -1,4 +1,4 @@
-"""Which requests are recorded; and that what records them takes no time, has a bound, and tells of losses once."""
+"""Which requests are recorded; recording never blocks, is bounded, and reports losses once."""
 
 import json
 from collections.abc import Sequence
@@ -131,7 +131,7 @@ def test_a_collector_that_hangs_holds_up_neither_requests_nor_memory(exporter, s
     for _ in range(2 * QUEUE):
         tracer.record(REQUEST)
     exporter.free.set()
-    (event,) = eventually(lambda: logged("traces_lost"), "the loss is told")
+    (event,) = eventually(lambda: logged("traces_lost"), "the loss is logged")
     assert event["requests"] == QUEUE
     assert event["fault"] == "more requests than can be exported; lower FRAUD_TRACES_RATIO"
     eventually(lambda: len(exporter.spans) == 4 * (QUEUE + 1), "what there was room for is exported")
@@ -145,14 +145,14 @@ def test_a_collector_that_is_down_is_reported_once_and_so_is_its_return(exporter
         calls = exporter.calls
         tracer.record(REQUEST)
         eventually(lambda calls=calls: exporter.calls > calls, "it is tried")
-    (event,) = eventually(lambda: logged("traces_lost"), "the loss is told")
+    (event,) = eventually(lambda: logged("traces_lost"), "the loss is logged")
     assert (event["fault"], event["requests"]) == ("Connection refused", 1)
     exporter.error = None
     tracer.record(REQUEST)
     eventually(lambda: exporter.spans, "it is exported again")
     assert not logged("traces_whole_again")
     now[0] += CALM_SECONDS
-    (event,) = eventually(lambda: logged("traces_whole_again"), "the return is told")
+    (event,) = eventually(lambda: logged("traces_whole_again"), "the recovery is logged")
     assert event["requests_lost"] == 5
     assert len(logged("traces_lost")) == 1
 

@@ -1,4 +1,4 @@
-"""Decisions, who decided, and idempotency keys."""
+"""Tables of decisions, of what decided, and of idempotency keys."""
 
 from alembic import op
 
@@ -25,7 +25,7 @@ _PLAIN = {"sqlite": "STRICT", "postgresql": ""}
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     dialect = op.get_bind().dialect.name
     types = _TYPES[dialect]
     for statement in _STATEMENTS:
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 _STATEMENTS = [
-    # what thousands of decisions share, once
+    # what thousands of decisions have in common is stored once
     """CREATE TABLE deciders (
         decider_id {key},
         contract TEXT NOT NULL,
@@ -42,7 +42,7 @@ _STATEMENTS = [
         policy_version TEXT NOT NULL,
         UNIQUE (contract, model_version, model_digest, policy_version)
     ) {plain}""",
-    # the id sorts by time, so rows are appended, and a range of time is a range of ids
+    # ids sort by time, so rows are appended, and a range of time is a range of ids
     """CREATE TABLE decisions (
         decision_id {bytes} NOT NULL PRIMARY KEY,
         decided_at {integer} NOT NULL,
@@ -61,7 +61,7 @@ _STATEMENTS = [
         latency_ms {double} NOT NULL,
         seal {bytes} NOT NULL
     ) {clustered}""",
-    # the outcome last, so that it is read here and not in the table, however many decisions an entity has
+    # the outcome is last, so that queries read it here and not in the table, however many decisions an entity has
     "CREATE INDEX decisions_of_entity ON decisions (entity, decision_id, outcome) WHERE entity IS NOT NULL",
     "CREATE INDEX decisions_by_outcome ON decisions (outcome, decision_id)",
     """CREATE TABLE idempotency_keys (

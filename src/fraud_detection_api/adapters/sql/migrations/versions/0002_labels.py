@@ -1,4 +1,4 @@
-"""What turned out to be true of decisions."""
+"""Table of labels."""
 
 from alembic import op
 
@@ -23,14 +23,14 @@ _TYPES = {
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     types = _TYPES[op.get_bind().dialect.name]
     for statement in _STATEMENTS:
         op.execute(statement.format(**types))
 
 
 _STATEMENTS = [
-    # the number is in the order of recording; what a source may be is the software's business, so that it can grow
+    # label ids are in the order of recording; the software checks sources, so that their list can grow
     """CREATE TABLE labels (
         label_id {key},
         decision_id {bytes} NOT NULL REFERENCES decisions (decision_id) ON DELETE CASCADE,

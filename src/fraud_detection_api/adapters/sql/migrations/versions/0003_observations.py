@@ -1,4 +1,4 @@
-"""What the observer makes of decisions: how far it has come, counts for drift, and a challenger's decisions."""
+"""Tables of the observer: its position, counts for drift, and a challenger's decisions."""
 
 from alembic import op
 
@@ -25,14 +25,14 @@ _TYPES = {
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     types = _TYPES[op.get_bind().dialect.name]
     for statement in _STATEMENTS:
         op.execute(statement.format(**types))
 
 
 _STATEMENTS = [
-    # one row, whose decision may have been removed since
+    # one row, whose decision may have been removed
     """CREATE TABLE observer_cursor (
         name TEXT NOT NULL PRIMARY KEY CHECK (name = 'decisions'),
         decision_id {bytes} NOT NULL
@@ -44,7 +44,7 @@ _STATEMENTS = [
         counts TEXT NOT NULL,
         PRIMARY KEY (seconds, start, model_digest)
     ) {clustered}""",
-    # what millions of shadows share, once
+    # what millions of shadows have in common is stored once
     """CREATE TABLE challengers (
         challenger_id {key},
         model_version TEXT NOT NULL,
@@ -52,7 +52,7 @@ _STATEMENTS = [
         policy_version TEXT NOT NULL,
         UNIQUE (model_digest, model_version, policy_version)
     ) {plain}""",
-    # a challenger's are read in the order of time; the index is for decisions that are removed
+    # a challenger's shadows are read in the order of time; the index serves the removal of decisions
     """CREATE TABLE shadow_decisions (
         challenger_id {integer} NOT NULL REFERENCES challengers (challenger_id),
         decision_id {bytes} NOT NULL REFERENCES decisions (decision_id) ON DELETE CASCADE,
