@@ -101,11 +101,11 @@ $(poetry_installed):
 	@.poetry/bin/pip install --quiet --disable-pip-version-check "poetry==$(POETRY_VERSION)" "poetry-plugin-export==$(POETRY_EXPORT_VERSION)"
 	@touch $@
 
-# Numba's loops are compiled in the background, for the default model, which needs them at the end of its training.
+# In the background, caches are filled that the training of the default model needs later: fonts, and Numba's compiled loops.
 $(trains): requirements/train.txt requirements/installer.txt pyproject.toml
 	@$(install) train.txt
 	@touch $@
-	@$(venv)/bin/python -c 'import fraud_detection_api.model.trees.kernels' &
+	@$(venv)/bin/python -c 'import matplotlib.font_manager, fraud_detection_api.model.trees.kernels' &
 
 $(installed): requirements/development.txt requirements/installer.txt pyproject.toml
 	@$(install) development.txt

@@ -1,6 +1,7 @@
 """Serve the champion over HTTP; train one first where that is asked for."""
 
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.contract.declaration import Contract
@@ -44,11 +45,11 @@ def _train_default(container: Container, *, by: str, listener: Listener) -> None
     if container.settings.contract not in (None, CREDIT):
         fix = "train on your own file first: fraud train FILE --contract PATH"
         raise InvalidSetting("FRAUD_CONTRACT", f"the default model is for the contract {CREDIT!r} only; {fix}")
-    try:
-        from fraud_detection_api.training.default_model import fit_default_model
-    except ModuleNotFoundError as error:
-        raise MissingExtra("train", "training the default model") from error
-    listener.report("training_default")
+    if find_spec("polars") is None:
+        raise MissingExtra("train", "training the default model")
+    listener.report("training_default")  # before the import, which takes seconds
+    from fraud_detection_api.training.default_model import fit_default_model
+
     with listener.step("train_default") as progress:
         fitted = fit_default_model(container.registry, by=by, now=datetime.now(UTC), on_progress=progress)
     auc = fitted.evaluation.metrics["roc_auc"]
