@@ -7,6 +7,7 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from support import commands
 
 TINY = XGBoostSettings(folds=2, max_rounds=30, max_bin=64, learning_rate=0.1)
 
@@ -17,6 +18,8 @@ def quick(monkeypatch):
     from fraud_detection_api.training.tuning import tune
 
     monkeypatch.setattr(tune.Tuner, "__init__", _with_defaults(tune.Tuner.__init__, TINY))
+    with commands.trainings_with(threads=1, training_shares=()):
+        yield
 
 
 def _with_defaults(initialise, settings):

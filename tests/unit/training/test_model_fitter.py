@@ -30,7 +30,8 @@ def dataset():
 
 def fit(dataset, *, registry=None, now=NOW, on_progress=lambda _share: None, **fitter):
     made = ModelFitter(
-        **{"registry": registry or InMemoryRegistry(), "seed": 1, "settings": TINY, "threads": 1, **fitter}
+        **{"registry": registry or InMemoryRegistry(), "seed": 1, "settings": TINY, "threads": 1}
+        | {"training_shares": (), **fitter}
     )
     return made.fit(dataset, now=now, on_progress=on_progress)
 
