@@ -15,7 +15,8 @@ poetry_installed := .poetry/$(POETRY_VERSION)-$(POETRY_EXPORT_VERSION)
 # two stamps of one environment: it can serve and train, or everything is installed
 trains := $(venv)/.trains
 installed := $(venv)/.installed
-pytest := $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
+# the tests start a hundred Pythons, each of which would compile all that it imports where nothing may be kept
+pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 
@@ -34,7 +35,7 @@ test: $(installed) ## Run the test suite
 	$(pytest) -m "not slow" --durations 15
 
 coverage: $(installed) ## Run the test suite with its slow tests, and measure it: at least 95 % of branches
-	$(pytest) --cov --cov-report=term:skip-covered
+	$(pytest) --hypothesis-profile thorough --cov --cov-report=term:skip-covered
 
 check: $(installed) ## Check files in seconds: make check FILES="src/... tests/..."; without FILES, what git sees as changed
 	@$(venv)/bin/python tests/check.py $(FILES)

@@ -24,8 +24,9 @@ for name in [name for name in os.environ if name.startswith("FRAUD_")]:
     del os.environ[name]
 
 # the same examples in every run: a red build is somebody's change, not somebody's luck
-hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60, database=None)
-hypothesis_settings.load_profile("repeatable")
+for profile, examples in {"quick": 15, "thorough": 60}.items():
+    hypothesis_settings.register_profile(profile, derandomize=True, deadline=None, max_examples=examples, database=None)
+hypothesis_settings.load_profile("quick")  # `make coverage` asks for the other one
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import numbers_of, request_of
 
-PROCESSES = 4
+PROCESSES = 2
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.container.storage import build_database, build_store, store_in
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
 from fraud_detection_api.settings import Settings
+from support.commands import fraud
 from support.manifests import PROJECT
 from support.pages import blocks
 from support.sealed_rows import NOON, keep_rows, kept_row
-from support.servers import run_fraud
 
 OWNER, SERVER = "fraud_owner", "fraud_server"
 
@@ -47,7 +47,7 @@ def database(postgres_server):
 
 def migrated_by(database, role, password):
     url, names = database
-    return run_fraud("store", "migrate", FRAUD_STORE=url, PGUSER=names[role], PGPASSWORD=password)
+    return fraud("store", "migrate", FRAUD_STORE=url, PGUSER=names[role], PGPASSWORD=password)
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def as_server(database, monkeypatch):
 
 def test_the_servers_role_cannot_migrate_and_is_told_so(database):
     done = migrated_by(database, SERVER, "of servers")
-    assert done.returncode != 0
+    assert done.exit_code != 0
     assert "grant the privilege" in done.stderr
 
 
 def test_the_owner_migrates_and_then_the_servers_role_keeps_and_finds_decisions(database, as_server):
     done = migrated_by(database, OWNER, "of the owner")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     store = build_store(as_server)
     store.migrate()  # as each server does when it starts
     store.check()
@@ -78,7 +78,7 @@ def test_the_owner_migrates_and_then_the_servers_role_keeps_and_finds_decisions(
 
 
 def test_the_servers_role_is_enough_for_what_an_observer_keeps(database, as_server):
-    assert migrated_by(database, OWNER, "of the owner").returncode == 0
+    assert migrated_by(database, OWNER, "of the owner").exit_code == 0
     db = build_database(as_server)
     store, observations = store_in(db, as_server), SqlObservationStore(db)
     keep_rows(store, [kept_row(2)])
@@ -92,7 +92,7 @@ def test_the_servers_role_is_enough_for_what_an_observer_keeps(database, as_serv
 
 
 def test_the_servers_role_cannot_change_tables(database, as_server):
-    assert migrated_by(database, OWNER, "of the owner").returncode == 0
+    assert migrated_by(database, OWNER, "of the owner").exit_code == 0
     with psycopg.connect(as_server.store, autocommit=True) as connection:
         for statement in ("CREATE TABLE mine (x int)", "DROP TABLE decisions", "ALTER TABLE decisions ADD mine int"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

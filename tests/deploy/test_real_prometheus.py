@@ -12,9 +12,11 @@ from typing import NamedTuple
 import httpx2 as httpx
 import polars as pl
 import pytest
+from starlette.testclient import TestClient
 
 from deploy.monitoring.dashboards import DASHBOARDS
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from support.applications import application
 from support.observing import strict_files
 from support.polling import eventually
 from support.prometheus import RULES, RunningPrometheus, program, running_prometheus
@@ -69,8 +71,8 @@ def watched(registry: Path, tmp_path_factory) -> Iterator[Watched]:
     program("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     variables = {"FRAUD_STORE": f"sqlite:///{folder / 'decisions.db'}", "FRAUD_LABEL_MATURITY_DAYS": "0"}
-    with running_server(registry, folder / "first.log", FRAUD_OBSERVER="false", **variables) as server:
-        decide_and_label(server, records(BEFORE, seed=3))
+    with application(FileRegistry(registry), store=variables["FRAUD_STORE"]) as client:
+        decide_and_label(client, records(BEFORE, seed=3))
     options = {"arguments": ("--workers", "2"), "FRAUD_OBSERVER": "true", **variables}
     with running_server(registry, folder / "server.log", **options) as server, asked_without_end(server):
         config = impatient_copy(folder, server.url.removeprefix("http://"))
@@ -98,25 +100,22 @@ scrape_configs:
     return config
 
 
-def posted(client: httpx.Client, frame: pl.DataFrame) -> Iterator[dict]:
+def posted(client: TestClient | httpx.Client, frame: pl.DataFrame) -> Iterator[dict]:
     """Decisions of the frame's records, many a request."""
     for piece in frame.iter_slices(A_REQUEST):
-        answer = client.post("/v1/decisions", json={"records": piece.select(FIELDS).to_dicts()}, timeout=60)
+        answer = client.post("/v1/decisions", json={"records": piece.select(FIELDS).to_dicts()})
         assert answer.status_code == 200, answer.text
         yield from answer.json()["decisions"]
 
 
-def decide_and_label(server: Server, frame: pl.DataFrame) -> None:
+def decide_and_label(client: TestClient, frame: pl.DataFrame) -> None:
     """Decide on the records, and say of each what was true."""
-    with httpx.Client(base_url=server.url, timeout=60) as client:
-        decided = list(posted(client, frame))
-        truths = zip(decided, frame["is_fraud"].to_list(), strict=True)
-        labels = [
-            {"decision_id": each["decision_id"], "is_fraud": bool(fraud), "source": "chargeback"}
-            for each, fraud in truths
-        ]
-        answer = client.post("/v1/labels", json={"labels": labels})
-        assert answer.status_code < 300, answer.text
+    truths = zip(posted(client, frame), frame["is_fraud"].to_list(), strict=True)
+    labels = [
+        {"decision_id": each["decision_id"], "is_fraud": bool(fraud), "source": "chargeback"} for each, fraud in truths
+    ]
+    answer = client.post("/v1/labels", json={"labels": labels})
+    assert answer.status_code < 300, answer.text
 
 
 @contextmanager
@@ -126,8 +125,8 @@ def asked_without_end(server: Server) -> Iterator[None]:
 
     def ask() -> None:
         with httpx.Client(base_url=server.url, timeout=60) as client:
-            while not over.wait(0.2):
-                for record in frame.sample(4).select(FIELDS).to_dicts():
+            while not over.wait(0.5):
+                for record in frame.sample(2).select(FIELDS).to_dicts():
                     client.post("/fraud_detection", json=[record])
                     client.post("/v1/decisions", json={"records": [record], "explain": True})
                 client.post("/fraud_detection", json=[{"customer_id": 1}])
@@ -170,7 +169,7 @@ def drift_of_one_feature_fires_its_alert_and_none_before(watched: Watched) -> No
     prometheus = watched.prometheus
     assert prometheus.query('fraud_drift_psi{feature="number_of_open_accounts",window="hour"}')
     assert prometheus.alerts("FraudFeatureDrift") == []
-    with httpx.Client(base_url=watched.server.url) as client:
+    with httpx.Client(base_url=watched.server.url, timeout=60) as client:
         assert len(list(posted(client, records(DRIFTED, seed=5, shifted="number_of_open_accounts")))) == DRIFTED
     drifted = eventually(
         lambda: firing(prometheus, "FraudFeatureDrift"), "it fires", within_seconds=90, every_seconds=0.5

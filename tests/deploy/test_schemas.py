@@ -17,7 +17,10 @@ VERSIONS = [
 ]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+BETWEEN = [pytest.param(version, marks=pytest.mark.slow) for version in VERSIONS[1:-1]]
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], *BETWEEN, VERSIONS[-1]])
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_every_object_is_what_that_version_of_kubernetes_takes(manifests, name, version):
     for each in manifests[name]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,13 +20,23 @@ from support.servers import running_server
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXPLORATION = NOTEBOOKS / "01_explore_and_train.ipynb"
 ROWS = 4000
+QUICK = """
+from support.commands import plots_made_by, quick_training, sketch
+quick = quick_training(), plots_made_by(sketch)
+for each in quick:
+    each.__enter__()
+"""
+"""For a kernel whose training takes a moment; the slow test takes the notebook's own."""
 
 every_notebook = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 
 
 def test_exploration_runs_and_is_answered_by_the_service(file_registry_path: Path, tmp_path: Path):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "quick.py").write_text(QUICK)
     with running_server(file_registry_path, tmp_path / "server.log") as server:
-        cells = run(EXPLORATION, tmp_path, API_URL=server.url)
+        cells = run(EXPLORATION, tmp_path, API_URL=server.url, PYTHONPATH=os.pathsep.join(sys.path))
         [probability] = calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]).json()
     assert f"{ROWS:,} records" in printed(cells["contract-dataset"])
     assert re.search(rf"the service, version 1 +{probability:.4f}\n", printed(cells["api-score"]))

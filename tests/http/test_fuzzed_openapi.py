@@ -23,9 +23,6 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-QUICK = settings(
-    max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-)
 OPERATIONS = [
     ("GET", "/ping"),
     ("GET", "/livez"),
@@ -81,7 +78,7 @@ def api_of_every_dtype(tmp_path_factory):
 def fuzz(operation, mode, checks, **fixed) -> None:
     """Call the operation with cases that are made up from its documentation, but for what is fixed."""
 
-    @QUICK
+    @settings(suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode, **fixed))
     def answers_as_documented(case):
         case.call_and_validate(checks=checks)
@@ -133,7 +130,7 @@ def test_records_that_follow_the_schema_are_refused_by_a_constraint_at_most(requ
     operation, statuses = api["/fraud_detection"]["POST"], []
     constraints = api.app.state.container.deployment.champion.require().contract.constraints.values()
 
-    @QUICK
+    @settings(suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def are_scored_but_for_constraints(case):
         case.body = whole(case.body)

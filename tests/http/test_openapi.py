@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from fraud_detection_api.main import STATUS_OF
 from fraud_detection_api.routes.protocol.problems import problem_code
 from fraud_detection_api.schemas.problem import MEDIA_TYPE
+from support.applications import application
 from support.builders import every_dtype_files, registry_with_champion
 from support.http import API_KEYS
 
@@ -38,9 +39,11 @@ CODES = {problem_code(kind) for kind in STATUS_OF} | {"invalid_request"}
 OPEN = {("/ping", "get"), ("/livez", "get"), ("/readyz", "get")}
 
 
-@pytest.fixture
-def api(client):
-    return client.get("/openapi.json").json()
+@pytest.fixture(scope="module")
+def api():
+    """Not to be changed."""
+    with application() as client:
+        return client.get("/openapi.json").json()
 
 
 def operations(api):

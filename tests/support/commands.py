@@ -1,11 +1,12 @@
 """`fraud` in the tests' own process: what a command does, without the seconds that starting a Python takes."""
 
 import contextlib
+import inspect
 import logging
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fraud_detection_api.cli import app
-from fraud_detection_api.jobs import training
-from fraud_detection_api.training import model_fitter
+from fraud_detection_api.training.model_fitter import ModelFitter
 from support.builders import QUICK
 from support.sketches import plots_made_by, sketch
 
@@ -50,13 +50,22 @@ def own_process_state(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def quick_training() -> Iterator[None]:
-    """While the block runs, every training of this process takes a moment: few trees, two folds."""
-    fitter = model_fitter.ModelFitter
+def trainings_with(**fitter: object) -> Iterator[None]:
+    """While the block runs, every ModelFitter of this process has these fields, whatever it is given."""
+    initialise = ModelFitter.__init__
+    given_to = inspect.signature(initialise).bind
     with pytest.MonkeyPatch.context() as patch:
-        for module in (model_fitter, training):
-            patch.setattr(module, "ModelFitter", lambda **given: fitter(**{**given, "settings": QUICK, "threads": 1}))
+        patch.setattr(
+            ModelFitter,
+            "__init__",
+            lambda *given, **named: initialise(**{**given_to(*given, **named).arguments, **fitter}),
+        )
         yield
+
+
+def quick_training() -> AbstractContextManager[None]:
+    """While the block runs, every training of this process takes a moment: few trees, two folds, no smaller trainings."""
+    return trainings_with(settings=QUICK, threads=1, training_shares=())
 
 
 def quick_fraud() -> None:

@@ -57,7 +57,14 @@ def test_a_version_is_a_finished_run_that_bears_the_digest(registry, person, nam
     assert listed == {f"bundle/{file}" for file in credit_files()}
 
 
-@pytest.mark.parametrize(("step", "nth"), [("upload", "1"), ("upload", "3"), ("version", "1")])
+@pytest.mark.parametrize(
+    ("step", "nth"),
+    [
+        pytest.param("upload", "1", marks=pytest.mark.slow),
+        pytest.param("upload", "3", marks=pytest.mark.slow),
+        ("version", "1"),
+    ],
+)
 def test_a_killed_registration_leaves_no_version(registry, location, step, nth):
     command = [sys.executable, "-c", KILLED, location, step, nth]
     killed = subprocess.run(command, env=clean_environment(), capture_output=True, timeout=120, check=False)

@@ -47,6 +47,7 @@ def small(tmp_path):
     return SmallProtocol(**{**fields, "file": "small.parquet"}), tmp_path
 
 
+@pytest.mark.slow
 def test_ours_comes_first_then_tuned_then_rivals_then_the_published(small, monkeypatch):
     monkeypatch.setattr(run, "NEEDED", dict.fromkeys(run.NEEDED, "no_such_module") | {"XGBoost 3, defaults": "xgboost"})
     said = []

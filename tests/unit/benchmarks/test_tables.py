@@ -38,6 +38,7 @@ def test_scale_is_stated_as_ratios():
     assert "1.80" in text
 
 
+@pytest.mark.slow
 def test_peak_memory_is_measured_in_a_process_of_its_own():
     found = memory.measure_memory(rows=2000, columns=5)
     assert 0 < found.start_bytes <= found.load_bytes <= found.fit_bytes

@@ -11,7 +11,7 @@ from support.polling import eventually
 from support.refusals import refusal_of
 
 
-@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
+@pytest.mark.parametrize("target", [pytest.param("scored.csv", marks=pytest.mark.slow), "scored.parquet"])
 def test_score_adds_the_probability_and_says_where(fraud, file_registry_path, credit_file, target):
     result = fraud("score", credit_file, "--out", target, "--registry", file_registry_path)
     assert (result.exit_code, result.stdout) == (0, "")
@@ -56,9 +56,9 @@ def test_the_input_is_not_overwritten(fraud, file_registry_path, credit_file):
     assert "fraud_probability" not in pl.read_csv("io.csv").columns
 
 
-@pytest.mark.parametrize("target", ["scored.csv", "scored.parquet"])
+@pytest.mark.parametrize("target", [pytest.param("scored.csv", marks=pytest.mark.slow), "scored.parquet"])
 def test_sigterm_leaves_no_customers_rows_behind(file_registry_path, credit_file, tmp_path, target):
-    pl.concat([pl.read_parquet(credit_file)] * 1500).write_parquet("many.parquet")
+    pl.concat([pl.read_parquet(credit_file)] * 500).write_parquet("many.parquet")
     command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "score", "many.parquet"]
     with subprocess.Popen([*command, "--out", target, "--registry", str(file_registry_path)]) as process:
         eventually(lambda: list(tmp_path.glob(".scored.*")) or process.poll() is not None, "a file half written")

@@ -7,6 +7,7 @@ import pytest
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from support import commands
 
 TINY = XGBoostSettings(folds=2, max_rounds=30, max_bin=64, learning_rate=0.1)
 
@@ -17,6 +18,8 @@ def quick(monkeypatch):
     from fraud_detection_api.training.tuning import tune
 
     monkeypatch.setattr(tune.Tuner, "__init__", _with_defaults(tune.Tuner.__init__, TINY))
+    with commands.trainings_with(threads=1, training_shares=()):
+        yield
 
 
 def _with_defaults(initialise, settings):
@@ -33,28 +36,19 @@ def test_tune_registers_the_best_and_tells_what_it_gained(fraud, quick, credit_f
     assert "with the defaults" in gain
     assert FileRegistry(tmp_path / "registry").versions() == ["1"]
     assert "Held-out test part" in result.stdout
-
-
-def test_the_bundle_says_how_it_was_tuned(fraud, quick, credit_file, tmp_path):
-    result = fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json")
-    printed = json.loads(result.stdout)
-    card = read_bundle(FileRegistry(tmp_path / "registry").fetch(printed["version"]), source="test").card
+    files = FileRegistry(tmp_path / "registry").fetch("1")
+    card = read_bundle(files, source="test").card
     assert card["tuning"]["study"] == "fraud-study.db"
     assert card["tuning"]["digest"].startswith("sha256:")
     assert card["tuning"]["trials"] == 2
     assert card["training"]["settings"]["max_depth"] == card["tuning"]["settings"]["max_depth"]
-    assert b"Tuning" in FileRegistry(tmp_path / "registry").fetch(printed["version"])["report.html"]
+    assert b"Tuning" in files["report.html"]
 
 
-def test_the_same_command_goes_on(fraud, quick, credit_file):
+def test_the_same_command_goes_on_and_says_from_where(fraud, quick, credit_file):
     fraud("tune", credit_file, "--trials", 1, "--folds", 2)
-    again = json.loads(fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json").stdout)
-    assert [trial["trial"] for trial in again["tuning"]["history"]] == [0, 1]
-
-
-def test_a_resumed_study_says_from_where_it_goes_on(fraud, quick, credit_file):
-    fraud("tune", credit_file, "--trials", 1, "--folds", 2)
-    again = fraud("tune", credit_file, "--trials", 2, "--folds", 2)
+    again = fraud("tune", credit_file, "--trials", 2, "--folds", 2, "--json")
+    assert [trial["trial"] for trial in json.loads(again.stdout)["tuning"]["history"]] == [0, 1]
     told = [line.partition(",")[0] for line in again.stderr.splitlines()[:2]]
     assert told == ["1 of 2 trials are finished", "2 of 2 trials are finished"]
 

@@ -30,28 +30,42 @@ def dataset():
 
 def fit(dataset, *, registry=None, now=NOW, on_progress=lambda _share: None, **fitter):
     made = ModelFitter(
-        **{"registry": registry or InMemoryRegistry(), "seed": 1, "settings": TINY, "threads": 1, **fitter}
+        **{"registry": registry or InMemoryRegistry(), "seed": 1, "settings": TINY, "threads": 1}
+        | {"training_shares": (), **fitter}
     )
     return made.fit(dataset, now=now, on_progress=on_progress)
 
 
-def test_the_same_seed_gives_the_same_digest(dataset):
-    assert fit(dataset).digest == fit(dataset).digest
+@pytest.fixture(scope="module")
+def registry():
+    """Holds what was `fitted`."""
+    return InMemoryRegistry()
 
 
-def test_the_number_of_threads_does_not_change_the_digest(dataset):
-    assert fit(dataset).digest == fit(dataset, threads=2).digest
+@pytest.fixture(scope="module")
+def shares():
+    """The progress that was reported meanwhile."""
+    return []
 
 
-def test_the_bundle_holds_a_report_for_people(dataset):
-    registry = InMemoryRegistry()
-    files = registry.fetch(fit(dataset, registry=registry).version)
+@pytest.fixture(scope="module")
+def fitted(dataset, registry, shares):
+    """For all who only look at it."""
+    return fit(dataset, registry=registry, on_progress=shares.append)
+
+
+def test_the_same_seed_gives_the_same_digest_on_any_threads_at_any_time(dataset, fitted):
+    assert fit(dataset, threads=2, now=NOW + timedelta(days=400)).digest == fitted.digest
+
+
+def test_the_bundle_holds_a_report_for_people(registry, fitted):
+    files = registry.fetch(fitted.version)
     assert files["report.html"].startswith(b"<!DOCTYPE html>")
     assert files["card.md"].startswith(b"# Model card: credit")
 
 
-def test_the_card_tells_what_calibration_changed(dataset):
-    calibration = fit(dataset).card["calibration"]
+def test_the_card_tells_what_calibration_changed(fitted):
+    calibration = fitted.card["calibration"]
     assert calibration["method"] == "logistic"
     assert set(calibration["before"]) == {"expected_calibration_error", "brier", "log_loss"}
     assert calibration["after"]["log_loss"] < calibration["before"]["log_loss"]  # five rounds are far too few
@@ -73,8 +87,8 @@ def test_constraints_of_the_contract_have_a_price():
     assert set(card["constraint_prices"][0]["average_precision"]) == {"difference", "low", "high"}
 
 
-def test_where_the_settings_come_from_is_on_the_card(dataset):
-    assert "tuning" not in fit(dataset).card
+def test_where_the_settings_come_from_is_on_the_card(fitted):
+    assert "tuning" not in fitted.card
 
 
 def test_a_leak_is_told_on_the_card():
@@ -85,35 +99,26 @@ def test_a_leak_is_told_on_the_card():
     assert card["warnings"][0].startswith("'amount' alone nearly determines the target")
 
 
-def test_the_time_of_training_does_not_change_the_digest(dataset):
-    assert fit(dataset).digest == fit(dataset, now=NOW + timedelta(days=400)).digest
+def test_another_seed_gives_another_digest(dataset, fitted):
+    assert fit(dataset, seed=2).digest != fitted.digest
 
 
-def test_another_seed_gives_another_digest(dataset):
-    assert fit(dataset, seed=1).digest != fit(dataset, seed=2).digest
+def test_other_settings_give_another_digest(dataset, fitted):
+    assert fit(dataset, settings=replace(TINY, max_depth=2)).digest != fitted.digest
 
 
-def test_other_settings_give_another_digest(dataset):
-    assert fit(dataset).digest != fit(dataset, settings=replace(TINY, max_depth=2)).digest
+def test_other_data_give_another_digest(dataset, fitted):
+    assert fit(replace(dataset, digest="sha256:1")).digest != fitted.digest
 
 
-def test_other_data_give_another_digest(dataset):
-    changed = replace(dataset, digest="sha256:1")
-    assert fit(dataset).digest != fit(changed).digest
-
-
-def test_what_was_registered_is_what_was_fitted(dataset):
-    registry = InMemoryRegistry()
-    fitted = fit(dataset, registry=registry)
+def test_what_was_registered_is_what_was_fitted(dataset, registry, fitted):
     bundle = read_bundle(registry.fetch(fitted.version), source="test")
     assert bundle.digest == fitted.digest
     assert bundle.card == fitted.card
     assert bundle.contract == dataset.contract
 
 
-def test_registering_makes_no_champion(dataset):
-    registry = InMemoryRegistry()
-    fit(dataset, registry=registry)
+def test_registering_makes_no_champion(registry, fitted):
     assert registry.assigned("champion") is None
 
 
@@ -124,8 +129,8 @@ def test_the_bundle_is_stamped_in_utc(dataset):
     assert read_bundle(registry.fetch(version), source="test").created_at == "2025-12-31T23:30:00Z"
 
 
-def test_the_card_says_what_the_model_was_made_from(dataset):
-    card = fit(dataset).card
+def test_the_card_says_what_the_model_was_made_from(dataset, fitted):
+    card = fitted.card
     assert card["contract"] == {"name": "credit", "fingerprint": dataset.contract.fingerprint}
     frauds = int(dataset.is_fraud.sum())
     assert card["data"] == {"rows": 3000, "frauds": frauds, "period": None, "digest": dataset.digest}
@@ -140,14 +145,13 @@ def test_the_card_says_what_the_model_was_made_from(dataset):
     assert set(card["software"]) == {"fraud-detection-api", "python", "xgboost", "numpy", "polars"}
 
 
-def test_the_evaluation_is_of_the_test_part_alone(dataset):
-    fitted = fit(dataset)
+def test_the_evaluation_is_of_the_test_part_alone(fitted):
     assert fitted.evaluation.rows == fitted.card["split"]["test"]["rows"]
     assert fitted.evaluation.frauds == fitted.card["split"]["test"]["frauds"]
 
 
-def test_the_limit_is_known_for_simulated_records(dataset):
-    assert fit(dataset).evaluation.metrics["roc_auc"].bayes_limit is not None
+def test_the_limit_is_known_for_simulated_records(fitted):
+    assert fitted.evaluation.metrics["roc_auc"].bayes_limit is not None
 
 
 def test_no_limit_is_known_for_other_records(dataset):
@@ -155,16 +159,13 @@ def test_no_limit_is_known_for_other_records(dataset):
     assert evaluation.metrics["roc_auc"].bayes_limit is None
 
 
-def test_the_reference_describes_the_training_part(dataset):
-    registry = InMemoryRegistry()
-    reference = read_bundle(registry.fetch(fit(dataset, registry=registry).version), source="test").reference
+def test_the_reference_describes_the_training_part(registry, fitted):
+    reference = read_bundle(registry.fetch(fitted.version), source="test").reference
     balance = reference["features"]["total_balance"]
     assert sum(balance["counts"]) + balance["missing"] in range(2397, 2402)
 
 
-def test_progress_reaches_1(dataset):
-    shares: list[float] = []
-    fit(dataset, on_progress=shares.append)
+def test_progress_reaches_1(fitted, shares):
     assert shares[-1] == 1.0
 
 

@@ -111,22 +111,18 @@ def test_trials_that_fall_behind_are_given_up(found):
 
 
 def test_the_same_seed_finds_the_same(tmp_path, data, folds):
-    first, second = (tuned(tmp_path / name, data, folds, trials=4)[0] for name in ("a.db", "b.db"))
+    first, second = (tuned(tmp_path / name, data, folds, trials=3)[0] for name in ("a.db", "b.db"))
     assert first.settings == second.settings
     assert first.summary["digest"] == second.summary["digest"]
 
 
-def test_a_study_that_is_complete_is_only_read(tmp_path, data, folds):
-    first, _ = tuned(tmp_path / "s.db", data, folds, trials=3)
-    again, told = tuned(tmp_path / "s.db", data, folds, trials=3)
-    assert [progress.finished for progress in told] == [3]  # where it stood when it was opened
-    assert again.summary == first.summary
-
-
-def test_more_trials_go_on_from_the_finished_ones(tmp_path, data, folds):
+def test_a_complete_study_is_only_read_and_more_trials_continue_it(tmp_path, data, folds):
     first, _ = tuned(tmp_path / "s.db", data, folds, trials=2)
-    more, told = tuned(tmp_path / "s.db", data, folds, trials=4)
-    assert [progress.finished for progress in told] == [2, 3, 4]  # from where it goes on, then each
+    again, told = tuned(tmp_path / "s.db", data, folds, trials=2)
+    assert [progress.finished for progress in told] == [2]  # where it stood when it was opened
+    assert again.summary == first.summary
+    more, told = tuned(tmp_path / "s.db", data, folds, trials=3)
+    assert [progress.finished for progress in told] == [2, 3]  # from where it goes on, then each
     assert more.summary["history"][:2] == first.summary["history"]
 
 
@@ -138,18 +134,14 @@ def test_time_runs_out_after_one_trial_at_the_least(tmp_path, data, folds):
 
 
 def test_two_workers_finish_the_trials_that_were_asked_for(tmp_path, data, folds):
-    found, _ = tuned(tmp_path / "s.db", data, folds, trials=4, workers=2)
-    assert found.summary["trials"] >= 4
+    found, _ = tuned(tmp_path / "s.db", data, folds, trials=3, workers=2)
+    assert found.summary["trials"] >= 3
 
 
-def test_another_objective_is_another_study(tmp_path, data, folds):
+def test_another_objective_and_other_defaults_are_another_study(tmp_path, data, folds):
     tuned(tmp_path / "s.db", data, folds, trials=1)
     with pytest.raises(StudyUnavailable, match="objective"):
         tuned(tmp_path / "s.db", data, folds, trials=1, objective=Objective("roc_auc"))
-
-
-def test_other_defaults_are_another_study(tmp_path, data, folds):
-    tuned(tmp_path / "s.db", data, folds, trials=1)
     with pytest.raises(StudyUnavailable, match="defaults"):
         tuned(tmp_path / "s.db", data, folds, trials=1, defaults=replace(TINY, max_depth=2))
 
