@@ -19,7 +19,7 @@ def main() -> int:
     if any(each.startswith(TYPED) for each in python):
         steps.append(["mypy"])
     if tests := [str(each) for each in tests_of(files, PROJECT)]:
-        steps.append(["pytest", "-q", "-n", "0", *tests])
+        steps.append(["pytest", "-q", "-n", "0", "--doctest-modules", *tests])
     for step in steps:
         print("$", " ".join(step), flush=True)
         done = subprocess.run([Path(sys.executable).parent / step[0], *step[1:]], cwd=PROJECT, check=False)

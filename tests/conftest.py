@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.doctest import DoctestModule
 from hypothesis import settings as hypothesis_settings
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
@@ -27,12 +26,6 @@ for name in [name for name in os.environ if name.startswith("FRAUD_")]:
 for profile, examples in {"quick": 15, "thorough": 60}.items():
     hypothesis_settings.register_profile(profile, derandomize=True, deadline=None, max_examples=examples, database=None)
 hypothesis_settings.load_profile("quick")  # `make coverage` asks for the other one
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collect_file():
-    """Examples in docstrings are the source's; looking for them in the tests would double the collection."""
-    return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
 @pytest.fixture(scope="session", autouse=True)

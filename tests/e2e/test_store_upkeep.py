@@ -37,6 +37,7 @@ def load(server):
     with ThreadPoolExecutor(2) as callers:
         running = [callers.submit(call, number) for number in (1, 2)]
         try:
+            eventually(lambda: statuses, "a first answer")
             yield statuses
         finally:
             stop.set()

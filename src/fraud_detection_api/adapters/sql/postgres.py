@@ -1,7 +1,7 @@
 """PostgreSQL, for more than one machine. Needs the extra `postgres`."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,7 +89,11 @@ class PostgresDatabase:
         with closing(connection):
             with self.failures():
                 [(taken,)] = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchall()
-            yield AdvisoryLock(self, connection) if taken else None
+            try:
+                yield AdvisoryLock(self, connection) if taken else None
+            finally:  # the server notices a closed connection late, and others would still find the lock taken
+                with suppress(self._psycopg.Error):
+                    connection.execute("SELECT pg_advisory_unlock_all()")
 
     def close(self) -> None:
         self._connections.close()
