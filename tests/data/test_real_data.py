@@ -28,7 +28,9 @@ def fraud(*arguments: object) -> str:
     return result.stdout
 
 
-@pytest.fixture(scope="module", params=FILES)
+@pytest.fixture(
+    scope="module", params=["german_credit", pytest.param("uci_default_credit_card", marks=pytest.mark.slow)]
+)
 def trained(request, real_data, tmp_path_factory):
     """The file's name, the folder with its contract and registry, and what `fraud train` printed."""
     name, folder = request.param, tmp_path_factory.mktemp(request.param)

@@ -177,6 +177,7 @@ def drift_of_one_feature_fires_its_alert_and_none_before(watched: Watched) -> No
     assert "number_of_open_accounts" in drifted
 
 
+@pytest.mark.slow  # each query and rule has quick tests of its own; what only time shows is waited for here
 def test_panels_and_alerts_of_a_server_at_work(watched, subtests):
     """One test, because it starts servers: test processes that share the tests would each start their own."""
     prometheus = watched.prometheus

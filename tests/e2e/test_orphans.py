@@ -17,6 +17,7 @@ def test_workers_and_what_stores_their_decisions_end_once_their_supervisor_is_ki
     process = start_server(file_registry_path, log, own_group=True, FRAUD_WORKERS="2")
     try:
         server = wait_until_up(process, log, ready=True)
+        eventually(lambda: len(server.events("started")) == 2, "both workers serve")
         [writer] = children_of(process.pid, "decision_writer")
         [folder] = re.findall(r"/\S*fraud-keeper-\w+", command_of(writer))
         process.kill()

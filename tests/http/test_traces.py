@@ -1,13 +1,16 @@
 """A request's trace: taken from its caller or begun here, in its log line, and exported once it is answered."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from starlette.testclient import TestClient
 
+from fraud_detection_api.container import process
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.main import create_app
+from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN
 from support.collector import collecting
@@ -28,8 +31,9 @@ def collector():
 
 
 @pytest.fixture
-def traced(client_for, collector):
-    """Starts applications that export to the collector."""
+def traced(client_for, collector, monkeypatch):
+    """Starts applications that export to the collector, without the pauses between exports."""
+    monkeypatch.setattr(process, "RequestTracer", partial(RequestTracer, every_seconds=0.01))
 
     def start(**settings):
         return client_for(**{"traces": f"otlp:{collector.url}", **settings})
