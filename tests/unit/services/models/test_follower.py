@@ -17,8 +17,6 @@ from fraud_detection_api.services.models.follower import AliasFollower
 from support.builders import credit_files, every_dtype_files, other_credit_files
 from support.fakes import InMemoryRegistry
 
-CREDIT = read_bundle(credit_files(), source="test").contract.record_fingerprint
-
 
 def damaged(files) -> dict[str, bytes]:
     return {**files, "card.json": files["card.json"] + b" "}
@@ -160,7 +158,7 @@ def test_a_model_of_another_contract_is_loaded_where_none_is_required(service, r
 
 
 def test_a_model_of_another_contract_is_refused_where_one_is_required(registry):
-    service = in_service(registry, required=CREDIT)
+    service = in_service(registry, required=read_bundle(credit_files(), source="test").contract.record_fingerprint)
     service.refresh()
     promote(registry, every_dtype_files())
     service.refresh()
