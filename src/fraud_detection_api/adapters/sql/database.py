@@ -14,15 +14,12 @@ class Session(Protocol):
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """The rows that a query finds."""
-        ...
 
     def change(self, statement: str, parameters: Parameters = ()) -> int:
         """Execute a statement; returns how many rows it changed."""
-        ...
 
     def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
         """Execute a statement once for each set of parameters."""
-        ...
 
 
 class Database(Protocol):
@@ -32,23 +29,18 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Session]:
         """A transaction that writes; durable once the block has ended. SQLite runs one at a time."""
-        ...
 
     def stating(self) -> AbstractContextManager[Session]:
         """A session for one statement, which is a transaction by itself."""
-        ...
 
     def reading(self) -> AbstractContextManager[Session]:
         """A snapshot of the database: what others write meanwhile is not visible."""
-        ...
 
     def upgrade(self, revision: str) -> None:
         """Run the migrations up to that revision, forward only."""
-        ...
 
     def close(self) -> None:
         """Close the idle connections."""
-        ...
 
 
 class Closable(Protocol):

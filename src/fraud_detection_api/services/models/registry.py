@@ -14,46 +14,35 @@ class ModelRegistry(Protocol):
 
     def register(self, files: Mapping[str, bytes]) -> str:
         """Store a bundle's files, all or none, and return its new version."""
-        ...
 
     def require_writable(self) -> None:
         """Raise RegistryUnavailable where nothing can be registered; ask before hours of training."""
-        ...
 
     def fetch(self, version: str) -> Mapping[str, bytes]:
         """The files of a version. Raises UnknownModel."""
-        ...
 
     def stamp(self, version: str) -> str:
         """Distinguish an existing version from the same number in another registry that replaced this one."""
-        ...
 
     def versions(self) -> list[str]:
         """All versions, oldest first."""
-        ...
 
     def assigned(self, alias: Alias) -> str | None:
         """The version that the alias points at, None where it points at none."""
-        ...
 
     def assign(
         self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
     ) -> None:
         """Point the alias at a version. Raises UnknownModel; AliasMoved where it does not point at `expected`."""
-        ...
 
     def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
         """Point the alias at no version, and forget the versions before; does nothing where it points at none."""
-        ...
 
     def previous(self, alias: Alias) -> str:
         """The version that the alias pointed at before. Raises NoChampion where there is none."""
-        ...
 
     def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
         """Point the alias back at the version before; returns it. Raises NoChampion; AliasMoved unless it is `expected`."""
-        ...
 
     def audit(self) -> list[AliasChange]:
         """Every change of the aliases, oldest first."""
-        ...

@@ -48,7 +48,6 @@ class Gate(Protocol):
 
     def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
         """Raises NoStore where no decisions are stored to compare, StoreUnavailable where they cannot be read."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

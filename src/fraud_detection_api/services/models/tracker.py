@@ -22,4 +22,3 @@ class ExperimentTracker(Protocol):
         `curves` are values at the steps 0, 1, …; the files in the folder `bundle/` are those that the digest covers.
         Raises RegistryUnavailable.
         """
-        ...

@@ -24,11 +24,9 @@ class DecisionStore(Protocol):
 
     def migrate(self) -> None:
         """Bring the store's tables up to this version of the software; refuse a store of a newer version."""
-        ...
 
     def check(self) -> None:
         """Write something, durably: nothing less proves that a decision can be stored."""
-        ...
 
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         """Store all requests' decisions in one transaction, durably, before returning.
@@ -36,28 +34,21 @@ class DecisionStore(Protocol):
         Where a request's idempotency key is taken, store nothing of the request and return the answer stored under the key.
         Decisions whose id is stored already stay as they are, so that a doubtful write can be repeated.
         """
-        ...
 
     def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:
         """The answer stored under that caller's key, whatever the body's digest."""
-        ...
 
     def find(self, decision_id: str) -> StoredDecision:
         """The decision with that id. Raises UnknownDecision."""
-        ...
 
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         """The newest decisions, newest first; those before a decision's id, if one is given."""
-        ...
 
     def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         """The oldest decisions, oldest first; those after a decision's id, if one is given."""
-        ...
 
     def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         """Ids of the decisions that `following` returns. With an outcome in the filter, this reads an index and no row."""
-        ...
 
     def close(self) -> None:
         """Release connections. What is stored does not depend on it."""
-        ...

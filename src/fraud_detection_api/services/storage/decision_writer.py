@@ -15,25 +15,19 @@ class DecisionWriter(Protocol):
     @property
     def error(self) -> str | None:
         """Why nothing can be stored now; None when decisions can be stored."""
-        ...
 
     @property
     def waiting(self) -> int:
         """Records that were submitted and whose result is not known yet."""
-        ...
 
     async def start(self) -> None:
         """Get ready. What is not ready afterwards keeps trying, and is an `error` meanwhile."""
-        ...
 
     async def close(self) -> None:
         """Finish what was submitted."""
-        ...
 
     def require_room(self) -> None:
         """Raise StoreUnavailable when nothing can be stored now, StoreBusy when too much is waiting."""
-        ...
 
     def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
         """Store the requests, then call `done` in the event loop with a result for each."""
-        ...

@@ -12,8 +12,6 @@ class ExclusiveLock(Protocol):
 
     def held(self, name: str) -> AbstractContextManager[bool]:
         """Hold the name within the block. Gives False where another holds it; never waits. Names are lower-case letters."""
-        ...
 
     def require(self, name: str) -> None:
         """Raise StoreUnavailable if this object no longer holds the name because the connection was lost."""
-        ...

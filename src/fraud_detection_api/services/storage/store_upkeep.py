@@ -33,38 +33,30 @@ class StoreFiles(Protocol):
 
     def exists(self) -> bool:
         """Whether there is a database; looking creates none."""
-        ...
 
     def size(self) -> FileSize:
         """The size of all files together."""
-        ...
 
     def scrub(self) -> None:
         """Erase removed rows from the files, as far as that does not hold up writers for long."""
-        ...
 
     def traces(self, text: str) -> int:
         """How many places in the files still hold a text; 0 if the files cannot be read."""
-        ...
 
     def compact(self) -> None:
         """Rewrite the files without free space. Writers wait meanwhile."""
-        ...
 
     def problems(self) -> list[str]:
         """What is wrong with the files, a line each."""
-        ...
 
     def backup(self, target: Path) -> None:
         """Write a verified copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
-        ...
 
     def restore(self, source: Path, *, replace: bool) -> None:
         """Replace the store by a copy of the backup, all or nothing.
 
         Raises BackupFailed; also if there is a store and `replace` is False, or if a process has the store open.
         """
-        ...
 
 
 class StoreUpkeep(Protocol):
@@ -76,39 +68,30 @@ class StoreUpkeep(Protocol):
     @property
     def files(self) -> StoreFiles:
         """The store's files."""
-        ...
 
     def revision(self) -> str | None:
         """The revision of the store's tables, None if there are none; looking creates none."""
-        ...
 
     def require_ready(self) -> None:
         """Raise StoreUnavailable unless the store's tables are those of this version of the software."""
-        ...
 
     def summary(self) -> StoreSummary:
         """Counts, times and sizes."""
-        ...
 
     def count_older(self, before: int) -> int:
         """How many decisions were made before that time."""
-        ...
 
     def remove_older(self, before: int, *, limit: int) -> int:
         """Remove the oldest decisions made before that time, with their labels; returns the number of decisions."""
-        ...
 
     def remove_keys(self, before: int, *, limit: int) -> int:
         """Remove idempotency keys stored before that time, with their answers; returns their number."""
-        ...
 
     def erase(self, erased: Sequence[StoredDecision]) -> None:
         """Replace the decisions with these ids by these rows, which say nothing about an entity.
 
         Also removes the answers under their idempotency keys, the notes of their labels, and their shadow decisions.
         """
-        ...
 
     def close(self) -> None:
         """Release connections."""
-        ...

@@ -11,8 +11,6 @@ class SpanExporter(Protocol):
 
     def export(self, spans: Sequence[Span]) -> None:
         """Deliver spans, which may take seconds. Raises TracesNotDelivered, and the spans are lost."""
-        ...
 
     def close(self) -> None:
         """Release connections, and end a delivery that is being retried."""
-        ...
