@@ -24,57 +24,60 @@ class InvalidSetting(FraudError):
         self.name = name
 
 
-class InvalidContract(FraudError):
+class InvalidFile(FraudError):
+    """A file cannot be used; each of `problems` says where, and what to change."""
+
+    kind = ""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{self.kind}{source}: " + "; ".join(problems))
+        self.source, self.problems = source, tuple(problems)
+
+
+class InvalidContract(InvalidFile):
     """A contract cannot be used; `problems` gives each key and what to change."""
 
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__(f"contract {source}: " + "; ".join(problems))
-        self.source = source
-        self.problems = tuple(problems)
+    kind = "contract "
 
 
-class InvalidPolicy(FraudError):
+class InvalidPolicy(InvalidFile):
     """A decision policy cannot be used; `problems` gives each key and what to change."""
 
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__(f"policy {source}: " + "; ".join(problems))
-        self.source = source
-        self.problems = tuple(problems)
+    kind = "policy "
 
 
-class InvalidDataset(FraudError):
+class InvalidDataset(InvalidFile):
     """A data file cannot be used; `problems` gives columns, counts and row numbers, never values."""
-
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__(f"{source}: " + "; ".join(problems))
-        self.source = source
-        self.problems = tuple(problems)
 
 
 class MalformedBody(FraudError):
     """The request's body is not JSON."""
 
 
-class InvalidRecords(FraudError):
-    """The request's records break the contract; `problems` has every bad field, or the first ones if there are `more`."""
+class InvalidFields(FraudError):
+    """A request has bad fields; `problems` has every one, or the first ones if there are `more`."""
+
+    undone = ""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
-        super().__init__(f"{_found(len(problems), more=more)}; nothing was scored")
+        count = len(problems)
+        found = f"{count} field{'' if count == 1 else 's'} did not pass"
+        if more:
+            found = f"more than {count} fields did not pass; the first {count} are listed"
+        super().__init__(f"{found}; nothing was {self.undone}")
         self.problems = tuple(problems)
 
 
-class InvalidLabels(FraudError):
-    """The request's labels cannot be read; `problems` has every bad field, or the first ones if there are `more`."""
+class InvalidRecords(InvalidFields):
+    """The request's records break the contract."""
 
-    def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
-        super().__init__(f"{_found(len(problems), more=more)}; nothing was recorded")
-        self.problems = tuple(problems)
+    undone = "scored"
 
 
-def _found(count: int, *, more: bool) -> str:
-    if more:
-        return f"more than {count} fields did not pass; the first {count} are listed"
-    return f"{count} field{'' if count == 1 else 's'} did not pass"
+class InvalidLabels(InvalidFields):
+    """The request's labels cannot be read."""
+
+    undone = "recorded"
 
 
 class InvalidHeader(FraudError):

@@ -212,7 +212,7 @@ def _answer_to(error: Exception, request_id: str) -> Response:
         detail = "an unexpected error; the server's log has it under this request_id"
         return _problem(request_id, 500, "unexpected_error", detail)
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
-    problems = error.problems if isinstance(error, errors.InvalidLabels | errors.InvalidRecords) else ()
+    problems = error.problems if isinstance(error, errors.InvalidFields) else ()
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"

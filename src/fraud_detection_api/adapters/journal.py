@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.stored import ROWS, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.services.storage.journal import JournalBacklog
+from fraud_detection_api.services.storage.decision_writer import JournalBacklog
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"

@@ -20,13 +20,13 @@ class _Fraud(LazyGroup):
             "training.tune:tune", "Search for better settings, then train and register a model with the best."
         ),
         "retrain": Lazy("training.retrain:retrain", "Train a challenger on decisions whose labels have matured."),
-        "evaluate": Lazy("training.evaluate:evaluate", "Measure a registered model on a file of labelled records."),
+        "evaluate": Lazy("training.train:evaluate", "Measure a registered model on a file of labelled records."),
         "models": Lazy("models.registered:app", "List, show, compare, challenge, promote and roll back models."),
         "monitor": Lazy("monitor:app", "Report drift and performance of the champion."),
         "policy": Lazy("models.policy:app", "Show, try and set policies: who is approved, reviewed and declined."),
         "decisions": Lazy("decisions.lookup:app", "Show one stored decision, or list the newest."),
         "labels": Lazy("decisions.labels:app", "Record and show labels: which decisions turned out to be fraud."),
-        "export": Lazy("decisions.export:app", "Write stored decisions to files."),
+        "export": Lazy("decisions.labels:export", "Write stored decisions to files."),
         "store": Lazy("store:app", "Migrate, inspect, purge, erase, back up and check the decision store."),
         "replay": Lazy(
             "decisions.replay:replay",

@@ -9,14 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from fraud_detection_api.errors import (
-    FraudError,
-    GateRefused,
-    InvalidContract,
-    InvalidDataset,
-    InvalidPolicy,
-    MissingExtra,
-)
+from fraud_detection_api.errors import FraudError, GateRefused, InvalidFile, MissingExtra
 
 WIDEST_NAME = 40
 
@@ -53,7 +46,7 @@ def _text(error: FraudError) -> str:
     """One line, or a line for each problem or reason where there are several."""
     if isinstance(error, GateRefused) and len(error.reasons) > 1:
         return "\n  ".join([f"{error.verdict}:", *error.reasons, error.remedy])
-    if isinstance(error, InvalidContract | InvalidDataset | InvalidPolicy) and len(error.problems) > 1:
+    if isinstance(error, InvalidFile) and len(error.problems) > 1:
         return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
     return str(error)
 

@@ -8,8 +8,7 @@ from fraud_detection_api.adapters.mlflow.location import MlflowLocation
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.services.models.registry import ModelRegistry
-from fraud_detection_api.services.models.tracker import ExperimentTracker
+from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 
 MLFLOW = "mlflow:"
 

@@ -18,10 +18,8 @@ from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.observing.observation_store import ObservationStore
-from fraud_detection_api.services.storage.decision_store import DecisionStore
-from fraud_detection_api.services.storage.decision_writer import DecisionWriter
-from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
-from fraud_detection_api.services.storage.journal import DecisionJournal
+from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock
+from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
 from fraud_detection_api.services.storage.store_metrics import (
     StoreMetrics,
     measure_journal,

@@ -9,9 +9,8 @@ from fraud_detection_api.container.registry import build_tracker
 from fraud_detection_api.container.rollout import build_rollout
 from fraud_detection_api.jobs.listener import Listener, Step
 from fraud_detection_api.services.models.aliases import CHAMPION
-from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
-from fraud_detection_api.services.models.tracker import ExperimentTracker
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter

@@ -8,9 +8,9 @@ from fraud_detection_api.container.storage import build_lock, open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.jobs.labels import Window, export_decisions
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Destination, Registration
-from fraud_detection_api.jobs.training_sets import Window, export_decisions
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.file import load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
@@ -18,8 +18,7 @@ from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.labels.training_sets import Exported
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, ExclusiveLock
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fraud_detection_api.container.storage import build_journal
 from fraud_detection_api.container.upkeep import build_upkeep
 from fraud_detection_api.jobs.listener import Listener
-from fraud_detection_api.services.storage.journal import JournalBacklog
+from fraud_detection_api.services.storage.decision_writer import JournalBacklog
 from fraud_detection_api.services.storage.store_upkeep import StoreSummary
 from fraud_detection_api.services.storage.upkeep import Erased, Purged, UpkeepService
 from fraud_detection_api.settings import Settings

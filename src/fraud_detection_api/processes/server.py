@@ -10,8 +10,8 @@ from uvicorn.supervisors import Multiprocess
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.processes.decision_writer import decision_writer_process
-from fraud_detection_api.processes.metrics_folder import metrics_folder
 from fraud_detection_api.processes.observer import observer_process
+from fraud_detection_api.processes.scratch_folders import metrics_folder
 from fraud_detection_api.routes.protocol.connection import HttpProtocol
 from fraud_detection_api.settings import Settings
 

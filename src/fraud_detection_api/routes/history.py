@@ -14,9 +14,15 @@ from fraud_detection_api.routes.protocol.problems import (
     invalid_request,
     problem,
 )
-from fraud_detection_api.schemas.history import DecisionPage, DecisionQuery, KeptDecisionBody, kept_decision_body
+from fraud_detection_api.schemas.history import (
+    DecisionPage,
+    DecisionQuery,
+    KeptDecisionBody,
+    VerdictBody,
+    kept_decision_body,
+    verdict_body,
+)
 from fraud_detection_api.schemas.labels import DecisionLabels, decision_labels
-from fraud_detection_api.schemas.replay import VerdictBody, verdict_body
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import ReplayService
 from fraud_detection_api.services.labels.recording import LabelService

@@ -19,7 +19,7 @@ from fraud_detection_api.routes.protocol.problems import (
     invalid_request,
     problem,
 )
-from fraud_detection_api.schemas.rollout import (
+from fraud_detection_api.schemas.models import (
     ChallengerNow,
     ChampionNow,
     ChangesQuery,

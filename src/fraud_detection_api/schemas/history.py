@@ -1,4 +1,4 @@
-"""Stored decisions on the wire."""
+"""Stored decisions and their replays on the wire."""
 
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.history.lookup import Found, HistoryFilter, entity_id_of
+from fraud_detection_api.services.history.replay import SOUND, ReplayResult, Status
 from fraud_detection_api.telemetry import utc_text
 
 MOST_DECISIONS = 1000
@@ -101,3 +102,39 @@ def kept_decision_body(found: Found) -> KeptDecisionBody:
     }
     body: KeptDecisionBody = KeptDecisionBody.model_construct(**plain | derived)
     return body
+
+
+class DifferenceBody(BaseModel):
+    """A field whose recomputed value differs from the stored one."""
+
+    field: str = Field(examples=["fraud_probability"])
+    kept: Any
+    recomputed: Any
+
+
+class VerdictBody(BaseModel):
+    """The result of replaying a decision."""
+
+    decision_id: str
+    status: Status = Field(
+        description="`equal` to the last bit; `differs`; `tampered`: the seal is broken; `model_missing`, `model_changed`: "
+        "the model that decided is not in the registry, or is no longer the same; `fallback`: no model decided; `erased`: "
+        "the record was removed on purpose."
+    )
+    is_sound: bool = Field(description="Whether it is equal, or there is nothing to compare.")
+    differences: list[DifferenceBody] = Field(description="Empty if nothing differs, or nothing could be compared.")
+    fault: str | None = Field(description="What is wrong with the model, if it could not be used.")
+
+
+def verdict_body(result: ReplayResult) -> VerdictBody:
+    """The wire form of a replay's result."""
+    return VerdictBody(
+        decision_id=result.decision_id,
+        status=result.status,
+        is_sound=result.status in SOUND,
+        differences=[
+            DifferenceBody(field=field, kept=stored, recomputed=recomputed)
+            for field, stored, recomputed in result.differences
+        ],
+        fault=result.problem,
+    )

@@ -1,10 +1,15 @@
-"""Models on the wire."""
+"""Models, and changes of champion and challenger, on the wire."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from fraud_detection_api.schemas.request import Parameters, RequestBody
+from fraud_detection_api.services.models.aliases import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.services.models.registered import ModelDescription
+from fraud_detection_api.services.models.rollout import Order
+from fraud_detection_api.telemetry import utc_text
 
 
 class ModelSummary(BaseModel):
@@ -56,3 +61,120 @@ def _summary_fields(description: ModelDescription) -> dict[str, Any]:
         "roc_auc": metrics.get("roc_auc", {}).get("value"),
         "average_precision": metrics.get("average_precision", {}).get("value"),
     }
+
+
+MOST_CHANGES, USUAL_CHANGES = 1000, 100
+
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_TEXT),
+    AfterValidator(one_line),
+    Field(description="The reason, which is stored with the change.", examples=["three weeks in shadow"]),
+]
+
+
+class ChangesQuery(Parameters):
+    """Which changes are listed."""
+
+    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="The largest number of changes to list.")
+
+
+class RolloutRequest(RequestBody):
+    """Why a champion or a challenger is changed."""
+
+    reason: Reason = ""
+
+    def order(self, by: str) -> Order:
+        """The order of a caller, with the reason."""
+        return Order(by, self.reason)
+
+
+class PromoteRequest(RequestBody):
+    """How to promote, and why."""
+
+    allow_contract_change: bool = Field(
+        default=False,
+        description="Promote a model of another contract; callers must then send records of that contract.",
+    )
+    force: bool = Field(
+        default=False, description="Promote although the model did not pass the gate; requires a `reason`."
+    )
+    reason: Reason = Field(default="", validate_default=True)
+
+    @field_validator("reason")
+    @classmethod
+    def _forced_with_a_reason(cls, reason: str, info: ValidationInfo) -> str:
+        if info.data.get("force") and not reason:
+            raise PydanticCustomError("reason_missing", "is required to force a promotion")
+        return reason
+
+    def order(self, by: str) -> Order:
+        """The order of a caller, with the reason, and whether to pass the gate by."""
+        return Order(by, self.reason, self.force)
+
+
+class ChampionNow(BaseModel):
+    """The champion after a promotion or a rollback."""
+
+    champion: str = Field(examples=["7"])
+
+
+class ChallengerNow(BaseModel):
+    """The challenger after a challenge began or ended; null if there is none."""
+
+    challenger: str | None = Field(examples=["8"])
+
+
+class AliasChangeBody(BaseModel):
+    """A change of champion or challenger."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
+    alias: Alias
+    action: Action = Field(description="`assign`: set by a program, without a reason.")
+    before: str | None = Field(
+        alias="from", description="The version before; null for none, `?` if it could not be read."
+    )
+    after: str | None = Field(alias="to", description="The version after; null for none.")
+    digest: str | None = Field(description="The digest of the version after, if it was verified.")
+    by: str = Field(
+        description="A key's role and the beginning of its SHA-256, or a user.", examples=["admin 3f2a91c4"]
+    )
+    reason: str
+    forced: bool
+    gate: GateState = Field(
+        description="`exempt`: there was nothing to compare with; `off`: the setting FRAUD_GATE was off."
+    )
+    gate_reasons: list[str] = Field(
+        description="Sentences: the reasons against it, then the findings and their limits.",
+        examples=[["changed limits: frauds 0", "ROC AUC +0.0168 (+0.0110 to +0.0229)"]],
+    )
+    took_effect: bool = Field(
+        description="false if the alias was found unchanged: the process was killed, or the change was undone otherwise."
+    )
+
+
+class ModelHistory(BaseModel):
+    """Changes of champion and challenger, newest first."""
+
+    changes: list[AliasChangeBody]
+
+
+def alias_change(change: AliasChange) -> AliasChangeBody:
+    """The wire form of a change."""
+    cause = change.cause
+    return AliasChangeBody(
+        at=utc_text(change.at),
+        alias=change.alias,
+        action=cause.action,
+        before=change.before,
+        after=change.after,
+        digest=cause.digest or None,
+        by=cause.by,
+        reason=cause.reason,
+        forced=cause.forced,
+        gate=cause.gate,
+        gate_reasons=list(cause.gate_reasons),
+        took_effect=change.took_effect,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fraud_detection_api.model.bundle import read_card
-from fraud_detection_api.services.models.tracker import ExperimentTracker
+from fraud_detection_api.services.models.registry import ExperimentTracker
 
 REPORTS = ("report.html", "card.md")  # documents for people, at the top level beside the bundle
 _MEASURED = ("evaluation", "learning_curve")

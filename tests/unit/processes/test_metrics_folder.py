@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.processes.metrics_folder import FOLDER, metrics_folder
+from fraud_detection_api.processes.scratch_folders import FOLDER, metrics_folder
 
 
 @pytest.fixture(autouse=True)

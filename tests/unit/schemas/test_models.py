@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from fraud_detection_api.schemas.models import model_card, model_summary
-from fraud_detection_api.schemas.rollout import PromoteRequest
+from fraud_detection_api.schemas.models import PromoteRequest, model_card, model_summary
 from fraud_detection_api.services.models.registered import ModelDescription
 
 CARD = {

@@ -1,12 +1,15 @@
-"""fraud labels …"""
+"""fraud labels …, fraud export …"""
 
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.listener import TerminalListener, usage_errors
-from fraud_detection_api.cli.options import AsJson, ContractOption, DataFile, Store, settings_with
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.listener import TerminalListener, exported_lines, tampered_lines, usage_errors
+from fraud_detection_api.cli.options import settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 
 if TYPE_CHECKING:  # it needs Polars
@@ -15,18 +18,19 @@ if TYPE_CHECKING:  # it needs Polars
 ROWS_SHOWN = 5
 
 app = typer.Typer(no_args_is_help=True)
+export = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import", epilog="Example: `fraud labels import chargebacks.csv --unknown-to unknown.csv`")
 def import_labels(
-    file: DataFile,
+    file: options.DataFile,
     unknown_to: Annotated[
         Path | None,
         typer.Option("--unknown-to", metavar="FILE", help="File for the rows that cannot be recorded, if any."),
     ] = None,
-    contract: ContractOption = None,
-    store: Store = None,
-    as_json: AsJson = False,
+    contract: options.ContractOption = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Record a file of labels.
 
@@ -38,11 +42,11 @@ def import_labels(
     takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
     """
     settings = settings_with(contract=contract, store=store)
-    from fraud_detection_api.jobs import label_files
+    from fraud_detection_api.jobs import labels
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     with usage_errors(), leaves_on_sigterm():
-        done = label_files.import_labels(settings, file, unknown_to=unknown_to, listener=TerminalListener())
+        done = labels.import_labels(settings, file, unknown_to=unknown_to, listener=TerminalListener())
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
         print_json({"rows": done.rows, "recorded": done.recorded, "repeated": done.repeated, "unknown": unknown})
@@ -53,8 +57,8 @@ def import_labels(
 @app.command(epilog="Example: `fraud labels show 0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55`")
 def show(
     decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The id in the decision's answer.")],
-    store: Store = None,
-    as_json: AsJson = False,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show all labels of a decision in the order in which they were recorded, and which one is current."""
     settings = settings_with(store=store)
@@ -95,3 +99,40 @@ def _say_imported(done: "Imported", unknown_to: Path | None) -> None:
 
 def _unknown(done: "Imported") -> list[tuple[int, str]]:
     return list(done.unknown.select("row", "why").iter_rows()) if done.unknown.height else []
+
+
+@export.callback()
+def group() -> None:
+    """A group even while it has one command."""
+
+
+@export.command(
+    "training-set", epilog="Example: `fraud export training-set --since 2026-01-01T00:00:00Z --out labelled.parquet`"
+)
+def training_set(
+    since: options.RequiredSince,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, CSV or Parquet.")],
+    until: options.Until = None,
+    matured_days: options.MaturedDays = None,
+    assume_legitimate_after: options.AssumeLegitimateAfter = None,
+    contract: options.ContractOption = None,
+    store: options.Store = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write stored records and their current labels to a file that `fraud train` reads.
+
+    The file has the contract's columns, the target, and `label_age_days`: the days from the decision to its label, null
+    where the label is assumed. Records of another contract, erased records, and records that were changed since they were
+    stored are left out and counted.
+    """
+    settings = settings_with(contract=contract, store=store)
+    from fraud_detection_api.jobs.labels import Window, export_training_set
+    from fraud_detection_api.processes.sigterm import leaves_on_sigterm
+
+    window = Window(int(time.time() * 1000), since, until, matured_days, assume_legitimate_after)
+    with leaves_on_sigterm():
+        done = export_training_set(settings, window, out, listener=TerminalListener())
+    for line in tampered_lines(done) if as_json else exported_lines(done, f"are in {out}"):
+        say(line)
+    if as_json:
+        print_json({"rows": done.rows, **asdict(done)})

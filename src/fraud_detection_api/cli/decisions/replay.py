@@ -10,7 +10,7 @@ from fraud_detection_api.cli.options import AsJson, Registry, Since, Until, sett
 from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
-    from fraud_detection_api.schemas.replay import VerdictBody
+    from fraud_detection_api.schemas.history import VerdictBody
     from fraud_detection_api.services.history.ranges import Summary
 
 
@@ -50,7 +50,7 @@ def replay(
 
 
 def _show(summary: "Summary", seconds: float, *, as_json: bool) -> None:
-    from fraud_detection_api.schemas.replay import verdict_body
+    from fraud_detection_api.schemas.history import verdict_body
 
     unsound = [verdict_body(verdict) for verdict in summary.unsound]
     if as_json:

@@ -5,19 +5,12 @@ from typing import Annotated
 
 import typer
 
+from fraud_detection_api.cli import options
 from fraud_detection_api.cli.listener import TerminalListener
-from fraud_detection_api.cli.options import (
-    AsJson,
-    Force,
-    Registry,
-    Since,
-    Until,
-    order_of,
-    registration,
-    settings_with,
-)
-from fraud_detection_api.cli.tables.backtest import backtest_notes, backtest_tables
+from fraud_detection_api.cli.options import order_of, registration, settings_with
 from fraud_detection_api.cli.tables.policy import (
+    backtest_notes,
+    backtest_tables,
     comparison_notes,
     comparison_tables,
     policy_notes,
@@ -38,8 +31,8 @@ Model = Annotated[
 @app.command(epilog="Example: `fraud policy show 7 --json`")
 def show(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = CHAMPION,
-    registry: Registry = None,
-    as_json: AsJson = False,
+    registry: options.Registry = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show a model's policy: its costs and thresholds, who gets which outcome, and what that costs."""
     settings = settings_with(registry=registry)
@@ -64,9 +57,9 @@ def set_policy(
     ],
     model: Model = CHAMPION,
     promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
-    force: Force = None,
-    registry: Registry = None,
-    as_json: AsJson = False,
+    force: options.Force = None,
+    registry: options.Registry = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Register a model again with another policy; its scores stay the same to the bit.
 
@@ -97,11 +90,11 @@ def simulate(
             help="Labelled records, CSV or Parquet. Default: the out-of-fold scores in the model's bundle.",
         ),
     ] = None,
-    since: Since = None,
-    until: Until = None,
+    since: options.Since = None,
+    until: options.Until = None,
     model: Model = CHAMPION,
-    registry: Registry = None,
-    as_json: AsJson = False,
+    registry: options.Registry = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's policy with another one; nothing is registered.
 

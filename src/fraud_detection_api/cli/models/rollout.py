@@ -4,21 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import (
-    AllowContractChange,
-    AsJson,
-    By,
-    Force,
-    Reason,
-    Registry,
-    Version,
-    order_of,
-    settings_with,
-)
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.options import order_of, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
-    from fraud_detection_api.schemas.rollout import AliasChangeBody
+    from fraud_detection_api.schemas.models import AliasChangeBody
     from fraud_detection_api.services.models.rollout import RolloutService
 
 
@@ -30,12 +21,12 @@ def _service(registry: str | None) -> "RolloutService":
 
 
 def promote(
-    version: Version,
-    registry: Registry = None,
-    allow_contract_change: AllowContractChange = False,
-    force: Force = None,
-    reason: Reason = "",
-    by: By = None,
+    version: options.Version,
+    registry: options.Registry = None,
+    allow_contract_change: options.AllowContractChange = False,
+    force: options.Force = None,
+    reason: options.Reason = "",
+    by: options.By = None,
 ) -> None:
     """Make a version champion after verifying its bundle. Running servers follow within seconds.
 
@@ -46,7 +37,7 @@ def promote(
     say(f"version {champion} is champion")
 
 
-def rollback(registry: Registry = None, reason: Reason = "", by: By = None) -> None:
+def rollback(registry: options.Registry = None, reason: options.Reason = "", by: options.By = None) -> None:
     """Make the previous champion champion again. It need not pass the gate."""
     say(f"version {_service(registry).rollback(order_of(by, reason=reason))} is champion again")
 
@@ -56,9 +47,9 @@ def challenge(
     stop: Annotated[
         bool, typer.Option("--stop", help="End the challenge of the challenger, or of this version.")
     ] = False,
-    registry: Registry = None,
-    reason: Reason = "",
-    by: By = None,
+    registry: options.Registry = None,
+    reason: options.Reason = "",
+    by: options.By = None,
 ) -> None:
     """Make a version challenger: it scores in the shadow what the champion scores. With --stop, end that.
 
@@ -73,13 +64,13 @@ def challenge(
         say(f"version {service.challenge(version, order)} is challenger")
 
 
-def history(registry: Registry = None, as_json: AsJson = False) -> None:
+def history(registry: options.Registry = None, as_json: options.AsJson = False) -> None:
     """List every change of champion and challenger, newest first: who, when, why, and what the gate found.
 
     `--json` holds all figures of the gate.
     """
     service = _service(registry)
-    from fraud_detection_api.schemas.rollout import alias_change
+    from fraud_detection_api.schemas.models import alias_change
 
     changes = [alias_change(change) for change in service.history()]
     if as_json:

@@ -9,7 +9,7 @@ import typer
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
-from fraud_detection_api.cli.tables.retraining import print_comparison
+from fraud_detection_api.cli.tables.evaluation import print_comparison
 from fraud_detection_api.cli.terminal import print_json, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
@@ -57,7 +57,7 @@ def retrain(
     seconds, now = duration_seconds(since), int(time.time() * 1000)
     how = registration(order_of("fraud retrain", reason="retrained on matured labels"))
     from fraud_detection_api.jobs import retraining
-    from fraud_detection_api.jobs.training_sets import Window
+    from fraud_detection_api.jobs.labels import Window
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
     from fraud_detection_api.training.data.splits import SplitSettings
 

@@ -1,4 +1,4 @@
-"""fraud train."""
+"""fraud train, fraud evaluate."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,3 +66,26 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
     else:
         print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
         say(f"the whole report: fraud models report {fitted.version} --out report.html")
+
+
+def evaluate(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")],
+    file: options.DataFile,
+    registry: options.Registry = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure a registered model on a file of labelled records.
+
+    Example: `fraud evaluate champion later.parquet`
+    """
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.jobs.training import evaluate_model
+
+    measured = evaluate_model(settings, version, file)
+    if measured.learned_from:
+        say("warning: the model was trained on these records, so the figures are too good; use newer records")
+    evaluation = measured.evaluation.as_json()
+    if as_json:
+        print_json({"version": measured.version, "digest": measured.digest, **evaluation})
+    else:
+        print_evaluation(evaluation, title=f"Version {measured.version} on {file.name}")

@@ -1,6 +1,6 @@
-"""The model registry, as the services use it."""
+"""The model registry and the experiment tracker, as services and training use them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED, Alias, AliasChange, Cause
@@ -46,3 +46,23 @@ class ModelRegistry(Protocol):
 
     def audit(self) -> list[AliasChange]:
         """Every change of the aliases, oldest first."""
+
+
+class ExperimentTracker(Protocol):
+    """Records trainings: parameters, metrics, curves and files."""
+
+    def track(
+        self,
+        *,
+        digest: str,
+        parameters: Mapping[str, str | int | float | bool],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Sequence[float]],
+        files: Mapping[str, bytes],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Record the training whose bundle has that digest, and return the address where a person can see it.
+
+        `curves` are values at the steps 0, 1, …; the files in the folder `bundle/` are those that the digest covers.
+        Raises RegistryUnavailable.
+        """

@@ -10,7 +10,7 @@ from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observer import Observer
 from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
-from fraud_detection_api.services.storage.exclusive_lock import ExclusiveLock
+from fraud_detection_api.services.storage.decision_store import ExclusiveLock
 from fraud_detection_api.telemetry import log_event, log_failure
 
 LOCK = "observer"

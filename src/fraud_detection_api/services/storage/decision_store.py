@@ -1,6 +1,7 @@
-"""The store of decisions, as the services use it."""
+"""The store of decisions and its exclusive locks, as the services use them."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
@@ -52,3 +53,16 @@ class DecisionStore(Protocol):
 
     def close(self) -> None:
         """Release connections. What is stored does not depend on it."""
+
+
+class ExclusiveLock(Protocol):
+    """Gives a name to one holder among all processes and machines that use a store; a holder's death frees it.
+
+    Raises StoreUnavailable when the store cannot work.
+    """
+
+    def held(self, name: str) -> AbstractContextManager[bool]:
+        """Hold the name within the block. Gives False where another holds it; never waits. Names are lower-case letters."""
+
+    def require(self, name: str) -> None:
+        """Raise StoreUnavailable if this object no longer holds the name because the connection was lost."""

@@ -7,8 +7,7 @@ from threading import Lock
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.services.storage.decision_writer import DecisionWriter
-from fraud_detection_api.services.storage.journal import DecisionJournal
+from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
 
 
 class StoreMetrics:

@@ -12,8 +12,7 @@ from fraud_detection_api.decision.stored import SealedRequest, StoredRequest
 from fraud_detection_api.errors import FraudError, StoreBusy, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.storage.decision_store import DecisionStore
-from fraud_detection_api.services.storage.decision_writer import Result
-from fraud_detection_api.services.storage.journal import DecisionJournal
+from fraud_detection_api.services.storage.decision_writer import DecisionJournal, Result
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics
 from fraud_detection_api.telemetry import log_event, log_failure
 

@@ -3,15 +3,26 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from threading import Event, Thread
+from typing import Protocol
 
 from fraud_detection_api.errors import TracesNotDelivered
-from fraud_detection_api.services.tracing.span_exporter import SpanExporter
 from fraud_detection_api.services.tracing.spans import AnsweredRequest, Trace, new_span_id, spans_of
 from fraud_detection_api.telemetry import log_event, log_failure
-from fraud_detection_api.trace_context import TraceParent
+from fraud_detection_api.trace_context import Span, TraceParent
+
+
+class SpanExporter(Protocol):
+    """Delivers spans to a collector. Only one thread may use it, except for `close`."""
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Deliver spans, which may take seconds. Raises TracesNotDelivered, and the spans are lost."""
+
+    def close(self) -> None:
+        """Release connections, and end a delivery that is being retried."""
+
 
 QUEUE = 500
 EVERY_SECONDS = 1.0

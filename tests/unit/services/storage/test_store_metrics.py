@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.storage import writing
-from fraud_detection_api.services.storage.journal import JournalBacklog
+from fraud_detection_api.services.storage.decision_writer import JournalBacklog
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics, measure_journal, measure_queue
 from fraud_detection_api.services.storage.writing import GroupCommit
 from support.fakes import InMemoryDecisionStore, InMemoryJournal

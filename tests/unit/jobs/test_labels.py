@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from fraud_detection_api.contract.times import DAY_MS
-from fraud_detection_api.jobs.training_sets import Window
+from fraud_detection_api.jobs.labels import Window
 
 NOW = 400 * DAY_MS
 THIRTY_DAYS = SimpleNamespace(target=SimpleNamespace(label_delay_days=30.0))
