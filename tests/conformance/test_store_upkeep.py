@@ -5,7 +5,7 @@ import pytest
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
-from fraud_detection_api.adapters.sql.postgres_files import PostgresFiles
+from fraud_detection_api.adapters.sql.postgres import PostgresFiles
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep

@@ -8,8 +8,7 @@ import psycopg
 import pytest
 
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock
-from fraud_detection_api.adapters.sql.observations import SqlObservationStore
-from fraud_detection_api.container.storage import build_database, build_store, store_in
+from fraud_detection_api.container.storage import build_database, build_store, stores_in
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
 from fraud_detection_api.settings import Settings
 from support.commands import fraud
@@ -80,7 +79,7 @@ def test_the_owner_migrates_and_then_the_servers_role_keeps_and_finds_decisions(
 def test_the_servers_role_is_enough_for_what_an_observer_keeps(database, as_server):
     assert migrated_by(database, OWNER, "of the owner").exit_code == 0
     db = build_database(as_server)
-    store, observations = store_in(db, as_server), SqlObservationStore(db)
+    store, _, observations = stores_in(db, as_server)
     keep_rows(store, [kept_row(2)])
     shadow = ShadowDecision(kept_row(2).decision_id, "2", "d", "p", 0.5, 0.6, "approve", 12.5, NOON)
     observations.record(shadow.decision_id, [CountedSlot(NOON, 300, "d", {})], [shadow])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.storage import build_database, labels_in, observations_in, store_in
+from fraud_detection_api.container.storage import build_database, stores_in
 from fraud_detection_api.monitoring.feature_drift import FeatureDrift
 from fraud_detection_api.report.measures import MONITORED
 from fraud_detection_api.settings import Settings
@@ -28,11 +28,11 @@ def folder(tmp_path_factory):
     registry.assign("challenger", registry.register(challenger_files()))
     settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}")
     database, now = build_database(settings), int(time.time() * 1000)
-    store = store_in(database, settings)
-    store.migrate()
+    stores = stores_in(database, settings)
+    stores.decisions.migrate()
     traffic = Traffic(simulated(6_000, 21), times(6_000, now - 90 * DAY_MS, now), 0, [champion(), challenger()])
-    traffic.save(store, labels_in(database), observations_in(database))
-    store.close()
+    traffic.save(*stores)
+    database.close()
     return folder
 
 

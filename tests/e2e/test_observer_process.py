@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.storage import build_database, observations_in, store_in
+from fraud_detection_api.container.storage import build_database, stores_in
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.monitoring.counts import Counts
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
@@ -50,7 +50,7 @@ class Store:
     def __init__(self, location: str) -> None:
         settings = Settings(store=location, store_timeout_seconds=30)
         self._database = build_database(settings)
-        self.decisions, self.observations = store_in(self._database, settings), observations_in(self._database)
+        self.decisions, _, self.observations = stores_in(self._database, settings)
         self.decisions.migrate()
 
     def rows_counted(self, seconds: int = 300) -> int:

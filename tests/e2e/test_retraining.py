@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.container.storage import build_lock
+from fraud_detection_api.container.storage import build_database, build_lock
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.jobs.retraining import LOCK
 from fraud_detection_api.settings import Settings
@@ -125,7 +125,8 @@ def test_what_was_served_and_labelled_makes_a_challenger_beside_the_champion(liv
 
 
 def test_while_another_retraining_runs_nothing_is_done(lived, tmp_path):
-    with build_lock(Settings(store=f"sqlite:///{lived / 'decisions.db'}")).held(LOCK):
+    database = build_database(Settings(store=f"sqlite:///{lived / 'decisions.db'}"))
+    with build_lock(database).held(LOCK):
         second = retrain(lived, tmp_path, "--json")
     assert (second.exit_code, json.loads(second.stdout)) == (0, {"status": "busy"})
     assert len(second.stderr.splitlines()) == 1

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from fraud_detection_api.container.upkeep import build_upkeep
+from fraud_detection_api.container.storage import build_upkeep
 from fraud_detection_api.services.deciding.recording import Recorder
 from support.builders import every_dtype_files, record, registry_with_champion
 from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer

@@ -24,7 +24,7 @@ PLANTED = {
     "main imports cli": ("main.py", f"import {PACKAGE}.cli.terminal", "Layers"),
     "a job imports the command line": ("jobs/listener.py", f"import {PACKAGE}.cli.terminal", "Layers"),
     "a process imports a job": ("processes/sigterm.py", f"import {PACKAGE}.jobs.listener", "Layers"),
-    "a job names an adapter": ("jobs/upkeep.py", f"import {PACKAGE}.adapters.file_registry", "Only the container"),
+    "a job names an adapter": ("jobs/labels.py", f"import {PACKAGE}.adapters.file_registry", "Only the container"),
     "a job writes to a terminal": ("jobs/training.py", "import typer", "The command line alone"),
     "two rooms import each other": ("contract/formula.py", f"import {PACKAGE}.contract.declaration", "No two modules"),
     "a module without a room": ("utils.py", "", "Layers"),

@@ -22,17 +22,7 @@ from typing import get_args
 from uuid import uuid4
 
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
-from fraud_detection_api.services.models.aliases import (
-    ANYWHERE,
-    UNEXPLAINED,
-    UNREADABLE,
-    Alias,
-    AliasChange,
-    Cause,
-    change_text,
-    parsed_change,
-    with_effects,
-)
+from fraud_detection_api.services.models import aliases
 
 _VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
@@ -98,55 +88,62 @@ class FileRegistry:
                 names = []
         return sorted(filter(_VERSION.fullmatch, names), key=int)
 
-    def assigned(self, alias: Alias) -> str | None:
+    def assigned(self, alias: aliases.Alias) -> str | None:
         history = self._history(alias)
         return history[-1] if history else None
 
     def assign(
-        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+        self,
+        alias: aliases.Alias,
+        version: str,
+        cause: aliases.Cause = aliases.UNEXPLAINED,
+        *,
+        expected: str | None = aliases.ANYWHERE,
     ) -> None:
         self._folder(version)
         with self._locked():
             try:
                 history = self._history(alias)
             except CorruptBundle:
-                history = [UNREADABLE]  # promoting again repairs a damaged alias
-            if expected not in (ANYWHERE, history[-1] if history else None):
+                history = [aliases.UNREADABLE]  # promoting again repairs a damaged alias
+            if expected not in (aliases.ANYWHERE, history[-1] if history else None):
                 raise AliasMoved(alias)
             if history[-1:] != [version]:
                 self._move(alias, history, [*history, version], cause)
 
-    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+    def withdraw(self, alias: aliases.Alias, cause: aliases.Cause = aliases.UNEXPLAINED) -> None:
         with self._locked():
             if history := self._history(alias):
                 self._move(alias, history, [], cause)
 
-    def previous(self, alias: Alias) -> str:
+    def previous(self, alias: aliases.Alias) -> str:
         history = self._history(alias)
         if len(history) < 2:
             raise NoChampion(f"there is no earlier {alias} to go back to")
         return history[-2]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
+    def restore_previous(
+        self, alias: aliases.Alias, cause: aliases.Cause = aliases.UNEXPLAINED, *, expected: str = aliases.ANYWHERE
+    ) -> str:
         with self._locked():
             previous = self.previous(alias)
-            if expected not in (ANYWHERE, previous):
+            if expected not in (aliases.ANYWHERE, previous):
                 raise AliasMoved(alias)
             self._folder(previous)
             history = self._history(alias)
             self._move(alias, history, history[:-1], cause)
             return previous
 
-    def audit(self) -> list[AliasChange]:
+    def audit(self) -> list[aliases.AliasChange]:
         """Skips lines that a kill or a full disk left incomplete: their changes did not happen."""
         with self._failures("read"), self._standing_still():
             try:
                 lines = self._audit.read_text(encoding="utf-8", errors="replace").splitlines()
             except FileNotFoundError:
                 return []
-            current = {alias: self._current(alias) for alias in get_args(Alias)}
-        changes = [change for line in lines if (change := parsed_change(line)) is not None]
-        return with_effects(changes, current)
+            current = {alias: self._current(alias) for alias in get_args(aliases.Alias)}
+        changes = [change for line in lines if (change := aliases.parsed_change(line)) is not None]
+        return aliases.with_effects(changes, current)
 
     def _publish(self, folder: Path) -> str:
         """Rename the finished folder to the next free number; renaming onto a number that another process took fails."""
@@ -169,7 +166,7 @@ class FileRegistry:
                 raise UnknownModel(version)
         return folder
 
-    def _history(self, alias: Alias) -> list[str]:
+    def _history(self, alias: aliases.Alias) -> list[str]:
         with self._failures("read"):
             try:
                 content = (self._aliases / alias).read_bytes()
@@ -183,21 +180,21 @@ class FileRegistry:
             pass
         raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 
-    def _current(self, alias: Alias) -> str | None:
+    def _current(self, alias: aliases.Alias) -> str | None:
         try:
             return self.assigned(alias)
         except CorruptBundle:
-            return UNREADABLE
+            return aliases.UNREADABLE
 
-    def _move(self, alias: Alias, before: list[str], after: list[str], cause: Cause) -> None:
+    def _move(self, alias: aliases.Alias, before: list[str], after: list[str], cause: aliases.Cause) -> None:
         """Move an alias, under the lock. A kill between the two steps leaves a line whose change did not take effect."""
         old, new = (history[-1] if history else None for history in (before, after))
-        change = AliasChange(round(self._wall_clock() * 1000), alias, old, new, cause)
+        change = aliases.AliasChange(round(self._wall_clock() * 1000), alias, old, new, cause)
         with self._failures("written"):
-            _append_durably(self._audit, change_text(change))
-        self._write_history(alias, [version for version in after if version != UNREADABLE])
+            _append_durably(self._audit, aliases.change_text(change))
+        self._write_history(alias, [version for version in after if version != aliases.UNREADABLE])
 
-    def _write_history(self, alias: Alias, history: list[str]) -> None:
+    def _write_history(self, alias: aliases.Alias, history: list[str]) -> None:
         content = json.dumps({"history": history[-_HISTORY:]}).encode()
         with self._failures("written"):
             waiting = self._aliases / f".{alias}.{uuid4().hex}"
@@ -209,7 +206,7 @@ class FileRegistry:
             _sync_folder(self._aliases)
             self._sweep_aliases(alias)
 
-    def _sweep_aliases(self, alias: Alias) -> None:
+    def _sweep_aliases(self, alias: aliases.Alias) -> None:
         """Remove what killed changes left behind; under the lock no other process writes any."""
         for path in self._aliases.glob(f".{alias}.*"):
             path.unlink(missing_ok=True)

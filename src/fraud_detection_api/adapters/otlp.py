@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -43,18 +43,24 @@ class OtlpExporter:
     """
 
     def __init__(self, url: str | None) -> None:
-        self._library = library = _library()
+        try:
+            from opentelemetry import trace  # noqa: PLC0415 an optional library
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+            from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
+            from opentelemetry.sdk.trace import ReadableSpan, export  # noqa: PLC0415
+            from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingExtra("tracing", "FRAUD_TRACES") from error
+        self._trace, self._readable_span, self._delivered = trace, ReadableSpan, export.SpanExportResult.SUCCESS
         self._reason = _FirstLine()
         # each failed attempt would log a line or several
         logger = logging.getLogger(_EXPORTER)
         logger.handlers, logger.propagate = [self._reason], False
         about = {"service.name": SERVICE, "service.version": __version__, "service.instance.id": str(uuid4())}
-        self._resource = library.resources.Resource.create(about).merge(
-            library.resources.OTELResourceDetector().detect()  # what the operator sets takes precedence
-        )
-        self._scope = library.scope.InstrumentationScope(SERVICE, __version__)
-        self._exporter = library.exporter.OTLPSpanExporter(endpoint=url)
-        trace = library.trace
+        # what the operator sets takes precedence
+        self._resource = Resource.create(about).merge(OTELResourceDetector().detect())
+        self._scope = InstrumentationScope(SERVICE, __version__)
+        self._exporter = OTLPSpanExporter(endpoint=url)
         self._unset, self._failed = trace.Status(trace.StatusCode.UNSET), trace.Status(trace.StatusCode.ERROR)
         self._sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
         self._state_of = lru_cache(maxsize=64)(lambda text: trace.TraceState.from_header([text]))
@@ -63,7 +69,7 @@ class OtlpExporter:
         """Post spans, with retries until the timeout of a delivery. Raises TracesNotDelivered."""
         self._reason.text = ""
         done = self._exporter.export([self._readable(span) for span in spans])
-        if done is not self._library.export.SpanExportResult.SUCCESS:
+        if done is not self._delivered:
             raise TracesNotDelivered(self._reason.text or "the collector did not accept the spans")
 
     def close(self) -> None:
@@ -72,9 +78,9 @@ class OtlpExporter:
 
     def _readable(self, span: Span) -> Any:
         """The span as the library's exporter reads it; the library's own spans take ten times as long to make."""
-        kind = self._library.trace.SpanKind
+        kind = self._trace.SpanKind
         of_server = span.from_caller or span.parent_id is None
-        return self._library.sdk.ReadableSpan(
+        return self._readable_span(
             span.name,
             self._context(span, span.span_id, remote=False),
             parent=None if span.parent_id is None else self._context(span, span.parent_id, remote=span.from_caller),
@@ -89,32 +95,7 @@ class OtlpExporter:
 
     def _context(self, span: Span, span_id: str, *, remote: bool) -> Any:
         state = self._state_of(span.tracestate) if span.tracestate else None
-        return self._library.trace.SpanContext(int(span.trace_id, 16), int(span_id, 16), remote, self._sampled, state)
-
-
-class _Library(NamedTuple):
-    """Modules of OpenTelemetry."""
-
-    exporter: Any
-    resources: Any
-    sdk: Any
-    export: Any
-    scope: Any
-    trace: Any
-
-
-def _library() -> _Library:
-    """Raises MissingExtra."""
-    try:
-        from opentelemetry import trace  # noqa: PLC0415 an optional library
-        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
-        from opentelemetry.sdk import resources  # noqa: PLC0415
-        from opentelemetry.sdk import trace as sdk  # noqa: PLC0415
-        from opentelemetry.sdk.trace import export  # noqa: PLC0415
-        from opentelemetry.sdk.util import instrumentation  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra("tracing", "FRAUD_TRACES") from error
-    return _Library(trace_exporter, resources, sdk, export, instrumentation, trace)
+        return self._trace.SpanContext(int(span.trace_id, 16), int(span_id, 16), remote, self._sampled, state)
 
 
 class _FirstLine(logging.Handler):

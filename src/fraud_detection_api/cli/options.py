@@ -3,10 +3,14 @@
 import os
 import pwd
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fraud_detection_api.jobs.listener import UnusableOption
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.jobs.registering import Registration
@@ -44,6 +48,15 @@ def registration(order: "Order", *, promote: bool = False, allow_contract_change
     from fraud_detection_api.jobs.registering import Registration
 
     return Registration(order, promote, allow_contract_change, os.environ.get("MLFLOW_TRACKING_URI"))
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn an option that a job cannot use into an error about the command's usage, with status 2."""
+    try:
+        yield
+    except UnusableOption as error:
+        raise typer.BadParameter(error.detail, param_hint=error.option) from error
 
 
 def duration_seconds(text: str) -> float:

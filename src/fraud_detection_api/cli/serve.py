@@ -1,12 +1,15 @@
 """fraud serve."""
 
+import json
 import os
-from typing import Annotated
+import shlex
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import ContractOption, Registry, order_of, settings_with
+from fraud_detection_api.cli.terminal import LISTENER, say
 
 
 def serve(
@@ -41,4 +44,16 @@ def serve(
 
     # the worker processes read their settings from the environment that they inherit
     os.environ.update({PREFIX + name.upper(): str(given) for name, given in overrides.items() if given is not None})
-    serving.serve(settings, train_if_empty_by=order_of().by if train_if_empty else None, listener=TerminalListener())
+    wanted_by = order_of().by if train_if_empty else None
+    serving.serve(settings, train_if_empty_by=wanted_by, listener=LISTENER, on_listening=_say_listening)
+
+
+def _say_listening(address: str, example: Mapping[str, Any]) -> None:
+    record = json.dumps([example], ensure_ascii=False)
+    say(f"""
+fraud-detection-api listens on {address}
+  documentation   {address}/docs
+  try it          curl --location '{address}/fraud_detection' --header 'Content-Type: application/json' \\
+                  --data {shlex.quote(record)}
+  stop            Ctrl-C
+""")

@@ -1,29 +1,42 @@
 """fraud store …"""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.listener import MOST_SHOWN, OTHER_KEY, TerminalListener
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, progress, say
+from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, print_json, print_table, progress, say
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
-    from fraud_detection_api.jobs.upkeep import Erasure, StoreState
-    from fraud_detection_api.services.storage.upkeep import Checked
+    from fraud_detection_api.services.storage.decision_writer import JournalBacklog
+    from fraud_detection_api.services.storage.store_upkeep import StoreSummary
+    from fraud_detection_api.services.storage.upkeep import Checked, Erased, UpkeepService
 
 app = typer.Typer(no_args_is_help=True)
+
+
+@contextmanager
+def _upkeep(store: str | None) -> Iterator["UpkeepService"]:
+    from fraud_detection_api.container.storage import build_upkeep
+
+    with closing(build_upkeep(settings_with(store=store))) as upkeep:
+        yield upkeep
+
+
+def _journal(store: str | None) -> "JournalBacklog":
+    from fraud_detection_api.container.storage import build_journal
+
+    return build_journal(settings_with(store=store)).backlog()
 
 
 @app.command(epilog="Example: `fraud store migrate`")
 def migrate(store: Store = None, as_json: AsJson = False) -> None:
     """Bring the store's tables up to this version of the software. A server does the same when it starts."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import opened_upkeep
-
-    with opened_upkeep(settings) as upkeep:
+    with _upkeep(store) as upkeep:
         before, after = upkeep.migrate()
     if as_json:
         print_json({"from": before, "to": after})
@@ -36,14 +49,12 @@ def migrate(store: Store = None, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: `fraud store info --json`")
 def info(store: Store = None, as_json: AsJson = False) -> None:
     """Show what the store holds: decisions by outcome, the first and the last, sizes, and what waits in the journal."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import inspect_store
-
-    state = inspect_store(settings)
+    with _upkeep(store) as upkeep:
+        summary, journal = upkeep.summary(), _journal(store)
     if as_json:
-        print_json(_state_json(state))
+        print_json(_state_json(summary, journal))
     else:
-        print_table(("decision store", ""), _state_rows(state))
+        print_table(("decision store", ""), _state_rows(summary, journal))
 
 
 @app.command(epilog="Example: `fraud store purge --older-than 400d --dry-run`")
@@ -62,16 +73,15 @@ def purge(
     as_json: AsJson = False,
 ) -> None:
     """Remove old decisions, their labels, and old idempotency keys. Servers continue meanwhile."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import purge_decisions
-
-    purged = purge_decisions(settings, older_than, dry_run=dry_run, listener=TerminalListener())
+    with _upkeep(store) as upkeep:
+        count = upkeep.count_older(older_than)
+        if not dry_run:
+            with progress(f"Removing {count:,} decisions") as bar:
+                purged = upkeep.purge(older_than, lambda removed: bar(removed / max(count, removed)))
     if as_json:
-        print_json(
-            {"decisions": purged.decisions, "dry_run": True} if dry_run else {**purged._asdict(), "dry_run": False}
-        )
+        print_json({**({"decisions": count} if dry_run else purged._asdict()), "dry_run": dry_run})
     elif dry_run:
-        say(f"{purged.decisions:,} decisions are older; nothing was removed")
+        say(f"{count:,} decisions are older; nothing was removed")
     else:
         say(f"removed {purged.decisions:,} decisions and {purged.idempotency_keys:,} idempotency keys")
 
@@ -86,25 +96,22 @@ def erase(
 
     The exit status is 1 if there is no decision about the id.
     """
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import erase_entity
-
-    done = erase_entity(settings, entity_id)
+    with _upkeep(store) as upkeep:
+        erased = upkeep.erase(entity_id)
+    backlog = _journal(store)
+    journal_files = backlog.files + backlog.damaged
     if as_json:
-        print_json({**done.erased._asdict(), "journal_files": done.journal_files})
+        print_json({**erased._asdict(), "journal_files": journal_files})
     else:
-        _say_erased(done)
-    if not done.erased.decisions:  # a job that erased nobody must not look like a success
+        _say_erased(erased, journal_files)
+    if not erased.decisions:  # a job that erased nobody must not look like a success
         raise typer.Exit(1)
 
 
 @app.command(epilog="Example: `fraud store compact`")
 def compact(store: Store = None, as_json: AsJson = False) -> None:
     """Rewrite the store's files without unused space. Servers cannot store anything meanwhile: choose a quiet hour."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import opened_upkeep
-
-    with opened_upkeep(settings) as upkeep, progress("Compacting the store"):
+    with _upkeep(store) as upkeep, progress("Compacting the store"):
         before, after = upkeep.compact()
     if as_json:
         print_json({"size_bytes_before": before, "size_bytes": after})
@@ -120,10 +127,7 @@ def backup(
     store: Store = None,
 ) -> None:
     """Copy a SQLite store as it is at one moment, while servers write to it, and check the copy."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import opened_upkeep
-
-    with opened_upkeep(settings) as upkeep, progress("Copying the store"):
+    with _upkeep(store) as upkeep, progress("Copying the store"):
         upkeep.backup(file)
     size = _megabytes(file.stat().st_size)
     say(f"{file} is a verified copy of the store ({size}). It holds customers' records: protect it accordingly")
@@ -136,10 +140,7 @@ def restore(
     store: Store = None,
 ) -> None:
     """Replace the SQLite store by a copy of a backup. Stop the servers first."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import opened_upkeep
-
-    with opened_upkeep(settings) as upkeep, progress("Restoring the store"):
+    with _upkeep(store) as upkeep, progress("Restoring the store"):
         summary = upkeep.restore(file, replace=force)
     last = _time(summary.last)
     say(f"restored {sum(summary.by_outcome.values()):,} decisions{f', the last of {last}' if last else ''}")
@@ -157,10 +158,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check the store's file, and every decision's seal. The exit status is 1 if anything is wrong."""
-    settings = settings_with(store=store)
-    from fraud_detection_api.jobs.upkeep import opened_upkeep
-
-    with opened_upkeep(settings) as upkeep, progress("Checking") as report:
+    with _upkeep(store) as upkeep, progress("Checking") as report:
         checked = upkeep.check(sample=sample, seed=seed, report=report)
     if as_json:
         print_json({"faults": checked.problems, "altered": checked.altered, "decisions": checked.decisions})
@@ -170,8 +168,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _state_json(state: "StoreState") -> dict[str, object]:
-    summary, journal = state
+def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str, object]:
     return {
         "revision": summary.revision,
         "decisions": sum(summary.by_outcome.values()),
@@ -186,8 +183,7 @@ def _state_json(state: "StoreState") -> dict[str, object]:
     }
 
 
-def _state_rows(state: "StoreState") -> list[tuple[str, str]]:
-    summary, journal = state
+def _state_rows(summary: "StoreSummary", journal: "JournalBacklog") -> list[tuple[str, str]]:
     return [
         ("revision", summary.revision),
         ("decisions", f"{sum(summary.by_outcome.values()):,}"),
@@ -201,8 +197,7 @@ def _state_rows(state: "StoreState") -> list[tuple[str, str]]:
     ]
 
 
-def _say_erased(done: "Erasure") -> None:
-    erased = done.erased
+def _say_erased(erased: "Erased", journal_files: int) -> None:
     if erased.decisions:
         say(f"erased {erased.decisions:,} decisions")
     else:
@@ -216,9 +211,9 @@ def _say_erased(done: "Erasure") -> None:
             f"the id is still in {erased.traces:,} places of the file: in unused space, which `fraud store compact` "
             "removes, or in another record with the same number"
         )
-    if done.journal_files:
+    if journal_files:
         say(
-            f"{done.journal_files} files of the journal may hold more decisions about the id: erase it again once they are "
+            f"{journal_files} files of the journal may hold more decisions about the id: erase it again once they are "
             "drained, and remove damaged files"
         )
 

@@ -4,12 +4,13 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import typer
 from typer.core import TyperGroup
 
 from fraud_detection_api.errors import FraudError, GateRefused, InvalidFile, MissingExtra
+from fraud_detection_api.jobs.listener import Bar, Listener
 
 WIDEST_NAME = 40
 
@@ -18,6 +19,14 @@ TRAINING_LIBRARIES = ("matplotlib", "optuna", "polars", "scipy", "sklearn", "xgb
 
 Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Title, headings, rows."""
+
+
+MOST_SHOWN = 20
+"""This many decisions with a broken seal are named to people; JSON names all."""
+
+OTHER_KEY = (
+    "is FRAUD_SEAL_KEY (or FRAUD_SEAL_KEY_FILE) the server's? With another key, or none, every seal looks broken"
+)
 
 
 class TeachingGroup(TyperGroup):
@@ -100,15 +109,6 @@ def printable(text: str) -> str:
     return "".join([each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text])
 
 
-class Bar(Protocol):
-    """Takes the share of the work that is done, 0 to 1, and if that is news, what is being done.
-
-    A milestone is printed even where there is no bar, so that the log of a run of hours shows that it is alive.
-    """
-
-    def __call__(self, share: float, description: str | None = None, *, milestone: bool = False) -> None: ...
-
-
 @contextmanager
 def progress(description: str) -> Iterator[Bar]:
     """A bar on stderr while the block runs, if stderr is a terminal."""
@@ -132,3 +132,7 @@ def progress(description: str) -> Iterator[Bar]:
                 say(description)
 
         yield update
+
+
+LISTENER = Listener(progress, say)
+"""Shows on the terminal what a job reports."""

@@ -1,10 +1,12 @@
-"""Builds a deployment: its champion in service, and the services that work on its models."""
+"""Builds a deployment: its champion in service, and the services that work on its models; also those of a command."""
 
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
@@ -16,7 +18,7 @@ from fraud_detection_api.services.models.deployment import DEFAULT, Deployment, 
 from fraud_detection_api.services.models.follower import AliasFollower, ModelMetrics
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.registry import ModelRegistry
-from fraud_detection_api.services.models.rollout import RolloutService
+from fraud_detection_api.services.models.rollout import RolloutService, Verdict
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringLimits, MonitoringService
@@ -111,3 +113,21 @@ def build_comparisons(
 
 def _maturity(settings: Settings) -> Maturity:
     return Maturity(settings.label_maturity_days, settings.performance_days)
+
+
+@dataclass(frozen=True)
+class StoredGate:
+    """The gate of a command. It opens the stores of these settings only when it judges."""
+
+    settings: Settings
+
+    def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
+        """Judge by what the observer recorded. Raises as `open_stores`."""
+        with open_stores(self.settings) as stores:
+            return build_comparisons(self.settings, stores.labels, stores.observations).verdict(champion, challenger)
+
+
+def build_rollout(settings: Settings) -> tuple[ModelRegistry, RolloutService]:
+    """The registry, and the service that changes its aliases, for a command. Raises as `build_registry`."""
+    registry = build_registry(settings.registry)
+    return registry, RolloutService(registry, gate=None if settings.gate == "off" else StoredGate(settings))

@@ -2,8 +2,7 @@
 
 from fraud_detection_api.container.deployment import build_monitoring
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import build_database, exclusive_in, labels_in, observations_in, store_in
-from fraud_detection_api.errors import NoStore
+from fraud_detection_api.container.storage import build_lock, require_database, stores_in
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -21,26 +20,24 @@ from fraud_detection_api.settings import Settings
 
 def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
     """Observes the decisions of the store that FRAUD_STORE names. Raises NoStore, InvalidSetting, MissingExtra."""
-    database = build_database(settings, synchronous="NORMAL")  # observations that are lost are made again
-    if database is None:
-        raise NoStore
+    database = require_database(settings, synchronous="NORMAL")  # observations that are lost are made again
     registry, metrics = build_registry(settings.registry), ObserverMetrics(tallies)
-    store, observations = store_in(database, settings), observations_in(database)
+    stores = stores_in(database, settings)
     challenger = _followed(registry, CHALLENGER)
     observer = Observer(
-        store,
-        observations,
+        stores.decisions,
+        stores.observations,
         ObservedModels(StoredModels(registry)),
         Shadowing(challenger, metrics),
         metrics,
         backlog=settings.observer_backlog,
     )
-    monitoring = build_monitoring(settings, store, labels_in(database), observations)
+    monitoring = build_monitoring(settings, *stores)
     reports = ObserverReports(_followed(registry, CHAMPION), monitoring, tallies)
     return LeaderElection(
         observer,
         challenger,
-        exclusive_in(database),
+        build_lock(database),
         metrics,
         reload_seconds=settings.reload_seconds,
         reports=(reports.drift, reports.performance),

@@ -7,8 +7,7 @@ from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_keys, build_recorder
-from fraud_detection_api.container.storage import build_database, build_writer, labels_in, observations_in, store_in
-from fraud_detection_api.container.upkeep import build_upkeep
+from fraud_detection_api.container.storage import build_database, build_upkeep, build_writer, stores_in
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
 from fraud_detection_api.metrics.sharing import SharedMetrics
@@ -70,8 +69,7 @@ def build_container(
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     if store is None and (database := build_database(settings)) is not None:
-        store, labels = store_in(database, settings), labels_in(database)
-        observations = observations_in(database)
+        store, labels, observations = stores_in(database, settings)
         upkeep = build_upkeep(settings)
     return Container(
         settings=settings,

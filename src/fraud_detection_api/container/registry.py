@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.adapters.mlflow.connection import connect
-from fraud_detection_api.adapters.mlflow.location import MlflowLocation
+from fraud_detection_api.adapters.mlflow.connection import MlflowLocation, connect
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
 from fraud_detection_api.errors import InvalidSetting

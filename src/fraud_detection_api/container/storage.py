@@ -1,9 +1,9 @@
-"""Builds what stores decisions, from the settings; apart from the rest because the writer's process needs nothing else."""
+"""Builds what stores decisions and maintains the store, from the settings; the writer's process needs nothing else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.sql.database import Database
@@ -11,21 +11,20 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
-from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase, PostgresFiles
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
+from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.storage import store_metrics
 from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
-from fraud_detection_api.services.storage.store_metrics import (
-    StoreMetrics,
-    measure_journal,
-    measure_queue,
-    measure_writer,
-)
+from fraud_detection_api.services.storage.upkeep import UpkeepService
 from fraud_detection_api.services.storage.writing import GroupCommit, LocalWriter
 from fraud_detection_api.settings import Settings
 
@@ -53,75 +52,74 @@ def build_database(
     raise InvalidSetting("FRAUD_STORE", "must be sqlite:///FILE, postgresql://…, or none")
 
 
-def build_store(settings: Settings) -> DecisionStore | None:
-    """The store in that database, None for `none`. Raises as `build_database`."""
-    database = build_database(settings)
-    return None if database is None else store_in(database, settings)
-
-
-def open_store(settings: Settings) -> DecisionStore:
-    """The store for a command; it must exist, and is migrated as a server would do.
-
-    Raises NoStore, StoreUnavailable, and as `build_database`.
-    """
-    return _opened(settings)[0]
-
-
-@contextmanager
-def open_stores(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore]]:
-    """The stores of decisions and of labels for a command, while the block runs. Raises as `open_store`."""
-    with open_observations(settings) as (store, labels, _):
-        yield store, labels
-
-
-@contextmanager
-def open_observations(settings: Settings) -> Iterator[tuple[DecisionStore, LabelStore, ObservationStore]]:
-    """The stores of decisions, labels and observations for a command, while the block runs. Raises as `open_store`."""
-    store, database = _opened(settings)
-    try:
-        yield store, labels_in(database), observations_in(database)
-    finally:
-        store.close()
-
-
-def _opened(settings: Settings) -> tuple[DecisionStore, Database]:
-    database = build_database(settings)
+def require_database(
+    settings: Settings, *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+) -> SqliteDatabase | PostgresDatabase:
+    """The database that FRAUD_STORE names. Raises NoStore for `none`, and as `build_database`."""
+    database = build_database(settings, synchronous=synchronous)
     if database is None:
         raise NoStore
-    location = settings.store
+    return database
+
+
+class Stores(NamedTuple):
+    """The stores in one database: decisions, their labels, and what the observer derives from them."""
+
+    decisions: DecisionStore
+    labels: LabelStore
+    observations: ObservationStore
+
+
+def stores_in(database: Database, settings: Settings) -> Stores:
+    """The stores in a database."""
+    decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+    return Stores(decisions, SqlLabelStore(database), SqlObservationStore(database))
+
+
+def build_store(settings: Settings) -> DecisionStore | None:
+    """The store of decisions, None for `none`. Raises as `build_database`."""
+    database = build_database(settings)
+    return None if database is None else stores_in(database, settings).decisions
+
+
+def existing_stores(settings: Settings) -> Stores:
+    """The stores for a command. They must exist, and are migrated as a server would do.
+
+    Raises StoreUnavailable, and as `require_database`.
+    """
+    database, location = require_database(settings), settings.store
     if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
         raise StoreUnavailable("the file that FRAUD_STORE names does not exist; `fraud serve` creates it")
-    store = store_in(database, settings)
-    store.migrate()
-    return store, database
+    stores = stores_in(database, settings)
+    stores.decisions.migrate()
+    return stores
 
 
-def store_in(database: Database, settings: Settings) -> DecisionStore:
-    """The store of decisions in a database."""
-    return SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """The stores for a command, while the block runs. Raises as `existing_stores`."""
+    stores = existing_stores(settings)
+    try:
+        yield stores
+    finally:
+        stores.decisions.close()
 
 
-def labels_in(database: Database) -> LabelStore:
-    """The store of labels in a database, beside the decisions."""
-    return SqlLabelStore(database)
-
-
-def observations_in(database: Database) -> ObservationStore:
-    """The store of what the observer derives from decisions, beside them."""
-    return SqlObservationStore(database)
-
-
-def build_lock(settings: Settings) -> ExclusiveLock:
-    """Locks shared by all users of the store. Raises NoStore, and as `build_database`."""
-    database = build_database(settings)
-    if database is None:
-        raise NoStore
-    return exclusive_in(database)
-
-
-def exclusive_in(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
+def build_lock(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
     """Locks shared by all users of a database."""
     return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
+
+
+def build_upkeep(settings: Settings) -> UpkeepService:
+    """Maintains the store that FRAUD_STORE names. Raises as `require_database`."""
+    database = require_database(settings)
+    files = SqliteFiles(database) if isinstance(database, SqliteDatabase) else PostgresFiles(database)
+    return UpkeepService(
+        stores_in(database, settings).decisions,
+        SqlStoreUpkeep(database, files),
+        recorder=build_recorder(settings),
+        idempotency_seconds=settings.idempotency_hours * 3600,
+    )
 
 
 def build_journal(settings: Settings) -> DecisionJournal:
@@ -137,7 +135,7 @@ def build_writer(store: DecisionStore, settings: Settings, tallies: Tallies) -> 
         writer = WriterClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
     else:
         writer = LocalWriter(_group_commit(store, settings, tallies))
-    measure_writer(tallies, writer, settings.store_queue)
+    store_metrics.measure_writer(tallies, writer, settings.store_queue)
     return writer
 
 
@@ -147,12 +145,16 @@ def build_writer_server(settings: Settings, tallies: Tallies) -> WriterServer:
     assert store is not None, "without a store there is no writer"
     assert settings.keeper is not None
     commit = _group_commit(store, settings, tallies)
-    measure_queue(tallies, lambda: commit.waiting, settings.store_queue)
+    store_metrics.measure_queue(tallies, lambda: commit.waiting, settings.store_queue)
     return WriterServer(settings.keeper, commit)
 
 
 def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
     journal = build_journal(settings)
-    measure_journal(tallies, journal)  # also where nothing drains it: an earlier outage may have left decisions there
+    store_metrics.measure_journal(
+        tallies, journal
+    )  # also where nothing drains it: an earlier outage may have left decisions there
     outage_journal = journal if settings.store_outage == "journal" else None
-    return GroupCommit(store, limit=settings.store_queue, journal=outage_journal, metrics=StoreMetrics(tallies))
+    return GroupCommit(
+        store, limit=settings.store_queue, journal=outage_journal, metrics=store_metrics.StoreMetrics(tallies)
+    )

@@ -1,19 +1,18 @@
 """Files of labels: those to record, and stored decisions with their labels to train on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fraud_detection_api.container.labels import open_labels
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.container.storage import Stores, open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.services.labels.files import Imported, LabelImporter
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.labels.training_sets import Exported, TrainingSetExporter
-from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.tables.files import require_suffix
 from fraud_detection_api.tables.whole_files import written_whole
@@ -56,7 +55,7 @@ def export_training_set(settings: Settings, window: Window, target: Path, *, lis
 
 def export_decisions(
     settings: Settings,
-    stores: tuple[DecisionStore, LabelStore],
+    stores: Stores,
     window: Window,
     target: Path,
     *,
@@ -64,8 +63,8 @@ def export_decisions(
     listener: Listener,
 ) -> Exported:
     """Write the training set of a contract from opened stores. Raises as `export_training_set`."""
-    with listener.step("export") as progress:
-        exporter = TrainingSetExporter(*stores, build_recorder(settings), contract, progress)
+    with listener.step("Exporting decisions") as progress:
+        exporter = TrainingSetExporter(stores.decisions, stores.labels, build_recorder(settings), contract, progress)
         until, assumed = window.end(contract), window.assumed_before
         return exporter.export(target, since=window.since, until=until, assumed_before=assumed)
 
@@ -80,9 +79,34 @@ def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, li
         if unknown_to.exists() and file.exists() and unknown_to.samefile(file):
             raise UnusableOption("--unknown-to", "is the file to import; name another one")
     contract = load_contract(settings.contract or CREDIT)
-    with open_labels(settings) as labels, listener.step("import", file=file.name) as progress:
-        done = LabelImporter(labels, contract, progress).import_file(file)
+    with open_stores(settings) as stores, listener.step(f"Importing {file.name}") as progress:
+        done = LabelImporter(LabelService(stores.labels, build_recorder(settings)), contract, progress).import_file(
+            file
+        )
     if unknown_to is not None and done.unknown.height:
         with written_whole(unknown_to) as waiting:
             done.unknown.write_parquet(waiting) if unknown_to.suffix == ".parquet" else done.unknown.write_csv(waiting)
     return done
+
+
+def exported_lines(exported: Exported, suffix: str = "to learn from") -> Iterator[str]:
+    """What became of the decisions in the window of a training set."""
+    known = f"{exported.fraud:,} frauds, {exported.legitimate:,} legitimate"
+    yield f"{exported.rows:,} records {suffix}: {known}, {exported.assumed_legitimate:,} assumed to be legitimate"
+    others = {
+        "without a time, which got the time of their decision": exported.untimed,
+        "left out: no label": exported.unlabelled,
+        "left out: stored under another contract": exported.other_contract,
+        "left out: erased": exported.erased,
+    }
+    yield from (f"{count:,} {what}" for what, count in others.items() if count)
+    yield from tampered_lines(exported)
+
+
+def tampered_lines(exported: Exported) -> Iterator[str]:
+    """A warning about changed decisions, also for those who read the JSON."""
+    if exported.tampered:
+        yield (
+            f"warning: {exported.tampered:,} left out: changed since they were stored, or sealed with another "
+            "FRAUD_SEAL_KEY; `fraud store check` names them"
+        )

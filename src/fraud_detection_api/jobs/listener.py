@@ -1,49 +1,26 @@
-"""What a job reports while it runs. The command line puts it into words."""
+"""What a job reports while it runs."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import NamedTuple, Protocol
 
 from fraud_detection_api.errors import FraudError
 
-Step = Literal[
-    "backtest",
-    "export",
-    "import",
-    "purge",
-    "replay",
-    "simulate",
-    "train",
-    "train_default",
-    "train_tuned",
-    "tune",
-]
-Event = Literal[
-    "challenging",
-    "default_trained",
-    "exported",
-    "listening",
-    "policy_registered",
-    "promoted",
-    "registered",
-    "tracked",
-    "training_default",
-    "tuned",
-    "warning",
-]
+
+class Bar(Protocol):
+    """Takes the share of the work that is done, 0 to 1, and if that is news, what is being done.
+
+    A milestone is printed even where there is no bar, so that the log of a run of hours shows that it is alive.
+    """
+
+    def __call__(self, share: float, description: str | None = None, *, milestone: bool = False) -> None: ...
 
 
-class StepProgress(Protocol):
-    """Called with the share of a step that is done, 0 to 1, and with what else is known of it."""
+class Listener(NamedTuple):
+    """Shows what a job is doing, for the time of a block (`step`), and what it has done (`say`)."""
 
-    def __call__(self, share: float, **facts: Any) -> None: ...
-
-
-class Listener(Protocol):
-    """Learns what a job is doing (`step`, for the time of a block) and what it has done (`report`)."""
-
-    def step(self, step: Step, **facts: Any) -> AbstractContextManager[StepProgress]: ...
-
-    def report(self, event: Event, **facts: Any) -> None: ...
+    step: Callable[[str], AbstractContextManager[Bar]]
+    say: Callable[[str], None]
 
 
 class UnusableOption(FraudError):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fraud_detection_api.container.deployment import build_comparisons, build_monitoring
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import open_observations
+from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
@@ -51,6 +51,6 @@ def monitoring_page(settings: Settings) -> tuple[str, bytes]:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[_Opened]:
     models = ModelService(build_registry(settings.registry))
-    with open_observations(settings) as (store, labels, observations):
-        monitoring = build_monitoring(settings, store, labels, observations)
-        yield _Opened(models, monitoring, build_comparisons(settings, labels, observations))
+    with open_stores(settings) as stores:
+        comparisons = build_comparisons(settings, stores.labels, stores.observations)
+        yield _Opened(models, build_monitoring(settings, *stores), comparisons)

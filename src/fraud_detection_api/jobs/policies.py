@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.rollout import build_rollout
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.jobs.listener import Listener
@@ -39,10 +39,10 @@ def set_policy(
         registry.fetch(version), terms, source=f"version {version}", file=str(file), now=datetime.now(UTC)
     )
     registered = registry.register(changed.sealed.files)
-    listener.report("policy_registered", version=registered, like=version, policy=changed.new["version"])
+    listener.say(f"registered version {registered}: version {version} with policy {changed.new['version']}")
     if registration.promote:
         rollout.promote(registered, registration.order)
-        listener.report("promoted", version=registered)
+        listener.say(f"version {registered} is champion")
     return {
         "version": registered,
         "digest": changed.sealed.digest,
@@ -64,7 +64,7 @@ def simulate_policy(
         comparison = compare_on_evidence(priced.bundle.policy, priced.policy, priced.population)
     else:
         dataset = load_dataset(records, priced.bundle.contract)
-        with listener.step("simulate", records=len(dataset)):
+        with listener.step(f"Scoring {len(dataset):,} records"):
             comparison = compare_on_records(priced.bundle.policy, priced.policy, priced.bundle, dataset)
     return {
         "model_version": priced.version,
@@ -82,13 +82,13 @@ def backtest_policy(
     Returns a JSON value. Raises InvalidPolicy, UnknownModel, NoChampion, CorruptBundle, NoStore, StoreUnavailable.
     """
     priced = _price(settings, model, load_policy(policy), file=policy)
-    with open_stores(settings) as (store, labels), listener.step("backtest") as progress:
+    with open_stores(settings) as stores, listener.step("Reading stored decisions") as progress:
         test = backtest(
-            Sources(store, labels, build_recorder(settings).is_intact),
+            Sources(stores.decisions, stores.labels, build_recorder(settings).is_intact),
             priced.policy,
             contract=priced.bundle.contract,
             period=period,
-            report=lambda looked: progress(0, decisions=looked),
+            report=lambda looked: progress(0, f"{looked:,} decisions"),
         )
     return {"model_version": priced.version, **test.as_json()}
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import build_tracker
-from fraud_detection_api.container.rollout import build_rollout
-from fraud_detection_api.jobs.listener import Listener, Step
+from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
@@ -55,30 +55,30 @@ class Destination:
         return cls(settings.registry, registry, tracker, rollout, registration, listener)
 
     def train(
-        self, fitter: ModelFitter, dataset: Dataset, step: Step, *, tuning: Mapping[str, Any] | None = None
+        self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
     ) -> FittedModel:
         """Train, register and track a model. It becomes champion if that is asked for, or if there is no champion."""
         fitted = self.fit(fitter, dataset, step, tuning=tuning)
         if self.registration.promote or self.registry.assigned(CHAMPION) is None:
             asked = self.registration
             self.rollout.promote(fitted.version, asked.order, allow_contract_change=asked.allow_contract_change)
-            self.listener.report("promoted", version=fitted.version)
+            self.listener.say(f"version {fitted.version} is champion")
         self.track(fitted)
         return fitted
 
     def fit(
-        self, fitter: ModelFitter, dataset: Dataset, step: Step, *, tuning: Mapping[str, Any] | None = None
+        self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
     ) -> FittedModel:
         """Train and register a model."""
-        with self.listener.step(step, records=len(dataset)) as progress:
+        with self.listener.step(step) as progress:
             fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=progress)
         for warning in fitted.card["warnings"]:
-            self.listener.report("warning", text=warning)
-        self.listener.report("registered", version=fitted.version, location=self.location, digest=fitted.digest)
+            self.listener.say(f"warning: {warning}")
+        self.listener.say(f"registered version {fitted.version} in {self.location} ({fitted.digest:.19}…)")
         return fitted
 
     def track(self, fitted: FittedModel) -> None:
         """Record the training on the tracker, if there is one."""
         if self.tracker is not None:
             files = self.registry.fetch(fitted.version)
-            self.listener.report("tracked", at=track_training(self.tracker, files, version=fitted.version))
+            self.listener.say(f"tracked at {track_training(self.tracker, files, version=fitted.version)}")

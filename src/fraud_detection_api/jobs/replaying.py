@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import open_store
+from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer
@@ -32,10 +32,10 @@ def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | Non
     Raises UnknownDecision, NoStore, StoreUnavailable, RegistryUnavailable.
     """
     opening = partial(open_replay, settings)
-    with listener.step("replay") as progress:
+    with listener.step("Replaying") as progress:
 
         def on_progress(share: float, decisions: int) -> None:
-            progress(share, decisions=decisions)
+            progress(share, f"Replayed {decisions:,} decisions")
 
         if chosen.ids or chosen.sample is not None:
             store, replayer = opening()
@@ -45,5 +45,6 @@ def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | Non
 
 
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
-    """What a process of a replay works with. Raises as `open_store` and `build_registry`."""
-    return open_store(settings), Replayer(StoredModels(build_registry(settings.registry)), build_recorder(settings))
+    """What a process of a replay works with. Raises as `existing_stores` and `build_registry`."""
+    replayer = Replayer(StoredModels(build_registry(settings.registry)), build_recorder(settings))
+    return existing_stores(settings).decisions, replayer

@@ -4,34 +4,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from fraud_detection_api.container.storage import build_lock, open_stores
+from fraud_detection_api.container.storage import Stores, build_lock, open_stores, require_database
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import parse_moment
-from fraud_detection_api.jobs.labels import Window, export_decisions
+from fraud_detection_api.jobs.labels import Window, export_decisions, exported_lines
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.file import load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
-from fraud_detection_api.services.labels.label_store import LabelStore
 from fraud_detection_api.services.labels.training_sets import Exported
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, ExclusiveLock
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, ExclusiveLock
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.training import retraining
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policy.decide import with_records_a_day
-from fraud_detection_api.training.retraining import (
-    HeldOutComparison,
-    compare_held_out,
-    held_out,
-    require_enough,
-    require_same_records,
-)
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 LOCK = "retrain"
@@ -72,7 +65,7 @@ class Retrained(NamedTuple):
     fitted: FittedModel
     champion: str
     challenger_before: str | None
-    comparison: HeldOutComparison
+    comparison: retraining.HeldOutComparison
 
 
 def retrain(
@@ -84,7 +77,7 @@ def retrain(
     RegistryUnavailable. Nothing has changed then, except that the new model may be registered.
     """
     goal = Destination.open(settings, registration, listener)
-    lock = build_lock(settings)
+    lock = build_lock(require_database(settings))
     with open_stores(settings) as stores, lock.held(LOCK) as alone:
         if not alone:
             return None
@@ -108,25 +101,25 @@ class _Retraining:
     settings: Settings
     options: RetrainingOptions
     goal: Destination
-    stores: tuple[DecisionStore, LabelStore]
+    stores: Stores
     lock: ExclusiveLock
     file: Path
 
     def run(self, *, dry_run: bool) -> Retrained | DryRun:
         models, options = self._models(), self.options
         contract = models.like.contract if options.contract is None else load_contract(options.contract)
-        require_same_records(contract, models.champion.contract)
+        retraining.require_same_records(contract, models.champion.contract)
         exported = self._export(contract)
         dataset = load_dataset(self.file, contract)
-        require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
+        retraining.require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
         fitter = self._fitter(models, dataset)
         all_unseen = models.made_at is not None and self._first_decided(contract) >= models.made_at
-        chosen = held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
+        chosen = retraining.held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
-        fitted = self.goal.fit(fitter, dataset, "train")
+        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records")
         made = ModelService(self.goal.registry).load(fitted.version).bundle
-        compared = compare_held_out(
+        compared = retraining.compare_held_out(
             models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed
         )
         before = self._challenge(fitted)
@@ -143,13 +136,16 @@ class _Retraining:
         exported = export_decisions(
             self.settings, self.stores, self.options.window, self.file, contract=contract, listener=listener
         )
-        listener.report("exported", exported=exported)
+        for line in exported_lines(exported):
+            listener.say(line)
         return exported
 
     def _first_decided(self, contract: Contract) -> int:
         """When the oldest decision that may have been exported was made."""
         window = self.options.window
-        oldest = self.stores[0].following(DecisionFilter(since=window.since, until=window.end(contract)), limit=1)
+        oldest = self.stores.decisions.following(
+            DecisionFilter(since=window.since, until=window.end(contract)), limit=1
+        )
         return oldest[0].decided_at if oldest else 0
 
     def _fitter(self, models: _Models, dataset: Dataset) -> ModelFitter:
@@ -175,6 +171,7 @@ class _Retraining:
         self.lock.require(LOCK)  # training takes long: a store that was away may have given the lock to another process
         before = self.goal.registry.assigned(CHALLENGER)
         self.goal.rollout.challenge(fitted.version, self.goal.registration.order)
-        self.goal.listener.report("challenging", version=fitted.version, before=before)
+        instead = "" if before is None else f" instead of version {before}"
+        self.goal.listener.say(f"version {fitted.version} is challenger{instead}")
         self.goal.track(fitted)
         return before

@@ -1,7 +1,9 @@
 """Serve the champion over HTTP; train one first where that is asked for."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from typing import Any
 
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.contract.declaration import Contract
@@ -15,10 +17,16 @@ from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging
 
 
-def serve(settings: Settings, *, train_if_empty_by: str | None, listener: Listener) -> None:
+def serve(
+    settings: Settings,
+    *,
+    train_if_empty_by: str | None,
+    listener: Listener,
+    on_listening: Callable[[str, Mapping[str, Any]], None],
+) -> None:
     """Serve until SIGTERM or Ctrl-C. Where no model is champion, `train_if_empty_by` says who wants the default model.
 
-    Raises InvalidSetting, MissingExtra, RegistryUnavailable.
+    `on_listening` gets the address, and a record to try. Raises InvalidSetting, MissingExtra, RegistryUnavailable.
     """
     configure_logging(settings.log_level, settings.log_format)
     container = build_container(settings)
@@ -29,7 +37,7 @@ def serve(settings: Settings, *, train_if_empty_by: str | None, listener: Listen
     run_server(
         settings,
         stores=container.store is not None,
-        on_listening=lambda address: listener.report("listening", address=address, example=example),
+        on_listening=lambda address: on_listening(address, example),
     )
 
 
@@ -47,10 +55,11 @@ def _train_default(container: Container, *, by: str, listener: Listener) -> None
         raise InvalidSetting("FRAUD_CONTRACT", f"the default model is for the contract {CREDIT!r} only; {fix}")
     if find_spec("polars") is None:
         raise MissingExtra("train", "training the default model")
-    listener.report("training_default")  # before the import, which takes seconds
+    # before the import, which takes seconds
+    listener.say("training the default model on simulated records: a quarter of a minute on two cores")
     from fraud_detection_api.training.default_model import fit_default_model
 
-    with listener.step("train_default") as progress:
+    with listener.step("Training") as progress:
         fitted = fit_default_model(container.registry, by=by, now=datetime.now(UTC), on_progress=progress)
     auc = fitted.evaluation.metrics["roc_auc"]
-    listener.report("default_trained", roc_auc=auc.value, best_possible=auc.bayes_limit)
+    listener.say(f"trained the default model: ROC AUC {auc.value:.3f} (best possible {auc.bayes_limit:.3f})")

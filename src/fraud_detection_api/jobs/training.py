@@ -59,7 +59,7 @@ def train_model(
         policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
         succeeds=None if model is None else model.policy,
     )
-    return goal.train(fitter, dataset, "train")
+    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
 
 
 def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:

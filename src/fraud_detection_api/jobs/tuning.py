@@ -8,7 +8,7 @@ from pathlib import Path
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.ratios import contract_for_tuning
-from fraud_detection_api.jobs.listener import Listener, StepProgress
+from fraud_detection_api.jobs.listener import Bar, Listener
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
 from fraud_detection_api.policy.file import load_policy
@@ -68,7 +68,9 @@ def tune_model(
         deployed_base_rate=options.deployed_base_rate,
         policy=costs,
     )
-    return goal.train(fitter, dataset.following(tuned.contract), "train_tuned", tuning=tuned.summary)
+    return goal.train(
+        fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary
+    )
 
 
 def _search(
@@ -81,7 +83,7 @@ def _search(
         workers=study.workers,
         threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
     )
-    with listener.step("tune", records=len(known)) as progress:
+    with listener.step(f"Tuning on {len(known):,} records") as progress:
         tuned = tuner.tune(
             known,
             folds,
@@ -91,10 +93,12 @@ def _search(
             on_progress=lambda done: _report(progress, done),
         )
     found = tuned.summary
-    listener.report("tuned", objective=found["objective"], default=found["default_value"], best=found["best_value"])
+    values = f"{found['default_value']:.4f} with the defaults, {found['best_value']:.4f} with the best settings"
+    listener.say(f"{found['objective']}: {values}")
     return tuned
 
 
-def _report(progress: StepProgress, done: TuningProgress) -> None:
-    share = min(1.0, done.finished / done.trials)
-    progress(share, finished=done.finished, trials=done.trials, best=done.best_value)
+def _report(bar: Bar, done: TuningProgress) -> None:
+    best = "" if done.best_value is None else f", best so far {done.best_value:.4f}"
+    text = f"{done.finished} of {done.trials} trials are finished{best}"
+    bar(min(1.0, done.finished / done.trials), text, milestone=True)

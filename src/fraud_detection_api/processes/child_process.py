@@ -1,14 +1,22 @@
-"""Processes that `fraud serve` starts beside the workers. Each is restarted if it dies, and ends with the server."""
+"""Processes that `fraud serve` starts beside the workers: how they are started and ended, and how they begin.
+
+Each is restarted if it dies, and ends with the server.
+"""
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from fraud_detection_api.metrics.sharing import SharedMetrics, single
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.processes.sigterm import tidied
-from fraud_detection_api.telemetry import log_event
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import configure_logging, log_event
 
 _LONGEST_END_SECONDS = 5.0
 _CUT_OFF_SECONDS = 0.5
@@ -26,6 +34,22 @@ def child_process(
     supervisor = _Supervisor(name, [sys.executable, "-m", module, *arguments], pause_seconds)
     with tidied(lambda: supervisor.close(cut_off=cut_off)):
         yield
+
+
+@contextmanager
+def begun(name: str) -> Iterator[tuple[Settings, Tallies]]:
+    """Within such a process: its settings, and its metrics, which are shared under this name while the block runs."""
+    # a signal to the whole process group is meant for the workers; this process ends with its standard input
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings.log_level, settings.log_format)
+    metrics = SharedMetrics(Tallies(), settings.metrics_folder)
+    metrics.start(single(name))
+    try:
+        yield settings, metrics.tallies
+    finally:
+        metrics.close()
 
 
 class _Supervisor:

@@ -3,18 +3,15 @@
 import asyncio
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fraud_detection_api.container.storage import build_writer_server
-from fraud_detection_api.metrics.sharing import SharedMetrics, single
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.processes.child_process import child_process
+from fraud_detection_api.processes.child_process import begun, child_process
 from fraud_detection_api.processes.scratch_folders import server_folder
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.telemetry import configure_logging
 
 ADDRESS = "FRAUD_KEEPER"
 _PAUSE_SECONDS = 0.2  # meanwhile no decision is answered
@@ -40,26 +37,16 @@ def main() -> None:
 
     Then remove the folder that the argument names: if that process was killed, it left the folder behind.
     """
-    # a signal to the whole process group is meant for the workers, which still have decisions to store
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    settings = Settings.from_environment(os.environ)
-    configure_logging(settings.log_level, settings.log_format)
-    asyncio.run(_serve(settings))
+    with begun("keeper") as (settings, tallies):
+        asyncio.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, tallies: Tallies) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    metrics = SharedMetrics(Tallies(), settings.metrics_folder)
-    server = build_writer_server(settings, metrics.tallies)
-    metrics.start(single("keeper"))
-    try:
-        await server.serve_until(ended)
-    finally:
-        metrics.close()
+    await build_writer_server(settings, tallies).serve_until(ended)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,12 @@
 """The process that observes stored decisions. `fraud serve` starts it with the workers, and ends it with the server."""
 
 import os
-import signal
 import sys
 import threading
 from contextlib import AbstractContextManager
 
 from fraud_detection_api.container.observer import build_observer
-from fraud_detection_api.metrics.sharing import SharedMetrics, single
-from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.processes.child_process import child_process
-from fraud_detection_api.settings import Settings
-from fraud_detection_api.telemetry import configure_logging
+from fraud_detection_api.processes.child_process import begun, child_process
 
 NICENESS = 10
 """Scoring has priority; the work of this process can wait."""
@@ -27,18 +22,11 @@ def observer_process() -> AbstractContextManager[None]:
 
 def main() -> None:
     """Observe until standard input ends, which it does with the process that holds its other end."""
-    # a signal to the whole process group is meant for the workers; this process ends with the server
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
-    settings = Settings.from_environment(os.environ)
-    configure_logging(settings.log_level, settings.log_format)
-    ended = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(ended,), name="end-of-input", daemon=True).start()
-    metrics = SharedMetrics(Tallies(), settings.metrics_folder)
-    metrics.start(single("observer"))
-    build_observer(settings, metrics.tallies).run(ended)
-    metrics.close()
+    with begun("observer") as (settings, tallies):
+        ended = threading.Event()
+        threading.Thread(target=_wait_for_end, args=(ended,), name="end-of-input", daemon=True).start()
+        build_observer(settings, tallies).run(ended)
 
 
 def _wait_for_end(ended: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""Folders of a server's processes: temporary ones that outlive neither the process that made them nor, for long, one that was killed.
+"""Temporary folders, which outlive neither the process that made them nor, for long, one that was killed.
 
 The owner holds a lock in its folder. The lock ends with the owner, however that ends: a free lock marks an abandoned folder.
 """

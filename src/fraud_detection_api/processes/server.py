@@ -12,10 +12,11 @@ from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.processes.decision_writer import decision_writer_process
 from fraud_detection_api.processes.observer import observer_process
 from fraud_detection_api.processes.scratch_folders import metrics_folder
-from fraud_detection_api.routes.protocol.connection import HttpProtocol
 from fraud_detection_api.settings import Settings
 
 APP = "fraud_detection_api.main:app_from_environment"
+HTTP = "fraud_detection_api.routes.protocol.connection:HttpProtocol"
+"""Names, so that a supervising process does not import FastAPI."""
 
 
 def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str], None]) -> None:
@@ -29,7 +30,7 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=HttpProtocol,
+        http=HTTP,
         ws="none",
         log_config=None,
         access_log=False,

@@ -5,15 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from fraud_detection_api import errors
+from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role
-from fraud_detection_api.routes.protocol.problems import (
-    FORBIDDEN,
-    KEYED,
-    NO_STORE,
-    STORE_UNAVAILABLE,
-    invalid_request,
-    problem,
-)
 from fraud_detection_api.schemas.history import (
     DecisionPage,
     DecisionQuery,
@@ -31,17 +24,17 @@ router = APIRouter(
     prefix="/v1/decisions",
     tags=["decisions"],
     dependencies=[Depends(require_role("analyst"))],
-    responses={**KEYED, **FORBIDDEN, **STORE_UNAVAILABLE},
+    responses={**problems.KEYED, **problems.FORBIDDEN, **problems.STORE_UNAVAILABLE},
 )
 
 _History = Annotated[History, provided(History)]
-_UNKNOWN = problem(404, "No such decision is stored.", errors.UnknownDecision, errors.NoStore)
-_INVALID = invalid_request(
+_UNKNOWN = problems.problem(404, "No such decision is stored.", errors.UnknownDecision, errors.NoStore)
+_INVALID = problems.invalid_request(
     "A parameter cannot be used, is unknown, or the cursor belongs to another list.", errors.InvalidCursor
 )
 
 
-@router.get("", summary="Decisions, the newest first", responses={**NO_STORE, **_INVALID})
+@router.get("", summary="Decisions, the newest first", responses={**problems.NO_STORE, **_INVALID})
 def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> DecisionPage:
     """Stored decisions by entity, outcome and time, a page at a time.
 
@@ -70,7 +63,7 @@ def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision
     summary="Replay a decision",
     responses={
         **_UNKNOWN,
-        **problem(
+        **problems.problem(
             503,
             "The decision store or the registry cannot be read now.",
             errors.StoreUnavailable,

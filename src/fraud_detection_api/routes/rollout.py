@@ -8,26 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from fraud_detection_api import errors
+from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of, read_json_body
 from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, service_of
-from fraud_detection_api.routes.protocol.problems import (
-    BODY,
-    FORBIDDEN,
-    KEYED,
-    REGISTRY_UNAVAILABLE,
-    Responses,
-    invalid_request,
-    problem,
-)
-from fraud_detection_api.schemas.models import (
-    ChallengerNow,
-    ChampionNow,
-    ChangesQuery,
-    ModelHistory,
-    PromoteRequest,
-    RolloutRequest,
-    alias_change,
-)
+from fraud_detection_api.schemas import models
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.models.rollout import RolloutService
 
@@ -35,7 +19,7 @@ router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
     dependencies=[Depends(require_role("admin"))],
-    responses={**KEYED, **FORBIDDEN, **REGISTRY_UNAVAILABLE},
+    responses={**problems.KEYED, **problems.FORBIDDEN, **problems.REGISTRY_UNAVAILABLE},
 )
 
 MAX_BODY_BYTES = 16 * 1024
@@ -44,11 +28,11 @@ MAX_BODY_BYTES = 16 * 1024
 _Body = TypeVar("_Body", bound=BaseModel)
 _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
-_WITH_BODY: Responses = {
-    **BODY,
-    **invalid_request("The body is not a valid request; `errors` names every bad field."),
+_WITH_BODY: problems.Responses = {
+    **problems.BODY,
+    **problems.invalid_request("The body is not a valid request; `errors` names every bad field."),
 }
-_UNKNOWN = problem(404, "No such version.", errors.UnknownModel, errors.NoChampion)
+_UNKNOWN = problems.problem(404, "No such version.", errors.UnknownModel, errors.NoChampion)
 
 
 def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
@@ -75,9 +59,9 @@ def _documented(kind: type[BaseModel], example: dict[str, object]) -> dict[str, 
     return {"requestBody": {"required": False, "content": {"application/json": content}}}
 
 
-_HOW = Annotated[PromoteRequest, Depends(_body_of(PromoteRequest))]
-_WHY = Annotated[RolloutRequest, Depends(_body_of(RolloutRequest))]
-_BECAUSE = _documented(RolloutRequest, {"reason": "it declines twice as many"})
+_HOW = Annotated[models.PromoteRequest, Depends(_body_of(models.PromoteRequest))]
+_WHY = Annotated[models.RolloutRequest, Depends(_body_of(models.RolloutRequest))]
+_BECAUSE = _documented(models.RolloutRequest, {"reason": "it declines twice as many"})
 
 
 def _caller(request: Request) -> str:
@@ -88,12 +72,12 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
-    responses=invalid_request("A parameter cannot be used, or is unknown."),
+    responses=problems.invalid_request("A parameter cannot be used, or is unknown."),
 )
-def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> ModelHistory:
+def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
     """The newest changes, newest first."""
     changes = rollout.history()[: query.limit]
-    return ModelHistory(changes=[alias_change(change) for change in changes])
+    return models.ModelHistory(changes=[models.alias_change(change) for change in changes])
 
 
 @router.post(
@@ -102,8 +86,8 @@ def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> M
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
-        **problem(404, "There is no previous champion.", errors.NoChampion),
-        **problem(
+        **problems.problem(404, "There is no previous champion.", errors.NoChampion),
+        **problems.problem(
             409,
             "The previous champion is damaged or follows another contract, or somebody else was quicker.",
             errors.CorruptBundle,
@@ -112,21 +96,21 @@ def get_history(rollout: _Rollout, query: Annotated[ChangesQuery, Query()]) -> M
         ),
     },
 )
-def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: _WHY) -> ChampionNow:
+def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: _WHY) -> models.ChampionNow:
     """Verify the previous champion, make it champion again and serve it. The gate is not asked."""
     version = rollout.rollback(why.order(_caller(request)))
     champion.refresh()
-    return ChampionNow(champion=version)
+    return models.ChampionNow(champion=version)
 
 
 @router.post(
     "/{version}/promote",
     summary="Make a version champion",
-    openapi_extra=_documented(PromoteRequest, {"reason": "three weeks in shadow"}),
+    openapi_extra=_documented(models.PromoteRequest, {"reason": "three weeks in shadow"}),
     responses={
         **_WITH_BODY,
         **_UNKNOWN,
-        **problem(
+        **problems.problem(
             409,
             "It did not pass the gate, is damaged or follows another contract, or the champion changed in the meantime.",
             errors.GateRefused,
@@ -134,7 +118,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
             errors.ContractMismatch,
             errors.AliasMoved,
         ),
-        **problem(
+        **problems.problem(
             503,
             "The registry, or the store that the gate reads, cannot be read or written.",
             errors.RegistryUnavailable,
@@ -142,7 +126,9 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
         ),
     },
 )
-def post_promote(request: Request, rollout: _Rollout, champion: Champion, version: str, how: _HOW) -> ChampionNow:
+def post_promote(
+    request: Request, rollout: _Rollout, champion: Champion, version: str, how: _HOW
+) -> models.ChampionNow:
     """Verify a version, make it champion and serve it. Other processes on the registry follow within seconds.
 
     409 where it does not pass the gate and is not forced, where its bundle is damaged, or where it follows another contract
@@ -151,7 +137,7 @@ def post_promote(request: Request, rollout: _Rollout, champion: Champion, versio
     order = how.order(_caller(request))
     promoted = rollout.promote(version, order, allow_contract_change=how.allow_contract_change)
     champion.refresh()
-    return ChampionNow(champion=promoted)
+    return models.ChampionNow(champion=promoted)
 
 
 @router.post(
@@ -161,7 +147,7 @@ def post_promote(request: Request, rollout: _Rollout, champion: Champion, versio
     responses={
         **_WITH_BODY,
         **_UNKNOWN,
-        **problem(
+        **problems.problem(
             409,
             "It is the champion, is damaged, or follows another contract than the champion.",
             errors.InvalidChallenger,
@@ -170,17 +156,17 @@ def post_promote(request: Request, rollout: _Rollout, champion: Champion, versio
         ),
     },
 )
-def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY) -> ChallengerNow:
+def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY) -> models.ChallengerNow:
     """Let the version score in the champion's shadow. It replaces any other challenger."""
-    return ChallengerNow(challenger=rollout.challenge(version, why.order(_caller(request))))
+    return models.ChallengerNow(challenger=rollout.challenge(version, why.order(_caller(request))))
 
 
 @router.delete(
     "/{version}/challenge",
     summary="End a challenge",
-    responses=problem(404, "It does not challenge the champion.", errors.NoChampion, errors.UnknownModel),
+    responses=problems.problem(404, "It does not challenge the champion.", errors.NoChampion, errors.UnknownModel),
 )
-def delete_challenge(request: Request, rollout: _Rollout, version: str) -> ChallengerNow:
+def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:
     """End the challenge of the version, or of `challenger`. Stored comparisons stay."""
-    rollout.end_challenge(RolloutRequest().order(_caller(request)), version=version)
-    return ChallengerNow(challenger=None)
+    rollout.end_challenge(models.RolloutRequest().order(_caller(request)), version=version)
+    return models.ChallengerNow(challenger=None)

@@ -128,13 +128,11 @@ class VerdictBody(BaseModel):
 
 def verdict_body(result: ReplayResult) -> VerdictBody:
     """The wire form of a replay's result."""
+    differences = [
+        DifferenceBody(field=field, kept=stored, recomputed=recomputed)
+        for field, stored, recomputed in result.differences
+    ]
+    decision_id, status, is_sound = result.decision_id, result.status, result.status in SOUND
     return VerdictBody(
-        decision_id=result.decision_id,
-        status=result.status,
-        is_sound=result.status in SOUND,
-        differences=[
-            DifferenceBody(field=field, kept=stored, recomputed=recomputed)
-            for field, stored, recomputed in result.differences
-        ],
-        fault=result.problem,
+        decision_id=decision_id, status=status, is_sound=is_sound, differences=differences, fault=result.problem
     )

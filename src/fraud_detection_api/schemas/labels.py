@@ -12,15 +12,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
-from fraud_detection_api.schemas.json_keys import (
-    array_in,
-    array_length,
-    drop_needless_keys,
-    duplicate_keys,
-    empty_fields,
-    objects_in,
-    parsed_json,
-)
+from fraud_detection_api.schemas import json_keys
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
 from fraud_detection_api.services.labels.recording import Recorded
@@ -122,16 +114,16 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     Raises MalformedBody if the body is not JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
     MAX_PROBLEMS) otherwise.
     """
-    if body.count(b"{") > limit and array_length(body, (LABELS,)) > limit:
+    if body.count(b"{") > limit and json_keys.array_length(body, (LABELS,)) > limit:
         raise TooManyLabels(limit)
-    parsed = parsed_json(body)
-    given = array_in(parsed, (LABELS,))
+    parsed = json_keys.parsed_json(body)
+    given = json_keys.array_in(parsed, (LABELS,))
     if len(given) > limit:
         raise TooManyLabels(limit)
     # pydantic makes an error for each unknown key, and half a million of them would block all other requests
-    objects = objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
-    if drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
-        empty_fields(given, _FIELDS)
+    objects = json_keys.objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
+    if json_keys.drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
+        json_keys.empty_fields(given, _FIELDS)
         body = json.dumps(parsed).encode()
     try:
         labels = LabelsRequest.model_validate_json(body).labels
@@ -139,8 +131,8 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             raise MalformedBody("the body is not JSON") from None
-        raise _invalid(chain(map(_problem, details), duplicate_keys(parsed, LABELS))) from None
-    refusal = _invalid(chain(_not_yet_known(labels, latest), duplicate_keys(parsed, LABELS)))
+        raise _invalid(chain(map(_problem, details), json_keys.duplicate_keys(parsed, LABELS))) from None
+    refusal = _invalid(chain(_not_yet_known(labels, latest), json_keys.duplicate_keys(parsed, LABELS)))
     if refusal.problems:
         raise refusal
     return labels
@@ -156,17 +148,12 @@ def decision_labels(decision_id: str, history: Sequence[Label]) -> DecisionLabel
     """The wire form of a decision's labels, given in the order of recording."""
     in_force = label_in_force(history)
     labels = [
-        RecordedLabel(
-            is_fraud=label.is_fraud,
-            source=label.source,
-            effective_at=utc_text(label.effective_at),
-            recorded_at=utc_text(label.recorded_at),
-            note=label.note,
-            in_force=label is in_force,
-        )
+        label._asdict()
+        | {name: utc_text(getattr(label, name)) for name in ("effective_at", "recorded_at")}
+        | {"in_force": label is in_force}
         for label in history
     ]
-    return DecisionLabels(decision_id=decision_id, labels=labels)
+    return DecisionLabels.model_validate({"decision_id": decision_id, "labels": labels})
 
 
 def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:

@@ -164,17 +164,5 @@ class ModelHistory(BaseModel):
 def alias_change(change: AliasChange) -> AliasChangeBody:
     """The wire form of a change."""
     cause = change.cause
-    return AliasChangeBody(
-        at=utc_text(change.at),
-        alias=change.alias,
-        action=cause.action,
-        before=change.before,
-        after=change.after,
-        digest=cause.digest or None,
-        by=cause.by,
-        reason=cause.reason,
-        forced=cause.forced,
-        gate=cause.gate,
-        gate_reasons=list(cause.gate_reasons),
-        took_effect=change.took_effect,
-    )
+    fields = change._asdict() | cause._asdict() | {"at": utc_text(change.at), "digest": cause.digest or None}
+    return AliasChangeBody.model_validate(fields)

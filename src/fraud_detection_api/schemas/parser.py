@@ -12,29 +12,9 @@ from pydantic_core import ErrorDetails
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
-from fraud_detection_api.schemas.json_keys import (
-    KnownKeys,
-    array_in,
-    array_length,
-    drop_needless_keys,
-    duplicate_keys,
-    empty_fields,
-    has_other_keys,
-    objects_in,
-    parsed_json,
-)
+from fraud_detection_api.schemas import json_keys, record_type
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems
 from fraud_detection_api.schemas.record_problems import constraint_problems, field_problem, json_problem
-from fraud_detection_api.schemas.record_type import (
-    DECISION_REQUEST_FIELDS,
-    DRY_RUN,
-    EXPLAIN,
-    RECORDS,
-    BodyType,
-    array_type,
-    decision_request_type,
-    record_type,
-)
 
 LARGE_BODY_BYTES = 64 * 1024
 """From this size on, parsing and scoring take milliseconds. Records are then validated one by one, because validating them
@@ -64,7 +44,10 @@ class RecordParser:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.array, self.decision_request = array_type(contract), decision_request_type(contract)
+        self.array, self.decision_request = (
+            record_type.array_type(contract),
+            record_type.decision_request_type(contract),
+        )
         self._columns = frozenset(contract.record_columns)
         self._broken = _constraint_reader(list(contract.constraints.values()))
 
@@ -80,20 +63,22 @@ class RecordParser:
     def parse_decisions(self, body: bytes, *, limit: int) -> ParsedRequest:
         """What a request for decisions asks for. Raises as `parse`."""
         request, records = self._read(self.decision_request, body, limit)
-        return ParsedRequest(records, explain=request.get(EXPLAIN, False), dry_run=request.get(DRY_RUN, False))
+        return ParsedRequest(
+            records, explain=request.get(record_type.EXPLAIN, False), dry_run=request.get(record_type.DRY_RUN, False)
+        )
 
     @cached_property
     def record(self) -> TypeAdapter[Any]:
         """Of one record, for its JSON Schema."""
-        return TypeAdapter(record_type(self.contract))
+        return TypeAdapter(record_type.record_type(self.contract))
 
-    def _read(self, kind: BodyType, body: bytes, limit: int) -> tuple[Any, list[dict[str, Any]]]:
+    def _read(self, kind: record_type.BodyType, body: bytes, limit: int) -> tuple[Any, list[dict[str, Any]]]:
         is_large = len(body) >= LARGE_BODY_BYTES
         if is_large:
             self._refuse_stuffed(kind, body, limit)
         try:
             request = (kind.lazy if is_large else kind.quick).validate_json(body)
-            records = request[RECORDS] if kind.path else request
+            records = request[record_type.RECORDS] if kind.path else request
             if is_large:
                 # in a loop of Python's, other threads get their turn; in list(), they do not
                 records = [record for record in records]  # noqa: C416
@@ -103,50 +88,56 @@ class RecordParser:
             raise TooManyRecords(limit)
         keys = sum(map(len, records)) + (len(request) if kind.path else 0)
         # A body has a colon for each key. It has more where texts hold some, or where a key is unknown or occurs twice.
-        if body.count(b":") != keys and has_other_keys(self._objects(kind, parsed := parsed_json(body))):
+        if body.count(b":") != keys and json_keys.has_other_keys(
+            self._objects(kind, parsed := json_keys.parsed_json(body))
+        ):
             raise self._invalid(kind, body, parsed)
         if any(map(self._broken, records)):
-            raise self._invalid(kind, body, parsed_json(body))
+            raise self._invalid(kind, body, json_keys.parsed_json(body))
         return request, records
 
-    def _refuse_stuffed(self, kind: BodyType, body: bytes, limit: int) -> None:
+    def _refuse_stuffed(self, kind: record_type.BodyType, body: bytes, limit: int) -> None:
         """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
 
         Pydantic copies a record, with all that is in it, for each missing field. Texts may be full of colons and commas, so
         such a body is not refused for their number, but only checked with more care.
         """
-        most = limit * len(self._columns) + len(DECISION_REQUEST_FIELDS)
+        most = limit * len(self._columns) + len(record_type.DECISION_REQUEST_FIELDS)
         if max(body.count(b":"), body.count(b",")) > most:
             refusal = self._refusal(kind, body, limit)
             if not isinstance(refusal, InvalidRecords) or refusal.problems:
                 raise refusal
 
-    def _refusal(self, kind: BodyType, body: bytes, limit: int) -> FraudError:
+    def _refusal(self, kind: record_type.BodyType, body: bytes, limit: int) -> FraudError:
         """The error for a body that pydantic does not accept."""
-        if body.count(b"{") > limit and array_length(body, kind.path) > limit:
+        if body.count(b"{") > limit and json_keys.array_length(body, kind.path) > limit:
             return TooManyRecords(limit)
-        parsed = parsed_json(body)
-        if len(array_in(parsed, kind.path)) > limit:
+        parsed = json_keys.parsed_json(body)
+        if len(json_keys.array_in(parsed, kind.path)) > limit:
             return TooManyRecords(limit)
         return self._invalid(kind, body, parsed)
 
-    def _invalid(self, kind: BodyType, body: bytes, parsed: Any) -> FraudError:
+    def _invalid(self, kind: record_type.BodyType, body: bytes, parsed: Any) -> FraudError:
         """The error that names every problem. `parsed` is the body as `parsed_json` reads it, and is changed here."""
-        records = array_in(parsed, kind.path)
-        dropped = drop_needless_keys(self._objects(kind, parsed), most=MAX_PROBLEMS + 1)
+        records = json_keys.array_in(parsed, kind.path)
+        dropped = json_keys.drop_needless_keys(self._objects(kind, parsed), most=MAX_PROBLEMS + 1)
         if dropped or len(body) >= LARGE_BODY_BYTES:
-            empty_fields(records, self._columns)
+            json_keys.empty_fields(records, self._columns)
             body = body if parsed is None else json.dumps(parsed).encode()
         details = _details(kind.exact, body)
         if details and details[0]["type"] == "json_invalid":
             return MalformedBody(json_problem(details[0]))
         of_fields = (field_problem(detail, self.contract, kind.path) for detail in details)
         of_constraints = constraint_problems(records, details, path=kind.path, broken=self._broken)
-        problems, more = first_problems(chain(of_fields, of_constraints, duplicate_keys(parsed, RECORDS)))
+        problems, more = first_problems(
+            chain(of_fields, of_constraints, json_keys.duplicate_keys(parsed, record_type.RECORDS))
+        )
         return InvalidRecords(problems, more=more)
 
-    def _objects(self, kind: BodyType, parsed: Any) -> list[KnownKeys]:
-        return objects_in(parsed, kind.path, of_request=DECISION_REQUEST_FIELDS, of_item=self._columns)
+    def _objects(self, kind: record_type.BodyType, parsed: Any) -> list[json_keys.KnownKeys]:
+        return json_keys.objects_in(
+            parsed, kind.path, of_request=record_type.DECISION_REQUEST_FIELDS, of_item=self._columns
+        )
 
 
 def _constraint_reader(constraints: Sequence[Constraint]) -> Callable[[Record], list[Constraint]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fraud_detection_api.adapters.mlflow.location import MlflowLocation
+from fraud_detection_api.adapters.mlflow.connection import MlflowLocation
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fraud_detection_api.container.storage import build_database, labels_in, store_in
+from fraud_detection_api.container.storage import build_database, stores_in
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.errors import (
     CorruptBundle,
@@ -233,7 +233,7 @@ def kept(registry):
     """Three days of kept decisions on credit records, and a label."""
     contract = read_bundle(registry.fetch("1"), source="x").contract.record_fingerprint
     database = build_database(Settings())
-    store, labels = store_in(database, Settings()), labels_in(database)
+    store, labels, _ = stores_in(database, Settings())
     store.migrate()
     rows = [
         kept_row(n, at=NOON + n * DAY, contract=contract, outcome="approve", fraud_probability=p)

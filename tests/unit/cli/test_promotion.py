@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fraud_detection_api.container.storage import build_database, labels_in, observations_in, store_in
+from fraud_detection_api.container.storage import build_database, stores_in
 from fraud_detection_api.settings import Settings
 from support.monitored import DAY_MS, Traffic, challenger, challenger_files, champion, simulated, times
 
@@ -16,12 +16,12 @@ def observed(tmp_path_factory) -> str:
     store_url = f"sqlite:///{tmp_path_factory.mktemp('observed') / 'decisions.db'}"
     settings, now = Settings(store=store_url), int(time.time() * 1000)
     database = build_database(settings)
-    store = store_in(database, settings)
-    store.migrate()
+    stores = stores_in(database, settings)
+    stores.decisions.migrate()
     at = times(8_000, now - 50 * DAY_MS, now - 35 * DAY_MS)
     traffic = Traffic(simulated(8_000, 24), at, 0, [champion(), challenger()])
-    traffic.save(store, labels_in(database), observations_in(database))
-    store.close()
+    traffic.save(*stores)
+    database.close()
     return store_url
 
 

@@ -7,8 +7,7 @@ import shlex
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.cli.listener import TerminalListener
-from fraud_detection_api.cli.serve import serve
+from fraud_detection_api.cli.serve import _say_listening, serve
 from fraud_detection_api.jobs import serving
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import default_model, model_fitter
@@ -99,7 +98,7 @@ def test_the_default_model_is_not_trained_for_another_contract(fraud, started, t
 
 
 def test_the_announcement_has_a_command_that_a_shell_understands(capsys):
-    TerminalListener().report("listening", address="http://127.0.0.1:8000", example={"name": "it's"})
+    _say_listening("http://127.0.0.1:8000", {"name": "it's"})
     printed = capsys.readouterr().err
     assert "listens on http://127.0.0.1:8000" in printed
     words = shlex.split(printed.partition("try it")[2].partition("stop")[0])

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import typer
 
+from fraud_detection_api.cli.options import usage_errors
 from fraud_detection_api.errors import InvalidDataset, InvalidPolicy, RegistryUnavailable, UnknownModel
+from fraud_detection_api.jobs.listener import UnusableOption
 from fraud_detection_api.training import model_fitter
 from support.builders import EVERY_DTYPE, QUICK, every_dtype_files
 from support.refusals import refusal_of
@@ -158,3 +161,9 @@ def test_a_contract_beside_a_model_that_brings_its_own_is_a_usage_error(fraud, c
     result = fraud("train", credit_file, "--like", "champion", "--contract", "credit")
     assert result.exit_code == 2
     assert "--like" in result.stderr
+
+
+def test_an_option_that_a_job_cannot_use_is_an_error_of_usage():
+    with pytest.raises(typer.BadParameter) as caught, usage_errors():
+        raise UnusableOption("--delay-days", "the contract has no [time]")
+    assert caught.value.param_hint == "--delay-days"

@@ -1,9 +1,9 @@
-"""Which decisions go into a training set."""
+"""Which decisions go into a training set, and what is reported about them."""
 
 from types import SimpleNamespace
 
 from fraud_detection_api.contract.times import DAY_MS
-from fraud_detection_api.jobs.labels import Window
+from fraud_detection_api.jobs.labels import Window, exported_lines
 
 NOW = 400 * DAY_MS
 THIRTY_DAYS = SimpleNamespace(target=SimpleNamespace(label_delay_days=30.0))
@@ -23,3 +23,13 @@ def test_an_earlier_end_counts_and_a_later_one_does_not():
 
 def test_a_window_in_which_nothing_has_matured_is_empty():
     assert Window(NOW, NOW - DAY_MS).end(THIRTY_DAYS) == NOW - DAY_MS
+
+
+def test_an_export_reports_what_became_of_the_decisions():
+    counts = {"untimed": 1, "unlabelled": 0, "other_contract": 0, "erased": 5, "tampered": 0}
+    exported = SimpleNamespace(rows=9, fraud=2, legitimate=4, assumed_legitimate=3, **counts)
+    assert list(exported_lines(exported)) == [
+        "9 records to learn from: 2 frauds, 4 legitimate, 3 assumed to be legitimate",
+        "1 without a time, which got the time of their decision",
+        "5 left out: erased",
+    ]

@@ -4,16 +4,10 @@ import pytest
 
 from fraud_detection_api.container import process
 from fraud_detection_api.jobs import serving
+from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, every_dtype_files, registry_with_champion
 from support.fakes import InMemoryRegistry
-
-
-class Events(list):
-    """A listener that remembers events."""
-
-    def report(self, event, **facts):
-        self.append((event, facts))
 
 
 @pytest.fixture
@@ -26,10 +20,15 @@ def announced(monkeypatch):
 
     def announce(registry) -> dict:
         monkeypatch.setattr(serving, "build_container", lambda settings: build(settings, registry=registry))
-        serving.serve(Settings(store="none"), train_if_empty_by=None, listener=(events := Events()))
-        ((event, facts),) = events
-        assert event == "listening"
-        return facts["example"]
+        examples = []
+        serving.serve(
+            Settings(store="none"),
+            train_if_empty_by=None,
+            listener=Listener(step=None, say=examples.append),
+            on_listening=lambda _address, example: examples.append(example),
+        )
+        (example,) = examples
+        return example
 
     return announce
 

@@ -11,16 +11,7 @@ from uuid import uuid4
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, UnknownModel
-from fraud_detection_api.services.models.aliases import (
-    ANYWHERE,
-    UNEXPLAINED,
-    Alias,
-    AliasChange,
-    Cause,
-    change_text,
-    parsed_change,
-    with_effects,
-)
+from fraud_detection_api.services.models import aliases
 
 _VERSION = re.compile("[1-9][0-9]{0,8}")  # MLflow would take 01 and +1 for 1
 _HISTORY_TAG = "fraud_detection_api.history."
@@ -86,18 +77,23 @@ class MlflowRegistry:
                 token = page.token or ""
         return sorted((str(one.version) for one in found if one.status == "READY"), key=int)
 
-    def assigned(self, alias: Alias) -> str | None:
+    def assigned(self, alias: aliases.Alias) -> str | None:
         """Takes one request, as servers ask every second."""
         by_alias = self._client.get_model_version_by_alias
         found = self._connection.found(by_alias, self._name, alias, absent=_UNASSIGNED)
         return None if found is None else str(found.version)
 
     def assign(
-        self, alias: Alias, version: str, cause: Cause = UNEXPLAINED, *, expected: str | None = ANYWHERE
+        self,
+        alias: aliases.Alias,
+        version: str,
+        cause: aliases.Cause = aliases.UNEXPLAINED,
+        *,
+        expected: str | None = aliases.ANYWHERE,
     ) -> None:
         self._known(self._client.get_model_version, version)
         earlier, live = self._history(alias)
-        if expected not in (ANYWHERE, live):
+        if expected not in (aliases.ANYWHERE, live):
             raise AliasMoved(alias)
         if live == version:
             return
@@ -108,7 +104,7 @@ class MlflowRegistry:
             self._client.set_registered_model_alias(self._name, alias, version)
             self._write_history(alias, history)
 
-    def withdraw(self, alias: Alias, cause: Cause = UNEXPLAINED) -> None:
+    def withdraw(self, alias: aliases.Alias, cause: aliases.Cause = aliases.UNEXPLAINED) -> None:
         _earlier, live = self._history(alias)
         if live is None:
             return
@@ -117,13 +113,15 @@ class MlflowRegistry:
             self._client.delete_registered_model_alias(self._name, alias)
             self._write_history(alias, [])
 
-    def previous(self, alias: Alias) -> str:
+    def previous(self, alias: aliases.Alias) -> str:
         return self._before(alias)[0][-1]
 
-    def restore_previous(self, alias: Alias, cause: Cause = UNEXPLAINED, *, expected: str = ANYWHERE) -> str:
+    def restore_previous(
+        self, alias: aliases.Alias, cause: aliases.Cause = aliases.UNEXPLAINED, *, expected: str = aliases.ANYWHERE
+    ) -> str:
         """MLflow has no lock and no compare-and-set: two calls at the same moment may both see what they expect."""
         earlier, live = self._before(alias)
-        if expected not in (ANYWHERE, earlier[-1]):
+        if expected not in (aliases.ANYWHERE, earlier[-1]):
             raise AliasMoved(alias)
         with self._connection.failures():
             self._write_change(alias, live, earlier[-1], cause)
@@ -132,14 +130,16 @@ class MlflowRegistry:
             self._client.set_registered_model_alias(self._name, alias, earlier[-1])
         return earlier[-1]
 
-    def audit(self) -> list[AliasChange]:
+    def audit(self) -> list[aliases.AliasChange]:
         """Changes made here; a move by other means shows as a change that did not find what the last one left."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
             return []
         texts = [text for name, text in sorted(model.tags.items()) if name.startswith(_CHANGE_TAG)]
-        current = {alias: _text(model.aliases.get(alias)) for alias in get_args(Alias)}
-        return with_effects([change for text in texts if (change := parsed_change(text)) is not None], current)
+        current = {alias: _text(model.aliases.get(alias)) for alias in get_args(aliases.Alias)}
+        return aliases.with_effects(
+            [change for text in texts if (change := aliases.parsed_change(text)) is not None], current
+        )
 
     def _known(self, call: Callable[[str, str], Any], version: str) -> Any:
         """What MLflow answers about a version. Raises UnknownModel if there is none."""
@@ -148,7 +148,7 @@ class MlflowRegistry:
             raise UnknownModel(version)
         return answer
 
-    def _before(self, alias: Alias) -> tuple[list[str], str | None]:
+    def _before(self, alias: aliases.Alias) -> tuple[list[str], str | None]:
         """Versions that the alias pointed at before, oldest first, and the one it points at now.
 
         Raises NoChampion if there is none before.
@@ -162,7 +162,7 @@ class MlflowRegistry:
             raise NoChampion(f"there is no earlier {alias} to go back to")
         return earlier, live
 
-    def _history(self, alias: Alias) -> tuple[list[str], str | None]:
+    def _history(self, alias: aliases.Alias) -> tuple[list[str], str | None]:
         """Earlier versions, oldest first, and the one that the alias points at now, whoever moved it."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
@@ -173,13 +173,13 @@ class MlflowRegistry:
             earlier.pop()
         return earlier, live
 
-    def _write_change(self, alias: Alias, before: str | None, after: str | None, cause: Cause) -> None:
+    def _write_change(self, alias: aliases.Alias, before: str | None, after: str | None, cause: aliases.Cause) -> None:
         """Writes a tag with a unique name, so that nothing is overwritten; names sort by time."""
         at = round(self._wall_clock() * 1000)
-        text = change_text(AliasChange(at, alias, before, after, cause))
+        text = aliases.change_text(aliases.AliasChange(at, alias, before, after, cause))
         self._client.set_registered_model_tag(self._name, f"{_CHANGE_TAG}{at:015}-{uuid4().hex[:8]}", text)
 
-    def _write_history(self, alias: Alias, history: list[str]) -> None:
+    def _write_history(self, alias: aliases.Alias, history: list[str]) -> None:
         self._client.set_registered_model_tag(self._name, _HISTORY_TAG + alias, json.dumps(history[-_HISTORY:]))
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from fraud_detection_api.adapters.sql.database import Row, Session
-from fraud_detection_api.adapters.sql.statements import Insertion, SharedRows
+from fraud_detection_api.adapters.sql.database import Insertion, Row, Session, SharedRows
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.row_format import columns_of, picked
 from fraud_detection_api.decision.stored import StoredDecision

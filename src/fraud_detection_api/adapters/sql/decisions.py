@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from fraud_detection_api.adapters.sql.database import Database, Row, Session
+from fraud_detection_api.adapters.sql.database import ROWS_A_STATEMENT, Database, Row, Session
 from fraud_detection_api.adapters.sql.decision_table import DECISIONS
-from fraud_detection_api.adapters.sql.statements import ROWS_A_STATEMENT
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision

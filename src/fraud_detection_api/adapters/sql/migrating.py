@@ -18,21 +18,18 @@ LOCK_NUMBER = 4_242_015
 """A number of PostgreSQL's advisory locks: processes that start together migrate one after another."""
 
 
-def upgrade_sqlite(open_connection: Callable[[], Any], revision: str) -> None:
-    """Migrate up to `revision`, in one transaction that begins with the write lock."""
-    engine = sqlalchemy.create_engine("sqlite://", creator=open_connection, poolclass=NullPool)
-    with _failures(), engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        _upgrade(connection, revision)
-        connection.exec_driver_sql("COMMIT")
+_BEGIN = {
+    "sqlite": ["BEGIN IMMEDIATE"],  # with the write lock
+    "postgresql+psycopg": ["BEGIN", f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})"],
+}
 
 
-def upgrade_postgres(open_connection: Callable[[], Any], revision: str) -> None:
-    """Migrate up to `revision`, in one transaction that holds an advisory lock."""
-    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=NullPool)
+def upgrade(driver: str, open_connection: Callable[[], Any], revision: str) -> None:
+    """Migrate up to `revision`, in one transaction that begins with a lock. `driver` is SQLAlchemy's name for it."""
+    engine = sqlalchemy.create_engine(f"{driver}://", creator=open_connection, poolclass=NullPool)
     with _failures(), engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})")
+        for statement in _BEGIN[driver]:
+            connection.exec_driver_sql(statement)
         _upgrade(connection, revision)
         connection.exec_driver_sql("COMMIT")
 

@@ -69,10 +69,10 @@ class SqliteDatabase:
             yield session
 
     def upgrade(self, revision: str) -> None:
-        from fraud_detection_api.adapters.sql.migrating import upgrade_sqlite  # noqa: PLC0415 it takes a while to import
+        from fraud_detection_api.adapters.sql.migrating import upgrade  # noqa: PLC0415 it takes a while to import
 
         with self.failures():
-            upgrade_sqlite(self._open, revision)
+            upgrade("sqlite", self._open, revision)
 
     def close(self) -> None:
         self._connections.close()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.listener import TerminalListener, exported_lines, tampered_lines, usage_errors
-from fraud_detection_api.cli.options import settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.cli.options import settings_with, usage_errors
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 
 if TYPE_CHECKING:  # it needs Polars
     from fraud_detection_api.services.labels.files import Imported
@@ -46,7 +45,7 @@ def import_labels(
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     with usage_errors(), leaves_on_sigterm():
-        done = labels.import_labels(settings, file, unknown_to=unknown_to, listener=TerminalListener())
+        done = labels.import_labels(settings, file, unknown_to=unknown_to, listener=LISTENER)
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
         print_json({"rows": done.rows, "recorded": done.recorded, "repeated": done.repeated, "unknown": unknown})
@@ -62,11 +61,11 @@ def show(
 ) -> None:
     """Show all labels of a decision in the order in which they were recorded, and which one is current."""
     settings = settings_with(store=store)
-    from fraud_detection_api.container.labels import open_labels
+    from fraud_detection_api.container.storage import open_stores
     from fraud_detection_api.schemas.labels import decision_labels
 
-    with open_labels(settings) as labels:
-        shown = decision_labels(decision_id, labels.history(decision_id))
+    with open_stores(settings) as stores:
+        shown = decision_labels(decision_id, stores.labels.history(decision_id))
     if as_json:
         print_json(shown.model_dump())
     elif not shown.labels:
@@ -126,12 +125,12 @@ def training_set(
     stored are left out and counted.
     """
     settings = settings_with(contract=contract, store=store)
-    from fraud_detection_api.jobs.labels import Window, export_training_set
+    from fraud_detection_api.jobs.labels import Window, export_training_set, exported_lines, tampered_lines
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     window = Window(int(time.time() * 1000), since, until, matured_days, assume_legitimate_after)
     with leaves_on_sigterm():
-        done = export_training_set(settings, window, out, listener=TerminalListener())
+        done = export_training_set(settings, window, out, listener=LISTENER)
     for line in tampered_lines(done) if as_json else exported_lines(done, f"are in {out}"):
         say(line)
     if as_json:

@@ -22,10 +22,10 @@ _SEALS = {True: "intact", False: "BROKEN"}
 
 def _history(settings: "Settings") -> "History":
     from fraud_detection_api.container.secrets import build_recorder
-    from fraud_detection_api.container.storage import open_store
+    from fraud_detection_api.container.storage import existing_stores
     from fraud_detection_api.services.history.lookup import History
 
-    return History(open_store(settings), build_recorder(settings))
+    return History(existing_stores(settings).decisions, build_recorder(settings))
 
 
 @app.command(epilog="Example: `fraud decisions show 01a20e44-a91c-7151-9d85-4c0f2082c8e3`")

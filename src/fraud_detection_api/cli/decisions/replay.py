@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.listener import MOST_SHOWN, OTHER_KEY, TerminalListener
 from fraud_detection_api.cli.options import AsJson, Registry, Since, Until, settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
+from fraud_detection_api.cli.terminal import LISTENER, MOST_SHOWN, OTHER_KEY, print_json, print_table, print_text, say
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.schemas.history import VerdictBody
@@ -43,7 +42,7 @@ def replay(
 
     began = time.perf_counter()
     chosen = Choice(ids or (), DecisionFilter(since, until), sample, seed)
-    summary = replay_decisions(settings, chosen, processes=jobs, listener=TerminalListener())
+    summary = replay_decisions(settings, chosen, processes=jobs, listener=LISTENER)
     _show(summary, time.perf_counter() - began, as_json=as_json)
     if not summary.is_sound:
         raise typer.Exit(1)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import order_of, registration, settings_with
 from fraud_detection_api.cli.tables.policy import (
     backtest_notes,
@@ -17,7 +16,7 @@ from fraud_detection_api.cli.tables.policy import (
     policy_tables,
     thresholds_text,
 )
-from fraud_detection_api.cli.terminal import print_json, print_tables, say
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_tables, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 app = typer.Typer(no_args_is_help=True)
@@ -69,7 +68,7 @@ def set_policy(
     from fraud_detection_api.jobs import policies
 
     how = registration(order, promote=promote)
-    done = policies.set_policy(settings, model, file, registration=how, listener=TerminalListener())
+    done = policies.set_policy(settings, model, file, registration=how, listener=LISTENER)
     if as_json:
         print_json(done)
         return
@@ -110,12 +109,11 @@ def simulate(
     from fraud_detection_api.jobs import policies
     from fraud_detection_api.services.reporting.backtest import Period
 
-    listener = TerminalListener()
     if since is None:
-        shown = policies.simulate_policy(settings, model, policy, records=file, listener=listener)
+        shown = policies.simulate_policy(settings, model, policy, records=file, listener=LISTENER)
         tables, notes = comparison_tables(shown), comparison_notes(shown)
     else:
-        shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=listener)
+        shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=LISTENER)
         tables, notes = backtest_tables(shown), backtest_notes(shown)
     if as_json:
         print_json(shown)

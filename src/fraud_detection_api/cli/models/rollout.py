@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported when a command runs, so that help is quick
 
 def _service(registry: str | None) -> "RolloutService":
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.rollout import build_rollout
+    from fraud_detection_api.container.deployment import build_rollout
 
     return build_rollout(settings)[1]
 

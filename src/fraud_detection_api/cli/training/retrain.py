@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.listener import TerminalListener
 from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
 from fraud_detection_api.cli.tables.evaluation import print_comparison
-from fraud_detection_api.cli.terminal import print_json, say
+from fraud_detection_api.cli.terminal import LISTENER, print_json, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 if TYPE_CHECKING:  # they need the training libraries
@@ -73,54 +72,45 @@ def retrain(
         least_frauds=min_frauds,
     )
     with leaves_on_sigterm():
-        done = retraining.retrain(settings, given, dry_run=dry_run, registration=how, listener=TerminalListener())
+        done = retraining.retrain(settings, given, dry_run=dry_run, registration=how, listener=LISTENER)
     _show(done, as_json=as_json)
 
 
 def _show(done: "Retrained | DryRun | None", *, as_json: bool) -> None:
     from fraud_detection_api.jobs.retraining import DryRun
 
+    document: dict[str, object]
     if done is None:
-        _show_busy(as_json=as_json)
+        say("another retraining of this store is running; this one does nothing")
+        document = {"status": "busy"}
     elif isinstance(done, DryRun):
-        _show_dry_run(done, as_json=as_json)
+        document = {"status": "dry_run", "records": _records(done.exported)}
+        document |= {"compared_on": done.compared_on, "unseen": done.unseen}
+        if not as_json:
+            records = f"{done.compared_on:,} records"
+            say(f"the new model would be compared with the champion on {records}; nothing was trained")
     else:
-        _show_retrained(done, as_json=as_json)
-
-
-def _show_busy(*, as_json: bool) -> None:
-    say("another retraining of this store is running; this one does nothing")
+        document = _retrained_json(done)
+        if not as_json:
+            version = done.fitted.version
+            print_comparison(done.comparison, done.champion, version)
+            say(f"the whole report: fraud models report {version} --out report.html")
+            say("a comparison with the champion on live traffic: fraud models compare")
     if as_json:
-        print_json({"status": "busy"})
+        print_json(document)
 
 
-def _show_dry_run(done: "DryRun", *, as_json: bool) -> None:
-    if as_json:
-        records = _records(done.exported)
-        print_json({"status": "dry_run", "records": records, "compared_on": done.compared_on, "unseen": done.unseen})
-    else:
-        say(f"the new model would be compared with the champion on {done.compared_on:,} records; nothing was trained")
-
-
-def _show_retrained(done: "Retrained", *, as_json: bool) -> None:
-    version = done.fitted.version
-    if as_json:
-        print_json(
-            {
-                "status": "challenger",
-                "version": version,
-                "digest": done.fitted.digest,
-                "challenger_before": done.challenger_before,
-                "champion": done.champion,
-                "records": _records(done.exported),
-                "warnings": done.fitted.card["warnings"],
-                "comparison": done.comparison.as_json(),
-            }
-        )
-        return
-    print_comparison(done.comparison, done.champion, version)
-    say(f"the whole report: fraud models report {version} --out report.html")
-    say("a comparison with the champion on live traffic: fraud models compare")
+def _retrained_json(done: "Retrained") -> dict[str, object]:
+    return {
+        "status": "challenger",
+        "version": done.fitted.version,
+        "digest": done.fitted.digest,
+        "challenger_before": done.challenger_before,
+        "champion": done.champion,
+        "records": _records(done.exported),
+        "warnings": done.fitted.card["warnings"],
+        "comparison": done.comparison.as_json(),
+    }
 
 
 def _records(exported: "Exported") -> dict[str, int]:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.listener import TerminalListener, usage_errors
-from fraud_detection_api.cli.options import order_of, registration, settings_with
+from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
 from fraud_detection_api.cli.tables.evaluation import print_evaluation
-from fraud_detection_api.cli.terminal import print_json, say
+from fraud_detection_api.cli.terminal import LISTENER, print_json, say
 
 if TYPE_CHECKING:  # it needs the training libraries
     from fraud_detection_api.training.model_fitter import FittedModel
@@ -55,7 +54,7 @@ def train(
         file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
     )
     with usage_errors():
-        fitted = train_model(settings, given, like=like, registration=how, listener=TerminalListener())
+        fitted = train_model(settings, given, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.listener import TerminalListener, usage_errors
-from fraud_detection_api.cli.options import order_of, registration, settings_with
+from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
+from fraud_detection_api.cli.terminal import LISTENER
 from fraud_detection_api.cli.training.train import show_trained
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="Number of trials in the study.")]
@@ -87,5 +87,5 @@ def tune(
         folds=PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known),
     )
     with usage_errors():
-        fitted = tune_model(settings, given, study=searched, registration=how, listener=TerminalListener())
+        fitted = tune_model(settings, given, study=searched, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
@@ -156,18 +156,10 @@ def _template(scope: Scope) -> str:
 def _plain_route(scope: Scope) -> BaseRoute | None:
     """The route that answered where it is Starlette's own, such as `/docs`, which stores its endpoint instead of itself."""
     endpoint = scope.get("endpoint")
-    if endpoint is None:
-        return None
-    return next((route for route in scope["app"].routes if _endpoint(route) is endpoint), None)
-
-
-def _endpoint(route: BaseRoute) -> object:
-    match route:
-        case Route():
-            return route.endpoint
-        case Mount():
-            return route.app
-    return None
+    routes = scope["app"].routes if endpoint is not None else ()
+    return next(
+        (each for each in routes if endpoint in (getattr(each, "endpoint", None), getattr(each, "app", None))), None
+    )
 
 
 def _begun(tracer: RequestTracer | None, caller: TraceParent | None, scope: Scope) -> Trace | None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from pydantic import TypeAdapter
+
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.telemetry import utc_text
 
@@ -82,15 +84,12 @@ def change_text(change: AliasChange) -> str:
     stored = {
         "at": utc_text(change.at),
         "alias": change.alias,
-        "action": cause.action,
         "from": change.before,
         "to": change.after,
+        **cause._asdict(),
         "by": one_line(cause.by, longest=200),
         "reason": one_line(cause.reason),
-        "forced": cause.forced,
-        "gate": cause.gate,
         "gate_reasons": [one_line(r, longest=_LONGEST_GATE_REASON) for r in cause.gate_reasons[:_MOST_GATE_REASONS]],
-        "digest": cause.digest,
     }
     return json.dumps(stored, ensure_ascii=False)
 
@@ -99,33 +98,15 @@ def parsed_change(text: str) -> AliasChange | None:
     """Read what `change_text` wrote; None for any other text."""
     try:
         stored: dict[str, Any] = json.loads(text)
-        cause = Cause(
-            stored["action"],
-            stored["by"],
-            stored["reason"],
-            stored["forced"],
-            stored["gate"],
-            tuple(stored["gate_reasons"]),
-            stored["digest"],
-        )
-        at = parse_moment(stored["at"])
-        alias, before, after = stored["alias"], stored["from"], stored["to"]
-    except (AttributeError, ValueError, KeyError, TypeError, RecursionError):
+        cause = {name: stored[name] for name in Cause._fields} | {"gate_reasons": tuple(stored["gate_reasons"])}
+        fields = {"at": parse_moment(stored["at"]), "alias": stored["alias"], "cause": cause}
+        fields |= {"before": stored["from"], "after": stored["to"]}
+        return _CHANGE.validate_python(fields, strict=True)
+    except (AttributeError, ValueError, KeyError, TypeError, RecursionError):  # pydantic's are ValueErrors
         return None
-    change = AliasChange(at or 0, alias, before, after, cause)
-    return change if at is not None and _is_valid(change) else None
 
 
-def _is_valid(change: AliasChange) -> bool:
-    cause = change.cause
-    return (
-        change.alias in get_args(Alias)
-        and cause.action in get_args(Action)
-        and cause.gate in get_args(GateState)
-        and isinstance(cause.forced, bool)
-        and all(isinstance(text, str) for text in (cause.by, cause.reason, cause.digest, *cause.gate_reasons))
-        and all(version is None or isinstance(version, str) for version in (change.before, change.after))
-    )
+_CHANGE = TypeAdapter(AliasChange)
 
 
 def with_effects(changes: Sequence[AliasChange], standing: Mapping[Alias, str | None]) -> list[AliasChange]:

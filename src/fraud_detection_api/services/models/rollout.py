@@ -5,27 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from fraud_detection_api.errors import (
-    AROUND,
-    ContractMismatch,
-    CorruptBundle,
-    GateRefused,
-    InvalidChallenger,
-    NoChampion,
-    NoStore,
-    StoreUnavailable,
-    UnknownModel,
-)
-from fraud_detection_api.services.models.aliases import (
-    ANYWHERE,
-    CHALLENGER,
-    CHAMPION,
-    Action,
-    Alias,
-    AliasChange,
-    Cause,
-    GateState,
-)
+from fraud_detection_api import errors
+from fraud_detection_api.services.models import aliases
 from fraud_detection_api.services.models.deployment import ServedModel, require_contract
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -59,10 +40,15 @@ class Order:
     force: bool = False
 
     def cause(
-        self, action: Action, *, gate: GateState = "exempt", gate_reasons: Sequence[str] = (), digest: str = ""
-    ) -> Cause:
+        self,
+        action: aliases.Action,
+        *,
+        gate: aliases.GateState = "exempt",
+        gate_reasons: Sequence[str] = (),
+        digest: str = "",
+    ) -> aliases.Cause:
         """The change's cause, as it is recorded."""
-        return Cause(action, self.by, self.reason, self.force, gate, tuple(gate_reasons), digest)
+        return aliases.Cause(action, self.by, self.reason, self.force, gate, tuple(gate_reasons), digest)
 
 
 class RolloutService:
@@ -83,7 +69,7 @@ class RolloutService:
         if self._gate is None or order.force or self._incumbent() is None:
             return
         reasons = ["a new model has not been compared with the champion; leave --promote out, and let it challenge"]
-        raise GateRefused("a new model", reasons)
+        raise errors.GateRefused("a new model", reasons)
 
     def promote(self, version: str, order: Order = Order(), *, allow_contract_change: bool = False) -> str:
         """Verify a version, or the version that an alias stands for, and make it champion; returns it.
@@ -95,15 +81,15 @@ class RolloutService:
         candidate = self._models.load(version)
         version, digest = candidate.version, candidate.bundle.digest
         require_contract(candidate, self._required_fingerprint)
-        if self._assigned(CHAMPION) == version:
+        if self._assigned(aliases.CHAMPION) == version:
             return version
         incumbent = self._incumbent()
         if incumbent is not None and not allow_contract_change:
             _require_same_records(candidate, incumbent)
         gate, reasons = self._judged(candidate, incumbent, order)
         cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=digest)
-        expected = ANYWHERE if incumbent is None else incumbent.version
-        self._registry.assign(CHAMPION, version, cause, expected=expected)
+        expected = aliases.ANYWHERE if incumbent is None else incumbent.version
+        self._registry.assign(aliases.CHAMPION, version, cause, expected=expected)
         log_event("promoted", version=version, digest=digest, forced=order.force, gate=gate)
         self._challenge_is_over(version, order)
         return version
@@ -114,11 +100,11 @@ class RolloutService:
         Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two rollbacks at once do
         not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.
         """
-        previous = self._models.load(self._registry.previous(CHAMPION))
+        previous = self._models.load(self._registry.previous(aliases.CHAMPION))
         require_contract(previous, self._required_fingerprint)
         reasons = ("it was champion before",)
         cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=previous.bundle.digest)
-        restored = self._registry.restore_previous(CHAMPION, cause, expected=previous.version)
+        restored = self._registry.restore_previous(aliases.CHAMPION, cause, expected=previous.version)
         log_event("rolled_back", version=restored)
         self._challenge_is_over(restored, order)
         return restored
@@ -129,14 +115,14 @@ class RolloutService:
         Raises UnknownModel, CorruptBundle, NoChampion, ContractMismatch where it follows another contract than the champion,
         and InvalidChallenger where it is the champion.
         """
-        candidate, champion = self._models.load(version), self._models.load(CHAMPION)
+        candidate, champion = self._models.load(version), self._models.load(aliases.CHAMPION)
         if candidate.bundle.digest == champion.bundle.digest:
-            raise InvalidChallenger(
+            raise errors.InvalidChallenger(
                 f"version {candidate.version} is what the champion is; let another one challenge it"
             )
         _require_same_records(candidate, champion)
         cause = order.cause("challenge", digest=candidate.bundle.digest)
-        self._registry.assign(CHALLENGER, candidate.version, cause)
+        self._registry.assign(aliases.CHALLENGER, candidate.version, cause)
         log_event("challenge_began", version=candidate.version, digest=candidate.bundle.digest)
         return candidate.version
 
@@ -145,20 +131,20 @@ class RolloutService:
 
         Raises NoChampion where there is no challenger, UnknownModel where it is not that version.
         """
-        challenger = self._models.resolve(CHALLENGER)
+        challenger = self._models.resolve(aliases.CHALLENGER)
         if version is not None and self._models.resolve(version) != challenger:
-            raise UnknownModel(version)
-        self._registry.withdraw(CHALLENGER, order.cause("stop"))
+            raise errors.UnknownModel(version)
+        self._registry.withdraw(aliases.CHALLENGER, order.cause("stop"))
         log_event("challenge_ended", version=challenger)
         return challenger
 
-    def history(self) -> list[AliasChange]:
+    def history(self) -> list[aliases.AliasChange]:
         """Every change of champion and challenger, newest first."""
         return self._registry.audit()[::-1]
 
     def _judged(
         self, candidate: ServedModel, incumbent: ServedModel | None, order: Order
-    ) -> tuple[GateState, tuple[str, ...]]:
+    ) -> tuple[aliases.GateState, tuple[str, ...]]:
         """The gate's verdict, with what is recorded of it: the reasons against the candidate, then the evidence."""
         if incumbent is None:
             return "exempt", ("there was no sound champion to compare with",)
@@ -170,36 +156,36 @@ class RolloutService:
         try:
             verdict = self._gate.verdict(incumbent, candidate)
             passed, reasons, evidence = verdict.passed, tuple(verdict.reasons), tuple(verdict.evidence)
-        except NoStore as error:
+        except errors.NoStore as error:
             passed, reasons = False, (f"nothing can be compared: {error}",)
-        except StoreUnavailable as error:
+        except errors.StoreUnavailable as error:
             if not order.force:
-                raise StoreUnavailable(f"the gate cannot be asked: {error}; {AROUND}") from error
+                raise errors.StoreUnavailable(f"the gate cannot be asked: {error}; {errors.AROUND}") from error
             passed, reasons = False, (f"it could not be asked: {error}",)
         if not passed and not order.force:
-            raise GateRefused(f"version {candidate.version}", reasons)
+            raise errors.GateRefused(f"version {candidate.version}", reasons)
         return "passed" if passed else "failed", (*reasons, *evidence)
 
     def _incumbent(self) -> ServedModel | None:
         """The champion; None where there is none, or a damaged one, which must not block the promotion of a sound model."""
-        with suppress(CorruptBundle, NoChampion, UnknownModel):
-            return self._models.load(CHAMPION)
+        with suppress(errors.CorruptBundle, errors.NoChampion, errors.UnknownModel):
+            return self._models.load(aliases.CHAMPION)
         return None
 
-    def _assigned(self, alias: Alias) -> str | None:
-        with suppress(CorruptBundle):
+    def _assigned(self, alias: aliases.Alias) -> str | None:
+        with suppress(errors.CorruptBundle):
             return self._registry.assigned(alias)
         return None
 
     def _challenge_is_over(self, champion: str, order: Order) -> None:
         """A model does not challenge itself. If a kill prevents this, its shadow is scored for nothing."""
-        if self._assigned(CHALLENGER) == champion:
-            self._registry.withdraw(CHALLENGER, order.cause("stop", gate_reasons=("it became champion",)))
+        if self._assigned(aliases.CHALLENGER) == champion:
+            self._registry.withdraw(aliases.CHALLENGER, order.cause("stop", gate_reasons=("it became champion",)))
 
 
 def _require_same_records(candidate: ServedModel, champion: ServedModel) -> None:
     if candidate.bundle.contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
         fix = "promote with --allow-contract-change (allow_contract_change) once they are ready"
-        raise ContractMismatch(
+        raise errors.ContractMismatch(
             f"version {candidate.version} follows another contract than the champion: callers must change; {fix}"
         )
