@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.services.models import aliases
+from fraud_detection_api.tables.whole_files import sync
 
 _VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
@@ -49,7 +50,7 @@ class FileRegistry:
             try:
                 for name, content in files.items():
                     _write_durably(folder / name, content)
-                _sync_folder(folder)
+                sync(folder)
                 return self._publish(folder)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -156,7 +157,7 @@ class FileRegistry:
                 if not (self._versions / version).exists():
                     raise
             else:
-                _sync_folder(self._versions)
+                sync(self._versions)
                 return version
 
     def _folder(self, version: str) -> Path:
@@ -203,7 +204,7 @@ class FileRegistry:
                 waiting.replace(self._aliases / alias)
             finally:
                 waiting.unlink(missing_ok=True)
-            _sync_folder(self._aliases)
+            sync(self._aliases)
             self._sweep_aliases(alias)
 
     def _sweep_aliases(self, alias: aliases.Alias) -> None:
@@ -274,18 +275,10 @@ def _append_durably(path: Path, line: str) -> None:
                 os.truncate(path, size)
             raise
     if is_new:
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
 def _write_all(file: RawIOBase, content: bytes) -> None:
     """Write to an unbuffered file, which writes a part if the disk is nearly full. Raises OSError."""
     if file.write(content) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.decision.stored import ROWS, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import JournalBacklog
+from fraud_detection_api.tables.whole_files import sync
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED = ".journal", ".damaged"
@@ -132,11 +133,7 @@ class FileJournal:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         path.rename(path.with_suffix(_SUFFIX))
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self._folder)
         return file
 
     def _release(self) -> None:

@@ -46,10 +46,10 @@ class _Frames(asyncio.Protocol):
 
     def __init__(self, owner: "WriterClient | WriterServer") -> None:
         self._owner, self._read = owner, bytearray()
-        self._transport: asyncio.WriteTransport
+        self.transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop has a class of its own
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop has a class of its own
         self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:
@@ -67,15 +67,7 @@ class _Frames(asyncio.Protocol):
 
     def send(self, content: bytes) -> None:
         """Send a frame; a lost connection drops it."""
-        self._transport.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
-
-    def close(self) -> None:
-        """Send what is buffered, then close."""
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close, whatever is buffered."""
-        self._transport.abort()
+        self.transport.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
 
 
 class _Sent(NamedTuple):
@@ -121,7 +113,7 @@ class WriterClient:
         self._connecting.cancel()
         await asyncio.gather(self._connecting, return_exceptions=True)
         if self._connection is not None:
-            self._connection.close()
+            self._connection.transport.close()
 
     def require_room(self) -> None:
         if self._error is not None:
@@ -155,7 +147,7 @@ class WriterClient:
             silent_since = max(self._heard_at, self._sent[0].at)
             if now - silent_since > self._patience_seconds:
                 log_event("keeper_hangs", level=logging.ERROR, waiting=self._records)
-                self._connection.abort()
+                self._connection.transport.abort()
 
     def connected(self, connection: _Frames) -> None:
         """The other side has accepted; its first frame states its error."""

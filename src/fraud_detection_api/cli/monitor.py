@@ -7,7 +7,7 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
 from fraud_detection_api.cli.tables.monitoring import monitoring_notes, monitoring_tables
-from fraud_detection_api.cli.terminal import print_json, print_tables, say
+from fraud_detection_api.cli.terminal import print_report, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,10 +20,7 @@ def show(registry: Registry = None, store: Store = None, as_json: AsJson = False
     from fraud_detection_api.schemas.monitoring import monitoring_body
 
     shown = monitoring_body(report_on_champion(settings)).model_dump(mode="json")
-    if as_json:
-        print_json(shown)
-    else:
-        print_tables(monitoring_tables(shown), monitoring_notes(shown))
+    print_report(shown, monitoring_tables(shown), monitoring_notes(shown), as_json=as_json)
 
 
 @app.command(epilog="Example: `fraud monitor report --out monitoring.html`")

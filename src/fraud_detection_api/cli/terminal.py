@@ -86,8 +86,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
     console.print(table)
 
 
-def print_tables(tables: Iterable[Table], notes: Iterable[str]) -> None:
-    """For people: tables on stdout, one below the other, and notes below them."""
+def print_report(document: object, tables: Iterable[Table], notes: Iterable[str], *, as_json: bool) -> None:
+    """The document for programs; for people its tables on stdout, one below the other, and notes below them."""
+    if as_json:
+        print_json(document)
+        return
     for title, headings, rows in tables:
         print_table(headings, rows, title=title)
     for note in notes:

@@ -48,8 +48,8 @@ def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
         try:
             return kind.model_validate_json(body)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in problems]) from None
+            found = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
 
     return read
 

@@ -22,7 +22,7 @@ def written_whole(target: Path) -> Iterator[Path]:
     waiting = target.with_name(f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}")
     try:
         yield waiting
-        _sync(waiting)
+        sync(waiting)
         waiting.replace(target)
     except _errors_of_writing() as error:
         raise unwritable(target, error) from error
@@ -31,9 +31,13 @@ def written_whole(target: Path) -> Iterator[Path]:
             waiting.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def sync(path: Path) -> None:
+    """Put what was written to a file, or renamed in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unwritable(path: Path, error: Exception) -> InvalidDataset:

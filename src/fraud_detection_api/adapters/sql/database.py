@@ -1,7 +1,7 @@
 """What the stores need of a database: transactions, durable when they end, over connections that are opened as needed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from itertools import chain
 from threading import Lock
@@ -11,17 +11,25 @@ Row = tuple[Any, ...]
 Parameters = Sequence[Any]
 
 
-class Session(Protocol):
-    """Statements of one transaction. Parameters are marked `?`."""
+class Session:
+    """Statements of one transaction on a connection. Parameters are marked `?`; `marked` gives them the driver's mark."""
+
+    def __init__(self, connection: Any, marked: Callable[[str], Any] = str) -> None:
+        self._connection, self._marked = connection, marked
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """The rows that a query finds."""
+        rows: list[Row] = self._connection.execute(self._marked(statement), parameters).fetchall()
+        return rows
 
     def change(self, statement: str, parameters: Parameters = ()) -> int:
         """Execute a statement; returns how many rows it changed."""
+        return int(self._connection.execute(self._marked(statement), parameters).rowcount)
 
     def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
         """Execute a statement once for each set of parameters."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.executemany(self._marked(statement), parameters)
 
 
 class Database(Protocol):

@@ -1,12 +1,12 @@
 """PostgreSQL, for more than one machine. Needs the extra `postgres`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fraud_detection_api.adapters.sql.database import Connections, Parameters, Row
+from fraud_detection_api.adapters.sql.database import Connections, Row, Session
 from fraud_detection_api.errors import BackupFailed, MissingExtra, StoreUnavailable
 from fraud_detection_api.services.storage.store_upkeep import FileSize
 
@@ -14,23 +14,6 @@ if TYPE_CHECKING:
     import psycopg
 
 _ISOLATED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-
-
-class PostgresSession:
-    """Statements on one connection."""
-
-    def __init__(self, connection: "psycopg.Connection[Row]") -> None:
-        self._connection = connection
-
-    def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
-        return self._connection.execute(_marked(statement), parameters).fetchall()
-
-    def change(self, statement: str, parameters: Parameters = ()) -> int:
-        return self._connection.execute(_marked(statement), parameters).rowcount
-
-    def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(_marked(statement), parameters)
 
 
 class AdvisoryLock:
@@ -62,20 +45,20 @@ class PostgresDatabase:
         self._connections = Connections["psycopg.Connection[Row]"]()
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresSession]:
+    def writing(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection, connection.transaction():
-            yield PostgresSession(connection)
+            yield Session(connection, _marked)
 
     @contextmanager
-    def stating(self) -> Iterator[PostgresSession]:
+    def stating(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection:
-            yield PostgresSession(connection)
+            yield Session(connection, _marked)
 
     @contextmanager
-    def reading(self) -> Iterator[PostgresSession]:
+    def reading(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection, connection.transaction():
             connection.execute(_ISOLATED)
-            yield PostgresSession(connection)
+            yield Session(connection, _marked)
 
     def upgrade(self, revision: str) -> None:
         from fraud_detection_api.adapters.sql.migrating import upgrade  # noqa: PLC0415 it takes a while to import

@@ -3,12 +3,12 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from fraud_detection_api.adapters.sql.database import Connections, Parameters, Row
+from fraud_detection_api.adapters.sql.database import Connections, Session
 from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
@@ -22,22 +22,6 @@ class _Connection(sqlite3.Connection):
     """A connection that knows which file it has open."""
 
     file: tuple[int, int]
-
-
-class SqliteSession:
-    """Statements on one connection."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
-        return self._connection.execute(statement, parameters).fetchall()
-
-    def change(self, statement: str, parameters: Parameters = ()) -> int:
-        return self._connection.execute(statement, parameters).rowcount
-
-    def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
-        self._connection.executemany(statement, parameters)
 
 
 class SqliteDatabase:
@@ -54,17 +38,17 @@ class SqliteDatabase:
         self._connections = Connections[_Connection]()
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteSession]:
+    def writing(self) -> Iterator[Session]:
         with self._transaction("BEGIN IMMEDIATE") as session:
             yield session
 
     @contextmanager
-    def stating(self) -> Iterator[SqliteSession]:
+    def stating(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection:
-            yield SqliteSession(connection)
+            yield Session(connection)
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteSession]:
+    def reading(self) -> Iterator[Session]:
         with self._transaction("BEGIN") as session:
             yield session
 
@@ -97,11 +81,11 @@ class SqliteDatabase:
             raise StoreUnavailable(f"the decision store {self.path} cannot be opened: {reason}") from error
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[SqliteSession]:
+    def _transaction(self, begin: str) -> Iterator[Session]:
         with self.connected() as connection:
             connection.execute(begin)
             try:
-                yield SqliteSession(connection)
+                yield Session(connection)
             except BaseException:
                 with suppress(sqlite3.Error):  # after a full disk SQLite has rolled back already
                     connection.execute("ROLLBACK")

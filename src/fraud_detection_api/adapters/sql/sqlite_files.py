@@ -16,6 +16,7 @@ from fraud_detection_api.adapters.sql.decisions import REVISIONS
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import BackupFailed, StoreUnavailable
 from fraud_detection_api.services.storage.store_upkeep import FileSize
+from fraud_detection_api.tables.whole_files import sync
 
 _COMPANIONS = ("-wal", "-shm")
 _LOCK_AT, _LOCK_BYTES = 0x40000000, 512
@@ -108,9 +109,9 @@ def _written_whole(target: Path) -> Iterator[Path]:
     try:
         os.close(os.open(waiting, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
         yield waiting
-        _sync(waiting)
+        sync(waiting)
         waiting.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except sqlite3.Error as error:
         raise BackupFailed(f"{target} cannot be written: {getattr(error, 'sqlite_errorname', error)}") from error
     except OSError as error:
@@ -172,11 +173,3 @@ def _whole_word(text: str) -> bytes:
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(pragma).fetchone()[0])
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,7 +16,7 @@ from fraud_detection_api.cli.tables.policy import (
     policy_tables,
     thresholds_text,
 )
-from fraud_detection_api.cli.terminal import LISTENER, print_json, print_tables, say
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_report, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,11 +42,9 @@ def show(
     held = build_registry(settings.registry)
     version = ModelService(held).resolve(version)
     policy = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
-    if as_json:
-        print_json({"model_version": version, **policy})
-    else:
-        title = f"Policy {policy['version']} of model version {version}"
-        print_tables(policy_tables(policy, title=title), policy_notes(policy))
+    title = f"Policy {policy['version']} of model version {version}"
+    shown = {"model_version": version, **policy}
+    print_report(shown, policy_tables(policy, title=title), policy_notes(policy), as_json=as_json)
 
 
 @app.command("set", epilog="Example: `fraud policy set costs.toml --promote`")
@@ -115,10 +113,7 @@ def simulate(
     else:
         shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=LISTENER)
         tables, notes = backtest_tables(shown), backtest_notes(shown)
-    if as_json:
-        print_json(shown)
-    else:
-        print_tables(tables, notes)
+    print_report(shown, tables, notes, as_json=as_json)
 
 
 def _require_one_source(since: int | None, until: int | None, file: Path | None) -> None:

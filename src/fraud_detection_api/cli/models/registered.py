@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fraud_detection_api.cli.models import rollout
-from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, settings_with
+from fraud_detection_api.cli import options
+from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, order_of, settings_with
 from fraud_detection_api.cli.tables.evaluation import print_evaluation
 from fraud_detection_api.cli.tables.monitoring import comparison_notes, comparison_tables
 from fraud_detection_api.cli.tables.policy import thresholds_text
-from fraud_detection_api.cli.terminal import print_json, print_table, print_tables, say
+from fraud_detection_api.cli.terminal import print_json, print_report, print_table, say
 from fraud_detection_api.services.models.aliases import CHALLENGER
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
-    from fraud_detection_api.schemas.models import ModelSummary
+    from fraud_detection_api.schemas.models import AliasChangeBody, ModelSummary
     from fraud_detection_api.services.models.registered import ModelService
+    from fraud_detection_api.services.models.rollout import RolloutService
     from fraud_detection_api.settings import Settings
 
 PARTS = ("train", "test")
@@ -117,16 +118,97 @@ def compare(
     from fraud_detection_api.schemas.monitoring import comparison_body
 
     shown = comparison_body(compare_models(settings, version)).model_dump(mode="json")
+    print_report(shown, comparison_tables(shown), comparison_notes(shown), as_json=as_json)
+
+
+def _rollout(registry: str | None) -> "RolloutService":
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.container.deployment import build_rollout
+
+    return build_rollout(settings)[1]
+
+
+@app.command(epilog="Example: `fraud models promote 7 --reason 'three weeks in shadow'`")
+def promote(
+    version: options.Version,
+    registry: options.Registry = None,
+    allow_contract_change: options.AllowContractChange = False,
+    force: options.Force = None,
+    reason: options.Reason = "",
+    by: options.By = None,
+) -> None:
+    """Make a version champion after verifying its bundle. Running servers follow within seconds.
+
+    If there is a champion, the version must have passed the gate as its challenger, or be forced with a reason.
+    """
+    order = order_of(by, reason=reason, force=force)
+    champion = _rollout(registry).promote(version, order, allow_contract_change=allow_contract_change)
+    say(f"version {champion} is champion")
+
+
+@app.command(epilog="Example: `fraud models rollback`")
+def rollback(registry: options.Registry = None, reason: options.Reason = "", by: options.By = None) -> None:
+    """Make the previous champion champion again. It need not pass the gate."""
+    say(f"version {_rollout(registry).rollback(order_of(by, reason=reason))} is champion again")
+
+
+@app.command(epilog="Example: `fraud models challenge 7`")
+def challenge(
+    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the challenge of the challenger, or of this version.")
+    ] = False,
+    registry: options.Registry = None,
+    reason: options.Reason = "",
+    by: options.By = None,
+) -> None:
+    """Make a version challenger: it scores in the shadow what the champion scores. With --stop, end that.
+
+    Servers that store decisions begin within seconds. What was compared stays stored.
+    """
+    if version is None and not stop:
+        raise typer.BadParameter("name the version to make challenger", param_hint="VERSION")
+    service, order = _rollout(registry), order_of(by, reason=reason)
+    if stop:
+        say(f"version {service.end_challenge(order, version=version)} is no longer challenger")
+    elif version is not None:
+        say(f"version {service.challenge(version, order)} is challenger")
+
+
+@app.command(epilog="Example: `fraud models history`")
+def history(registry: options.Registry = None, as_json: options.AsJson = False) -> None:
+    """List every change of champion and challenger, newest first: who, when, why, and what the gate found.
+
+    `--json` holds all figures of the gate.
+    """
+    service = _rollout(registry)
+    from fraud_detection_api.schemas.models import alias_change
+
+    changes = [alias_change(change) for change in service.history()]
     if as_json:
-        print_json(shown)
+        print_json([change.model_dump(by_alias=True) for change in changes])
+    elif not changes:
+        say("no model has been promoted in this registry")
     else:
-        print_tables(comparison_tables(shown), comparison_notes(shown))
+        print_table(
+            ("when (UTC)", "what", "from", "to", "by", "why", "gate"), [_change_row(change) for change in changes]
+        )
 
 
-app.command(epilog="Example: `fraud models promote 7 --reason 'three weeks in shadow'`")(rollout.promote)
-app.command(epilog="Example: `fraud models rollback`")(rollout.rollback)
-app.command(epilog="Example: `fraud models challenge 7`")(rollout.challenge)
-app.command(epilog="Example: `fraud models history`")(rollout.history)
+def _change_row(change: "AliasChangeBody") -> tuple[str, ...]:
+    what = f"{change.action} {change.alias}" if change.action == "assign" else change.action
+    why = f"forced: {change.reason}" if change.forced else change.reason
+    judged = change.gate in ("passed", "failed")
+    shown = [reason for reason in change.gate_reasons if not judged or reason.startswith("changed limits")]
+    return (
+        change.at[:19].replace("T", " "),
+        what if change.took_effect else f"{what}, without effect",
+        change.before or "",
+        change.after or "",
+        change.by,
+        why,
+        "; ".join([change.gate, *shown]),
+    )
 
 
 def _data_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
