@@ -71,10 +71,7 @@ def app_from_environment() -> FastAPI:
 
 
 def create_app(settings: Settings, *, container: Container | None = None) -> FastAPI:
-    """The application. It opens nothing until its lifespan begins; tests replace the configured `container`.
-
-    Raises InvalidSetting, InvalidContract.
-    """
+    """The application, which opens nothing before its lifespan begins. Raises InvalidSetting, InvalidContract."""
     container = container or build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
     app = _bare_application()

@@ -176,10 +176,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: object) -> "Settings":
-        """Settings from variables, with `overrides` that are not None on top.
-
-        Raises InvalidSetting, naming the variable: unknown, of a wrong type, or out of range.
-        """
+        """Settings from variables, under those `overrides` that are not None. Raises InvalidSetting, with the name."""
         given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
         unknown = [key for key in given if key[len(PREFIX) :].lower() not in cls.model_fields]
         if unknown:

@@ -49,10 +49,7 @@ def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> Non
 
 
 def log_often(event: str, fields: Callable[..., Mapping[str, object]], *of: object) -> None:
-    """Log what happens thousands of times a second: `event` with `fields(*of)`, within LONGEST_WAIT_SECONDS.
-
-    At once where not every line of this process goes to one LineHandler.
-    """
+    """Log `event` with `fields(*of)` within LONGEST_WAIT_SECONDS; at once where lines go to more than one LineHandler."""
     if not _LOGGER.isEnabledFor(logging.INFO):
         return
     handlers = _ROOT.handlers

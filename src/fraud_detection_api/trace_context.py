@@ -1,7 +1,4 @@
-"""Which trace a request belongs to, by the headers `traceparent` and `tracestate`, and what a span of one is.
-
-Source: W3C, "Trace Context", Recommendation of 2021, sections 3.2 and 3.3.
-"""
+"""A request's trace by `traceparent` and `tracestate`. Source: W3C, "Trace Context" (2021), sections 3.2 and 3.3."""
 
 import re
 from collections.abc import Mapping, Sequence

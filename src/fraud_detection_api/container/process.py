@@ -59,10 +59,7 @@ def build_container(
     store: DecisionStore | None = None,
     observations: ObservationStore | None = None,
 ) -> Container:
-    """Everything, from settings; tests replace the configured `registry`, `store` and `observations`.
-
-    Raises InvalidSetting for a setting that cannot be used, InvalidContract for a contract that cannot.
-    """
+    """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or build_registry(settings.registry)
     recorder, labels, upkeep = build_recorder(settings), None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)

@@ -13,10 +13,7 @@ MLFLOW = "mlflow:"
 
 
 def build_registry(location: str) -> ModelRegistry:
-    """The registry at that location: an MLflow server (`mlflow:http://…`), else a folder. Nothing is opened yet.
-
-    Raises InvalidSetting for an address that cannot be used, MissingExtra without the extra `mlflow`.
-    """
+    """The registry: an MLflow server (`mlflow:http://…`), else a folder; unopened. Raises InvalidSetting, MissingExtra."""
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))

@@ -83,10 +83,7 @@ def build_store(settings: Settings) -> DecisionStore | None:
 
 
 def existing_stores(settings: Settings) -> Stores:
-    """The stores for a command. They must exist, and are migrated as a server would do.
-
-    Raises StoreUnavailable, and as `require_database`.
-    """
+    """The stores for a command, migrated. Raises StoreUnavailable where they do not exist, and as `require_database`."""
     database, location = require_database(settings), settings.store
     if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
         raise StoreUnavailable("the file that FRAUD_STORE names does not exist; `fraud serve` creates it")

@@ -44,10 +44,7 @@ class Window(NamedTuple):
 
 
 def export_training_set(settings: Settings, window: Window, target: Path, *, listener: Listener) -> Exported:
-    """Write the training set of the configured contract to `target`.
-
-    Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
-    """
+    """Write the training set to `target`. Raises NothingToExport, InvalidContract, InvalidDataset, StoreUnavailable."""
     contract = load_contract(settings.contract or CREDIT)
     with open_stores(settings) as stores:
         return export_decisions(settings, stores, window, target, contract=contract, listener=listener)
@@ -70,10 +67,7 @@ def export_decisions(
 
 
 def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, listener: Listener) -> Imported:
-    """Record the labels of a file. Rows that cannot be recorded are written to `unknown_to`, if there are any.
-
-    Raises UnusableOption, InvalidDataset, StoreUnavailable, InvalidContract.
-    """
+    """Record a file of labels; rows that cannot be recorded go to `unknown_to`. Raises UnusableOption, InvalidDataset."""
     if unknown_to is not None:
         require_suffix(unknown_to)
         if unknown_to.exists() and file.exists() and unknown_to.samefile(file):

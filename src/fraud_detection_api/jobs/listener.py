@@ -8,10 +8,7 @@ from fraud_detection_api.errors import FraudError
 
 
 class Bar(Protocol):
-    """Takes the share of the work that is done, 0 to 1, and if that is news, what is being done.
-
-    A milestone is printed even where there is no bar, so that the log of a run of hours shows that it is alive.
-    """
+    """Takes the share that is done, 0 to 1, and what is being done. A milestone is printed even where there is no bar."""
 
     def __call__(self, share: float, description: str | None = None, *, milestone: bool = False) -> None: ...
 

@@ -25,10 +25,7 @@ from fraud_detection_api.training.policy.simulate import compare_on_evidence, co
 def set_policy(
     settings: Settings, model: str, file: Path, *, registration: Registration, listener: Listener
 ) -> dict[str, Any]:
-    """Register a model again with another policy, and promote it where that is asked for. Returns a JSON value.
-
-    Raises InvalidPolicy, UnknownModel, NoChampion, CorruptBundle, GateRefused, RegistryUnavailable.
-    """
+    """Register a model with another policy; returns JSON. Raises InvalidPolicy, UnknownModel, CorruptBundle, GateRefused."""
     registry, rollout = build_rollout(settings)
     terms = load_policy(file)
     registry.require_writable()

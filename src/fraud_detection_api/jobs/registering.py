@@ -19,10 +19,7 @@ from fraud_detection_api.training.tracking import track_training
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How a model is registered: who asks for it and whether it is promoted.
-
-    `mlflow_uri` is the server on which trainings are tracked where the settings do not name one.
-    """
+    """How a model is registered. Trainings are tracked at `mlflow_uri` where the settings name no server."""
 
     order: Order
     promote: bool = False
@@ -43,10 +40,7 @@ class Destination:
 
     @classmethod
     def open(cls, settings: Settings, registration: Registration, listener: Listener) -> "Destination":
-        """Find out before a long training whether its model can be registered, tracked and promoted.
-
-        Raises RegistryUnavailable, GateRefused, InvalidSetting, MissingExtra.
-        """
+        """Find out early whether a model can be registered and promoted. Raises RegistryUnavailable, GateRefused."""
         registry, rollout = build_rollout(settings)
         registry.require_writable()
         if registration.promote:

@@ -27,10 +27,7 @@ class Choice(NamedTuple):
 
 
 def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | None, listener: Listener) -> Summary:
-    """Replay the chosen decisions; a range by several processes, one a core where None is given.
-
-    Raises UnknownDecision, NoStore, StoreUnavailable, RegistryUnavailable.
-    """
+    """Replay decisions; a range by several processes, or one a core. Raises UnknownDecision, StoreUnavailable."""
     opening = partial(open_replay, settings)
     with listener.step("Replaying") as progress:
 

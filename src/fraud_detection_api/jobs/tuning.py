@@ -38,10 +38,7 @@ class StudyOptions:
 def tune_model(
     settings: Settings, options: TrainingOptions, *, study: StudyOptions, registration: Registration, listener: Listener
 ) -> FittedModel:
-    """Tune on the records that are not held out, then train and register a model with the best settings.
-
-    Raises StudyUnavailable, and as `train_model`.
-    """
+    """Tune on the records that are not held out, then train with the best. Raises StudyUnavailable, and as `train_model`."""
     goal = Destination.open(settings, registration, listener)
     costs = Policy() if options.policy_file is None else load_policy(options.policy_file)
     contract = load_contract(settings.contract or CREDIT)

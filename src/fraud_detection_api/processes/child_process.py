@@ -1,7 +1,4 @@
-"""Processes that `fraud serve` starts beside the workers: how they are started and ended, and how they begin.
-
-Each is restarted if it dies, and ends with the server.
-"""
+"""Processes beside the workers: they are restarted if they die, and end with the server."""
 
 import logging
 import os

@@ -19,10 +19,7 @@ _PAUSE_SECONDS = 0.2  # meanwhile no decision is answered
 
 @contextmanager
 def decision_writer_process() -> Iterator[None]:
-    """Run the process while the block runs. Its address is in this process's environment, where the workers read it.
-
-    The process ends once the last worker has gone. It is not waited for beyond a few seconds.
-    """
+    """Run the process while the block runs, at an address that is set for the workers. It ends after the last of them."""
     with server_folder("keeper") as folder:
         os.environ[ADDRESS] = str(folder / "socket")
         try:
@@ -33,10 +30,7 @@ def decision_writer_process() -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve at FRAUD_KEEPER until standard input ends, which it does with the process that holds its other end.
-
-    Then remove the folder that the argument names: if that process was killed, it left the folder behind.
-    """
+    """Serve at FRAUD_KEEPER until standard input ends; then remove the given folder, which a killed server leaves behind."""
     with begun("keeper") as (settings, tallies):
         asyncio.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:

@@ -52,10 +52,7 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket that the worker processes inherit. Raises InvalidSetting where the address cannot be used.
-
-    uvicorn's own `bind_socket` would log the failure and end the process with status 3.
-    """
+    """A socket that workers inherit; uvicorn's `bind_socket` would end the process with status 3. Raises InvalidSetting."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

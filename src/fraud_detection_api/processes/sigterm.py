@@ -9,10 +9,7 @@ from types import FrameType
 
 @contextmanager
 def leaves_on_sigterm() -> Iterator[None]:
-    """While the block runs, SIGTERM raises SystemExit, so that half-written files are removed. The status is 143.
-
-    In a thread other than the main one, which receives no signals, nothing changes.
-    """
+    """While the block runs in the main thread, SIGTERM raises SystemExit(143), so that half-written files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -82,10 +82,7 @@ def drop_needless_keys(objects: Iterable[KnownKeys], *, most: int) -> bool:
 
 
 def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
-    """Empty what no problem depends on: the values of unknown keys, and the arrays and objects in known ones.
-
-    Pydantic copies an object, with all that is in it, for each missing field.
-    """
+    """Empty unknown keys, and arrays and objects in known ones: for each missing field, pydantic copies the whole object."""
     for each in items:
         for key, content in each.items() if isinstance(each, dict) else ():
             if key not in known:
@@ -95,10 +92,7 @@ def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
 
 
 def duplicate_keys(parsed: Any, array: str) -> Iterator[FieldProblem]:
-    """Keys that occur twice in one object: the request, or an item of its `array`, which may be the request itself.
-
-    JSON readers keep the last one silently, so that two callers could read two records.
-    """
+    """Keys that occur twice in the request or in an item of its `array`: two JSON readers could read two records."""
     yield from _repeated((), parsed, "request")
     inside = parsed.get(array) if isinstance(parsed, Keys) else parsed
     path = (array,) if isinstance(parsed, Keys) else ()

@@ -58,10 +58,7 @@ def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
 
 
 def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
-    """The TypedDict of one record, with strict types and the declared ranges. The contract's constraints are not in it.
-
-    A record's unknown keys are refused, or left out where `extra` is "ignore".
-    """
+    """One record, with strict types and declared ranges but no constraints; `extra` says what becomes of unknown keys."""
     fields: dict[str, Any] = {}
     if contract.identifier is not None:
         fields[contract.identifier.name] = _identifier_type(contract)

@@ -112,10 +112,7 @@ class MlflowConnection:
             raise RegistryUnavailable(self._explanation(error)) from error
 
     def found(self, call: Callable[..., Any], *given: Any, absent: tuple[str, ...] = UNKNOWN) -> Any:
-        """What the call returns; None if MLflow answers with one of the codes in `absent`.
-
-        Raises RegistryUnavailable for every other failure.
-        """
+        """What the call returns; None for a code in `absent`. Raises RegistryUnavailable for every other failure."""
         with self.failures():
             try:
                 return call(*given)

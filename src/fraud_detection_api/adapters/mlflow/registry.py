@@ -149,10 +149,7 @@ class MlflowRegistry:
         return answer
 
     def _before(self, alias: aliases.Alias) -> tuple[list[str], str | None]:
-        """Versions that the alias pointed at before, oldest first, and the one it points at now.
-
-        Raises NoChampion if there is none before.
-        """
+        """The versions before, oldest first, and the present one. Raises NoChampion if there is none before."""
         earlier, live = self._history(alias)
         existing = set(self.versions())
         earlier = [version for version in earlier if version in existing]  # a version can be deleted in MLflow

@@ -10,10 +10,7 @@ _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_\-. /]")  # MLflow accepts the other char
 
 
 class MlflowTracker:
-    """ExperimentTracker on an MLflow server. Every method raises RegistryUnavailable if the server fails.
-
-    Tracking the same bundle again writes to the same run, so that nothing is duplicated.
-    """
+    """ExperimentTracker on an MLflow server; tracking a bundle again writes to the same run. Raises RegistryUnavailable."""
 
     def __init__(self, connection: MlflowConnection) -> None:
         self._connection = connection

@@ -105,10 +105,7 @@ class SqlDecisionStore:
             return session.rows(statement, (*conditions.values(), limit))
 
     def _claim(self, session: Session, requests: Sequence[StoredRequest]) -> dict[int, StoredAnswer]:
-        """Claim each request's idempotency key; returns the answers of those whose key is taken, by index.
-
-        In the keys' order, so that two processes never wait for each other.
-        """
+        """Claim the keys in their order, so that no two processes wait for each other; returns the answers of taken keys."""
         now = self._now()
         keyed = [(request.idempotency, index) for index, request in enumerate(requests) if request.idempotency]
         taken = {}
@@ -124,11 +121,12 @@ class SqlDecisionStore:
 
     def _ids_of(self, deciders: set[Row]) -> Mapping[Row, int]:
         """In a transaction of their own: one that rolled back with others would leave ids here that the database lacks."""
-        if missing := deciders - self._decider_ids.keys():
+        known = self._decider_ids  # another thread may replace it meanwhile
+        if missing := deciders - known.keys():
             with self._database.writing() as session:
                 DECISIONS.deciders.insert(session, missing)
-                self._decider_ids = DECISIONS.deciders.ids(session)
-        return self._decider_ids
+                self._decider_ids = known = DECISIONS.deciders.ids(session)
+        return known
 
     def _now(self) -> int:
         return int(self._wall_clock() * 1000)

@@ -1,7 +1,4 @@
-"""Runs the migrations, in a module of its own because nothing else needs Alembic and SQLAlchemy.
-
-A failure raises the driver's own exception, as every other statement does, not SQLAlchemy's wrapper.
-"""
+"""Runs the migrations; nothing else imports Alembic and SQLAlchemy. A failure raises the driver's own exception."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -29,10 +29,7 @@ class AdvisoryLock:
 
 
 class PostgresDatabase:
-    """The database at `url`; connecting, waiting for locks and each statement take at most `timeout_seconds`.
-
-    Raises MissingExtra.
-    """
+    """The database at `url`; each wait for it takes at most `timeout_seconds`. Raises MissingExtra."""
 
     dialect: Literal["sqlite", "postgresql"] = "postgresql"
 

@@ -32,11 +32,7 @@ def has_body(headers: Headers) -> bool:
 
 
 async def read_json_body(headers: Headers, receive: Receive, limits: RequestLimits) -> bytes:
-    """The whole body.
-
-    Raises UnsupportedMedia unless it is uncompressed application/json, BodyTooLarge, BodyTooSlow,
-    MalformedBody where the caller hung up.
-    """
+    """The whole body. Raises UnsupportedMedia, BodyTooLarge, BodyTooSlow, and MalformedBody where the caller hung up."""
     _require_json(headers)
     stated = headers.get(b"content-length", b"")
     if stated.isdigit() and int(stated) > limits.body_bytes:

@@ -1,7 +1,4 @@
-"""The application as a server calls it, and the context of every request.
-
-The context is a request's id, trace, log line and count, and the answer to errors that nothing else caught. Plain ASGI.
-"""
+"""The application as a server calls it; ids, trace, log line, count and error answers of each request. Plain ASGI."""
 
 import re
 import time
@@ -37,10 +34,7 @@ class Application(FastAPI):
     """FastAPI, but scoring requests bypass all that it puts around a route, which takes longer than scoring."""
 
     def add_scoring(self, path: str, route: ASGIApp, in_context: ASGIApp) -> None:
-        """Answer POST requests at the path with `in_context`, the route in its context.
-
-        FastAPI knows the route for its table, and refuses other methods with 405.
-        """
+        """Answer POST requests at the path with `in_context`; FastAPI knows the route for its table, and for 405."""
         self.router.routes.append(Route(path, route, methods=["POST"]))
         self._scoring[path] = in_context
 

@@ -1,7 +1,4 @@
-"""How a route declares the errors that it raises: each with its status, in the route's `responses=`.
-
-OpenAPI shows these declarations, and main answers errors by them.
-"""
+"""The errors that a route raises, each with its status: OpenAPI shows them, and main answers by them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -35,10 +35,7 @@ class ApiKeys:
         return bool(self.roles)
 
     def require(self, role: Role, authorization: str | None, *others: Role) -> None:
-        """Pass callers whose `Authorization: Bearer KEY` has the role or one of the others; without keys, pass everybody.
-
-        Raises Unauthenticated or Forbidden.
-        """
+        """Pass callers whose bearer key has one of the roles; without keys, everybody. Raises Unauthenticated, Forbidden."""
         if not self.roles:
             return
         held = self._role_of(authorization)
@@ -53,10 +50,7 @@ class ApiKeys:
         return _digest(key.strip()).hex()
 
     def name_of(self, authorization: str | None) -> str:
-        """The caller's name in records of changes: the key's role and the beginning of its digest, never the key.
-
-        Raises Unauthenticated.
-        """
+        """The caller's name: the key's role and the beginning of its digest, never the key. Raises Unauthenticated."""
         if not self.roles:
             return "anybody (no keys are set)"
         return f"{self._role_of(authorization)} {self.caller(authorization)[:8]}"

@@ -45,18 +45,12 @@ class ModelService:
         return self._describe(version)
 
     def load(self, version_or_alias: str) -> ServedModel:
-        """The model, verified.
-
-        Raises UnknownModel, NoChampion for an alias that was never assigned, CorruptBundle.
-        """
+        """The model, verified. Raises UnknownModel, NoChampion for an unassigned alias, CorruptBundle."""
         version = self.resolve(version_or_alias)
         return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
 
     def document(self, version_or_alias: str, name: str) -> bytes:
-        """A file of a version's bundle, such as `report.html`, once every file has been verified.
-
-        Raises UnknownModel, NoChampion, CorruptBundle.
-        """
+        """A file of a version's verified bundle, such as `report.html`. Raises UnknownModel, NoChampion, CorruptBundle."""
         version = self.resolve(version_or_alias)
         files = self._registry.fetch(version)
         read_manifest(files, source=f"version {version}")

@@ -7,10 +7,7 @@ from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED, A
 
 
 class ModelRegistry(Protocol):
-    """Immutable, numbered model bundles, and aliases that each point at one of them.
-
-    Every change of an alias is recorded for good, with its cause, before the alias moves.
-    """
+    """Immutable, numbered bundles, and aliases of them. Every change of an alias is recorded before the alias moves."""
 
     def register(self, files: Mapping[str, bytes]) -> str:
         """Store a bundle's files, all or none, and return its new version."""

@@ -56,10 +56,7 @@ class DecisionStore(Protocol):
 
 
 class ExclusiveLock(Protocol):
-    """Gives a name to one holder among all processes and machines that use a store; a holder's death frees it.
-
-    Raises StoreUnavailable when the store cannot work.
-    """
+    """Gives a name to one holder at a time; its death frees the name. Raises StoreUnavailable when the store cannot work."""
 
     def held(self, name: str) -> AbstractContextManager[bool]:
         """Hold the name within the block. Gives False where another holds it; never waits. Names are lower-case letters."""

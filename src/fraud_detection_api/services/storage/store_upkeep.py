@@ -53,10 +53,7 @@ class StoreFiles(Protocol):
         """Write a verified copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
 
     def restore(self, source: Path, *, replace: bool) -> None:
-        """Replace the store by a copy of the backup, all or nothing.
-
-        Raises BackupFailed; also if there is a store and `replace` is False, or if a process has the store open.
-        """
+        """Replace the store by the backup, all or nothing. Raises BackupFailed if it is in use, or exists without `replace`."""
 
 
 class StoreUpkeep(Protocol):
@@ -88,10 +85,7 @@ class StoreUpkeep(Protocol):
         """Remove idempotency keys stored before that time, with their answers; returns their number."""
 
     def erase(self, erased: Sequence[StoredDecision]) -> None:
-        """Replace the decisions with these ids by these rows, which say nothing about an entity.
-
-        Also removes the answers under their idempotency keys, the notes of their labels, and their shadow decisions.
-        """
+        """Store these rows without an entity, and remove what else was stored: answers, labels' notes, shadow decisions."""
 
     def close(self) -> None:
         """Release connections."""

@@ -92,10 +92,7 @@ class UpkeepService:
         return self._upkeep.count_older(self._before(seconds))
 
     def purge(self, seconds: float, report: Callable[[int], None]) -> Purged:
-        """Remove decisions older than that, and idempotency keys that are as old or have expired.
-
-        Works in many small transactions, and calls `report` with the number of decisions removed so far.
-        """
+        """Remove older decisions, and expired or older keys, in small transactions; `report` gets the decisions removed."""
         self._upkeep.require_ready()
         before, removed = self._before(seconds), 0
         for count in self._removals(lambda: self._upkeep.remove_older(before, limit=ROWS_A_TRANSACTION)):
@@ -139,10 +136,7 @@ class UpkeepService:
         return self._upkeep.summary()
 
     def check(self, *, sample: int | None, seed: int, report: Callable[[float], None]) -> Checked:
-        """Check the files, and the seals of all decisions, or of about `sample` decisions drawn at random.
-
-        Calls `report` with the share of the seals checked so far.
-        """
+        """Check the files and all seals, or about `sample` drawn at random; `report` gets the share of the seals checked."""
         self._upkeep.require_ready()
         problems = self._upkeep.files.problems()
         if problems:  # rows of a damaged file prove nothing
