@@ -1,10 +1,8 @@
-"""Train a model on a file of labelled records, or measure one."""
+"""Train a model on a file of labelled records."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
@@ -15,7 +13,6 @@ from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
-from fraud_detection_api.training.evaluate import Evaluation, evaluate_bundle
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policy.decide import with_records_a_day
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
@@ -74,21 +71,3 @@ def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float 
         raise UnusableOption(
             "--leave-out-known", "the contract has no [id], so no customer is recognised; add it, or omit the option"
         )
-
-
-class EvaluatedModel(NamedTuple):
-    """A model and how good it is on a file; `learned_from`: these are the records that it was trained on."""
-
-    version: str
-    digest: str
-    evaluation: Evaluation
-    learned_from: bool
-
-
-def evaluate_model(settings: Settings, version: str, file: Path) -> EvaluatedModel:
-    """Measure a version, or what an alias stands for. Raises UnknownModel, NoChampion, CorruptBundle, InvalidDataset."""
-    model = ModelService(build_registry(settings.registry)).load(version)
-    bundle = model.bundle
-    dataset = load_dataset(file, bundle.contract)
-    learned_from = dataset.digest == bundle.card["data"]["digest"]
-    return EvaluatedModel(model.version, bundle.digest, evaluate_bundle(bundle, dataset), learned_from)

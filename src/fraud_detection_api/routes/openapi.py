@@ -8,9 +8,10 @@ from fastapi.openapi.utils import get_openapi
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.routes import decisions, fraud_detection
-from fraud_detection_api.schemas.contract import decision_request_schema, example_record, record_schema
+from fraud_detection_api.schemas.contract import example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
 from fraud_detection_api.schemas.labels import LabelsRequest
+from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem
 
 
@@ -46,7 +47,7 @@ def _body_of(api: dict[str, Any], path: str) -> dict[str, Any]:
 
 def _decision_request(contract: Contract) -> dict[str, Any]:
     """The schema of the request, whose records are those of the contract."""
-    schema = decision_request_schema(contract)
+    schema = record_parser(contract).decision_request.exact.json_schema()
     schema.pop("$defs", None)
     schema["properties"]["records"]["items"] = {"$ref": "#/components/schemas/Record"}
     return schema

@@ -21,11 +21,6 @@ def record_schema(contract: Contract) -> dict[str, Any]:
     return record_parser(contract).record.json_schema()
 
 
-def decision_request_schema(contract: Contract) -> dict[str, Any]:
-    """The JSON Schema of a request for decisions."""
-    return record_parser(contract).decision_request.exact.json_schema()
-
-
 def contract_schema(contract: Contract) -> dict[str, Any]:
     """The JSON Schema of one record, and what it cannot express: fingerprint, units, formulas, constraints and more."""
     schema = record_schema(contract)

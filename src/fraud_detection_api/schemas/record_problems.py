@@ -38,7 +38,7 @@ def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...
         text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
     elif kind == "dict_type" and path and not location:
         text = f'must be an object: {{"{RECORDS}": [...]}}'
-    elif kind == "string_too_short" and _nullable(contract, location[-1]):
+    elif kind == "string_too_short" and (feature := contract.features.get(str(location[-1]))) and feature.nullable:
         text += "; send null if the value is missing"
     return FieldProblem(json_pointer(location), text)
 
@@ -51,10 +51,6 @@ def _text(kind: str, context: Mapping[str, Any]) -> str:
     if kind.startswith("datetime"):
         return "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"
     return _TEXTS.get(kind, "is not valid")
-
-
-def _nullable(contract: Contract, name: str | int) -> bool:
-    return name in contract.features and contract.features[str(name)].nullable
 
 
 def constraint_problems(

@@ -60,8 +60,9 @@ def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
 def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     """One record, with strict types and declared ranges but no constraints; `extra` says what becomes of unknown keys."""
     fields: dict[str, Any] = {}
-    if contract.identifier is not None:
-        fields[contract.identifier.name] = _identifier_type(contract)
+    if (identifier := contract.identifier) is not None:
+        kind, example = (IntegerId, 345435) if identifier.dtype == "int" else (TextId, "C-345435")
+        fields[identifier.name] = _documented(kind, identifier.description, example)
     if contract.time is not None:
         fields[contract.time.name] = NotRequired[_documented(Moment | None, contract.time.description)]
     for name, feature in contract.features.items():
@@ -71,14 +72,6 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
     record.__doc__ = contract.description or None
     return record
-
-
-def _identifier_type(contract: Contract) -> Any:
-    identifier = contract.identifier
-    assert identifier is not None
-    if identifier.dtype == "int":
-        return _documented(IntegerId, identifier.description, 345435)
-    return _documented(TextId, identifier.description, "C-345435")
 
 
 def _feature_type(feature: Feature) -> Any:

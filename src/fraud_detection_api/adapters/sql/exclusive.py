@@ -3,11 +3,11 @@
 import fcntl
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fraud_detection_api.adapters.sql.postgres import AdvisoryLock, PostgresDatabase
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import StoreUnavailable
 
@@ -28,7 +28,9 @@ class SqliteExclusiveLock:
         with self._database.failures():
             descriptor = os.open(self._file(name), os.O_RDWR | os.O_CREAT, _OWNER_ONLY)  # not inherited by processes
         try:
-            if not _taken(descriptor):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
                 yield False
                 return
             self._held[name] = descriptor
@@ -51,35 +53,26 @@ class SqliteExclusiveLock:
         return path.with_name(f"{path.name}.{name}.lock")
 
 
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 class PostgresExclusiveLock:
     """Advisory locks of sessions: the server releases them when it notices that the connection has ended."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
-        self._held: dict[str, AdvisoryLock] = {}
+        self._held: dict[str, Callable[[], None]] = {}
 
     @contextmanager
     def held(self, name: str) -> Iterator[bool]:
-        with self._database.locked(_FIRST_NUMBER + zlib.crc32(name.encode())) as lock:
-            if lock is None:
+        with self._database.locked(_FIRST_NUMBER + zlib.crc32(name.encode())) as require:
+            if require is None:
                 yield False
                 return
-            self._held[name] = lock
+            self._held[name] = require
             try:
                 yield True
             finally:
                 del self._held[name]
 
     def require(self, name: str) -> None:
-        lock = self._held.get(name)
-        if lock is None:
+        if name not in self._held:
             raise StoreUnavailable(f"the lock {name!r} is not held")
-        lock.require()
+        self._held[name]()

@@ -1,6 +1,6 @@
 """PostgreSQL, for more than one machine. Needs the extra `postgres`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -14,18 +14,6 @@ if TYPE_CHECKING:
     import psycopg
 
 _ISOLATED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-
-
-class AdvisoryLock:
-    """A lock that lives as long as its connection."""
-
-    def __init__(self, database: "PostgresDatabase", connection: "psycopg.Connection[Row]") -> None:
-        self._database, self._connection = database, connection
-
-    def require(self) -> None:
-        """Raise StoreUnavailable if the connection, and with it the lock, is lost."""
-        with self._database.failures():
-            self._connection.execute("SELECT 1")
 
 
 class PostgresDatabase:
@@ -64,15 +52,23 @@ class PostgresDatabase:
             upgrade("postgresql+psycopg", self._open_for_long, revision)
 
     @contextmanager
-    def locked(self, number: int) -> Iterator[AdvisoryLock | None]:
-        """An advisory lock on a connection of its own while the block runs; None if another connection holds it."""
+    def locked(self, number: int) -> Iterator[Callable[[], None] | None]:
+        """Hold an advisory lock on a connection of its own while the block runs; gives None if another one holds it.
+
+        What it gives raises StoreUnavailable if the connection, and with it the lock, is lost.
+        """
+
+        def require() -> None:
+            with self.failures():
+                connection.execute("SELECT 1")
+
         with self.failures():
             connection = self._open()
         with closing(connection):
             with self.failures():
                 [(taken,)] = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchall()
             try:
-                yield AdvisoryLock(self, connection) if taken else None
+                yield require if taken else None
             finally:  # the server notices a closed connection late, and others would still find the lock taken
                 with suppress(self._psycopg.Error):
                     connection.execute("SELECT pg_advisory_unlock_all()")

@@ -78,13 +78,17 @@ def evaluate(
     Example: `fraud evaluate champion later.parquet`
     """
     settings = settings_with(registry=registry)
-    from fraud_detection_api.jobs.training import evaluate_model
+    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.services.models.registered import ModelService
+    from fraud_detection_api.training.data.load import load_dataset
+    from fraud_detection_api.training.evaluate import evaluate_bundle
 
-    measured = evaluate_model(settings, version, file)
-    if measured.learned_from:
+    model = ModelService(build_registry(settings.registry)).load(version)
+    dataset = load_dataset(file, model.bundle.contract)
+    evaluation = evaluate_bundle(model.bundle, dataset).as_json()
+    if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")
-    evaluation = measured.evaluation.as_json()
     if as_json:
-        print_json({"version": measured.version, "digest": measured.digest, **evaluation})
+        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation})
     else:
-        print_evaluation(evaluation, title=f"Version {measured.version} on {file.name}")
+        print_evaluation(evaluation, title=f"Version {model.version} on {file.name}")

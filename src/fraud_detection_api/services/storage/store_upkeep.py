@@ -53,7 +53,7 @@ class StoreFiles(Protocol):
         """Write a verified copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
 
     def restore(self, source: Path, *, replace: bool) -> None:
-        """Replace the store by the backup, all or nothing. Raises BackupFailed if it is in use, or exists without `replace`."""
+        """Replace the store by a backup, all or nothing. Raises BackupFailed if a process uses it, or unless `replace`."""
 
 
 class StoreUpkeep(Protocol):
