@@ -55,7 +55,7 @@ class MalformedBody(FraudError):
 
 
 class InvalidFields(FraudError):
-    """A request has bad fields; `problems` has every one, or the first ones if there are `more`."""
+    """A request has bad fields."""
 
     undone = ""
 
@@ -69,13 +69,13 @@ class InvalidFields(FraudError):
 
 
 class InvalidRecords(InvalidFields):
-    """The request's records break the contract."""
+    """The request's records break the contract; `problems` has every bad field, or the first ones if there are `more`."""
 
     undone = "scored"
 
 
 class InvalidLabels(InvalidFields):
-    """The request's labels cannot be read."""
+    """The request's labels cannot be read; `problems` has every bad field, or the first ones if there are `more`."""
 
     undone = "recorded"
 

@@ -35,15 +35,15 @@ class Settings(BaseModel):
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
     traces: Annotated[str, Field(min_length=1)] | None = Field(
         None,
         description="Where traces of requests go: `otlp:http://HOST:4318`, an OpenTelemetry collector, or `otlp`, where the "
-        "variables OTEL_EXPORTER_OTLP_… say (docs/how-to/tracing.md). Unset, none are made.",
+        "variables OTEL_EXPORTER_OTLP_… say (docs/how-to/tracing.md). If unset, requests are not traced.",
     )
     traces_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="Share of requests that are traced, of those whose callers do not say so in `traceparent`."
+        1.0, description="Share of requests that are traced, unless the caller decides in `traceparent`."
     )
     max_body_bytes: PositiveInt = Field(
         4 * 1024 * 1024, description="Largest request body; a larger one is refused (413)."
@@ -57,7 +57,7 @@ class Settings(BaseModel):
     )
     deadline_ms: PositiveFloat | None = Field(
         None,
-        description="Time within which a request for decisions is to be answered; its header X-Deadline-Ms goes before.",
+        description="Time limit for an answer with decisions. The header X-Deadline-Ms of a request takes precedence.",
     )
     fallback_outcome: Literal["approve", "review", "decline"] = Field(
         "review", description="Outcome of records that were not scored within the deadline."
@@ -70,19 +70,19 @@ class Settings(BaseModel):
     )
     keeper: Path | None = Field(
         None,
-        description="Unix socket of the process that keeps the decisions of all workers; `fraud serve` starts one and sets "
-        "this for them.",
+        description="Unix socket of the process that stores the decisions of all workers. `fraud serve` starts the process "
+        "and sets this for them.",
     )
     metrics_folder: Path | None = Field(
         None,
-        description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start; "
-        "where none is named, it makes one.",
+        description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start, "
+        "or makes a temporary one.",
     )
     store_timeout_seconds: PositiveFloat = Field(
-        5.0, description="Longest that the store may take to connect, to give way to other writers, or to answer."
+        5.0, description="Time limit for connecting to the store, for waiting for other writers, and for its answers."
     )
     store_queue: PositiveInt = Field(
-        50_000, description="Most records that wait to be kept in one process; more are refused (503)."
+        50_000, description="Most records that wait to be stored in one process; more are refused (503)."
     )
     store_outage: Literal["refuse", "journal"] = Field(
         "refuse",
@@ -91,20 +91,21 @@ class Settings(BaseModel):
     )
     observer: bool = Field(
         default=True,
-        description="Whether `fraud serve` starts the process that observes kept decisions: drift, and the challenger in "
+        description="Whether `fraud serve` starts the process that observes stored decisions: drift, and the challenger in "
         "shadow.",
     )
     observer_backlog: PositiveInt = Field(
-        1_000_000, description="Most kept decisions that wait to be observed; of more the oldest are passed over."
+        1_000_000,
+        description="Most stored decisions that wait to be observed; if there are more, the oldest are skipped.",
     )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
-        24.0, description="How long an answer is kept under its Idempotency-Key (docs/how-to/decision-store.md)."
+        24.0, description="How long an answer is stored under its Idempotency-Key (docs/how-to/decision-store.md)."
     )
     seal_key: str = Field(
         "",
         repr=False,
-        description="Key of the decisions' seals (docs/how-to/decision-store.md): a row changed without it shows.",
+        description="Key of the decisions' seals (docs/how-to/decision-store.md): a change made without it is detected.",
     )
     seal_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
     pseudonym_key: str = Field(
@@ -137,7 +138,8 @@ class Settings(BaseModel):
         0.01, description="How much average precision a challenger may lose at the lower end of the 95 % interval."
     )
     gate_calibration: PositiveFloat = Field(
-        0.2, description="How far frauds may be from those that a challenger expects, as a share, beyond chance."
+        0.2,
+        description="How far the number of frauds may be from what a challenger expects, as a share, beyond chance.",
     )
     gate_cost_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0.0,
@@ -145,20 +147,21 @@ class Settings(BaseModel):
         "the 95 % interval and at the champion's costs.",
     )
     gate_latency_ratio: PositiveFloat = Field(
-        3.0, description="How many times the champion's time a challenger may take for a record; 500 µs always pass."
+        3.0,
+        description="How many times the champion's time a challenger may take for a record; up to 500 µs always pass.",
     )
     linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
-        description="How long a server goes on answering after SIGTERM while `/readyz` says that it is about to end, so "
-        "that whoever sends it requests finds out; 0 for not at all (docs/how-to/run.md). Ctrl-C does not wait.",
+        description="How long a server continues to answer after SIGTERM while `/readyz` fails, so that load balancers "
+        "notice; 0 ends at once (docs/how-to/run.md). Ctrl-C does not wait.",
     )
     drain_seconds: PositiveInt = Field(
-        30, description="Time that requests in flight get to finish after SIGTERM, and after `FRAUD_LINGER_SECONDS`."
+        30, description="Time for requests in flight to finish, after SIGTERM and `FRAUD_LINGER_SECONDS`."
     )
     reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
     gate: Literal["on", "off"] = Field(
         "on",
-        description="Whether a model must be compared with the champion, and pass, before it takes its place, or else be "
+        description="Whether a model must be compared with the champion and pass the gate before it is promoted, or be "
         "forced with a reason (docs/how-to/roll-out.md).",
     )
     api_keys: str = Field(
@@ -171,7 +174,7 @@ class Settings(BaseModel):
         None, description="File with the keys instead, one `role:key` a line (a mounted secret)."
     )
     allow_anonymous: bool = Field(
-        default=False, description="Listen on an address that others can reach although no keys are set."
+        default=False, description="Listen on an address that others can reach, even without keys."
     )
 
     @classmethod
@@ -194,8 +197,8 @@ class Settings(BaseModel):
         """Raise InvalidSetting where others could reach the server although no keys protect it."""
         if has_keys or self.allow_anonymous or _is_loopback(self.host):
             return
-        mend = "set FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, or FRAUD_ALLOW_ANONYMOUS=true where a gateway protects it"
-        raise InvalidSetting("FRAUD_HOST", f"others can reach this address and no keys are set; {mend}")
+        fix = "set FRAUD_API_KEYS or FRAUD_API_KEYS_FILE, or FRAUD_ALLOW_ANONYMOUS=true where a gateway protects it"
+        raise InvalidSetting("FRAUD_HOST", f"others can reach this address and no keys are set; {fix}")
 
 
 def _unknown_text(name: str, known: list[str]) -> str:

@@ -39,7 +39,7 @@ def configure_logging(level: str, log_format: LogFormat, *, stream: TextIO | Non
     )
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, _ROOT.level))
-    # no line tells them, and looking them up takes time: the library's own advice
+    # no line shows them, and looking them up takes time: the library's own advice
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
@@ -60,11 +60,11 @@ def log_often(event: str, fields: Callable[..., Mapping[str, object]], *of: obje
 
 
 def log_failure(event: str, error: BaseException, **fields: object) -> None:
-    """Log an unexpected error by its type and the places it passed; its message could quote a record, so it stays out."""
-    log_event(event, level=logging.ERROR, error=type(error).__name__, at=places(error), **fields)
+    """Log an unexpected error by its type and the lines that it passed. Its message is left out: it could quote a record."""
+    log_event(event, level=logging.ERROR, error=type(error).__name__, at=frames(error), **fields)
 
 
-def places(error: BaseException) -> list[str]:
+def frames(error: BaseException) -> list[str]:
     """`file:line function` of each frame that the error passed, outermost first."""
     return [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
 
@@ -81,14 +81,14 @@ class Stopwatch:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """End a stage, which began where the last one ended; one that ends again goes on."""
+        """End a stage, which began where the last one ended; the seconds of a repeated stage add up."""
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
     @property
     def lapped(self) -> float:
-        """When the last stage ended, on the same clock. Stages have no gaps, so this and `stages` tell when each began."""
+        """When the last stage ended, on the same clock. Stages have no gaps, so this and `stages` give when each began."""
         return self._last
 
     def elapsed_ms(self) -> float:
@@ -101,7 +101,7 @@ class Stopwatch:
 
 
 class LineHandler(logging.StreamHandler[TextIO]):
-    """Writes lines in order. Those of `write_soon` wait for one another, and for no other line."""
+    """Writes lines in order. Lines of `write_soon` are written together."""
 
     def __init__(self, stream: TextIO, render: Render) -> None:
         super().__init__(stream)
@@ -148,7 +148,7 @@ def text_line(seconds: float, level: str, event: str, fields: Mapping[str, objec
     """The same for people: time, level, event and `name=value` pairs."""
     pairs = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
     line = f"{utc_text(int(seconds * 1000))[11:19]} {level:7} {event} {pairs}".rstrip()
-    # neither a second line nor a terminal's commands may come in with a value
+    # a value must not bring in a second line, or commands for a terminal
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
 
 
@@ -169,5 +169,5 @@ def _second(whole: int) -> str:
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields: dict[str, object] = dict(getattr(record, "fields", {}))
     if record.exc_info and record.exc_info[1] is not None:
-        fields |= {"error": type(record.exc_info[1]).__name__, "at": places(record.exc_info[1])}
+        fields |= {"error": type(record.exc_info[1]).__name__, "at": frames(record.exc_info[1])}
     return fields

@@ -48,7 +48,7 @@ class TraceParent(NamedTuple):
 
 
 def parse_traceparent(header: bytes) -> TraceParent | None:
-    """The caller's span, None where the header breaks the recommendation. A later version is read as far as ours goes.
+    """The caller's span, None where the header breaks the recommendation. A later version is read as if it were this one.
 
     >>> parse_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").sampled
     True
@@ -63,7 +63,7 @@ def parse_traceparent(header: bytes) -> TraceParent | None:
 
 
 def parse_tracestate(headers: Sequence[bytes]) -> str:
-    """What other tracing systems say of the trace, from all headers of that name; "" where any of it is not as it must be.
+    """The entries of other tracing systems, from all headers of that name; "" where any of them is malformed.
 
     >>> parse_tracestate([b"rojo=00f067aa0ba902b7 , ", b"congo=t61rcWkgMzE"])
     'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE'

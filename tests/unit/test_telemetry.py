@@ -14,10 +14,10 @@ from fraud_detection_api.telemetry import (
     LONGEST_WAIT_SECONDS,
     Stopwatch,
     configure_logging,
+    frames,
     log_event,
     log_failure,
     log_often,
-    places,
     utc_text,
 )
 
@@ -144,9 +144,9 @@ def test_a_chatty_library_is_heard_from_warnings_on(monkeypatch):
 
 
 def test_places_run_from_the_outermost_frame_inwards():
-    names = [place.rpartition(" ")[2] for place in places(caught())]
+    names = [place.rpartition(" ")[2] for place in frames(caught())]
     assert names == ["caught", "fail_deep_down"]
-    assert places(ValueError("never raised")) == []
+    assert frames(ValueError("never raised")) == []
 
 
 def test_a_text_line_is_time_level_event_and_pairs():

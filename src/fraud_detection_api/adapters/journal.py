@@ -87,7 +87,7 @@ class FileJournal:
             damaged, batch, records = 0, [], 0
             for line in file:
                 if not line.endswith(b"\n"):
-                    break  # nobody was told that it is stored
+                    break  # it was never reported as stored
                 if (request := _request(line[:-1])) is None:
                     damaged += 1
                     continue
@@ -121,7 +121,7 @@ class FileJournal:
                 os.fsync(self._file)
                 yield self._file
             except OSError:
-                with suppress(OSError):  # a full disk; nobody was told that the content is stored
+                with suppress(OSError):  # a full disk; the content was never reported as stored
                     os.ftruncate(self._file, self._size)
                 self._release()
                 raise

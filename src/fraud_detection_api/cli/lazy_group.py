@@ -32,7 +32,7 @@ class Lazy(NamedTuple):
 
 
 class LazyGroup(TeachingGroup):
-    """Lists its commands by their lines alone; a command that is asked for by name is imported."""
+    """Lists its commands without importing them; a command is imported when it is requested by name."""
 
     lazy: ClassVar[Mapping[str, Lazy]] = {}
 

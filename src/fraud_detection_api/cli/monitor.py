@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
-from fraud_detection_api.cli.tables.monitoring import monitoring_notes, monitoring_tables
+from fraud_detection_api.cli.tables.measures import monitoring_notes, monitoring_tables
 from fraud_detection_api.cli.terminal import print_report, say
 
 app = typer.Typer(no_args_is_help=True)

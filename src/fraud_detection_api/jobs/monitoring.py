@@ -26,7 +26,7 @@ def compare_models(settings: Settings, version: str) -> Compared:
 
 
 def monitoring_page(settings: Settings) -> tuple[str, bytes]:
-    """The champion's version, and all that is known of it as one HTML page. Raises as `report_on_champion`."""
+    """The champion's version, and an HTML page with everything about it. Raises as `report_on_champion`."""
     from fraud_detection_api.pages.monitoring import monitoring_html
 
     with _opened(settings) as (models, monitoring, comparisons):

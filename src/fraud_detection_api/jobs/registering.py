@@ -1,4 +1,4 @@
-"""What becomes of a trained model: it is registered, promoted where that is asked for, and tracked."""
+"""What becomes of a trained model: it is registered, promoted where that is requested, and tracked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ class Destination:
     def train(
         self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
     ) -> FittedModel:
-        """Train, register and track a model. It becomes champion if that is asked for, or if there is no champion."""
+        """Train, register and track a model. It becomes champion if that is requested, or if there is no champion."""
         fitted = self.fit(fitter, dataset, step, tuning=tuning)
         if self.registration.promote or self.registry.assigned(CHAMPION) is None:
-            asked = self.registration
-            self.rollout.promote(fitted.version, asked.order, allow_contract_change=asked.allow_contract_change)
+            how = self.registration
+            self.rollout.promote(fitted.version, how.order, allow_contract_change=how.allow_contract_change)
             self.listener.say(f"version {fitted.version} is champion")
         self.track(fitted)
         return fitted

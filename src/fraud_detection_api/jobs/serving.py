@@ -1,4 +1,4 @@
-"""Serve the champion over HTTP; train one first where that is asked for."""
+"""Serve the champion over HTTP; train one first where that is requested."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -25,7 +25,7 @@ from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgres
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """A study: its file, what it makes as large as it can, how long it goes on, and the folds of its trials."""
+    """A study: its file and objective, its limits, and the folds of its trials."""
 
     file: Path
     objective: Objective

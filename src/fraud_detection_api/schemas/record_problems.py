@@ -60,7 +60,7 @@ def constraint_problems(
     path: tuple[str, ...],
     broken: Callable[[Record], Iterable[Constraint]],
 ) -> Iterator[FieldProblem]:
-    """The constraints that parsed records break, as far as the fields tell that no detail names."""
+    """The constraints that parsed records break, without those on fields that a detail names."""
     bad_fields: dict[int, set[str]] = {}
     for detail in details:
         match detail["loc"][len(path) :]:

@@ -23,7 +23,7 @@ class BodyType(NamedTuple):
 
     `exact` refuses unknown keys and reports every problem. `quick` leaves unknown keys out, because pydantic would make an
     error of each, and half a million of them in one body would hold up all requests for seconds. `lazy` does the same, and
-    validates each record when it is asked for.
+    validates each record when it is read.
     """
 
     path: tuple[str, ...]

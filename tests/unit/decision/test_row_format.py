@@ -6,8 +6,7 @@ import pytest
 from pydantic import Field
 from pydantic_core import from_json
 
-from fraud_detection_api.adapters.sql.decision_table import DecisionTable
-from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.decisions import DecisionTable, SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.row_format import RowFormat, Stored, columns_of
 from fraud_detection_api.decision.stored import ERASED, ROWS, StoredDecision, StoredRequest

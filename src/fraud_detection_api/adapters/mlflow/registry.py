@@ -160,7 +160,7 @@ class MlflowRegistry:
         return earlier, live
 
     def _history(self, alias: aliases.Alias) -> tuple[list[str], str | None]:
-        """Earlier versions, oldest first, and the one that the alias points at now, whoever moved it."""
+        """Earlier versions, oldest first, and the one that the alias points at now, also where others moved it."""
         model = self._connection.found(self._client.get_registered_model, self._name)
         if model is None:
             return [], None

@@ -99,7 +99,7 @@ ROWS_A_STATEMENT = 100
 
 
 class Insertion:
-    """Adds rows to a table, and leaves those alone whose `key` is there."""
+    """Adds rows to a table; rows whose `key` exists stay as they are."""
 
     def __init__(self, table: str, columns: Sequence[str], *, key: Sequence[str]) -> None:
         marks = f"({', '.join('?' * len(columns))})"

@@ -32,7 +32,7 @@ class SqlLabelStore:
         self._database, self._wall_clock = database, wall_clock
 
     def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
-        # before this holds up writers: each entity is a query
+        # before this blocks writers: each entity is a query
         with self._database.reading() as session:
             subjects = [_subject(session, finding.about) for finding in findings]
         with self._database.writing() as session:

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.adapters.sql.database import Database, Insertion, Row, Session, SharedRows
-from fraud_detection_api.adapters.sql.decision_table import DECISIONS
-from fraud_detection_api.adapters.sql.decisions import id_bounds
+from fraud_detection_api.adapters.sql.decisions import DECISIONS, id_bounds
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.decision.stored import StoredDecision

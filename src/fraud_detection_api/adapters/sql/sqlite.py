@@ -28,7 +28,7 @@ class SqliteDatabase:
     """A file at `path`; a writer waits at most `timeout_seconds` for another writer.
 
     With the synchronous mode "NORMAL" a transaction is atomic and survives a crash of the process, but a power failure may
-    lose the last transactions. Writers that do not need durability hold up the others less with it.
+    lose the last transactions. Writers that do not need durability block the others for less time with it.
     """
 
     dialect: Literal["sqlite", "postgresql"] = "sqlite"
@@ -96,7 +96,7 @@ class SqliteDatabase:
     def _leased(self) -> Iterator[_Connection]:
         with self._connections.lease(self._connections.idle() or self._open()) as connection:
             yield connection
-            # SQLite goes on writing to a deleted file; so check before anything is reported as stored
+            # SQLite continues to write to a deleted file; so check before anything is reported as stored
             if connection.file != _identity(self.path):
                 raise StoreUnavailable(
                     f"the decision store {self.path} was replaced; what it held is in the other file"

@@ -122,7 +122,7 @@ def _written_whole(target: Path) -> Iterator[Path]:
 
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
-    """Copy one moment by SQLite's online backup, in one step; writers of the source go on."""
+    """Copy one moment by SQLite's online backup, in one step; the source can be written to meanwhile."""
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # all in one file

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from fraud_detection_api.adapters.sql.database import Database
-from fraud_detection_api.adapters.sql.decision_table import DECISIONS
-from fraud_detection_api.adapters.sql.decisions import REVISIONS, revision_of
+from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, revision_of
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable

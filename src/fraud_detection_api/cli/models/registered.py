@@ -8,8 +8,7 @@ import typer
 
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, order_of, settings_with
-from fraud_detection_api.cli.tables.evaluation import print_evaluation
-from fraud_detection_api.cli.tables.monitoring import comparison_notes, comparison_tables
+from fraud_detection_api.cli.tables.measures import comparison_notes, comparison_tables, print_evaluation
 from fraud_detection_api.cli.tables.policy import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_report, print_table, say
 from fraud_detection_api.services.models.aliases import CHALLENGER

@@ -8,7 +8,7 @@ import typer
 
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
-from fraud_detection_api.cli.tables.evaluation import print_comparison
+from fraud_detection_api.cli.tables.measures import print_comparison
 from fraud_detection_api.cli.terminal import LISTENER, print_json, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 

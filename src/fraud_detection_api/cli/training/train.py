@@ -6,7 +6,7 @@ import typer
 
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
-from fraud_detection_api.cli.tables.evaluation import print_evaluation
+from fraud_detection_api.cli.tables.measures import print_evaluation
 from fraud_detection_api.cli.terminal import LISTENER, print_json, say
 
 if TYPE_CHECKING:  # it needs the training libraries

@@ -36,7 +36,7 @@ _LONGEST_GATE_REASON, _MOST_GATE_REASONS = 200, 16
 class Cause(NamedTuple):
     """Why an alias is moved.
 
-    `by` is who asked for it, `digest` that of the version's bundle. `gate` is the gate's verdict: passed, failed (the change
+    `by` is who requested it, `digest` that of the version's bundle. `gate` is the gate's verdict: passed, failed (the change
     was forced, and `reason` says why), exempt (there was nothing to compare with), or off. `gate_reasons` are its reasons in
     words; where the gate judged, they end with the evidence and the limits.
     """

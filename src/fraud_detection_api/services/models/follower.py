@@ -81,7 +81,7 @@ class AliasFollower(Generic[T]):
             if seen != self._seen:
                 self.current = None if version is None else self._loaded(version)
                 self._seen = seen
-            self._reason = ""  # a refused version was withdrawn; should it come back, that is news
+            self._reason = ""  # a refused version was withdrawn; if it returns, that is logged again
         except FraudError as error:
             self._refused(error, version, seen)
 

@@ -13,7 +13,7 @@ class ModelRegistry(Protocol):
         """Store a bundle's files, all or none, and return its new version."""
 
     def require_writable(self) -> None:
-        """Raise RegistryUnavailable where nothing can be registered; ask before hours of training."""
+        """Raise RegistryUnavailable where nothing can be registered; called before hours of training."""
 
     def fetch(self, version: str) -> Mapping[str, bytes]:
         """The files of a version. Raises UnknownModel."""

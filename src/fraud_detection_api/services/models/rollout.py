@@ -1,4 +1,4 @@
-"""Changes of champion and challenger: people ask for them, the gate judges promotions, and each is recorded for good."""
+"""Changes of champion and challenger: people request them, the gate judges promotions, and each is recorded."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -95,7 +95,7 @@ class RolloutService:
         return version
 
     def rollback(self, order: Order = Order()) -> str:
-        """Verify the previous champion and make it champion again; returns it. The gate is not asked.
+        """Verify the previous champion and make it champion again; returns it. The gate does not judge it.
 
         Raises NoChampion where there is none, AliasMoved where somebody else was quicker, so that two rollbacks at once do
         not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.

@@ -12,7 +12,7 @@ MOST_LOADED = 4
 
 
 class Absent(NamedTuple):
-    """Why a model cannot be had: its version is unknown, or is another model now; `reason` says what was found."""
+    """Why a model is unavailable: its version is unknown, or is another model now; `reason` says what was found."""
 
     status: Literal["model_missing", "model_changed"]
     reason: str
@@ -27,7 +27,7 @@ class StoredModels:
         self._hold = Lock()
 
     def loaded(self, digest: str) -> Bundle | None:
-        """The model of that digest, where it is loaded. The registry is not asked."""
+        """The model of that digest, where it is loaded. The registry is not read."""
         with self._hold:
             if digest in self._loaded:
                 self._loaded.move_to_end(digest)

@@ -50,7 +50,7 @@ def measure_writer(tallies: Tallies, writer: DecisionWriter, limit: int) -> None
 
 
 def measure_journal(tallies: Tallies, journal: DecisionJournal) -> None:
-    """Report what waits in the journal, whoever wrote it, from now on."""
+    """Report what waits in the journal, of all processes, from now on."""
     size, files = tallies.gauge(catalogue.JOURNAL_SIZE), tallies.gauge(catalogue.JOURNAL_FILES)
     damaged = tallies.gauge(catalogue.JOURNAL_DAMAGED_FILES)
 

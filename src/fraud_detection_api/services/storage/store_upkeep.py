@@ -41,7 +41,7 @@ class StoreFiles(Protocol):
         """Erase removed rows from the files, as far as that does not hold up writers for long."""
 
     def traces(self, text: str) -> int:
-        """How many places in the files still hold a text; 0 if the files cannot be read."""
+        """How often the files still hold a text; 0 if the files cannot be read."""
 
     def compact(self) -> None:
         """Rewrite the files without free space. Writers wait meanwhile."""

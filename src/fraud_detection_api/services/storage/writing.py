@@ -115,7 +115,7 @@ class GroupCommit:
                 own = [next(remaining) for _ in group.requests]
                 try:
                     group.done(own)
-                except Exception as error:  # noqa: BLE001 one caller is gone; the writer goes on for the others
+                except Exception as error:  # noqa: BLE001 one caller is gone; the writer continues for the others
                     log_failure("decision_not_told", error)
 
     def _next(self) -> list[_Group]:
@@ -202,7 +202,7 @@ class GroupCommit:
         try:
             self._store.migrate()
             self._store.check()
-            self._drain()  # most of it, while the writer goes on writing to the journal
+            self._drain()  # most of it, while the writer continues with the journal
             with self._journaling:
                 self._drain()
                 self._store_error = self._journal_error = None
@@ -235,7 +235,7 @@ class GroupCommit:
             self._store.save(requests)
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 one bad request must not hold up the others
+        except Exception as error:  # noqa: BLE001 one bad request must not block the others
             if len(requests) > 1:
                 middle = len(requests) // 2
                 self._move(requests[:middle], journal)
