@@ -73,23 +73,19 @@ class Stopwatch:
     """Seconds that the stages of one piece of work take. `began` is when it was made, on the clock of `perf_counter`."""
 
     def __init__(self) -> None:
-        self.began = self._last = time.perf_counter()
+        # when the last stage ended; stages have no gaps, so `lapped` and `stages` give when each began
+        self.began = self.lapped = time.perf_counter()
         self.stages: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin the next stage here."""
-        self._last = time.perf_counter()
+        self.lapped = time.perf_counter()
 
     def lap(self, stage: str) -> None:
         """End a stage, which began where the last one ended; the seconds of a repeated stage add up."""
         now = time.perf_counter()
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
-        self._last = now
-
-    @property
-    def lapped(self) -> float:
-        """When the last stage ended, on the same clock. Stages have no gaps, so this and `stages` give when each began."""
-        return self._last
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self.lapped
+        self.lapped = now
 
     def elapsed_ms(self) -> float:
         """Milliseconds since it was made, to the microsecond."""

@@ -205,12 +205,9 @@ class FileRegistry:
             finally:
                 waiting.unlink(missing_ok=True)
             sync(self._aliases)
-            self._sweep_aliases(alias)
-
-    def _sweep_aliases(self, alias: aliases.Alias) -> None:
-        """Remove what killed changes left behind; under the lock no other process writes any."""
-        for path in self._aliases.glob(f".{alias}.*"):
-            path.unlink(missing_ok=True)
+            # killed changes left these behind; under the lock no other process writes any
+            for path in self._aliases.glob(f".{alias}.*"):
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

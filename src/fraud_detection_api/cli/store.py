@@ -12,8 +12,8 @@ from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, print_json, 
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.services.storage.decision_store import StoreSummary
     from fraud_detection_api.services.storage.decision_writer import JournalBacklog
-    from fraud_detection_api.services.storage.store_upkeep import StoreSummary
     from fraud_detection_api.services.storage.upkeep import Checked, Erased, UpkeepService
 
 app = typer.Typer(no_args_is_help=True)

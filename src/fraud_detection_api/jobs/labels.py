@@ -51,13 +51,7 @@ def export_training_set(settings: Settings, window: Window, target: Path, *, lis
 
 
 def export_decisions(
-    settings: Settings,
-    stores: Stores,
-    window: Window,
-    target: Path,
-    *,
-    contract: Contract,
-    listener: Listener,
+    settings: Settings, stores: Stores, window: Window, target: Path, *, contract: Contract, listener: Listener
 ) -> Exported:
     """Write the training set of a contract from opened stores. Raises as `export_training_set`."""
     with listener.step("Exporting decisions") as progress:
@@ -74,9 +68,8 @@ def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, li
             raise UnusableOption("--unknown-to", "is the file to import; name another one")
     contract = load_contract(settings.contract or CREDIT)
     with open_stores(settings) as stores, listener.step(f"Importing {file.name}") as progress:
-        done = LabelImporter(LabelService(stores.labels, build_recorder(settings)), contract, progress).import_file(
-            file
-        )
+        service = LabelService(stores.labels, build_recorder(settings))
+        done = LabelImporter(service, contract, progress).import_file(file)
     if unknown_to is not None and done.unknown.height:
         with written_whole(unknown_to) as waiting:
             done.unknown.write_parquet(waiting) if unknown_to.suffix == ".parquet" else done.unknown.write_csv(waiting)

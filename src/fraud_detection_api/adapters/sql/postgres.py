@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fraud_detection_api.adapters.sql.database import Connections, Row, Session
 from fraud_detection_api.errors import BackupFailed, MissingExtra, StoreUnavailable
-from fraud_detection_api.services.storage.store_upkeep import FileSize
+from fraud_detection_api.services.storage.decision_store import FileSize
 
 if TYPE_CHECKING:
     import psycopg

@@ -15,7 +15,7 @@ from uuid import uuid4
 from fraud_detection_api.adapters.sql.decisions import REVISIONS
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import BackupFailed, StoreUnavailable
-from fraud_detection_api.services.storage.store_upkeep import FileSize
+from fraud_detection_api.services.storage.decision_store import FileSize
 from fraud_detection_api.tables.whole_files import sync
 
 _COMPANIONS = ("-wal", "-shm")

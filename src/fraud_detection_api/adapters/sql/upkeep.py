@@ -8,7 +8,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.storage.store_upkeep import StoreFiles, StoreSummary
+from fraud_detection_api.services.storage.decision_store import StoreFiles, StoreSummary
 
 _BY_OUTCOME = "SELECT outcome, count(*) FROM decisions GROUP BY outcome"
 _END = "SELECT decided_at FROM decisions ORDER BY decision_id {order} LIMIT 1"

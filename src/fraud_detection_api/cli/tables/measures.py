@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fraud_detection_api.cli.terminal import Table, print_table
 from fraud_detection_api.report.measures import MONITORED, measure_text
 
-if TYPE_CHECKING:  # they need the training libraries
-    from fraud_detection_api.training.evaluate import Difference, Estimate
+if TYPE_CHECKING:  # it needs the training libraries
     from fraud_detection_api.training.retraining import HeldOutComparison
 
 SIDES = ("champion", "challenger")
@@ -97,10 +96,13 @@ def _measure_rows(measures: Mapping[str, Mapping[str, float]]) -> list[tuple[str
 
 
 def _measured(each: Mapping[str, float] | None, *, signed: bool = False) -> str:
-    if each is None:
-        return ""
-    sign = "+" if signed else ""
-    return f"{each['estimate']:{sign}.4f} ({each['lower']:{sign}.4f} to {each['upper']:{sign}.4f})"
+    return (
+        "" if each is None else _interval(each["estimate"], each["lower"], each["upper"], "+.4f" if signed else ".4f")
+    )
+
+
+def _interval(number: float, low: float, high: float, form: str = ".4f") -> str:
+    return f"{number:{form}} ({low:{form}} to {high:{form}})"
 
 
 def _money(cost: float) -> str:
@@ -109,7 +111,7 @@ def _money(cost: float) -> str:
 
 def _saved(money: Mapping[str, Any]) -> str:
     of = money["difference"]
-    return f"{of['estimate']:+,.0f} ({of['lower']:+,.0f} to {of['upper']:+,.0f})"
+    return _interval(of["estimate"], of["lower"], of["upper"], "+,.0f")
 
 
 def print_evaluation(evaluation: Mapping[str, Any], *, title: str) -> None:
@@ -128,10 +130,11 @@ def _row(name: str, estimate: Mapping[str, float | None], *, known: bool) -> lis
 
 def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str) -> None:
     """A row for each measure: both models with their 95 % intervals, and how much higher the new model is."""
-    rows = [
-        (measure_text(name), _cell(compared.champion[name]), _cell(compared.challenger[name]), _signed(difference))
-        for name, difference in compared.differences.items()
-    ]
+    rows = []
+    for name, of in compared.differences.items():
+        sides = (compared.champion[name], compared.challenger[name])
+        cells = [_interval(side.value, side.low, side.high) for side in sides]
+        rows.append((measure_text(name), *cells, _interval(of.difference, of.low, of.high, "+.4f")))
     seen = (
         "which neither model was trained on"
         if compared.unseen
@@ -139,11 +142,3 @@ def print_comparison(compared: "HeldOutComparison", champion: str, challenger: s
     )
     title = f"{compared.records:,} records, {compared.frauds:,} frauds, {seen}"
     print_table(("measure", f"champion {champion}", f"challenger {challenger}", "difference"), rows, title=title)
-
-
-def _cell(estimate: "Estimate") -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
-
-
-def _signed(difference: "Difference") -> str:
-    return f"{difference.difference:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"

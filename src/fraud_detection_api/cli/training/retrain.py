@@ -38,14 +38,24 @@ OnlySay = Annotated[bool, typer.Option("--dry-run", help="Show what the model wo
 
 
 def retrain(
-    since: Since = "365d", registry: options.Registry = None, store: options.Store = None, contract: Contract = None,
-    like: Like = CHAMPION, policy: options.PolicyFile = None, seed: options.Seed = 7,
-    test_share: options.TestShare = 0.2, delay_days: options.DelayDays = None,
-    deployed_base_rate: options.DeployedBaseRate = None, matured_days: options.MaturedDays = None,
-    assume_legitimate_after: options.AssumeLegitimateAfter = None, min_records: MinRecords = 1000,
-    min_frauds: MinFrauds = 100, dry_run: OnlySay = False, track: options.Track = None,
+    since: Since = "365d",
+    registry: options.Registry = None,
+    store: options.Store = None,
+    contract: Contract = None,
+    like: Like = CHAMPION,
+    policy: options.PolicyFile = None,
+    seed: options.Seed = 7,
+    test_share: options.TestShare = 0.2,
+    delay_days: options.DelayDays = None,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    matured_days: options.MaturedDays = None,
+    assume_legitimate_after: options.AssumeLegitimateAfter = None,
+    min_records: MinRecords = 1000,
+    min_frauds: MinFrauds = 100,
+    dry_run: OnlySay = False,
+    track: options.Track = None,
     as_json: options.AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Train a challenger on decisions whose labels have matured.
 
     One retraining of a store runs at a time. If another one is running, this command says so and exits with status 0.

@@ -50,17 +50,32 @@ StrideDays = Annotated[
 
 
 def tune(
-    file: options.DataFile, contract: options.ContractOption = None, registry: options.Registry = None,
-    trials: Trials = 50, timeout: Timeout = None, objective: ObjectiveName = "average_precision",
-    fpr: FalsePositiveRate = 0.01, cost_ratio: CostRatio = 10.0, study: StudyFile = Path("fraud-study.db"),
-    workers: Workers = 1, folds: Folds = 4, train_days: TrainDays = None, test_days: TestDays = None,
-    stride_days: StrideDays = None, delay_days: options.DelayDays = None,
-    leave_out_known: options.LeaveOutKnown = False, test_share: options.TestShare = 0.2, seed: options.Seed = 7,
-    deployed_base_rate: options.DeployedBaseRate = None, policy: options.PolicyFile = None,
-    promote: options.Promote = False, force: options.Force = None,
-    allow_contract_change: options.AllowContractChange = False, track: options.Track = None,
+    file: options.DataFile,
+    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    trials: Trials = 50,
+    timeout: Timeout = None,
+    objective: ObjectiveName = "average_precision",
+    fpr: FalsePositiveRate = 0.01,
+    cost_ratio: CostRatio = 10.0,
+    study: StudyFile = Path("fraud-study.db"),
+    workers: Workers = 1,
+    folds: Folds = 4,
+    train_days: TrainDays = None,
+    test_days: TestDays = None,
+    stride_days: StrideDays = None,
+    delay_days: options.DelayDays = None,
+    leave_out_known: options.LeaveOutKnown = False,
+    test_share: options.TestShare = 0.2,
+    seed: options.Seed = 7,
+    deployed_base_rate: options.DeployedBaseRate = None,
+    policy: options.PolicyFile = None,
+    promote: options.Promote = False,
+    force: options.Force = None,
+    allow_contract_change: options.AllowContractChange = False,
+    track: options.Track = None,
     as_json: options.AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Search for better settings, then train and register a model with the best.
 
     The search also tries ratios of columns that have the same unit. The first trial uses the default settings. The held-out

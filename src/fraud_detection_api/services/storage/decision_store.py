@@ -1,7 +1,8 @@
-"""The store of decisions and its exclusive locks, as the services use them."""
+"""The store of decisions, its exclusive locks and its upkeep, as the services use them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
@@ -63,3 +64,86 @@ class ExclusiveLock(Protocol):
 
     def require(self, name: str) -> None:
         """Raise StoreUnavailable if this object no longer holds the name because the connection was lost."""
+
+
+class StoreSummary(NamedTuple):
+    """What a store holds. Times are milliseconds since 1970; `free_bytes` of the size are free for new rows."""
+
+    revision: str
+    by_outcome: Mapping[Outcome, int]
+    first: int | None
+    last: int | None
+    labels: int
+    idempotency_keys: int
+    size_bytes: int
+    free_bytes: int
+
+
+class FileSize(NamedTuple):
+    """Size of a store's files, in bytes."""
+
+    size_bytes: int
+    free_bytes: int
+
+
+class StoreFiles(Protocol):
+    """The files of a store, beside the servers that use it. Raises StoreUnavailable when the store cannot work."""
+
+    def exists(self) -> bool:
+        """Whether there is a database; looking creates none."""
+
+    def size(self) -> FileSize:
+        """The size of all files together."""
+
+    def scrub(self) -> None:
+        """Erase removed rows from the files, as far as that does not hold up writers for long."""
+
+    def traces(self, text: str) -> int:
+        """How often the files still hold a text; 0 if the files cannot be read."""
+
+    def compact(self) -> None:
+        """Rewrite the files without free space. Writers wait meanwhile."""
+
+    def problems(self) -> list[str]:
+        """What is wrong with the files, a line each."""
+
+    def backup(self, target: Path) -> None:
+        """Write a verified copy of one moment, while others write to the store; all or nothing. Raises BackupFailed."""
+
+    def restore(self, source: Path, *, replace: bool) -> None:
+        """Replace the store by a backup, all or nothing. Raises BackupFailed if a process uses it, or unless `replace`."""
+
+
+class StoreUpkeep(Protocol):
+    """Looks after a store, beside the servers that use it. Raises StoreUnavailable when the store cannot work.
+
+    Each call removes rows in one transaction, so `limit` bounds how long writers wait.
+    """
+
+    @property
+    def files(self) -> StoreFiles:
+        """The store's files."""
+
+    def revision(self) -> str | None:
+        """The revision of the store's tables, None if there are none; looking creates none."""
+
+    def require_ready(self) -> None:
+        """Raise StoreUnavailable unless the store's tables are those of this version of the software."""
+
+    def summary(self) -> StoreSummary:
+        """Counts, times and sizes."""
+
+    def count_older(self, before: int) -> int:
+        """How many decisions were made before that time."""
+
+    def remove_older(self, before: int, *, limit: int) -> int:
+        """Remove the oldest decisions made before that time, with their labels; returns the number of decisions."""
+
+    def remove_keys(self, before: int, *, limit: int) -> int:
+        """Remove idempotency keys stored before that time, with their answers; returns their number."""
+
+    def erase(self, erased: Sequence[StoredDecision]) -> None:
+        """Store these rows without an entity, and remove what else was stored: answers, labels' notes, shadow decisions."""
+
+    def close(self) -> None:
+        """Release connections."""

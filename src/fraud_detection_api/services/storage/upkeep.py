@@ -11,8 +11,7 @@ from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.stored import ERASED, StoredDecision
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.services.storage.store_upkeep import StoreSummary, StoreUpkeep
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, StoreSummary, StoreUpkeep
 from fraud_detection_api.telemetry import log_event, log_failure
 
 ROWS_A_TRANSACTION = 1_000
