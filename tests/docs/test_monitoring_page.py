@@ -36,14 +36,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_commands_of_the_page_work(folder):
+def test_the_commands_of_the_page_write_a_report_that_loads_no_other_file(folder):
     done = run_block(blocks(PAGE, "sh")[0], folder)
     assert done.returncode == 0, done.stderr
     assert "2,000" in done.stdout
     assert '"matured_until"' in done.stdout
-
-
-def test_the_report_loads_no_script_and_no_other_file(folder):
     page = (folder / "monitoring.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert not re.search(r'(src|href)="(?!#)', page)
