@@ -9,11 +9,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.contract.ratios import contract_for_tuning
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, prequential_folds
-from fraud_detection_api.training.tuning.objectives import ObjectiveName
+from fraud_detection_api.training.tuning.tune import ObjectiveName, contract_for_tuning
 
 CONTRACTS = Path(__file__).parent / "contracts"
 TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)

@@ -14,7 +14,7 @@ from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from support.fakes import InMemoryLabelStore
 from support.labelling import DAY, NOON, kept
 

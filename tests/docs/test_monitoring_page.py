@@ -8,8 +8,8 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.storage import build_database, stores_in
-from fraud_detection_api.monitoring.feature_drift import FeatureDrift
-from fraud_detection_api.report.measures import MONITORED
+from fraud_detection_api.monitoring.drift import FeatureDrift
+from fraud_detection_api.report.numbers import MONITORED
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files
 from support.commands import run_block

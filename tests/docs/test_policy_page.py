@@ -9,8 +9,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.policy.file import FILE_KEYS, load_policy
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.outcomes import FILE_KEYS, Policy, load_policy
 from fraud_detection_api.settings import Settings
 from support.builders import EVERY_DTYPE
 from support.commands import run_block

@@ -15,7 +15,7 @@ from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Bins
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
 from fraud_detection_api.services.storage.decision_store import DecisionStore

@@ -14,11 +14,9 @@ from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.models.stored_models import StoredModels
-from fraud_detection_api.services.observing.observed_models import ObservedModels
-from fraud_detection_api.services.observing.observer import Observer
-from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
-from fraud_detection_api.services.observing.shadow import Shadowing
-from fraud_detection_api.training.policy.change import change_policy
+from fraud_detection_api.services.observing.observer import ObservedModels, Observer
+from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
+from fraud_detection_api.training.policies import change_policy
 from support.builders import NOW, credit_files, record
 from support.decided import BEGINNING, decided
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore, InMemoryRegistry

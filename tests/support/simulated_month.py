@@ -15,8 +15,7 @@ from fraud_detection_api.monitoring.performance import measure
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot
 from fraud_detection_api.services.reporting.drift import DriftReader
-from fraud_detection_api.services.reporting.gauges import tell_drift, tell_performance
-from fraud_detection_api.services.reporting.performance import MaturedPerformance
+from fraud_detection_api.services.reporting.monitoring import MaturedPerformance, tell_drift, tell_performance
 from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 

@@ -6,10 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from fraud_detection_api.report import page
-from fraud_detection_api.report.canvas import draw
-from fraud_detection_api.report.document import Plot
-from fraud_detection_api.report.escaping import html_text
-from fraud_detection_api.report.words import words_for
+from fraud_detection_api.report.canvas import draw, html_text
+from fraud_detection_api.report.document import Plot, words_for
 
 
 def sketch(paint, *, name, title, description, small=False) -> str:

@@ -14,7 +14,7 @@ import yaml
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.training import default_model
+from fraud_detection_api.training import model_fitter
 from support import calls
 from support.listening import listening
 
@@ -143,8 +143,8 @@ def test_an_image_holds_the_extras_that_it_is_asked_for(extras):
 
 def test_the_image_holds_the_model_that_serving_would_train_by_itself():
     [training] = [line for line in stage("model") if "fraud train" in line]
-    assert f"--rows {default_model.ROWS} --seed {default_model.SEED}" in training
-    assert f"fraud train credit.parquet --seed {default_model.SEED}" in training
+    assert f"--rows {model_fitter.DEFAULT_ROWS} --seed {model_fitter.DEFAULT_SEED}" in training
+    assert f"fraud train credit.parquet --seed {model_fitter.DEFAULT_SEED}" in training
 
 
 @pytest.mark.parametrize(("answer", "status"), [(200, 0), (503, 1), (404, 1)])

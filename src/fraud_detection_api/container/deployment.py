@@ -12,7 +12,7 @@ from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.gate import GateLimits
 from fraud_detection_api.schemas.parser import RecordParser, record_parser
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.deployment import DEFAULT, Deployment, ServedModel, require_contract
 from fraud_detection_api.services.models.follower import AliasFollower, ModelMetrics
@@ -21,8 +21,7 @@ from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.rollout import RolloutService, Verdict
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.comparison import ComparisonService
-from fraud_detection_api.services.reporting.monitoring import MonitoringLimits, MonitoringService
-from fraud_detection_api.services.reporting.performance import Maturity
+from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits, MonitoringService
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
 

@@ -10,11 +10,9 @@ from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.leadership import LeaderElection
-from fraud_detection_api.services.observing.observed_models import ObservedModels
-from fraud_detection_api.services.observing.observer import Observer
-from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
-from fraud_detection_api.services.observing.shadow import Shadowing
-from fraud_detection_api.services.reporting.periodic import ObserverReports
+from fraud_detection_api.services.observing.observer import ObservedModels, Observer
+from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
+from fraud_detection_api.services.reporting.monitoring import ObserverReports
 from fraud_detection_api.settings import Settings
 
 

@@ -19,7 +19,7 @@ from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServe
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.storage import store_metrics
 from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock

@@ -48,12 +48,8 @@ def _markdown(table: Table) -> str:
         texts = [
             _code(text) if heading == table.code else text for heading, text in zip(table.headings, row, strict=True)
         ]
-        lines.append(tuple(_cell(text) for text in texts))
+        lines.append(tuple(" ".join(text.split()).replace("|", "\\|") for text in texts))
     return f"## {table.title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _code(formula: str) -> str:

@@ -140,8 +140,8 @@ def parse_formula(source: str) -> Formula:
         raise InvalidFormula(f"{_shown(source)} is not a formula") from None
     _require_shallow(tree)
     names: dict[str, None] = {}
-    if isinstance(tree, ast.Compare):
-        _require_one_comparison(source, tree)
+    if isinstance(tree, ast.Compare) and (len(tree.ops) != 1 or not isinstance(tree.ops[0], _COMPARISONS)):
+        raise InvalidFormula(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
     evaluate = _compile(tree, names, quoted, _ELEMENTWISE)
     return Formula(source, tuple(names), isinstance(tree, ast.Compare), evaluate, _Unquoted(quoted).visit(tree))
 
@@ -158,11 +158,6 @@ def _require_shallow(tree: ast.expr) -> None:
 
 def _shown(source: str) -> str:
     return repr(source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…")
-
-
-def _require_one_comparison(source: str, tree: ast.Compare) -> None:
-    if len(tree.ops) != 1 or not isinstance(tree.ops[0], _COMPARISONS):
-        raise InvalidFormula(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
 
 
 def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], operations: Operations) -> Evaluate:

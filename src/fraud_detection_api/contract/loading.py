@@ -24,7 +24,7 @@ from fraud_detection_api.contract.declaration import (
     Target,
     Time,
 )
-from fraud_detection_api.errors import InvalidContract
+from fraud_detection_api.errors import InvalidContract, InvalidPolicy
 from fraud_detection_api.telemetry import LOGGER_NAME
 
 CREDIT = "credit"
@@ -50,7 +50,9 @@ def load_contract(source: str | Path) -> Contract:
 
     Raises InvalidContract, with every problem at once: no such file, not UTF-8 TOML, or wrong keys.
     """
-    text = _packaged_text(str(source)) or _file_text(Path(source))
+    text = _packaged_text(str(source)) or file_text(
+        Path(source), InvalidContract, expected="a TOML file or the packaged contract 'credit'"
+    )
     return contract_from_toml(text, source=str(source))
 
 
@@ -95,16 +97,17 @@ def _packaged_text(name: str) -> str | None:
     return packaged.read_text(encoding="utf-8") if packaged.is_file() else None
 
 
-def _file_text(path: Path) -> str:
+def file_text(path: Path, invalid: type[InvalidContract | InvalidPolicy], *, expected: str) -> str:
+    """The text of a TOML file. Raises `invalid` where it cannot be read; `expected` says what file to name."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        problem = "no such file; name a TOML file or the packaged contract 'credit'"
-        raise InvalidContract(str(path), [problem]) from None
+        problem = f"no such file; name {expected}"
     except UnicodeDecodeError:
-        raise InvalidContract(str(path), ["not UTF-8 text; save it as UTF-8"]) from None
+        problem = "not UTF-8 text; save it as UTF-8"
     except OSError as error:
-        raise InvalidContract(str(path), [f"cannot be read: {error.strerror}"]) from None
+        problem = f"cannot be read: {error.strerror}"
+    raise invalid(str(path), [problem])
 
 
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:

@@ -1,10 +1,30 @@
 """Decisions on the records of one request, as columns."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.policy.outcomes import Outcome
+
+Direction = Literal["increases_risk", "decreases_risk"]
+
+Shown: TypeAlias = bool | float | str
+"""A value on the wire."""
+
+
+class ReasonGiven(NamedTuple):
+    """A feature's part in a score. `value` is from the record, or derived from it; None if it is missing.
+
+    `contribution_log_odds` is what the feature adds to the margin (see `model.attribution`).
+    """
+
+    rank: int
+    code: str
+    feature: str
+    value: Shown | None
+    direction: Direction
+    contribution_log_odds: float
+    description: str
+
 
 Source = Literal["model", "fallback"]
 Explanations = Literal["given", "partial", "dropped", "not_asked"]

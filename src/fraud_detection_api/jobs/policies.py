@@ -11,15 +11,13 @@ from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Registration
 from fraud_detection_api.model.bundle import Bundle, read_evidence
-from fraud_detection_api.policy.file import load_policy
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.backtest import Period, Sources, backtest
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.load import load_dataset
-from fraud_detection_api.training.policy.change import change_policy, priced_policy
-from fraud_detection_api.training.policy.simulate import compare_on_evidence, compare_on_records
+from fraud_detection_api.training.policies import change_policy, compare_on_evidence, compare_on_records, priced_policy
 
 
 def set_policy(

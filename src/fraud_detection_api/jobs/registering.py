@@ -12,9 +12,9 @@ from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.card import track_training
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
-from fraud_detection_api.training.tracking import track_training
 
 
 @dataclass(frozen=True, slots=True)

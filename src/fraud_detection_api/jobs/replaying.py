@@ -9,9 +9,9 @@ from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.services.history.lookup import sampled
 from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer
-from fraud_detection_api.services.history.samples import sampled
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings

@@ -12,7 +12,7 @@ from fraud_detection_api.jobs.labels import Window, export_decisions, exported_l
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.policy.file import load_policy
+from fraud_detection_api.policy.outcomes import load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
 from fraud_detection_api.services.labels.training_sets import Exported
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
@@ -24,7 +24,7 @@ from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
-from fraud_detection_api.training.policy.decide import with_records_a_day
+from fraud_detection_api.training.policies import with_records_a_day
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 LOCK = "retrain"

@@ -57,9 +57,9 @@ def _train_default(container: Container, *, by: str, listener: Listener) -> None
         raise MissingExtra("train", "training the default model")
     # before the import, which takes seconds
     listener.say("training the default model on simulated records: a quarter of a minute on two cores")
-    from fraud_detection_api.training.default_model import fit_default_model
+    from fraud_detection_api.training.model_fitter import fit_default_model
 
     with listener.step("Training") as progress:
         fitted = fit_default_model(container.registry, by=by, now=datetime.now(UTC), on_progress=progress)
-    auc = fitted.evaluation.metrics["roc_auc"]
-    listener.say(f"trained the default model: ROC AUC {auc.value:.3f} (best possible {auc.bayes_limit:.3f})")
+    auc, limit = fitted.evaluation.metrics["roc_auc"].estimate, fitted.evaluation.bayes_limits["roc_auc"]
+    listener.say(f"trained the default model: ROC AUC {auc:.3f} (best possible {limit:.3f})")

@@ -7,14 +7,13 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.jobs.registering import Destination, Registration
-from fraud_detection_api.policy.file import load_policy
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
-from fraud_detection_api.training.policy.decide import with_records_a_day
+from fraud_detection_api.training.policies import with_records_a_day
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 

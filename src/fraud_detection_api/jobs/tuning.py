@@ -7,20 +7,17 @@ from pathlib import Path
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.contract.ratios import contract_for_tuning
 from fraud_detection_api.jobs.listener import Bar, Listener
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
-from fraud_detection_api.policy.file import load_policy
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, hold_out, validation_folds
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
-from fraud_detection_api.training.policy.decide import with_records_a_day
-from fraud_detection_api.training.tuning.objectives import Objective
-from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgress
+from fraud_detection_api.training.policies import with_records_a_day
+from fraud_detection_api.training.tuning.tune import Objective, Tuned, Tuner, TuningProgress, contract_for_tuning
 
 
 @dataclass(frozen=True, slots=True)

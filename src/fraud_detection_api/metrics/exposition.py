@@ -27,20 +27,20 @@ def exposition(families: Sequence[Family], accept: str = "") -> tuple[bytes, str
         # OpenMetrics names a counter without the suffix of its samples
         name = metric.name.removesuffix("_total") if openmetrics else metric.name
         lines += [f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}"]
-        for labels, told in family.series:
-            lines += _samples(metric, labels, told)
+        for labels, value in family.series:
+            lines += _samples(metric, labels, value)
     if openmetrics:
         lines.append("# EOF")
     return "".join([f"{line}\n" for line in lines]).encode(), OPENMETRICS if openmetrics else TEXT
 
 
-def _samples(metric: Metric, labels: tuple[str, ...], told: Any) -> Iterable[str]:
+def _samples(metric: Metric, labels: tuple[str, ...], value: Any) -> Iterable[str]:
     pairs = ",".join(
         [f'{name}="{content.translate(_ESCAPES)}"' for name, content in zip(metric.shown_labels, labels, strict=True)]
     )
     if metric.kind == "histogram":
-        return _histogram(metric, pairs, *told)
-    return [f"{metric.name}{_braced(pairs)} {_number(told)}"]
+        return _histogram(metric, pairs, *value)
+    return [f"{metric.name}{_braced(pairs)} {_number(value)}"]
 
 
 def _histogram(metric: Metric, pairs: str, counts: Sequence[int], total: float) -> Iterator[str]:

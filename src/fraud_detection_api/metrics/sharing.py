@@ -1,4 +1,4 @@
-"""One picture of several processes: each writes its tallies to the file of its slot, and whoever is asked reads them all.
+"""One picture of several processes: each writes its tallies to the file of its slot, and any one reads them all.
 
 A slot is a name that one process holds at a time, by a lock that ends with it. Who takes a slot over goes on from what is in
 its file, so that no sum ever falls, and neither files nor series become more when processes are started again.
@@ -18,15 +18,14 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.metrics.catalogue import METRIC_NAMED, METRICS, Metric
-from fraud_detection_api.metrics.process import measure_process
-from fraud_detection_api.metrics.tallies import Snapshot, Tallies
+from fraud_detection_api.metrics.tallies import Snapshot, Tallies, measure_process
 from fraud_detection_api.telemetry import log_event
 
 WRITE_SECONDS = 1.0
-"""So often a process writes its file."""
+"""Seconds between writes of a process's file."""
 
 GONE_SECONDS = 10.0
-"""Of a process that has not written for so long, gauges are not shown: it ended, or it hangs."""
+"""Seconds after its last write from which a process's gauges are not shown: it ended, or it hangs."""
 
 _SUFFIX, _LOCK = ".json", ".lock"
 
@@ -50,7 +49,7 @@ class SharedMetrics:
         self._writing = threading.Lock()
         self._closing = threading.Event()
         self._writer: threading.Thread | None = None
-        self._fault = ""
+        self._problem = ""
 
     def start(self, names: Iterator[str]) -> str:
         """Take the first of these slots that is free, and write its file from now on, in a thread; returns its name.
@@ -103,13 +102,13 @@ class SharedMetrics:
                 fresh.write_bytes(to_json(snapshot, inf_nan_mode="constants"))
                 fresh.replace(self._file)
                 os.utime(self._lock_file)  # or it would be taken for an old file, which some systems clear away
-                fault = ""
+                problem = ""
             except OSError as error:
                 snapshot = self.tallies.snapshot(self._process)
-                fault = error.strerror or type(error).__name__
-            if fault and fault != self._fault:
-                log_event("metrics_not_written", level=logging.ERROR, reason=fault)
-            self._fault = fault
+                problem = error.strerror or type(error).__name__
+            if problem and problem != self._problem:
+                log_event("metrics_not_written", level=logging.ERROR, reason=problem)
+            self._problem = problem
             return snapshot
 
     def _hold_slot(self) -> None:
@@ -169,13 +168,13 @@ def merged(snapshots: Sequence[Snapshot], now: float) -> list[Family]:
     found: dict[str, dict[tuple[str, ...], Any]] = {}
     for snapshot in snapshots:
         gone = snapshot.moment < now - GONE_SECONDS
-        for name, labels, told in snapshot.series:
+        for name, labels, value in snapshot.series:
             metric = METRIC_NAMED.get(name)
             if metric is None or (gone and metric.kind == "gauge"):
                 continue
             shown = (snapshot.process, *labels) if metric.per_process else labels
             series = found.setdefault(name, {})
-            series[shown] = told if shown not in series else _together(metric, series[shown], told)
+            series[shown] = value if shown not in series else _together(metric, series[shown], value)
     return [_family(metric, found[metric.name]) for metric in METRICS if metric.name in found]
 
 
@@ -190,7 +189,7 @@ def _together(metric: Metric, one: Any, other: Any) -> Any:
     if metric.kind == "counter":
         return one + other
     if metric.kind == "gauge":
-        return max(one, other, key=lambda told: told[1])
+        return max(one, other, key=lambda reading: reading[1])
     return [a + b for a, b in zip(one[0], other[0], strict=True)], one[1] + other[1]
 
 
@@ -210,5 +209,5 @@ def _claimed(folder: Path, names: Iterable[str]) -> tuple[str, int]:
 def _read(path: Path) -> Snapshot | None:
     with suppress(OSError, ValueError, TypeError):
         process, moment, series = from_json(path.read_bytes())
-        return Snapshot(process, moment, [(name, tuple(labels), told) for name, labels, told in series])
+        return Snapshot(process, moment, [(name, tuple(labels), value) for name, labels, value in series])
     return None

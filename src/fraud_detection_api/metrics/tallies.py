@@ -3,13 +3,23 @@
 An addition costs tens of nanoseconds, for there is no lock and no look-up in it. So a cell is for one thread at a time.
 """
 
+import resource
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from fraud_detection_api.metrics.catalogue import METRIC_NAMED, Metric
+from fraud_detection_api.metrics.catalogue import (
+    METRIC_NAMED,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    PROCESS_OPEN_FDS,
+    PROCESS_START_TIME,
+    Metric,
+)
 
 
 class CounterCell:
@@ -54,9 +64,12 @@ class HistogramCell:
 
     def add_counts(self, counts: Sequence[int], total: float) -> None:
         """Count many: how many fall into each bucket, +Inf the last, and their sum."""
-        for place, count in enumerate(counts):
-            self.counts[place] += int(count)
+        for index, count in enumerate(counts):
+            self.counts[index] += int(count)
         self.total += total
+
+
+Cell = TypeVar("Cell", CounterCell, GaugeCell, HistogramCell)
 
 
 class Snapshot(NamedTuple):
@@ -82,28 +95,25 @@ class Tallies:
 
     def counter(self, metric: Metric, *labels: str) -> CounterCell:
         """A counter's cell."""
-        cell: CounterCell = self._cell("counter", metric, labels, CounterCell)
-        return cell
+        return self._cell("counter", metric, labels, CounterCell)
 
     def gauge(self, metric: Metric, *labels: str) -> GaugeCell:
         """A gauge's cell."""
-        cell: GaugeCell = self._cell("gauge", metric, labels, lambda: GaugeCell(self._clock))
-        return cell
+        return self._cell("gauge", metric, labels, lambda: GaugeCell(self._clock))
 
     def histogram(self, metric: Metric, *labels: str) -> HistogramCell:
         """A histogram's cell."""
-        cell: HistogramCell = self._cell("histogram", metric, labels, lambda: HistogramCell(metric.buckets))
-        return cell
+        return self._cell("histogram", metric, labels, lambda: HistogramCell(metric.buckets))
 
     def forget(self, metric: Metric) -> None:
-        """Drop all series of a gauge: what they told of is no more. Cells that somebody holds are cut off."""
+        """Drop all series of a gauge, which no longer apply. Cells that a caller holds are no longer read."""
         assert metric.kind == "gauge", "a counter never falls"
         with self._hold:
             for key in [key for key in self._cells if key[0] is metric]:
                 del self._cells[key]
 
     def read_with(self, reading: Callable[[], None]) -> None:
-        """Call this before each snapshot, for gauges that are looked up and not told of."""
+        """Call this before each snapshot, for gauges that are looked up and not set."""
         self._readings.append(reading)
 
     def snapshot(self, process: str) -> Snapshot:
@@ -113,30 +123,31 @@ class Tallies:
         with self._hold:
             cells = list(self._cells.items())
         return Snapshot(
-            process, self._clock(), [(metric.name, labels, _told(cell)) for (metric, labels), cell in cells]
+            process, self._clock(), [(metric.name, labels, _plain(cell)) for (metric, labels), cell in cells]
         )
 
     def continue_from(self, snapshot: Snapshot) -> None:
-        """Add what a process counted that this one takes the place of; its gauges ended with it."""
-        for name, labels, told in snapshot.series:
+        """Add what a process counted that this one replaces; its gauges ended with it."""
+        for name, labels, value in snapshot.series:
             metric = METRIC_NAMED.get(name)
             if metric is None or len(labels) != len(metric.labels):
                 continue  # of another version
             if metric.kind == "counter":
-                self.counter(metric, *labels).add(told)
-            elif metric.kind == "histogram" and len(told[0]) == len(metric.buckets) + 1:
-                self.histogram(metric, *labels).add_counts(*told)
+                self.counter(metric, *labels).add(value)
+            elif metric.kind == "histogram" and len(value[0]) == len(metric.buckets) + 1:
+                self.histogram(metric, *labels).add_counts(*value)
 
-    def _cell(self, kind: str, metric: Metric, labels: tuple[str, ...], make: Callable[[], Any]) -> Any:
+    def _cell(self, kind: str, metric: Metric, labels: tuple[str, ...], make: Callable[[], Cell]) -> Cell:
         assert metric.kind == kind, f"{metric.name} is a {metric.kind}"
         assert len(labels) == len(metric.labels), f"{metric.name} has the labels {metric.labels}"
         with self._hold:
-            if (cell := self._cells.get((metric, labels))) is None:
+            cell: Cell | None = self._cells.get((metric, labels))
+            if cell is None:
                 cell = self._cells[metric, labels] = make()
             return cell
 
 
-def _told(cell: CounterCell | GaugeCell | HistogramCell) -> Any:
+def _plain(cell: CounterCell | GaugeCell | HistogramCell) -> Any:
     """As Python's own numbers, whatever kind of number was added."""
     match cell:
         case CounterCell():
@@ -145,3 +156,25 @@ def _told(cell: CounterCell | GaugeCell | HistogramCell) -> Any:
             return float(cell.value), cell.moment
         case HistogramCell():
             return [int(count) for count in cell.counts], float(cell.total)
+
+
+_STATM, _OPEN_FILES = Path("/proc/self/statm"), Path("/proc/self/fd")
+
+
+def measure_process(tallies: Tallies) -> None:
+    """Measure this process from now on. Where the system has no /proc, memory and open files are left out."""
+    tallies.gauge(PROCESS_START_TIME).set(time.time())
+    cpu, counted = tallies.counter(PROCESS_CPU), 0.0
+
+    def read() -> None:
+        nonlocal counted
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        used = usage.ru_utime + usage.ru_stime
+        cpu.add(used - counted)  # not set: the count goes on from the process that had the slot before
+        counted = used
+        with suppress(OSError):
+            pages = int(_STATM.read_bytes().split()[1])
+            tallies.gauge(PROCESS_MEMORY).set(pages * resource.getpagesize())
+            tallies.gauge(PROCESS_OPEN_FDS).set(sum(1 for _ in _OPEN_FILES.iterdir()) - 1)  # without the one that looks
+
+    tallies.read_with(read)

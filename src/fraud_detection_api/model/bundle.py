@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +11,10 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
-from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.engine import Engine, Scorer
-from fraud_detection_api.model.golden import golden_difference, golden_rows
 from fraud_detection_api.model.reasons import Reasoner
-from fraud_detection_api.model.risk_score import RiskScale
+from fraud_detection_api.model.reference import golden_difference, golden_rows
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
@@ -98,7 +97,7 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "calibration.json": _json_bytes(scorer.calibration.as_json()),
         "card.json": _json_bytes(card),
         "contract.json": _json_bytes(contract.as_json()),
-        "encoding.json": _json_bytes({name: _codes_json(codes) for name, codes in scorer.encoder.level_codes.items()}),
+        "encoding.json": _json_bytes({name: asdict(codes) for name, codes in scorer.encoder.level_codes.items()}),
         "evidence.json": _json_bytes(evidence),
         "forest.npz": scorer.forest.trees.as_bytes(),
         "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
@@ -113,9 +112,9 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
 def with_policy(
     files: BundleFiles, policy: Policy, *, card: dict[str, Any], documents: Mapping[str, bytes], created_at: str
 ) -> SealedBundle:
-    """A verified bundle's files with another policy, and the card and DOCUMENTS that tell of it; scores stay the same."""
-    told = {name: documents[name] for name in DOCUMENTS}
-    changed = {"policy.json": _json_bytes(policy.as_json()), "card.json": _json_bytes(card), **told}
+    """A verified bundle's files with another policy, and the card and DOCUMENTS that describe it; scores stay the same."""
+    changed = {"policy.json": _json_bytes(policy.as_json()), "card.json": _json_bytes(card)}
+    changed |= {name: documents[name] for name in DOCUMENTS}
     return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at)
 
 
@@ -197,10 +196,6 @@ def _json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise TypeError("not a JSON object")
     return document
-
-
-def _codes_json(codes: LevelCodes) -> dict[str, Any]:
-    return {"levels": dict(codes.levels), "unseen": codes.unseen, "missing": codes.missing}
 
 
 def _json_bytes(document: object) -> bytes:

@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns, Record, columns_from_records
-from fraud_detection_api.contract.encoding import Encoder, LevelCodes
-from fraud_detection_api.contract.record_encoding import FEW_RECORDS, row_encoder
-from fraud_detection_api.model.calibration import Calibration
-from fraud_detection_api.model.risk_score import RiskScale
+from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
+from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.policy.outcomes import Policy

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
-from fraud_detection_api.contract.formula import Floor
-from fraud_detection_api.decision.reason import Direction, ReasonGiven, Shown
+from fraud_detection_api.decision.decided import Direction, ReasonGiven, Shown
 
 MOST_REASONS = 4
-"""As many as Regulation B's commentary (12 CFR 1002, comment 9(b)(2)-1) finds likely to help whoever is refused."""
+"""As many as Regulation B's commentary (12 CFR 1002, comment 9(b)(2)-1) finds likely to help a refused applicant."""
 
 
 class Reasoner:
@@ -37,9 +36,9 @@ class Reasoner:
         # reversed, and yet those of equal strength stay in order
         ranked = sorted(range(len(strength)), key=strength.__getitem__, reverse=True)[:MOST_REASONS]
         return [
-            self._features[place].reason(rank, totals[place], record, encoded)
-            for rank, place in enumerate(ranked, 1)
-            if strength[place] > 0
+            self._features[index].reason(rank, totals[index], record, encoded)
+            for rank, index in enumerate(ranked, 1)
+            if strength[index] > 0
         ]
 
 
@@ -89,7 +88,7 @@ class _Worded:
 
 @dataclass(frozen=True, slots=True)
 class _Floored:
-    """What is said of records whose `divisor` counts as `at_least`, because it is below."""
+    """The text for records whose `divisor` is below `at_least`, and counts as `at_least`."""
 
     text: str
     names: tuple[str, ...]
@@ -111,18 +110,15 @@ def _floored(name: str, item: Derived) -> tuple[_Floored, ...]:
     declared = item.reason.floored_text if item.reason is not None else None
     return tuple(
         _Floored(
-            declared or _floored_text(name, floor),
+            declared
+            or f"{name} is {{value}}, where {floor.divisor.source} below {plain_number(floor.at_least)} counts as "
+            f"{plain_number(floor.at_least)}",
             item.parsed.names,
             floor.at_least,
             floor.divisor.for_one_record(),
         )
         for floor in item.parsed.floors
     )
-
-
-def _floored_text(name: str, floor: Floor) -> str:
-    least = plain_number(floor.at_least)
-    return f"{name} is {{value}}, where {floor.divisor.source} below {least} counts as {least}"
 
 
 def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:

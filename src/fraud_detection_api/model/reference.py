@@ -1,6 +1,10 @@
-"""Reference histograms: what the training data looked like, for drift, and as the source of golden rows."""
+"""Reference histograms, for drift; and golden rows, made-up records drawn from their edges so that none is a customer.
+
+A bundle stores the exact scores of its golden rows, and is not served unless it reproduces them.
+"""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,3 +61,59 @@ def level_counts(levels: NDArray[np.object_]) -> dict[str, Any]:
     counts = Counter(levels.tolist())
     missing = counts.pop(None, 0)
     return {"levels": dict(sorted(counts.items())), "missing": missing}
+
+
+ROWS = 64
+_MISSING_SHARE = 0.1
+
+Score = Callable[[Columns], tuple[NDArray[np.float32], NDArray[np.float64]]]
+
+
+def golden_rows(contract: Contract, reference: dict[str, Any], score: Score) -> dict[str, Any]:
+    """JSON value of ROWS records and the margins and probabilities that `score` gives them."""
+    columns = _draw_columns(contract, reference, np.random.default_rng(0))
+    margins, probabilities = score(columns)
+    return {
+        "columns": {name: _as_json(column) for name, column in columns.items()},
+        "margins": margins.tolist(),
+        "probabilities": probabilities.tolist(),
+    }
+
+
+def golden_difference(golden: dict[str, Any], score: Score) -> str | None:
+    """What differs from the golden rows when they are scored again; None where every bit agrees."""
+    columns = {name: _from_json(values) for name, values in golden["columns"].items()}
+    margins, probabilities = score(columns)
+    for name, found in (("margin", margins.tolist()), ("probability", probabilities.tolist())):
+        expected = golden["margins" if name == "margin" else "probabilities"]
+        if len(expected) != ROWS:
+            return f"it has {len(expected)} golden rows and must have {ROWS}"
+        if differing := sum(one != other for one, other in zip(found, expected, strict=True)):
+            return f"the {name} of {differing} of {len(expected)} golden rows is not reproduced"
+    return None
+
+
+def _draw_columns(contract: Contract, reference: dict[str, Any], rng: np.random.Generator) -> Columns:
+    columns: dict[str, NDArray[Any]] = {}
+    for name, feature in contract.features.items():
+        described = reference["features"][name]
+        choices = list(described["levels"]) if feature.dtype == "category" else described["edges"]
+        column = rng.choice(np.array(choices or [None], dtype=object), size=ROWS)
+        if feature.nullable:
+            column[rng.random(ROWS) < _MISSING_SHARE] = None
+        columns[name] = column if feature.dtype == "category" else column.astype(np.float64)
+    if contract.time is not None:
+        columns[contract.time.name] = np.full(ROWS, np.nan)
+    return columns
+
+
+def _as_json(column: NDArray[Any]) -> list[Any]:
+    return [None if value is None or value != value else value for value in column.tolist()]  # noqa: PLR0124 NaN
+
+
+def _from_json(values: list[Any]) -> NDArray[Any]:
+    if any(isinstance(value, str) for value in values):
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    return np.array(values, dtype=np.float64)

@@ -18,7 +18,7 @@ SCORE_EDGES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9
 
 @dataclass(frozen=True)
 class Side:
-    """What one model said of n decisions: `probability` float64 (n,), `outcomes` int8 (n,) codes, by its own `policy`."""
+    """What one model made of n decisions: `probability` float64 (n,), `outcomes` int8 (n,) codes, by its own `policy`."""
 
     probability: NDArray[np.float64]
     outcomes: NDArray[np.int8]
@@ -91,7 +91,7 @@ class ModelComparison:
 
 
 def compare(pairs: Pairs, *, latency: Latency | None = None, seed: int = 0) -> ModelComparison:
-    """Everything that can be said of decisions that both made; with none, or no truth known, less."""
+    """Every measure of decisions that both made; fewer with no decisions, or with no known truth."""
     champion, challenger, n = pairs.champion, pairs.challenger, len(pairs.is_fraud)
     known = ~np.isnan(pairs.is_fraud)
     is_fraud = pairs.is_fraud[known] == 1
@@ -120,13 +120,10 @@ def _swaps(pairs: Pairs) -> dict[Outcome, dict[Outcome, int]]:
     return {was: dict(zip(OUTCOMES, row, strict=True)) for was, row in zip(OUTCOMES, counts.tolist(), strict=True)}
 
 
-def _claims(side: Side, amounts: NDArray[np.float64] | None) -> Population:
-    """The decisions as that model's probabilities have it."""
-    return Population(side.probability, amounts, side.probability, 1 - side.probability)
-
-
 def _claimed(side: Side, amounts: NDArray[np.float64] | None) -> float:
-    return PER * float(chosen_costs(side.policy, _claims(side, amounts), side.outcomes).mean())
+    """The mean cost of PER decisions if the model's probabilities are right."""
+    claims = Population(side.probability, amounts, side.probability, 1 - side.probability)
+    return PER * float(chosen_costs(side.policy, claims, side.outcomes).mean())
 
 
 def _money(

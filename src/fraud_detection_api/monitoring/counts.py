@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,10 +32,6 @@ class NumberCounts:
         counts = tuple(one + another for one, another in zip(self.counts, other.counts, strict=True))
         return NumberCounts(self.below + other.below, counts, self.above + other.above, self.missing + other.missing)
 
-    def as_json(self) -> dict[str, Any]:
-        """JSON value."""
-        return {"below": self.below, "counts": list(self.counts), "above": self.above, "missing": self.missing}
-
 
 @dataclass(frozen=True, slots=True)
 class LevelCounts:
@@ -48,13 +43,8 @@ class LevelCounts:
 
     def merged(self, other: "LevelCounts") -> "LevelCounts":
         """Of both."""
-        levels = Counter(self.levels)
-        levels.update(other.levels)
-        return LevelCounts(dict(levels), self.unseen + other.unseen, self.missing + other.missing)
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON value."""
-        return {"levels": dict(self.levels), "unseen": self.unseen, "missing": self.missing}
+        levels = dict(Counter(self.levels) + Counter(other.levels))
+        return LevelCounts(levels, self.unseen + other.unseen, self.missing + other.missing)
 
 
 FeatureCounts: TypeAlias = NumberCounts | LevelCounts
@@ -79,9 +69,7 @@ class Counts:
 
     def as_json(self) -> dict[str, Any]:
         """JSON value that `from_json` reads."""
-        features = {name: counts.as_json() for name, counts in self.features.items()}
-        outcomes, probability = dict(self.outcomes), self.probability.as_json()
-        return {"rows": self.rows, "features": features, "probability": probability, "outcomes": outcomes}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Counts":
@@ -95,11 +83,9 @@ class Counts:
 
 
 def _merged(one: FeatureCounts, other: FeatureCounts) -> FeatureCounts:
-    if isinstance(one, NumberCounts) and isinstance(other, NumberCounts):
-        return one.merged(other)
-    if isinstance(one, LevelCounts) and isinstance(other, LevelCounts):
-        return one.merged(other)
-    raise ValueError("counts of a number and of a category")
+    if type(one) is not type(other):
+        raise ValueError("counts of a number and of a category")
+    return one.merged(other)  # type: ignore[arg-type]
 
 
 def _from_json(document: Mapping[str, Any]) -> FeatureCounts:
@@ -128,30 +114,20 @@ class Bins:
         right edge too, as in the reference.
         """
         features: dict[str, FeatureCounts] = {
-            name: count_levels(columns[name][rows], levels) for name, levels in self._levels.items()
+            name: count_levels(columns[name][rows], frozenset(counted["levels"]))
+            if "levels" in counted
+            else count_numbers(columns[name][rows], np.array(counted["edges"], np.float64))
+            for name, counted in self.reference["features"].items()
         }
-        features |= {name: count_numbers(columns[name][rows], edges) for name, edges in self._edges.items()}
         given = Counter(outcome for outcome, picked in zip(outcomes, rows.tolist(), strict=True) if picked)
         return Counts(
             rows=int(rows.sum()),
-            features={name: features[name] for name in self.reference["features"]},
-            probability=count_numbers(probabilities[rows], self._probability_edges),
+            features=features,
+            probability=count_numbers(
+                probabilities[rows], np.array(self.reference["probability"]["edges"], np.float64)
+            ),
             outcomes={outcome: given[outcome] for outcome in OUTCOMES},
         )
-
-    @cached_property
-    def _levels(self) -> dict[str, frozenset[str]]:
-        features = self.reference["features"].items()
-        return {name: frozenset(counted["levels"]) for name, counted in features if "levels" in counted}
-
-    @cached_property
-    def _edges(self) -> dict[str, NDArray[np.float64]]:
-        features = self.reference["features"].items()
-        return {name: np.array(counted["edges"], np.float64) for name, counted in features if "edges" in counted}
-
-    @cached_property
-    def _probability_edges(self) -> NDArray[np.float64]:
-        return np.array(self.reference["probability"]["edges"], np.float64)
 
 
 def count_numbers(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NumberCounts:
@@ -163,15 +139,15 @@ def count_numbers(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> N
     missing = int(np.isnan(numbers).sum())
     if not edges.size:
         return NumberCounts(0, (), len(numbers) - missing, missing)
-    places = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=len(edges) + 1).tolist()
+    binned = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=len(edges) + 1).tolist()
     at_last = int((numbers == edges[-1]).sum())  # beyond all edges, as NaN is
-    below, *counts, above = places
+    below, *counts, above = binned
     counts[-1] += at_last
     return NumberCounts(below, tuple(counts), above - at_last - missing, missing)
 
 
 def count_levels(values: NDArray[np.object_], levels: frozenset[str]) -> LevelCounts:
-    """Counts of str or None for missing, shape (n,), by level; all that is none of `levels` is unseen.
+    """Counts of str or None for missing, shape (n,), by level; all others are unseen.
 
     >>> count_levels(np.array(["web", "fax", None, "web"], dtype=object), frozenset({"web", "phone"}))
     LevelCounts(levels={'web': 2}, unseen=1, missing=1)

@@ -1,11 +1,62 @@
-"""How far counts over bins moved from the reference's, and how far chance alone moves them."""
+"""How far the records of a window of time, and their scores, are from the reference, and how far chance alone moves them."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.chi_square import chi_square_quantile
+from fraud_detection_api.monitoring.counts import Counts, FeatureCounts, LevelCounts, NumberCounts
+
+HALVINGS = 200
+"""More than a bisection of float64 ever takes."""
+
+
+def chi_square_tail(x: float, degrees: int) -> float:
+    """Chance that a chi-square variable of that many degrees of freedom exceeds `x`, at least 0.
+
+    All terms are positive, so nothing cancels, however small the tail. Source: Abramowitz and Stegun, "Handbook of
+    Mathematical Functions", 1964, 26.4.4 and 26.4.5. Raises ValueError below 1 degree.
+
+    >>> round(chi_square_tail(3.841458820694124, 1), 12), round(chi_square_tail(18.307038053275146, 10), 12)
+    (0.05, 0.05)
+    """
+    if degrees < 1:
+        raise ValueError("a chi-square variable has at least 1 degree of freedom")
+    if x <= 0:
+        return 1.0
+    half, odd = x / 2, degrees % 2
+    first = 0.5 if odd else 0.0  # powers of x/2: half ones for odd degrees, whole ones for even
+    terms = (
+        math.exp((i + first) * math.log(half) - half - math.lgamma(i + first + 1)) for i in range((degrees - odd) // 2)
+    )
+    return min(1.0, math.fsum(terms) + (math.erfc(math.sqrt(half)) if odd else 0.0))
+
+
+@lru_cache(maxsize=1024)
+def chi_square_quantile(tail: float, degrees: int) -> float:
+    """The number that a chi-square variable exceeds with chance `tail`, within 0 to 1; to float64's precision.
+
+    Raises ValueError below 1 degree, and for a tail that is no such chance.
+
+    >>> round(chi_square_quantile(0.05, 1), 9), round(chi_square_quantile(1e-9, 20), 6)
+    (3.841458821, 83.479124)
+    """
+    if not 0 < tail < 1:
+        raise ValueError("a tail is a chance above 0 and below 1")
+    low, high = 0.0, float(degrees)
+    while chi_square_tail(high, degrees) > tail:
+        low, high = high, 2 * high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if chi_square_tail(middle, degrees) > tail else (low, middle)
+    return high
+
 
 FALSE_ALARM = 1e-6
 """Chance that any of the features of any window passes its noise floor when looked at once, and nothing drifted.
@@ -20,7 +71,7 @@ def psi(reference: NDArray[np.int64], live: NDArray[np.int64]) -> float | None:
     """Population stability index of two counts, int64 (bins,) each; None where either counts nothing.
 
     Sum over bins of (q - p) ln(q / p), with p and q the shares of the reference and the live records. Half a record is added
-    to each bin, so that an empty one stays finite; a bin that is empty in both is none. Below 0.1 is commonly read as
+    to each bin, so that an empty one stays finite; a bin that is empty in both does not count. Below 0.1 is commonly read as
     stable, above 0.25 as shifted: see `noise_floor` for how many records that takes. It does not see which way values moved,
     nor how far within a bin or beyond the last.
     Source: Kullback and Leibler, "On information and sufficiency", Annals of Mathematical Statistics 22, 1951 (their J);
@@ -88,3 +139,146 @@ def ks_noise_floor(reference: NDArray[np.int64], live: NDArray[np.int64], *, tes
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray((counts + _HALF) / (counts.sum() + _HALF * len(counts)), dtype=np.float64)
+
+
+SCORE = "fraud_probability"
+"""Name of the score among the features."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bin by its name, and the records in it: of the reference, and live."""
+
+    name: str
+    reference: int
+    live: int
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """How far a feature's live records are from the reference's; numbers are None where there are no records to measure.
+
+    It drifted where `psi` exceeds `alarm_level`: the level that is set, or the noise floor where so few records reach that
+    by chance. `missing`, `out_of_range` (beyond the reference's smallest and largest) and `unseen` (levels that it does not
+    have) are shares of the live records, `missing_before` of the reference's. `bins` are those of the reference in their
+    order, with what is below, above, unseen and missing where either side has any.
+    """
+
+    feature: str
+    records: int
+    reference_records: int
+    psi: float | None
+    noise_floor: float | None
+    alarm_level: float
+    ks: float | None
+    ks_noise_floor: float | None
+    missing: float
+    missing_before: float
+    out_of_range: float
+    unseen: float
+    bins: tuple[Bin, ...]
+
+    @property
+    def drifted(self) -> bool:
+        return self.psi is not None and self.psi > self.alarm_level
+
+
+def drift_of_features(
+    reference: Mapping[str, Any], live: Counts, *, psi_level: float, windows: int
+) -> dict[str, FeatureDrift]:
+    """Drift of each feature of a bundle's `reference`, then of the score; so many `windows` are looked at together.
+
+    `live` are counts that fit the reference.
+    """
+    expected, counts = _expected(reference), _counted(live)
+    tests = windows * len(expected)
+    return {name: _drift(name, before, counts[name], psi_level, tests) for name, before in expected.items()}
+
+
+def fits(reference: Mapping[str, Any], live: Counts) -> bool:
+    """Whether these are counts over the bins of that reference."""
+    expected, counts = _expected(reference), _counted(live)
+    return expected.keys() == counts.keys() and all(_fit(before, counts[name]) for name, before in expected.items())
+
+
+def _fit(before: Mapping[str, Any], live: FeatureCounts) -> bool:
+    if isinstance(live, LevelCounts):
+        return "levels" in before and live.levels.keys() <= before["levels"].keys()
+    return "counts" in before and len(before["counts"]) == len(live.counts)
+
+
+def _expected(reference: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {**reference["features"], SCORE: reference["probability"]}
+
+
+def _counted(live: Counts) -> dict[str, FeatureCounts]:
+    return {**live.features, SCORE: live.probability}
+
+
+def _drift(name: str, before: Mapping[str, Any], live: FeatureCounts, psi_level: float, tests: int) -> FeatureDrift:
+    bins = _level_bins(before, live) if isinstance(live, LevelCounts) else _number_bins(before, live)
+    then, now = _columns(bins)
+    floor, total = noise_floor(then, now, tests=tests), max(int(now.sum()), 1)
+    levels = isinstance(live, LevelCounts)  # they have no order
+    present = _columns([] if levels else [each for each in bins if each.name != MISSING])
+    return FeatureDrift(
+        feature=name,
+        records=int(now.sum()),
+        reference_records=int(then.sum()),
+        psi=psi(then, now),
+        noise_floor=floor,
+        alarm_level=max(psi_level, floor or 0.0),
+        ks=ks(*present),
+        ks_noise_floor=ks_noise_floor(*present, tests=tests),
+        missing=live.missing / total,
+        missing_before=before["missing"] / max(int(then.sum()), 1),
+        out_of_range=0.0 if isinstance(live, LevelCounts) else (live.below + live.above) / total,
+        unseen=live.unseen / total if isinstance(live, LevelCounts) else 0.0,
+        bins=tuple(bins),
+    )
+
+
+MISSING, UNSEEN, BELOW, ABOVE = "missing", "unseen", "below", "above"
+
+
+def _number_bins(before: Mapping[str, Any], live: NumberCounts) -> list[Bin]:
+    edges = before["edges"]
+    inner = [
+        Bin(_interval(low, high), then, now)
+        for low, high, then, now in zip(edges[:-1], edges[1:], before["counts"], live.counts, strict=True)
+    ]
+    below, above, missing = (
+        [each] if each.live or each.reference else []
+        for each in (
+            Bin(BELOW, 0, live.below),
+            Bin(ABOVE, 0, live.above),
+            Bin(MISSING, before["missing"], live.missing),
+        )
+    )
+    return [*below, *inner, *above, *missing]
+
+
+def _level_bins(before: Mapping[str, Any], live: LevelCounts) -> list[Bin]:
+    levels = [Bin(level, then, live.levels.get(level, 0)) for level, then in before["levels"].items()]
+    others = [Bin(UNSEEN, 0, live.unseen), Bin(MISSING, before["missing"], live.missing)]
+    return [*levels, *(each for each in others if each.live or each.reference)]
+
+
+def _interval(low: float, high: float) -> str:
+    """A bin's name.
+
+    >>> _interval(0.00123456, 0.5), _interval(17730.0, 1234567.0)
+    ('0.00123 to 0.5', '17,730 to 1,234,567')
+    """
+    return f"{_short(low)} to {_short(high)}"
+
+
+def _short(edge: float) -> str:
+    return f"{edge:,.0f}" if abs(edge) >= 1000 else f"{edge:.3g}"
+
+
+def _columns(bins: list[Bin]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return (
+        np.array([each.reference for each in bins], dtype=np.int64),
+        np.array([each.live for each in bins], dtype=np.int64),
+    )

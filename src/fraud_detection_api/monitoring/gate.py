@@ -104,7 +104,7 @@ def _cost(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
     """Decisions that are shown to cost more, however well they are ranked: a policy may approve everything.
 
     At the champion's costs alone: at its own, a challenger could declare that whatever it does is cheap. Without a decision
-    of known truth there are no costs, and no calibration either, which is refused already: to say it twice mends nothing.
+    of known truth there are no costs, and no calibration either, which is refused already: saying it twice would not help.
     """
     for money in comparison.money[:1]:
         difference = money.difference
@@ -153,6 +153,6 @@ def _found(comparison: ModelComparison) -> Iterator[str]:
 def _limits(limits: GateLimits, *, defaults: bool) -> Iterator[str]:
     """Those that are the defaults of today, or those that are not; with numbers, for defaults change over the years."""
     numbers = ((field.name, getattr(limits, field.name), field.default) for field in fields(limits))
-    told = [f"{name} {number:g}" for name, number, default in numbers if (number == default) is defaults]
-    if told:
-        yield f"{'default' if defaults else 'changed'} limits: {', '.join(told)}"
+    stated = [f"{name} {number:g}" for name, number, default in numbers if (number == default) is defaults]
+    if stated:
+        yield f"{'default' if defaults else 'changed'} limits: {', '.join(stated)}"

@@ -1,20 +1,20 @@
 """How good a model's decisions were, once it is known what was true; each measure with its 95 % interval."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.calibration import (
+from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, share_estimate
+from fraud_detection_api.statistics.metrics import (
+    METRICS,
     calibration_error,
     calibration_error_by_chance,
     calibration_slope,
     observed_to_expected,
 )
-from fraud_detection_api.statistics.cells import Cells
-from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, share_estimate
-from fraud_detection_api.statistics.metrics import METRICS
-from fraud_detection_api.statistics.scored import ScoredTest
+from fraud_detection_api.statistics.scored import Cells, ScoredTest
 
 FEWEST = 10
 """Fewest frauds, and fewest legitimate records, that a ranking is measured on: fewer give no interval to speak of."""
@@ -50,7 +50,7 @@ def measure(
         return Performance(0, 0, {}, None)
     test = ScoredTest.sort(is_fraud, probability)
     measures: dict[str, Estimate | None] = {
-        **(_ranking(is_fraud, probability, seed) if enough(is_fraud) else {}),
+        **(_resampled(is_fraud, [probability], list, seed=seed, lowest=0.0) if enough(is_fraud) else {}),
         **_at_thresholds(is_fraud, outcomes),
         "calibration_error": calibration_error(test, seed=seed),
         "calibration_slope": calibration_slope(is_fraud, probability) if enough(is_fraud) else None,
@@ -76,33 +76,32 @@ def ranking_differences(
     """
     if not enough(is_fraud):
         return {}
-    cells = Cells.of(is_fraud, [champion, challenger])
-    of_champion, of_challenger = cells.tests
 
-    def gains(weights: NDArray[np.float64]) -> list[float]:
-        sides = (_rankings(test, weights) for test in (of_champion, of_challenger))
-        return [second - first for first, second in zip(*sides, strict=True)]
+    def gains(before: list[float], after: list[float]) -> list[float]:
+        return [second - first for first, second in zip(before, after, strict=True)]
 
-    resampled = np.array([gains(weights) for weights in cells.replicates(seed)])
-    return _estimates(gains(cells.counts), resampled, lowest=-1.0)
+    return _resampled(is_fraud, [champion, challenger], gains, seed=seed, lowest=-1.0)
 
 
-def _ranking(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], seed: int) -> dict[str, Estimate]:
-    cells = Cells.of(is_fraud, [probability])
-    resampled = np.array([_rankings(cells.tests[0], weights) for weights in cells.replicates(seed)])
-    return _estimates(_rankings(cells.tests[0], cells.counts), resampled, lowest=0.0)
+def _resampled(
+    is_fraud: NDArray[np.bool_],
+    scores: Sequence[NDArray[np.float64]],
+    combine: Callable[..., list[float]],
+    *,
+    seed: int,
+    lowest: float,
+) -> dict[str, Estimate]:
+    """What `combine` makes of the RANKING of each of `scores`, float64 (n,), with bootstrap intervals over records."""
+    cells = Cells.of(is_fraud, scores)
 
+    def numbers(weights: NDArray[np.float64]) -> list[float]:
+        ordered = ((test, weights[test.order]) for test in cells.tests)
+        return combine(*([metric(test, own) for metric in RANKING.values()] for test, own in ordered))
 
-def _rankings(test: ScoredTest, weights: NDArray[np.float64]) -> list[float]:
-    ordered = weights[test.order]
-    return [metric(test, ordered) for metric in RANKING.values()]
-
-
-def _estimates(numbers: list[float], resampled: NDArray[np.float64], *, lowest: float) -> dict[str, Estimate]:
-    """Each of RANKING with the interval of its column of `resampled`, float64 (replicates, measures)."""
+    resampled = np.array([numbers(weights) for weights in cells.replicates(seed)]).T
     return {
-        name: bootstrap_estimate(number, resampled[:, place]).within(lowest, 1.0)
-        for place, (name, number) in enumerate(zip(RANKING, numbers, strict=True))
+        name: bootstrap_estimate(number, column).within(lowest, 1.0)
+        for name, number, column in zip(RANKING, numbers(cells.counts), resampled, strict=True)
     }
 
 

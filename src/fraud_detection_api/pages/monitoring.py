@@ -1,11 +1,18 @@
 """Monitoring as one HTML page, in the style of the model's report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.monitoring.comparison import ModelComparison
-from fraud_detection_api.monitoring.feature_drift import SCORE, FeatureDrift
-from fraud_detection_api.pages.drift_plot import drift_bins, drift_trend, outcome_trend
+from fraud_detection_api.monitoring.drift import SCORE, FeatureDrift
+from fraud_detection_api.report.canvas import BLUE, GREEN, GREY, ORANGE, PALE, plain
 from fraud_detection_api.report.document import (
     Block,
     Bullets,
@@ -20,17 +27,82 @@ from fraud_detection_api.report.document import (
     Table,
     Tile,
     Tiles,
+    Words,
+    words_for,
 )
-from fraud_detection_api.report.measures import MONITORED, measure_text
-from fraud_detection_api.report.numbers import count, decimal, number, percent, range_of
+from fraud_detection_api.report.numbers import MONITORED, count, decimal, measure_text, number, percent, range_of
 from fraud_detection_api.report.page import page_html
-from fraud_detection_api.report.words import Words, words_for
+from fraud_detection_api.report.scales import limit_shares
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.drift import TrendPoint, WindowDrift
-from fraud_detection_api.services.reporting.monitoring import MonitoringReport
-from fraud_detection_api.services.reporting.performance import MaturedPerformance
+from fraud_detection_api.services.reporting.monitoring import MaturedPerformance, MonitoringReport
 from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.telemetry import utc_text
+
+MOST_LABELS, MOST_DAYS = 6, 4
+LONGEST_LABEL = 11
+_OUTCOME_COLOURS = {"approve": GREEN, "review": BLUE, "decline": ORANGE}
+
+
+def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """Shares of the training data as bars and those of the window as dots, bin by bin at even distances."""
+    at = np.arange(len(data["bins"]))
+    then = np.array([each["reference"] for each in data["bins"]])
+    now = np.array([each["live"] for each in data["bins"]])
+    axes.bar(at, then, width=0.86, color=PALE, label="training data")
+    axes.plot(at, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
+    axes.vlines(at, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
+    names = [plain(each["name"].split(" to ")[0], LONGEST_LABEL) for each in data["bins"]]
+    shown = sorted({0, len(names) - 1, *range(0, len(names), max(1, -(-len(names) // MOST_LABELS)))})
+    if len(shown) > 1 and shown[-1] - shown[-2] < max(1, len(names) // MOST_LABELS):
+        del shown[-2]
+    axes.set_xticks([float(at[k]) for k in shown], [names[k] for k in shown], rotation=30, ha="right")
+    axes.set_xlim(-0.7, len(names) - 0.3)
+    axes.grid(visible=False, axis="x")
+    limit_shares(axes, max(float(then.max()), float(now.max())))
+    axes.set_ylabel("share of the records")
+    axes.set_xlabel("from")
+    figure.legend(loc="outside upper left", ncols=2)
+
+
+def drift_trend(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """PSI of each part of the week, and the level above which it is drift."""
+    hours = _hours(data["since"])
+    axes.plot(hours, data["alarm_level"], "--", color=GREY, linewidth=0.9)
+    axes.plot(hours, data["psi"], "o-", color=BLUE, markersize=3)
+    high = np.array(data["psi"]) > np.array(data["alarm_level"])
+    axes.plot(hours[high], np.array(data["psi"])[high], "o", color=ORANGE, markersize=4.5)
+    axes.set_ylim(0, max(*data["psi"], *data["alarm_level"]) * 1.1)
+    axes.set_ylabel("PSI")
+    _show_days(axes, data["since"])
+
+
+def outcome_trend(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
+    """Share of decisions by outcome over the week, except the mildest, which is the rest."""
+    hours = _hours(data["since"])
+    tops = []
+    for outcome, shares in data["shares"].items():
+        axes.plot(hours, shares, "o-", color=_OUTCOME_COLOURS[outcome], markersize=3, label=outcome)
+        tops.append(max(shares))
+    limit_shares(axes, max(*tops, 0.001))
+    axes.set_ylabel("share of the decisions")
+    _show_days(axes, data["since"])
+    figure.legend(loc="outside upper left", ncols=2)
+
+
+def _hours(since: list[int]) -> Any:
+    return (np.array(since) - since[0]) / 3_600_000
+
+
+def _show_days(axes: Axes, since: list[int]) -> None:
+    """A tick at each midnight, UTC."""
+    first, last, day = since[0], since[-1], DAY_MS
+    midnights = list(range(-(-first // day) * day, last + 1, day)) or [first]
+    midnights = midnights[:: -(-len(midnights) // MOST_DAYS)]
+    names = [f"{day_of.day} {day_of:%b}" for day_of in (datetime.fromtimestamp(each / 1000, UTC) for each in midnights)]
+    axes.set_xticks([(each - first) / 3_600_000 for each in midnights], names)
+    axes.set_xlabel("day, UTC")
+
 
 FEW = 0.25
 """Parts of the week with less than this share of the median part's records are not drawn; the last has only begun."""
@@ -174,14 +246,9 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
             if (each := found.measures.get(name)) is not None
         ]
         blocks.append(Table("Measures", ["measure", "", "95 % interval"], rows))
-        blocks.append(
-            Paragraph(f"If every probability were right, the calibration error would be about {_by_chance(matured)}.")
-        )
+        by_chance = decimal(found.calibration_error_by_chance or 0.0)
+        blocks.append(Paragraph(f"If every probability were right, the calibration error would be about {by_chance}."))
     return Section("performance", "Performance where the truth is known", blocks)
-
-
-def _by_chance(matured: MaturedPerformance) -> str:
-    return decimal(matured.performance.calibration_error_by_chance or 0.0)
 
 
 def _challenger(compared: Compared, words: Words) -> Section:

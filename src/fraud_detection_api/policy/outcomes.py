@@ -6,19 +6,21 @@ every machine, for one record and for a million.
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.loading import unknown_key
+from fraud_detection_api.contract.loading import file_text, unknown_key
 from fraud_detection_api.errors import InvalidPolicy
 
 Outcome = Literal["approve", "review", "decline"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-"""The outcomes, the mildest first; an outcome's code is its place here."""
+"""The outcomes, the mildest first; an outcome's code is its index here."""
 
 LARGEST = 1e15
 """Beyond it a key is taken for a slip; products of such numbers stay far from float64's end."""
@@ -125,7 +127,7 @@ class Policy:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, source: str = "of the model") -> "Policy":
-        """The policy that `as_json` wrote. Raises InvalidPolicy, naming each key and its mend."""
+        """The policy that `as_json` wrote. Raises InvalidPolicy, naming each key and its fix."""
         return cls.from_keys(document, source=source, known=[field.name for field in fields(cls)], all_required=True)
 
     @classmethod
@@ -159,3 +161,23 @@ def _ratio(part: float, whole: float) -> float:
 
 def _below_1(probability: float) -> float | None:
     return probability if probability < 1 else None
+
+
+WORKED_OUT = ("version", "review_price")
+"""What no file says: a version is counted, and the price of a review follows from the capacity."""
+
+FILE_KEYS = [field.name for field in fields(Policy) if field.name not in WORKED_OUT]
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in a TOML file, not yet priced; keys left out are the defaults. Raises InvalidPolicy."""
+    source = str(path)
+    text = file_text(path, InvalidPolicy, expected="a TOML file of costs")
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # tomllib's own error is a ValueError
+        raise InvalidPolicy(source, [f"not valid TOML: {error}"]) from None
+    for key in WORKED_OUT:
+        if key in document:
+            raise InvalidPolicy(source, [f"{key}: is worked out, not written; remove the key"])
+    return Policy.from_keys(document, source=source, known=FILE_KEYS, all_required=False)

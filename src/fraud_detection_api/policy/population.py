@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.statistics.estimates import six_digits
 
 CELL_ROWS, CELLS_IN_A_BAND = 10, 8
-"""Fewest records in a cell, so that none tells of a person; and cells that a band of probabilities has room for."""
+"""Fewest records in a cell, so that none identifies a person; and cells that a band of probabilities has room for."""
 
 BAND = {False: 0.03, True: 0.05}
 """Records in a band of probabilities, as a share of those in it or above; wider where each is cut up by amounts."""

@@ -5,7 +5,9 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from html import escape
+from importlib import resources
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,41 +15,12 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from fraud_detection_api.report.escaping import html_text, printable
-
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 """Distinct for the colour-blind too: Okabe and Ito, "Color universal design", 2008; the purple is Tol's."""
 GREY, PALE = "#6b7280", "#d1d5db"
 
 REGULAR, SMALL = (380, 290), (270, 195)
 """Width and height, in units in which a letter is nine high."""
-
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": "#374151",
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e7eb",
-    "grid.linewidth": 0.6,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": "#374151",
-    "ytick.labelcolor": "#374151",
-    "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0,
-    "xtick.minor.size": 0.0,
-    "ytick.minor.size": 0.0,
-    "legend.frameon": False,
-    "legend.handlelength": 2.4,
-    "lines.linewidth": 1.6,
-    "lines.solid_joinstyle": "round",
-}
 
 _NO_METADATA: dict[str, str | None] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
@@ -86,12 +59,18 @@ def plain(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
+@cache
+def _style() -> mpl.RcParams:
+    with resources.as_file(resources.files("fraud_detection_api.report").joinpath("figures.mplstyle")) as path:
+        return mpl.rc_params_from_file(path, use_default_template=False)
+
+
 @contextmanager
 def _own_style(name: str) -> Iterator[None]:
     """Matplotlib's defaults and ours, whatever the user's settings are; ids within the SVG depend on `name`."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update({**_STYLE, "svg.hashsalt": name})
+        mpl.rcParams.update({**_style(), "svg.hashsalt": name})
         yield
 
 
@@ -117,3 +96,24 @@ def _attributes(style: str) -> str:
     """A style as separate attributes; the typeface is the page's."""
     pairs = [part.split(":", 1) for part in style.split(";") if ":" in part]
     return "".join(f' {key.strip()}="{value.strip()}"' for key, value in pairs if key.strip() != "font-family")
+
+
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """The text, with a replacement for each character that HTML forbids.
+
+    >>> printable("a" + chr(7))
+    'a�'
+    """
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def html_text(text: str) -> str:
+    """The text for use between tags, or in an attribute in double quotes.
+
+    >>> html_text('<a href="b">')
+    '&lt;a href=&quot;b&quot;&gt;'
+    """
+    return escape(printable(text))

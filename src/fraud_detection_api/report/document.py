@@ -1,10 +1,32 @@
-"""What a section may hold. All text is plain: the renderers escape it, so data cannot become markup."""
+"""The document of a report: sections and what they may hold. All text is plain, and the renderers escape it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fraud_detection_api.report.words import Words
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`event` is what the model predicts, `others` are the records without it."""
+
+    event: str
+    events: str
+    others: str
+    rate: str
+
+
+PURPOSES = {
+    "fraud": Words("fraud", "frauds", "legitimate records", "fraud rate"),
+    "credit": Words("default", "defaults", "good records", "default rate"),
+}
+
+
+def words_for(purpose: str) -> Words:
+    """Words of a purpose, `fraud` or `credit`. Raises ValueError for any other."""
+    if purpose not in PURPOSES:
+        raise ValueError(f"a model's purpose is {' or '.join(PURPOSES)}, not {purpose!r}")
+    return PURPOSES[purpose]
+
 
 Paint: TypeAlias = Callable[[Any, Any, Mapping[str, Any], Words], None]
 """Draws data on a matplotlib Figure and its Axes."""

@@ -4,8 +4,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
 
-from fraud_detection_api.report.canvas import draw
+from fraud_detection_api.report.canvas import draw, html_text
 from fraud_detection_api.report.document import (
     Bar,
     Block,
@@ -20,10 +22,8 @@ from fraud_detection_api.report.document import (
     Section,
     Table,
     Tiles,
+    Words,
 )
-from fraud_detection_api.report.escaping import html_text
-from fraud_detection_api.report.style import CSS
-from fraud_detection_api.report.words import Words
 
 WIDE = 4
 """A table with this many columns or more, or with intervals, becomes a list on a narrow screen."""
@@ -36,14 +36,20 @@ def page_html(title: str, lead: str, sections: Sequence[Section], words: Words) 
     return f"{_head(title)}\n<body>\n{body}\n</body>\n</html>\n".encode()
 
 
+@cache
+def _style_sheet() -> str:
+    return "\n" + resources.files("fraud_detection_api.report").joinpath("style.css").read_text(encoding="utf-8")
+
+
 def _head(title: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
+    style = _style_sheet()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html_text(title)}</title>\n<style>{CSS}</style>\n</head>"
+        f"<title>{html_text(title)}</title>\n<style>{style}</style>\n</head>"
     )
 
 

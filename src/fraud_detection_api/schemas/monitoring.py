@@ -11,7 +11,7 @@ from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
-from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.statistics.estimates import six_digits
 from fraud_detection_api.telemetry import utc_text
 
 _DRIFT: dict[str, JsonValue] = {

@@ -1,12 +1,32 @@
 """Estimates: numbers with their 95 % intervals."""
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.rounding import six_digits
+DIGITS = 6
+
+
+def six_digits(number: float) -> float:
+    """The number, rounded.
+
+    >>> six_digits(1 / 3), six_digits(1234567.0)
+    (0.333333, 1234570.0)
+    """
+    return float(f"{number:.{DIGITS}g}")
+
+
+def all_six_digits(numbers: Iterable[float]) -> list[float]:
+    """Each number, rounded.
+
+    >>> all_six_digits([1 / 3, 2])
+    [0.333333, 2.0]
+    """
+    return [six_digits(float(number)) for number in numbers]
+
 
 Z = 1.959963984540054
 """The normal deviate that leaves 2.5 % on either side."""
@@ -19,9 +39,17 @@ class Estimate(NamedTuple):
     lower: float
     upper: float
 
+    def as_json(self, name: str) -> dict[str, float]:
+        """As JSON: the number by its name, and `low` and `high`."""
+        return {name: self.estimate, "low": self.lower, "high": self.upper}
+
     def named(self, name: str) -> dict[str, float]:
-        """As JSON, rounded: the number by its name, and `low` and `high`."""
-        return {name: six_digits(self.estimate), "low": six_digits(self.lower), "high": six_digits(self.upper)}
+        """As JSON, each number rounded to six digits."""
+        return {key: six_digits(number) for key, number in self.as_json(name).items()}
+
+    def suffixed(self, name: str) -> dict[str, float]:
+        """As JSON, each number rounded to six digits: the number by its name, and the ends by `name_low`, `name_high`."""
+        return {name + end: six_digits(number) for end, number in zip(("", "_low", "_high"), self, strict=True)}
 
     def within(self, lowest: float, highest: float) -> "Estimate":
         """The same, with an interval that does not leave what is possible."""
@@ -56,12 +84,19 @@ def mean_estimate(numbers: NDArray[np.float64]) -> Estimate:
     return Estimate(mean, mean - Z * error, mean + Z * error)
 
 
-def bootstrap_estimate(number: float, resampled: NDArray[np.float64]) -> Estimate:
+def resamples(count: int, seed: int) -> Iterator[NDArray[np.uint16]]:
+    """Bootstrap samples of `count` records, without end: how often each record is in one, uint16 (count,)."""
+    rng = np.random.default_rng(seed)
+    while True:  # an entry is rarely above 10, and narrow numbers are reordered faster
+        yield np.bincount(rng.integers(count, size=count), minlength=count).astype(np.uint16)
+
+
+def bootstrap_estimate(number: float, resampled: NDArray[np.float64], *, tail: float = 0.025) -> Estimate:
     """A number and the percentiles of its bootstrap replicates, float64 (replicates,), less the bootstrap's own bias.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
-    low, high = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - number)
+    low, high = np.quantile(resampled, [tail, 1 - tail]) - (resampled.mean() - number)
     return Estimate(number, float(low), float(high))
 
 

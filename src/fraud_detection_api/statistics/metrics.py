@@ -1,10 +1,13 @@
 """Metrics of a scored test part, weighted so that a bootstrap replicate is one pass over presorted scores."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.scored import ScoredTest, Weights
+from fraud_detection_api.statistics.estimates import Estimate, Z, bootstrap_estimate, wilson
+from fraud_detection_api.statistics.scored import REPLICATES, ScoredTest, Weights
 
 CALIBRATION_BINS = 20
 TOP_K = 100
@@ -32,9 +35,13 @@ def expected_calibration_error(test: ScoredTest, weights: Weights) -> float:
     Source: Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015; bins of equal
     count, because fraud probabilities crowd near 0. Small tests overstate it: noise in a bin counts as error.
     """
-    begins = -(-np.arange(CALIBRATION_BINS) * len(weights) // CALIBRATION_BINS)
-    filled = np.unique(begins[begins < len(weights)])  # fewer than all bins where there are fewer records
-    return float(np.abs(np.add.reduceat(weights * test.error, filled)).sum() / weights.sum())
+    return float(np.abs(bin_sums(weights * test.error)).sum() / weights.sum())
+
+
+def bin_sums(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over CALIBRATION_BINS runs of equal length, fewer where there are fewer numbers."""
+    begins = -(-np.arange(CALIBRATION_BINS) * len(numbers) // CALIBRATION_BINS)
+    return np.asarray(np.add.reduceat(numbers, np.unique(begins[begins < len(numbers)])), dtype=np.float64)
 
 
 def recall_at_fpr(share: float) -> Metric:
@@ -79,3 +86,64 @@ METRICS: dict[str, Metric] = {
 }
 UNBOUNDED = ("log_loss",)
 """The metrics that may exceed 1; none falls below 0."""
+
+
+_LEAST = 1e-9
+_STEPS = 50
+
+
+def calibration_error(test: ScoredTest, *, seed: int = 0) -> Estimate:
+    """`expected_calibration_error`, with a bootstrap interval: a bin's sum of errors is normal over samples of its records.
+
+    It is above 0 by chance alone, see `calibration_error_by_chance`.
+    """
+    sums, squares = bin_sums(test.error), bin_sums(test.error**2)
+    drawn = np.random.default_rng(seed).standard_normal((REPLICATES, len(sums)))
+    resampled = np.abs(sums + np.sqrt(squares) * drawn).sum(axis=1) / len(test.error)
+    number = expected_calibration_error(test, np.ones(len(test.error)))
+    return bootstrap_estimate(number, resampled).within(0.0, 1.0)
+
+
+def calibration_error_by_chance(test: ScoredTest) -> float:
+    """The calibration error to expect of so many records were every probability right: mean |normal| of each bin."""
+    spread = np.sqrt(bin_sums(test.probability * (1 - test.probability)))
+    return float(math.sqrt(2 / math.pi) * spread.sum() / len(test.error))
+
+
+def observed_to_expected(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> Estimate | None:
+    """Frauds over the sum of probabilities, arrays (n,): 1 where both agree, above it where frauds were underestimated.
+
+    Wilson's interval of the share of fraud; None where the probabilities' sum is 0.
+    """
+    expected = float(probability.mean()) if len(probability) else 0.0
+    if expected <= 0:
+        return None
+    low, high = wilson(int(is_fraud.sum()), len(is_fraud))
+    return Estimate(float(is_fraud.mean()) / expected, low / expected, high / expected)
+
+
+def calibration_slope(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> Estimate | None:
+    """Slope of a logistic regression of the outcome on the log-odds, arrays (n,): 1 where they spread as they should.
+
+    Below 1 high probabilities are too high and low ones too low (overconfidence). None where it does not exist: one class
+    alone, classes that the scores part, or one score for all. Source: Cox, "Two further applications of a model for binary
+    regression", Biometrika 45, 1958; fitted by Newton's steps, the interval by the information matrix.
+    """
+    clipped = np.clip(probability, _LEAST, 1 - _LEAST)
+    log_odds = np.log(clipped / (1 - clipped))
+    share = float(np.clip(is_fraud.mean(), _LEAST, 1 - _LEAST))
+    fitted = np.array([math.log(share / (1 - share)), 0.0])
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-np.clip(fitted[0] + fitted[1] * log_odds, -500, 500)))
+        weight = chance * (1 - chance)
+        cross = float(weight @ log_odds)
+        information = np.array([[float(weight.sum()), cross], [cross, float(weight @ log_odds**2)]])
+        if np.linalg.det(information) <= _LEAST * information[0, 0] * information[1, 1]:
+            return None
+        error = is_fraud - chance
+        step = np.linalg.solve(information, np.array([error.sum(), error @ log_odds]))
+        fitted = fitted + step
+        if float(np.abs(step).max()) < 1e-8:
+            half = Z * math.sqrt(float(np.linalg.inv(information)[1, 1]))
+            return Estimate(float(fitted[1]), float(fitted[1]) - half, float(fitted[1]) + half)
+    return None

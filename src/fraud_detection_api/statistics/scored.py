@@ -1,5 +1,6 @@
 """Scored records of known outcome, sorted once, so that a bootstrap replicate is one pass over them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,3 +74,51 @@ class ScoredTest:
     @cached_property
     def _bend_of_frauds(self) -> NDArray[np.int64]:
         return np.searchsorted(self.bends, self._frauds)
+
+
+REPLICATES = 400
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of records that all of the rankings place alike: of one class, and between the same two frauds.
+
+    `is_fraud` bool (c,), `counts` float64 (c,) records in each; `tests` are the rankings of the cells, one for each score.
+    Areas under curves of weighted cells are those of the records, exactly.
+    """
+
+    is_fraud: NDArray[np.bool_]
+    counts: NDArray[np.float64]
+    tests: tuple[ScoredTest, ...]
+
+    @classmethod
+    def of(cls, is_fraud: NDArray[np.bool_], scores: Sequence[NDArray[np.float64]]) -> "Cells":
+        """Records, bool (n,), in cells of all `scores`, float64 (n,) each."""
+        bands = [_bands(is_fraud, score) for score in scores]
+        key = is_fraud.astype(np.int64)
+        for band in bands:
+            key = key * (int(band.max()) + 1) + band
+        _, first, counts = np.unique(key, return_index=True, return_counts=True)
+        tests = tuple(ScoredTest.sort(is_fraud[first], -band[first].astype(np.float64)) for band in bands)
+        return cls(is_fraud[first], counts.astype(np.float64), tests)
+
+    def replicates(self, seed: int) -> Iterator[NDArray[np.float64]]:
+        """Bootstrap samples of the records: how many of each cell, float64 (c,); both classes are in each.
+
+        A record counts a Poisson number of times, so a cell does. Source: Hanley and MacGibbon, "Creating non-parametric
+        bootstrap samples using Poisson frequencies", Computer Methods and Programs in Biomedicine 83, 2006.
+        """
+        draws, made = np.random.default_rng(seed), 0
+        while made < REPLICATES:
+            weights = draws.poisson(self.counts).astype(np.float64)
+            if weights[self.is_fraud].any() and weights[~self.is_fraud].any():
+                made += 1
+                yield weights
+
+
+def _bands(is_fraud: NDArray[np.bool_], score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Between which bends of its curve each record is, int64 (n,), from the highest score down."""
+    test = ScoredTest.sort(is_fraud, score)
+    bands = np.empty(len(score), dtype=np.int64)
+    bands[test.order] = np.searchsorted(test.bends, np.arange(len(score)))
+    return bands

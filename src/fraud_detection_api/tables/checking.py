@@ -124,9 +124,10 @@ def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Fe
     if not feature.nullable:
         bad_rows |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
     if feature.dtype in ("int", "float"):
+        bounds = f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
         with np.errstate(invalid="ignore"):
             outside = (column < feature.lower) | (column > feature.upper)
-        bad_rows |= _found(f"{name} must be within {_range_text(feature)}", outside, first_row)
+        bad_rows |= _found(f"{name} must be within {bounds}", outside, first_row)
     if feature.dtype == "category":
         too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
         bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
@@ -192,10 +193,6 @@ def _as_seconds(series: pl.Series) -> NDArray[np.float64]:
     # Python divides integers exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
     microseconds = series.dt.timestamp("us").to_list()
     return np.array([np.nan if each is None else each / 1_000_000 for each in microseconds], dtype=np.float64)
-
-
-def _range_text(feature: Feature) -> str:
-    return f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
 
 
 def _found(problem: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, NDArray[np.int64]]:

@@ -161,7 +161,7 @@ def _guess(series: pl.Series, time: str | None) -> _Guess:
         return _numeric_guess(present, nullable)
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
-    if _is_time(present):
+    if not read_column(present, "datetime")[1].any():
         return _Guess((*_datetime_lines(present, time), *nullable))
     return _text_guess(present, nullable)
 
@@ -221,11 +221,6 @@ def _numeric_lines(present: pl.Series) -> Iterator[str]:
         yield "minimum = 0"
     middle = present.sort()[len(present) // 2]
     yield f"example = {json.dumps(middle)}"
-
-
-def _is_time(present: pl.Series) -> bool:
-    _seconds, unreadable, _missing = read_column(present, "datetime")
-    return not unreadable.any()
 
 
 def _datetime_lines(present: pl.Series, time: str | None) -> Iterator[str]:

@@ -5,14 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, cross_fitting_folds
 from fraud_detection_api.training.evaluate import Evaluation, evaluate, score_dataset
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
-from fraud_detection_api.training.fit_scorer import FittedScorer, ScorerFitter
-from fraud_detection_api.training.measured import MeasuredTest
+from fraud_detection_api.training.fit_scorer import FittedScorer, MeasuredTest, ScorerFitter
 from fraud_detection_api.training.train_xgboost import Progress
 
 EXPLAINED_ROWS = 1_000
@@ -58,52 +56,41 @@ def demonstrate(
 
 
 def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
-    names = test.records.column_names
-    booster = fitted.trees.booster
-    gain = booster.get_score(importance_type="total_gain")
-    scorer = fitted.scorer
+    names, scorer = test.records.column_names, fitted.scorer
+    gain = fitted.trees.booster.get_score(importance_type="total_gain")
+    some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
     return Explained(
         column_names=names,
         score=lambda matrix: scorer.score_matrix(matrix).probabilities,
         gain={name: float(gain.get(f"f{position}", 0.0)) for position, name in enumerate(names)},  # type: ignore[arg-type]
-        contributions=_contributions(fitted, test),
+        contributions=scorer.forest.contributions(some.matrix(some.tables_of(scorer.encoder.level_codes))),
         level_codes={
             name: {**codes.levels, "(missing)": codes.missing} for name, codes in scorer.encoder.level_codes.items()
         },
     )
 
 
-def _contributions(fitted: FittedScorer, test: Dataset) -> NDArray[np.float64]:
-    """SHAP values of some records, float64 (k, columns)."""
-    some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
-    matrix = some.matrix(some.tables_of(fitted.scorer.encoder.level_codes))
-    return fitted.scorer.forest.contributions(matrix)
-
-
 def _training_sizes(
     fitter: ScorerFitter, train: Dataset, measured: MeasuredTest, training_shares: Sequence[int], on_progress: Progress
 ) -> Iterator[dict[str, float]]:
-    smaller = replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
+    test, smaller = measured.data, replace(fitter, settings=replace(fitter.settings, folds=TRAINING_FOLDS, repeats=1))
     for done, parts in enumerate(training_shares):
         share = train.take(cross_fitting_folds(train, parts, seed=fitter.seed) == 0)
         rarer = min(int(share.is_fraud.sum()), int((~share.is_fraud).sum()))
         if len(share) <= LARGEST_TRAINING and rarer >= TRAINING_FOLDS * MIN_FRAUDS:
-            yield _trained_on(share, smaller, measured)
+            _margins, probability = score_dataset(smaller.fit(share).scorer, test)
+            yield _size_point(
+                len(share), evaluate(test.is_fraud, probability, weights=measured.weights, seed=smaller.seed)
+            )
         on_progress((done + 1) / (len(training_shares) + 1))
-
-
-def _trained_on(share: Dataset, fitter: ScorerFitter, measured: MeasuredTest) -> dict[str, float]:
-    test = measured.data
-    _margins, probability = score_dataset(fitter.fit(share).scorer, test)
-    return _size_point(len(share), evaluate(test.is_fraud, probability, weights=measured.weights, seed=fitter.seed))
 
 
 def _size_point(rows: int, evaluation: Evaluation) -> dict[str, float]:
     precision = evaluation.metrics["average_precision"]
     return {
         "rows": rows,
-        "average_precision": precision.value,
-        "roc_auc": evaluation.metrics["roc_auc"].value,
-        "low": precision.low,
-        "high": precision.high,
+        "average_precision": precision.estimate,
+        "roc_auc": evaluation.metrics["roc_auc"].estimate,
+        "low": precision.lower,
+        "high": precision.upper,
     }

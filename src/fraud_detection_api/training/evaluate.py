@@ -1,54 +1,43 @@
 """How good a model is on records that it was not trained on, with intervals, and beside the best possible."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Scorer, Scores
+from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, resamples
 from fraud_detection_api.statistics.metrics import METRICS, UNBOUNDED
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 
 REPLICATES = 200
-INTERVAL = 0.95
-
-Counts: TypeAlias = NDArray[np.uint16]
-"""How often each of n records is in a replicate, (n,). Rarely above 10; narrow numbers are reordered faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measure's value, its 95 % bootstrap interval, and its value for the true probabilities where they are known."""
-
-    value: float
-    low: float
-    high: float
-    bayes_limit: float | None
+_TAIL = (1 - 0.95) / 2
+"""Not quite 0.025: the intervals of every model card so far have this rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Measures on `rows` records of which `frauds` are fraud."""
+    """Measures on `rows` records of which `frauds` are fraud.
+
+    `bayes_limits` are the measures of the true probabilities, by the same names; empty where those are not known.
+    """
 
     rows: int
     frauds: int
     metrics: dict[str, Estimate]
+    bayes_limits: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much a measure differs between two models on the same records, with its 95 % paired bootstrap interval."""
-
-    difference: float
-    low: float
-    high: float
+        metrics = {
+            name: {**estimate.as_json("value"), "bayes_limit": self.bayes_limits.get(name)}
+            for name, estimate in self.metrics.items()
+        }
+        return {"rows": self.rows, "frauds": self.frauds, "metrics": metrics}
 
 
 def evaluate(
@@ -72,15 +61,12 @@ def evaluate(
     sorted_weights = weights[test.order]
     values = _values(test, sorted_weights)
     resampled = np.array([_values(test, sorted_weights * draw[test.order]) for draw in _draws(is_fraud, seed)])
-    limits = [None] * len(values) if best is None else _values(best, weights[best.order])
-    return Evaluation(
-        rows=len(is_fraud),
-        frauds=int(is_fraud.sum()),
-        metrics={
-            name: _estimate(value, resampled[:, index], limits[index], highest=np.inf if name in UNBOUNDED else 1.0)
-            for index, (name, value) in enumerate(zip(METRICS, values, strict=True))
-        },
-    )
+    limits = [] if best is None else _values(best, weights[best.order])
+    metrics = {
+        name: estimate.within(0.0, np.inf if name in UNBOUNDED else 1.0)
+        for name, estimate in _estimates(METRICS, values, resampled).items()
+    }
+    return Evaluation(len(is_fraud), int(is_fraud.sum()), metrics, dict(zip(METRICS, limits, strict=False)))
 
 
 def compare(
@@ -90,23 +76,20 @@ def compare(
     *,
     metrics: Sequence[str],
     seed: int = 0,
-) -> dict[str, Difference]:
+) -> dict[str, Estimate]:
     """How much higher each measure is for `probability` than for `baseline`, float64 (n,) each, on the same records.
 
     Both are measured on the same replicates, so that variation which both share does not widen the interval.
     """
     first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
 
-    def gains(counts: Counts) -> list[float]:
+    def gains(counts: NDArray[np.uint16]) -> list[float]:
         both = (_values(test, counts[test.order].astype(np.float64), metrics) for test in (first, second))
         return [one - other for one, other in zip(*both, strict=True)]
 
     values = gains(np.ones(len(is_fraud), np.uint16))
     resampled = np.array([gains(draw) for draw in _draws(is_fraud, seed)])
-    return {
-        name: Difference(value, *_interval(value, resampled[:, index]))
-        for index, (name, value) in enumerate(zip(metrics, values, strict=True))
-    }
+    return _estimates(metrics, values, resampled)
 
 
 def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
@@ -127,23 +110,13 @@ def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str]
     return [METRICS[name](test, weights) for name in names]
 
 
-def _estimate(value: float, resampled: NDArray[np.float64], limit: float | None, *, highest: float) -> Estimate:
-    low, high = _interval(value, resampled)
-    return Estimate(value, max(low, 0.0), min(high, highest), limit)
+def _estimates(names: Iterable[str], values: Sequence[float], resampled: NDArray[np.float64]) -> dict[str, Estimate]:
+    """Each value by name, with the interval of its column of `resampled`, float64 (replicates, measures)."""
+    columns = zip(names, values, resampled.T, strict=True)
+    return {name: bootstrap_estimate(value, column, tail=_TAIL) for name, value, column in columns}
 
 
-def _interval(value: float, resampled: NDArray[np.float64]) -> tuple[float, float]:
-    tail = (1 - INTERVAL) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail]) - (resampled.mean() - value)
-    return float(low), float(high)
-
-
-def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[Counts]:
-    """For each replicate, how often each record is in it."""
-    rng, count, made = np.random.default_rng(seed), len(is_fraud), 0
-    frauds = np.flatnonzero(is_fraud)
-    while made < REPLICATES:
-        draw = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.uint16)
-        if 0 < draw[frauds].sum() < count:
-            made += 1
-            yield draw
+def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.uint16]]:
+    """REPLICATES bootstrap samples that hold both classes."""
+    frauds, count = np.flatnonzero(is_fraud), len(is_fraud)
+    return islice((draw for draw in resamples(count, seed) if 0 < draw[frauds].sum() < count), REPLICATES)

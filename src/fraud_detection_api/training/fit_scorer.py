@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
-from fraud_detection_api.training.calibrate import fit_calibration, uncalibrated
-from fraud_detection_api.training.data.categories import learn_level_codes
-from fraud_detection_api.training.data.dataset import Dataset
-from fraud_detection_api.training.evaluate import compare
+from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
+from fraud_detection_api.training.data.dataset import Dataset, learn_level_codes
+from fraud_detection_api.training.evaluate import Evaluation, compare, evaluate, score_dataset
 from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
 
 PRICED = ("average_precision", "roc_auc")
@@ -90,5 +89,36 @@ class ScorerFitter:
         found = compare(data.is_fraud, uncalibrated(margins), uncalibrated(free), metrics=PRICED, seed=self.seed)
         return {
             "constraints": list(constraints),
-            **{name: {"difference": d.difference, "low": d.low, "high": d.high} for name, d in found.items()},
+            **{name: difference.as_json("difference") for name, difference in found.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredTest:
+    """Records that a scorer was not trained on, its scores of them, and how good those are.
+
+    Arrays are (n,): `margins` float32 in log-odds, the others float64. `raw_probability` is the trees' own,
+    `probability` the calibrated one; `before` and `after` are their evaluations. `weights` are those of
+    `deployment_weights`, None for 1 each.
+    """
+
+    data: Dataset
+    margins: NDArray[np.float32]
+    raw_probability: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+    before: Evaluation
+    after: Evaluation
+
+
+def measure(fitter: ScorerFitter, fitted: FittedScorer, test: Dataset) -> MeasuredTest:
+    """Score `test` and evaluate the scores, with the fitter's seed and for its deployed share of fraud."""
+    margins, probability = score_dataset(fitted.scorer, test)
+    raw_probability = uncalibrated(margins)
+    weights = deployment_weights(test.is_fraud, fitter.deployed_base_rate)
+    known = test.known_probability if weights is None else None
+    before, after = (
+        evaluate(test.is_fraud, stated, known_probability=known, weights=weights, seed=fitter.seed)
+        for stated in (raw_probability, probability)
+    )
+    return MeasuredTest(test, margins, raw_probability, probability, weights, before, after)

@@ -5,22 +5,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
+from fraud_detection_api.model.calibration import RiskScale
 from fraud_detection_api.model.reference import reference_histograms
-from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
+from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import SplitSettings, hold_out
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
-from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.measured import measure
-from fraud_detection_api.training.policy.decide import decided_policy, with_records_a_day
+from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
+from fraud_detection_api.training.policies import decided_policy, with_records_a_day
 from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.model_report import report_html
+from fraud_detection_api.training.report.contents import report_html
 from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings, stages
 
 
@@ -104,3 +107,19 @@ def _sealed(
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),
     )
+
+
+DEFAULT_ROWS, DEFAULT_SEED = 100_000, 7
+"""Simulated credit records that the model of a fresh installation is trained on."""
+
+
+def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_progress: Progress) -> FittedModel:
+    """Register a model of the credit contract and make it champion; `by` is recorded as who asked for it."""
+    frame = simulate_credit_records(DEFAULT_ROWS, seed=DEFAULT_SEED)
+    dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
+    # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.
+    fitted = ModelFitter(registry, DEFAULT_SEED, training_shares=()).fit(dataset, now=now, on_progress=on_progress)
+    reasons = ("there was no sound champion to compare with",)
+    cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
+    registry.assign(CHAMPION, fitted.version, cause)
+    return fitted

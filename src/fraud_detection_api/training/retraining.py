@@ -1,7 +1,7 @@
 """Retraining on decisions that were served: whether there is enough data, and whether the new model is better."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, hold_out
-from fraud_detection_api.training.evaluate import Difference, Estimate, compare, evaluate, score_dataset
+from fraud_detection_api.training.evaluate import compare, evaluate, score_dataset
 
 COMPARED = ("roc_auc", "average_precision")
 
@@ -38,10 +39,20 @@ class HeldOutComparison:
     unseen: bool
     champion: Mapping[str, Estimate]
     challenger: Mapping[str, Estimate]
-    differences: Mapping[str, Difference]
+    differences: Mapping[str, Estimate]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        sides = {"champion": self.champion, "challenger": self.challenger}
+        return {
+            **{name: getattr(self, name) for name in ("records", "frauds", "unseen")},
+            # simulated records alone have a Bayes limit, and nobody serves those
+            **{side: _measures_json(measures) for side, measures in sides.items()},
+            "differences": {name: each.as_json("difference") for name, each in self.differences.items()},
+        }
+
+
+def _measures_json(measures: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: {**each.as_json("value"), "bayes_limit": None} for name, each in measures.items()}
 
 
 def require_enough(dataset: Dataset, *, records: int, frauds: int) -> None:
@@ -71,7 +82,8 @@ def held_out(
     test = hold_out(dataset, settings, seed=seed).test
     if all_unseen:
         return ComparedRecords(test, unseen=True)
-    end = _end_of(champion)
+    period = champion.card["data"]["period"]  # of the records that the champion was trained on
+    end = None if period is None else parse_moment(period[1])
     if dataset.seconds is None or end is None:
         return ComparedRecords(test, unseen=False)
     later = test[dataset.seconds[test] * 1000 > end]
@@ -93,9 +105,3 @@ def compare_held_out(
     first, second = ({name: each.metrics[name] for name in COMPARED} for each in evaluations)
     differences = compare(is_fraud, scored[1], scored[0], metrics=COMPARED, seed=seed)
     return HeldOutComparison(len(is_fraud), int(is_fraud.sum()), chosen.unseen, first, second, differences)
-
-
-def _end_of(champion: Bundle) -> int | None:
-    """The time of the last record that the model was trained on, in milliseconds since 1970."""
-    period = champion.card["data"]["period"]
-    return None if period is None else parse_moment(period[1])

@@ -1,18 +1,19 @@
 """XGBoostTrainer: cross-fitted boosters, each stopped by a fold that it was not trained on, averaged into one."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from fraud_detection_api.training.averaging import average_boosters
-from fraud_detection_api.training.data.categories import cross_fitted_tables
-from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
+from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables, cross_fitted_tables
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 
 Progress = Callable[[float], None]
@@ -250,16 +251,12 @@ def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
     0.875
     (None, None)
     """
-    total, begun = sum(efforts), 0.0
-    parts = []
-    for effort in efforts:
-        parts.append(_stage(on_progress, begun / total, effort / total))
-        begun += effort
-    return parts
+    total, begins = sum(efforts), accumulate(efforts, initial=0.0)
 
+    def stage(begin: float, effort: float) -> Progress:
+        return lambda done: on_progress(begin / total + effort / total * done)
 
-def _stage(on_progress: Progress, begun: float, share: float) -> Progress:
-    return lambda done: on_progress(begun + share * done)
+    return [stage(begin, effort) for begin, effort in zip(begins, efforts, strict=False)]
 
 
 def shares(on_progress: Progress, count: int) -> list[Progress]:
@@ -281,3 +278,30 @@ def shares(on_progress: Progress, count: int) -> list[Progress]:
         return report
 
     return [part(number) for number in range(count)]
+
+
+def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
+    """One booster whose margin is the mean of the margins of `boosters`, up to the rounding of leaves to float32.
+
+    All must be binary-logistic tree boosters of one shape with the same `base_score`: each tree's leaves are divided by
+    the number of boosters and the trees are joined. Raises ValueError where the base scores differ.
+    """
+    models = [json.loads(booster.save_raw(raw_format="json")) for booster in boosters]
+    merged = models[0]
+    if len({model["learner"]["learner_model_param"]["base_score"] for model in models}) != 1:
+        raise ValueError("only boosters of the same base_score can be averaged")
+    trees = [tree for model in models for tree in model["learner"]["gradient_booster"]["model"]["trees"]]
+    for number, tree in enumerate(trees):
+        tree["id"] = number
+        _divide_leaves(tree, len(models))
+    replace_trees(merged, trees)
+    merged["learner"]["attributes"] = {}
+    return xgboost.Booster(model_file=bytearray(json.dumps(merged).encode()))
+
+
+def _divide_leaves(tree: dict[str, Any], count: int) -> None:
+    """In XGBoost's JSON a node without a left child is a leaf, and its value is in the split conditions."""
+    for node, left in enumerate(tree["left_children"]):
+        tree["base_weights"][node] = float(np.float32(tree["base_weights"][node] / count))
+        if left == NO_CHILD:
+            tree["split_conditions"][node] = float(np.float32(tree["split_conditions"][node] / count))

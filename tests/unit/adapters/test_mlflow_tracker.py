@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api.container.registry import build_registry, build_tracker
 from fraud_detection_api.model.bundle import read_manifest
-from fraud_detection_api.training.tracking import track_training
+from fraud_detection_api.training.card import track_training
 from support.builders import credit_files
 
 DIGEST = "sha256:" + "5" * 64

@@ -10,7 +10,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.cli.serve import _say_listening, serve
 from fraud_detection_api.jobs import serving
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.training import default_model, model_fitter
+from fraud_detection_api.training import model_fitter
 from support.builders import EVERY_DTYPE, QUICK
 
 
@@ -26,9 +26,9 @@ def started(monkeypatch) -> list[Settings]:
 def small_default(monkeypatch):
     """The default model on few records."""
     fitter = model_fitter.ModelFitter
-    monkeypatch.setattr(default_model, "ROWS", 3000)
+    monkeypatch.setattr(model_fitter, "DEFAULT_ROWS", 3000)
     monkeypatch.setattr(
-        default_model, "ModelFitter", lambda store, seed, **given: fitter(store, seed, QUICK, threads=1, **given)
+        model_fitter, "ModelFitter", lambda store, seed, **given: fitter(store, seed, QUICK, threads=1, **given)
     )
 
 

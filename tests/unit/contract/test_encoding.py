@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.contract.columns import columns_from_records, epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX
-from fraud_detection_api.contract.encoding import Encoder, LevelCodes, calendar_part
+from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, calendar_part, row_encoder
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.contract.record_encoding import FEW_RECORDS, row_encoder
 from support.builders import every_dtype_contract, record
 
 CODES = {"channel": LevelCodes({"web": 0.25, "branch": 0.125}, unseen=0.5, missing=0.75)}

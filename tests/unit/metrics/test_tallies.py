@@ -1,9 +1,14 @@
 """Cells count, and a snapshot tells what they hold."""
 
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
 
 from fraud_detection_api.metrics import catalogue
-from fraud_detection_api.metrics.tallies import Snapshot, Tallies
+from fraud_detection_api.metrics.catalogue import PROCESS_CPU
+from fraud_detection_api.metrics.tallies import Snapshot, Tallies, measure_process
 
 
 @pytest.fixture
@@ -112,3 +117,43 @@ def test_a_metric_of_another_kind_is_a_mistake(tallies):
         tallies.gauge(catalogue.STORE_FAILURES)
     with pytest.raises(AssertionError, match="never falls"):
         tallies.forget(catalogue.STORE_FAILURES)
+
+
+def told_of_process(tallies):
+    return {name: value for name, _labels, value in tallies.snapshot("worker-0").series}
+
+
+@pytest.fixture
+def measured():
+    tallies = Tallies()
+    measure_process(tallies)
+    return tallies
+
+
+def test_the_process_is_measured_anew_each_time(measured):
+    before = told_of_process(measured)
+    with ExitStack() as opened:
+        for _ in range(5):
+            opened.enter_context(Path("/dev/null").open())
+        began = time.process_time()
+        while time.process_time() < began + 0.05:
+            pass
+        after = told_of_process(measured)
+    assert after["fraud_process_open_fds"][0] == before["fraud_process_open_fds"][0] + 5
+    assert 0.04 < after["fraud_process_cpu_seconds_total"] - before["fraud_process_cpu_seconds_total"] < 5
+    assert after["fraud_process_resident_memory_bytes"][0] > 10_000_000
+
+
+def test_processor_time_goes_on_from_the_process_before():
+    tallies, before = Tallies(), Tallies()
+    before.counter(PROCESS_CPU).add(1_000_000)
+    measure_process(tallies)
+    tallies.continue_from(before.snapshot("worker-0"))
+    used = [told_of_process(tallies)["fraud_process_cpu_seconds_total"] for _ in range(2)]
+    assert 1_000_000 < used[0] <= used[1] < 1_010_000
+
+
+def test_without_proc_the_rest_is_measured(measured, monkeypatch, tmp_path):
+    monkeypatch.setattr("fraud_detection_api.metrics.tallies._STATM", tmp_path / "nothing")
+    assert told_of_process(measured)["fraud_process_cpu_seconds_total"] > 0
+    assert "fraud_process_resident_memory_bytes" not in told_of_process(measured)

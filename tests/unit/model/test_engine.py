@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.model import engine as engine_module
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.model.calibration import Calibration
+from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.engine import Engine
-from fraud_detection_api.model.risk_score import RiskScale
 from fraud_detection_api.policy.outcomes import Policy
 from support.builders import credit_files, record
 

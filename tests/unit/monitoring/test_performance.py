@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from sklearn import linear_model, metrics
 
 from fraud_detection_api.monitoring.performance import FEWEST, Performance, measure, ranking_differences
-from fraud_detection_api.statistics.calibration import calibration_slope
-from fraud_detection_api.statistics.cells import Cells
-from fraud_detection_api.statistics.metrics import average_precision, roc_auc
+from fraud_detection_api.statistics.metrics import average_precision, calibration_slope, roc_auc
+from fraud_detection_api.statistics.scored import Cells
 
 
 def drawn(seed, rows=5_000, *, honest=1.0):

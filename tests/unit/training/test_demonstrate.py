@@ -12,8 +12,7 @@ from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import demonstrate
 from fraud_detection_api.training.evaluate import evaluate, score_dataset
-from fraud_detection_api.training.fit_scorer import ScorerFitter
-from fraud_detection_api.training.measured import measure
+from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import every_dtype_contract, every_dtype_frame
 
@@ -66,8 +65,8 @@ def test_smaller_trainings_end_with_the_whole_training_part(shown, credit, fitte
     sizes = shown[0]["learning_curve"]["training_size"]
     assert [point["rows"] / len(train) for point in sizes] == pytest.approx([1 / 8, 1 / 4, 1 / 2, 1], abs=0.01)
     whole = evaluate(test.is_fraud, score_dataset(fitted.scorer, test)[1], seed=1).metrics
-    assert sizes[-1]["average_precision"] == whole["average_precision"].value
-    assert sizes[-1]["roc_auc"] == whole["roc_auc"].value
+    assert sizes[-1]["average_precision"] == whole["average_precision"].estimate
+    assert sizes[-1]["roc_auc"] == whole["roc_auc"].estimate
     for point in sizes:
         assert point["low"] <= point["average_precision"] <= point["high"]
 
@@ -100,7 +99,7 @@ def test_progress_rises_to_1(shown):
 
 def test_contributions_and_bias_are_the_margin(credit, fitted):
     test = credit[1]
-    contributions = demonstrate_module._contributions(fitted, test)
+    contributions = demonstrate_module._explained(fitted, test).contributions
     rest = score_dataset(fitted.scorer, test)[0] - contributions.sum(axis=1)
     assert contributions.shape == (len(test), len(test.records.column_names))
     assert np.ptp(rest) < 1e-4  # one bias for all records

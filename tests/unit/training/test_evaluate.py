@@ -25,8 +25,8 @@ def scored() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", METRICS)
 def test_an_interval_holds_its_value(scored, name):
     estimate = evaluate(*scored).metrics[name]
-    assert estimate.low <= estimate.value <= estimate.high
-    assert estimate.low < estimate.high
+    assert estimate.lower <= estimate.estimate <= estimate.upper
+    assert estimate.lower < estimate.upper
 
 
 def test_every_metric_is_there_with_the_counts(scored):
@@ -41,14 +41,14 @@ def test_the_same_seed_gives_the_same_intervals(scored):
 
 def test_another_seed_gives_other_intervals_and_the_same_values(scored):
     one, other = evaluate(*scored, seed=3).metrics["roc_auc"], evaluate(*scored, seed=4).metrics["roc_auc"]
-    assert one.value == other.value
-    assert one.low != other.low
+    assert one.estimate == other.estimate
+    assert one.lower != other.lower
 
 
 def test_more_records_have_narrower_intervals(scored):
     is_fraud, probability = scored
     few, many = evaluate(is_fraud[:200], probability[:200]), evaluate(is_fraud, probability)
-    width = {n: e.metrics["roc_auc"].high - e.metrics["roc_auc"].low for n, e in (("few", few), ("many", many))}
+    width = {n: e.metrics["roc_auc"].upper - e.metrics["roc_auc"].lower for n, e in (("few", few), ("many", many))}
     assert width["many"] < width["few"] / 2
 
 
@@ -58,27 +58,28 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         rng = np.random.default_rng(seed)
         is_fraud = rng.random(400) < 0.2
         brier = evaluate(is_fraud, np.full(400, 0.2), seed=seed).metrics["brier"]
-        covered += brier.low <= 0.16 <= brier.high
+        covered += brier.lower <= 0.16 <= brier.upper
     assert covered >= 34
 
 
 def test_without_known_probabilities_there_is_no_limit(scored):
-    assert {estimate.bayes_limit for estimate in evaluate(*scored).metrics.values()} == {None}
+    assert evaluate(*scored).bayes_limits == {}
 
 
 def test_the_limit_is_the_metric_of_the_true_probabilities(scored):
     is_fraud, known = scored
     noisy = np.clip(known + np.random.default_rng(1).normal(0, 0.1, len(known)), 0.001, 0.999)
-    metrics = evaluate(is_fraud, noisy, known_probability=known).metrics
-    assert metrics["roc_auc"].bayes_limit == evaluate(is_fraud, known).metrics["roc_auc"].value
-    assert metrics["roc_auc"].value < metrics["roc_auc"].bayes_limit
-    assert metrics["log_loss"].value > metrics["log_loss"].bayes_limit
+    found = evaluate(is_fraud, noisy, known_probability=known)
+    metrics, limits = found.metrics, found.bayes_limits
+    assert limits["roc_auc"] == evaluate(is_fraud, known).metrics["roc_auc"].estimate
+    assert metrics["roc_auc"].estimate < limits["roc_auc"]
+    assert metrics["log_loss"].estimate > limits["log_loss"]
 
 
 def test_replicates_always_hold_both_classes():
     metrics = evaluate(np.arange(12) < 1, np.linspace(0.9, 0.1, 12)).metrics
-    assert metrics["roc_auc"].low == 1.0
-    assert np.isfinite(metrics["average_precision"].low)
+    assert metrics["roc_auc"].lower == 1.0
+    assert np.isfinite(metrics["average_precision"].lower)
 
 
 def test_an_evaluation_is_json(scored):
@@ -92,15 +93,15 @@ def test_a_bundle_is_evaluated_on_records_it_has_not_seen():
     evaluation = evaluate_bundle(bundle, dataset)
     auc = evaluation.metrics["roc_auc"]
     assert (evaluation.rows, evaluation.frauds) == (4000, dataset.is_fraud.sum())
-    assert 0.8 < auc.value < auc.bayes_limit
+    assert 0.8 < auc.estimate < evaluation.bayes_limits["roc_auc"]
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_an_interval_stays_within_what_the_metric_can_be(name):
     is_fraud = np.arange(60) < 6
     estimate = evaluate(is_fraud, np.where(is_fraud, 0.9, 0.1) + np.linspace(0, 0.05, 60)).metrics[name]
-    assert 0 <= estimate.low <= estimate.high
-    assert name == "log_loss" or estimate.high <= 1
+    assert 0 <= estimate.lower <= estimate.upper
+    assert name == "log_loss" or estimate.upper <= 1
 
 
 def test_equal_weights_change_nothing(scored):
@@ -114,19 +115,19 @@ def test_a_weight_of_three_is_three_records(scored, name):
     times = np.where(np.arange(400) % 3 == 0, 3, 1)
     weighted = evaluate(is_fraud, probability, weights=times.astype(float)).metrics[name]
     repeated = evaluate(np.repeat(is_fraud, times), np.repeat(probability, times)).metrics[name]
-    assert weighted.value == pytest.approx(repeated.value)
+    assert weighted.estimate == pytest.approx(repeated.estimate)
 
 
 def test_weights_move_the_interval_with_the_value(scored):
     weights = np.where(scored[0], 0.2, 1.0)
     plain, weighted = (evaluate(*scored, weights=w).metrics["average_precision"] for w in (None, weights))
-    assert weighted.low <= weighted.value <= weighted.high < plain.low
+    assert weighted.lower <= weighted.estimate <= weighted.upper < plain.lower
 
 
 def test_records_that_weigh_next_to_nothing_do_not_narrow_the_interval(scored):
     weights = np.where(np.arange(2000) < 200, 1.0, 1e-9)
     whole, few = (evaluate(*scored, weights=w).metrics["roc_auc"] for w in (None, weights))
-    assert few.high - few.low > 2 * (whole.high - whole.low)
+    assert few.upper - few.lower > 2 * (whole.upper - whole.lower)
 
 
 def test_counts_are_of_records_whatever_they_weigh(scored):
@@ -141,7 +142,7 @@ def test_a_model_does_not_differ_from_itself(scored):
     is_fraud, probability = scored
     found = compare(is_fraud, probability, probability, metrics=PAIRED)
     assert list(found) == list(PAIRED)
-    assert {(d.difference, d.low, d.high) for d in found.values()} == {(0.0, 0.0, 0.0)}
+    assert {(d.estimate, d.lower, d.upper) for d in found.values()} == {(0.0, 0.0, 0.0)}
 
 
 def noisier(probability: np.ndarray, noise: float) -> np.ndarray:
@@ -151,9 +152,9 @@ def noisier(probability: np.ndarray, noise: float) -> np.ndarray:
 def test_a_clearly_better_model_is_better_beyond_chance(scored):
     is_fraud, probability = scored
     found = compare(is_fraud, probability, noisier(probability, 0.2), metrics=PAIRED)
-    assert found["roc_auc"].low > 0
-    assert found["average_precision"].low > 0
-    assert found["log_loss"].high < 0
+    assert found["roc_auc"].lower > 0
+    assert found["average_precision"].lower > 0
+    assert found["log_loss"].upper < 0
 
 
 def test_a_difference_is_that_of_the_two_evaluations(scored):
@@ -161,8 +162,8 @@ def test_a_difference_is_that_of_the_two_evaluations(scored):
     baseline = noisier(probability, 0.05)
     one, other = (evaluate(is_fraud, stated).metrics for stated in (probability, baseline))
     for name, found in compare(is_fraud, probability, baseline, metrics=PAIRED).items():
-        assert found.difference == pytest.approx(one[name].value - other[name].value)
-        assert found.low <= found.difference <= found.high
+        assert found.estimate == pytest.approx(one[name].estimate - other[name].estimate)
+        assert found.lower <= found.estimate <= found.upper
 
 
 def test_turned_round_a_difference_changes_its_sign(scored):
@@ -170,8 +171,8 @@ def test_turned_round_a_difference_changes_its_sign(scored):
     baseline = noisier(probability, 0.05)
     forwards = compare(is_fraud, probability, baseline, metrics=["roc_auc"])["roc_auc"]
     backwards = compare(is_fraud, baseline, probability, metrics=["roc_auc"])["roc_auc"]
-    assert (backwards.difference, backwards.low, backwards.high) == pytest.approx(
-        (-forwards.difference, -forwards.high, -forwards.low)
+    assert (backwards.estimate, backwards.lower, backwards.upper) == pytest.approx(
+        (-forwards.estimate, -forwards.upper, -forwards.lower)
     )
 
 
@@ -179,7 +180,7 @@ def test_the_paired_interval_is_much_narrower_than_that_of_one_model(scored):
     is_fraud, probability = scored
     paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics=["roc_auc"])["roc_auc"]
     alone = evaluate(is_fraud, probability).metrics["roc_auc"]
-    assert paired.high - paired.low < (alone.high - alone.low) / 3
+    assert paired.upper - paired.lower < (alone.upper - alone.lower) / 3
 
 
 def test_the_same_seed_compares_alike(scored):

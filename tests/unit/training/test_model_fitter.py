@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import score_dataset
-from fraud_detection_api.training.model_fitter import ModelFitter
+from fraud_detection_api.training.model_fitter import ModelFitter, fit_default_model
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import NOW, QUICK, credit_files, every_dtype_contract, every_dtype_files, every_dtype_frame
 from support.fakes import InMemoryRegistry
@@ -151,12 +152,12 @@ def test_the_evaluation_is_of_the_test_part_alone(fitted):
 
 
 def test_the_limit_is_known_for_simulated_records(fitted):
-    assert fitted.evaluation.metrics["roc_auc"].bayes_limit is not None
+    assert fitted.evaluation.bayes_limits["roc_auc"] is not None
 
 
 def test_no_limit_is_known_for_other_records(dataset):
     evaluation = fit(replace(dataset, known_probability=None)).evaluation
-    assert evaluation.metrics["roc_auc"].bayes_limit is None
+    assert not evaluation.bayes_limits
 
 
 def test_the_reference_describes_the_training_part(registry, fitted):
@@ -203,7 +204,7 @@ def test_categories_that_tell_fraud_are_learned_from():
         'name = "levels"\n[target]\nname = "bad"\n[features.level]\ndtype = "category"\n', source="levels.toml"
     )
     fitted = fit(dataset_from_frame(frame, contract, source="x"), settings=QUICK)
-    assert fitted.evaluation.metrics["roc_auc"].value > 0.75
+    assert fitted.evaluation.metrics["roc_auc"].estimate > 0.75
 
 
 def test_a_feature_that_gives_the_target_away_is_learned_without_a_warning():
@@ -214,7 +215,7 @@ def test_a_feature_that_gives_the_target_away_is_learned_without_a_warning():
     )
     registry = InMemoryRegistry()
     fitted = fit(dataset_from_frame(frame, contract, source="x"), settings=QUICK, registry=registry)
-    assert fitted.evaluation.metrics["roc_auc"].value == 1.0
+    assert fitted.evaluation.metrics["roc_auc"].estimate == 1.0
     read_bundle(registry.fetch("1"), source="test")
 
 
@@ -276,3 +277,17 @@ def test_the_card_says_from_when_to_when_the_records_are():
     card = read_bundle(every_dtype_files(), source="test").card
     assert card["data"]["period"] == ["2025-01-01T00:00:00Z", "2025-12-28T23:00:00Z"]
     assert card["split"]["kind"] == "time"
+
+
+def test_the_default_model_is_a_credit_model_and_champion(monkeypatch):
+    monkeypatch.setattr(model_fitter, "DEFAULT_ROWS", 5000)
+    quick = partial(model_fitter.ModelFitter, settings=QUICK, threads=1)
+    monkeypatch.setattr(model_fitter, "ModelFitter", quick)
+    registry, shares = InMemoryRegistry(), []
+    fitted = fit_default_model(registry, by="anna", now=NOW, on_progress=shares.append)
+    assert registry.assigned("champion") == fitted.version == "1"
+    bundle = read_bundle(registry.fetch("1"), source="test")
+    assert bundle.contract.name == "credit"
+    assert bundle.card["data"]["rows"] == 5000
+    assert fitted.evaluation.bayes_limits["roc_auc"] is not None
+    assert shares[-1] == 1.0

@@ -1,10 +1,13 @@
 """XGBoostTrainer: all records are learned from, each is scored by boosters that did not see it, and seeds decide alone."""
 
+import json
 import os
 
 import numpy as np
 import pytest
 import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.statistics.metrics import roc_auc
@@ -12,7 +15,8 @@ from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training import train_xgboost
 from fraud_detection_api.training.data import dataset
 from fraud_detection_api.training.data.splits import cross_fitting_folds
-from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer
+from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer, average_boosters
+from support.boosters import margins_of, random_booster, random_matrix
 from support.builders import labelled
 
 QUICK = XGBoostSettings(folds=2, max_rounds=25, max_bin=64, learning_rate=0.2)
@@ -214,3 +218,41 @@ def test_progress_rises_to_1():
 def test_the_threads_are_those_of_openmp_where_none_are_asked_for(monkeypatch):
     monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
     assert as_bytes(fitted(threads=0)) == as_bytes(fitted(threads=1))
+
+
+ROUNDING = 1e-5
+"""What adding some dozens of leaves in 32 bits may leave of a margin below 10: its last place is 2e-7 to 1e-6."""
+
+
+@given(
+    seeds=st.lists(st.integers(0, 10_000), min_size=1, max_size=4),
+    depth=st.integers(1, 8),
+    missing=st.sampled_from([0.0, 0.2, 1.0]),
+)
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_the_average_of_boosters_is_the_mean_of_their_margins(seeds, depth, missing):
+    boosters = [random_booster(seed, depth=depth) for seed in seeds]
+    matrix = random_matrix(7, 200, missing=missing)
+    mean = np.mean([margins_of(booster, matrix).astype(np.float64) for booster in boosters], axis=0)
+    np.testing.assert_allclose(margins_of(average_boosters(boosters), matrix), mean, rtol=0, atol=ROUNDING)
+
+
+def test_boosters_of_different_length_are_averaged():
+    boosters = [random_booster(1, rounds=2), random_booster(2, rounds=9)]
+    matrix = random_matrix(3, 50)
+    mean = np.mean([margins_of(booster, matrix) for booster in boosters], axis=0)
+    merged = average_boosters(boosters)
+    assert merged.num_boosted_rounds() == 11
+    np.testing.assert_allclose(margins_of(merged, matrix), mean, rtol=0, atol=ROUNDING)
+
+
+def test_boosters_of_different_base_scores_are_not_averaged():
+    with pytest.raises(ValueError, match="same base_score"):
+        average_boosters([random_booster(1, base_score=0.1), random_booster(1, base_score=0.2)])
+
+
+def test_the_average_forgets_the_attributes_of_its_first_booster():
+    booster = random_booster(1)
+    booster.set_attr(best_iteration="0")
+    merged = average_boosters([booster, random_booster(2)])
+    assert json.loads(merged.save_raw(raw_format="json"))["learner"]["attributes"] == {}

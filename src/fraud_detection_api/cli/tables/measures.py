@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.terminal import Table, print_table
-from fraud_detection_api.report.measures import MONITORED, measure_text
+from fraud_detection_api.report.numbers import MONITORED, measure_text
 
 if TYPE_CHECKING:  # it needs the training libraries
     from fraud_detection_api.training.retraining import HeldOutComparison
@@ -133,8 +133,8 @@ def print_comparison(compared: "HeldOutComparison", champion: str, challenger: s
     rows = []
     for name, of in compared.differences.items():
         sides = (compared.champion[name], compared.challenger[name])
-        cells = [_interval(side.value, side.low, side.high) for side in sides]
-        rows.append((measure_text(name), *cells, _interval(of.difference, of.low, of.high, "+.4f")))
+        cells = [_interval(side.estimate, side.lower, side.upper) for side in sides]
+        rows.append((measure_text(name), *cells, _interval(of.estimate, of.lower, of.upper, "+.4f")))
     seen = (
         "which neither model was trained on"
         if compared.unseen

@@ -88,7 +88,7 @@ def tune(
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
-    from fraud_detection_api.training.tuning.objectives import Objective
+    from fraud_detection_api.training.tuning.tune import Objective
 
     given = TrainingOptions(
         file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy

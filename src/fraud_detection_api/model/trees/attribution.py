@@ -32,10 +32,11 @@ class Attribution:
         points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
         self._points, self._weights = (points + 1) / 2, weights / 2
         self._table = self._filled() if self._cut.table_entries <= MOST_TABLE_ENTRIES else None
-        self.bias = mean_margin(trees)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds that each feature adds to a row's margin, float64 (n, features); with `bias` they sum up to the margin.
+        """Log-odds that each feature adds to a row's margin, float64 (n, features).
+
+        Their sum is the margin's distance from the mean margin of the training records, by cover.
 
         `matrix` is float32 (n, features) in C order, finite or NaN for missing.
         """
@@ -50,11 +51,6 @@ class Attribution:
         return found
 
     @property
-    def tabulated(self) -> bool:
-        """Whether contributions are looked up, and not worked out for each record."""
-        return self._table is not None
-
-    @property
     def _room(self) -> NDArray[np.float64]:
         return np.empty((3, self._most_features + 1), dtype=np.float64)
 
@@ -64,14 +60,3 @@ class Attribution:
         points = (self._points, self._weights)
         fill_tables(self._trees.nodes, cut.place, cut.groups, cut.shares, *points, self._room, table)
         return table
-
-
-def mean_margin(trees: Trees) -> float:
-    """Mean margin over the training records, by cover, in log-odds."""
-    left, cover, mean = (trees.nodes[name].tolist() for name in ("left", "cover", "value"))
-    for node in reversed(range(len(left))):  # children stand after their parents
-        below = left[node]
-        if below != node:
-            whole = cover[node] or 1.0
-            mean[node] = (mean[below] * cover[below] + mean[below + 1] * cover[below + 1]) / whole
-    return float(trees.base_margin) + float(sum(mean[root] for root in trees.trees["root"].tolist()))

@@ -67,16 +67,16 @@ class _Layout:
         self._tree = tree
         self.order, self._left, self.depth = [0], [0], 0
         lefts, rights = tree["left_children"], tree["right_children"]
-        level = [0]  # places in `order`
+        level = [0]  # indexes into `order`
         while level := list(self._below(level, lefts, rights)):
             self.depth += 1
 
     def _below(self, level: list[int], lefts: list[int], rights: list[int]) -> Iterator[int]:
-        for place in level:
-            node = self.order[place]
+        for index in level:
+            node = self.order[index]
             if lefts[node] == NO_CHILD:
                 continue
-            self._left[place] = len(self.order)
+            self._left[index] = len(self.order)
             for child in (lefts[node], rights[node]):
                 yield len(self.order)
                 self._left.append(len(self.order))
@@ -124,9 +124,6 @@ class XGBoostTrees:
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         if not len(matrix):
             return np.empty(matrix.shape, dtype=np.float64)
-        return self._with_bias(matrix)[:, :-1]
-
-    def _with_bias(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         rows = xgboost.DMatrix(matrix, nthread=1)
         found: NDArray[np.float32] = self._booster.predict(rows, pred_contribs=True, validate_features=False)
-        return found.astype(np.float64)
+        return found[:, :-1].astype(np.float64)

@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
@@ -67,8 +66,6 @@ class Forest:
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds that each feature adds to a row's margin, float64 (n, features).
 
-        With `attribution.mean_margin` they sum up to the margin.
-
         Exact path-dependent TreeSHAP; see `model.trees.attribution`. Raises ValueError for another number of features.
         """
         return self._walker.contributions(self._checked(matrix))
@@ -92,8 +89,9 @@ class CompiledTrees:
         if threads < 2:
             self._walk(matrix, margins)
         else:
+            bounds = [len(matrix) * part // threads for part in range(threads + 1)]
             with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(lambda piece: self._walk(matrix[piece], margins[piece]), _pieces(len(matrix), threads)))
+                list(pool.map(lambda first, end: self._walk(matrix[first:end], margins[first:end]), bounds, bounds[1:]))
         return margins
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -108,12 +106,6 @@ class CompiledTrees:
 
     def _walk(self, matrix: NDArray[np.float32], margins: NDArray[np.float32]) -> None:
         self._add_margins(matrix, self._trees.trees, self._trees.nodes, self._trees.base_margin, margins)
-
-
-def _pieces(rows: int, count: int) -> list[slice]:
-    """Rows in equal parts."""
-    bounds = [rows * part // count for part in range(count + 1)]
-    return [slice(*ends) for ends in pairwise(bounds)]
 
 
 def _walker(trees: Trees, booster: bytes) -> Walker:

@@ -12,9 +12,8 @@ from numba import float32, float64, from_dtype, int8, int32, int64, njit, uint16
 
 from fraud_detection_api.model.calibration import KNOTS, LOWEST_MARGIN, STEPS_PER_UNIT
 from fraud_detection_api.model.trees.compilation import compiled
-from fraud_detection_api.model.trees.groups import GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.trees.groups import ASKED, GROUP, LEAST_SHARE, WAY
 from fraud_detection_api.model.trees.nodes import NODE, TREE
-from fraud_detection_api.model.trees.splits import ASKED
 
 TOGETHER = 4
 """Trees that are walked in step, so that one's nodes are fetched while another's are compared."""

@@ -1,4 +1,4 @@
-"""A place for Numba's NUMBA_CACHE_LOCATOR_CLASSES, for images: beside the source, read although it cannot be written."""
+"""For Numba's NUMBA_CACHE_LOCATOR_CLASSES in images: a cache beside the source that is read although it is read-only."""
 
 # mypy: disable-error-code="no-untyped-call"
 
@@ -8,7 +8,7 @@ from numba.core.caching import InTreeCacheLocator
 
 
 class BesideSource(InTreeCacheLocator):
-    """Numba's own place of that kind is passed over where it cannot be written, as in an image whose files are read-only."""
+    """Numba ignores its own locator of that kind where the folder cannot be written, as in an image."""
 
     def ensure_cache_path(self) -> None:
         if not Path(self.get_cache_path()).is_dir():

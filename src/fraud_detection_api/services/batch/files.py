@@ -13,8 +13,13 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
-from fraud_detection_api.tables.files import reading, require_rows, require_suffix, scan_file
-from fraud_detection_api.tables.frames import write_frames
+from fraud_detection_api.tables.files import (
+    reading,
+    require_rows,
+    require_suffix,
+    scan_file,
+    write_frames,
+)
 from fraud_detection_api.tables.whole_files import written_whole
 
 CHUNK_ROWS = 100_000
@@ -27,7 +32,7 @@ _OUTCOMES = np.array(OUTCOMES)
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """Scores files with one model; `on_progress` is told the share of rows that is done, 0 to 1."""
+    """Scores files with one model; `on_progress` is called with the share of rows that is done, 0 to 1."""
 
     bundle: Bundle
     on_progress: Callable[[float], None] = lambda _share: None

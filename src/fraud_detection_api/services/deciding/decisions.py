@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
+from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, ReasonGiven
 from fraud_detection_api.decision.identifiers import uuid7
-from fraud_detection_api.decision.reason import ReasonGiven
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -110,17 +109,15 @@ class DecisionService:
         reasons: list[Reasons] = [None] * len(records)
         first = 0
         for piece in pieces:
-            for rows in _slices(piece):
+            for start in range(0, len(piece.matrix), RECORDS_AT_A_TIME):
+                rows = piece.matrix[start : start + RECORDS_AT_A_TIME]
                 began, last = self._clock(), first + len(rows)
                 if began + self._seconds_to_explain * len(rows) < task.deadline:
                     reasons[first:last] = _explained(task, records[first:last], rows, outcomes[first:last])
-                    self._learn((self._clock() - began) / len(rows))
+                    taken = (self._clock() - began) / len(rows)
+                    self._seconds_to_explain += _LEARNING_RATE * (taken - self._seconds_to_explain)
                 first = last
         return reasons
-
-    def _learn(self, seconds: float) -> None:
-        """Note how long the explanation of a record took."""
-        self._seconds_to_explain += _LEARNING_RATE * (seconds - self._seconds_to_explain)
 
 
 def _assess(task: Task, records: Sequence[Record]) -> Assessment:
@@ -130,11 +127,6 @@ def _assess(task: Task, records: Sequence[Record]) -> Assessment:
     assessment = engine.assess_matrix(matrix, engine.amounts(records))
     task.watch.lap("score")
     return assessment
-
-
-def _slices(piece: Assessment) -> list[Any]:
-    """The rows of a piece's matrix, RECORDS_AT_A_TIME at most in each."""
-    return [piece.matrix[first : first + RECORDS_AT_A_TIME] for first in range(0, len(piece.matrix), RECORDS_AT_A_TIME)]
 
 
 def _explained(task: Task, records: Sequence[Record], matrix: Any, outcomes: Sequence[Outcome]) -> list[Reasons]:

@@ -11,8 +11,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.decided import Decisions
-from fraud_detection_api.decision.reason import ReasonGiven
+from fraud_detection_api.decision.decided import Decisions, ReasonGiven
 from fraud_detection_api.decision.stored import ROWS, StoredDecision
 
 _PSEUDONYM_DIGITS = 32
@@ -79,7 +78,7 @@ class Recorder:
         return hmac.digest(self.pseudonym_key, to_json(entity_id), "sha256").hex()[:_PSEUDONYM_DIGITS]
 
     def entities(self, written: str) -> list[str]:
-        """How an entity may be kept whose id people write so: quotes tell no text from a number there.
+        """How an entity with this id may be stored. People write ids without the quotes that distinguish text from a number.
 
         With pseudonyms, under one, or as it was kept before there were any.
         """

@@ -4,15 +4,16 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
+import numpy as np
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import InvalidCursor, NoStore
-from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 
@@ -76,15 +77,12 @@ class History:
         return self._configured
 
     def _rows(self, where: HistoryFilter, limit: int, before: str | None) -> list[StoredDecision]:
-        forms: Sequence[str | None] = [None] if where.entity_id is None else self._forms(where.entity_id)
+        entity_id, forms = where.entity_id, list[str | None]([None])
+        if entity_id is not None:  # it may also be a pseudonym itself
+            forms = [*self._recorder.entities(entity_id), *([entity_id] if _PSEUDONYM.fullmatch(entity_id) else [])]
         conditions = [DecisionFilter(where.since, where.until, form, where.outcome) for form in forms]
         rows = [row for where in conditions for row in self._store.page(where, limit=limit, before=before)]
         return sorted(rows, key=lambda row: row.decision_id, reverse=True)[:limit]
-
-    def _forms(self, entity_id: str) -> Sequence[str | None]:
-        """The forms in which an entity with that id may be stored; the id may also be a pseudonym itself."""
-        forms = self._recorder.entities(entity_id)
-        return [*forms, entity_id] if _PSEUDONYM.fullmatch(entity_id) else forms
 
     def _found(self, row: StoredDecision) -> Found:
         return Found(row, self._recorder.is_intact(row))
@@ -118,3 +116,24 @@ def _decision_id(cursor: str, where: HistoryFilter) -> str:
 
 def _digest(where: HistoryFilter) -> bytes:
     return hashlib.blake2b(to_json(where), digest_size=_DIGEST_BYTES).digest()
+
+
+IDS_A_PAGE = 100_000
+
+
+def sampled(store: DecisionStore, where: DecisionFilter, size: int, *, seed: int) -> list[str]:
+    """Ids of `size` decisions that match, each with the same probability, or of all if there are no more; in order.
+
+    Draws a random number for each id and takes the lowest.
+    """
+    rng, highest = np.random.default_rng(seed), 1.0
+    drawn: list[tuple[float, str]] = []
+    for outcome in OUTCOMES:  # with an outcome, the store reads an index and no row
+        of_outcome, after = where._replace(outcome=outcome), None
+        while ids := store.ids(of_outcome, limit=IDS_A_PAGE, after=after):
+            numbers, after = rng.random(len(ids)), ids[-1]
+            drawn += [(float(numbers[index]), ids[index]) for index in np.flatnonzero(numbers <= highest)]
+            if len(drawn) > 2 * size:
+                drawn = nsmallest(size, drawn)
+                highest = drawn[-1][0]
+    return sorted(decision_id for _, decision_id in nsmallest(size, drawn))

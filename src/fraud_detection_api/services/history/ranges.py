@@ -95,27 +95,24 @@ def replay_range(opening: Opening, where: DecisionFilter, *, jobs: int, on_progr
     whole = _Window(milliseconds_of(oldest[0].decision_id), milliseconds_of(newest[0].decision_id) + 1)
     run = replayer.run()
     summary, rest = _replayed(store, run, whole)
-    progress = _Progress(whole, on_progress)
+
+    def report(left: Sequence[_Window], decisions: int) -> None:
+        milliseconds = sum(window.until - window.since for window in left)
+        on_progress(1 - milliseconds / (whole.until - whole.since), decisions)
+
     if jobs > 1 and rest is not None:
-        summary.add(_divided(opening, rest, jobs, summary.decisions, progress))
+        summary.add(_divided(opening, rest, jobs, summary.decisions, report))
         return summary
     while rest is not None:
-        progress.report([rest], summary.decisions)
+        report([rest], summary.decisions)
         part, rest = _replayed(store, run, rest)
         summary.add(part)
     return summary
 
 
-class _Progress:
-    def __init__(self, whole: _Window, on_progress: OnProgress) -> None:
-        self._milliseconds, self._on_progress = whole.until - whole.since, on_progress
-
-    def report(self, left: Sequence[_Window], decisions: int) -> None:
-        milliseconds = sum(window.until - window.since for window in left)
-        self._on_progress(1 - milliseconds / self._milliseconds, decisions)
-
-
-def _divided(opening: Opening, whole: _Window, jobs: int, done: int, progress: _Progress) -> Summary:
+def _divided(
+    opening: Opening, whole: _Window, jobs: int, done: int, report: Callable[[Sequence[_Window], int], None]
+) -> Summary:
     """Give a page at a time to the next free process, and halve windows when there are fewer of them than processes."""
     summary, waiting = Summary(), [whole]
     working: dict[Future[_Part], _Window] = {}
@@ -133,7 +130,7 @@ def _divided(opening: Opening, whole: _Window, jobs: int, done: int, progress: _
                 part, rest = future.result()
                 summary.add(part)
                 waiting += [] if rest is None else [rest]
-            progress.report([*waiting, *working.values()], done + summary.decisions)
+            report([*waiting, *working.values()], done + summary.decisions)
     finally:
         pool.shutdown(cancel_futures=True)
     return summary

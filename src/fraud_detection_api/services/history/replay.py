@@ -2,15 +2,112 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from functools import cache
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+from pydantic_core import from_json
+
+from fraud_detection_api.contract.columns import columns_from_records
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.model.bundle import Bundle
-from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.history.recomputation import Difference, differences
+from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.deciding.recording import Recorder, reasons_text
 from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionStore
+
+UNREADABLE = "cannot be read"
+"""The recomputed value of a record that does not follow the contract."""
+
+_OUTCOMES = np.array(OUTCOMES, dtype=object)
+UNREADABLE_RECORD = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""Raised when reading a record that does not follow the contract."""
+
+
+class Difference(NamedTuple):
+    """A field whose recomputed value differs from the stored one; reasons are JSON values."""
+
+    field: str
+    stored: Any
+    recomputed: Any
+
+
+def differences(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Difference]]:
+    """The fields that differ, for each of these decisions by the model, in order; each must have its record."""
+    try:
+        return _compared(bundle, rows)
+    except UNREADABLE_RECORD:
+        if len(rows) == 1:
+            return [[Difference("record", rows[0].record, UNREADABLE)]]
+        return [found for row in rows for found in differences(bundle, [row])]
+
+
+def _compared(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Difference]]:
+    records = stored_records(bundle.contract, rows)
+    assessment = bundle.engine.assess(columns_from_records(bundle.contract, records))
+    outcomes = _OUTCOMES[assessment.outcomes]
+    recomputed: dict[str, Any] = {
+        "margin": assessment.margins.astype(np.float64),
+        "fraud_probability": assessment.probabilities,
+        "risk_score": assessment.risk_scores,
+        "outcome": outcomes,
+    }
+    found: list[list[Difference]] = [_of_bundle(bundle, row) for row in rows]
+    for name, values in recomputed.items():
+        stored = np.array([getattr(row, name) for row in rows], dtype=object)
+        if name != "outcome":
+            stored = stored.astype(np.float64)  # None, in a row that was changed, becomes NaN, which equals nothing
+        # by value: equal finite doubles have equal bits, except for zeros, whose sign SQLite does not store
+        for index in np.flatnonzero(stored != values).tolist():
+            found[index].append(Difference(name, getattr(rows[index], name), values[[index]].tolist()[0]))
+    explained = [index for index, row in enumerate(rows) if row.reasons is not None]
+    contributions = bundle.engine.contributions(assessment.matrix[explained]).tolist() if explained else []
+    for index, contribution in zip(explained, contributions, strict=True):
+        adverse = outcomes[index] != "approve"
+        given = bundle.reasoner.reasons(contribution, records[index], assessment.matrix[index], adverse=adverse)
+        found[index] += _of_reasons(rows[index].reasons, reasons_text(given))
+    return found
+
+
+def stored_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[dict[str, Any]]:
+    """The records of rows, as they were validated; times are parsed, as JSON has them as text.
+
+    Raises ValueError or AttributeError if a record does not follow the contract.
+    """
+    records: list[dict[str, Any]] = from_json("[" + ",".join([row.record or "" for row in rows]) + "]")
+    if len(records) != len(rows):
+        raise ValueError("a row does not hold one record")
+    times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
+    times += [] if contract.time is None else [contract.time.name]
+    for name in times:
+        for record in records:
+            if (text := record.get(name)) is not None and (moment := parse_time(text)) is not None:
+                record[name] = moment
+    return records
+
+
+def _of_bundle(bundle: Bundle, row: StoredDecision) -> list[Difference]:
+    """Differences in contract and policy: the row names them, and the model has one of each."""
+    named = (
+        ("contract", row.contract, bundle.contract.record_fingerprint),
+        ("policy_version", row.policy_version, bundle.policy.version),
+    )
+    return [Difference(name, stored, own) for name, stored, own in named if stored != own]
+
+
+def _of_reasons(stored: str | None, recomputed: str) -> list[Difference]:
+    """The difference of two texts of reasons, unless they hold the same JSON value."""
+    if stored == recomputed:
+        return []
+    try:
+        read = from_json(stored or "")
+    except ValueError:
+        read = stored
+    return [] if read == from_json(recomputed) else [Difference("reasons", read, from_json(recomputed))]
+
 
 Status: TypeAlias = Literal["equal", "differs", "tampered", "model_missing", "model_changed", "fallback", "erased"]
 """`tampered`: the seal is broken. `fallback`: no model decided. `erased`: the record was removed on purpose."""
@@ -43,8 +140,7 @@ class ReplayRun:
     """Replays rows, assuming that models do not change meanwhile."""
 
     def __init__(self, models: StoredModels, recorder: Recorder) -> None:
-        self._models, self._recorder = models, recorder
-        self._found: dict[tuple[str, str], Bundle | Absent] = {}
+        self._model, self._recorder = cache(models.find), recorder
 
     def replay(self, rows: Sequence[StoredDecision]) -> list[ReplayResult]:
         """A result for each row, in order. Raises RegistryUnavailable."""
@@ -60,11 +156,6 @@ class ReplayRun:
             own = [rows[index] for index in indices]
             results |= zip(indices, self._by_model(self._model(version, digest), own), strict=True)
         return [results[index] for index in range(len(rows))]
-
-    def _model(self, version: str, digest: str) -> Bundle | Absent:
-        if (version, digest) not in self._found:
-            self._found[version, digest] = self._models.find(version, digest)
-        return self._found[version, digest]
 
     def _by_model(self, model: Bundle | Absent, rows: Sequence[StoredDecision]) -> list[ReplayResult]:
         intact = [self._recorder.is_intact(row) for row in rows]

@@ -1,13 +1,33 @@
 """Records labels and reads them."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.labels.label_store import LabelStore
+
+
+class LabelStore(Protocol):
+    """Stores labels beside their decisions; the decision store's `migrate` prepares it.
+
+    Labels are added, never changed. Any thread may call each method, which raises StoreUnavailable when the store cannot
+    work.
+    """
+
+    def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
+        """Record findings about decisions that have a record, in one transaction; returns a result for each, in order.
+
+        A finding that repeats a label, or another finding in `findings`, changes nothing.
+        """
+
+    def history(self, decision_id: str) -> list[Label]:
+        """All labels of a decision, also of an erased one, in the order of recording. Raises UnknownDecision."""
+
+    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
+        """The labels in force of these decisions, by decision id; decisions without a label are absent."""
+
 
 _REASONS: dict[LabelResult, str] = {
     "unknown_decision": "no decision with that id is stored",

@@ -14,15 +14,16 @@ from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingToExport
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
-from fraud_detection_api.tables.files import require_suffix
-from fraud_detection_api.tables.frames import write_frames
+from fraud_detection_api.tables.files import require_suffix, write_frames
 from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
 ROWS_A_PAGE = 5_000
+
+_WRITTEN = ("fraud", "legitimate", "assumed_legitimate")
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Exported:
     @property
     def rows(self) -> int:
         """How many records were written."""
-        return self.fraud + self.legitimate + self.assumed_legitimate
+        return sum(getattr(self, kind) for kind in _WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,27 @@ class TrainingSetExporter:
     def _row(
         self, decision: StoredDecision, in_force: Mapping[str, Label], assumed_before: int | None, done: Exported
     ) -> Sequence[Any] | None:
-        if not self.recorder.is_intact(decision):  # before using any of its values
-            done.tampered += 1
-            return None
-        if decision.record is None:
-            done.erased += 1
-            return None
-        if decision.contract != self.contract.record_fingerprint:
-            done.other_contract += 1
-            return None
         label = in_force.get(decision.decision_id)
-        if label is None and (assumed_before is None or decision.decided_at >= assumed_before):
-            done.unlabelled += 1
+        kind = self._kind(decision, label, assumed_before)
+        setattr(done, kind, getattr(done, kind) + 1)
+        if kind not in _WRITTEN:
             return None
-        _count(label, done)
         age = None if label is None else (label.effective_at - decision.decided_at) / DAY_MS
         target = self._target(is_fraud=label is not None and label.is_fraud)
         return (*self._record(decision, done), target, age)
+
+    def _kind(self, decision: StoredDecision, label: Label | None, assumed_before: int | None) -> str:
+        """The field of Exported that counts the decision."""
+        if not self.recorder.is_intact(decision):  # before using any of its values
+            return "tampered"
+        if decision.record is None:
+            return "erased"
+        if decision.contract != self.contract.record_fingerprint:
+            return "other_contract"
+        if label is not None:
+            return "fraud" if label.is_fraud else "legitimate"
+        is_assumed = assumed_before is not None and decision.decided_at < assumed_before
+        return "assumed_legitimate" if is_assumed else "unlabelled"
 
     def _record(self, decision: StoredDecision, done: Exported) -> list[Any]:
         """The record's values as they were sent, in the contract's order."""
@@ -123,9 +128,8 @@ class TrainingSetExporter:
         times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
         if contract.time is not None:
             times.append(contract.time.name)
-            if (
-                sent.get(contract.time.name) is None
-            ):  # a record without a time is of the time of its decision, and training needs one
+            # training needs a time, and a record without one is of the time of its decision
+            if sent.get(contract.time.name) is None:
                 done.untimed += 1
                 sent[contract.time.name] = utc_text(decision.decided_at)
         for name in times:
@@ -147,12 +151,3 @@ class TrainingSetExporter:
         if isinstance(positive, bool):
             return not positive
         return f"not {positive}" if isinstance(positive, str) else int(positive == 0)
-
-
-def _count(label: Label | None, done: Exported) -> None:
-    if label is None:
-        done.assumed_legitimate += 1
-    elif label.is_fraud:
-        done.fraud += 1
-    else:
-        done.legitimate += 1

@@ -9,7 +9,7 @@ from fraud_detection_api.errors import FraudError
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observer import Observer
-from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observing.shadow import ObserverMetrics
 from fraud_detection_api.services.storage.decision_store import ExclusiveLock
 from fraud_detection_api.telemetry import log_event, log_failure
 
@@ -36,7 +36,7 @@ class LeaderElection:
         self._observer, self._challenger, self._lock, self._metrics = observer, challenger, lock, metrics
         self._reload_seconds, self._reports, self._clock = reload_seconds, reports, clock
         self._reload_at = self._report_at = 0.0
-        self._fault = ""
+        self._problem = ""
 
     def run(self, ended: threading.Event) -> None:
         """Lead, or stand by until the leader has gone, until `ended` is set."""
@@ -46,12 +46,12 @@ class LeaderElection:
                     if leads:
                         self._lead(ended)
                 self._metrics.stand_by()
-                self._fault = ""
+                self._problem = ""
                 pause = STAND_BY_SECONDS
             except FraudError as error:
                 self._failed(str(error))
                 pause = POLL_SECONDS
-            except Exception as error:  # noqa: BLE001 started again, it would come to the same fault
+            except Exception as error:  # noqa: BLE001 a restarted process would fail in the same way
                 log_failure("observer_failed", error)
                 self._observer.stalled()
                 pause = STAND_BY_SECONDS
@@ -66,7 +66,7 @@ class LeaderElection:
                 self._challenger.refresh()
                 self._reload_at = self._clock() + self._reload_seconds
             more = self._observer.observe()
-            self._fault = ""
+            self._problem = ""
             self._report()
             if not more:
                 ended.wait(POLL_SECONDS)
@@ -84,7 +84,7 @@ class LeaderElection:
         self._report_at = self._clock() + REPORT_SECONDS
 
     def _failed(self, reason: str) -> None:
-        if reason != self._fault:
+        if reason != self._problem:
             log_event("observer_waits", level=logging.WARNING, reason=reason)
-        self._fault = reason
+        self._problem = reason
         self._observer.stalled()

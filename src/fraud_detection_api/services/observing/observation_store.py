@@ -21,7 +21,7 @@ class CountedSlot(NamedTuple):
 
 
 class ShadowDecision(NamedTuple):
-    """What a challenger would have said of a record that the champion decided on.
+    """What a challenger would have decided on a record that the champion decided on.
 
     `margin` in log-odds, `duration_us` microseconds that the record took, `observed_at` milliseconds since 1970.
     """
@@ -45,7 +45,6 @@ class ObservationStore(Protocol):
 
     def cursor(self) -> str | None:
         """Id of the last decision that was observed, None before the first."""
-        ...
 
     def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         """Keep all that was made of the decisions up to `cursor`, in one transaction.
@@ -53,18 +52,14 @@ class ObservationStore(Protocol):
         Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was.
         The cursor never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.
         """
-        ...
 
     def slots(self, *, since: int, seconds: int) -> list[CountedSlot]:
         """Those of that length that start then or later, oldest first."""
-        ...
 
     def compared(
         self, challenger_digest: str, wanted: DecisionFilter, *, limit: int, after: str | None = None
     ) -> list[tuple[StoredDecision, ShadowDecision]]:
         """The oldest wanted decisions that the challenger shadowed, oldest first; of those after an id, if one is given."""
-        ...
 
     def remove_before(self, moment: int) -> None:
         """Remove slots that started before that moment, in milliseconds since 1970. Shadows go with their decisions."""
-        ...

@@ -1,5 +1,6 @@
 """Kept decisions, read after the cursor: each is counted for drift once, and scored by the challenger."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -9,15 +10,51 @@ import numpy as np
 
 from fraud_detection_api.contract.columns import Columns, columns_from_records
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.monitoring.counts import Counts
-from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, stored_records
+from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.monitoring.counts import Bins, Counts
+from fraud_detection_api.services.history.replay import UNREADABLE_RECORD, stored_records
+from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
-from fraud_detection_api.services.observing.observed_models import ObservedModel, ObservedModels
-from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
 from fraud_detection_api.services.observing.open_slots import SLOT_SECONDS, OpenSlots, SlotKey
-from fraud_detection_api.services.observing.shadow import Shadowing
+from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.telemetry import log_event
+
+MOST_ABSENT = 4
+LOOK_AGAIN_SECONDS = 60.0
+
+
+class ObservedModel(NamedTuple):
+    """A verified model and the bins that its records are counted in."""
+
+    bundle: Bundle
+    bins: Bins
+
+
+class ObservedModels:
+    """Finds the models of decisions. A loaded model is not verified again; a missing one is looked for once a minute."""
+
+    def __init__(self, models: StoredModels, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._models, self._clock = models, clock
+        self._absent: dict[str, float] = {}
+
+    def of(self, decision: StoredDecision) -> ObservedModel | None:
+        """The model that made the decision; None where the registry no longer has it. Raises RegistryUnavailable."""
+        bundle = self._models.loaded(decision.model_digest) or self._found(
+            decision.model_version, decision.model_digest
+        )
+        return None if bundle is None else ObservedModel(bundle, Bins(bundle.reference))
+
+    def _found(self, version: str, digest: str) -> Bundle | None:
+        if digest in self._absent and self._clock() < self._absent[digest] + LOOK_AGAIN_SECONDS:
+            return None
+        found = self._models.find(version, digest)
+        if isinstance(found, Absent):
+            self._absent = {digest: self._clock(), **dict(list(self._absent.items())[:MOST_ABSENT])}
+            log_event("observed_model_missing", level=logging.WARNING, reason=found.reason)
+            return None
+        return found
+
 
 PIECE_DECISIONS = 1_000
 """Decisions observed together: in one transaction, which holds up those that keep decisions in SQLite."""
@@ -66,7 +103,7 @@ class Observer:
         self._caught_up_at = self._backlog_at = self._cleaned_at = 0.0
 
     def begin(self) -> None:
-        """Go on from what the store says, whoever observed before. Raises StoreUnavailable."""
+        """Continue from the store's cursor, whichever process wrote it. Raises StoreUnavailable."""
         self._store.migrate()
         self._slots.forget()
         self._cursor = self._observations.cursor()
@@ -77,7 +114,9 @@ class Observer:
         After an error `begin` has to come first. Raises StoreUnavailable, RegistryUnavailable.
         """
         now = self._wall_clock()
-        self._clean(now)
+        if now >= self._cleaned_at + _CLEANING_SECONDS:
+            self._observations.remove_before(int((now - KEPT_SECONDS) * 1000))
+            self._cleaned_at = now
         rows = self._store.following(self._wanted(now), limit=PIECE_DECISIONS, after=self._cursor)
         if rows:
             self._take(rows)
@@ -122,7 +161,7 @@ class Observer:
                 yield from self._of_model(model, of_model)
 
     def _of_model(self, model: ObservedModel, rows: Sequence[StoredDecision]) -> list[_Observed]:
-        """In halves where a record is none of the contract's, down to that one, which is left out."""
+        """In halves where a record does not follow the contract, down to that one, which is left out."""
         try:
             columns = columns_from_records(model.bundle.contract, stored_records(model.bundle.contract, rows))
             counted = _counted(model, rows, columns)
@@ -139,23 +178,18 @@ class Observer:
             return
         self._backlog_at = now
         at_once = min(_IDS_AT_ONCE, self._backlog)
-        places: deque[tuple[int, str]] = deque(maxlen=self._backlog // at_once + 2)
+        waiting_until: deque[tuple[int, str]] = deque(maxlen=self._backlog // at_once + 2)
         waiting, after = 0, self._cursor
         while ids := self._store.ids(self._wanted(now), limit=at_once, after=after):
             waiting, after = waiting + len(ids), ids[-1]
-            places.append((waiting, after))
+            waiting_until.append((waiting, after))
         if waiting > self._backlog:
-            skipped, cursor = next(place for place in places if waiting - place[0] <= self._backlog)
+            skipped, cursor = next(each for each in waiting_until if waiting - each[0] <= self._backlog)
             self._observations.record(cursor, [], [])
             self._cursor = cursor
             self._metrics.observed(0, skipped)
             self._shadowing.dropped(skipped)
             log_event("observer_skipped", records=skipped, waiting=waiting - skipped)
-
-    def _clean(self, now: float) -> None:
-        if now >= self._cleaned_at + _CLEANING_SECONDS:
-            self._observations.remove_before(int((now - KEPT_SECONDS) * 1000))
-            self._cleaned_at = now
 
 
 def _counted(model: ObservedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[tuple[SlotKey, Counts]]:

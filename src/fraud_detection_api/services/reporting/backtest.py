@@ -15,11 +15,10 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.consequences import PER, chosen_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.statistics.cells import REPLICATES
-from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate
-from fraud_detection_api.statistics.rounding import six_digits
+from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate, six_digits
+from fraud_detection_api.statistics.scored import REPLICATES
 
 ROWS_AT_A_TIME = 2_000
 
@@ -93,7 +92,7 @@ class Backtest:
     def as_json(self) -> dict[str, Any]:
         """All of it; with no decision there are no shares, and no intervals."""
         labelled = int(self.by_label[:_PAIRS].sum())
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "decisions": self.decisions,
             "labelled": labelled,
             "labelled_frauds": self.frauds,
@@ -101,16 +100,19 @@ class Backtest:
             "policy": self.policy.as_json(),
         }
         if not self.decisions:
-            return told
+            return document
         return {
-            **told,
+            **document,
             "days": six_digits(self.days),
             "changes": {
                 was: {now: self._estimate(_pair(was, now)).named("decisions") for now in OUTCOMES} for was in OUTCOMES
             },
             "changed": self._estimate(_changed).named("decisions"),
-            "outcomes": {side: _outcomes(self.sums, axis) for side, axis in _SIDES.items()},
-            "reviews_a_day": self._sides(lambda side: _reviews_a_day(side, self.days), "reviews"),
+            "outcomes": {
+                side: dict(zip(OUTCOMES, map(int, _table(self.sums).sum(axis=axis)), strict=True))
+                for side, axis in _SIDES.items()
+            },
+            "reviews_a_day": self._sides(self._reviews_a_day, "reviews"),
             f"cost_per_{PER}": self._sides(_cost_per, "cost"),
             "cost": {
                 "by_labels": {"decisions": labelled, **_costs(self.by_label)},
@@ -122,6 +124,9 @@ class Backtest:
         kept, new = measure_of("kept"), measure_of("new")
         measures: dict[str, Measure] = {"kept": kept, "new": new, "difference": lambda sums: new(sums) - kept(sums)}
         return {side: self._estimate(measure).named(name) for side, measure in measures.items()}
+
+    def _reviews_a_day(self, side: str) -> Measure:
+        return lambda sums: _table(sums).sum(axis=_SIDES[side])[..., _REVIEW] / self.days
 
     def _estimate(self, measure: Measure) -> Estimate:
         return percentile_estimate(float(measure(self.sums)), measure(self.drawn))
@@ -156,7 +161,7 @@ def backtest(
     period: Period,
     report: Callable[[int], None],
 ) -> Backtest:
-    """The policy on the decisions of the period that a model made on records of the contract; `report` is told their number.
+    """The policy on the period's decisions by a model on the contract's records; `report` is called with their number.
 
     Left out are decisions that were changed since they were kept, fallbacks, records of other contracts, and, where amounts
     decide, erased ones. Raises StoreUnavailable.
@@ -203,10 +208,6 @@ def _count(sums: NDArray[np.float64]) -> Any:
     return sums[..., :_PAIRS].sum(axis=-1)
 
 
-def _reviews_a_day(side: str, days: float) -> Measure:
-    return lambda sums: _table(sums).sum(axis=_SIDES[side])[..., _REVIEW] / days
-
-
 def _cost_per(side: str) -> Measure:
     # a sample of next to nothing may be empty
     return lambda sums: PER * sums[..., _COST[side]] / np.maximum(_count(sums), 1.0)
@@ -218,10 +219,6 @@ def _changed(sums: NDArray[np.float64]) -> Any:
 
 def _pair(was: Outcome, now: Outcome) -> Measure:
     return lambda sums: _table(sums)[..., OUTCOMES.index(was), OUTCOMES.index(now)]
-
-
-def _outcomes(sums: NDArray[np.float64], axis: int) -> dict[str, int]:
-    return dict(zip(OUTCOMES, map(int, _table(sums).sum(axis=axis)), strict=True))
 
 
 def _costs(sums: NDArray[np.float64]) -> dict[str, float]:

@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.comparison import Latency, ModelComparison, Pairs, Side, compare
 from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.history.recomputation import UNREADABLE_RECORD, stored_records
-from fraud_detection_api.services.labels.label_store import LabelStore
+from fraud_detection_api.services.history.replay import UNREADABLE_RECORD, stored_records
+from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import ObservationStore, ShadowDecision
-from fraud_detection_api.services.reporting.performance import Maturity
+from fraud_detection_api.services.reporting.monitoring import Maturity
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.telemetry import utc_text
 
@@ -164,14 +164,10 @@ def measured_latency(champion: Bundle, challenger: Bundle, rows: Sequence[Stored
     for _round in range(TIMED_ROUNDS):
         for record in records:
             for bundle in (champion, challenger):
-                times[bundle.digest].append(_microseconds(bundle, record))
+                began = time.perf_counter()
+                bundle.engine.contributions(bundle.engine.assess_records([record]).matrix)
+                times[bundle.digest].append((time.perf_counter() - began) * 1e6)
     return Latency(statistics.median(times[champion.digest]), statistics.median(times[challenger.digest]))
-
-
-def _microseconds(bundle: Bundle, record: dict[str, Any]) -> float:
-    began = time.perf_counter()
-    bundle.engine.contributions(bundle.engine.assess_records([record]).matrix)
-    return (time.perf_counter() - began) * 1e6
 
 
 def _columns(pairs: Sequence[_Pair], champion: Bundle, challenger: Bundle) -> Pairs:

@@ -1,12 +1,12 @@
 """Windows of time up to now: how far the records that the champion decided on are from those it learned from."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
 from fraud_detection_api.monitoring.counts import UNREADABLE_COUNTS, Counts
-from fraud_detection_api.monitoring.feature_drift import FeatureDrift, drift_of_features, fits
+from fraud_detection_api.monitoring.drift import FeatureDrift, drift_of_features, fits
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore
 
@@ -63,20 +63,18 @@ class DriftReader:
 
     def windows(self, model: ServedModel, now: int) -> tuple[WindowDrift, ...]:
         """Of every span, for the decisions of that model. Raises StoreUnavailable."""
-        found = []
-        for span in SPANS:
-            since = span.since(now)
-            counts = _merged(self._counts(model, since, span.slot_seconds).values())
-            found.append(self._window(span.window, since, model, counts))
-        return tuple(found)
+        return tuple(
+            self._window(span.window, span.since(now), model, self._counts(model, span.since(now), span.slot_seconds))
+            for span in SPANS
+        )
 
     def trend(self, model: ServedModel, now: int) -> list[TrendPoint]:
         """The week in parts of TREND_HOURS, those without records left out. Raises StoreUnavailable."""
         week, step = SPANS[-1], TREND_HOURS * 3_600_000
-        parts: dict[int, list[Counts]] = {}
+        parts: dict[int, dict[int, Counts]] = {}
         for start, counts in self._counts(model, week.since(now), week.slot_seconds).items():
-            parts.setdefault(start - start % step, []).append(counts)
-        windows = [self._window("part", start, model, _merged(each)) for start, each in sorted(parts.items())]
+            parts.setdefault(start - start % step, {})[start] = counts
+        windows = [self._window("part", start, model, slots) for start, slots in sorted(parts.items())]
         return [
             TrendPoint(
                 window.since,
@@ -89,14 +87,15 @@ class DriftReader:
             if window.records
         ]
 
-    def _window(self, name: str, since: int, model: ServedModel, counts: Counts | None) -> WindowDrift:
+    def _window(self, name: str, since: int, model: ServedModel, slots: Mapping[int, Counts]) -> WindowDrift:
+        counts = reduce(Counts.merged, slots.values()) if slots else None
         if counts is None or not counts.rows:
             return WindowDrift(name, since, 0, {}, {})
         features = drift_of_features(model.bundle.reference, counts, psi_level=self._psi_level, windows=len(SPANS))
         return WindowDrift(name, since, counts.rows, counts.outcomes, features)
 
     def _counts(self, model: ServedModel, since: int, seconds: int) -> dict[int, Counts]:
-        """By the slots' starts; slots that another version of the software counted otherwise are none."""
+        """By the slots' starts; slots that another version of the software counted otherwise are left out."""
         slots = self._observations.slots(since=since, seconds=seconds)
         return dict(_readable([slot for slot in slots if slot.model_digest == model.bundle.digest], model))
 
@@ -109,7 +108,3 @@ def _readable(slots: Sequence[CountedSlot], model: ServedModel) -> Iterator[tupl
             continue
         if fits(model.bundle.reference, counts):
             yield slot.start, counts
-
-
-def _merged(counts: Collection[Counts]) -> Counts | None:
-    return reduce(Counts.merged, counts) if counts else None

@@ -41,8 +41,9 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
     if not rows:
         raise InvalidDataset(source, [*problems, "holds no rows"])
     reader = _Reader(contract, rows)
-    for frame in _pieces(scan, [name for name in reader.columns if name in names]):
-        reader.add(frame)
+    if present := [name for name in reader.columns if name in names]:
+        for frame in scan.select(present).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
+            reader.add(frame)
     about = _about(scan, names, contract)
     problems += [problem for problem in problem_texts(reader.reported()) if problem not in problems]
     if contract.target.name in names:
@@ -62,11 +63,6 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
         known_probability=_known_probability(about, contract),
         digest=reader.digest(is_fraud),
     )
-
-
-def _pieces(scan: pl.LazyFrame, names: list[str]) -> Iterator[pl.DataFrame]:
-    if names:
-        yield from scan.select(names).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True)
 
 
 def _about(scan: pl.LazyFrame, names: Sequence[str], contract: Contract) -> pl.DataFrame:
@@ -137,8 +133,10 @@ class _Reader:
             seconds[rows] = columns[name]
         for name, content in self._hashes.items():
             column = columns[name]
-            text = column.dtype == object
-            content.update(_joined(column).encode() if text else column.tobytes())
+            if column.dtype == object:  # missing is written as the empty text, which is never a level
+                content.update("".join(f"{level or ''}\x1f" for level in column).encode())
+            else:
+                content.update(column.tobytes())
 
     @property
     def seconds(self) -> NDArray[np.float64] | None:
@@ -157,11 +155,6 @@ class _Reader:
         for name, column in self._hashes.items():
             content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
         return "sha256:" + content.hexdigest()
-
-
-def _joined(levels: NDArray[np.object_]) -> str:
-    """A text for the levels of a category; missing is the empty text, which is never a level."""
-    return "".join(f"{'' if level is None else level}\x1f" for level in levels)
 
 
 def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:

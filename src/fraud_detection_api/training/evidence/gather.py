@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
-from fraud_detection_api.statistics.rounding import six_digits
-from fraud_detection_api.training.evidence.budgets import capture_at_budgets
-from fraud_detection_api.training.evidence.costs import cost_curve
-from fraud_detection_api.training.evidence.curves import precision_recall_curve, roc_curve
-from fraud_detection_api.training.evidence.importance import importance
-from fraud_detection_api.training.evidence.partial_dependence import Score, partial_dependence
-from fraud_detection_api.training.evidence.reliability import reliability
-from fraud_detection_api.training.evidence.scores import score_histogram
+from fraud_detection_api.statistics.estimates import six_digits
+from fraud_detection_api.training.evidence.columns import Score, importance, partial_dependence
+from fraud_detection_api.training.evidence.curves import (
+    capture_at_budgets,
+    cost_curve,
+    precision_recall_curve,
+    reliability,
+    roc_curve,
+)
 from fraud_detection_api.training.evidence.slices import slices
+from fraud_detection_api.training.evidence.thresholds import score_histogram
 
 DEPENDENCES = 12
 """Partial dependence is measured for this many columns, the most important ones."""

@@ -1,6 +1,7 @@
 """The segments of the test part for which the model is worst."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -8,11 +9,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.statistics.estimates import Z, wilson
-from fraud_detection_api.statistics.rounding import six_digits
-from fraud_detection_api.training.evidence.intervals import ClassWeights
-from fraud_detection_api.training.evidence.segments import Segment, segments
-from fraud_detection_api.training.evidence.thresholds import Thresholds
+from fraud_detection_api.statistics.estimates import Estimate, Z, six_digits, wilson
+from fraud_detection_api.training.evidence.thresholds import ClassWeights, Thresholds
+
+FEW_VALUES = 4
+MAX_LEVELS = 50
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The records, bool (n,), of one band of one column.
+
+    `band` is {"equals": number}, {"above": number | None, "up_to": number | None}, {"level": text} or {"missing": True}.
+    """
+
+    column: str
+    band: dict[str, Any]
+    rows: NDArray[np.bool_]
+
+
+def segments(column: str, values: NDArray[Any]) -> Iterator[Segment]:
+    """Segments of a column as in `contract.columns`: float64 (n,) with NaN, or an object array of str and None.
+
+    Numbers are divided at their quartiles, or each is a segment where there are at most FEW_VALUES. Levels are limited
+    to the MAX_LEVELS most frequent.
+    """
+    missing = np.array([value is None for value in values]) if values.dtype == object else np.isnan(values)
+    if missing.any():
+        yield Segment(column, {"missing": True}, missing)
+    if values.dtype == object:
+        for level, _count in Counter(values[~missing].tolist()).most_common(MAX_LEVELS):
+            yield Segment(column, {"level": level}, values == level)
+    elif not missing.all():
+        yield from _bands(column, values, values[~missing])
+
+
+def _bands(column: str, values: NDArray[np.float64], present: NDArray[np.float64]) -> Iterator[Segment]:
+    cuts = np.unique(np.quantile(present, [0.25, 0.5, 0.75], method="lower"))
+    distinct = np.unique(present)
+    if len(distinct) <= FEW_VALUES:
+        for number in distinct:
+            yield Segment(column, {"equals": six_digits(float(number))}, values == number)
+        return
+    for above, up_to in zip([None, *cuts], [*cuts, None], strict=True):
+        rows = (values > (-np.inf if above is None else above)) & (values <= (np.inf if up_to is None else up_to))
+        yield Segment(column, {"above": _edge(above), "up_to": _edge(up_to)}, rows)
+
+
+def _edge(edge: float | None) -> float | None:
+    return None if edge is None else six_digits(float(edge))
+
 
 FALSE_POSITIVE_RATE = 0.01
 MIN_ROWS = 50
@@ -29,10 +75,6 @@ class ScoredPart:
     probability: NDArray[np.float64]
     weights: NDArray[np.float64]
     threshold: float
-
-    @property
-    def classes(self) -> ClassWeights:
-        return ClassWeights.mean(self.is_fraud, self.weights)
 
 
 def slices(
@@ -98,24 +140,17 @@ def _figures(part: ScoredPart, rows: NDArray[np.bool_]) -> dict[str, float]:
     flagged = probability >= part.threshold
     count, frauds = len(is_fraud), int(is_fraud.sum())
     fraud_rate, mean = float(np.average(is_fraud, weights=weights)), float(np.average(probability, weights=weights))
-    rate_low, rate_high = part.classes.interval(frauds, count)
+    rate_low, rate_high = ClassWeights.mean(part.is_fraud, part.weights).interval(frauds, count)
     caught, needless = int((flagged & is_fraud).sum()), int((flagged & ~is_fraud).sum())
-    recall_low, recall_high = wilson(caught, frauds)
-    false_low, false_high = wilson(needless, count - frauds)
-    figures = {
-        "fraud_rate": fraud_rate,
-        "mean_probability": mean,
-        "calibration_gap": mean - fraud_rate,
-        "calibration_gap_low": mean - rate_high,
-        "calibration_gap_high": mean - rate_low,
-        "recall": caught / frauds,
-        "recall_low": recall_low,
-        "recall_high": recall_high,
-        "false_positive_rate": needless / (count - frauds),
-        "false_positive_rate_low": false_low,
-        "false_positive_rate_high": false_high,
+    return {
+        "rows": count,
+        "frauds": frauds,
+        "fraud_rate": six_digits(fraud_rate),
+        "mean_probability": six_digits(mean),
+        **Estimate(mean - fraud_rate, mean - rate_high, mean - rate_low).suffixed("calibration_gap"),
+        **Estimate(caught / frauds, *wilson(caught, frauds)).suffixed("recall"),
+        **Estimate(needless / (count - frauds), *wilson(needless, count - frauds)).suffixed("false_positive_rate"),
     }
-    return {"rows": count, "frauds": frauds, **{name: six_digits(figure) for name, figure in figures.items()}}
 
 
 def _sureness(figures: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:

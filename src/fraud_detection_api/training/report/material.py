@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fraud_detection_api.report.words import Words, words_for
+from fraud_detection_api.report.document import Words, words_for
 
 _SHOWN_DIGEST = len("sha256:") + 12
 REQUIRED = ("contract", "data", "features", "split", "training", "evaluation", "software")
@@ -29,8 +29,8 @@ class Material:
         return cls(card, evidence, words_for(card.get("purpose", "fraud")))
 
     @property
-    def metrics(self) -> Mapping[str, Mapping[str, float | None]]:
-        metrics: Mapping[str, Mapping[str, float | None]] = self.card["evaluation"]["metrics"]
+    def metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        metrics: Mapping[str, Mapping[str, Any]] = self.card["evaluation"]["metrics"]
         return metrics
 
     @property

@@ -1,24 +1,130 @@
 """Tuner: the settings, and the ratios of columns, that do best on the folds."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.ratios import candidate_ratios, with_ratios
+from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived, Reason
+from fraud_detection_api.report.numbers import measure_text
+from fraud_detection_api.statistics.metrics import average_precision, recall_at_fpr, roc_auc
+from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
-from fraud_detection_api.training.tuning.objectives import Objective
 from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
+
+MOST_CANDIDATES = 100
+
+
+def candidate_ratios(contract: Contract) -> dict[str, Derived]:
+    """The ratio of each two numeric features of the same unit, by name; at most the first MOST_CANDIDATES.
+
+    Trees need many splits to express a ratio, such as the used share of a limit. Ratios that the contract has already are
+    left out. So are features without a unit, because it is not known what they can be divided by.
+    """
+    formulas = {derived.formula for derived in contract.derived.values()}
+    numeric = [(name, f) for name, f in contract.features.items() if f.dtype in ("int", "float") and f.unit]
+    pairs = [(one, other) for (one, f), (other, g) in combinations(numeric, 2) if f.unit == g.unit]
+    found = {f"{one} / {other}"[:COLUMN_NAME_LENGTH]: _ratio(one, other) for one, other in pairs}
+    taken = {*contract.features, *contract.derived}
+    new = {name: ratio for name, ratio in found.items() if name not in taken and ratio.formula not in formulas}
+    return dict(list(new.items())[:MOST_CANDIDATES])
+
+
+def with_ratios(contract: Contract, ratios: Mapping[str, Derived], chosen: Iterable[str]) -> Contract:
+    """The contract with the chosen ratios after its own derived features."""
+    document = contract.as_json()
+    added = {name: ratios[name].model_dump(mode="json", exclude_defaults=True) for name in chosen}
+    declared: Any = document.get("derived", {})
+    # a copy would keep the original's cached fingerprint
+    return Contract.model_validate({**document, "derived": {**declared, **added}})
+
+
+def _ratio(one: str, other: str) -> Derived:
+    code = re.sub(r"[^A-Z0-9]+", "_", f"{one}_TO_{other}".upper()).strip("_")
+    return Derived(
+        formula=f"`{one}` / `{other}`",
+        description=f"{one} as a multiple of {other}.",
+        unit="times",
+        reason=Reason(code=f"RATIO_{code}"[:64], text=f"{one} is {{value}} times {other}"[:200]),
+    )
+
+
+def contract_for_tuning(contract: Contract) -> Contract:
+    """The contract with every candidate ratio, with which the data for tuning is loaded."""
+    ratios = candidate_ratios(contract)
+    return with_ratios(contract, ratios, ratios)
+
+
+ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A measure of scored records; larger is better.
+
+    `false_positive_rate` is the one at which recall is measured; `cost_ratio` is how many false alerts a missed fraud costs.
+    """
+
+    name: ObjectiveName = "average_precision"
+    false_positive_rate: float = 0.01
+    cost_ratio: float = 10.0
+
+    def value(self, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+        """For labels bool (n,) and calibrated probabilities float64 (n,), both classes among them."""
+        return _VALUES[self.name](self, is_fraud, probability)
+
+    @property
+    def text(self) -> str:
+        """The objective in words.
+
+        >>> Objective("recall_at_fpr", false_positive_rate=0.01).text
+        'recall at a false positive rate of 0.01'
+        """
+        return _TEXTS[self.name].format(self=self)
+
+
+def _cost(objective: Objective, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    """The negative cost of a record, in false alerts, if alerts start at the probability from which they pay.
+
+    Source: Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
+    """
+    alerts = probability >= 1 / (1 + objective.cost_ratio)
+    return -float(np.mean(np.where(is_fraud, objective.cost_ratio * ~alerts, alerts)))
+
+
+def _ranking(metric: Callable[[ScoredTest, NDArray[np.float64]], float]) -> Callable[..., float]:
+    return lambda _objective, is_fraud, probability: metric(
+        ScoredTest.sort(is_fraud, probability), np.ones(len(is_fraud))
+    )
+
+
+_VALUES: dict[str, Callable[[Objective, NDArray[np.bool_], NDArray[np.float64]], float]] = {
+    "average_precision": _ranking(average_precision),
+    "roc_auc": _ranking(roc_auc),
+    "recall_at_fpr": lambda objective, *scored: _ranking(recall_at_fpr(objective.false_positive_rate))(
+        objective, *scored
+    ),
+    "expected_cost": _cost,
+}
+_TEXTS = {
+    "average_precision": measure_text("average_precision"),
+    "roc_auc": measure_text("roc_auc"),
+    "recall_at_fpr": "recall at a false positive rate of {self.false_positive_rate:g}",
+    "expected_cost": "the negative expected cost, where a missed fraud costs {self.cost_ratio:g} false alerts",
+}
+
 
 RATIO_COUNTS = (0, 6, 12, 24)
 
@@ -74,7 +180,7 @@ class Tuner:
         Raises StudyUnavailable.
         """
         problem = self._problem(data, folds)
-        first = {**self._parameters(self.defaults), "ratios": 0}
+        first = {**{name: getattr(self.defaults, name) for name in SEARCH_SPACE}, "ratios": 0}
         with open_study(self.path, problem, seed=self.seed, first=first) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
@@ -102,10 +208,6 @@ class Tuner:
             "defaults": asdict(self.defaults),
             "seed": self.seed,
         }
-
-    @staticmethod
-    def _parameters(settings: XGBoostSettings) -> dict[str, Any]:
-        return {name: getattr(settings, name) for name in SEARCH_SPACE}
 
     def _ranked_ratios(
         self, study: optuna.Study, data: Dataset, folds: Sequence[Split], contract: Contract

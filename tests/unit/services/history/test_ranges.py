@@ -13,9 +13,9 @@ from fraud_detection_api.jobs.replaying import open_replay
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history import ranges
+from fraud_detection_api.services.history.lookup import sampled
 from fraud_detection_api.services.history.ranges import replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer, ReplayResult
-from fraud_detection_api.services.history.samples import sampled
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter

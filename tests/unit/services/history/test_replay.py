@@ -12,8 +12,7 @@ from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.history.recomputation import stored_records
-from fraud_detection_api.services.history.replay import Replayer
+from fraud_detection_api.services.history.replay import Replayer, stored_records
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.stored_models import StoredModels
 from support.builders import EVERY_DTYPE, credit_files, every_dtype_files, record, registry_with_champion

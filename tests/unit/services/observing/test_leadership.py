@@ -9,7 +9,7 @@ from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.services.observing import leadership as leading
 from fraud_detection_api.services.observing.leadership import LOCK, LeaderElection
-from fraud_detection_api.services.observing.observer_metrics import ObserverMetrics
+from fraud_detection_api.services.observing.shadow import ObserverMetrics
 from support.fakes import InMemoryExclusiveLock
 from support.observing import Observed, made
 from support.polling import eventually

@@ -13,15 +13,20 @@ from fraud_detection_api.errors import NoStore
 from fraud_detection_api.metrics.catalogue import DRIFT_PSI, DRIFT_RECORDS, PERFORMANCE
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.counts import Bins, Counts, NumberCounts
-from fraud_detection_api.monitoring.feature_drift import drift_of_features
+from fraud_detection_api.monitoring.drift import drift_of_features
 from fraud_detection_api.monitoring.gate import GateLimits
 from fraud_detection_api.schemas.monitoring import comparison_body
 from fraud_detection_api.services.observing.observation_store import CountedSlot
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.drift import SPANS
-from fraud_detection_api.services.reporting.gauges import tell_drift, tell_performance
-from fraud_detection_api.services.reporting.monitoring import MonitoringLimits, MonitoringService
-from fraud_detection_api.services.reporting.performance import Maturity, PerformanceReader
+from fraud_detection_api.services.reporting.monitoring import (
+    Maturity,
+    MonitoringLimits,
+    MonitoringService,
+    PerformanceReader,
+    tell_drift,
+    tell_performance,
+)
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.telemetry import utc_text
 from support.fakes import InMemoryDecisionStore, InMemoryObservationStore

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fraud_detection_api.training.data.categories import SMOOTHING, cross_fitted_tables, learn_level_codes
+from fraud_detection_api.training.data.dataset import SMOOTHING, cross_fitted_tables, learn_level_codes
 from support.builders import labelled
 
 

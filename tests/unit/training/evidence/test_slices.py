@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from fraud_detection_api.training.evidence.segments import segments
-from fraud_detection_api.training.evidence.slices import WORST, slices
+from fraud_detection_api.training.evidence.slices import WORST, segments, slices
 
 
 def bands(values) -> list[dict]:

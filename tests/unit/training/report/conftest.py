@@ -6,7 +6,7 @@ import pytest
 
 from fraud_detection_api.report.canvas import draw
 from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.model_report import report_html
+from fraud_detection_api.training.report.contents import report_html
 from support.scored import card, evidence
 from support.sketches import plots_made_by
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.training.evidence.gather import gather_evidence
+from fraud_detection_api.training.report.limits import limits
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.sections.limits import limits
 from support.scored import card, evidence, explained, held_out
 
 MANY = {"kind": "time", "train": {"rows": 9000, "frauds": 900}, "test": {"rows": 3000, "frauds": 300}}

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from fraud_detection_api.training.data.splits import Kind
-from fraud_detection_api.training.report.sections.making import SPLITS
+from fraud_detection_api.training.report.making import SPLITS
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.scored import card, evidence
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.report.scales import log_odds
-from fraud_detection_api.report.words import words_for
-from fraud_detection_api.training.evidence.costs import cost_curve
+from fraud_detection_api.training.evidence.curves import cost_curve
 from fraud_detection_api.training.evidence.gather import gather_evidence
-from fraud_detection_api.training.report.plots.decisions import costs
-from fraud_detection_api.training.report.plots.learning import rounds
-from fraud_detection_api.training.report.plots.tuning import tuning_history
-from fraud_detection_api.training.tuning.objectives import Objective, ObjectiveName
+from fraud_detection_api.training.report.decisions import paint_costs
+from fraud_detection_api.training.report.learning import paint_history, paint_rounds
+from fraud_detection_api.training.tuning.tune import Objective, ObjectiveName
 from support.scored import card, evidence, explained, held_out, score
 
 
@@ -36,7 +35,7 @@ def study(values, **changes):
 
 @pytest.mark.parametrize("values", [[0.1, *np.linspace(0.8, 0.9, 40)], [0.9, *np.linspace(0.1, 0.5, 40)], [0.5]])
 def test_the_default_trial_is_marked_and_within_the_plot(values):
-    axes = painted(tuning_history, study([*values, None]))
+    axes = painted(paint_history, study([*values, None]))
     low, high = axes.get_ylim()
     default = line(axes, "default")
     assert (list(default.get_xdata()), list(default.get_ydata())) == ([0], [values[0]])
@@ -45,14 +44,14 @@ def test_the_default_trial_is_marked_and_within_the_plot(values):
 
 def test_a_default_that_was_tried_again_is_marked_where_it_was_measured():
     history = [{"trial": 1, "value": 0.7}, {"trial": 2, "value": 0.6}]
-    axes = painted(tuning_history, study([0.6], history=history))
+    axes = painted(paint_history, study([0.6], history=history))
     assert list(line(axes, "default").get_xdata()) == [2]
 
 
 @pytest.mark.parametrize("name", get_args(ObjectiveName))
 def test_the_axis_of_values_is_named_after_the_objective(name):
     text = Objective(name).text
-    label = painted(tuning_history, study([0.5, 0.6], objective=text)).get_ylabel()
+    label = painted(paint_history, study([0.5, 0.6], objective=text)).get_ylabel()
     assert label.replace("\n", " ") == text
     assert max(map(len, label.splitlines())) <= 40
 
@@ -61,7 +60,7 @@ def test_the_axis_of_values_is_named_after_the_objective(name):
 def test_probabilities_that_are_all_alike_have_axes_that_hold_the_best_thresholds(level):
     probability = np.full(200, level)
     data = cost_curve(np.arange(200) % 10 == 0, probability, np.ones(200))
-    low, high = painted(costs, data).get_xlim()
+    low, high = painted(paint_costs, data).get_xlim()
     assert low < log_odds(1 / 101) < log_odds(1 / 6) < high
 
 
@@ -76,7 +75,7 @@ def test_a_tiny_base_rate_makes_a_report(drawn_page_of):
 @pytest.mark.parametrize(("kept", "left", "right"), [([3, 9], 2.5, 6.5), ([2, 4], 1.5, 4.5), ([6], 5.5, 6.5)])
 def test_the_shading_ends_with_the_lines(kept, left, right):
     losses = {"rounds": [1, 6], "train_log_loss": [0.3, 0.2], "held_out_log_loss": [0.3, 0.25]}
-    (shaded,) = painted(rounds, {**losses, "kept_rounds": kept}).patches
+    (shaded,) = painted(paint_rounds, {**losses, "kept_rounds": kept}).patches
     box = shaded.get_extents().transformed(shaded.axes.transData.inverted())
     assert (box.x0, box.x1) == pytest.approx((left, right))
 

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 
 from fraud_detection_api.policy.consequences import policy_card
 from fraud_detection_api.policy.outcomes import Policy
-from fraud_detection_api.report.document import Gallery, Table
-from fraud_detection_api.report.words import words_for
+from fraud_detection_api.report.document import Gallery, Table, words_for
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.sections.policy import policy, policy_of
+from fraud_detection_api.training.report.policy import policy, policy_of
 from support.scored import POLICY, card, evidence, held_out, population
 
 
@@ -76,7 +75,7 @@ def test_outcomes_a_day_are_told_where_records_a_day_are_known():
 
 
 def test_the_lowest_line_changes_at_the_thresholds():
-    data = plots_of(section_of(Policy()))["outcome_costs"].data
+    data = plots_of(section_of(Policy()))["paint_outcome_costs"].data
     at = np.array(data["at"])
     lowest = np.argmin([data["approve"], np.full(len(at), data["review"]), data["decline"]], axis=0)
     assert set(at[lowest == 1] > 0.05) == {True}
@@ -84,7 +83,7 @@ def test_the_lowest_line_changes_at_the_thresholds():
 
 
 def test_dots_stand_on_the_lines_at_the_policy_s_thresholds():
-    axes = painted(plots_of(section_of(Policy()))["threshold_costs"])
+    axes = painted(plots_of(section_of(Policy()))["paint_threshold_costs"])
     labels = [line.get_label() for line in axes.get_lines()]
     assert {"review above", "decline above", "the policy"} <= set(labels)
     dots = [line for line in axes.get_lines() if line.get_marker() == "o"]

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fraud_detection_api.report.document import Gallery
-from fraud_detection_api.report.words import words_for
+from fraud_detection_api.report.document import Gallery, words_for
 from fraud_detection_api.training.evidence.gather import Explained, gather_evidence
+from fraud_detection_api.training.report.columns import dependence
+from fraud_detection_api.training.report.limits import segment_text, segments
 from fraud_detection_api.training.report.material import Material
-from fraud_detection_api.training.report.sections.columns import dependence
-from fraud_detection_api.training.report.sections.segments import segment_text, segments
 from support.scored import card, evidence, explained, held_out
 from support.sketches import drawn
 

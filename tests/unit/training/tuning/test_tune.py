@@ -6,14 +6,21 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.contract.ratios import contract_for_tuning
+from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
 from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
-from fraud_detection_api.training.tuning.objectives import Objective
-from fraud_detection_api.training.tuning.tune import SEARCH_SPACE, Tuner
+from fraud_detection_api.training.tuning.tune import (
+    MOST_CANDIDATES,
+    SEARCH_SPACE,
+    Objective,
+    Tuner,
+    candidate_ratios,
+    contract_for_tuning,
+    with_ratios,
+)
 
 TINY = XGBoostSettings(folds=2, max_rounds=40, early_stopping_rounds=10, learning_rate=0.1, max_bin=64)
 CONTRACT = contract_from_toml(
@@ -157,3 +164,119 @@ def test_a_contract_without_ratios_is_tuned_too(tmp_path):
     folds = validation_folds(data, PrequentialSettings(folds=2), seed=1)
     found = Tuner(tmp_path / "s.db", defaults=TINY, threads=1).tune(data, folds, contract=plain, trials=2)
     assert found.summary["ratios"] == []
+
+
+IS_FRAUD = np.array([True, False, True, False, False])
+PROBABILITY = np.array([0.9, 0.8, 0.3, 0.2, 0.1])
+
+
+def test_average_precision_is_that_of_the_metrics():
+    assert Objective("average_precision").value(IS_FRAUD, PROBABILITY) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_roc_auc_counts_pairs():
+    assert Objective("roc_auc").value(IS_FRAUD, PROBABILITY) == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize(("rate", "recall"), [(0.01, 0.5), (0.34, 1.0)])
+def test_recall_is_taken_at_the_rate_that_is_asked_for(rate, recall):
+    assert Objective("recall_at_fpr", false_positive_rate=rate).value(IS_FRAUD, PROBABILITY) == recall
+
+
+def test_cost_counts_missed_frauds_and_needless_alerts():
+    # a ratio of 1 alerts from .5 on: one needless alert, one missed fraud
+    assert Objective("expected_cost", cost_ratio=1).value(IS_FRAUD, PROBABILITY) == pytest.approx(-2 / 5)
+    # a ratio of 3 alerts from .25 on: one needless alert
+    assert Objective("expected_cost", cost_ratio=3).value(IS_FRAUD, PROBABILITY) == pytest.approx(-1 / 5)
+
+
+def test_a_costly_miss_weighs_more():
+    silent = np.full(5, 0.001)
+    assert Objective("expected_cost", cost_ratio=10).value(IS_FRAUD, silent) == pytest.approx(-20 / 5)
+
+
+@pytest.mark.parametrize("name", ["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"])
+def test_every_objective_says_in_words_what_it_is(name):
+    assert Objective(name).text.strip()
+
+
+def contract_of(features: str, rest: str = ""):
+    return contract_from_toml(f'name = "x"\n[target]\nname = "bad"\n{features}{rest}', source="x.toml")
+
+
+def feature(name: str, unit: str, dtype: str = "float") -> str:
+    return f'[features."{name}"]\ndtype = "{dtype}"\nunit = "{unit}"\n'
+
+
+PAYMENT = contract_of(feature("amount", "EUR") + feature("usual amount", "EUR") + feature("age", "years", "int"))
+
+
+def test_two_columns_of_one_unit_have_a_ratio():
+    assert list(candidate_ratios(PAYMENT)) == ["amount / usual amount"]
+
+
+def test_columns_without_a_unit_have_none():
+    assert candidate_ratios(contract_of(feature("a", "") + feature("b", ""))) == {}
+
+
+def test_a_category_has_none():
+    assert candidate_ratios(contract_of(feature("a", "EUR") + feature("b", "EUR", "category"))) == {}
+
+
+def test_a_ratio_that_the_contract_has_already_is_left_out():
+    derived = '[derived.own]\nformula = "`amount` / `usual amount`"\n'
+    contract = contract_of(feature("amount", "EUR") + feature("usual amount", "EUR"), derived)
+    assert candidate_ratios(contract) == {}
+
+
+def test_candidates_are_bounded():
+    wide = contract_of("".join(feature(f"amount_{n}", "EUR") for n in range(40)))
+    assert len(candidate_ratios(wide)) == MOST_CANDIDATES
+
+
+def test_a_chosen_ratio_is_computed_from_the_record():
+    contract = with_ratios(PAYMENT, candidate_ratios(PAYMENT), ["amount / usual amount"])
+    columns = {"amount": np.array([30.0, 1.0]), "usual amount": np.array([10.0, 0.0]), "age": np.array([1.0, 2.0])}
+    matrix = Encoder(contract).encode(columns)
+    assert matrix[0].tolist() == [30.0, 10.0, 1.0, 3.0]
+    assert np.isnan(matrix[1, 3])
+
+
+def test_the_new_contract_has_another_fingerprint_and_the_same_records():
+    contract = with_ratios(PAYMENT, candidate_ratios(PAYMENT), ["amount / usual amount"])
+    assert contract.fingerprint != PAYMENT.fingerprint
+    assert contract.record_fingerprint == PAYMENT.record_fingerprint
+    assert parse_contract(contract.as_json(), source="json").fingerprint == contract.fingerprint
+
+
+def test_no_ratio_chosen_leaves_the_contract_as_it_was():
+    assert with_ratios(PAYMENT, candidate_ratios(PAYMENT), []).fingerprint == PAYMENT.fingerprint
+
+
+def test_another_range_is_another_record():
+    narrower = contract_of(feature("amount", "EUR") + "maximum = 5\n")
+    assert narrower.record_fingerprint != contract_of(feature("amount", "EUR")).record_fingerprint
+
+
+@pytest.mark.parametrize("name", ["amount / usual amount"])
+def test_a_ratio_explains_itself(name):
+    ratio = candidate_ratios(PAYMENT)[name]
+    assert ratio.reason.code == "RATIO_AMOUNT_TO_USUAL_AMOUNT"
+    assert ratio.reason.text == "amount is {value} times usual amount"
+
+
+def test_the_credit_contract_has_candidates_beyond_its_own():
+    assert set(candidate_ratios(load_contract("credit"))) == {
+        "number_of_open_accounts / number_of_accounts_in_arrears",
+        "total_credit_limit / total_balance",
+    }
+
+
+def test_purpose_and_the_delay_of_labels_are_nothing_that_callers_send():
+    other = contract_from_toml(
+        'name = "x"\npurpose = "credit"\n[target]\nname = "bad"\nlabel_delay_days = 30\n' + feature("amount", "EUR"),
+        source="x.toml",
+    )
+    plain = contract_of(feature("amount", "EUR"))
+    assert other.fingerprint != plain.fingerprint
+    assert other.record_fingerprint == plain.record_fingerprint

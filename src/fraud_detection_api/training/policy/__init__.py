@@ -1,1 +1,0 @@
-"""Policies priced, changed and compared on a model's own evidence."""

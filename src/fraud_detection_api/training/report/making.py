@@ -1,0 +1,131 @@
+"""What the model was made from, and how."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fraud_detection_api.report.document import Bullets, Cell, Code, Facts, Measured, Paragraph, Section, Table
+from fraud_detection_api.report.numbers import count, listed, number, percent
+from fraud_detection_api.training.data.splits import Kind
+from fraud_detection_api.training.report.material import Material
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+
+COLUMNS_NAMED = 40
+
+SPLITS: dict[Kind, str] = {
+    "time": "By time: the training part is the earliest, the test part the latest.",
+    "grouped": "By id: all records of an id are in one part, with nearly the same share of {event} in each part.",
+    "stratified": "At random, with the same share of {event} in each part.",
+}
+
+
+def data(material: Material) -> Section:
+    """Data summary and digest."""
+    facts, contract, words = material.card["data"], material.card["contract"], material.words
+    period = facts.get("period")
+    items: list[tuple[str, Cell]] = [
+        ("records", count(facts["rows"])),
+        (words.events, f"{count(facts['frauds'])} ({percent(facts['frauds'] / max(1, facts['rows']))})"),
+        ("period", f"{period[0]} to {period[1]}" if period else "unknown: the contract has no time column"),
+        ("contract", Code(material.contract_name)),
+        ("fingerprint of the contract", Code(contract["fingerprint"])),
+        ("digest of the data", Code(facts["digest"])),
+    ]
+    features = material.card["features"]
+    named = Paragraph(f"Columns that the model reads ({count(len(features))}): {listed(features, COLUMNS_NAMED)}.")
+    return Section("data", "Data", [Facts(items), named])
+
+
+def split(material: Material) -> Section:
+    """The parts of the split, how they were divided, and what is in neither."""
+    card, words = material.card["split"], material.words
+    parts = {name: part for name, part in card.items() if isinstance(part, Mapping)}
+    items: list[tuple[str, Cell]] = [(name, _part(part, words.events)) for name, part in parts.items()]
+    items.append(("requested share of the test part", percent(card["test_share"])))
+    if card["kind"] == "time":
+        items += _in_time(card, words.events)
+    return Section("split", "Split", [Paragraph(SPLITS[card["kind"]].format(event=words.event)), Facts(items)])
+
+
+def _in_time(card: Mapping[str, Any], events: str) -> list[tuple[str, Cell]]:
+    known = (
+        f"left out of the test part: {count(card['rows_of_known'])} records"
+        if card["leave_out_known"]
+        else "in the test part"
+    )
+    return [
+        ("label delay", f"{number(card['delay_days'])} days before the test part begins"),
+        ("records within the delay, in neither part", count(card["rows_in_delay"])),
+        (f"ids already known for {events}", known),
+    ]
+
+
+def _part(part: Mapping[str, int], events: str) -> str:
+    share = percent(part["frauds"] / max(1, part["rows"]))
+    return f"{count(part['rows'])} records with {count(part['frauds'])} {events} ({share})"
+
+
+def settings(material: Material) -> Section:
+    """Seed, settings, rounds."""
+    training = material.card["training"]
+    items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
+    items += [(name, setting_text(setting)) for name, setting in training["settings"].items()]
+    items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
+    return Section("settings", "Settings", [Facts(items), Paragraph(_origin(material))])
+
+
+def _origin(material: Material) -> str:
+    """How the settings differ from the defaults, and why."""
+    is_tuned, defaults = bool(material.card.get("tuning")), asdict(XGBoostSettings())
+    chosen = material.card["training"]["settings"]
+    differing = [
+        f"{name} {setting_text(setting)} "
+        + (f"(default {setting_text(defaults[name])})" if name in defaults else "(not in the default)")
+        for name, setting in chosen.items()
+        if setting != defaults.get(name)
+    ]
+    if not differing:
+        return "All settings have their defaults" + (", which tuning could not improve." if is_tuned else ".")
+    came = "This training tuned them; see “Tuning”" if is_tuned else "They were given, not tuned in this training"
+    return f"Settings that differ from the default: {', '.join(differing)}. {came}."
+
+
+def setting_text(setting: Any) -> str:
+    """A setting as people write it."""
+    is_number = isinstance(setting, int | float) and not isinstance(setting, bool)
+    return number(setting) if is_number else str(setting)
+
+
+def constraints(material: Material) -> Section:
+    """What the contract's monotone constraints cost."""
+    prices, title = material.card.get("constraint_prices") or [], "Price of the constraints"
+    if not prices:
+        return Section("constraints", title, [Paragraph("The contract has no constraints, so there is no price.")])
+    rows: list[list[Cell]] = [
+        [", ".join(price["constraints"]), _difference(price["average_precision"]), _difference(price["roc_auc"])]
+        for price in prices
+    ]
+    explained = (
+        "Each row compares the model with constraints to the same model without them. Below 0, the constraints cost "
+        "something. If the interval contains 0, chance alone explains the difference."
+    )
+    headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
+    return Section(
+        "constraints", title, [Paragraph(explained), Table("Prices, with 95 % intervals", headings, rows, 2)]
+    )
+
+
+def _difference(change: Mapping[str, float]) -> Measured:
+    return Measured(f"{change['difference']:+.4f}", f"{change['low']:+.4f} to {change['high']:+.4f}")
+
+
+def warnings(material: Material) -> Section:
+    """What looked suspicious in the data."""
+    found = material.card.get("warnings") or []
+    block = Bullets(found) if found else Paragraph("Training found nothing suspicious in the data.")
+    return Section("warnings", "Warnings", [block])
+
+
+def software(material: Material) -> Section:
+    """Versions."""
+    return Section("software", "Software", [Facts([(name, v) for name, v in material.card["software"].items()])])

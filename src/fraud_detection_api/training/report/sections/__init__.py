@@ -1,1 +1,0 @@
-"""The sections of the report as plain text and numbers; renderers decide how they look."""
