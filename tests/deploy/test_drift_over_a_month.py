@@ -62,6 +62,7 @@ def the_whole_month_is_there(prometheus: RunningPrometheus) -> None:
     assert float(fewest["values"][0][1]) < 100, "there are nights with few records"
 
 
+@pytest.mark.slow
 def test_a_steady_month_raises_no_alert_and_a_drift_does(prometheus, subtests):
     """One test, because its months take long to make: test processes that share the tests would each make their own."""
     the_whole_month_is_there(prometheus)

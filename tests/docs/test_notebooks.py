@@ -31,6 +31,7 @@ for each in quick:
 every_notebook = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 
 
+@pytest.mark.slow
 def test_exploration_runs_and_is_answered_by_the_service(file_registry_path: Path, tmp_path: Path):
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)

@@ -145,14 +145,14 @@ def test_the_number_of_a_deleted_version_is_not_given_again(registry, person, na
     assert registry.register(FILES) == "3"
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "{}", "null", "[1, null]", "[" * 9000])
-def test_a_history_that_a_person_spoilt_counts_as_none(registry, person, name, text):
+def test_a_damaged_history_counts_as_none(registry, person, name):
     register(registry, 2)
-    assign_each(registry, "1", "2")
-    person.set_registered_model_tag(name, HISTORY_TAG, text)
-    assert registry.assigned("champion") == "2"
-    with pytest.raises(NoChampion):
-        registry.previous("champion")
+    for text in ("", "no JSON", "{}", "null", "[1, null]", "[" * 9000):
+        assign_each(registry, "1", "2")
+        person.set_registered_model_tag(name, HISTORY_TAG, text)
+        assert registry.assigned("champion") == "2"
+        with pytest.raises(NoChampion):
+            registry.previous("champion")
     assign_each(registry, "1")
     assert registry.previous("champion") == "2"
 
