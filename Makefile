@@ -1,4 +1,4 @@
-# `make help` lists the targets. They install into .venv/, .uv/, .pip/ and .poetry/, and write nothing outside this folder but caches.
+# `make help` lists the targets. They install into .venv/, .uv/, .pip/ and .poetry/, and write only caches outside this folder.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -41,35 +41,35 @@ coverage: $(installed) ## Run the test suite with its slow tests, and measure it
 check: $(installed) ## Check files in seconds: make check FILES="src/... tests/..."; without FILES, what git sees as changed
 	@$(venv)/bin/python tests/check.py $(FILES)
 
-drills: $(installed) ## What CI runs each night and a release needs: servers killed and replaced under load, the Postman collection (wants npm)
+drills: $(installed) ## Kill and replace servers under load, and run the Postman collection, as CI does each night and a release needs (needs npm)
 	$(pytest) tests/drills
 	$(MAKE) test-crash
 	$(MAKE) test-swap
 
-test-crash: $(installed) ## Kill servers under load, and compare what was acknowledged with what is kept: [ARGS="--kills 5"]
+test-crash: $(installed) ## Kill servers under load, and compare the acknowledged decisions with the stored ones: [ARGS="--kills 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.crash $(ARGS)
 
-test-swap: $(installed) ## Swap champions and replace servers under load: no request may fail, no answer be wrong [ARGS="--promotions 5"]
+test-swap: $(installed) ## Swap champions and replace servers under load; fails if a request fails or an answer is wrong: [ARGS="--promotions 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.swap $(ARGS)
 
-lint: $(installed) ## Formatting, lint rules, links of the documents, types, layers
+lint: $(installed) ## Check formatting, lint rules, links in the documentation, types, layers
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/ruff check .
 	$(venv)/bin/python docs/check_links.py
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-bench-quality: $(venv)/.benchmark ## Measure the models beside others: make bench-quality DATA=FOLDER [ARGS="--tune 20"]
+bench-quality: $(venv)/.benchmark ## Compare the models with other libraries: make bench-quality DATA=FOLDER [ARGS="--tune 20"]
 	@test -n "$(DATA)" || { echo "Name the folder with the data: make bench-quality DATA=FOLDER" >&2; exit 2; }
 	$(venv)/bin/python -m benchmarks.quality --data $(DATA) $(ARGS)
 
-bench-serving: $(installed) ## Measure serving beside others: make bench-serving [ARGS="--quick"] (wants wrk; peers go to .benchmark/)
+bench-serving: $(installed) ## Compare serving with other servers: make bench-serving [ARGS="--quick"] (needs wrk; installs the others into .benchmark/)
 	@$(venv)/bin/python -m benchmarks.serving $(ARGS)
 
-bench-store: $(installed) ## Measure pages among ten million kept decisions: make bench-store [ARGS="--rows N --file PATH"]
+bench-store: $(installed) ## Measure how fast pages of ten million stored decisions are read: make bench-store [ARGS="--rows N --file PATH"]
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)
 
-audit: $(installed) ## Ask the advisory database about every locked dependency
+audit: $(installed) ## Check every locked dependency for known vulnerabilities
 	$(venv)/bin/pip-audit --requirement requirements/development.txt --requirement requirements/docs.txt --require-hashes --disable-pip
 
 docs: $(installed) ## Write docs/reference/ and the rules for Kubernetes from the code
@@ -92,7 +92,7 @@ requirements: $(poetry_installed) ## Write requirements/ from poetry.lock
 	$(poetry) export --quiet --all-extras --with $(development_groups) --output requirements/development.txt
 	for group in docs benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
 
-clean: ## Remove the environments (models in registry/ are kept)
+clean: ## Remove the environments and caches (does not remove the models in registry/)
 	rm -rf $(venv) .uv .pip .poetry .benchmark site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 
 # Poetry solves and exports. Only `make lock` needs it. The stamp's name holds the versions, so that another version installs it again.

@@ -39,25 +39,27 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
     traces: Annotated[str, Field(min_length=1)] | None = Field(
         None,
-        description="Where traces of requests go: `otlp:http://HOST:4318`, an OpenTelemetry collector, or `otlp`, where the "
-        "variables OTEL_EXPORTER_OTLP_… say (docs/how-to/tracing.md). If unset, requests are not traced.",
+        description="Destination of request traces (docs/how-to/tracing.md): `otlp:http://HOST:4318`, an OpenTelemetry "
+        "collector, or `otlp`, if the variables OTEL_EXPORTER_OTLP_… name it. If unset, tracing is off.",
     )
     traces_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="Share of requests that are traced, unless the caller decides in `traceparent`."
+        1.0, description="Share of the requests without `traceparent` that are traced."
     )
     max_body_bytes: PositiveInt = Field(
-        4 * 1024 * 1024, description="Largest request body; a larger one is refused (413)."
+        4 * 1024 * 1024, description="Maximum size of a request body; a larger one is refused (413)."
     )
-    max_records: PositiveInt = Field(10_000, description="Most records in a request; more are refused (413).")
+    max_records: PositiveInt = Field(
+        10_000, description="Maximum number of records in a request; more are refused (413)."
+    )
     max_in_flight: PositiveInt = Field(
-        256, description="Most scoring requests that one process works on at a time; more are refused (429)."
+        256, description="Maximum number of scoring requests in progress in one process; more are refused (429)."
     )
     body_timeout_seconds: PositiveFloat = Field(
-        10.0, description="Time within which a request's body must arrive (408)."
+        10.0, description="Seconds within which a request's body must arrive (408)."
     )
     deadline_ms: PositiveFloat | None = Field(
         None,
-        description="Time limit for an answer with decisions. The header X-Deadline-Ms of a request takes precedence.",
+        description="Milliseconds for an answer with decisions. The header X-Deadline-Ms of a request takes precedence.",
     )
     fallback_outcome: Literal["approve", "review", "decline"] = Field(
         "review", description="Outcome of records that were not scored within the deadline."
@@ -65,24 +67,24 @@ class Settings(BaseModel):
     store: Annotated[str, Field(min_length=1)] = Field(
         "sqlite:///decisions.db",
         repr=False,
-        description="Where decisions go: `sqlite:///FILE`, `postgresql://…`, or `none` (docs/how-to/decision-store.md). "
+        description="The decision store: `sqlite:///FILE`, `postgresql://…`, or `none` (docs/how-to/decision-store.md). "
         "The server creates the file and the tables.",
     )
     keeper: Path | None = Field(
         None,
-        description="Unix socket of the process that stores the decisions of all workers. `fraud serve` starts the process "
-        "and sets this for them.",
+        description="Unix socket of the decision writer, which stores the decisions of all workers. `fraud serve` sets it; "
+        "do not set it yourself.",
     )
     metrics_folder: Path | None = Field(
         None,
-        description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start, "
-        "or makes a temporary one.",
+        description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start. "
+        "If unset, it creates a temporary folder.",
     )
     store_timeout_seconds: PositiveFloat = Field(
-        5.0, description="Time limit for connecting to the store, for waiting for other writers, and for its answers."
+        5.0, description="Seconds to wait for the store to connect, to release a lock, or to answer."
     )
     store_queue: PositiveInt = Field(
-        50_000, description="Most records that wait to be stored in one process; more are refused (503)."
+        50_000, description="Maximum number of records waiting to be stored, for each process; more are refused (503)."
     )
     store_outage: Literal["refuse", "journal"] = Field(
         "refuse",
@@ -91,78 +93,85 @@ class Settings(BaseModel):
     )
     observer: bool = Field(
         default=True,
-        description="Whether `fraud serve` starts the process that observes stored decisions: drift, and the challenger in "
-        "shadow.",
+        description="Whether `fraud serve` starts the observer, which reads stored decisions to measure drift and to run "
+        "the challenger in shadow.",
     )
     observer_backlog: PositiveInt = Field(
         1_000_000,
-        description="Most stored decisions that wait to be observed; if there are more, the oldest are skipped.",
+        description="Maximum number of stored decisions waiting for the observer. If there are more, it skips the oldest.",
     )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
-        24.0, description="How long an answer is stored under its Idempotency-Key (docs/how-to/decision-store.md)."
+        24.0,
+        description="Hours for which an answer is stored under its Idempotency-Key (docs/how-to/decision-store.md).",
     )
     seal_key: str = Field(
         "",
         repr=False,
-        description="Key of the decisions' seals (docs/how-to/decision-store.md): a change made without it is detected.",
+        description="Key of the decisions' seals (docs/how-to/decision-store.md). "
+        "A row changed without the key is detected.",
     )
-    seal_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
+    seal_key_file: Path | None = Field(
+        None, description="File that contains FRAUD_SEAL_KEY, such as a mounted secret. Use one of the two."
+    )
     pseudonym_key: str = Field(
         "",
         repr=False,
         description="If set, entity ids are stored as pseudonyms made with this key (docs/how-to/decision-store.md).",
     )
-    pseudonym_key_file: Path | None = Field(None, description="File with that key instead (a mounted secret).")
+    pseudonym_key_file: Path | None = Field(
+        None, description="File that contains FRAUD_PSEUDONYM_KEY, such as a mounted secret. Use one of the two."
+    )
     drift_psi: PositiveFloat = Field(
         0.1,
-        description="Population stability index above which a feature counts as drifted, unless so few records reach it "
-        "by chance (docs/how-to/monitoring.md).",
+        description="Population stability index above which a feature counts as drifted, unless the window has so few "
+        "records that chance alone reaches it (docs/how-to/monitoring.md).",
     )
     label_maturity_days: Annotated[float, Field(ge=0, le=3650)] = Field(
         30.0,
-        description="How old a decision is when its truth counts as known: from then on it is legitimate, unless a label "
-        "says fraud (docs/how-to/monitoring.md).",
+        description="Age in days at which a decision is mature: without a fraud label, it then counts as legitimate "
+        "(docs/how-to/monitoring.md).",
     )
     performance_days: Annotated[float, Field(gt=0, le=3650)] = Field(
-        30.0, description="Days of matured decisions that performance is measured on, and models are compared on."
+        30.0, description="Days of matured decisions on which performance is measured and models are compared."
     )
     gate_decisions: Annotated[int, Field(ge=0)] = Field(
-        1000, description="Fewest decisions on which a challenger must have been compared (docs/how-to/monitoring.md)."
+        1000, description="Minimum number of decisions on which a challenger was compared (docs/how-to/monitoring.md)."
     )
-    gate_frauds: Annotated[int, Field(ge=0)] = Field(50, description="Fewest known frauds among them.")
+    gate_frauds: Annotated[int, Field(ge=0)] = Field(50, description="Minimum number of known frauds among them.")
     gate_roc_auc_loss: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.005, description="How much ROC AUC a challenger may lose at the lower end of the 95 % interval."
+        0.005, description="Maximum loss of ROC AUC by a challenger, at the lower end of the 95 % interval."
     )
     gate_average_precision_loss: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.01, description="How much average precision a challenger may lose at the lower end of the 95 % interval."
+        0.01, description="Maximum loss of average precision by a challenger, at the lower end of the 95 % interval."
     )
     gate_calibration: PositiveFloat = Field(
         0.2,
-        description="How far the number of frauds may be from what a challenger expects, as a share, beyond chance.",
+        description="Maximum relative difference between observed frauds and those a challenger expects, beyond chance.",
     )
     gate_cost_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0.0,
-        description="How much more than the champion's a challenger's decisions may cost, as a share, at the lower end of "
-        "the 95 % interval and at the champion's costs.",
+        description="Maximum relative increase of the cost of decisions by a challenger, at the lower end of the 95 % "
+        "interval and at the champion's costs.",
     )
     gate_latency_ratio: PositiveFloat = Field(
         3.0,
-        description="How many times the champion's time a challenger may take for a record; up to 500 µs always pass.",
+        description="Maximum ratio of a challenger's time for a record to the champion's; up to 500 µs always pass.",
     )
     linger_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0,
-        description="How long a server continues to answer after SIGTERM while `/readyz` fails, so that load balancers "
-        "notice; 0 ends at once (docs/how-to/run.md). Ctrl-C does not wait.",
+        description="Seconds for which a server continues to answer after SIGTERM while `/readyz` fails, so that load "
+        "balancers notice; 0 skips this (docs/how-to/run.md). Ctrl-C does not wait.",
     )
     drain_seconds: PositiveInt = Field(
-        30, description="Time for requests in flight to finish, after SIGTERM and `FRAUD_LINGER_SECONDS`."
+        30, description="Seconds for requests in flight to finish, after SIGTERM and FRAUD_LINGER_SECONDS."
     )
-    reload_seconds: PositiveFloat = Field(1.0, description="How often a server looks for a newly promoted model.")
+    reload_seconds: PositiveFloat = Field(
+        1.0, description="Seconds between a server's checks for a newly promoted model."
+    )
     gate: Literal["on", "off"] = Field(
         "on",
-        description="Whether a model must be compared with the champion and pass the gate before it is promoted, or be "
-        "forced with a reason (docs/how-to/roll-out.md).",
+        description="Whether a promotion must pass the gate (docs/how-to/roll-out.md). `--force` with a reason bypasses it.",
     )
     api_keys: str = Field(
         "",
@@ -171,10 +180,11 @@ class Settings(BaseModel):
         "`analyst`, `monitor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File with the keys instead, one `role:key` a line (a mounted secret)."
+        None,
+        description="File that contains the keys, one `role:key` a line, such as a mounted secret. Use one of the two.",
     )
     allow_anonymous: bool = Field(
-        default=False, description="Listen on an address that others can reach, even without keys."
+        default=False, description="Allow an address that other machines can reach without keys."
     )
 
     @classmethod
