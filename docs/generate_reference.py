@@ -111,7 +111,7 @@ def _http() -> str:
     lines = [
         "# HTTP",
         "",
-        "A running server serves this under `/docs`, where you can send requests from the browser.",
+        "A running server also serves this reference under `/docs`, where you can send requests from the browser.",
         "",
         *_HEADERS,
     ]
@@ -141,8 +141,8 @@ _HEADERS = [
     f"| `{decisions.DEADLINE}` | request of `POST {decisions.PATH}` | {_described(decisions.DEADLINE)} |",
     f"| `{IDEMPOTENCY_KEY}` | request of `POST {decisions.PATH}` | {_described(IDEMPOTENCY_KEY)} |",
     f"| `{REPLAYED}` | answer of `POST {decisions.PATH}` | `true` if this key was answered before |",
-    "| `Authorization: Bearer KEY` | request | required if the server has keys: [security](../how-to/security.md) |",
-    "| `Retry-After` | answer 429; 503 if decisions arrive faster than they can be stored | seconds to wait |",
+    "| `Authorization: Bearer KEY` | request | the key, if the server has keys: [security](../how-to/security.md) |",
+    "| `Retry-After` | answers 429, and 503 `store_busy` | seconds to wait |",
     "",
 ]
 
@@ -223,8 +223,9 @@ def _errors() -> list[str]:
         "## Errors",
         "",
         "Every error is a problem (`application/problem+json`, RFC 9457) with `type`, `title`, `status`, `detail`, `code`",
-        "and `request_id`. `invalid_records` and `invalid_request` also have `errors`: a JSON Pointer and a text for every",
-        "invalid field. No error repeats a value that was sent.",
+        "and `request_id`. `invalid_records`, `invalid_labels` and `invalid_request` also have `errors`: a JSON Pointer and",
+        "a text for each invalid field (of records and labels, for the first 1,000). `overloaded` and `store_busy` have the",
+        "header `Retry-After`: seconds to wait before you try again. No error repeats a value that was sent.",
         "",
         "| code | status | when |",
         "|---|---|---|",
@@ -233,10 +234,11 @@ def _errors() -> list[str]:
         summary = (kind.__doc__ or "").splitlines()[0]
         lines.append(f"| `{problem_code(kind)}` | {status} | {summary} |")
     fixed = {
+        "malformed_request": (400, "The request is not valid HTTP/1.1, or its method does not exist."),
         "not_found": (404, "The route does not exist."),
         "method_not_allowed": (405, "The route has other methods; `Allow` lists them."),
-        "invalid_request": (422, "A field of the request, other than a record's, is invalid."),
-        "unexpected_error": (500, "An unexpected error. The log has it under the request id."),
+        "invalid_request": (422, "A parameter, or a field of the body other than a record's or a label's, is invalid."),
+        "unexpected_error": (500, "An unexpected error. The server's log has it under the request id."),
     }
     return [*lines, *(f"| `{code}` | {status} | {when} |" for code, (status, when) in fixed.items())]
 

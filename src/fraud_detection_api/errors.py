@@ -55,7 +55,7 @@ class MalformedBody(FraudError):
 
 
 class InvalidFields(FraudError):
-    """A request has bad fields."""
+    """A request has invalid fields: `problems` has all of them, or the first ones if there are `more`."""
 
     undone = ""
 
@@ -69,13 +69,13 @@ class InvalidFields(FraudError):
 
 
 class InvalidRecords(InvalidFields):
-    """The request's records break the contract; `problems` has every bad field, or the first ones if there are `more`."""
+    """The request's records break the contract."""
 
     undone = "scored"
 
 
 class InvalidLabels(InvalidFields):
-    """The request's labels cannot be read; `problems` has every bad field, or the first ones if there are `more`."""
+    """The request's labels are invalid."""
 
     undone = "recorded"
 
@@ -89,7 +89,7 @@ class InvalidHeader(FraudError):
 
 
 class UnsupportedMedia(FraudError):
-    """The request's body has a media type or coding that is not supported."""
+    """The request's body is not uncompressed application/json."""
 
 
 class BodyTooLarge(FraudError):
@@ -121,7 +121,7 @@ class BodyTooSlow(FraudError):
 
 
 class Overloaded(FraudError):
-    """More requests are in flight than this process accepts; try again after `retry_after_seconds`."""
+    """More requests are in flight than this process accepts."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"too many requests are in flight; try again in {retry_after_seconds} s")
@@ -137,7 +137,7 @@ class Forbidden(FraudError):
 
 
 class UnknownModel(FraudError):
-    """The registry has no such version. The text leaves `version` out, because it is the caller's."""
+    """The registry has no such version."""
 
     def __init__(self, version: str) -> None:
         super().__init__("no model has that version; `fraud models list` lists the versions")
@@ -157,7 +157,7 @@ class CorruptBundle(FraudError):
 
 
 class AliasMoved(FraudError):
-    """Champion or challenger changed while another change of it was being verified."""
+    """The champion or challenger changed while another change of it was verified."""
 
     def __init__(self, alias: str) -> None:
         super().__init__(f"the {alias} changed in the meantime; check `fraud models history`, then try again")
@@ -165,7 +165,7 @@ class AliasMoved(FraudError):
 
 
 class ContractMismatch(FraudError):
-    """Two contracts must be the same, and are not."""
+    """Two contracts must be the same but differ."""
 
 
 class InvalidChallenger(FraudError):
@@ -177,7 +177,7 @@ AROUND = 'force it with a reason: --force "why" ("force": true, "reason": "why")
 
 
 class GateRefused(FraudError):
-    """A model did not pass the gate to promotion; each of `reasons` is a sentence."""
+    """A model did not pass the gate to promotion."""
 
     def __init__(self, model: str, reasons: Sequence[str]) -> None:
         self.verdict, self.reasons = f"{model} did not pass the gate", tuple(reasons)
@@ -205,7 +205,7 @@ class StoreUnavailable(FraudError):
 
 
 class StoreBusy(FraudError):
-    """Too many decisions wait to be stored; try again after `retry_after_seconds`."""
+    """Too many decisions wait to be stored."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"the decision store is behind; try again in {retry_after_seconds} s")
@@ -213,7 +213,7 @@ class StoreBusy(FraudError):
 
 
 class NoStore(FraudError):
-    """This server stores no decisions."""
+    """This server has no decision store."""
 
     def __init__(self) -> None:
         super().__init__("no decisions are stored here: FRAUD_STORE is `none`")
@@ -224,7 +224,7 @@ class BackupFailed(FraudError):
 
 
 class UnknownDecision(FraudError):
-    """The store has no such decision. The text leaves the id out, because it is the caller's."""
+    """The store has no such decision."""
 
     def __init__(self) -> None:
         super().__init__("no decision with that id is stored")

@@ -108,7 +108,7 @@ def _bare_application() -> Application:
     app = Application(
         title="fraud-detection-api",
         version=__version__,
-        description="Calibrated fraud probabilities for tabular customer records.",
+        description="A fraud-decision service: calibrated fraud probabilities, outcomes and reasons for your records.",
         docs_url=None,  # these pages would load their scripts from other hosts
         redoc_url=None,
         # a redirect would be made from the caller's Host header, and records would follow it there

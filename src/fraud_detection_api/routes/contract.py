@@ -6,18 +6,22 @@ from fastapi import APIRouter, Depends
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import Champion, require_role
-from fraud_detection_api.routes.protocol.problems import KEYED, MODEL_NOT_READY, problem
+from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, problem
 from fraud_detection_api.schemas.contract import contract_schema
 
 router = APIRouter(
     prefix="/v1",
     tags=["contract"],
     dependencies=[Depends(require_role("score"))],
-    responses={**KEYED, **problem(503, MODEL_NOT_READY, errors.ModelNotReady)},
+    responses={
+        **KEYED,
+        **FORBIDDEN,
+        **problem(503, "No verified model is loaded; `detail` says why.", errors.ModelNotReady),
+    },
 )
 
 
-@router.get("/contract", summary="The contract as JSON Schema")
+@router.get("/contract", summary="The contract as JSON Schema", response_description="The JSON Schema.")
 async def get_contract(champion: Champion) -> dict[str, Any]:
-    """JSON Schema of a record of the model in service; `x-` keys give fingerprint, units, constraints and formulas."""
+    """The JSON Schema of the champion's records. The `x-` keys have fingerprint, units, constraints and formulas."""
     return contract_schema(champion.require().contract)

@@ -18,13 +18,13 @@ LONGEST_DEADLINE_MS = 3_600_000
 _DEADLINE_HEADER = DEADLINE.lower().encode()
 
 _REPLAYED = {
-    "description": "`true` where this key was answered before; nothing was scored again.",
+    "description": "`true` if this key was answered before; the records are not scored again.",
     "schema": {"type": "string"},
 }
 
 _UNUSABLE = problem(
     422,
-    "Records break the contract; `errors` names every bad field.",
+    "Records break the contract (`errors` lists the invalid fields), or the Idempotency-Key was used with another body.",
     errors.InvalidRecords,
     errors.IdempotencyKeyReused,
     field=BAD_FIELD,
@@ -34,8 +34,8 @@ OPERATION: dict[str, Any] = {
     "tags": ["scoring"],
     "summary": "What to do about each record, and why",
     "description": (
-        "Decisions in the records' order. One bad record refuses the whole request; the answer then names every bad "
-        "field.\n\nWhen time runs out, explanations are dropped first. Records that are not scored within the deadline "
+        "Returns a decision for each record, in order. One invalid record refuses the whole request; the answer then lists "
+        "the invalid fields.\n\nAfter the deadline, reasons are dropped first. Records that are not scored within it "
         "get a fallback outcome, marked by `decision_source`."
     ),
     "operationId": "post_decisions",
@@ -43,7 +43,7 @@ OPERATION: dict[str, Any] = {
         {
             "name": DEADLINE,
             "in": "header",
-            "description": "Time for the decisions, in milliseconds from the request's arrival.",
+            "description": "Milliseconds for the decisions, from the arrival of the request.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
         },
         {
@@ -60,14 +60,14 @@ OPERATION: dict[str, Any] = {
     },
     "responses": {
         "200": {
-            "description": "Decisions, in order.",
+            "description": "A decision for each record, in order.",
             "headers": {**ANSWER_HEADERS, REPLAYED: _REPLAYED},
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DecisionsBody"}}},
         },
         **PROBLEMS,
         **problem(
             400,
-            f"The body is not JSON, or `{DEADLINE}` is not one number of milliseconds.",
+            f"The body is not JSON, or the header `{DEADLINE}` or `{IDEMPOTENCY_KEY}` cannot be used.",
             errors.MalformedBody,
             errors.InvalidHeader,
         ),

@@ -15,7 +15,7 @@ OPERATION: dict[str, Any] = {
     "summary": "How likely is each record to be fraud?",
     "description": (
         "Takes a JSON array of records, and returns a JSON array of calibrated fraud probabilities in the same order.\n\n"
-        "One bad record refuses the whole request; the answer then names every bad field."
+        "One invalid record refuses the whole request; the answer then lists the invalid fields."
     ),
     "operationId": "post_fraud_detection_fraud_detection_post",
     "requestBody": {
@@ -26,7 +26,7 @@ OPERATION: dict[str, Any] = {
     },
     "responses": {
         "200": {
-            "description": "Probabilities, in order.",
+            "description": "A fraud probability for each record, in order.",
             "headers": ANSWER_HEADERS,
             "content": {
                 "application/json": {

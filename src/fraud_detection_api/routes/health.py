@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided
-from fraud_detection_api.routes.protocol.problems import MODEL_NOT_READY, Responses, problem
+from fraud_detection_api.routes.protocol.problems import Responses, problem
 from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.models.deployment import Deployment
@@ -20,13 +20,13 @@ router = APIRouter(tags=["health"])
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
-    """A verified model is loaded."""
+    """The process can score and store decisions."""
 
     status: Literal["ready"] = "ready"
     model_version: str
@@ -77,12 +77,17 @@ async def get_livez() -> Alive:
     "/readyz",
     summary="Readiness, for an orchestrator",
     responses=problem(
-        503, MODEL_NOT_READY, errors.ModelNotReady, errors.Draining, errors.StoreBusy, errors.StoreUnavailable
+        503,
+        "No verified model is loaded, decisions cannot be stored, or the process is shutting down; `detail` says which.",
+        errors.ModelNotReady,
+        errors.Draining,
+        errors.StoreBusy,
+        errors.StoreUnavailable,
     ),
 )
 async def get_readyz(readiness: Annotated[Readiness, provided(Readiness)]) -> Ready:
     """200 once a model is loaded, its golden rows are reproduced and decisions can be stored; else 503 with the reason.
 
-    Also 503 once the process is about to end: it still answers, but new requests should go elsewhere.
+    Also 503 while the process shuts down: it still answers, but new requests should go to another one.
     """
     return Ready(model_version=readiness.require())

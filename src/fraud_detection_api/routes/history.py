@@ -28,9 +28,11 @@ router = APIRouter(
 )
 
 _History = Annotated[History, provided(History)]
-_UNKNOWN = problems.problem(404, "No such decision is stored.", errors.UnknownDecision, errors.NoStore)
+_UNKNOWN = problems.problem(
+    404, "No such decision is stored, or this server has no decision store.", errors.UnknownDecision, errors.NoStore
+)
 _INVALID = problems.invalid_request(
-    "A parameter cannot be used, is unknown, or the cursor belongs to another list.", errors.InvalidCursor
+    "A parameter is invalid or unknown, or the cursor belongs to other filters.", errors.InvalidCursor
 )
 
 
@@ -48,7 +50,7 @@ def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -
 
 @router.get("/{decision_id}", summary="A decision", responses=_UNKNOWN)
 def get_decision(history: _History, decision_id: str) -> KeptDecisionBody:
-    """The decision as it was answered, its record, and whether anybody has changed the stored row since."""
+    """The decision as it was answered, its record, and whether the stored row was changed since."""
     return kept_decision_body(history.find(decision_id))
 
 
@@ -74,6 +76,6 @@ def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision
 def post_replay(replays: Annotated[ReplayService, provided(ReplayService)], decision_id: str) -> VerdictBody:
     """Decide again, from the stored record and with the model that decided, and compare every bit.
 
-    Nothing is changed or stored. Without an intact seal, or without that model, the answer says so.
+    Nothing is changed or stored. `status` says if the seal is broken or the model is not available.
     """
     return verdict_body(replays.replay(decision_id))

@@ -46,7 +46,7 @@ _PROBLEMS: Responses = {
     **problem(413, "The body or the number of labels is above the limit.", errors.TooManyLabels, errors.BodyTooLarge),
     **problem(
         422,
-        "Labels cannot be read; `errors` names every bad field.",
+        "Labels are invalid; `errors` lists the invalid fields.",
         errors.InvalidLabels,
         field=errors.FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     ),
@@ -73,8 +73,8 @@ def post_labels(
     """Record labels of decisions by their id, or of an entity's last decision at or before a time.
 
     Labels are added, never changed: the label that became known last is in force. A label that is sent again changes
-    nothing. Decisions that are not stored are listed under `unknown`, and the other labels are recorded. One bad field
-    refuses the whole request.
+    nothing. Labels whose decisions are not stored are listed under `unknown`, and the others are recorded. One invalid
+    field refuses the whole request.
     """
     given = parse_labels(body, limit=limits.records, latest=labels.latest())
     return labels_recorded(labels.record([_finding(label, labels) for label in given]))

@@ -32,9 +32,9 @@ _TEXT_CONTENT = {
     },
 )
 def get_metrics(request: Request, metrics: Annotated[SharedMetrics, provided(SharedMetrics)]) -> Response:
-    """Counters, gauges and histograms of all processes of this server, as text; OpenMetrics where `Accept` asks for it.
+    """Counters, gauges and histograms of all processes of this server, as text; OpenMetrics if `Accept` asks for it.
 
-    Every worker gives the same answer: sums over all workers, and the gauges of each.
+    Every worker returns the same: sums over all workers, and the gauges of each.
     """
     content, media_type = exposition(metrics.families(), request.headers.get("accept", ""))
     return Response(content, headers={"content-type": media_type})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role
-from fraud_detection_api.routes.protocol.problems import KEYED, REGISTRY_UNAVAILABLE, problem
+from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, REGISTRY_UNAVAILABLE, problem
 from fraud_detection_api.schemas.models import ModelCard, ModelList, model_card, model_summary
 from fraud_detection_api.services.models.registered import ModelService
 
@@ -14,7 +14,7 @@ router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
     dependencies=[Depends(require_role("score"))],
-    responses={**KEYED, **REGISTRY_UNAVAILABLE},
+    responses={**KEYED, **FORBIDDEN, **REGISTRY_UNAVAILABLE},
 )
 
 _Models = Annotated[ModelService, provided(ModelService)]
@@ -29,7 +29,7 @@ def get_models(models: _Models) -> ModelList:
 @router.get(
     "/{version}",
     summary="A version's model card",
-    responses=problem(404, "No such version.", errors.UnknownModel, errors.NoChampion),
+    responses=problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion),
 )
 def get_model(models: _Models, version: str) -> ModelCard:
     """The data, split, settings, metrics with intervals, and software of one version."""

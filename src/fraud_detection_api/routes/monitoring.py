@@ -36,13 +36,13 @@ _MONITORING_PROBLEMS: Responses = {
 _COMPARISON_PROBLEMS: Responses = {
     **problem(
         404,
-        "No model is challenger, there is no such version, or no decisions are stored here.",
+        "There is no challenger, no such version, or this server has no decision store.",
         errors.NoChampion,
         errors.UnknownModel,
         errors.NoStore,
     ),
     **problem(409, "The challenger's bundle is damaged.", errors.CorruptBundle),
-    **invalid_request("A parameter cannot be used, or is unknown."),
+    **invalid_request("A parameter is invalid or unknown."),
     **problem(
         503,
         "The decision store or the registry cannot be read now, or no model is in service.",
@@ -59,9 +59,9 @@ def get_monitoring(
     monitoring: Annotated[MonitoringService, provided(MonitoringService)],
     _query: Annotated[Parameters, Query()],
 ) -> MonitoringBody:
-    """How far the records of the last hour, day and week are from the training data, and how good decisions were.
+    """Drift of the records of the last hour, day and week from the training data, and performance of matured decisions.
 
-    Performance is measured on decisions that are old enough for their labels to have arrived, at most every five minutes.
+    Performance is measured at most every five minutes.
     """
     return monitoring_body(monitoring.report(champion.require().champion))
 
@@ -73,9 +73,9 @@ def get_comparison(
     comparisons: Annotated[ComparisonService, provided(ComparisonService)],
     query: Annotated[ComparisonQuery, Query()],
 ) -> ComparisonBody:
-    """Both models on the records that both scored: outcomes, money, and, where the truth is known, which one ranks better.
+    """Compare both models on the records that both scored: outcomes and costs, and on matured decisions also the ranking.
 
-    `gate` says whether the challenger may be promoted, and the reasons against it.
+    `gate` says whether the challenger may be promoted, and gives the reasons against it.
     """
     other = models.load(query.challenger)
     return comparison_body(comparisons.compare(champion.require().champion, other))

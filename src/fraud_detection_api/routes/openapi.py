@@ -33,6 +33,7 @@ def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool) -> dict[st
         schemas.pop(unused, None)
     for operation in _operations(api):
         _sort_responses(operation)
+        _describe_success(operation["responses"]["200"], schemas)
     _body_of(api, fraud_detection.PATH)["example"] = [example_record(contract)]
     _body_of(api, decisions.PATH)["example"] = {"records": [example_record(contract)], "explain": True}
     if has_keys:
@@ -72,6 +73,13 @@ def _sort_responses(operation: dict[str, Any]) -> None:
     if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):
         responses.pop("422", None)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _describe_success(response: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Describe the answer by its schema, unless the route describes it."""
+    schema = response["content"].get("application/json", {}).get("schema", {})
+    if response["description"] == "Successful Response" and "$ref" in schema:
+        response["description"] = schemas[schema["$ref"].rpartition("/")[2]]["description"].splitlines()[0]
 
 
 def _add_security(api: dict[str, Any]) -> None:

@@ -30,9 +30,9 @@ _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
 _WITH_BODY: problems.Responses = {
     **problems.BODY,
-    **problems.invalid_request("The body is not a valid request; `errors` names every bad field."),
+    **problems.invalid_request("The body is not a valid request; `errors` lists the invalid fields."),
 }
-_UNKNOWN = problems.problem(404, "No such version.", errors.UnknownModel, errors.NoChampion)
+_UNKNOWN = problems.problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion)
 
 
 def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
@@ -72,10 +72,10 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
-    responses=problems.invalid_request("A parameter cannot be used, or is unknown."),
+    responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
-    """The newest changes, newest first."""
+    """The latest changes of champion and challenger, newest first."""
     changes = rollout.history()[: query.limit]
     return models.ModelHistory(changes=[models.alias_change(change) for change in changes])
 
@@ -89,7 +89,7 @@ def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()
         **problems.problem(404, "There is no previous champion.", errors.NoChampion),
         **problems.problem(
             409,
-            "The previous champion is damaged or follows another contract, or somebody else was quicker.",
+            "The previous champion is damaged or follows another contract, or the champion changed in the meantime.",
             errors.CorruptBundle,
             errors.ContractMismatch,
             errors.AliasMoved,
@@ -97,7 +97,7 @@ def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()
     },
 )
 def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: _WHY) -> models.ChampionNow:
-    """Verify the previous champion, make it champion again and serve it. The gate is not asked."""
+    """Verify the previous champion, make it champion again and serve it. The gate does not apply."""
     version = rollout.rollback(why.order(_caller(request)))
     champion.refresh()
     return models.ChampionNow(champion=version)
@@ -112,7 +112,8 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
         **_UNKNOWN,
         **problems.problem(
             409,
-            "It did not pass the gate, is damaged or follows another contract, or the champion changed in the meantime.",
+            "The version does not pass the gate, is damaged or follows another contract, or the champion changed in the "
+            "meantime.",
             errors.GateRefused,
             errors.CorruptBundle,
             errors.ContractMismatch,
@@ -131,8 +132,8 @@ def post_promote(
 ) -> models.ChampionNow:
     """Verify a version, make it champion and serve it. Other processes on the registry follow within seconds.
 
-    409 where it does not pass the gate and is not forced, where its bundle is damaged, or where it follows another contract
-    than the champion.
+    409 if it does not pass the gate and is not forced, if its bundle is damaged, or if it follows another contract than the
+    champion.
     """
     order = how.order(_caller(request))
     promoted = rollout.promote(version, order, allow_contract_change=how.allow_contract_change)
@@ -142,14 +143,14 @@ def post_promote(
 
 @router.post(
     "/{version}/challenge",
-    summary="Let a version challenge the champion",
+    summary="Make a version the challenger",
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
         **_UNKNOWN,
         **problems.problem(
             409,
-            "It is the champion, is damaged, or follows another contract than the champion.",
+            "The version is the champion, is damaged, or follows another contract than the champion.",
             errors.InvalidChallenger,
             errors.CorruptBundle,
             errors.ContractMismatch,
@@ -157,16 +158,16 @@ def post_promote(
     },
 )
 def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY) -> models.ChallengerNow:
-    """Let the version score in the champion's shadow. It replaces any other challenger."""
+    """Make the version the challenger: it scores live traffic in shadow. It replaces any other challenger."""
     return models.ChallengerNow(challenger=rollout.challenge(version, why.order(_caller(request))))
 
 
 @router.delete(
     "/{version}/challenge",
     summary="End a challenge",
-    responses=problems.problem(404, "It does not challenge the champion.", errors.NoChampion, errors.UnknownModel),
+    responses=problems.problem(404, "The version is not the challenger.", errors.NoChampion, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:
-    """End the challenge of the version, or of `challenger`. Stored comparisons stay."""
+    """End the challenge of the version, or of `challenger`. Stored comparisons are not removed."""
     rollout.end_challenge(models.RolloutRequest().order(_caller(request)), version=version)
     return models.ChallengerNow(challenger=None)

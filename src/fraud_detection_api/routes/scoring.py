@@ -20,7 +20,7 @@ from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary, s
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
 from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, headers_of, read_json_body
-from fraud_detection_api.routes.protocol.problems import BODY, KEYED, MODEL_NOT_READY, Responses, problem
+from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, Responses, problem
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
@@ -34,8 +34,8 @@ MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
 RETRY_AFTER_SECONDS = 1
 
 ANSWER_HEADERS = {
-    MODEL_VERSION: {"description": "The version that scored.", "schema": {"type": "string"}},
-    SERVER_TIMING: {"description": "Milliseconds of each stage.", "schema": {"type": "string"}},
+    MODEL_VERSION: {"description": "The version of the model that scored.", "schema": {"type": "string"}},
+    SERVER_TIMING: {"description": "The duration of each stage, in milliseconds.", "schema": {"type": "string"}},
 }
 """The headers of every scoring answer, in OpenAPI."""
 
@@ -45,12 +45,20 @@ BAD_FIELD = errors.FieldProblem("/0/total_balance", "must be a number")
 PROBLEMS: Responses = {
     **BODY,
     **KEYED,
+    **FORBIDDEN,
     **problem(413, "The body or the number of records is above the limit.", errors.TooManyRecords, errors.BodyTooLarge),
     **problem(
-        422, "Records break the contract; `errors` names every bad field.", errors.InvalidRecords, field=BAD_FIELD
+        422, "Records break the contract; `errors` lists the invalid fields.", errors.InvalidRecords, field=BAD_FIELD
     ),
-    **problem(429, "Too many requests in flight; `Retry-After` says when to come back.", errors.Overloaded),
-    **problem(503, MODEL_NOT_READY, errors.ModelNotReady, errors.StoreBusy, errors.StoreUnavailable),
+    **problem(429, "Too many requests are in flight; `Retry-After` says when to try again.", errors.Overloaded),
+    **problem(
+        503,
+        "No verified model is loaded (`model_not_ready`), the decision store cannot be written to (`store_unavailable`), or "
+        "too many decisions wait to be stored (`store_busy`; `Retry-After` says when to try again).",
+        errors.ModelNotReady,
+        errors.StoreBusy,
+        errors.StoreUnavailable,
+    ),
 }
 """The problems of every scoring route, in OpenAPI."""
 

@@ -16,50 +16,52 @@ DECISIONS_AT_A_TIME = 256
 
 
 class ReasonBody(BaseModel):
-    """A feature's part in a score."""
+    """What a feature adds to a score."""
 
     rank: int = Field(description="1 is the strongest.")
     code: str = Field(examples=["UTILISATION_HIGH"])
     feature: str = Field(examples=["credit_utilisation"])
-    value: bool | float | str | None = Field(description="The record's own value, or what was derived from it.")
+    value: bool | float | str | None = Field(description="The value in the record, or a value derived from the record.")
     direction: Literal["increases_risk", "decreases_risk"]
     contribution_log_odds: float = Field(description="What the feature adds to the model's log-odds.", examples=[2.31])
     description: str = Field(examples=["Balance is 16.2 times the credit limit"])
 
 
 class ModelBody(BaseModel):
-    """The model behind a decision."""
+    """The model that decided."""
 
     version: str = Field(examples=["7"])
     digest: str = Field(examples=["sha256:…"])
 
 
 class DecisionBody(BaseModel):
-    """What was decided about one record. The record's id stands beside these, under the name that the contract gives it."""
+    """The decision on one record. The record's id is a field too, under its name in the contract."""
 
     decision_id: str = Field(description="UUID of version 7: it sorts by time.")
     fraud_probability: float | None = Field(ge=0, le=1, description="Calibrated; null for a fallback.")
     risk_score: int | None = Field(
-        ge=0, le=1000, description="Per-mille of legitimate validation records that score lower; null for a fallback."
+        ge=0,
+        le=1000,
+        description="The share of the test part's legitimate records that score lower, in thousandths; null for a fallback.",
     )
     outcome: Outcome
     reasons: list[ReasonBody] | None = Field(
-        description="At most four, the strongest first; null where none were asked for, or the deadline left no time."
+        description="At most four, strongest first; null if none were requested, or the deadline left no time."
     )
     model: ModelBody | None = Field(description="Null for a fallback.")
     policy_version: str | None = Field(description="Null for a fallback.", examples=["3"])
     decided_at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
     decision_source: Source = Field(
-        description="`fallback` where the deadline had passed: the outcome is then a setting."
+        description="`fallback` if the deadline had passed: the outcome is then that of FRAUD_FALLBACK_OUTCOME."
     )
 
 
 class DecisionsBody(BaseModel):
-    """Decisions in the records' order."""
+    """A decision for each record, in order."""
 
     decisions: list[DecisionBody]
     explanations: Explanations = Field(
-        description="`partial` where the deadline left no time for some of them, `dropped` for any."
+        description="`partial`: the deadline left no time for some reasons; `dropped`: for any."
     )
 
 

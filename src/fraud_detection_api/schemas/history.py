@@ -40,14 +40,14 @@ class DecisionQuery(Parameters):
     """The decisions to list."""
 
     entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
-        None, description="Decisions about this record's id, or its pseudonym."
+        None, description="Decisions on the entity with this id, or with this pseudonym."
     )
-    outcome: Outcome | None = Field(None, description="Decisions of this outcome.")
+    outcome: Outcome | None = Field(None, description="Decisions with this outcome.")
     since: Moment | None = Field(None, description="Decided at this time or later.")
     until: Moment | None = Field(None, description="Decided before this time.")
-    limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Most decisions on a page.")
+    limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Maximum number of decisions on a page.")
     cursor: Annotated[str, Field(max_length=64)] | None = Field(
-        None, description="`next_cursor` of the page before, with the same filters as that page."
+        None, description="`next_cursor` of the previous page, which had the same filters."
     )
 
     def filters(self) -> HistoryFilter:
@@ -70,9 +70,9 @@ _FIRST = {"entity_id": _EntityId, "margin": _PLAIN["margin"], "record": _Record,
 
 
 class KeptDecisionBody(create_model("StoredFields", __base__=DecisionBody, **_FIRST | _PLAIN)):  # type: ignore[misc]
-    """A decision as it was answered, and what was stored with it."""
+    """A stored decision: the decision as it was answered, and what was stored with it."""
 
-    is_intact: bool = Field(description="Whether the seal is valid; false if somebody changed the row.")
+    is_intact: bool = Field(description="Whether the seal is valid; false if the row was changed.")
 
 
 _PLAIN_FIELDS = {name: column.field for name, column in _COLUMNS.items() if name in KeptDecisionBody.model_fields}
@@ -108,7 +108,7 @@ class DifferenceBody(BaseModel):
     """A field whose recomputed value differs from the stored one."""
 
     field: str = Field(examples=["fraud_probability"])
-    kept: Any
+    kept: Any = Field(description="The stored value.")
     recomputed: Any
 
 
@@ -117,13 +117,15 @@ class VerdictBody(BaseModel):
 
     decision_id: str
     status: Status = Field(
-        description="`equal` to the last bit; `differs`; `tampered`: the seal is broken; `model_missing`, `model_changed`: "
-        "the model that decided is not in the registry, or is no longer the same; `fallback`: no model decided; `erased`: "
-        "the record was removed on purpose."
+        description="`equal` to the last bit; `differs`; `tampered`: the seal is broken; `model_missing`: the model that "
+        "decided is not in the registry; `model_changed`: it is not the same any more; `fallback`: no model decided; "
+        "`erased`: the record was erased."
     )
-    is_sound: bool = Field(description="Whether it is equal, or there is nothing to compare.")
+    is_sound: bool = Field(
+        description="Whether the decision is equal, or has nothing to compare (`fallback`, `erased`)."
+    )
     differences: list[DifferenceBody] = Field(description="Empty if nothing differs, or nothing could be compared.")
-    fault: str | None = Field(description="What is wrong with the model, if it could not be used.")
+    fault: str | None = Field(description="The error of the model, if it could not be used.")
 
 
 def verdict_body(result: ReplayResult) -> VerdictBody:

@@ -36,19 +36,19 @@ class _GivenLabel(RequestBody):
 
 
 class LabelOfDecision(_GivenLabel):
-    """A label of the decision with this id."""
+    """A label for the decision with this id."""
 
     decision_id: Annotated[str, Field(pattern=DECISION_ID)] = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
 
 
 class LabelOfEntity(_GivenLabel):
-    """A label of an entity's last decision at or before a time."""
+    """A label for an entity's last decision at or before a time."""
 
     entity_id: IntegerId | TextId = Field(
-        description="The record's id, as it was sent: a number or text.", examples=[345435]
+        description="The entity's id, as it was sent: a number or text.", examples=[345435]
     )
     decided_at: Moment = Field(
-        description="The label is for the entity's last decision at or before this time.",
+        description="The label applies to the entity's last decision at or before this time.",
         examples=["2026-11-22T10:00:00Z"],
     )
 
@@ -83,10 +83,10 @@ class UnknownLabel(BaseModel):
 
 
 class LabelsRecorded(BaseModel):
-    """The results of labels: all that are not in `unknown` are stored."""
+    """The numbers of recorded and repeated labels, and the labels that could not be recorded."""
 
-    recorded: int = Field(description="Labels that were new.")
-    repeated: int = Field(description="Labels that were recorded before, and changed nothing.")
+    recorded: int = Field(description="Number of new labels.")
+    repeated: int = Field(description="Number of labels that were recorded before; they change nothing.")
     unknown: list[UnknownLabel]
 
 
@@ -98,7 +98,7 @@ class RecordedLabel(BaseModel):
     effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
     recorded_at: str = Field(description="When it was recorded.", examples=["2026-11-22T10:00:00Z"])
     note: str
-    in_force: bool = Field(description="Whether this label counts.")
+    in_force: bool = Field(description="Whether this label is in force: it became known last.")
 
 
 class DecisionLabels(BaseModel):

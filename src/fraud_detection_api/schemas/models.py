@@ -16,7 +16,7 @@ class ModelSummary(BaseModel):
     """A version of the registry."""
 
     version: str = Field(examples=["7"])
-    status: Literal["ok", "damaged"] = Field(description="`damaged`: the files are not the registered ones.")
+    status: Literal["ok", "damaged"] = Field(description="`damaged`: the files differ from the registered ones.")
     aliases: list[str] = Field(examples=[["champion"]])
     digest: str | None = Field(examples=["sha256:9f2c…"], description="Identifies the bundle's content.")
     created_at: str | None = Field(examples=["2026-11-22T10:00:00Z"])
@@ -34,7 +34,7 @@ class ModelList(BaseModel):
 class ModelCard(ModelSummary):
     """A version and its card: data, split, settings, metrics with intervals, software."""
 
-    fault: str | None = Field(default=None, description="What is wrong with the bundle, if it is damaged.")
+    fault: str | None = Field(default=None, description="The error of the bundle, if it is damaged.")
     card: dict[str, Any]
 
 
@@ -74,9 +74,9 @@ Reason = Annotated[
 
 
 class ChangesQuery(Parameters):
-    """Which changes are listed."""
+    """The changes to list."""
 
-    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="The largest number of changes to list.")
+    limit: int = Field(USUAL_CHANGES, ge=1, le=MOST_CHANGES, description="Maximum number of changes to list.")
 
 
 class RolloutRequest(RequestBody):
@@ -120,7 +120,7 @@ class ChampionNow(BaseModel):
 
 
 class ChallengerNow(BaseModel):
-    """The challenger after a challenge began or ended; null if there is none."""
+    """The challenger after the change; null if there is none."""
 
     challenger: str | None = Field(examples=["8"])
 
@@ -143,15 +143,13 @@ class AliasChangeBody(BaseModel):
     )
     reason: str
     forced: bool
-    gate: GateState = Field(
-        description="`exempt`: there was nothing to compare with; `off`: the setting FRAUD_GATE was off."
-    )
+    gate: GateState = Field(description="`exempt`: there was no champion to compare with; `off`: FRAUD_GATE was `off`.")
     gate_reasons: list[str] = Field(
-        description="Sentences: the reasons against it, then the findings and their limits.",
+        description="The reasons against the promotion, then the findings and their limits.",
         examples=[["changed limits: frauds 0", "ROC AUC +0.0168 (+0.0110 to +0.0229)"]],
     )
     took_effect: bool = Field(
-        description="false if the alias was found unchanged: the process was killed, or the change was undone otherwise."
+        description="False if the alias did not change: the process was killed first, or the change was undone."
     )
 
 

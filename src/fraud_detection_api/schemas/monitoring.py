@@ -55,10 +55,12 @@ _MODEL: dict[str, JsonValue] = {"version": "7", "digest": "sha256:9f2c…"}
 
 
 class ComparisonQuery(Parameters):
-    """With what the champion is compared."""
+    """The model that the champion is compared with."""
 
     challenger: str = Field(
-        "challenger", description="A version that was challenger, or `challenger`, the one that is.", max_length=100
+        "challenger",
+        description="A version that is or was challenger, or `challenger`: the current one.",
+        max_length=100,
     )
 
 
@@ -79,7 +81,7 @@ class Report(BaseModel):
 
 
 class ModelName(Report):
-    """Which model."""
+    """A model."""
 
     version: str
     digest: str
@@ -94,26 +96,28 @@ class EstimateBody(Report):
 
 
 class FeatureDriftBody(Report):
-    """How far a feature, or the score `fraud_probability`, is from the training data. It drifted where psi > alarm_level."""
+    """Drift of a feature, or of the score `fraud_probability`, from the training data. It drifted if psi > alarm_level."""
 
     feature: str
     drifted: bool
     records: int
-    psi: Rounded | None = Field(description="Population stability index; null where there is nothing to tell from.")
-    alarm_level: Rounded = Field(description="`FRAUD_DRIFT_PSI`, or the noise floor where that is higher.")
-    noise_floor: Rounded | None = Field(description="What chance reaches with so many records, one look in a million.")
-    ks: Rounded | None = Field(description="Kolmogorov and Smirnov's distance over the bins; null for categories.")
+    psi: Rounded | None = Field(description="Population stability index; null if there are no records.")
+    alarm_level: Rounded = Field(description="FRAUD_DRIFT_PSI, or the noise floor if that is higher.")
+    noise_floor: Rounded | None = Field(
+        description="PSI that chance exceeds in one of a million evaluations of so many records."
+    )
+    ks: Rounded | None = Field(description="Kolmogorov-Smirnov distance over the bins; null for categories.")
     ks_noise_floor: Rounded | None
     missing: Rounded = Field(description="Share of the records without the value.")
-    missing_before: Rounded = Field(description="The same of the training data.")
-    out_of_range: Rounded = Field(description="Share beyond the training data's smallest and largest value.")
-    unseen: Rounded = Field(description="Share with a category that the training data do not have.")
+    missing_before: Rounded = Field(description="The same share in the training data.")
+    out_of_range: Rounded = Field(description="Share of the records with a value outside the training data's range.")
+    unseen: Rounded = Field(description="Share of the records with a category that the training data do not have.")
 
 
 class WindowBody(Report):
-    """A window of time, up to now; without records it has no features."""
+    """A window of time until now. Without records it has no features."""
 
-    window: str = Field(description="hour, day or week")
+    window: str = Field(description="`hour`, `day` or `week`.")
     since: Moment
     records: int
     outcomes: dict[Outcome, int]
@@ -122,31 +126,31 @@ class WindowBody(Report):
 
 
 class PerformanceBody(Report):
-    """Measures of decisions of known truth, those that so many records allow."""
+    """Performance on decisions whose labels are known. Measures that need more records are left out."""
 
     records: int
     frauds: int
     measures: dict[str, EstimateBody] = Field(
-        description="roc_auc, average_precision; recall and precision of what was reviewed or declined, decline_recall and "
-        "decline_precision of what was declined; calibration_error, calibration_slope, observed_to_expected."
+        description="roc_auc, average_precision; recall and precision of reviews and declines together, decline_recall and "
+        "decline_precision of declines alone; calibration_error, calibration_slope, observed_to_expected."
     )
     calibration_error_by_chance: Rounded | None = Field(
-        description="What calibration_error would be were every probability right."
+        description="The calibration_error that chance alone gives to exact probabilities."
     )
 
 
 class MaturedPerformanceBody(PerformanceBody):
-    """Of matured decisions: of those without a label, each is taken for legitimate."""
+    """Performance on matured decisions. Those without a label count as legitimate."""
 
     since: Moment
-    until: Moment = Field(description="Later decisions are too young: their labels may still come.")
+    until: Moment = Field(description="Later decisions are not mature: their labels may still arrive.")
     labelled: int
     assumed_legitimate: int
-    complete: bool = Field(description="False where there were more than 200,000: the newest are measured.")
+    complete: bool = Field(description="False if there were more than 200,000; then the newest are measured.")
 
 
 class MonitoringBody(Report):
-    """The champion now: drift of its windows, performance of its matured decisions."""
+    """Drift of the champion's records in each window, and performance of its matured decisions."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -167,7 +171,7 @@ class MonitoringBody(Report):
 
 
 class MoneyBody(Report):
-    """Mean cost of 1,000 decisions of known truth, at the costs of one policy; below 0 the challenger saves."""
+    """Mean cost of 1,000 labelled decisions, at the costs of one policy. It is negative if the challenger costs less."""
 
     policy_version: str
     champion: Rounded
@@ -176,21 +180,21 @@ class MoneyBody(Report):
 
 
 class LatencyBody(Report):
-    """Microseconds to score and explain one record, both measured in turns just now."""
+    """Microseconds to score and explain one record, measured in turns for this answer."""
 
     champion_us: Rounded
     challenger_us: Rounded
 
 
 class GateBody(Report):
-    """Whether the challenger may be promoted; else why not."""
+    """Whether the challenger may be promoted, and the reasons against it."""
 
     passed: bool
     reasons: list[str]
 
 
 class ComparedModels(Report):
-    """The two sides."""
+    """The two models."""
 
     champion: ModelName
     challenger: ModelName
@@ -200,7 +204,7 @@ _DIFFERENCE: dict[str, JsonValue] = {"estimate": 0.0081, "lower": 0.0032, "upper
 
 
 class ComparisonBody(Report):
-    """Champion and challenger on the decisions that both made."""
+    """Comparison of champion and challenger on the decisions that both made."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -239,20 +243,22 @@ class ComparisonBody(Report):
 
     models: ComparedModels
     since: Moment
-    matured_until: Moment = Field(description="The truth of later decisions is not known yet.")
+    matured_until: Moment = Field(description="The labels of later decisions are not final yet.")
     gate: GateBody
     decisions: int
-    known: int = Field(description="Decisions of known truth.")
+    known: int = Field(description="Number of decisions whose labels are known.")
     frauds: int
     agreement: EstimateBody | None = Field(description="Share of decisions with the same outcome.")
     swaps: dict[Outcome, dict[Outcome, int]] = Field(
-        description="Decisions by the champion's outcome, then the challenger's."
+        description="Number of decisions by the champion's outcome, then by the challenger's."
     )
-    score_psi: Rounded | None = Field(description="How far the challenger's probabilities are from the champion's.")
-    expected_cost_per_1000: dict[str, Rounded] = Field(description="By each model's own probabilities and costs.")
+    score_psi: Rounded | None = Field(description="PSI of the challenger's probabilities against the champion's.")
+    expected_cost_per_1000: dict[str, Rounded] = Field(
+        description="Expected from each model's own probabilities and costs."
+    )
     cost_per_1000: list[MoneyBody]
     differences: dict[str, EstimateBody] = Field(
-        description="Challenger less champion, roc_auc and average_precision, with paired intervals."
+        description="Challenger minus champion: roc_auc and average_precision, with paired intervals."
     )
     champion: PerformanceBody
     challenger: PerformanceBody

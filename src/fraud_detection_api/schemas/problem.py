@@ -19,14 +19,14 @@ _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class FieldError(BaseModel):
-    """A bad field: its position in the request, and what it must be. Never the value sent."""
+    """An invalid field: its position in the request, and what it must be. The value that was sent is never repeated."""
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/3/total_balance"])
     detail: str = Field(examples=["must be at least 0"])
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
+    """A problem (RFC 9457): what is wrong, and what to do."""
 
     model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
@@ -36,7 +36,9 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
     request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
-    errors: list[FieldError] | None = Field(default=None, description="Every bad field, if the problem is in fields.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="The invalid fields; of records and labels, the first 1,000."
+    )
 
 
 def json_pointer(location: Sequence[int | str]) -> str:

@@ -51,7 +51,7 @@ def decision_request_type(contract: Contract) -> BodyType:
 
 def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
     explain = Annotated[bool, Field(description="Give the reasons for each outcome.", json_schema_extra=_FALSE)]
-    dry_run = Annotated[bool, Field(description="Decide, but keep nothing of it.", json_schema_extra=_FALSE)]
+    dry_run = Annotated[bool, Field(description="Decide without storing anything.", json_schema_extra=_FALSE)]
     fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
     request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
     return with_config(ConfigDict(extra=extra, strict=True))(request)

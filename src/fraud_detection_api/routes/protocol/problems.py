@@ -69,12 +69,10 @@ BODY = {
 }
 """Of routes that read a JSON body."""
 
-KEYED = problem(401, "No key, or an unknown one.", errors.Unauthenticated)
+KEYED = problem(401, "The request has no key, or an unknown one.", errors.Unauthenticated)
 """Of routes that need a key, where the server has keys."""
 
-FORBIDDEN = problem(403, "The key's role may not do this.", errors.Forbidden)
-NO_STORE = problem(404, "No decisions are stored here.", errors.NoStore)
+FORBIDDEN = problem(403, "The key's role does not permit this.", errors.Forbidden)
+NO_STORE = problem(404, "This server has no decision store.", errors.NoStore)
 STORE_UNAVAILABLE = problem(503, "The decision store cannot be read now.", errors.StoreUnavailable)
 REGISTRY_UNAVAILABLE = problem(503, "The registry cannot be read or written.", errors.RegistryUnavailable)
-MODEL_NOT_READY = "No verified model is loaded; `detail` says why."
-"""When there is no model to score with: a part of a 503."""
