@@ -1,11 +1,13 @@
 """Results as a page, with a plot beside it."""
 
 from pathlib import Path
+from textwrap import fill
 
 from benchmarks.serving.in_process import MARGINS, REASONS
 from benchmarks.serving.model import DEPTH, TREES
 from benchmarks.serving.plot import draw
 from benchmarks.serving.results import Results
+from benchmarks.serving.summary import failures
 from benchmarks.serving.tables import (
     SERVER_LABELS,
     load_table,
@@ -14,7 +16,7 @@ from benchmarks.serving.tables import (
     requirements_table,
     timing_table,
 )
-from benchmarks.serving.targets import SCENARIOS, Scenario
+from benchmarks.serving.targets import SCENARIOS, STORED, TARGETS, Scenario
 
 COMMAND = "make bench-serving"
 
@@ -33,7 +35,10 @@ def page(results: Results, *, plot: str) -> str:
         f"![Requests a second, and milliseconds of an answer]({plot})\n",
         f"## Targets and results\n\n{_TARGETS}\n\n{requirements_table(results)}",
         f"## How it is measured\n\n{_method(results)}",
-        *(f"## {_heading(scenario)}\n\n{load_table(results, scenario)}" for scenario in _scenarios(results)),
+        *(
+            f"## {_heading(scenario)}\n\n{load_table(results, scenario)}{_refusals(results, scenario)}"
+            for scenario in _scenarios(results)
+        ),
     ]
     if results.neighbours:
         sections.append(f"## Single records beside large batches\n\n{_NEIGHBOURS}\n\n{neighbour_table(results)}")
@@ -74,6 +79,16 @@ def _heading(scenario: Scenario) -> str:
     records = "One record" if scenario.records == 1 else f"{scenario.records:,} records"
     connections = "one connection" if scenario.connections == 1 else f"{scenario.connections} connections"
     return f"{records} a request, {connections}"
+
+
+def _refusals(results: Results, scenario: Scenario) -> str:
+    """A note on rows that count refused requests as speed, if the store refused any."""
+    loads = [results.loaded(name, scenario.connections, scenario.records) for name in STORED]
+    refused = {one.target: failures(one.rounds) for one in loads if one is not None and failures(one.rounds)}
+    if not refused:
+        return ""
+    rows = " and ".join(f"{count:,} ({TARGETS[name].label})" for name, count in refused.items())
+    return "\n" + fill(_REFUSED.format(rows=rows), 116, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _timings(results: Results) -> str:
@@ -134,6 +149,12 @@ _METHOD = """\
 To repeat the measurement, run `{command}` on Linux with [wrk](https://github.com/wg/wrk) installed. `{command}
 ARGS=--help` lists the options.
 """
+
+_REFUSED = (
+    "**The rows with failed requests show no throughput**: their requests/s and ratios also count refusals, which are fast. "
+    "The service refused these requests with status 503, because more records waited than `FRAUD_STORE_QUEUE` allows: "
+    "{rows}. With a store, send [at most 1,000 records in a request](../how-to/operations.md#sizing)."
+)
 
 _NEIGHBOURS = """\
 One caller sends batches of 10,000 records without a pause. Meanwhile 4 connections send one record in each request.

@@ -40,7 +40,7 @@ def _at_least(subject: str, bound: float, measured: float | None, unit: str) -> 
 
 def _at_most(subject: str, bound: float, measured: float | None, unit: str) -> Verdict:
     met = None if measured is None else measured <= bound
-    return Verdict(subject, f"at most {bound:g}{unit}", measured, unit, met)
+    return Verdict(subject, f"at most {bound:g}{unit}" if bound else "none", measured, unit, met)
 
 
 def _rates(results: Results) -> Iterator[Verdict]:
@@ -71,7 +71,7 @@ def _delays(results: Results) -> Iterator[Verdict]:
     yield _at_most(subject, 3, None if loaded is None else _tail(loaded), " times")
     beside = next((one for one in results.neighbours if one.target == SCORE), None)
     singles = None if beside is None else summarised(beside.singles, p99).median
-    yield _at_most("p99 of single records while a caller sends batches of 10,000", 25, singles, " ms")
+    yield _at_most("p99 of single records while a caller sends batches of 10,000, nothing stored", 25, singles, " ms")
     failed = sum(failures(one.rounds) for one in results.loads if one.target in OURS_LOADED)
     yield _at_most("failed requests of this product", 0, failed if results.loads else None, "")
 

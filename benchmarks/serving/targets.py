@@ -70,6 +70,7 @@ def _decided(answer: Any) -> list[float]:
 
 EMPTY, SCORE, DECIDE = "empty", "score", "decide"
 SCORE_SQLITE, SCORE_POSTGRES, DECIDE_SQLITE = "score-sqlite", "score-postgres", "decide-sqlite"
+STORED = (SCORE_SQLITE, DECIDE_SQLITE, SCORE_POSTGRES)
 
 
 def _ours(name: str, label: str, server: str, path: str, scenarios: tuple[Scenario, ...] = SCENARIOS) -> Target:

@@ -48,9 +48,7 @@ class Settings(BaseModel):
     max_body_bytes: PositiveInt = Field(
         4 * 1024 * 1024, description="Maximum size of a request body; a larger one is refused (413)."
     )
-    max_records: PositiveInt = Field(
-        10_000, description="Maximum number of records in a request; more are refused (413)."
-    )
+    max_records: PositiveInt = Field(10_000, description="Maximum records in a request; more are refused (413).")
     max_in_flight: PositiveInt = Field(
         256, description="Maximum number of scoring requests in progress in one process; more are refused (429)."
     )
@@ -102,25 +100,21 @@ class Settings(BaseModel):
     )
     journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
-        24.0,
-        description="Hours for which an answer is stored under its Idempotency-Key (docs/how-to/decision-store.md).",
+        24.0, description="Hours to store an answer under its Idempotency-Key (docs/how-to/decision-store.md)."
     )
     seal_key: str = Field(
         "",
         repr=False,
-        description="Key of the decisions' seals (docs/how-to/decision-store.md). "
-        "A row changed without the key is detected.",
+        description="Key of the decisions' seals: a row changed without it is detected (docs/how-to/decision-store.md).",
     )
-    seal_key_file: Path | None = Field(
-        None, description="File that contains FRAUD_SEAL_KEY, such as a mounted secret. Use one of the two."
-    )
+    seal_key_file: Path | None = Field(None, description="File with FRAUD_SEAL_KEY instead (a mounted secret).")
     pseudonym_key: str = Field(
         "",
         repr=False,
         description="If set, entity ids are stored as pseudonyms made with this key (docs/how-to/decision-store.md).",
     )
     pseudonym_key_file: Path | None = Field(
-        None, description="File that contains FRAUD_PSEUDONYM_KEY, such as a mounted secret. Use one of the two."
+        None, description="File with FRAUD_PSEUDONYM_KEY instead (a mounted secret)."
     )
     drift_psi: PositiveFloat = Field(
         0.1,
@@ -166,9 +160,7 @@ class Settings(BaseModel):
     drain_seconds: PositiveInt = Field(
         30, description="Seconds for requests in flight to finish, after SIGTERM and FRAUD_LINGER_SECONDS."
     )
-    reload_seconds: PositiveFloat = Field(
-        1.0, description="Seconds between a server's checks for a newly promoted model."
-    )
+    reload_seconds: PositiveFloat = Field(1.0, description="Seconds between checks for a newly promoted model.")
     gate: Literal["on", "off"] = Field(
         "on",
         description="Whether a promotion must pass the gate (docs/how-to/roll-out.md). `--force` with a reason bypasses it.",
@@ -180,8 +172,7 @@ class Settings(BaseModel):
         "`analyst`, `monitor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
-        None,
-        description="File that contains the keys, one `role:key` a line, such as a mounted secret. Use one of the two.",
+        None, description="File with FRAUD_API_KEYS instead, one `role:key` a line (a mounted secret)."
     )
     allow_anonymous: bool = Field(
         default=False, description="Allow an address that other machines can reach without keys."

@@ -138,6 +138,12 @@ PROVOKED = {
         for operation in [METRICS, *CHANGING, HISTORY, *READING, *WATCHING]
     },
     **{
+        (operation, 403): lambda start, operation: call(
+            start(api_keys="monitor:monitor-key-of-the-tests"), operation, headers=bearer("monitor-key-of-the-tests")
+        )
+        for operation in [SCORE, DECIDE, CONTRACT, MODELS, MODEL]
+    },
+    **{
         (operation, 400): lambda start, operation: call(start(), operation, content=b"{", headers=JSON)
         for operation in WITH_BODY
     },

@@ -30,7 +30,7 @@ def contract_tables(contract: Contract) -> list[Table]:
     )
     constraints = Table(
         "Constraints",
-        ("check", "field", "that field"),
+        ("check", "field", "message"),
         [(constraint.check, constraint.field, constraint.message) for constraint in contract.constraints.values()],
         code="check",
     )

@@ -38,9 +38,7 @@ class StoredDecision(NamedTuple):
     entity: Annotated[str | None, _PERSONAL]
     record: Annotated[str | None, _PERSONAL]
     contract: Annotated[
-        str,
-        _SHARED,
-        Field(description="Fingerprint of the contract at the time of the decision.", examples=["sha256:…"]),
+        str, _SHARED, Field(description="Fingerprint of the contract at that time.", examples=["sha256:…"])
     ]
     model_version: Annotated[str, _SHARED]
     model_digest: Annotated[str, _SHARED]
@@ -51,9 +49,7 @@ class StoredDecision(NamedTuple):
     fraud_probability: float | None
     risk_score: int | None
     reasons: Annotated[str | None, _PERSONAL]
-    latency_ms: Annotated[
-        float, Field(description="Milliseconds from the request's arrival until the decision was made.")
-    ]
+    latency_ms: Annotated[float, Field(description="Milliseconds from the request's arrival to the decision.")]
     seal: bytes
 
 

@@ -13,11 +13,7 @@ router = APIRouter(
     prefix="/v1",
     tags=["contract"],
     dependencies=[Depends(require_role("score"))],
-    responses={
-        **KEYED,
-        **FORBIDDEN,
-        **problem(503, "No verified model is loaded; `detail` says why.", errors.ModelNotReady),
-    },
+    responses={**KEYED, **FORBIDDEN, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
 )
 
 

@@ -135,7 +135,7 @@ class PerformanceBody(Report):
         "decline_precision of declines alone; calibration_error, calibration_slope, observed_to_expected."
     )
     calibration_error_by_chance: Rounded | None = Field(
-        description="The calibration_error that chance alone gives to exact probabilities."
+        description="The calibration_error if every probability were right."
     )
 
 
@@ -253,9 +253,7 @@ class ComparisonBody(Report):
         description="Number of decisions by the champion's outcome, then by the challenger's."
     )
     score_psi: Rounded | None = Field(description="PSI of the challenger's probabilities against the champion's.")
-    expected_cost_per_1000: dict[str, Rounded] = Field(
-        description="Expected from each model's own probabilities and costs."
-    )
+    expected_cost_per_1000: dict[str, Rounded] = Field(description="By each model's own probabilities and costs.")
     cost_per_1000: list[MoneyBody]
     differences: dict[str, EstimateBody] = Field(
         description="Challenger minus champion: roc_auc and average_precision, with paired intervals."

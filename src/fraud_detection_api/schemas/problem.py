@@ -36,9 +36,7 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
     request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
-    errors: list[FieldError] | None = Field(
-        default=None, description="The invalid fields; of records and labels, the first 1,000."
-    )
+    errors: list[FieldError] | None = Field(default=None, description="The invalid fields, or the first of them.")
 
 
 def json_pointer(location: Sequence[int | str]) -> str:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from benchmarks.serving.page import page, write_page
 from benchmarks.serving.plot import draw
-from benchmarks.serving.results import from_json, to_json
+from benchmarks.serving.results import Load, Loaded, from_json, to_json
 
 
 def test_results_come_back_from_json_as_they_were(results):
@@ -31,6 +31,13 @@ def test_what_could_not_be_measured_is_told_with_the_reason(results):
     assert "| BentoML | not measured: pip could not install bentoml==1.4.40 |" in text
     assert "ONNX Runtime is not measured: it does not answer what the booster answers." in text
     assert "100 records a request" not in text
+
+
+def test_requests_that_the_store_refused_are_not_shown_as_speed(results):
+    refused = Loaded("score-sqlite", 4, 10_000, [Load(700.0, 3.0, 2000.0, 5620)])
+    text = page(replace(results, loads=[refused]), plot="benchmarks.svg")
+    assert "5,620 (this product, `/fraud_detection`, stored in SQLite)" in " ".join(text.split())
+    assert "FRAUD_STORE_QUEUE" not in page(results, plot="benchmarks.svg")
 
 
 def test_processes_have_their_memory_each(results):
