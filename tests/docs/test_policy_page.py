@@ -52,16 +52,23 @@ def test_the_line_for_the_contract_is_one():
     assert contract.amount_at_risk == "amount_eur"
 
 
-def test_the_commands_of_the_page_run(folder):
+@pytest.fixture(scope="module")
+def commands(folder):
+    """The page's first commands, executed."""
     done = run_block(blocks(PAGE, "sh")[0].replace("--rows 20000", "--rows 4000"), folder)
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_commands_of_the_page_run(folder, commands):
     registry = FileRegistry(folder / "registry")
     assert registry.assigned("champion") == "1"
     assert read_bundle(registry.fetch("2"), source="x").policy.reviews_a_day == 60
-    assert "now: policy 2, with 1,500 at risk" in done.stderr
+    assert "now: policy 2, with 1,500 at risk" in commands.stderr
 
 
-def test_the_command_on_kept_decisions_runs_once_some_are_kept(folder):
+@pytest.mark.usefixtures("commands")
+def test_the_command_on_stored_decisions_runs_once_some_are_stored(folder):
     registry = FileRegistry(folder / "registry")
     contract = read_bundle(registry.fetch("1"), source="x").contract.record_fingerprint
     store = build_store(Settings(store=f"sqlite:///{folder / 'decisions.db'}"))
