@@ -86,6 +86,9 @@ CREDIT = "sha256:cce67165a7d68465788ade58515f6bbe9ca93743fe090178436f5f85d19cb2a
 def test_a_fingerprint_stays_what_it_was_while_the_contract_does():
     """Keys that contracts may have since, such as the amount at risk, change none of those that have them not."""
     assert load_contract("credit").fingerprint == CREDIT
+    accented = EVERY_DTYPE.replace("[features.channel]", '[features."kanał"]')
+    digest = "2c9ed9148d924bf16c16a294105c262e385382cbc00dea8034fe3ccf7ee3e774"
+    assert contract_from_toml(accented, source="x").fingerprint == f"sha256:{digest}"
 
 
 @pytest.mark.parametrize("key", ["favourable_code", "floored_text"])

@@ -59,6 +59,8 @@ def test_a_value_that_fills_whole_bins_has_one_of_its_own():
     described = histogram(mostly_zero)
     assert described["edges"] == [0, 1, 100]
     assert described["counts"] == [9_900, 100]
+    mostly_full = np.concatenate([np.arange(100.0), np.full(9_900, 100.0), np.arange(101.0, 111.0)])
+    assert histogram(mostly_full)["edges"] == [0, 100, 101, 110]
 
 
 def test_a_column_of_one_value_has_one_bin():
@@ -73,6 +75,7 @@ def test_a_column_without_values_has_no_bins(values):
 def test_levels_are_counted_by_name():
     levels = np.array(["web", None, "branch", "web"], dtype=object)
     assert level_counts(levels) == {"levels": {"branch": 1, "web": 2}, "missing": 1}
+    assert level_counts(levels[2:]) == {"levels": {"branch": 1, "web": 1}, "missing": 0}
 
 
 def test_every_feature_and_the_probability_are_described():

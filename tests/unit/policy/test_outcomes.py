@@ -79,6 +79,10 @@ def test_with_nothing_at_risk_even_a_sure_fraud_is_approved(amount):
     assert outcome(Policy(), 1.0, amount) == "approve"
 
 
+def test_an_amount_below_zero_puts_nothing_at_risk():
+    assert Policy().at_risk(np.ones(3), np.array([-0.5, 0.0, 2.0])).tolist() == [0.0, 0.0, 2.0]
+
+
 @pytest.mark.parametrize("amount", [None, math.nan])
 def test_a_record_without_an_amount_has_the_amount_of_the_policy(amount):
     policy = Policy(amount_at_risk=10_000)

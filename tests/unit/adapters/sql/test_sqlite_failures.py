@@ -155,6 +155,17 @@ def test_another_writer_is_waited_for_until_the_timeout(store, path):
     assert held(store) == [1, 3]
 
 
+def test_a_migration_that_another_writer_holds_up_is_refused_as_a_write_is(path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    new = store_at(path)
+    assert "another process holds it" in refusal(new.migrate)
+    other.close()
+    new.migrate()
+    new.close()
+
+
 def test_a_file_damaged_in_the_middle_is_found_and_not_written_to(store, path):
     store.save([MANY])
     store.close()

@@ -70,6 +70,11 @@ def test_a_node_that_leads_out_of_the_trees_is_refused(trees, field, value):
         Trees.from_bytes(changed(trees, field, inner, value))
 
 
+def test_a_split_whose_right_child_would_follow_the_last_node_is_refused(trees):
+    with pytest.raises(ValueError, match="could leave"):
+        Trees.from_bytes(changed(trees, "left", 0, len(trees.nodes) - 1))
+
+
 def test_a_leaf_that_a_walk_would_leave_is_refused(trees):
     leaf = int(np.flatnonzero(trees.nodes["left"] == np.arange(len(trees.nodes)))[-1])
     with pytest.raises(ValueError, match="could leave"):

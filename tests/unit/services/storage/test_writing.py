@@ -139,6 +139,7 @@ def test_the_number_of_waiting_records_is_limited(writer_of, store):
     store.free.set()
     eventually(lambda: len(store.held()) == 5, "all are stored")
     writer.require_room()
+    assert writer.waiting == 0
 
 
 def test_closing_stores_what_waits(store):
