@@ -44,7 +44,9 @@ def test_the_python_of_the_page_promotes(tried, location, mlflow_server):
     [program] = blocks(PAGE, "python")
     name = location.partition("?model=")[2]
     exec(program.replace(ADDRESS, mlflow_server.url).replace('"fraud-detection"', f'"{name}"'), {})
-    assert build_registry(location).assigned("champion") == "2"
+    registry = build_registry(location)
+    assert registry.assigned("champion") == "2"
+    registry.assign("champion", "1")  # as the other tests expect it
 
 
 def test_what_the_page_says_is_kept_is_kept(tried, location, mlflow_server):
