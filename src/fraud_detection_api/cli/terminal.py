@@ -97,6 +97,15 @@ def print_report(document: object, tables: Iterable[Table], notes: Iterable[str]
         print_text(note)
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "decision"), counted(2000, "decision")
+    ('1 decision', '2,000 decisions')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def print_text(text: str) -> None:
     """For people: a sentence of the result, on stdout with the tables."""
     typer.echo(printable(text))
