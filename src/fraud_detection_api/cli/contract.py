@@ -72,6 +72,5 @@ def check(contract: Which = None) -> None:
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
-    say(
-        f"{checked.name} is valid: {features}, {len(checked.derived)} derived, {constraints}, fingerprint {checked.fingerprint}"
-    )
+    parts = f"{features}, {len(checked.derived)} derived, {constraints}"
+    say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")

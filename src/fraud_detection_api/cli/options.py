@@ -22,9 +22,16 @@ _SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def settings_with(**overrides: object) -> "Settings":
     """Settings from the environment, overridden by the given options. Raises InvalidSetting."""
-    from fraud_detection_api.settings import Settings
+    from fraud_detection_api.errors import InvalidSetting
+    from fraud_detection_api.settings import PREFIX, Settings
 
-    return Settings.from_environment(os.environ, **overrides)
+    try:
+        return Settings.from_environment(os.environ, **overrides)
+    except InvalidSetting as error:
+        option = error.name.removeprefix(PREFIX).lower()
+        if overrides.get(option) is None:
+            raise
+        raise InvalidSetting(f"--{option}", error.detail) from None
 
 
 def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> "Order":

@@ -26,12 +26,12 @@ def score(
     Example: `fraud score applications.csv --out scored.parquet`
     """
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
     from fraud_detection_api.services.batch.files import BatchScorer
     from fraud_detection_api.services.models.registered import ModelService
 
-    served = ModelService(build_registry(settings.registry)).load(model)
+    served = ModelService(existing_registry(settings.registry)).load(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
         done = BatchScorer(served.bundle, on_progress=report).score_file(file, out)
     say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")

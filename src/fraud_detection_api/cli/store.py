@@ -209,8 +209,8 @@ def _say_erased(erased: "Erased", journal_files: int) -> None:
         say(f"changed before they were erased: {erased.altered:,}; `fraud store check` still reports them")
     if erased.traces:
         say(
-            f"the id is still in {counted(erased.traces, 'place')} of the file: in unused space, which `fraud store compact` "
-            "removes, or in another record with the same number"
+            f"the id is still in {counted(erased.traces, 'place')} of the file: in unused space, which `fraud store "
+            "compact` removes, or in another record with the same number"
         )
     if journal_files:
         say(

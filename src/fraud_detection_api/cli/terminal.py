@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from fraud_detection_api.errors import FraudError, GateRefused, InvalidFile, MissingExtra
 from fraud_detection_api.jobs.listener import Bar, Listener
+from fraud_detection_api.telemetry import configure_warnings
 
 WIDEST_NAME = 40
 
@@ -33,6 +34,7 @@ class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
+        configure_warnings()
         try:
             return super().invoke(ctx)
         except FraudError as error:

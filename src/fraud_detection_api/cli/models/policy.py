@@ -35,11 +35,11 @@ def show(
 ) -> None:
     """Show a model's policy: its costs and thresholds, who gets which outcome, and what that costs."""
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.model.bundle import read_card
     from fraud_detection_api.services.models.registered import ModelService
 
-    held = build_registry(settings.registry)
+    held = existing_registry(settings.registry)
     version = ModelService(held).resolve(version)
     policy = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
     title = f"Policy {policy['version']} of model version {version}"
@@ -96,8 +96,8 @@ def simulate(
     """Compare a model's policy with another one; nothing is registered.
 
     The command shows shares and counts of the outcomes, reviews a day, the cost of 1,000 records, and how many records
-    change their outcome. Both policies are measured at the new costs and against the new capacity. On labelled records, costs have 95 %
-    intervals.
+    change their outcome. Both policies are measured at the new costs and against the new capacity. On labelled records,
+    costs have 95 % intervals.
 
     With --since, the other policy is compared with stored decisions: which outcomes change, reviews a day, and costs. Costs
     follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.

@@ -26,19 +26,22 @@ app = typer.Typer(no_args_is_help=True)
 
 
 def _service(settings: "Settings") -> "ModelService":
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
 
-    return ModelService(build_registry(settings.registry))
+    return ModelService(existing_registry(settings.registry))
 
 
 @app.command("list", epilog="Example: `fraud models list`")
 def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
     """List all versions, newest first."""
     settings = settings_with(registry=registry)
+    from fraud_detection_api.container.registry import build_registry
     from fraud_detection_api.schemas.models import model_summary
+    from fraud_detection_api.services.models.registered import ModelService
 
-    summaries = [model_summary(description) for description in _service(settings).describe_all()]
+    models = ModelService(build_registry(settings.registry))
+    summaries = [model_summary(description) for description in models.describe_all()]
     if as_json:
         print_json([summary.model_dump() for summary in summaries])
     elif not summaries:
@@ -123,7 +126,9 @@ def compare(
 def _rollout(registry: str | None) -> "RolloutService":
     settings = settings_with(registry=registry)
     from fraud_detection_api.container.deployment import build_rollout
+    from fraud_detection_api.container.registry import existing_registry
 
+    existing_registry(settings.registry)
     return build_rollout(settings)[1]
 
 
@@ -180,9 +185,11 @@ def history(registry: options.Registry = None, as_json: options.AsJson = False) 
 
     `--json` holds all figures of the gate.
     """
-    service = _rollout(registry)
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.container.deployment import build_rollout
     from fraud_detection_api.schemas.models import alias_change
 
+    service = build_rollout(settings)[1]
     changes = [alias_change(change) for change in service.history()]
     if as_json:
         print_json([change.model_dump(by_alias=True) for change in changes])

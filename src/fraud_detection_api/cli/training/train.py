@@ -82,12 +82,12 @@ def evaluate(
     Example: `fraud evaluate champion later.parquet`
     """
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
     from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
 
-    model = ModelService(build_registry(settings.registry)).load(version)
+    model = ModelService(existing_registry(settings.registry)).load(version)
     dataset = load_dataset(file, model.bundle.contract)
     evaluation = evaluate_bundle(model.bundle, dataset).as_json()
     if dataset.digest == model.bundle.card["data"]["digest"]:
