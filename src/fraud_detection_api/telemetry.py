@@ -43,17 +43,6 @@ def configure_logging(level: str, log_format: LogFormat, *, stream: TextIO | Non
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def configure_warnings() -> None:
-    """Show what a command logs in a line for people, where no log is configured: `warning: …`."""
-    assert logging.lastResort is not None
-    logging.lastResort.setFormatter(_PlainLine())
-
-
-class _PlainLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname.lower()}: {_fields(record).get('detail') or record.getMessage()}"
-
-
 def log_event(event: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Log `event` with `fields`: names and numbers of what happened, never what a caller sent."""
     _LOGGER.log(level, event, extra={"fields": fields})

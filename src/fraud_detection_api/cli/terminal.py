@@ -1,6 +1,7 @@
 """What people see: errors in one line, tables, progress on a terminal. For programs: JSON."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from typer.core import TyperGroup
 
 from fraud_detection_api.errors import FraudError, GateRefused, InvalidFile, MissingExtra
 from fraud_detection_api.jobs.listener import Bar, Listener
-from fraud_detection_api.telemetry import configure_warnings
 
 WIDEST_NAME = 40
 
@@ -34,7 +34,8 @@ class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
-        configure_warnings()
+        if logging.lastResort is not None:  # it shows what is logged where no log is configured
+            logging.lastResort.setFormatter(_LogLine())
         try:
             return super().invoke(ctx)
         except FraudError as error:
@@ -46,6 +47,14 @@ class TeachingGroup(TyperGroup):
         except BrokenPipeError as error:  # the reader of a pipe has gone
             sys.stderr.close()
             raise typer.Exit(1) from error
+
+
+class _LogLine(logging.Formatter):
+    """An event of the log as a line for people, such as `warning: …`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        detail = getattr(record, "fields", {}).get("detail")
+        return printable(f"{record.levelname.lower()}: {detail or record.getMessage()}")
 
 
 def _failed(error: FraudError) -> typer.Exit:

@@ -89,8 +89,8 @@ _MEASURED_ON: "Mapping[MeasuredOn, str]" = {
         "slightly"
     ),
     "cells": (
-        "the out-of-fold scores of the training records, grouped into the bundle's cells of ten or more records; `policy "
-        "show` measures each record and can differ slightly"
+        "the out-of-fold scores of the training records, grouped into the bundle's cells of ten or more records; "
+        "figures of the single records can differ slightly"
     ),
 }
 
