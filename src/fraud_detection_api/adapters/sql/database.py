@@ -59,8 +59,8 @@ class Database(Protocol):
 def no_store_in(database: Database) -> StoreUnavailable:
     """The error where a database has no store's tables."""
     return StoreUnavailable(
-        f"no decision store at {database.name}; run the command in the server's folder, name the store with FRAUD_STORE, or "
-        "create it: `fraud serve` and `fraud store migrate` do"
+        f"no decision store at {database.name}; run this command in the server's folder, name the store with FRAUD_STORE, "
+        "or start `fraud serve`, which creates it"
     )
 
 
