@@ -16,12 +16,17 @@ class FieldProblem:
     detail: str
 
 
+def invalid_fields(count: int) -> str:
+    """How many fields of a request are bad."""
+    return f"{count} invalid field{'' if count == 1 else 's'}"
+
+
 class InvalidSetting(FraudError):
     """A setting is unknown, or its value cannot be used."""
 
     def __init__(self, name: str, detail: str) -> None:
         super().__init__(f"{name}: {detail}")
-        self.name = name
+        self.name, self.detail = name, detail
 
 
 class InvalidFile(FraudError):
@@ -60,10 +65,9 @@ class InvalidFields(FraudError):
     undone = ""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
-        count = len(problems)
-        found = f"{count} field{'' if count == 1 else 's'} did not pass"
+        found = invalid_fields(len(problems))
         if more:
-            found = f"more than {count} fields did not pass; the first {count} are listed"
+            found = f"more than {found}, of which the first {len(problems)} are listed"
         super().__init__(f"{found}; nothing was {self.undone}")
         self.problems = tuple(problems)
 
@@ -96,7 +100,7 @@ class BodyTooLarge(FraudError):
     """The request's body is longer than the limit."""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"the body is larger than {limit_bytes} bytes; send fewer records in each request")
+        super().__init__(f"the body is larger than {limit_bytes} bytes")
 
 
 class TooManyRecords(FraudError):
@@ -172,17 +176,12 @@ class InvalidChallenger(FraudError):
     """The model cannot challenge the champion, because it is the champion."""
 
 
-AROUND = 'force it with a reason: --force "why" ("force": true, "reason": "why")'
-"""How to promote a model past the gate."""
-
-
 class GateRefused(FraudError):
     """A model did not pass the gate to promotion."""
 
-    def __init__(self, model: str, reasons: Sequence[str]) -> None:
-        self.verdict, self.reasons = f"{model} did not pass the gate", tuple(reasons)
-        self.remedy = f"Let it challenge until it passes, or {AROUND}"
-        super().__init__(f"{self.verdict}: {'; '.join(reasons)}. {self.remedy}")
+    def __init__(self, verdict: str, reasons: Sequence[str] = (), *, remedy: str) -> None:
+        self.verdict, self.reasons, self.remedy = verdict, tuple(reasons), remedy
+        super().__init__(f"{verdict}{': ' if reasons else ''}{'; '.join(reasons)}. {remedy}")
 
 
 class ModelNotReady(FraudError):

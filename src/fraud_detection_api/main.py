@@ -7,10 +7,11 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +22,8 @@ from starlette.exceptions import HTTPException
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
-from fraud_detection_api.errors import FieldProblem
+from fraud_detection_api.errors import FieldProblem, invalid_fields
+from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.sharing import numbered
@@ -234,8 +236,8 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
-    problems = tuple(FieldProblem(json_pointer(each["loc"][1:]), _lower_first(each["msg"])) for each in found)
-    return _problem(request.state.request_id, 422, "invalid_request", "fields did not pass", errors=problems)
+    problems = tuple(FieldProblem(json_pointer(each["loc"][1:]), _parameter_text(each)) for each in found)
+    return _problem(request.state.request_id, 422, "invalid_request", invalid_fields(len(problems)), errors=problems)
 
 
 def _problem(
@@ -251,5 +253,7 @@ def _problem(
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
 
 
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _parameter_text(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "extra_forbidden":
+        return "unknown parameter" if detail["loc"][0] == "query" else "is not a field of this request"
+    return field_text(detail)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.field_texts import field_text
 
 PREFIX = "FRAUD_"
 
@@ -192,7 +193,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = PREFIX + str(first["loc"][0]).upper()
-            raise InvalidSetting(name, first["msg"][0].lower() + first["msg"][1:]) from None
+            raise InvalidSetting(name, field_text(first)) from None
 
     def require_safe_address(self, *, has_keys: bool) -> None:
         """Raise InvalidSetting where others could reach the server although no keys protect it."""

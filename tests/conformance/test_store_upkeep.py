@@ -47,7 +47,7 @@ def kept(bare):
 
 def test_a_missing_store_has_no_revision_and_is_not_ready(bare):
     assert bare.upkeep.revision() is None
-    with pytest.raises(StoreUnavailable, match="there is no decision store yet"):
+    with pytest.raises(StoreUnavailable, match="no decision store at "):
         bare.upkeep.require_ready()
 
 

@@ -73,7 +73,7 @@ def test_the_scheme_is_read_in_any_case(client_for):
 def test_promoting_takes_the_admin_role(client_for):
     client = client_for(api_keys=API_KEYS)
     problem = assert_problem(call(client, PROMOTE, **bearer(SCORE_KEY)), 403, "forbidden")
-    assert problem["detail"] == "this key's role is score, and this takes admin"
+    assert problem["detail"] == "this key has the role score; the route needs admin"
     assert call(client, PROMOTE, **bearer(ADMIN_KEY)).status_code == 200
 
 
@@ -104,4 +104,4 @@ def test_a_refusal_names_every_role_that_may(client_for):
     problem = assert_problem(
         call(client_for(api_keys=API_KEYS), ("GET", "/v1/monitoring"), **bearer(SCORE_KEY)), 403, "forbidden"
     )
-    assert problem["detail"] == "this key's role is score, and this takes monitor or analyst"
+    assert problem["detail"] == "this key has the role score; the route needs monitor or analyst"

@@ -188,12 +188,12 @@ def test_times_bound_the_list(client):
         ("since", "2026-11-23T10:00:00", "with its offset"),
         ("until", "yesterday", "with its offset"),
         ("since", "1795341600", "with its offset"),
-        ("outcome", "maybe", "input should be 'approve'"),
-        ("limit", "0", "greater than or equal to 1"),
-        ("limit", "1001", "less than or equal to 1000"),
-        ("limit", "many", "integer"),
-        ("entity_id", "", "at least 1 character"),
-        ("customer_id", "7", "not permitted"),
+        ("outcome", "maybe", "must be 'approve'"),
+        ("limit", "0", "must be at least 1"),
+        ("limit", "1001", "must be at most 1000"),
+        ("limit", "many", "must be an integer"),
+        ("entity_id", "", "must not be empty"),
+        ("customer_id", "7", "unknown parameter"),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_named_and_not_repeated(client, name, value, says):

@@ -6,19 +6,18 @@ from fraud_detection_api import errors
 from fraud_detection_api.errors import FieldProblem, FraudError
 
 PROBLEM = FieldProblem("/0/a", "is required")
-FORCE = '--force "why" ("force": true, "reason": "why")'
 TEXTS = {
     errors.InvalidSetting("FRAUD_PORT", "must be a number"): "FRAUD_PORT: must be a number",
     errors.InvalidContract("a.toml", ["one", "two"]): "contract a.toml: one; two",
     errors.InvalidPolicy("costs.toml", ["one", "two"]): "policy costs.toml: one; two",
     errors.InvalidDataset("a.csv", ["one", "two"]): "a.csv: one; two",
-    errors.InvalidRecords([PROBLEM]): "1 field did not pass; nothing was scored",
-    errors.InvalidRecords([PROBLEM] * 2): "2 fields did not pass; nothing was scored",
+    errors.InvalidRecords([PROBLEM]): "1 invalid field; nothing was scored",
+    errors.InvalidRecords([PROBLEM] * 2): "2 invalid fields; nothing was scored",
     errors.InvalidLabels([PROBLEM] * 2, more=True): (
-        "more than 2 fields did not pass; the first 2 are listed; nothing was recorded"
+        "more than 2 invalid fields, of which the first 2 are listed; nothing was recorded"
     ),
     errors.InvalidHeader("X-Deadline-Ms", "is empty"): "the header X-Deadline-Ms is empty",
-    errors.BodyTooLarge(10): "the body is larger than 10 bytes; send fewer records in each request",
+    errors.BodyTooLarge(10): "the body is larger than 10 bytes",
     errors.TooManyRecords(3): "more than 3 records in one request; split it, or use `fraud score` for files",
     errors.TooManyLabels(3): "more than 3 labels in one request; split it, or use `fraud labels import` for files",
     errors.BodyTooSlow(2.5): "the body did not arrive within 2.5 seconds",
@@ -30,9 +29,7 @@ TEXTS = {
     errors.AliasMoved("champion"): (
         "the champion changed in the meantime; check `fraud models history`, then try again"
     ),
-    errors.GateRefused("version 7", ["one", "two"]): (
-        f"version 7 did not pass the gate: one; two. Let it challenge until it passes, or force it with a reason: {FORCE}"
-    ),
+    errors.GateRefused("it failed", ["one", "two"], remedy="Wait"): "it failed: one; two. Wait",
     errors.Draining(): "this server is shutting down; send requests to another one",
     errors.StoreBusy(2): "the decision store is behind; try again in 2 s",
     errors.NoStore(): "no decisions are stored here: FRAUD_STORE is `none`",

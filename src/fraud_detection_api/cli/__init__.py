@@ -10,8 +10,8 @@ from fraud_detection_api.cli.lazy_group import MARKUP, Lazy, LazyGroup
 
 class _Fraud(LazyGroup):
     lazy: ClassVar = {
-        "data": Lazy("data:app", "Make data to try things with."),
-        "contract": Lazy("contract:app", "Infer, show and check contracts, which say what a record is."),
+        "data": Lazy("data:app", "Simulate data."),
+        "contract": Lazy("contract:app", "Infer, show and check contracts, which describe a record."),
         "train": Lazy(
             "training.train:train",
             "Train a model on labelled records, measure it on held-out records, and register it.",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, DataFile, settings_with
-from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.cli.terminal import counted, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,13 +17,15 @@ Which = Annotated[
 @app.command(epilog="Example: `fraud contract infer loans.csv --target is_fraud --id customer_id > my.toml`")
 def infer(
     file: DataFile,
-    target: Annotated[str, typer.Option("--target", metavar="COL", help="The column that holds what was fraud.")],
+    target: Annotated[
+        str, typer.Option("--target", metavar="COL", help="The column that says whether a record was fraud.")
+    ],
     identifier: Annotated[
         str | None, typer.Option("--id", metavar="COL", help="The column that identifies the customer.")
     ] = None,
     time: Annotated[
         str | None,
-        typer.Option("--time", metavar="COL", help="The column that holds the record's time. Splits follow it."),
+        typer.Option("--time", metavar="COL", help="The time of a record. Training holds out the latest records."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The contract's name. Default: the file's name.")] = None,
 ) -> None:
@@ -69,5 +71,6 @@ def check(contract: Which = None) -> None:
     from fraud_detection_api.contract.loading import CREDIT, load_contract
 
     checked = load_contract(settings.contract or CREDIT)
-    parts = f"{len(checked.features)} features, {len(checked.derived)} derived, {len(checked.constraints)} constraints"
+    features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
+    parts = f"{features}, {len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")

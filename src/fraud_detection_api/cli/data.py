@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fraud_detection_api.cli.options import settings_with
-from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.cli.terminal import counted, progress, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,9 +18,7 @@ def group() -> None:
 
 @app.command(epilog="Example: `fraud data synth --rows 100000 --seed 7 --out credit.parquet`")
 def synth(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="CSV or Parquet file to write; the suffix says which.")
-    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write (.csv, .parquet).")],
     rows: Annotated[int, typer.Option("--rows", min=1, max=50_000_000, help="Number of records.")] = 100_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same file.")] = 7,
     fraud_rate: Annotated[float, typer.Option("--fraud-rate", min=0.0001, max=0.5, help="Share of fraud.")] = 0.02,
@@ -37,4 +35,4 @@ def synth(
         frame = simulate_credit_records(rows, seed=seed, fraud_rate=fraud_rate)
         with leaves_on_sigterm(), written_whole(out) as waiting:
             frame.write_parquet(waiting) if out.suffix == ".parquet" else frame.write_csv(waiting)
-    say(f"{rows:,} records, {int(frame['is_fraud'].sum()):,} of them fraud, are in {out}")
+    say(f"wrote {counted(rows, 'record')}, {int(frame['is_fraud'].sum()):,} of them fraud, to {out}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,9 +22,16 @@ _SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def settings_with(**overrides: object) -> "Settings":
     """Settings from the environment, overridden by the given options. Raises InvalidSetting."""
-    from fraud_detection_api.settings import Settings
+    from fraud_detection_api.errors import InvalidSetting
+    from fraud_detection_api.settings import PREFIX, Settings
 
-    return Settings.from_environment(os.environ, **overrides)
+    try:
+        return Settings.from_environment(os.environ, **overrides)
+    except InvalidSetting as error:
+        option = error.name.removeprefix(PREFIX).lower()
+        if overrides.get(option) is None:
+            raise
+        raise InvalidSetting(f"--{option}", error.detail) from None
 
 
 def order_of(by: str | None = None, *, reason: str = "", force: str | None = None) -> "Order":
@@ -76,10 +83,20 @@ def _milliseconds(text: str) -> int:
     return moment
 
 
-Version = Annotated[
-    str, typer.Argument(metavar="VERSION", help="A version, such as 7, or `champion`, or `challenger`.")
-]
-DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file; the suffix says which.")]
+A_VERSION = "A version, such as 7, or `champion` or `challenger`."
+
+
+def policy_option(default: str) -> Any:
+    """The option --policy of a command whose default is this."""
+    return typer.Option(
+        "--policy",
+        metavar="FILE.toml",
+        help=f"Costs and review capacity that decide the outcomes. Default: {default}.",
+    )
+
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help=A_VERSION)]
+DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file (.csv, .parquet).")]
 Registry = Annotated[
     str | None,
     typer.Option(
@@ -120,7 +137,8 @@ Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Determines the split and the trees: the same seed makes the same model.")
 ]
 Promote = Annotated[
-    bool, typer.Option("--promote", help="Make the model champion. The first model of a registry always becomes it.")
+    bool,
+    typer.Option("--promote", help="Make the model champion. The first model of a registry always becomes champion."),
 ]
 AllowContractChange = Annotated[
     bool,
@@ -166,15 +184,7 @@ DeployedBaseRate = Annotated[
         "--deployed-base-rate",
         min=1e-6,
         max=0.999999,
-        help="Share of fraud where the model will be used, if the file is a sample with another share.",
-    ),
-]
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--policy",
-        metavar="FILE.toml",
-        help="Costs and review capacity that decide the outcomes. Default: built-in values, or with --like the model's.",
+        help="Share of fraud where the model will be used, if the records are a sample with another share.",
     ),
 ]
 MaturedDays = Annotated[

@@ -5,18 +5,16 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import DataFile, Registry, settings_with
-from fraud_detection_api.cli.terminal import progress, say
+from fraud_detection_api.cli.options import A_VERSION, DataFile, Registry, settings_with
+from fraud_detection_api.cli.terminal import counted, progress, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 
 def score(
     file: DataFile,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="File to write: the input's columns and three more.")
-    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Output file (.csv, .parquet).")],
     model: Annotated[
-        str, typer.Option("--model", metavar="champion|VERSION", help="The model that scores.")
+        str, typer.Option("--model", metavar="VERSION", help=f"The model that scores. {A_VERSION}")
     ] = CHAMPION,
     registry: Registry = None,
 ) -> None:
@@ -28,12 +26,12 @@ def score(
     Example: `fraud score applications.csv --out scored.parquet`
     """
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
     from fraud_detection_api.services.batch.files import BatchScorer
     from fraud_detection_api.services.models.registered import ModelService
 
-    served = ModelService(build_registry(settings.registry)).load(model)
+    served = ModelService(existing_registry(settings.registry)).load(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
         done = BatchScorer(served.bundle, on_progress=report).score_file(file, out)
-    say(f"{done:,} records, scored with version {served.version}, are in {out}")
+    say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")

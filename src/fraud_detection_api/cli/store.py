@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
-from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, print_json, print_table, progress, say
+from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -48,7 +48,7 @@ def migrate(store: Store = None, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: `fraud store info --json`")
 def info(store: Store = None, as_json: AsJson = False) -> None:
-    """Show what the store holds: decisions by outcome, the first and the last, sizes, and what waits in the journal."""
+    """Show what the store holds: decisions by outcome, the first and the last, sizes, and decisions in the journal."""
     with _upkeep(store) as upkeep:
         summary, journal = upkeep.summary(), _journal(store)
     if as_json:
@@ -81,18 +81,20 @@ def purge(
     if as_json:
         print_json({**({"decisions": count} if dry_run else purged._asdict()), "dry_run": dry_run})
     elif dry_run:
-        say(f"{count:,} decisions are older; nothing was removed")
+        say(f"decisions that are older: {count:,}; nothing was removed")
     else:
-        say(f"removed {purged.decisions:,} decisions and {purged.idempotency_keys:,} idempotency keys")
+        say(
+            f"removed {counted(purged.decisions, 'decision')} and {counted(purged.idempotency_keys, 'idempotency key')}"
+        )
 
 
 @app.command(epilog="Example: `fraud store erase 345435`")
 def erase(
-    entity_id: Annotated[str, typer.Argument(metavar="ENTITY_ID", help="The record id, as callers send it.")],
+    entity_id: Annotated[str, typer.Argument(metavar="ENTITY_ID", help="The entity's id, as callers send it.")],
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a customer: the decisions lose id, record and reasons, and keep outcome, probability, model and time.
+    """Erase an entity: its decisions lose id, record and reasons, and keep outcome, probability, model and time.
 
     The exit status is 1 if there is no decision about the id.
     """
@@ -122,7 +124,8 @@ def compact(store: Store = None, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: `fraud store backup decisions.backup`")
 def backup(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="File to write. It appears when it is complete, or not at all.")
+        Path,
+        typer.Argument(metavar="FILE", help="File to write. An existing file is replaced, once the copy is complete."),
     ],
     store: Store = None,
 ) -> None:
@@ -139,11 +142,11 @@ def restore(
     force: Annotated[bool, typer.Option("--force", help="Replace the existing store.")] = False,
     store: Store = None,
 ) -> None:
-    """Replace the SQLite store by a copy of a backup. Stop the servers first."""
+    """Replace the SQLite store with a copy of a backup. Stop the servers first."""
     with _upkeep(store) as upkeep, progress("Restoring the store"):
         summary = upkeep.restore(file, replace=force)
     last = _time(summary.last)
-    say(f"restored {sum(summary.by_outcome.values()):,} decisions{f', the last of {last}' if last else ''}")
+    say(f"restored {counted(sum(summary.by_outcome.values()), 'decision')}{f', the last of {last}' if last else ''}")
     say("customers who were erased after the backup was made are back: erase them again")
 
 
@@ -193,28 +196,26 @@ def _state_rows(summary: "StoreSummary", journal: "JournalBacklog") -> list[tupl
         ("labels", f"{summary.labels:,}"),
         ("idempotency keys", f"{summary.idempotency_keys:,}"),
         ("size", f"{_megabytes(summary.size_bytes)}, of which {_megabytes(summary.free_bytes)} unused"),
-        ("journal", f"{journal.files} files wait, {_megabytes(journal.size_bytes)}; {journal.damaged} damaged"),
+        ("journal", f"{counted(journal.files, 'file')}, {_megabytes(journal.size_bytes)}; {journal.damaged} damaged"),
     ]
 
 
 def _say_erased(erased: "Erased", journal_files: int) -> None:
     if erased.decisions:
-        say(f"erased {erased.decisions:,} decisions")
+        say(f"erased {counted(erased.decisions, 'decision')}")
     else:
         say("there is no decision about that id; if ids are stored as pseudonyms, set the server's FRAUD_PSEUDONYM_KEY")
     if erased.altered:
-        say(
-            f"{erased.altered:,} of them had been changed since they were stored; `fraud store check` still reports them"
-        )
+        say(f"changed before they were erased: {erased.altered:,}; `fraud store check` still reports them")
     if erased.traces:
         say(
-            f"the id is still in {erased.traces:,} places of the file: in unused space, which `fraud store compact` "
-            "removes, or in another record with the same number"
+            f"the id is still in {counted(erased.traces, 'place')} of the file: in unused space, which `fraud store "
+            "compact` removes, or in another record with the same number"
         )
     if journal_files:
         say(
-            f"{journal_files} files of the journal may hold more decisions about the id: erase it again once they are "
-            "drained, and remove damaged files"
+            f"the journal has {counted(journal_files, 'file')} that may hold more decisions about the id: erase it again "
+            "once they are drained, and remove damaged files"
         )
 
 
@@ -226,7 +227,10 @@ def _say_checked(checked: "Checked") -> None:
         say(f"changed since it was stored: {decision_id}")
     if changed > MOST_SHOWN:
         say(f"and {changed - MOST_SHOWN:,} more")
-    say(f"checked {checked.decisions:,} decisions: {changed:,} changed, {len(checked.problems)} problems in the file")
+    say(
+        f"checked {counted(checked.decisions, 'decision')}: {changed:,} changed, "
+        f"{counted(len(checked.problems), 'problem')} in the file"
+    )
     if changed > MOST_SHOWN or 0 < changed == checked.decisions:
         say(OTHER_KEY)
 

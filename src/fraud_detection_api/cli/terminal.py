@@ -1,6 +1,7 @@
 """What people see: errors in one line, tables, progress on a terminal. For programs: JSON."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
+        if logging.lastResort is not None:  # it shows what is logged where no log is configured
+            logging.lastResort.setFormatter(_LogLine())
         try:
             return super().invoke(ctx)
         except FraudError as error:
@@ -44,6 +47,14 @@ class TeachingGroup(TyperGroup):
         except BrokenPipeError as error:  # the reader of a pipe has gone
             sys.stderr.close()
             raise typer.Exit(1) from error
+
+
+class _LogLine(logging.Formatter):
+    """An event of the log as a line for people, such as `warning: …`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        detail = getattr(record, "fields", {}).get("detail")
+        return printable(f"{record.levelname.lower()}: {detail or record.getMessage()}")
 
 
 def _failed(error: FraudError) -> typer.Exit:
@@ -95,6 +106,15 @@ def print_report(document: object, tables: Iterable[Table], notes: Iterable[str]
         print_table(headings, rows, title=title)
     for note in notes:
         print_text(note)
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "decision"), counted(2000, "decision")
+    ('1 decision', '2,000 decisions')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def print_text(text: str) -> None:

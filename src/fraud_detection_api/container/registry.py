@@ -6,7 +6,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.adapters.mlflow.connection import MlflowLocation, connect
 from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
-from fraud_detection_api.errors import InvalidSetting
+from fraud_detection_api.errors import InvalidSetting, RegistryUnavailable
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 
 MLFLOW = "mlflow:"
@@ -17,6 +17,16 @@ def build_registry(location: str) -> ModelRegistry:
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))
+
+
+def existing_registry(location: str) -> ModelRegistry:
+    """The registry for a command that reads it. Raises RegistryUnavailable for a folder that does not exist."""
+    if not location.startswith(MLFLOW) and not Path(location).is_dir():
+        raise RegistryUnavailable(
+            f"the registry folder {location} does not exist; name another one (--registry), or run `fraud train FILE`, "
+            "which creates it"
+        )
+    return build_registry(location)
 
 
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:

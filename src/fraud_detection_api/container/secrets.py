@@ -44,5 +44,10 @@ def _secret(text: str, path: Path | None, name: str) -> tuple[str, str]:
         raise InvalidSetting(name, f"set either {name} or {name}_FILE, not both")
     try:
         return f"{name}_FILE", path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"{name}_FILE", f"cannot be read: {type(error).__name__}") from None
+    except FileNotFoundError:
+        problem = f"no such file: {path}; create it, or correct the path"
+    except UnicodeDecodeError:
+        problem = f"not UTF-8 text: {path}; save it as UTF-8"
+    except OSError as error:
+        problem = f"cannot be read: {path} ({error.strerror})"
+    raise InvalidSetting(f"{name}_FILE", problem)

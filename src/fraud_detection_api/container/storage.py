@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from fraud_detection_api.adapters.journal import FileJournal
-from fraud_detection_api.adapters.sql.database import Database
+from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
@@ -17,7 +17,7 @@ from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.errors import InvalidSetting, NoStore, StoreUnavailable
+from fraud_detection_api.errors import InvalidSetting, NoStore
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.observing.observation_store import ObservationStore
@@ -84,9 +84,9 @@ def build_store(settings: Settings) -> DecisionStore | None:
 
 def existing_stores(settings: Settings) -> Stores:
     """The stores for a command, migrated. Raises StoreUnavailable where they do not exist, and as `require_database`."""
-    database, location = require_database(settings), settings.store
-    if location.startswith(SQLITE) and not Path(location.removeprefix(SQLITE)).exists():
-        raise StoreUnavailable("the file that FRAUD_STORE names does not exist; `fraud serve` creates it")
+    database = require_database(settings)
+    if isinstance(database, SqliteDatabase) and not database.path.exists():
+        raise no_store_in(database)
     stores = stores_in(database, settings)
     stores.decisions.migrate()
     return stores

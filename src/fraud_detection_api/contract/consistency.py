@@ -18,9 +18,9 @@ from fraud_detection_api.contract.declaration import (
     Derived,
     Feature,
     Reason,
-    plain_number,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
+from fraud_detection_api.field_texts import plain_number
 
 Problem = tuple[tuple[str, ...], str]
 

@@ -43,16 +43,6 @@ COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 
 
-def plain_number(number: float) -> str:
-    """A number as people write it.
-
-    >>> plain_number(1e12), plain_number(0.5), plain_number(-2**53)
-    ('1000000000000', '0.5', '-9007199254740992')
-    """
-    exact = isinstance(number, int) or (number.is_integer() and abs(number) < 1e16)
-    return str(int(number)) if exact else repr(number)
-
-
 class Declared(BaseModel):
     """The base of all declarations: immutable, with strict types and no unknown keys."""
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fraud_detection_api.contract.declaration import Contract, Feature, plain_number
+from fraud_detection_api.contract.declaration import Contract, Feature
+from fraud_detection_api.field_texts import plain_number
 
 
 @dataclass(frozen=True, slots=True)

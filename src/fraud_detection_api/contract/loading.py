@@ -2,9 +2,11 @@
 
 import difflib
 import logging
+import multiprocessing
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,11 +27,10 @@ from fraud_detection_api.contract.declaration import (
     Time,
 )
 from fraud_detection_api.errors import InvalidContract, InvalidPolicy
-from fraud_detection_api.telemetry import LOGGER_NAME
+from fraud_detection_api.field_texts import field_text
+from fraud_detection_api.telemetry import log_event
 
 CREDIT = "credit"
-
-_LOGGER = logging.getLogger(LOGGER_NAME)
 
 _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "": Contract,
@@ -66,11 +67,16 @@ def contract_from_toml(text: str, *, source: str) -> Contract:
     except (ValueError, RecursionError) as error:  # tomllib's error is a ValueError, and so is int's above 4,300 digits
         raise InvalidContract(source, [f"not valid TOML: {error}"]) from None
     contract = parse_contract(document, source=source, text=text)
-    if RULES in document:
-        _LOGGER.warning(
-            "contract %s: the section name [%s] is deprecated; rename it to [%s]", source, RULES, CONSTRAINTS
-        )
+    if RULES in document and multiprocessing.parent_process() is None:  # a server's workers would repeat it
+        _warn_of_rules(source)
     return contract
+
+
+@lru_cache
+def _warn_of_rules(source: str) -> None:
+    """Log once in a process that a contract uses the earlier name of its constraints."""
+    detail = f"contract {source}: the section name [{RULES}] is deprecated; rename it to [{CONSTRAINTS}]"
+    log_event("contract_deprecated", level=logging.WARNING, detail=detail)
 
 
 def parse_contract(document: Mapping[str, Any], *, source: str, text: str = "") -> Contract:
@@ -121,14 +127,9 @@ def _fix(item: Any) -> str:
     path = _path(item["loc"])
     if item["type"] == "extra_forbidden":
         return unknown_key(path[-1], _known_keys(path))
-    if item["type"] == "missing":
-        return "is required"
-    if item["type"] == "literal_error":
-        return f"must be one of {item['ctx']['expected']}"
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
-    message: str = item["msg"]
-    return message[0].lower() + message[1:]
+    return field_text(item)
 
 
 def _known_keys(path: tuple[str, ...]) -> list[str]:

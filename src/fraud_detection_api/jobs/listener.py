@@ -1,7 +1,7 @@
 """What a job reports while it runs."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api.errors import FraudError
@@ -18,6 +18,16 @@ class Listener(NamedTuple):
 
     step: Callable[[str], AbstractContextManager[Bar]]
     say: Callable[[str], None]
+
+
+@contextmanager
+def says_if_interrupted(listener: Listener, text: str) -> Iterator[None]:
+    """Say `text` if Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.say(text)
+        raise
 
 
 class UnusableOption(FraudError):

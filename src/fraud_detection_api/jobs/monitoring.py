@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fraud_detection_api.container.deployment import build_comparisons, build_monitoring
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
@@ -38,7 +38,7 @@ def monitoring_page(settings: Settings) -> tuple[str, bytes]:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[ModelService, MonitoringService, ComparisonService]]:
-    models = ModelService(build_registry(settings.registry))
+    models = ModelService(existing_registry(settings.registry))
     with open_stores(settings) as stores:
         comparisons = build_comparisons(settings, stores.labels, stores.observations)
         yield models, build_monitoring(settings, *stores), comparisons

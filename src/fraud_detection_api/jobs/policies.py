@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fraud_detection_api.container.deployment import build_rollout
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.jobs.listener import Listener
@@ -98,7 +98,7 @@ class _Priced(NamedTuple):
 
 
 def _price(settings: Settings, model: str, terms: Policy, *, file: Path) -> _Priced:
-    registry = build_registry(settings.registry)
+    registry = existing_registry(settings.registry)
     served = ModelService(registry).load(model)
     version, bundle = served.version, served.bundle
     _evidence, population = read_evidence(registry.fetch(version), source=f"version {version}")

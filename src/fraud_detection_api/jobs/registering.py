@@ -7,7 +7,7 @@ from typing import Any
 
 from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import build_tracker
-from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.jobs.listener import Listener, says_if_interrupted
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
@@ -64,7 +64,8 @@ class Destination:
         self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
     ) -> FittedModel:
         """Train and register a model."""
-        with self.listener.step(step) as progress:
+        stopped = says_if_interrupted(self.listener, "stopped; nothing was registered")
+        with stopped, self.listener.step(step) as progress:
             fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=progress)
         for warning in fitted.card["warnings"]:
             self.listener.say(f"warning: {warning}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.jobs.listener import Bar, Listener
+from fraud_detection_api.jobs.listener import Bar, Listener, says_if_interrupted
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
 from fraud_detection_api.policy.outcomes import Policy, load_policy
@@ -77,7 +77,8 @@ def _search(
         workers=study.workers,
         threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
     )
-    with listener.step(f"Tuning on {len(known):,} records") as progress:
+    stopped = says_if_interrupted(listener, "stopped; finished trials are stored, and the same command continues")
+    with stopped, listener.step(f"Tuning on {len(known):,} records") as progress:
         tuned = tuner.tune(
             known,
             folds,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature, plain_number
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature
 from fraud_detection_api.decision.decided import Direction, ReasonGiven, Shown
+from fraud_detection_api.field_texts import plain_number
 
 MOST_REASONS = 4
 """As many as Regulation B's commentary (12 CFR 1002, comment 9(b)(2)-1) finds likely to help a refused applicant."""

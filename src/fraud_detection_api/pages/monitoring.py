@@ -248,7 +248,7 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
         blocks.append(Table("Measures", ["measure", "", "95 % interval"], rows))
         by_chance = decimal(found.calibration_error_by_chance or 0.0)
         blocks.append(Paragraph(f"If every probability were right, the calibration error would be about {by_chance}."))
-    return Section("performance", "Performance where the truth is known", blocks)
+    return Section("performance", "Performance on decisions with final labels", blocks)
 
 
 def _challenger(compared: Compared, words: Words) -> Section:
@@ -293,7 +293,7 @@ def _beside(found: ModelComparison, words: Words) -> Table:
                 Measured("", "") if difference is None else Measured(f"{difference.estimate:+.4f}", _range(difference))
             )
             rows.append([measure_text(name, words), *(_measured(side) for side in sides), gained])
-    return Table("Where the truth is known", ["measure", "champion", "challenger", "difference"], rows)
+    return Table("Decisions with final labels", ["measure", "champion", "challenger", "difference"], rows)
 
 
 def _money(found: ModelComparison) -> Table:

@@ -12,6 +12,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
+from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.schemas import json_keys
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
@@ -131,7 +132,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
         details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             raise MalformedBody("the body is not JSON") from None
-        raise _invalid(chain(map(_problem, details), json_keys.duplicate_keys(parsed, LABELS))) from None
+        raise _invalid(chain(dict.fromkeys(map(_problem, details)), json_keys.duplicate_keys(parsed, LABELS))) from None
     refusal = _invalid(chain(_not_yet_known(labels, latest), json_keys.duplicate_keys(parsed, LABELS)))
     if refusal.problems:
         raise refusal
@@ -179,15 +180,9 @@ def _problem(detail: ErrorDetails) -> FieldProblem:
 
 
 _TEXTS = {
-    "missing": "is required",
-    "bool_type": "must be true or false",
-    "string_type": "must be a string",
-    "string_unicode": "must be valid Unicode",
     "string_pattern_mismatch": "must be a decision's id, as it was answered",
     "literal_error": f"must be one of {', '.join(LABEL_SOURCES)}",
-    "datetime_type": "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z",
     "list_type": "must be an array of labels",
-    "string_too_long": f"must be at most {LONGEST_NOTE} characters",
 }
 
 
@@ -203,6 +198,6 @@ def _text(detail: ErrorDetails, name: str, level: Literal["request", "label", "f
         return f"must be a whole number, or text of 1 to {MAX_TEXT} characters"
     if name == "decision_id" and kind == "missing":
         return "is required, or entity_id and decided_at"
-    if kind in ("model_type", "model_attributes_type"):
-        return 'must be an object: {"labels": [...]}' if level == "request" else "must be an object"
-    return _TEXTS.get(kind, "is not valid")
+    if kind in ("model_type", "model_attributes_type") and level == "request":
+        return 'must be an object: {"labels": [...]}'
+    return _TEXTS.get(kind) or field_text(detail, otherwise="is not valid")

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from fraud_detection_api.schemas.request import Parameters, RequestBody
 from fraud_detection_api.services.models.aliases import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.services.models.registered import ModelDescription
-from fraud_detection_api.services.models.rollout import Order
+from fraud_detection_api.services.models.rollout import REQUEST, Order
 from fraud_detection_api.telemetry import utc_text
 
 
@@ -86,7 +86,7 @@ class RolloutRequest(RequestBody):
 
     def order(self, by: str) -> Order:
         """The order of a caller, with the reason."""
-        return Order(by, self.reason)
+        return Order(by, self.reason, form=REQUEST)
 
 
 class PromoteRequest(RequestBody):
@@ -110,7 +110,7 @@ class PromoteRequest(RequestBody):
 
     def order(self, by: str) -> Order:
         """The order of a caller, with the reason, and whether to pass the gate by."""
-        return Order(by, self.reason, self.force)
+        return Order(by, self.reason, self.force, REQUEST)
 
 
 class ChampionNow(BaseModel):

@@ -1,37 +1,22 @@
 """What is wrong with records, in words: each problem's pointer into the request, and what the field must be."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contract, plain_number
+from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FieldProblem
+from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.schemas.problem import json_pointer
 from fraud_detection_api.schemas.record_type import DECISION_REQUEST_FIELDS, RECORDS
-
-_TEXTS = {
-    "missing": "is required",
-    "int_type": "must be an integer",
-    "int_from_float": "must be an integer, without a fraction",
-    "int_parsing_size": "has too many digits",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_type": "must be true or false",
-    "string_type": "must be a string",
-    "string_too_short": "must not be empty",
-    "string_too_long": f"must be at most {MAX_TEXT} characters",
-    "string_unicode": "must be valid Unicode",
-    "dict_type": "must be an object",
-    "list_type": "must be an array of records",
-}
 
 
 def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...]) -> FieldProblem:
     """The problem behind a detail of pydantic's, in a request whose records are the array at `path`."""
     kind, location = detail["type"], list(detail["loc"])
-    text = _text(kind, detail.get("ctx", {}))
+    text = "must be an array of records" if kind == "list_type" else field_text(detail, otherwise="is not valid")
     if kind == "extra_forbidden" and len(location) == 1:
         text = f"is not a field of a request; the fields are {', '.join(DECISION_REQUEST_FIELDS)}"
     elif kind == "extra_forbidden":
@@ -41,16 +26,6 @@ def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...
     elif kind == "string_too_short" and (feature := contract.features.get(str(location[-1]))) and feature.nullable:
         text += "; send null if the value is missing"
     return FieldProblem(json_pointer(location), text)
-
-
-def _text(kind: str, context: Mapping[str, Any]) -> str:
-    if kind == "greater_than_equal":
-        return f"must be at least {plain_number(context['ge'])}"
-    if kind == "less_than_equal":
-        return f"must be at most {plain_number(context['le'])}"
-    if kind.startswith("datetime"):
-        return "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"
-    return _TEXTS.get(kind, "is not valid")
 
 
 def constraint_problems(

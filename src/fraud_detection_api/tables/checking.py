@@ -16,9 +16,9 @@ from fraud_detection_api.contract.declaration import (
     Contract,
     Dtype,
     Feature,
-    plain_number,
 )
 from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.field_texts import plain_number
 
 ROWS_SHOWN = 5
 

@@ -119,7 +119,7 @@ def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_pro
     dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
     # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.
     fitted = ModelFitter(registry, DEFAULT_SEED, training_shares=()).fit(dataset, now=now, on_progress=on_progress)
-    reasons = ("there was no sound champion to compare with",)
+    reasons = ("there was no intact champion to compare with",)
     cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
     registry.assign(CHAMPION, fitted.version, cause)
     return fitted

@@ -13,7 +13,7 @@ def test_synth_writes_records_and_says_where(fraud, suffix):
     assert (result.exit_code, result.stdout) == (0, "")
     frame = pl.read_csv("credit.csv") if suffix == "csv" else pl.read_parquet("credit.parquet")
     assert frame.height == 1200
-    assert result.stderr == f"1,200 records, {frame['is_fraud'].sum()} of them fraud, are in credit.{suffix}\n"
+    assert result.stderr == f"wrote 1,200 records, {frame['is_fraud'].sum()} of them fraud, to credit.{suffix}\n"
 
 
 def test_the_same_seed_makes_the_same_file(fraud, tmp_path):

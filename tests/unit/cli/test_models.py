@@ -77,7 +77,8 @@ def test_show_of_a_damaged_version_tells_its_fault(fraud, registry, damaged):
     assert "card.json" in card["fault"]
 
 
-def test_show_without_a_champion_is_told(fraud):
+def test_show_without_a_champion_is_told(fraud, tmp_path):
+    (tmp_path / "registry").mkdir()
     result = fraud("models", "show", "champion")
     assert refusal_of(result) is NoChampion
     assert "`fraud models promote VERSION`" in result.stderr

@@ -11,7 +11,7 @@ from support.refusals import refusal_of
 @pytest.mark.parametrize(("name", "document"), [("x.html", "report.html"), ("x.md", "card.md")])
 def test_the_report_is_the_document_of_the_bundle(fraud, registry, tmp_path, version, name, document):
     result = fraud("models", "report", version, "--out", name)
-    assert (result.exit_code, result.stderr) == (0, f"the report of version 1 is in {name}\n")
+    assert (result.exit_code, result.stderr) == (0, f"wrote the report of version 1 to {name}\n")
     assert (tmp_path / name).read_bytes() == credit_files()[document]
 
 
@@ -41,7 +41,8 @@ def test_an_unknown_version_is_told(fraud, registry):
     assert refusal_of(fraud("models", "report", "9", "--out", "x.html")) is UnknownModel
 
 
-def test_without_a_champion_there_is_no_report_of_it(fraud):
+def test_without_a_champion_there_is_no_report_of_it(fraud, tmp_path):
+    (tmp_path / "registry").mkdir()
     assert refusal_of(fraud("models", "report", "champion", "--out", "x.html")) is NoChampion
 
 

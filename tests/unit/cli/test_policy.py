@@ -24,7 +24,7 @@ from support.forgery import resealed
 from support.refusals import numbers_in, refusal_of
 from support.sealed_rows import DAY, NOON, keep_rows, kept_row
 
-IN_CELLS = "in the cells of ten or more"
+IN_CELLS = "cells of ten or more records"
 COSTS = "review_cost = 20\nreviews_a_day = 30\nrecords_a_day = 1000\n"
 
 
@@ -142,7 +142,7 @@ def test_simulate_compares_on_the_model_s_own_scores(fraud, registry):
 
 
 def test_show_and_simulate_say_what_population_their_shares_are_of(fraud, registry, credit_file):
-    assert "one by one" in fraud("policy", "show").stdout
+    assert "each training record" in fraud("policy", "show").stdout
     assert IN_CELLS in fraud("policy", "simulate", "--policy", "costs.toml").stdout
     on_file = fraud("policy", "simulate", credit_file, "--policy", "costs.toml").stdout
     assert IN_CELLS not in on_file
@@ -225,6 +225,7 @@ def test_simulate_asks_for_the_policy(fraud, registry):
 
 
 def test_a_model_is_asked_for_where_none_is_champion(fraud):
+    Path("registry").mkdir()
     assert refusal_of(fraud("policy", "show")) is NoChampion
 
 

@@ -34,7 +34,7 @@ def test_an_equal_decision_has_status_0(fraud, kept):
     result = fraud("replay", kept[0])
     assert result.exit_code == 0
     assert "equal" in result.stdout
-    assert "1 decisions in" in result.stdout
+    assert "1 decision in" in result.stdout
     assert result.stderr == ""
 
 

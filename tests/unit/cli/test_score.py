@@ -6,7 +6,7 @@ import sys
 import polars as pl
 import pytest
 
-from fraud_detection_api.errors import InvalidDataset, NoChampion, UnknownModel
+from fraud_detection_api.errors import InvalidDataset, NoChampion, RegistryUnavailable, UnknownModel
 from support.polling import eventually
 from support.refusals import refusal_of
 
@@ -15,7 +15,7 @@ from support.refusals import refusal_of
 def test_score_adds_the_probability_and_says_where(fraud, file_registry_path, credit_file, target):
     result = fraud("score", credit_file, "--out", target, "--registry", file_registry_path)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"3,000 records, scored with version 1, are in {target}\n"
+    assert result.stderr == f"scored 3,000 records with version 1; wrote {target}\n"
     scored = pl.read_csv(target) if target.endswith("csv") else pl.read_parquet(target)
     assert scored.columns == [*pl.read_parquet(credit_file).columns, "fraud_probability", "risk_score", "outcome"]
     assert scored["fraud_probability"].is_between(0, 1).all()
@@ -29,7 +29,14 @@ def test_a_version_may_be_named(fraud, file_registry_path, credit_file):
     assert refusal_of(fraud(*arguments, "--model", "2")) is UnknownModel
 
 
-def test_without_a_champion_nothing_is_scored(fraud, credit_file):
+def test_a_registry_that_does_not_exist_is_reported(fraud, credit_file):
+    result = fraud("score", credit_file, "--out", "scored.csv", "--registry", "nope")
+    assert refusal_of(result) is RegistryUnavailable
+    assert "nope does not exist" in result.stderr
+
+
+def test_without_a_champion_nothing_is_scored(fraud, credit_file, tmp_path):
+    (tmp_path / "registry").mkdir()
     assert refusal_of(fraud("score", credit_file, "--out", "scored.csv")) is NoChampion
 
 

@@ -95,12 +95,13 @@ def test_brackets_in_a_cell_are_text(capsys, text):
 
 
 def test_several_reasons_of_the_gate_are_a_line_each(capsys):
-    assert status_of(GateRefused("version 7", ["a record takes too long", "12 frauds are known"])) == 1
-    first, *reasons, mend = capsys.readouterr().err.splitlines()
+    reasons = ["a record takes too long", "12 frauds are known"]
+    assert status_of(GateRefused("version 7 did not pass the gate", reasons, remedy="Wait")) == 1
+    first, *listed, remedy = capsys.readouterr().err.splitlines()
     assert first == "error: version 7 did not pass the gate:"
-    assert reasons == ["  a record takes too long", "  12 frauds are known"]
-    assert mend.startswith("  Let it challenge until it passes, or ")
-    assert status_of(GateRefused("version 7", ["12 frauds are known"])) == 1
+    assert listed == ["  a record takes too long", "  12 frauds are known"]
+    assert remedy == "  Wait"
+    assert status_of(GateRefused("version 7 did not pass the gate", reasons[:1], remedy="Wait")) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 

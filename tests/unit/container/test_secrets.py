@@ -38,12 +38,12 @@ def test_keys_from_both_places_are_refused(tmp_path):
 
 
 def test_a_missing_key_file_is_refused(tmp_path):
-    assert refusal(api_keys_file=tmp_path / "none") == "FRAUD_API_KEYS_FILE: cannot be read: FileNotFoundError"
+    assert refusal(api_keys_file=tmp_path / "none").startswith("FRAUD_API_KEYS_FILE: no such file: ")
 
 
 def test_a_binary_key_file_is_refused(tmp_path):
     (tmp_path / "keys").write_bytes(b"\xff\xfe")
-    assert refusal(api_keys_file=tmp_path / "keys") == "FRAUD_API_KEYS_FILE: cannot be read: UnicodeDecodeError"
+    assert refusal(api_keys_file=tmp_path / "keys").startswith("FRAUD_API_KEYS_FILE: not UTF-8 text: ")
 
 
 @pytest.mark.parametrize("content", ["", " \n"])

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature, plain_number
+from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
+from fraud_detection_api.field_texts import plain_number
 from support.builders import EVERY_DTYPE, every_dtype_contract
 
 

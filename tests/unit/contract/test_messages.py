@@ -28,8 +28,8 @@ PROBLEMS = {
         "line 8: id.colour: unknown key; the keys here are name, dtype, description"
     ),
     SOUND.partition("\n")[2]: "name: is required",
-    SOUND + 'minimum = "0"\n': "line 6: features.amount.minimum: input should be a valid number",
-    'purpose = "churn"\n' + SOUND: "line 1: purpose: must be one of 'fraud' or 'credit'",
+    SOUND + 'minimum = "0"\n': "line 6: features.amount.minimum: must be a number",
+    'purpose = "churn"\n' + SOUND: "line 1: purpose: must be 'fraud' or 'credit'",
     SOUND + REASON.format("b").replace('"A"', '"a"'): (
         "line 6: features.amount.reason.code: must be capital letters, digits and underscores, such as UTILISATION_HIGH"
     ),
@@ -140,6 +140,7 @@ def test_the_warning_about_the_earlier_name_of_constraints_reads(caplog):
     contract_from_toml(
         SOUND + CONSTRAINT.format(check="amount > 0").replace("constraints", "rules"), source="loans.toml"
     )
-    assert caplog.messages == [
-        "contract loans.toml: the section name [rules] is deprecated; rename it to [constraints]"
-    ]
+    (warning,) = caplog.records
+    assert warning.fields == {
+        "detail": "contract loans.toml: the section name [rules] is deprecated; rename it to [constraints]"
+    }

@@ -157,14 +157,23 @@ class MlflowConnection:
         response = getattr(error, "response", None)
         code = getattr(error, "error_code", None) or getattr(response, "status_code", None) or type(error).__name__
         server = f"MLflow at {self.location.uri}"
+        if _was_refused(error):
+            return f"{server} cannot be reached; is it running?"
         if code in _REFUSALS or code in (401, 403):
             advice = (
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or add this address to its --allowed-hosts"
             )
             return f"{server} rejects this caller ({code}); {advice}"
         return (
-            f"{server} does not answer as it should ({code}); check that it runs, that it is MLflow, and what it logs"
+            f"{server} did not answer as MLflow does ({code}); check that it runs, that it is MLflow, and what it logs"
         )
+
+
+def _was_refused(error: BaseException | None) -> bool:
+    """Whether nothing listens at the address; MLflow and requests wrap the system's error."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def stated_digest(files: Mapping[str, bytes]) -> str:

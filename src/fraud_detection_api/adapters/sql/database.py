@@ -7,6 +7,8 @@ from itertools import chain
 from threading import Lock
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from fraud_detection_api.errors import StoreUnavailable
+
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
 
@@ -36,6 +38,7 @@ class Database(Protocol):
     """A database of one of two dialects. Its failures are raised as StoreUnavailable."""
 
     dialect: Literal["sqlite", "postgresql"]
+    name: str
 
     def writing(self) -> AbstractContextManager[Session]:
         """A transaction that writes; durable once the block has ended. SQLite runs one at a time."""
@@ -51,6 +54,14 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close the idle connections."""
+
+
+def no_store_in(database: Database) -> StoreUnavailable:
+    """The error where a database has no store's tables."""
+    return StoreUnavailable(
+        f"no decision store at {database.name}; run this command in the server's folder, name the store with FRAUD_STORE, "
+        "or start `fraud serve`, which creates it"
+    )
 
 
 class Closable(Protocol):

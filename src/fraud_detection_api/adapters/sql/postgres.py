@@ -20,6 +20,7 @@ class PostgresDatabase:
     """The database at `url`; each wait for it takes at most `timeout_seconds`. Raises MissingExtra."""
 
     dialect: Literal["sqlite", "postgresql"] = "postgresql"
+    name = "the PostgreSQL address of FRAUD_STORE"  # the address holds a password
 
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
         try:

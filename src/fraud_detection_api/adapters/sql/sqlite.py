@@ -34,6 +34,7 @@ class SqliteDatabase:
     dialect: Literal["sqlite", "postgresql"] = "sqlite"
 
     def __init__(self, path: Path, *, timeout_seconds: float, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
+        self.name = str(path)
         self.path, self._timeout_seconds, self._synchronous = path, timeout_seconds, synchronous
         self._connections = Connections[_Connection]()
 

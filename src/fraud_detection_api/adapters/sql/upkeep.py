@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fraud_detection_api.adapters.sql.database import Database
+from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, revision_of
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.stored import StoredDecision
@@ -51,7 +51,7 @@ class SqlStoreUpkeep:
     def require_ready(self) -> None:
         revision = self.revision()
         if revision is None:
-            raise StoreUnavailable("there is no decision store yet: a server, or `fraud store migrate`, creates it")
+            raise no_store_in(self._database)
         if revision != REVISIONS[-1]:
             raise StoreUnavailable("the decision store was made by an earlier version: run `fraud store migrate`")
 

@@ -54,7 +54,7 @@ def list_decisions(
     entity: Annotated[
         str | None,
         typer.Option(
-            "--entity", metavar="ID", help=f"Only decisions about this record id; {MAX_TEXT} characters at most."
+            "--entity", metavar="ID", help=f"Only decisions about this entity; {MAX_TEXT} characters at most."
         ),
     ] = None,
     outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,

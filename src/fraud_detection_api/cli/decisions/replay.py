@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, Registry, Since, Until, settings_with
-from fraud_detection_api.cli.terminal import LISTENER, MOST_SHOWN, OTHER_KEY, print_json, print_table, print_text, say
+from fraud_detection_api.cli.terminal import (
+    LISTENER,
+    MOST_SHOWN,
+    OTHER_KEY,
+    counted,
+    print_json,
+    print_table,
+    print_text,
+    say,
+)
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.schemas.history import VerdictBody
@@ -69,7 +78,7 @@ def _show(summary: "Summary", seconds: float, *, as_json: bool) -> None:
         print_text(f"and {more:,} more")
     rows = [(status, f"{count:,}") for status, count in summary.counts.most_common()]
     print_table(("status", "decisions"), rows)
-    print_text(f"{summary.decisions:,} decisions in {seconds:.1f} s, {summary.decisions / seconds:,.0f} a second")
+    print_text(f"{counted(summary.decisions, 'decision')} in {seconds:.1f} s")
     if summary.counts["tampered"]:
         say(OTHER_KEY)
 

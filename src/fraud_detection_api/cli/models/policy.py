@@ -23,23 +23,23 @@ app = typer.Typer(no_args_is_help=True)
 
 Model = Annotated[
     str,
-    typer.Option("--model", metavar="champion|VERSION", help="The model that has the policy to compare or replace."),
+    typer.Option("--model", metavar="VERSION", help=f"The model whose policy is replaced. {options.A_VERSION}"),
 ]
 
 
 @app.command(epilog="Example: `fraud policy show 7 --json`")
 def show(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = CHAMPION,
+    version: options.Version = CHAMPION,
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show a model's policy: its costs and thresholds, who gets which outcome, and what that costs."""
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.model.bundle import read_card
     from fraud_detection_api.services.models.registered import ModelService
 
-    held = build_registry(settings.registry)
+    held = existing_registry(settings.registry)
     version = ModelService(held).resolve(version)
     policy = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
     title = f"Policy {policy['version']} of model version {version}"
@@ -95,9 +95,9 @@ def simulate(
 ) -> None:
     """Compare a model's policy with another one; nothing is registered.
 
-    Shown are shares and counts of the outcomes, reviews a day, the cost of 1,000 records, and how many records change their
-    outcome. Both policies are measured at the new costs and against the new capacity. On labelled records, costs have 95 %
-    intervals.
+    The command shows shares and counts of the outcomes, reviews a day, the cost of 1,000 records, and how many records
+    change their outcome. Both policies are measured at the new costs and against the new capacity. On labelled records,
+    costs have 95 % intervals.
 
     With --since, the other policy is compared with stored decisions: which outcomes change, reviews a day, and costs. Costs
     follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.

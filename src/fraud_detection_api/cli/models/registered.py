@@ -26,19 +26,22 @@ app = typer.Typer(no_args_is_help=True)
 
 
 def _service(settings: "Settings") -> "ModelService":
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
 
-    return ModelService(build_registry(settings.registry))
+    return ModelService(existing_registry(settings.registry))
 
 
 @app.command("list", epilog="Example: `fraud models list`")
 def list_models(registry: Registry = None, as_json: AsJson = False) -> None:
     """List all versions, newest first."""
     settings = settings_with(registry=registry)
+    from fraud_detection_api.container.registry import build_registry
     from fraud_detection_api.schemas.models import model_summary
+    from fraud_detection_api.services.models.registered import ModelService
 
-    summaries = [model_summary(description) for description in _service(settings).describe_all()]
+    models = ModelService(build_registry(settings.registry))
+    summaries = [model_summary(description) for description in models.describe_all()]
     if as_json:
         print_json([summary.model_dump() for summary in summaries])
     elif not summaries:
@@ -96,7 +99,7 @@ def report(
     content = service.document(version, DOCUMENT_OF[out.suffix])
     with written_whole(out) as waiting:
         waiting.write_bytes(content)
-    say(f"the report of version {version} is in {out}")
+    say(f"wrote the report of version {version} to {out}")
 
 
 @app.command(epilog="Example: `fraud models compare`")
@@ -111,7 +114,7 @@ def compare(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the champion with a challenger on the traffic that both scored, and show whether the gate lets it pass."""
+    """Compare the champion with a challenger on the traffic that both scored, and show whether it passes the gate."""
     settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.jobs.monitoring import compare_models
     from fraud_detection_api.schemas.monitoring import comparison_body
@@ -123,7 +126,9 @@ def compare(
 def _rollout(registry: str | None) -> "RolloutService":
     settings = settings_with(registry=registry)
     from fraud_detection_api.container.deployment import build_rollout
+    from fraud_detection_api.container.registry import existing_registry
 
+    existing_registry(settings.registry)
     return build_rollout(settings)[1]
 
 
@@ -147,13 +152,13 @@ def promote(
 
 @app.command(epilog="Example: `fraud models rollback`")
 def rollback(registry: options.Registry = None, reason: options.Reason = "", by: options.By = None) -> None:
-    """Make the previous champion champion again. It need not pass the gate."""
+    """Make the previous champion champion again. The gate does not apply."""
     say(f"version {_rollout(registry).rollback(order_of(by, reason=reason))} is champion again")
 
 
 @app.command(epilog="Example: `fraud models challenge 7`")
 def challenge(
-    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="A version, such as 7.")] = None,
+    version: Annotated[str | None, typer.Argument(metavar="VERSION", help=options.A_VERSION)] = None,
     stop: Annotated[
         bool, typer.Option("--stop", help="End the challenge of the challenger, or of this version.")
     ] = False,
@@ -161,9 +166,9 @@ def challenge(
     reason: options.Reason = "",
     by: options.By = None,
 ) -> None:
-    """Make a version challenger: it scores in the shadow what the champion scores. With --stop, end that.
+    """Make a version challenger: it scores the champion's traffic in shadow. --stop ends this.
 
-    Servers that store decisions begin within seconds. What was compared stays stored.
+    Servers that store decisions begin within seconds. Stored comparisons are not removed.
     """
     if version is None and not stop:
         raise typer.BadParameter("name the version to make challenger", param_hint="VERSION")
@@ -180,9 +185,11 @@ def history(registry: options.Registry = None, as_json: options.AsJson = False) 
 
     `--json` holds all figures of the gate.
     """
-    service = _rollout(registry)
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.container.deployment import build_rollout
     from fraud_detection_api.schemas.models import alias_change
 
+    service = build_rollout(settings)[1]
     changes = [alias_change(change) for change in service.history()]
     if as_json:
         print_json([change.model_dump(by_alias=True) for change in changes])

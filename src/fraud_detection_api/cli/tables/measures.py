@@ -53,13 +53,13 @@ def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
         if any(name in side for side in sides)
     ]
     if measured:
-        yield "Where the truth is known", ("measure", *SIDES, "difference"), measured
+        yield "Decisions with final labels", ("measure", *SIDES, "difference"), measured
     money = [
-        (f"policy {each['policy_version']}, as it turned out", *(_money(each[side]) for side in SIDES), _saved(each))
+        (f"actual cost at policy {each['policy_version']}", *(_money(each[side]) for side in SIDES), _saved(each))
         for each in compared["cost_per_1000"]
     ]
     if claimed := compared["expected_cost_per_1000"]:
-        money = [("own policy and probabilities", *(_money(claimed[side]) for side in SIDES), ""), *money]
+        money = [("expected cost, own policy", *(_money(claimed[side]) for side in SIDES), ""), *money]
         yield "Cost of 1,000 decisions", ("costs of", *SIDES, "difference"), money
 
 
@@ -68,8 +68,8 @@ def comparison_notes(compared: Mapping[str, Any]) -> Iterator[str]:
     versions = [compared["models"][side]["version"] for side in SIDES]
     yield (
         f"Champion {versions[0]} and challenger {versions[1]} on {compared['decisions']:,} decisions since "
-        f"{compared['since'][:10]}. Before {compared['matured_until'][:10]} the truth is known: {compared['frauds']:,} of "
-        f"{compared['known']:,} are fraud."
+        f"{compared['since'][:10]}. Labels are final for decisions before {compared['matured_until'][:10]}: "
+        f"{compared['frauds']:,} of {compared['known']:,} are fraud."
     )
     if compared["agreement"] is not None:
         agreed, psi = compared["agreement"]["estimate"], compared["score_psi"]

@@ -56,7 +56,7 @@ def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
     rows += [("cost of 1,000, at the new costs", *(_money(each) for each in both))]
     records = f"{compared['records']:,.0f} records, {compared['frauds']:,.0f} of them fraud"
     yield f"Model version {compared['model_version']} on {compared['on']}: {records}", ("", *versions), rows
-    yield "Difference", ("", "new less current"), [("cost of 1,000", _money(compared["difference"]))]
+    yield "Difference", ("", "new minus current"), [("cost of 1,000", _money(compared["difference"]))]
     moved = [(f"from {was}", *(f"{to[now]:,.0f}" for now in changes)) for was, to in changes.items()]
     yield f"Records that change: {compared['changed']:,.0f}", ("", *(f"to {name}" for name in changes)), moved
 
@@ -84,10 +84,13 @@ def thresholds_text(policy: Mapping[str, Any]) -> str:
 
 
 _MEASURED_ON: "Mapping[MeasuredOn, str]" = {
-    "records": "the training records by their out-of-fold scores, one by one; `policy simulate` has them in cells",
+    "records": (
+        "the out-of-fold score of each training record; `policy simulate` groups these scores into cells and can differ "
+        "slightly"
+    ),
     "cells": (
-        "the training records by their out-of-fold scores, in the cells of ten or more that the model's bundle has; "
-        "shares of the single records differ a little"
+        "the out-of-fold scores of the training records, grouped into the bundle's cells of ten or more records; "
+        "figures of the single records can differ slightly"
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +36,7 @@ Like = Annotated[
 MinRecords = Annotated[int, typer.Option("--min-records", min=1, help="Train nothing with fewer records.")]
 MinFrauds = Annotated[int, typer.Option("--min-frauds", min=1, help="Train nothing with fewer frauds.")]
 OnlySay = Annotated[bool, typer.Option("--dry-run", help="Show what the model would be trained on, and train nothing.")]
+Policy = Annotated[Path | None, options.policy_option("the policy of the model that --like names")]
 
 
 def retrain(
@@ -43,7 +45,7 @@ def retrain(
     store: options.Store = None,
     contract: Contract = None,
     like: Like = CHAMPION,
-    policy: options.PolicyFile = None,
+    policy: Policy = None,
     seed: options.Seed = 7,
     test_share: options.TestShare = 0.2,
     delay_days: options.DelayDays = None,

@@ -1,5 +1,6 @@
 """fraud train, fraud evaluate."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,9 @@ Like = Annotated[
         help="Use the contract, settings, policy and deployed base rate of this model, for example of a tuned one.",
     ),
 ]
+Policy = Annotated[
+    Path | None, options.policy_option("the policy of the model that --like names, else built-in values")
+]
 
 
 def train(
@@ -31,7 +35,7 @@ def train(
     delay_days: options.DelayDays = None,
     leave_out_known: options.LeaveOutKnown = False,
     deployed_base_rate: options.DeployedBaseRate = None,
-    policy: options.PolicyFile = None,
+    policy: Policy = None,
     like: Like = None,
     promote: options.Promote = False,
     force: options.Force = None,
@@ -68,7 +72,7 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
 
 
 def evaluate(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A version, or `champion`.")],
+    version: options.Version,
     file: options.DataFile,
     registry: options.Registry = None,
     as_json: options.AsJson = False,
@@ -78,12 +82,12 @@ def evaluate(
     Example: `fraud evaluate champion later.parquet`
     """
     settings = settings_with(registry=registry)
-    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
     from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
 
-    model = ModelService(build_registry(settings.registry)).load(version)
+    model = ModelService(existing_registry(settings.registry)).load(version)
     dataset = load_dataset(file, model.bundle.contract)
     evaluation = evaluate_bundle(model.bundle, dataset).as_json()
     if dataset.digest == model.bundle.card["data"]["digest"]:

@@ -47,6 +47,7 @@ TestDays = Annotated[
 StrideDays = Annotated[
     float | None, typer.Option("--stride-days", min=0.01, help="Splits by time: days between one fold and the next.")
 ]
+Policy = Annotated[Path | None, options.policy_option("built-in values")]
 
 
 def tune(
@@ -69,7 +70,7 @@ def tune(
     test_share: options.TestShare = 0.2,
     seed: options.Seed = 7,
     deployed_base_rate: options.DeployedBaseRate = None,
-    policy: options.PolicyFile = None,
+    policy: Policy = None,
     promote: options.Promote = False,
     force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,

@@ -90,7 +90,7 @@ def _require_json(headers: Headers) -> None:
 def _media_problem(content_type: bytes) -> str | None:
     media_type, _, parameters = content_type.decode("latin-1").partition(";")
     if media_type.strip().lower() != "application/json":
-        return "send the records as JSON, with the header Content-Type: application/json"
+        return "send JSON, with the header Content-Type: application/json"
     for parameter in parameters.split(";"):
         name, _, charset = parameter.strip().partition("=")
         if name.lower() == "charset" and charset.strip('"').lower() not in ("utf-8", "utf8"):

@@ -40,7 +40,7 @@ class ApiKeys:
             return
         held = self._role_of(authorization)
         if held not in ("admin", role, *others):
-            raise Forbidden(f"this key's role is {held}, and this takes {' or '.join([role, *others])}")
+            raise Forbidden(f"this key has the role {held}; the route needs {' or '.join([role, *others])}")
 
     def caller(self, authorization: str | None) -> str:
         """The caller's identity: the digest of the key, or "" where no keys are set."""

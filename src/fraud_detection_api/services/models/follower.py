@@ -90,7 +90,9 @@ class AliasFollower(Generic[T]):
         if version is not None:
             return version, self._registry.stamp(version)
         if self._on_refusal == "keep":
-            raise NoChampion(f"the registry has no {self._alias}: run `fraud train FILE --promote`")
+            raise NoChampion(
+                f"the registry has no {self._alias}: run `fraud train FILE` or `fraud models promote VERSION`"
+            )
         return None
 
     def _loaded(self, version: str) -> T:

@@ -10,8 +10,8 @@ from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
 
 _FIX: dict[Alias, str] = {
-    CHAMPION: "promote one: `fraud models promote VERSION`",
-    CHALLENGER: "let one challenge: `fraud models challenge VERSION`",
+    CHAMPION: "run `fraud train FILE` or `fraud models promote VERSION`",
+    CHALLENGER: "run `fraud models challenge VERSION`",
 }
 
 
@@ -67,7 +67,7 @@ class ModelService:
             return version_or_alias
         version = self._registry.assigned(alias)
         if version is None:
-            raise NoChampion(f"no model is {alias} yet; {_FIX[alias]}")
+            raise NoChampion(f"there is no {alias}; {_FIX[alias]}")
         return version
 
     def _points_at(self, alias: Alias, version: str) -> bool:

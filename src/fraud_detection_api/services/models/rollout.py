@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fraud_detection_api import errors
 from fraud_detection_api.services.models import aliases
@@ -31,6 +31,17 @@ class Gate(Protocol):
         """Raises NoStore where no decisions are stored to compare, StoreUnavailable where they cannot be read."""
 
 
+class Form(NamedTuple):
+    """How a caller forces a promotion, and how it allows another contract."""
+
+    force: str
+    allow_contract_change: str
+
+
+COMMAND = Form('--force "why"', "--allow-contract-change")
+REQUEST = Form('"force": true and a "reason"', '"allow_contract_change": true')
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """Who asks for a change, and why. With `force`, a promotion bypasses the gate, and `reason` says why."""
@@ -38,6 +49,7 @@ class Order:
     by: str = ""
     reason: str = ""
     force: bool = False
+    form: Form = COMMAND
 
     def cause(
         self,
@@ -68,8 +80,10 @@ class RolloutService:
         """Raise GateRefused where a new model could not be promoted; ask before hours of training."""
         if self._gate is None or order.force or self._incumbent() is None:
             return
-        reasons = ["a new model has not been compared with the champion; leave --promote out, and let it challenge"]
-        raise errors.GateRefused("a new model", reasons)
+        raise errors.GateRefused(
+            "the gate compares a model with the champion, and a new model has not been compared yet",
+            remedy=f"Leave --promote out and run `fraud models challenge VERSION`, or add {order.form.force}",
+        )
 
     def promote(self, version: str, order: Order = Order(), *, allow_contract_change: bool = False) -> str:
         """Verify a version, or the version that an alias stands for, and make it champion; returns it.
@@ -85,7 +99,7 @@ class RolloutService:
             return version
         incumbent = self._incumbent()
         if incumbent is not None and not allow_contract_change:
-            _require_same_records(candidate, incumbent)
+            _require_same_records(candidate, incumbent, order)
         gate, reasons = self._judged(candidate, incumbent, order)
         cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=digest)
         expected = aliases.ANYWHERE if incumbent is None else incumbent.version
@@ -117,10 +131,9 @@ class RolloutService:
         """
         candidate, champion = self._models.load(version), self._models.load(aliases.CHAMPION)
         if candidate.bundle.digest == champion.bundle.digest:
-            raise errors.InvalidChallenger(
-                f"version {candidate.version} is what the champion is; let another one challenge it"
-            )
-        _require_same_records(candidate, champion)
+            what = "" if candidate.version == champion.version else " same model as the"
+            raise errors.InvalidChallenger(f"version {candidate.version} is the{what} champion; choose another version")
+        _require_same_records(candidate, champion, order)
         cause = order.cause("challenge", digest=candidate.bundle.digest)
         self._registry.assign(aliases.CHALLENGER, candidate.version, cause)
         log_event("challenge_began", version=candidate.version, digest=candidate.bundle.digest)
@@ -144,7 +157,7 @@ class RolloutService:
     ) -> tuple[aliases.GateState, tuple[str, ...]]:
         """The gate's verdict, with what is recorded of it: the reasons against the candidate, then the evidence."""
         if incumbent is None:
-            return "exempt", ("there was no sound champion to compare with",)
+            return "exempt", ("there was no intact champion to compare with",)
         if incumbent.bundle.digest == candidate.bundle.digest:
             return "exempt", (f"version {incumbent.version}, the champion, is the same bundle",)
         if self._gate is None:
@@ -157,10 +170,13 @@ class RolloutService:
             passed, reasons = False, (f"nothing can be compared: {error}",)
         except errors.StoreUnavailable as error:
             if not order.force:
-                raise errors.StoreUnavailable(f"the gate cannot be asked: {error}; {errors.AROUND}") from error
-            passed, reasons = False, (f"it could not be asked: {error}",)
+                raise errors.StoreUnavailable(
+                    f"the gate cannot judge: {error}; to promote without the gate, add {order.form.force}"
+                ) from error
+            passed, reasons = False, (f"it could not judge: {error}",)
         if not passed and not order.force:
-            raise errors.GateRefused(f"version {candidate.version}", reasons)
+            remedy = f"Let it challenge until it passes, or add {order.form.force}"
+            raise errors.GateRefused(f"version {candidate.version} did not pass the gate", reasons, remedy=remedy)
         return "passed" if passed else "failed", (*reasons, *evidence)
 
     def _incumbent(self) -> ServedModel | None:
@@ -180,9 +196,9 @@ class RolloutService:
             self._registry.withdraw(aliases.CHALLENGER, order.cause("stop", gate_reasons=("it became champion",)))
 
 
-def _require_same_records(candidate: ServedModel, champion: ServedModel) -> None:
+def _require_same_records(candidate: ServedModel, champion: ServedModel, order: Order) -> None:
     if candidate.bundle.contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
-        fix = "promote with --allow-contract-change (allow_contract_change) once they are ready"
+        fix = f"once they are ready, promote it with {order.form.allow_contract_change}"
         raise errors.ContractMismatch(
             f"version {candidate.version} follows another contract than the champion: callers must change; {fix}"
         )

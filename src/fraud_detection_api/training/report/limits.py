@@ -34,7 +34,7 @@ def _of_the_sample(material: Material) -> Iterator[str]:
         yield f"Few {words.events}: the test part holds {count(evaluation['frauds'])}, so intervals are wide{width}."
     train = material.card["split"].get("train", {})
     if train.get("frauds", FEW) < FEW:
-        yield f"The trees were grown on {count(train['frauds'])} {words.events}; more of them would change the model."
+        yield f"Training had only {count(train['frauds'])} {words.events}; a model from more {words.events} will differ."
     if any(estimate.get("bayes_limit") is not None for estimate in material.metrics.values()):
         yield "The records are simulated. The figures show how well the model learns, and say nothing about real records."
 
@@ -81,7 +81,10 @@ def _of_warnings(material: Material) -> Iterator[str]:
 
 _NOT_FOR = {
     "fraud": (
-        "Refusing or blocking somebody because of the probability alone: it is a reason to check, not a proof.",
+        (
+            "Proving fraud. A decline follows from the probability and the policy's costs, and can be wrong: let a person "
+            "look at it if the customer disputes it."
+        ),
         "Records of another contract, or of another population than the training data. The model scores those as well.",
     ),
     "credit": (
@@ -95,8 +98,8 @@ _NOT_FOR = {
     ),
 }
 _FOR = {
-    "fraud": "It ranks records by how likely they are fraud. The probability is calibrated, so a team can choose the "
-    "values at which it checks, holds or calls back.",
+    "fraud": "It ranks records by how likely they are fraud. The probability is calibrated, so a policy can "
+    "weigh it against costs, and approve, review or decline each record.",
     "credit": "It estimates how likely an applicant or borrower is to default. The probability is calibrated, so it can "
     "be weighed against margins and losses.",
 }

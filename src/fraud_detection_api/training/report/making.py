@@ -97,22 +97,22 @@ def setting_text(setting: Any) -> str:
 
 
 def constraints(material: Material) -> Section:
-    """What the contract's monotone constraints cost."""
-    prices, title = material.card.get("constraint_prices") or [], "Price of the constraints"
+    """What the contract's monotone features cost."""
+    prices, title = material.card.get("constraint_prices") or [], "Cost of monotone features"
     if not prices:
-        return Section("constraints", title, [Paragraph("The contract has no constraints, so there is no price.")])
+        return Section(
+            "constraints", title, [Paragraph("The contract declares no monotone feature, so there is no cost.")]
+        )
     rows: list[list[Cell]] = [
         [", ".join(price["constraints"]), _difference(price["average_precision"]), _difference(price["roc_auc"])]
         for price in prices
     ]
     explained = (
-        "Each row compares the model with constraints to the same model without them. Below 0, the constraints cost "
-        "something. If the interval contains 0, chance alone explains the difference."
+        "Each row compares the model with these features monotone to the same model without that constraint. A negative "
+        "difference is a cost. If the interval contains 0, chance alone explains the difference."
     )
-    headings = ["constraints", "difference of average precision", "difference of ROC AUC"]
-    return Section(
-        "constraints", title, [Paragraph(explained), Table("Prices, with 95 % intervals", headings, rows, 2)]
-    )
+    headings = ["monotone features", "difference of average precision", "difference of ROC AUC"]
+    return Section("constraints", title, [Paragraph(explained), Table("Costs, with 95 % intervals", headings, rows, 2)])
 
 
 def _difference(change: Mapping[str, float]) -> Measured:

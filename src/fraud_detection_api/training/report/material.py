@@ -43,5 +43,5 @@ class Material:
         card, shown = self.card, _SHOWN_DIGEST
         return (
             f"Training: contract “{self.contract_name}” (fingerprint {card['contract']['fingerprint'][:shown]}), data "
-            f"{card['data']['digest'][:shown]}, seed {card['training']['seed']}. The registry has its date and version."
+            f"{card['data']['digest'][:shown]}, seed {card['training']['seed']}."
         )

@@ -44,25 +44,25 @@ def test_a_key_passes_what_its_role_may_do(role, key):
 
 @pytest.mark.parametrize("role", ["score", "analyst", "admin"])
 def test_a_monitors_key_may_do_nothing_else(role):
-    with pytest.raises(Forbidden, match="this key's role is monitor"):
+    with pytest.raises(Forbidden, match="this key has the role monitor"):
         KEYS.require(role, bearer(MONITOR_KEY))
 
 
 def test_one_of_several_roles_is_enough():
     for key in (MONITOR_KEY, ANALYST_KEY, ADMIN_KEY):
         KEYS.require("monitor", bearer(key), "analyst")
-    with pytest.raises(Forbidden, match="role is score, and this takes monitor or analyst"):
+    with pytest.raises(Forbidden, match="role score; the route needs monitor or analyst"):
         KEYS.require("monitor", bearer(SCORE_KEY), "analyst")
 
 
 def test_a_scoring_key_may_not_administer():
-    with pytest.raises(Forbidden, match="role is score, and this takes admin"):
+    with pytest.raises(Forbidden, match="role score; the route needs admin"):
         KEYS.require("admin", bearer(SCORE_KEY))
 
 
 @pytest.mark.parametrize(("role", "key"), [("analyst", SCORE_KEY), ("score", ANALYST_KEY), ("admin", ANALYST_KEY)])
 def test_scoring_and_reading_decisions_need_different_roles(role, key):
-    with pytest.raises(Forbidden, match=f"this takes {role}"):
+    with pytest.raises(Forbidden, match=f"the route needs {role}"):
         KEYS.require(role, bearer(key))
 
 

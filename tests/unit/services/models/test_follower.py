@@ -58,7 +58,7 @@ def test_without_a_champion_the_reason_says_what_to_do():
     registry.register(credit_files())
     service = in_service(registry)
     service.refresh()
-    with pytest.raises(ModelNotReady, match="no champion: run `fraud train FILE --promote`"):
+    with pytest.raises(ModelNotReady, match="no champion: run `fraud train FILE` or `fraud models promote VERSION`"):
         service.require()
 
 

@@ -86,7 +86,5 @@ def test_a_version_stands_for_itself(service):
 
 
 def test_an_unassigned_alias_is_reported_with_its_fix(service):
-    with pytest.raises(
-        NoChampion, match="no model is challenger yet; let one challenge: `fraud models challenge VERSION`"
-    ):
+    with pytest.raises(NoChampion, match="there is no challenger; run `fraud models challenge VERSION`"):
         service.resolve("challenger")

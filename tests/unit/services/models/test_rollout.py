@@ -235,12 +235,14 @@ def test_a_model_that_fails_the_gate_is_promoted_by_force_with_reason_and_verdic
 
 def test_a_gate_that_cannot_judge_passes_forced_promotions_only(waiting):
     service = RolloutService(waiting, gate=RecordingGate(error=StoreUnavailable("the store is away")))
-    with pytest.raises(StoreUnavailable, match="the gate cannot be asked: the store is away; force it with a reason"):
+    with pytest.raises(
+        StoreUnavailable, match="the gate cannot judge: the store is away; to promote without the gate, add --force"
+    ):
         service.promote("2", ANNA)
     assert waiting.assigned("champion") == "1"
     service.promote("2", Order("anna", "now", force=True))
     assert last_cause(waiting).gate == "failed"
-    assert last_cause(waiting).gate_reasons == ("it could not be asked: the store is away",)
+    assert last_cause(waiting).gate_reasons == ("it could not judge: the store is away",)
 
 
 @pytest.mark.parametrize("files", [None, damaged], ids=["none", "damaged"])
@@ -293,7 +295,7 @@ def test_a_new_model_is_promotable_where_it_meets_no_gate(registry):
     RolloutService(InMemoryRegistry(), gate=closed).require_promotable(Order())
     RolloutService(registry).require_promotable(Order())
     RolloutService(registry, gate=closed).require_promotable(Order(reason="why", force=True))
-    with pytest.raises(GateRefused, match="a new model has not been compared with the champion"):
+    with pytest.raises(GateRefused, match="a new model has not been compared yet"):
         RolloutService(registry, gate=closed).require_promotable(Order())
 
 
@@ -317,7 +319,7 @@ def test_history_is_newest_first(waiting):
 
 @pytest.mark.parametrize("version", ["1", "champion"])
 def test_the_champion_does_not_challenge_itself(waiting, version):
-    with pytest.raises(InvalidChallenger, match="version 1 is what the champion is"):
+    with pytest.raises(InvalidChallenger, match="version 1 is the champion; choose another"):
         RolloutService(waiting).challenge(version)
     assert waiting.assigned("challenger") is None
 
@@ -347,7 +349,7 @@ def test_a_model_of_another_contract_does_not_challenge(registry):
 
 def test_only_the_challengers_own_challenge_ends(waiting):
     service = RolloutService(waiting)
-    with pytest.raises(NoChampion, match="no model is challenger"):
+    with pytest.raises(NoChampion, match="there is no challenger"):
         service.end_challenge()
     service.challenge("2")
     with pytest.raises(UnknownModel):

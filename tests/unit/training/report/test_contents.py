@@ -93,7 +93,7 @@ def test_ids_are_unique_and_references_lead_somewhere(page):
 def test_tables_with_intervals_become_lists_on_a_narrow_screen(page):
     document = page.document.decode()
     captions = re.findall(r'<div class="table wide[^"]*"><table><caption>(.*?)</caption>', document)
-    assert "Prices, with 95&nbsp;% intervals" in captions
+    assert "Costs, with 95&nbsp;% intervals" in captions
     assert "Probabilities before and after calibration" not in captions
 
 
@@ -135,7 +135,7 @@ def test_what_is_optional_may_be_absent(page_of):
     assert tuple(name for name in page.sections if name) == tuple(
         name for name in SECTIONS if name not in ("learning", "policy", "tuning")
     )
-    assert "no constraints" in page.sections["constraints"]
+    assert "no monotone feature" in page.sections["constraints"]
     assert "nothing suspicious" in page.sections["warnings"]
     assert "not tuned in this training" in page.sections["settings"]
     assert "does not say how" in page.sections["calibration"]
