@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ import typer
 from fraud_detection_api.cli import terminal
 from fraud_detection_api.cli.terminal import TeachingGroup, print_json, print_table, progress, say
 from fraud_detection_api.errors import GateRefused, InvalidDataset, NoChampion
+from fraud_detection_api.telemetry import log_event
 
 
 class Terminal(io.StringIO):
@@ -145,3 +147,11 @@ def test_no_cell_or_line_can_command_a_terminal(capsys):
     printed = capsys.readouterr()
     assert "\\x1b[31mred" in printed.out
     assert printed.err == "a note: \\x9b31m\nand another line\n"
+
+
+def test_what_is_logged_without_a_log_is_a_line_that_says_how_grave_it_is(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    status_of(NoChampion("none"))
+    capsys.readouterr()
+    log_event("contract_deprecated", level=logging.WARNING, detail="rename\x1b it")
+    assert capsys.readouterr().err == "warning: rename\\x1b it\n"

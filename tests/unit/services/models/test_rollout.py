@@ -17,7 +17,7 @@ from fraud_detection_api.errors import (
     UnknownModel,
 )
 from fraud_detection_api.services.models.registered import ModelService
-from fraud_detection_api.services.models.rollout import Order, RolloutService
+from fraud_detection_api.services.models.rollout import REQUEST, Order, RolloutService
 from support.builders import credit_files, every_dtype_files, other_credit_files
 from support.fakes import InMemoryRegistry
 
@@ -222,6 +222,13 @@ def test_a_model_that_fails_the_gate_is_not_promoted_and_each_reason_is_given(wa
     assert str(caught.value).startswith("version 2 did not pass the gate: too few decisions; it is worse. ")
     assert "--force" in str(caught.value)
     assert waiting.assigned("champion") == "1"
+
+
+def test_a_request_is_told_how_a_request_forces_a_promotion(waiting):
+    with pytest.raises(GateRefused) as caught:
+        RolloutService(waiting, gate=RecordingGate("it is worse")).promote("2", Order(form=REQUEST))
+    assert '"force": true' in caught.value.remedy
+    assert "--force" not in str(caught.value)
     assert len(waiting.audit()) == 1
 
 
