@@ -148,9 +148,8 @@ def build_writer_server(settings: Settings, tallies: Tallies) -> WriterServer:
 
 def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
     journal = build_journal(settings)
-    store_metrics.measure_journal(
-        tallies, journal
-    )  # also where nothing drains it: an earlier outage may have left decisions there
+    # also where nothing drains the journal: an earlier outage may have left decisions there
+    store_metrics.measure_journal(tallies, journal)
     outage_journal = journal if settings.store_outage == "journal" else None
     return GroupCommit(
         store, limit=settings.store_queue, journal=outage_journal, metrics=store_metrics.StoreMetrics(tallies)

@@ -149,7 +149,7 @@ class MlflowRegistry:
         return answer
 
     def _before(self, alias: aliases.Alias) -> tuple[list[str], str | None]:
-        """The versions before, oldest first, and the present one. Raises NoChampion if there is none before."""
+        """The earlier versions, oldest first, and the current one. Raises NoChampion if there is no earlier one."""
         earlier, live = self._history(alias)
         existing = set(self.versions())
         earlier = [version for version in earlier if version in existing]  # a version can be deleted in MLflow
