@@ -42,14 +42,17 @@ def own_registry(file_registry_path: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("key", ["", ADMIN_KEY], ids=["without_keys", "with_keys"])
-def test_collection_passes_and_leaves_the_registry_as_it_was(newman: Path, own_registry: Path, tmp_path: Path, key):
+def test_collection_passes_and_leaves_the_registry_as_it_was(
+    newman: Path, own_registry: Path, tmp_path: Path, key, promise
+):
     before = contents(own_registry)
     keys = {"FRAUD_API_KEYS": f"admin:{key}"} if key else {}
     with running_server(own_registry, tmp_path / "server.log", **keys) as server:
         run = run_collection(newman, server.url, key, tmp_path / "report.json")
-    assert run["failures"] == []
-    assert run["stats"]["assertions"]["total"] > 100
-    assert run["stats"]["assertions"]["failed"] == 0
+    assertions = run["stats"]["assertions"]
+    promise("assertions of the Postman collection", measured=assertions["total"], bound=100, at_least=True)
+    failures = run["failures"]
+    promise("assertions of the Postman collection that fail", measured=len(failures), bound=0, faults=failures)
     assert contents(own_registry) == before
 
 
@@ -60,7 +63,7 @@ def run_collection(newman: Path, url: str, key: str, report: Path) -> dict:
     reporters = ["--reporters", "cli,json", "--reporter-json-export", str(report)]
     full = [*command, *variables, *reporters, "--reporter-cli-no-success-assertions", "--color", "off"]
     done = subprocess.run(full, check=False, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert report.is_file(), done.stdout + done.stderr
     return json.loads(report.read_text())["run"]
 
 
