@@ -229,6 +229,20 @@ class UnknownDecision(FraudError):
         super().__init__("no decision with that id is stored")
 
 
+class NotLogged(FraudError):
+    """No signed root of the log covers the decision yet."""
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(
+            f"no signed root covers {decision_id} yet: the observer of `fraud serve` signs one a minute, and so does "
+            "`fraud audit export`"
+        )
+
+
+class InvalidEvidence(FraudError):
+    """A file of roots or a proof cannot be read."""
+
+
 class InvalidCursor(FraudError):
     """A cursor does not belong to the filters that were sent with it."""
 

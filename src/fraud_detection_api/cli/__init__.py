@@ -28,6 +28,9 @@ class _Fraud(LazyGroup):
         "labels": Lazy("decisions.labels:app", "Record and show labels: which decisions turned out to be fraud."),
         "export": Lazy("decisions.labels:export", "Write stored decisions to files."),
         "store": Lazy("store:app", "Migrate, inspect, purge, erase, back up and check the decision store."),
+        "audit": Lazy(
+            "audit:app", "Verify that nothing was changed or removed, export the log's roots, prove a decision."
+        ),
         "replay": Lazy(
             "decisions.replay:replay",
             "Recompute stored decisions with the models that made them, and compare every bit.",

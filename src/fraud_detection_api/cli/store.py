@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from fraud_detection_api.cli.audit import say_breaks
 from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.services.auditing.verification import Break
     from fraud_detection_api.services.storage.decision_store import StoreSummary
     from fraud_detection_api.services.storage.decision_writer import JournalBacklog
-    from fraud_detection_api.services.storage.upkeep import Checked, Erased, UpkeepService
+    from fraud_detection_api.services.storage.upkeep import Erased, UpkeepService
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -160,15 +162,38 @@ def check(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the store's file, and every decision's seal. The exit status is 1 if anything is wrong."""
-    with _upkeep(store) as upkeep, progress("Checking") as report:
-        checked = upkeep.check(sample=sample, seed=seed, report=report)
+    """Check the store's file, every decision's seal, and the log. The exit status is 1 if anything is wrong."""
+    checked = _checked(store, sample, seed)
     if as_json:
-        print_json({"faults": checked.problems, "altered": checked.altered, "decisions": checked.decisions})
+        print_json({**checked._asdict(), "breaks": [each._asdict() for each in checked.breaks]})
     else:
         _say_checked(checked)
-    if checked.problems or checked.altered:
+    if checked.faults or checked.altered or checked.breaks:
         raise typer.Exit(1)
+
+
+class _Checked(NamedTuple):
+    """Problems of the files; ids of decisions with a broken seal; where else the store differs from its log."""
+
+    faults: list[str]
+    altered: list[str]
+    breaks: list["Break"]
+    decisions: int
+
+
+def _checked(store: str | None, sample: int | None, seed: int) -> _Checked:
+    from fraud_detection_api.jobs.auditing import verified_store
+
+    with _upkeep(store) as upkeep, progress("Checking") as report:
+        if faults := upkeep.problems():
+            return _Checked(faults, [], [], 0)
+        if sample is not None:
+            checked = upkeep.check_sample(sample, seed=seed, report=report)
+            return _Checked([], checked.altered, [], checked.decisions)
+        verified = verified_store(settings_with(store=store), report, with_registry=False)
+    altered = [each.subject for each in verified.breaks if each.fault == "decision_changed"]
+    others = [each for each in verified.breaks if each.fault != "decision_changed"]
+    return _Checked([], altered, others, verified.decisions)
 
 
 def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str, object]:
@@ -219,17 +244,18 @@ def _say_erased(erased: "Erased", journal_files: int) -> None:
         )
 
 
-def _say_checked(checked: "Checked") -> None:
+def _say_checked(checked: _Checked) -> None:
     changed = len(checked.altered)
-    for problem in checked.problems:
+    for problem in checked.faults:
         say(f"damaged: {problem}")
     for decision_id in checked.altered[:MOST_SHOWN]:
         say(f"changed since it was stored: {decision_id}")
     if changed > MOST_SHOWN:
         say(f"and {changed - MOST_SHOWN:,} more")
+    say_breaks(checked.breaks)
     say(
         f"checked {counted(checked.decisions, 'decision')}: {changed:,} changed, "
-        f"{counted(len(checked.problems), 'problem')} in the file"
+        f"{counted(len(checked.faults), 'problem')} in the file"
     )
     if changed > MOST_SHOWN or 0 < changed == checked.decisions:
         say(OTHER_KEY)

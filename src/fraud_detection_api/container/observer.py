@@ -2,7 +2,7 @@
 
 from fraud_detection_api.container.deployment import build_monitoring
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import build_lock, require_database, stores_in
+from fraud_detection_api.container.storage import build_lock, build_sequencer, require_database, stores_in
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -24,6 +24,7 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
     challenger = _followed(registry, CHALLENGER)
     observer = Observer(
         stores.decisions,
+        build_sequencer(settings, registry),
         stores.observations,
         ObservedModels(StoredModels(registry)),
         Shadowing(challenger, metrics),

@@ -10,6 +10,7 @@ from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.log import SqlLogStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase, PostgresFiles
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
@@ -19,7 +20,11 @@ from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServe
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.errors import InvalidSetting, NoStore
 from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.services.auditing.log_store import LogStore
+from fraud_detection_api.services.auditing.sequencing import Sequencer
+from fraud_detection_api.services.auditing.verification import Verification
 from fraud_detection_api.services.labels.recording import LabelStore
+from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.storage import store_metrics
 from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock
@@ -73,7 +78,7 @@ class Stores(NamedTuple):
 def stores_in(database: Database, settings: Settings) -> Stores:
     """The stores in a database."""
     decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
-    return Stores(decisions, SqlLabelStore(database), SqlObservationStore(database))
+    return Stores(decisions, SqlLabelStore(database, build_recorder(settings)), SqlObservationStore(database))
 
 
 def build_store(settings: Settings) -> DecisionStore | None:
@@ -107,14 +112,33 @@ def build_lock(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
     return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
 
 
+def build_sequencer(settings: Settings, registry: ModelRegistry) -> Sequencer:
+    """What brings the log of the store that FRAUD_STORE names into order, and signs it. Raises as `require_database`."""
+    # a root that is copied elsewhere must not be lost here, so this needs SQLite's FULL
+    log = SqlLogStore(require_database(settings))
+    return Sequencer(log, build_recorder(settings).log_key, changes=registry.audit)
+
+
+def build_verification(settings: Settings, registry: ModelRegistry | None) -> Verification:
+    """What compares the store that FRAUD_STORE names with the log, and the registry's aliases, if a registry is given."""
+    changes = None if registry is None else registry.audit
+    return Verification(SqlLogStore(require_database(settings)), build_recorder(settings), changes)
+
+
+def build_log(settings: Settings) -> LogStore:
+    """The log of the store that FRAUD_STORE names."""
+    return SqlLogStore(require_database(settings))
+
+
 def build_upkeep(settings: Settings) -> UpkeepService:
     """Maintains the store that FRAUD_STORE names. Raises as `require_database`."""
     database = require_database(settings)
     files = SqliteFiles(database) if isinstance(database, SqliteDatabase) else PostgresFiles(database)
+    recorder = build_recorder(settings)
     return UpkeepService(
         stores_in(database, settings).decisions,
-        SqlStoreUpkeep(database, files),
-        recorder=build_recorder(settings),
+        SqlStoreUpkeep(database, files, recorder),
+        recorder=recorder,
         idempotency_seconds=settings.idempotency_hours * 3600,
     )
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
+from fraud_detection_api.decision.row_format import RowFormat
+
 LabelSource = Literal["chargeback", "analyst", "customer", "investigation", "rule", "other"]
 LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
 """Who reports a label."""
@@ -43,6 +45,22 @@ class Label(NamedTuple):
     effective_at: int
     note: str
     recorded_at: int
+
+
+class SealedLabel(NamedTuple):
+    """A label with its seal. One that an earlier release stored has the seal `UNSEALED`."""
+
+    decision_id: str
+    is_fraud: bool
+    source: LabelSource
+    effective_at: int
+    note: str
+    recorded_at: int
+    seal: bytes
+
+
+LABEL_ROWS = RowFormat(SealedLabel)
+"""Seals of labels."""
 
 
 def label_in_force(history: Sequence[Label]) -> Label | None:

@@ -13,7 +13,9 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_type_hints
 from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
-_SEAL_BYTES = 16
+_DIGEST_BYTES = 16
+SEAL_BYTES = 1 + _DIGEST_BYTES
+"""A seal: the version of what it covers, and a digest."""
 
 Table = Literal["decisions", "deciders"]
 Row = TypeVar("Row", bound=NamedTuple)
@@ -60,9 +62,9 @@ class RowFormat(Generic[Row]):
     """
 
     def __init__(self, row_type: type[Row]) -> None:
-        *columns, seal = columns_of(row_type)
+        *columns, last = columns_of(row_type)
         versions = [column.sealed_since for column in columns]
-        assert seal.field == "seal", "the seal is the last field"
+        assert last.field == "seal", "the seal is the last field"
         assert versions == sorted(versions), "fields that a later seal covers follow the others"
         self._make: Callable[[Iterable[Any]], Row] = row_type._make
         self._version = bytes([versions[-1]])
@@ -72,12 +74,12 @@ class RowFormat(Generic[Row]):
     def json(self, fields: Sequence[Any], key: bytes) -> bytes:
         """The JSON of a new row from its fields, in declared order without the seal, sealed with `key`."""
         content = to_json(fields)
-        return b'%b,"%b"]' % (content[:-1], _seal(self._version, content, key).hex().encode())
+        return b'%b,"%b"]' % (content[:-1], seal(self._version, content, key).hex().encode())
 
     def values(self, row: Row) -> tuple[Any, ...]:
         """The values of the JSON of a row that has its seal."""
-        *fields, seal = row
-        return *fields, seal.hex()
+        *fields, digest = row
+        return *fields, digest.hex()
 
     def row(self, values: Sequence[Any]) -> Row:
         """The row from the values of its JSON; fields that did not exist when it was written are None.
@@ -92,16 +94,18 @@ class RowFormat(Generic[Row]):
     def sealed(self, row: Row, key: bytes) -> Row:
         """The row with the seal that `key` gives its other fields, whatever seal it had."""
         *fields, _ = row
-        return self._make((*fields, _seal(self._version, to_json(fields), key)))
+        return self._make((*fields, seal(self._version, to_json(fields), key)))
 
     def is_intact(self, row: Row, key: bytes) -> bool:
         """Whether the row's seal is that of its other fields; those that it does not cover must be None."""
-        *fields, seal = row
-        version = seal[:1]
+        *fields, stored = row
+        version = stored[:1]
         covered = self._covered.get(version, 0)
-        own = _seal(version, to_json(fields[:covered]), key)
+        own = seal(version, to_json(fields[:covered]), key)
         return (
-            covered > 0 and hmac.compare_digest(seal, own) and not any(value is not None for value in fields[covered:])
+            covered > 0
+            and hmac.compare_digest(stored, own)
+            and not any(value is not None for value in fields[covered:])
         )
 
 
@@ -112,10 +116,10 @@ def _column(field: str, hint: Any) -> Column:
     return Column(field, *stored._replace(name=stored.name or field), wire=hint if on_wire else None)
 
 
-def _seal(version: bytes, content: bytes, key: bytes) -> bytes:
+def seal(version: bytes, content: bytes, key: bytes) -> bytes:
     r"""BLAKE2b, keyed where `key` is not empty, so that only the key's holders can make it.
 
-    >>> _seal(b"\x01", b"[]", b"").hex()
+    >>> seal(b"\x01", b"[]", b"").hex()
     '017ebb3c7c2a87b1a2f8a7ed729ecb040d'
     """
-    return version + hashlib.blake2b(content, digest_size=_SEAL_BYTES, key=key).digest()
+    return version + hashlib.blake2b(content, digest_size=_DIGEST_BYTES, key=key).digest()

@@ -109,6 +109,17 @@ ROWS_A_STATEMENT = 100
 """Each statement releases the interpreter and waits to get it back, so rows go together."""
 
 
+IDS_A_STATEMENT = 500
+
+
+def parts(ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
+    """Batches of ids with a mark for each; the last id is repeated to fill a batch, so that there are few statements."""
+    for first in range(0, len(ids), IDS_A_STATEMENT):
+        some = list(ids[first : first + IDS_A_STATEMENT])
+        size = IDS_A_STATEMENT if len(some) > 1 else 1
+        yield ", ".join("?" * size), some + some[-1:] * (size - len(some))
+
+
 class Insertion:
     """Adds rows to a table; rows whose `key` exists stay as they are."""
 

@@ -4,7 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from fraud_detection_api.adapters.sql.database import ROWS_A_STATEMENT, Database, Insertion, Row, Session, SharedRows
+from fraud_detection_api.adapters.sql.database import (
+    ROWS_A_STATEMENT,
+    Database,
+    Insertion,
+    Row,
+    Session,
+    SharedRows,
+    parts,
+)
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.row_format import columns_of, picked
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
@@ -55,7 +63,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -131,6 +139,12 @@ class SqlDecisionStore:
     def ids(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[str]:
         return [uuid_text(packed) for (packed,) in self._rows(_SELECT_IDS, where, limit, "ASC", after)]
 
+    def find_each(self, decision_ids: Sequence[str]) -> list[StoredDecision]:
+        with self._database.reading() as session:
+            found = decisions_of(session, [uuid_bytes(identifier) for identifier in decision_ids])
+        by_id = {row.decision_id: row for row in found}
+        return [by_id[identifier] for identifier in decision_ids if identifier in by_id]
+
     def close(self) -> None:
         self._database.close()
 
@@ -178,6 +192,15 @@ class SqlDecisionStore:
 
     def _expired(self, now: int) -> int:
         return now - int(self._idempotency_seconds * 1000)
+
+
+def decisions_of(session: Session, decision_ids: Sequence[bytes]) -> list[StoredDecision]:
+    """Those of the decisions that are stored, in no order."""
+    return [
+        DECISIONS.decision(row)
+        for marks, some in parts(decision_ids)
+        for row in session.rows(f"{DECISIONS.select} WHERE decision_id IN ({marks})", some)
+    ]
 
 
 def id_bounds(where: DecisionFilter, order: Order, beyond: str | None) -> dict[str, bytes]:

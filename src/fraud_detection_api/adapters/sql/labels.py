@@ -3,19 +3,28 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fraud_detection_api.adapters.sql.database import Database, Row, Session
+from fraud_detection_api.adapters.sql.database import Database, Row, Session, parts
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
-from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult, label_in_force, repeats
+from fraud_detection_api.decision.label import (
+    EntityAt,
+    Finding,
+    Label,
+    LabelResult,
+    SealedLabel,
+    label_in_force,
+    repeats,
+)
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.errors import UnknownDecision
-
-IDS_A_STATEMENT = 500
+from fraud_detection_api.services.deciding.recording import Recorder
 
 _PLAIN = [field for field in Label._fields if field not in {"decision_id", "is_fraud"}]
 _plain = picked(Label, _PLAIN)
 _COLUMNS = ["decision_id", "is_fraud", *_PLAIN]
-_INSERT = f"INSERT INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_INSERT = f"INSERT INTO labels ({', '.join([*_COLUMNS, 'seal'])}) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels"  # noqa: S608
+
+_SELECT_SEALED = f"SELECT label_id, {', '.join([*_COLUMNS, 'seal'])} FROM labels"  # noqa: S608
 
 _LAST_OF_ENTITY = (
     "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
@@ -25,11 +34,16 @@ _LAST_OF_ENTITY = (
 _ALONE = {"sqlite": "SELECT 1", "postgresql": "SELECT pg_advisory_xact_lock(4242016)"}
 
 
-class SqlLabelStore:
-    """Stores labels in the database of the decisions."""
+_WITHOUT_KEY = Recorder()
 
-    def __init__(self, database: Database, *, wall_clock: Callable[[], float] = time.time) -> None:
-        self._database, self._wall_clock = database, wall_clock
+
+class SqlLabelStore:
+    """Stores labels in the database of the decisions, sealed by `recorder`."""
+
+    def __init__(
+        self, database: Database, recorder: Recorder = _WITHOUT_KEY, *, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database, self._recorder, self._wall_clock = database, recorder, wall_clock
 
     def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
         # before this blocks writers: each entity is a query
@@ -69,7 +83,7 @@ class SqlLabelStore:
             else:
                 label = _label(finding, uuid_text(subject), now)
                 histories[subject].append(label)
-                rows.append((subject, int(label.is_fraud), *_plain(label)))
+                rows.append((subject, int(label.is_fraud), *_plain(label), self._recorder.sealed_label(label).seal))
                 results.append("recorded")
         if rows:
             session.change_each(_INSERT, rows)
@@ -102,7 +116,7 @@ def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes
     statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
     return {
         bytes(row[0]): bool(row[1])
-        for marks, some in _parts(decision_ids)
+        for marks, some in parts(decision_ids)
         for row in session.rows(f"{statement}({marks})", some)
     }
 
@@ -110,7 +124,7 @@ def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes
 def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, list[Label]]:
     """Labels of each decision, in the order of recording."""
     histories: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
-    for marks, some in _parts(decision_ids):
+    for marks, some in parts(decision_ids):
         for packed, is_fraud, *others in session.rows(
             f"{_SELECT} WHERE decision_id IN ({marks}) ORDER BY label_id", some
         ):
@@ -118,9 +132,10 @@ def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, l
     return histories
 
 
-def _parts(decision_ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
-    """Batches of ids with a mark for each; the last id is repeated to fill a batch, so that there are few statements."""
-    for first in range(0, len(decision_ids), IDS_A_STATEMENT):
-        some = list(decision_ids[first : first + IDS_A_STATEMENT])
-        size = IDS_A_STATEMENT if len(some) > 1 else 1
-        yield ", ".join("?" * size), some + some[-1:] * (size - len(some))
+def sealed_labels(session: Session, decision_ids: Sequence[bytes]) -> Iterator[tuple[int, SealedLabel]]:
+    """Each label of these decisions, after its number."""
+    for marks, some in parts(decision_ids):
+        for label_id, packed, is_fraud, *others in session.rows(
+            f"{_SELECT_SEALED} WHERE decision_id IN ({marks})", some
+        ):
+            yield label_id, SealedLabel(uuid_text(packed), bool(is_fraud), *others)

@@ -7,20 +7,17 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.adapters.sql.database import Database, Insertion, Row, Session, SharedRows
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, id_bounds
-from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
-_SELECT_CURSOR = "SELECT decision_id FROM observer_cursor"
+_SELECT_POSITION = "SELECT position FROM observer_position"
 
 # two observers may both believe for a moment that they lead: the one that is behind changes nothing
-_MOVE = """
-INSERT INTO observer_cursor (name, decision_id) VALUES ('decisions', ?)
-ON CONFLICT (name) DO UPDATE SET decision_id = excluded.decision_id
-  WHERE observer_cursor.decision_id <= excluded.decision_id"""
+_MOVE = "UPDATE observer_position SET position = ? WHERE position <= ?"
 
 _REPLACE_SLOT = """
 INSERT INTO drift_slots (seconds, start, model_digest, counts) VALUES (?, ?, ?, ?)
@@ -56,14 +53,13 @@ class SqlObservationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def cursor(self) -> str | None:
+    def position(self) -> int:
         with self._database.reading() as session:
-            rows = session.rows(_SELECT_CURSOR)
-        return uuid_text(bytes(rows[0][0])) if rows else None
+            return int(session.rows(_SELECT_POSITION)[0][0])
 
-    def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
+    def record(self, position: int, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         with self._database.writing() as session:
-            if not session.change(_MOVE, (uuid_bytes(cursor),)):
+            if not session.change(_MOVE, (position, position)):
                 raise StoreUnavailable("another observer has observed further")
             session.change_each(
                 _REPLACE_SLOT,

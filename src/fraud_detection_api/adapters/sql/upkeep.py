@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from fraud_detection_api.adapters.sql.database import Database, no_store_in
+from fraud_detection_api.adapters.sql.database import Database, Session, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, revision_of
+from fraud_detection_api.adapters.sql.labels import sealed_labels
+from fraud_detection_api.adapters.sql.log import ENTER
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
+from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.storage.decision_store import StoreFiles, StoreSummary
 
 _BY_OUTCOME = "SELECT outcome, count(*) FROM decisions GROUP BY outcome"
@@ -23,7 +27,7 @@ _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
   (SELECT caller, idempotency_key FROM idempotency_keys WHERE kept_at < ? ORDER BY kept_at LIMIT ?)"""
 
-_ERASE_NOTES = "UPDATE labels SET note = '' WHERE decision_id = ?"
+_ERASE_NOTE = "UPDATE labels SET note = '', seal = ? WHERE label_id = ?"
 
 # the decision must stay, but not what a challenger would have decided about that person
 _ERASE_SHADOWS = "DELETE FROM shadow_decisions WHERE decision_id = ?"
@@ -42,8 +46,8 @@ _REMOVE_KEY = "DELETE FROM idempotency_keys WHERE caller = ? AND idempotency_key
 class SqlStoreUpkeep:
     """Looks after the decisions in `database`, whose files are `files`."""
 
-    def __init__(self, database: Database, files: StoreFiles) -> None:
-        self._database, self.files = database, files
+    def __init__(self, database: Database, files: StoreFiles, recorder: Recorder) -> None:
+        self._database, self.files, self._recorder = database, files, recorder
 
     def revision(self) -> str | None:
         return revision_of(self._database) if self.files.exists() else None
@@ -70,8 +74,11 @@ class SqlStoreUpkeep:
 
     def remove_older(self, before: int, *, limit: int) -> int:
         with self._database.writing() as session:
-            oldest = session.rows(_OLDEST, (_first_id(before), limit))
-            return session.change(_REMOVE, oldest[-1]) if oldest else 0
+            oldest = [subject for (subject,) in session.rows(_OLDEST, (_first_id(before), limit))]
+            if oldest:
+                session.change(ENTER, ("purged", b"".join(oldest), self._recorder.log_key.tombstones(oldest)))
+                session.change(_REMOVE, oldest[-1:])
+            return len(oldest)
 
     def remove_keys(self, before: int, *, limit: int) -> int:
         with self._database.writing() as session:
@@ -81,14 +88,30 @@ class SqlStoreUpkeep:
         keys = {row.idempotency_key for row in erased} - {None}
         with self._database.writing() as session:
             DECISIONS.erase(session, erased)
-            for statement in (_ERASE_NOTES, _ERASE_SHADOWS):
-                session.change_each(statement, [(uuid_bytes(row.decision_id),) for row in erased])
+            subjects = [uuid_bytes(row.decision_id) for row in erased]
+            session.change(ENTER, ("erased", b"".join(subjects), b"".join(row.seal for row in erased)))
+            self._erase_notes(session, subjects)
+            session.change_each(_ERASE_SHADOWS, [(subject,) for subject in subjects])
             if keys:
                 callers = session.rows(_CALLERS)
                 session.change_each(_REMOVE_KEY, [(caller, key) for (caller,) in callers for key in keys])
 
     def close(self) -> None:
         self._database.close()
+
+    def _erase_notes(self, session: Session, subjects: Sequence[bytes]) -> None:
+        """The labels without their notes, logged again; a label that was changed must not get a valid seal."""
+        labels = list(sealed_labels(session, subjects))
+        bare = [
+            (label_id, self._recorder.sealed_label(Label(*label[:-1])._replace(note="")))
+            if self._recorder.is_intact_label(label)
+            else (label_id, label._replace(note=""))
+            for label_id, label in labels
+        ]
+        session.change_each(_ERASE_NOTE, [(label.seal, label_id) for label_id, label in bare])
+        if bare:
+            logged = (uuid_bytes(label.decision_id) for _, label in bare), (label.seal for _, label in bare)
+            session.change(ENTER, ("label", *map(b"".join, logged)))
 
 
 def _first_id(milliseconds: int) -> bytes:

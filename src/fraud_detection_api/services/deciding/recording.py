@@ -12,6 +12,8 @@ from pydantic_core import to_json
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, ReasonGiven
+from fraud_detection_api.decision.label import LABEL_ROWS, Label, SealedLabel
+from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.decision.stored import ROWS, StoredDecision
 
 _PSEUDONYM_DIGITS = 32
@@ -68,6 +70,19 @@ class Recorder:
     def sealed(self, row: StoredDecision) -> StoredDecision:
         """The row with the seal that its other fields get, whatever seal it had."""
         return ROWS.sealed(row, self.seal_key)
+
+    def sealed_label(self, label: Label) -> SealedLabel:
+        """The label with its seal."""
+        return LABEL_ROWS.sealed(SealedLabel(*label, b""), self.seal_key)
+
+    def is_intact_label(self, label: SealedLabel) -> bool:
+        """Whether nobody without the key changed the label since it was recorded."""
+        return LABEL_ROWS.is_intact(label, self.seal_key)
+
+    @property
+    def log_key(self) -> LogKey:
+        """What signs and seals the log of the store."""
+        return LogKey(self.seal_key)
 
     def entity(self, entity_id: int | str | None) -> str | None:
         """How an entity's id is kept: as JSON, or as a pseudonym that only the key's holders can make. Source: RFC 2104."""

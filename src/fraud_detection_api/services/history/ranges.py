@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.identifiers import milliseconds_of
-from fraud_detection_api.services.history.replay import SOUND, Replayer, ReplayResult, ReplayRun, Status
+from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.services.history.replay import SOUND, Replayer, ReplayResult, Status
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 
 PAGE = 10_000
@@ -18,7 +19,20 @@ PAGE = 10_000
 MOST_LISTED = 1_000
 """At most so many unsound decisions are listed; all are counted."""
 
-Opening: TypeAlias = Callable[[], tuple[DecisionStore, Replayer]]
+
+class Run(Protocol):
+    """Gives a result for each row."""
+
+    def replay(self, rows: Sequence[StoredDecision]) -> list[ReplayResult]: ...
+
+
+class Runs(Protocol):
+    """A Replayer, or a SealCheck."""
+
+    def run(self) -> Run: ...
+
+
+Opening: TypeAlias = Callable[[], tuple[DecisionStore, Runs]]
 """Opens a store and a registry in a process of the pool; pickling sends it there, so it must be importable."""
 
 
@@ -144,7 +158,7 @@ def _split(windows: list[_Window]) -> list[_Window] | None:
     return [*(window for window in windows if window is not longest), *halves]
 
 
-def _replayed(store: DecisionStore, run: ReplayRun, window: _Window) -> _Part:
+def _replayed(store: DecisionStore, run: Run, window: _Window) -> _Part:
     """Replay the first page of a window."""
     where = DecisionFilter(window.since, window.until)
     rows = store.following(where, limit=PAGE, after=window.after)
@@ -155,7 +169,7 @@ def _replayed(store: DecisionStore, run: ReplayRun, window: _Window) -> _Part:
     return summary, _Window(milliseconds_of(last), window.until, last)
 
 
-_OPENED: list[tuple[DecisionStore, ReplayRun]] = []
+_OPENED: list[tuple[DecisionStore, Run]] = []
 """What this process of the pool works with."""
 
 

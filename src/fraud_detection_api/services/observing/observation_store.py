@@ -43,14 +43,14 @@ class ObservationStore(Protocol):
     Each method may be called from any thread and raises StoreUnavailable where it cannot work.
     """
 
-    def cursor(self) -> str | None:
-        """Id of the last decision that was observed, None before the first."""
+    def position(self) -> int:
+        """The position in the log up to which decisions were observed; 0 before the first."""
 
-    def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
-        """Keep all that was made of the decisions up to `cursor`, in one transaction.
+    def record(self, position: int, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
+        """Keep all that was made of the decisions before `position`, in one transaction.
 
         Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was.
-        The cursor never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.
+        The position never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.
         """
 
     def slots(self, *, since: int, seconds: int) -> list[CountedSlot]:

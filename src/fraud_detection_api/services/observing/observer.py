@@ -2,22 +2,24 @@
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fraud_detection_api.contract.columns import Columns, columns_from_records
+from fraud_detection_api.decision.identifiers import uuid_text
+from fraud_detection_api.decision.log import Run
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.counts import Bins, Counts
+from fraud_detection_api.services.auditing.sequencing import Sequencer
 from fraud_detection_api.services.history.replay import UNREADABLE_RECORD, stored_records
 from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ObservationStore, ShadowDecision
 from fraud_detection_api.services.observing.open_slots import SLOT_SECONDS, OpenSlots, SlotKey
 from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.telemetry import log_event
 
 MOST_ABSENT = 4
@@ -59,15 +61,10 @@ class ObservedModels:
 PIECE_DECISIONS = 1_000
 """Decisions observed together: in one transaction, which holds up those that keep decisions in SQLite."""
 
-SETTLED_SECONDS = 2.0
-"""A decision's id is made before its commit, so one with a later id may be in the store before it."""
-
 KEPT_SECONDS = 8 * 86_400.0
-"""Slots serve windows of up to a week; what is older is neither kept nor observed."""
+"""Slots serve windows of up to a week; older ones are removed."""
 
-BACKLOG_CHECK_SECONDS = 60.0
 _CLEANING_SECONDS = 3600.0
-_IDS_AT_ONCE = 10_000
 
 
 class _Observed(NamedTuple):
@@ -79,73 +76,85 @@ class _Observed(NamedTuple):
 
 
 class Observer:
-    """Observes the decisions of `store`, from where `observations` say that the last one ended. For one thread.
+    """Observes the decisions of `store` in the order of the log, from where `observations` say that the last one ended.
 
-    Where more than `backlog` decisions wait, the oldest are passed over.
+    So each is observed once, whatever clocks say. Where more than `backlog` leaves of the log wait, the oldest are passed
+    over. For one thread.
     """
 
     def __init__(  # noqa: PLR0913 each is one of its parts
         self,
         store: DecisionStore,
+        log: Sequencer,
         observations: ObservationStore,
         models: ObservedModels,
         shadowing: Shadowing,
         metrics: ObserverMetrics,
         *,
         backlog: int,
+        clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._observations = store, observations
+        self._store, self._log, self._observations = store, log, observations
         self._models, self._shadowing, self._metrics = models, shadowing, metrics
-        self._backlog, self._wall_clock = backlog, wall_clock
+        self._backlog, self._clock, self._wall_clock = backlog, clock, wall_clock
         self._slots = OpenSlots(observations)
-        self._cursor: str | None = None
-        self._caught_up_at = self._backlog_at = self._cleaned_at = 0.0
+        self._position = 0
+        self._caught_up_at: float | None = None
+        self._clean_at = self._clock()
 
     def begin(self) -> None:
-        """Continue from the store's cursor, whichever process wrote it. Raises StoreUnavailable."""
+        """Continue from the store's position, whichever process wrote it. Raises StoreUnavailable."""
         self._store.migrate()
+        self._log.begin()
         self._slots.forget()
-        self._cursor = self._observations.cursor()
+        self._position = self._observations.position()
 
     def observe(self) -> bool:
         """Observe the next piece, or nothing of it; returns whether more waits.
 
         After an error `begin` has to come first. Raises StoreUnavailable, RegistryUnavailable.
         """
-        now = self._wall_clock()
-        if now >= self._cleaned_at + _CLEANING_SECONDS:
-            self._observations.remove_before(int((now - KEPT_SECONDS) * 1000))
-            self._cleaned_at = now
-        rows = self._store.following(self._wanted(now), limit=PIECE_DECISIONS, after=self._cursor)
-        if rows:
-            self._take(rows)
-        if len(rows) < PIECE_DECISIONS:
-            self._caught_up_at = now
-            self._metrics.lags(0.0)
-            return False
-        self._metrics.lags(max(0.0, now - rows[-1].decided_at / 1000))
-        self._skip_backlog(now)
-        return True
+        self._clean()
+        more = self._log.sequence()
+        self._skip_backlog()
+        runs = self._log.following(self._position, limit=PIECE_DECISIONS)
+        if runs:
+            self._take(runs)
+        if more or self._position < self._log.size:
+            self._metrics.lags(self._lag())
+            return True
+        self._caught_up_at = self._clock()
+        self._metrics.lags(0.0)
+        return False
 
     def stalled(self) -> None:
         """Nothing can be observed now."""
-        if self._caught_up_at:
-            self._metrics.lags(max(0.0, self._wall_clock() - self._caught_up_at))
+        self._metrics.lags(self._lag())
 
-    def _wanted(self, now: float) -> DecisionFilter:
-        return DecisionFilter(since=int((now - KEPT_SECONDS) * 1000), until=int((now - SETTLED_SECONDS) * 1000))
+    def _lag(self) -> float:
+        """Seconds since there was nothing left to observe, or since this began."""
+        if self._caught_up_at is None:
+            self._caught_up_at = self._clock()
+        return self._clock() - self._caught_up_at
 
-    def _take(self, rows: Sequence[StoredDecision]) -> None:
+    def _clean(self) -> None:
+        if self._clock() >= self._clean_at:
+            self._observations.remove_before(int((self._wall_clock() - KEPT_SECONDS) * 1000))
+            self._clean_at = self._clock() + _CLEANING_SECONDS
+
+    def _take(self, runs: Sequence[Run]) -> None:
+        ids = [uuid_text(subject) for run in runs if run.kind == "decision" for subject, _ in run.pairs()]
+        rows = self._store.find_each(ids)
         observed = list(self._observed(rows))
-        changed = self._slots.with_counts((counted for some in observed for counted in some.counted), self._cursor)
+        changed = self._slots.with_counts((counted for some in observed for counted in some.counted), self._position)
         slots = [CountedSlot(*key, counts.as_json()) for key, counts in changed.items()]
         shadows = [shadow for some in observed for shadow in some.shadows]
-        self._observations.record(rows[-1].decision_id, slots, shadows)
-        self._cursor = rows[-1].decision_id
+        self._observations.record(runs[-1].end, slots, shadows)
+        self._position = runs[-1].end
         self._slots.hold(changed)
         counted = sum(len(some.rows) for some in observed)
-        self._metrics.observed(counted, len(rows) - counted)
+        self._metrics.observed(counted, len(ids) - counted)
         for some in observed:
             self._metrics.shadowed(some.rows, some.shadows)
 
@@ -172,24 +181,19 @@ class Observer:
             return self._of_model(model, rows[:middle]) + self._of_model(model, rows[middle:])
         return [_Observed(rows, counted, self._shadowing.decisions(rows, columns))]
 
-    def _skip_backlog(self, now: float) -> None:
+    def _skip_backlog(self) -> None:
         """Pass over the oldest of what waits, where that is too much."""
-        if now < self._backlog_at + BACKLOG_CHECK_SECONDS:
+        if self._log.size - self._position <= self._backlog:
             return
-        self._backlog_at = now
-        at_once = min(_IDS_AT_ONCE, self._backlog)
-        waiting_until: deque[tuple[int, str]] = deque(maxlen=self._backlog // at_once + 2)
-        waiting, after = 0, self._cursor
-        while ids := self._store.ids(self._wanted(now), limit=at_once, after=after):
-            waiting, after = waiting + len(ids), ids[-1]
-            waiting_until.append((waiting, after))
-        if waiting > self._backlog:
-            skipped, cursor = next(each for each in waiting_until if waiting - each[0] <= self._backlog)
-            self._observations.record(cursor, [], [])
-            self._cursor = cursor
-            self._metrics.observed(0, skipped)
-            self._shadowing.dropped(skipped)
-            log_event("observer_skipped", records=skipped, waiting=waiting - skipped)
+        start = self._log.size - self._backlog
+        runs = self._log.following(start, limit=PIECE_DECISIONS)
+        position = runs[0].position if runs else self._log.size
+        skipped = position - self._position
+        self._observations.record(position, [], [])
+        self._position = position
+        self._metrics.observed(0, skipped)
+        self._shadowing.dropped(skipped)
+        log_event("observer_skipped", records=skipped, waiting=self._log.size - position)
 
 
 def _counted(model: ObservedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[tuple[SlotKey, Counts]]:

@@ -34,16 +34,16 @@ class OpenSlots:
         """Hold none: somebody else may have counted into them."""
         self._held = {}
 
-    def with_counts(self, counted: Iterable[tuple[SlotKey, Counts]], cursor: str | None) -> dict[SlotKey, Counts]:
+    def with_counts(self, counted: Iterable[tuple[SlotKey, Counts]], position: int) -> dict[SlotKey, Counts]:
         """What slots of both lengths become with these counts, whose keys are of the shorter length; nothing changes yet.
 
-        Raises StoreUnavailable, also where somebody else has observed further than `cursor`.
+        Raises StoreUnavailable, also where somebody else has observed further than `position`.
         """
         changed: dict[SlotKey, Counts] = {}
         for key, counts in counted:
             for seconds in SLOT_SECONDS:
                 whole = SlotKey(key.start - key.start % (seconds * 1000), seconds, key.model_digest)
-                before = changed.get(whole) or self._held.get(whole) or self._kept(whole, cursor)
+                before = changed.get(whole) or self._held.get(whole) or self._kept(whole, position)
                 changed[whole] = _merged(whole, before, counts)
         return changed
 
@@ -53,9 +53,9 @@ class OpenSlots:
         newest = max((key.start for key in held), default=0)
         self._held = {key: counts for key, counts in held.items() if key.start > newest - _HELD_SECONDS * 1000}
 
-    def _kept(self, wanted: SlotKey, cursor: str | None) -> Counts | None:
+    def _kept(self, wanted: SlotKey, position: int) -> Counts | None:
         slots = self._observations.slots(since=wanted.start, seconds=wanted.seconds)
-        if self._observations.cursor() != cursor:  # these may have counted what comes after it
+        if self._observations.position() != position:  # these may have counted what comes after it
             raise StoreUnavailable("another observer has observed further")
         for slot in slots:
             if SlotKey(*slot[:3]) == wanted:

@@ -43,6 +43,9 @@ class DecisionStore(Protocol):
     def find(self, decision_id: str) -> StoredDecision:
         """The decision with that id. Raises UnknownDecision."""
 
+    def find_each(self, decision_ids: Sequence[str]) -> list[StoredDecision]:
+        """Those of the decisions that are stored, in the order of their ids as given."""
+
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         """The newest decisions, newest first; those before a decision's id, if one is given."""
 

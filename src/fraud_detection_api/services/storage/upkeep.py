@@ -47,9 +47,8 @@ class Erased(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a check found: problems of the files, and the ids of decisions with a broken seal, of so many checked."""
+    """The ids of decisions with a broken seal, of so many checked."""
 
-    problems: list[str]
     altered: list[str]
     decisions: int
 
@@ -134,21 +133,21 @@ class UpkeepService:
         self._store.migrate()
         return self._upkeep.summary()
 
-    def check(self, *, sample: int | None, seed: int, report: Callable[[float], None]) -> Checked:
-        """Check the files and all seals, or about `sample` drawn at random; `report` gets the share of the seals checked."""
+    def problems(self) -> list[str]:
+        """What is wrong with the files, a line each; rows of a damaged file prove nothing."""
         self._upkeep.require_ready()
-        problems = self._upkeep.files.problems()
-        if problems:  # rows of a damaged file prove nothing
-            return Checked(problems, [], 0)
-        total = sum(self._upkeep.summary().by_outcome.values()) if sample is None else sample
+        return self._upkeep.files.problems()
+
+    def check_sample(self, sample: int, *, seed: int, report: Callable[[float], None]) -> Checked:
+        """Check about `sample` seals drawn at random; `report` gets the share checked."""
         altered, checked = [], 0
-        for row in self._all() if sample is None else self._drawn(sample, random.Random(seed)):  # noqa: S311 no secret
+        for row in self._drawn(sample, random.Random(seed)):  # noqa: S311 no secret
             checked += 1
             if not self._recorder.is_intact(row):
                 altered.append(row.decision_id)
             if checked % ROWS_A_TRANSACTION == 0:
-                report(checked / max(total, checked))
-        return Checked([], altered, checked)
+                report(checked / sample)
+        return Checked(altered, checked)
 
     async def watch(self, every_seconds: float) -> None:
         """Remove expired idempotency keys again and again, off the event loop."""
@@ -199,12 +198,6 @@ class UpkeepService:
         """The row without its entity, sealed again; a row that was changed must not get a valid seal."""
         bare = row._replace(**ERASED)
         return self._recorder.sealed(bare) if sound else bare
-
-    def _all(self) -> Iterator[StoredDecision]:
-        after = None
-        while rows := self._store.following(DecisionFilter(), limit=ROWS_A_TRANSACTION, after=after):
-            yield from rows
-            after = rows[-1].decision_id
 
     def _drawn(self, count: int, draws: random.Random) -> Iterator[StoredDecision]:
         """At most `count` decisions: those that follow ids drawn from the span of all ids."""

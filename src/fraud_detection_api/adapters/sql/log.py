@@ -1,0 +1,141 @@
+"""LogStore in SQL. Triggers fill the queue (migration 0004)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from fraud_detection_api.adapters.sql.database import Database, Session, parts
+from fraud_detection_api.adapters.sql.labels import sealed_labels
+from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
+from fraud_detection_api.decision.merkle import HASH_BYTES, Tree
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.services.auditing.log_store import LabelRow
+
+ENTER = "INSERT INTO log_queue (kind, subjects, seals) VALUES (?, ?, ?)"
+
+_STATE = "SELECT log_id, found, size, peaks FROM log_state"
+_QUEUE = "SELECT entry, kind, subjects, seals FROM log_queue ORDER BY entry"
+_REMOVE = "DELETE FROM log_queue WHERE entry IN ({marks})"
+_GROW = "UPDATE log_state SET size = ?, peaks = ? WHERE size = ?"
+_APPEND = "INSERT INTO log (position, kind, subjects, seals) VALUES (?, ?, ?, ?)"
+_RUNS = "SELECT position, kind, subjects, seals FROM log WHERE position >= ? AND position < ? ORDER BY position"
+_COUNT = f"SELECT coalesce(sum(length(subjects)), 0) / {SUBJECT_BYTES} FROM {{table}} WHERE kind = ?"  # noqa: S608
+_SIGN = """
+INSERT INTO log_roots (log_id, found, size, root, signed_at, signature) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (size) DO NOTHING"""
+_ROOTS = "SELECT log_id, found, size, root, signed_at, signature FROM log_roots"
+_HOLDS = {"sqlite": "instr(subjects, ?) > 0", "postgresql": "position(? in subjects) > 0"}
+_ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' AND {holds} ORDER BY position"
+_COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
+_SEALS = "SELECT decision_id, seal FROM decisions WHERE decision_id IN ({marks})"
+_IDS = "SELECT decision_id FROM decisions WHERE decision_id > ? ORDER BY decision_id LIMIT 10000"
+
+_ENTRIES_A_STATEMENT = 500
+_LEAVES_AT_ONCE = 20_000
+
+
+class SqlLogStore:
+    """Stores the log in the database of the decisions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def state(self) -> LogState:
+        with self._database.reading() as session:
+            return _state(session)
+
+    def enter(self, kind: Kind, subjects: bytes, seals: bytes) -> None:
+        with self._database.stating() as session:
+            session.change(ENTER, (kind, subjects, seals))
+
+    def waiting(self, *, limit: int) -> list[Waiting]:
+        with self._database.reading() as session:
+            return _waiting(session, limit)
+
+    def move(self, waiting: Sequence[Waiting], runs: Sequence[Run], before: Tree, after: Tree) -> None:
+        entries = [each.entry for each in waiting]
+        with self._database.writing() as session:
+            if not session.change(_GROW, (after.size, b"".join(after.peaks), before.size)):
+                raise StoreUnavailable("another process has moved the log on")
+            session.change_each(_APPEND, runs)
+            for first in range(0, len(entries), _ENTRIES_A_STATEMENT):
+                some = entries[first : first + _ENTRIES_A_STATEMENT]
+                session.change(_REMOVE.format(marks=", ".join("?" * len(some))), some)
+
+    def runs(self, *, after: int, limit: int) -> list[Run]:
+        with self._database.reading() as session:
+            return [Run(*row) for row in session.rows(_RUNS, (after, after + limit))]
+
+    def count(self, kind: Kind) -> int:
+        with self._database.reading() as session:
+            return sum(int(session.rows(_COUNT.format(table=table), (kind,))[0][0]) for table in ("log", "log_queue"))
+
+    def sign(self, root: SignedRoot) -> None:
+        with self._database.writing() as session:
+            session.change(_SIGN, root)
+
+    def last_root(self) -> SignedRoot | None:
+        with self._database.reading() as session:
+            rows = session.rows(f"{_ROOTS} ORDER BY size DESC LIMIT 1")
+        return SignedRoot(*rows[0]) if rows else None
+
+    @contextmanager
+    def snapshot(self) -> Iterator["SqlLogSnapshot"]:
+        with self._database.reading() as session:
+            yield SqlLogSnapshot(session, _HOLDS[self._database.dialect])
+
+
+class SqlLogSnapshot:
+    """A log as a transaction that reads shows it."""
+
+    def __init__(self, session: Session, holds: str) -> None:
+        self._session, self._holds = session, holds
+
+    def state(self) -> LogState:
+        return _state(self._session)
+
+    def waiting(self) -> list[Waiting]:
+        return _waiting(self._session, None)
+
+    def runs(self) -> Iterator[Run]:
+        position, size = 0, self.state().tree.size
+        while position < size:
+            yield from (Run(*row) for row in self._session.rows(_RUNS, (position, position + _LEAVES_AT_ONCE)))
+            position += _LEAVES_AT_ONCE
+
+    def runs_about(self, decision_id: bytes) -> list[Run]:
+        rows = self._session.rows(_ABOUT.format(holds=self._holds), (decision_id,))
+        return [Run(*row) for row in rows]
+
+    def roots(self) -> list[SignedRoot]:
+        return [SignedRoot(*row) for row in self._session.rows(f"{_ROOTS} ORDER BY size")]
+
+    def seals(self, subjects: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        return {
+            subject: seal
+            for marks, some in parts(subjects)
+            for subject, seal in self._session.rows(_SEALS.format(marks=marks), some)
+        }
+
+    def labels(self, subjects: Sequence[bytes]) -> list[LabelRow]:
+        return [LabelRow(label_id, label) for label_id, label in sealed_labels(self._session, subjects)]
+
+    def others(self, known: set[bytes]) -> Iterator[bytes]:
+        after = b""
+        while rows := self._session.rows(_IDS, (after,)):
+            yield from (subject for (subject,) in rows if subject not in known)
+            after = rows[-1][0]
+
+    def counts(self) -> tuple[int, int]:
+        decisions, labels = self._session.rows(_COUNTS)[0]
+        return decisions, labels
+
+
+def _state(session: Session) -> LogState:
+    [(log_id, found, size, peaks)] = session.rows(_STATE)
+    nodes = [peaks[first : first + HASH_BYTES] for first in range(0, len(peaks), HASH_BYTES)]
+    return LogState(log_id, found, Tree(size, tuple(nodes)))
+
+
+def _waiting(session: Session, limit: int | None) -> list[Waiting]:
+    rows = session.rows(_QUEUE) if limit is None else session.rows(f"{_QUEUE} LIMIT ?", (limit,))
+    return [Waiting(*row) for row in rows]

@@ -1,0 +1,125 @@
+"""fraud audit …"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fraud_detection_api.cli.options import AsJson, Store, settings_with
+from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+
+if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.services.auditing.verification import Break, Verified
+
+app = typer.Typer(no_args_is_help=True)
+
+Registry = Annotated[str | None, typer.Option("--registry", help="The model registry. [env: FRAUD_REGISTRY]")]
+
+_FAULTS = {
+    "decision_missing": "a stored decision is gone",
+    "decision_changed": "a decision was changed",
+    "decision_not_logged": "a decision is not in the log",
+    "label_missing": "a label of the decision is gone",
+    "label_changed": "a label of the decision was changed",
+    "label_not_logged": "labels that are not in the log",
+    "alias_change_missing": "a change of champion or challenger is gone from the registry",
+    "alias_change_altered": "a change of champion or challenger was altered in the registry",
+    "removal_forged": "a decision was removed by somebody without the key",
+    "log_changed": "the log was changed before leaf",
+    "root_forged": "a root was signed with another key",
+    "log_cut_off": "the end of the log is gone; a root exists of so many leaves",
+    "other_log": "a root is of another log",
+}
+
+
+@app.command(epilog="Example: `fraud audit verify --roots roots.jsonl`")
+def verify(
+    roots: Annotated[
+        Path | None,
+        typer.Option("--roots", metavar="FILE", help="Roots that were exported: only they show that the end is gone."),
+    ] = None,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", metavar="FILE", help="Check this proof instead; no store is needed.")
+    ] = None,
+    store: Store = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the store with its log: nothing was changed, removed or added. The exit status is 1 if anything was."""
+    from fraud_detection_api.jobs.auditing import copied_roots, proof_holds, verified_store
+
+    settings = settings_with(store=store, registry=registry)
+    if proof is not None:
+        _show_proof(proof, proof_holds(settings, proof), as_json=as_json)
+        return
+    copies = [] if roots is None else copied_roots(roots)
+    with progress("Comparing the store with its log") as report:
+        verified = verified_store(settings, report, copies=copies)
+    if as_json:
+        print_json({**verified._asdict(), "breaks": [each._asdict() for each in verified.breaks]})
+    else:
+        _show(verified)
+    if verified.breaks:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `fraud audit export roots.jsonl`")
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to append to, a JSON object a line.")],
+    store: Store = None,
+    registry: Registry = None,
+) -> None:
+    """Append the log's signed roots that the file lacks. Keep the file where nobody who can write to the store can write."""
+    from fraud_detection_api.jobs.auditing import export_roots
+
+    added, last = export_roots(settings_with(store=store, registry=registry), file)
+    say(f"{file}: {counted(added, 'root')} added; the last is of {counted(last, 'leaf')}")
+
+
+@app.command(epilog="Example: `fraud audit prove 019a4c3e-… > proof.json`")
+def prove(
+    decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The decision.")],
+    store: Store = None,
+) -> None:
+    """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store."""
+    from fraud_detection_api.jobs.auditing import proof_of
+
+    print_json(proof_of(settings_with(store=store), decision_id).as_json())
+
+
+def say_breaks(breaks: Sequence["Break"]) -> None:
+    """Name the first breaks for people."""
+    for each in breaks[:MOST_SHOWN]:
+        at = "" if each.position is None else f" (leaf {each.position:,})"
+        say(f"{_FAULTS[each.fault]}: {each.subject}{at}")
+    if len(breaks) > MOST_SHOWN:
+        say(f"and {len(breaks) - MOST_SHOWN:,} more")
+
+
+def _show(verified: "Verified") -> None:
+    rows = [
+        ("leaves", f"{verified.leaves:,}"),
+        ("waiting for a position", f"{verified.waiting:,}"),
+        ("decisions", f"{verified.decisions:,}"),
+        ("labels", f"{verified.labels:,}"),
+        ("changes of champion and challenger", f"{verified.aliases:,}"),
+        (
+            "roots",
+            f"{verified.roots:,}, {'signed' if verified.is_signed else 'not signed: there is no FRAUD_SEAL_KEY'}",
+        ),
+        ("breaks", f"{len(verified.breaks):,}"),
+    ]
+    print_table(("log", ""), rows)
+    say_breaks(verified.breaks)
+    if any(each.fault in ("decision_changed", "root_forged") for each in verified.breaks):
+        say(OTHER_KEY)
+
+
+def _show_proof(path: Path, holds: bool, *, as_json: bool) -> None:  # noqa: FBT001 a verdict
+    if as_json:
+        print_json({"holds": holds})
+    else:
+        say(f"{path}: {'the proof holds' if holds else 'the proof does not hold'}")
+    if not holds:
+        raise typer.Exit(1)

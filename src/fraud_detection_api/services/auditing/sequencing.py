@@ -1,0 +1,110 @@
+"""Gives what was committed its position in the log, and signs the log's roots."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from fraud_detection_api.decision.log import SUBJECT_BYTES, LogKey, LogState, Run, SignedRoot, runs_of
+from fraud_detection_api.services.auditing.log_store import LogStore
+from fraud_detection_api.services.models.aliases import AliasChange, change_text
+from fraud_detection_api.telemetry import log_event
+
+ENTRIES_AT_ONCE = 5_000
+ROOT_SECONDS = 60.0
+ROOT_LEAVES = 10_000
+ALIAS_CHECK_SECONDS = 5.0
+
+
+class Sequencer:
+    """The one that gives positions, for one thread. `changes` gives the registry's record of its aliases, oldest first.
+
+    A root is signed each minute in which anything was logged, and each 10,000 leaves; `copy` gets each.
+    """
+
+    def __init__(
+        self,
+        log: LogStore,
+        key: LogKey,
+        *,
+        changes: Callable[[], Sequence[AliasChange]],
+        copy: Callable[[SignedRoot], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._log, self._key, self._changes, self._copy = log, key, changes, copy
+        self._clock, self._wall_clock = clock, wall_clock
+        self._state: LogState | None = None
+        self._signed = self._aliases = 0
+        self._sign_at = self._aliases_at = 0.0
+
+    def begin(self) -> None:
+        """Continue from where the log ends, whoever wrote it. Raises StoreUnavailable."""
+        self._state = self._log.state()
+        self._aliases = self._log.count("alias")
+        last = self._log.last_root()
+        self._signed = 0 if last is None else last.size
+        self._sign_at, self._aliases_at = self._clock() + ROOT_SECONDS, 0.0
+
+    def sequence(self) -> bool:
+        """Move what waits into the log, and sign if it is time; returns whether more waits.
+
+        After an error `begin` has to come first. Raises StoreUnavailable, RegistryUnavailable.
+        """
+        assert self._state is not None, "begin comes first"
+        self._enter_aliases()
+        waiting = self._log.waiting(limit=ENTRIES_AT_ONCE)
+        if waiting:
+            before = self._state.tree
+            runs = list(runs_of(waiting, before.size))
+            after = before.with_leaves(leaf for run in runs for leaf in run.leaves())
+            self._log.move(waiting, runs, before, after)
+            self._state = self._state._replace(tree=after)
+        if self._is_due():
+            self.sign()
+        return len(waiting) == ENTRIES_AT_ONCE
+
+    def sign(self) -> None:
+        """Sign the root of what is in the log now, unless it is signed."""
+        assert self._state is not None, "begin comes first"
+        self._sign_at = self._clock() + ROOT_SECONDS
+        if self._state.tree.size == self._signed:
+            return
+        root = self._key.signed(self._state, int(self._wall_clock() * 1000))
+        self._log.sign(root)
+        self._signed = root.size
+        if self._copy is not None:
+            self._copy(root)
+
+    def following(self, position: int, *, limit: int) -> list[Run]:
+        """The log's runs from that position on, as `LogStore.runs`."""
+        return self._log.runs(after=position, limit=limit)
+
+    @property
+    def size(self) -> int:
+        """Leaves in the log."""
+        return 0 if self._state is None else self._state.tree.size
+
+    def _is_due(self) -> bool:
+        assert self._state is not None
+        return self._state.tree.size - self._signed >= ROOT_LEAVES or self._clock() >= self._sign_at
+
+    def _enter_aliases(self) -> None:
+        if self._clock() < self._aliases_at:
+            return
+        self._aliases_at = self._clock() + ALIAS_CHECK_SECONDS
+        changes = self._changes()
+        if len(changes) < self._aliases:
+            log_event("alias_changes_missing", level=logging.ERROR, logged=self._aliases, found=len(changes))
+        for number, change in enumerate(changes[self._aliases :], self._aliases):
+            self._log.enter("alias", alias_subject(number), alias_seal(change, self._key))
+            self._aliases = number + 1
+
+
+def alias_subject(number: int) -> bytes:
+    """What the log says of change `number`, from 0, of the registry's aliases."""
+    return number.to_bytes(SUBJECT_BYTES, "big")
+
+
+def alias_seal(change: AliasChange, key: LogKey) -> bytes:
+    """The seal of a change."""
+    return key.of_text(change_text(change).encode())

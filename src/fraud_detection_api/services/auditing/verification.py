@@ -1,0 +1,261 @@
+"""Compares a store with its log: nothing was changed, removed, added or cut off since it was committed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
+from typing import Literal, NamedTuple
+
+from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
+from fraud_detection_api.decision.merkle import Tree
+from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore
+from fraud_detection_api.services.auditing.sequencing import alias_seal
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.models.aliases import AliasChange
+
+Fault = Literal[
+    "decision_missing",
+    "decision_changed",
+    "decision_not_logged",
+    "label_missing",
+    "label_changed",
+    "label_not_logged",
+    "alias_change_missing",
+    "alias_change_altered",
+    "removal_forged",
+    "log_changed",
+    "root_forged",
+    "log_cut_off",
+    "other_log",
+]
+
+
+class Break(NamedTuple):
+    """Where the store and its log differ. `subject` is a decision's id, or the number of a change or of leaves.
+
+    `position` is the leaf's in the log; None where the log has none.
+    """
+
+    fault: Fault
+    subject: str
+    position: int | None = None
+
+
+class Verified(NamedTuple):
+    """What was compared: leaves of the log, decisions, labels, changes of aliases, roots; and every break, in order.
+
+    `waiting` leaves have no position yet. `is_signed` is False where there is no key: then the roots prove nothing unless
+    they are compared with a copy.
+    """
+
+    leaves: int
+    waiting: int
+    decisions: int
+    labels: int
+    aliases: int
+    roots: int
+    is_signed: bool
+    breaks: list[Break]
+
+
+class Verification:
+    """Verifies the log in `log`.
+
+    `changes` gives the registry's record of its aliases, oldest first; without it, they are not compared.
+    """
+
+    def __init__(
+        self, log: LogStore, recorder: Recorder, changes: Callable[[], Sequence[AliasChange]] | None = None
+    ) -> None:
+        self._log, self._recorder, self._changes = log, recorder, changes
+
+    def verify(
+        self,
+        *,
+        altered: Collection[str] = (),
+        copies: Sequence[SignedRoot] = (),
+        report: Callable[[float], None] = lambda _share: None,
+    ) -> Verified:
+        """Compare everything with the log, also `copies` of roots that were made outside.
+
+        `altered` are the decisions whose seals are broken: this compares seals with the log, and not with rows. `report`
+        gets the share that is done. Servers may store more meanwhile. Raises StoreUnavailable.
+        """
+        with self._log.snapshot() as snapshot:
+            state, roots, waiting = snapshot.state(), snapshot.roots(), snapshot.waiting()
+            walk = _Walk(snapshot, self._recorder, None if self._changes is None else self._changes(), state.found)
+            walk.expect_altered(altered)
+            compared = _Roots([*roots, *copies], state.log_id, state.found, self._recorder)
+            tree = Tree()
+            for run in snapshot.runs():
+                tree = compared.extended(tree, run)
+                walk.visit(run)
+                report(run.end / max(1, state.tree.size))
+            if tree != state.tree:
+                compared.breaks.append(Break("log_changed", str(tree.size), tree.size))
+            for run in runs_of(waiting, tree.size):
+                walk.visit(run)
+            breaks = sorted(
+                [*walk.all_breaks(), *compared.all_breaks(tree.size)],
+                key=lambda each: (each.position is None, each.position or 0),
+            )
+            decisions, labels = snapshot.counts()
+            queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
+        is_signed = bool(self._recorder.seal_key)
+        return Verified(tree.size, queued, decisions, labels, walk.aliases, len(roots), is_signed, breaks)
+
+
+class _Roots:
+    """Compares signed roots with the tree as it grows. After the first that differs, all others do too."""
+
+    def __init__(self, roots: Sequence[SignedRoot], log_id: str, found: int, recorder: Recorder) -> None:
+        self.breaks: list[Break] = []
+        self._expected: dict[int, list[bytes]] = defaultdict(list)
+        for root in roots:
+            if root.log_id != log_id or root.found != found:
+                self.breaks.append(Break("other_log", str(root.size)))
+            elif not recorder.log_key.is_signed(root):
+                self.breaks.append(Break("root_forged", str(root.size), root.size))
+            else:
+                self._expected[root.size].append(root.root)
+        self._sizes = sorted(self._expected, reverse=True)
+        self._differ = False
+
+    def extended(self, tree: Tree, run: Run) -> Tree:
+        """The tree with the run's leaves."""
+        if run.position != tree.size:
+            self._changed(tree.size)
+        leaves, begin = run.leaves(), tree.size
+        while self._sizes and self._sizes[-1] <= begin + len(leaves):
+            size = self._sizes.pop()
+            tree = tree.with_leaves(leaves[tree.size - begin : size - begin])
+            if any(root != tree.root for root in self._expected[size]):
+                self._changed(size)
+        return tree.with_leaves(leaves[tree.size - begin :])
+
+    def all_breaks(self, size: int) -> list[Break]:
+        """Every break, once the tree has its whole size."""
+        return self.breaks + [Break("log_cut_off", str(beyond), size) for beyond in self._sizes[:1] if beyond > size]
+
+    def _changed(self, size: int) -> None:
+        if not self._differ:
+            self.breaks.append(Break("log_changed", str(size), size))
+        self._differ = True
+
+
+class _Walk:
+    """Compares what is stored with the leaves, one run after another.
+
+    A later leaf may explain why a row differs from an earlier one: an erasure changes a row and its seal, and a removal is
+    signed. What none explains is a break.
+    """
+
+    def __init__(
+        self, snapshot: LogSnapshot, recorder: Recorder, changes: Sequence[AliasChange] | None, found: int
+    ) -> None:
+        self._snapshot, self._recorder, self._found = snapshot, recorder, found
+        self._alias_seals = None if changes is None else [alias_seal(each, recorder.log_key) for each in changes]
+        self._breaks: list[Break] = []
+        self._missing: dict[bytes, int] = {}
+        self._changed: dict[bytes, int] = {}
+        self._labels_missing: dict[bytes, list[int]] = defaultdict(list)
+        self._labels_matched: set[int] = set()
+        self._altered: dict[bytes, int | None] = {}
+        self._present = self.aliases = 0
+
+    def expect_altered(self, decision_ids: Collection[str]) -> None:
+        """Take these decisions for changed, whatever their seals say."""
+        self._altered = {uuid_bytes(each): None for each in decision_ids}
+
+    def visit(self, run: Run) -> None:
+        """Compare a run's leaves."""
+        pairs = run.pairs()
+        visits = {
+            "decision": self._visit_decisions,
+            "label": self._visit_labels,
+            "erased": self._visit_erased,
+            "purged": self._visit_purged,
+            "alias": self._visit_aliases,
+        }
+        visits[run.kind](run.position, pairs)
+
+    def all_breaks(self) -> list[Break]:
+        """Every break, once all leaves were visited."""
+        changed = {**self._changed, **self._altered}
+        found = [
+            *self._breaks,
+            *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
+            *(
+                Break("decision_changed", uuid_text(subject), at)
+                for subject, at in {**self._changed, **self._altered}.items()
+            ),
+            *(
+                Break("label_missing", uuid_text(subject), at)
+                for subject, positions in self._labels_missing.items()
+                for at in positions
+            ),
+        ]
+        decisions, labels = self._snapshot.counts()
+        if decisions != self._present:
+            found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
+        if labels != len(self._labels_matched):
+            found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
+        return found
+
+    def _not_logged(self) -> Iterator[bytes]:
+        runs = chain(self._snapshot.runs(), runs_of(self._snapshot.waiting(), 0))
+        return self._snapshot.others({subject for run in runs if run.kind == "decision" for subject, _ in run.pairs()})
+
+    def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        stored = self._snapshot.seals([subject for subject, _ in pairs])
+        self._present += len(stored)
+        for at, (subject, seal) in enumerate(pairs, position):
+            if stored.get(subject) != seal:
+                (self._changed if subject in stored else self._missing)[subject] = at
+            if subject in self._altered:
+                self._altered[subject] = at
+
+    def _visit_erased(self, _position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        subjects = [subject for subject, _ in pairs]
+        stored = self._snapshot.seals(subjects)
+        self._labels_matched -= {row.label_id for row in self._snapshot.labels(subjects)}  # they are logged again
+        for subject, seal in pairs:
+            self._labels_missing.pop(subject, None)
+            if stored.get(subject) == seal:
+                self._changed.pop(subject, None)
+
+    def _visit_purged(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        for at, (subject, seal) in enumerate(pairs, position):
+            if seal != self._recorder.log_key.tombstones([subject]):
+                self._breaks.append(Break("removal_forged", uuid_text(subject), at))
+            elif self._missing.pop(subject, None) is None:
+                self._present -= 1  # it was stored again later
+            self._labels_missing.pop(subject, None)
+
+    def _visit_labels(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        stored: dict[tuple[str, bytes], list[LabelRow]] = defaultdict(list)
+        for row in self._snapshot.labels(sorted({subject for subject, _ in pairs})):
+            if row.label_id not in self._labels_matched:
+                stored[row.label.decision_id, row.label.seal].append(row)
+        for at, (subject, seal) in enumerate(pairs, position):
+            decision_id = uuid_text(subject)
+            same = stored[decision_id, seal]
+            if not same:
+                self._labels_missing[subject].append(at)
+                continue
+            label_id, label = same.pop(0)
+            self._labels_matched.add(label_id)
+            was_found = seal == UNSEALED and at < self._found
+            if not was_found and not self._recorder.is_intact_label(label):
+                self._breaks.append(Break("label_changed", decision_id, at))
+
+    def _visit_aliases(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        if self._alias_seals is None:
+            return
+        for at, (subject, seal) in enumerate(pairs, position):
+            number = int.from_bytes(subject, "big")
+            self.aliases += 1
+            if number >= len(self._alias_seals):
+                self._breaks.append(Break("alias_change_missing", str(number + 1), at))
+            elif self._alias_seals[number] != seal:
+                self._breaks.append(Break("alias_change_altered", str(number + 1), at))
