@@ -109,6 +109,11 @@ class Settings(BaseModel):
         description="Key of the decisions' seals: a row changed without it is detected (docs/how-to/decision-store.md).",
     )
     seal_key_file: Path | None = Field(None, description="File with FRAUD_SEAL_KEY instead (a mounted secret).")
+    log_roots: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Where the observer copies each signed root of the log (docs/how-to/audit.md): a file, to which it "
+        "appends, or an address, `https://…`, to which it posts. If unset, `fraud audit export` copies them.",
+    )
     pseudonym_key: str = Field(
         "",
         repr=False,

@@ -119,6 +119,6 @@ def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_migrated(database)
         before = store.following(DecisionFilter(), limit=10)
         store.migrate()
         assert store.following(DecisionFilter(), limit=10) == before
-        assert SqlObservationStore(raw).cursor() is None
+        assert SqlObservationStore(raw).position() == 0
         with raw.reading() as session:
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]

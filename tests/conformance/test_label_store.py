@@ -7,8 +7,9 @@ from itertools import product
 
 import pytest
 
+from fraud_detection_api.adapters.sql.database import IDS_A_STATEMENT
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
-from fraud_detection_api.adapters.sql.labels import IDS_A_STATEMENT, SqlLabelStore
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label

@@ -12,6 +12,7 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.stored import IdempotencyKey
 from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.sealed_rows import NOON, keep_rows, kept_row
@@ -25,7 +26,7 @@ class Kept:
         self.store = SqlDecisionStore(database, idempotency_seconds=86_400, wall_clock=lambda: NOON / 1000)
         self.labels = SqlLabelStore(database)
         self.observations = SqlObservationStore(database)
-        self.upkeep = SqlStoreUpkeep(database, files)
+        self.upkeep = SqlStoreUpkeep(database, files, Recorder())
 
     def ids(self) -> list[str]:
         return [row.decision_id for row in self.store.following(DecisionFilter(), limit=1000)]
@@ -126,7 +127,7 @@ def shadow(row):
 def test_shadows_go_with_their_decisions_when_those_are_removed_or_erased(kept):
     rows = [kept_row(n) for n in range(3)]
     keep_rows(kept.store, rows)
-    kept.observations.record(rows[-1].decision_id, [], [shadow(row) for row in rows])
+    kept.observations.record(len(rows), [], [shadow(row) for row in rows])
     kept.upkeep.remove_older(rows[1].decided_at, limit=10)
     kept.upkeep.erase([rows[1]._replace(entity=None, record=None, reasons=None)])
     compared = kept.observations.compared("sha256:challenger", DecisionFilter(), limit=10)

@@ -82,7 +82,7 @@ def test_the_servers_role_is_enough_for_what_an_observer_keeps(database, as_serv
     store, _, observations = stores_in(db, as_server)
     keep_rows(store, [kept_row(2)])
     shadow = ShadowDecision(kept_row(2).decision_id, "2", "d", "p", 0.5, 0.6, "approve", 12.5, NOON)
-    observations.record(shadow.decision_id, [CountedSlot(NOON, 300, "d", {})], [shadow])
+    observations.record(1, [CountedSlot(NOON, 300, "d", {})], [shadow])
     observations.remove_before(NOON + 1)
     lock = PostgresExclusiveLock(db)
     with lock.held("observer") as first, lock.held("observer") as second:

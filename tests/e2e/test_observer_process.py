@@ -108,17 +108,18 @@ def test_an_observer_that_is_killed_in_the_middle_again_and_again_counts_each_de
     challenged, location, store, tmp_path
 ):
     rows = keep_a_day(store)
-    last, kills = max(row.decision_id for row in rows), 0
-    while store.observations.cursor() != last and kills < KILLS:
+    kills = 0
+    while store.observations.position() != ROWS and kills < KILLS:
         with observing(challenged, location, tmp_path / "log") as process:
-            before = store.observations.cursor()
-            eventually(lambda: store.observations.cursor() != before, "it observes", within_seconds=60, every_seconds=0)  # noqa: B023
+            before = store.observations.position()
+            moved = lambda before=before: store.observations.position() != before  # noqa: E731
+            eventually(moved, "it observes", within_seconds=60, every_seconds=0)
             time.sleep(0.01 * (kills % 5))
             process.kill()
             kills += 1
     assert kills > 1
     with observing(challenged, location, tmp_path / "log"):
-        eventually(lambda: store.observations.cursor() == last, "the rest is observed", within_seconds=60)
+        eventually(lambda: store.observations.position() == ROWS, "the rest is observed", within_seconds=60)
     assert store.rows_counted(300) == store.rows_counted(3600) == ROWS
     assert store.outcomes_counted() == {"approve": 0, "review": 0, "decline": 0, **outcomes_of(rows)}
     shadows = [shadow.decision_id for _, shadow in store.shadows()]
@@ -142,7 +143,7 @@ def test_of_two_one_leads_and_the_other_takes_over_when_it_is_killed(challenged,
 def test_an_observer_ends_at_once_when_its_server_has(challenged, location, store, tmp_path):
     keep_a_day(store)
     with observing(challenged, location, tmp_path / "log") as process:
-        eventually(store.observations.cursor, "it observes", within_seconds=60)
+        eventually(store.observations.position, "it observes", within_seconds=60)
         process.terminate()  # as whoever stops a whole group would
         process.stdin.close()
         assert process.wait(10) == 0

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import get_args
 
-from fraud_detection_api.decision.identifiers import first_uuid7
+from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult, label_in_force, repeats
+from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
+from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
 from fraud_detection_api.policy.outcomes import Outcome
@@ -109,6 +111,7 @@ class InMemoryDecisionStore:
         self._decisions: dict[str, StoredDecision] = {} if beside is None else beside._decisions
         self._answers: dict[tuple[str, str], tuple[int, StoredAnswer]] = {} if beside is None else beside._answers
         self._hold = RLock() if beside is None else beside._hold
+        self.queue: list[Waiting] = [] if beside is None else beside.queue
         self.error: str | None = None
 
     def migrate(self) -> None:
@@ -136,6 +139,10 @@ class InMemoryDecisionStore:
                 raise UnknownDecision
             return self._decisions[decision_id]
 
+    def find_each(self, decision_ids: Sequence[str]) -> list[StoredDecision]:
+        with self._working():
+            return [self._decisions[each] for each in decision_ids if each in self._decisions]
+
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         rows = [row for row in reversed(self._matching(where)) if before is None or row.decision_id < before]
         return rows[:limit]
@@ -156,7 +163,8 @@ class InMemoryDecisionStore:
                 return answered
             self._answers[key.caller, key.key] = self._now(), StoredAnswer(key.body_digest, request.answer)
         for row in request.decisions:
-            self._decisions.setdefault(row.decision_id, row)
+            if self._decisions.setdefault(row.decision_id, row) is row:
+                self.queue.append(Waiting(len(self.queue), "decision", uuid_bytes(row.decision_id), row.seal))
         return None
 
     def _matching(self, where: DecisionFilter) -> list[StoredDecision]:
@@ -239,22 +247,22 @@ class InMemoryObservationStore:
 
     def __init__(self, decisions: InMemoryDecisionStore) -> None:
         self._decisions = decisions
-        self._cursor: str | None = None
+        self._position = 0
         self._slots: dict[tuple[int, int, str], CountedSlot] = {}
         self._shadows: dict[tuple[str, str], ShadowDecision] = {}
 
-    def cursor(self) -> str | None:
+    def position(self) -> int:
         self._decisions.check()
-        return self._cursor
+        return self._position
 
-    def record(self, cursor: str, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
+    def record(self, position: int, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         self._decisions.check()
-        if self._cursor is not None and cursor < self._cursor:
+        if position < self._position:
             raise StoreUnavailable("another observer has observed further")
         kept = set(self._decisions.ids(DecisionFilter(), limit=1_000_000))
         if any(shadow.decision_id not in kept for shadow in shadows):
             raise StoreUnavailable("rows that others refer to are missing")
-        self._cursor = cursor
+        self._position = position
         self._slots |= {(slot.start, slot.seconds, slot.model_digest): slot for slot in slots}
         for shadow in shadows:
             self._shadows.setdefault((shadow.decision_id, shadow.model_digest), shadow)
@@ -273,6 +281,51 @@ class InMemoryObservationStore:
     def remove_before(self, moment: int) -> None:
         self._decisions.check()
         self._slots = {key: slot for key, slot in self._slots.items() if slot.start >= moment}
+
+
+class InMemoryLogStore:
+    """LogStore in lists, of the decisions of a store; while that one has a `error`, it is unavailable too."""
+
+    def __init__(self, decisions: InMemoryDecisionStore) -> None:
+        self._decisions = decisions
+        self._state = LogState("log", 0, Tree())
+        self._runs: list[Run] = []
+        self._moved = 0
+        self.roots: list[SignedRoot] = []
+
+    def state(self) -> LogState:
+        self._decisions.check()
+        return self._state
+
+    def enter(self, kind: Kind, subjects: bytes, seals: bytes) -> None:
+        self._decisions.check()
+        self._decisions.queue.append(Waiting(len(self._decisions.queue), kind, subjects, seals))
+
+    def waiting(self, *, limit: int) -> list[Waiting]:
+        self._decisions.check()
+        return self._decisions.queue[self._moved : self._moved + limit]
+
+    def move(self, waiting: Sequence[Waiting], runs: Sequence[Run], before: Tree, after: Tree) -> None:
+        self._decisions.check()
+        if self._state.tree != before:
+            raise StoreUnavailable("another process has moved the log on")
+        self._state = self._state._replace(tree=after)
+        self._runs += runs
+        self._moved += len(waiting)
+
+    def runs(self, *, after: int, limit: int) -> list[Run]:
+        self._decisions.check()
+        return [run for run in self._runs if after <= run.position < after + limit]
+
+    def count(self, kind: Kind) -> int:
+        return sum(len(each.subjects) // SUBJECT_BYTES for each in self._decisions.queue if each.kind == kind)
+
+    def sign(self, root: SignedRoot) -> None:
+        self._decisions.check()
+        self.roots.append(root)
+
+    def last_root(self) -> SignedRoot | None:
+        return self.roots[-1] if self.roots else None
 
 
 class InMemoryExclusiveLock:

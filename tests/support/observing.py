@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.metrics.catalogue import Metric
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.monitoring.counts import Counts
 from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.services.auditing.sequencing import Sequencer
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.models.stored_models import StoredModels
@@ -19,7 +21,7 @@ from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shado
 from fraud_detection_api.training.policies import change_policy
 from support.builders import NOW, credit_files, record
 from support.decided import BEGINNING, decided
-from support.fakes import InMemoryDecisionStore, InMemoryObservationStore, InMemoryRegistry
+from support.fakes import InMemoryDecisionStore, InMemoryLogStore, InMemoryObservationStore, InMemoryRegistry
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
@@ -63,6 +65,7 @@ class Observed:
 
     def __post_init__(self) -> None:
         self.observations = InMemoryObservationStore(self.store)
+        self.log = InMemoryLogStore(self.store)
         for files in (credit_files(), strict_files()):
             self.registry.register(files)
         self.registry.assign("champion", "1")
@@ -79,7 +82,15 @@ class Observed:
         shadowing = Shadowing(self.challenger, metrics, wall_clock=clock)
         models = ObservedModels(StoredModels(self.registry))
         observer = Observer(
-            self.store, self.observations, models, shadowing, metrics, backlog=backlog, wall_clock=clock
+            self.store,
+            Sequencer(self.log, LogKey(), changes=list, clock=clock, wall_clock=clock),
+            self.observations,
+            models,
+            shadowing,
+            metrics,
+            backlog=backlog,
+            clock=clock,
+            wall_clock=clock,
         )
         self.challenger.refresh()
         observer.begin()

@@ -47,13 +47,14 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare the store with its log: nothing was changed, removed or added. The exit status is 1 if anything was."""
-    from fraud_detection_api.jobs.auditing import copied_roots, proof_holds, verified_store
+    from fraud_detection_api.container.storage import build_root_file
+    from fraud_detection_api.jobs.auditing import proof_holds, verified_store
 
     settings = settings_with(store=store, registry=registry)
     if proof is not None:
         _show_proof(proof, proof_holds(settings, proof), as_json=as_json)
         return
-    copies = [] if roots is None else copied_roots(roots)
+    copies = [] if roots is None else build_root_file(roots).read()
     with progress("Comparing the store with its log") as report:
         verified = verified_store(settings, report, copies=copies)
     if as_json:

@@ -173,10 +173,11 @@ def check(
 
 
 class _Checked(NamedTuple):
-    """Problems of the files; ids of decisions with a broken seal; where else the store differs from its log."""
+    """Problems of the files; the first decisions with a broken seal, and their number; other breaks of the log."""
 
     faults: list[str]
     altered: list[str]
+    altered_count: int
     breaks: list["Break"]
     decisions: int
 
@@ -186,14 +187,14 @@ def _checked(store: str | None, sample: int | None, seed: int) -> _Checked:
 
     with _upkeep(store) as upkeep, progress("Checking") as report:
         if faults := upkeep.problems():
-            return _Checked(faults, [], [], 0)
+            return _Checked(faults, [], 0, [], 0)
         if sample is not None:
             checked = upkeep.check_sample(sample, seed=seed, report=report)
-            return _Checked([], checked.altered, [], checked.decisions)
+            return _Checked([], checked.altered, len(checked.altered), [], checked.decisions)
         verified = verified_store(settings_with(store=store), report, with_registry=False)
     altered = [each.subject for each in verified.breaks if each.fault == "decision_changed"]
     others = [each for each in verified.breaks if each.fault != "decision_changed"]
-    return _Checked([], altered, others, verified.decisions)
+    return _Checked([], altered, verified.altered, others, verified.decisions)
 
 
 def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str, object]:
@@ -245,7 +246,7 @@ def _say_erased(erased: "Erased", journal_files: int) -> None:
 
 
 def _say_checked(checked: _Checked) -> None:
-    changed = len(checked.altered)
+    changed = checked.altered_count
     for problem in checked.faults:
         say(f"damaged: {problem}")
     for decision_id in checked.altered[:MOST_SHOWN]:

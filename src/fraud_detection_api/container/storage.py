@@ -1,11 +1,12 @@
 """Builds what stores decisions and maintains the store, from the settings; the writer's process needs nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from fraud_detection_api.adapters.journal import FileJournal
+from fraud_detection_api.adapters.root_copies import RootFile, posted_to
 from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
@@ -18,6 +19,7 @@ from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
 from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidSetting, NoStore
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.auditing.log_store import LogStore
@@ -116,7 +118,23 @@ def build_sequencer(settings: Settings, registry: ModelRegistry) -> Sequencer:
     """What brings the log of the store that FRAUD_STORE names into order, and signs it. Raises as `require_database`."""
     # a root that is copied elsewhere must not be lost here, so this needs SQLite's FULL
     log = SqlLogStore(require_database(settings))
-    return Sequencer(log, build_recorder(settings).log_key, changes=registry.audit)
+    copy = build_root_copy(settings.log_roots)
+    return Sequencer(log, build_recorder(settings).log_key, changes=registry.audit, copy=copy)
+
+
+def build_root_file(path: Path) -> RootFile:
+    """Signed roots in a file."""
+    return RootFile(path)
+
+
+def build_root_copy(target: str | None) -> Callable[[SignedRoot], None] | None:
+    """Where each signed root is copied to; None for nowhere."""
+    if target is None:
+        return None
+    if target.startswith(("http://", "https://")):
+        return posted_to(target)
+    file = RootFile(Path(target))
+    return lambda root: file.append([root])
 
 
 def build_verification(settings: Settings, registry: ModelRegistry | None) -> Verification:

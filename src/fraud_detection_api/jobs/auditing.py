@@ -2,25 +2,26 @@
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-
-from pydantic_core import to_json
+from threading import Thread
 
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import (
     build_lock,
     build_log,
+    build_root_file,
     build_sequencer,
     build_verification,
     existing_stores,
     require_database,
 )
-from fraud_detection_api.decision.log import SignedRoot, signed_root
+from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence
 from fraud_detection_api.services.auditing.proofs import Proof, parsed_proof, prove
-from fraud_detection_api.services.auditing.verification import Verified
+from fraud_detection_api.services.auditing.verification import Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
 from fraud_detection_api.services.history.seals import SealCheck
 from fraud_detection_api.services.observing.leadership import LOCK
@@ -40,18 +41,32 @@ def verified_store(
     A process for each core checks seals. Raises as `existing_stores` and `build_registry`.
     """
     existing_stores(settings).decisions.close()
-    registry = build_registry(settings.registry) if with_registry else None
+    verification = build_verification(settings, build_registry(settings.registry) if with_registry else None)
+    walked = _in_thread(lambda: verification.verify(copies=copies))
     checked = replay_range(
         partial(open_seal_check, settings),
         DecisionFilter(),
         jobs=os.cpu_count() or 1,
-        on_progress=lambda share, _decisions: report(share / 2),
+        on_progress=lambda share, _decisions: report(share),
     )
-    return build_verification(settings, registry).verify(
-        altered=[result.decision_id for result in checked.unsound],
-        copies=copies,
-        report=lambda share: report((1 + share) / 2),
+    verified, altered = walked.result(), [result.decision_id for result in checked.unsound]
+    return verified._replace(
+        breaks=joined([*verified.breaks, *verification.located(altered)]), altered=checked.unsound_count
     )
+
+
+def _in_thread(call: Callable[[], Verified]) -> Future[Verified]:
+    """What the call returns; Ctrl-C does not wait for it, as it would for a pool's thread."""
+    result: Future[Verified] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:  # noqa: BLE001 the caller raises it
+            result.set_exception(error)
+
+    Thread(target=run, name="log-walk", daemon=True).start()
+    return result
 
 
 def open_seal_check(settings: Settings) -> tuple[DecisionStore, SealCheck]:
@@ -75,37 +90,11 @@ def export_roots(settings: Settings, file: Path) -> tuple[int, int]:
             sequencer.sign()
     with build_log(settings).snapshot() as snapshot:
         roots = snapshot.roots()
-    known = {root.size for root in copied_roots(file)} if file.exists() else set()
+    copies = build_root_file(file)
+    known = {root.size for root in copies.read()} if file.exists() else set()
     missing = [root for root in roots if root.size not in known]
-    append_roots(file, missing)
+    copies.append(missing)
     return len(missing), roots[-1].size if roots else 0
-
-
-def append_roots(file: Path, roots: Sequence[SignedRoot]) -> None:
-    """Append roots to a file, durably. Raises InvalidEvidence."""
-    lines = b"".join(to_json(root.as_json()) + b"\n" for root in roots)
-    try:
-        with file.open("ab") as opened:
-            opened.write(lines)
-            opened.flush()
-            os.fsync(opened.fileno())
-    except OSError as error:
-        raise InvalidEvidence(f"{file} cannot be written: {error.strerror}") from error
-
-
-def copied_roots(file: Path) -> list[SignedRoot]:
-    """The roots in a file. Raises InvalidEvidence."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise InvalidEvidence(f"{file} cannot be read: {error.strerror}") from error
-    roots = []
-    for number, line in enumerate(lines, 1):
-        try:
-            roots.append(signed_root(line))
-        except ValueError:
-            raise InvalidEvidence(f"{file}, line {number}: not a root that `fraud audit export` wrote") from None
-    return roots
 
 
 def proof_of(settings: Settings, decision_id: str) -> Proof:

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from fraud_detection_api.decision.log import SUBJECT_BYTES, LogKey, LogState, Run, SignedRoot, runs_of
+from fraud_detection_api.errors import InvalidEvidence
 from fraud_detection_api.services.auditing.log_store import LogStore
 from fraud_detection_api.services.models.aliases import AliasChange, change_text
 from fraud_detection_api.telemetry import log_event
 
-ENTRIES_AT_ONCE = 5_000
+ENTRIES_AT_ONCE = 2_000
 ROOT_SECONDS = 60.0
 ROOT_LEAVES = 10_000
 ALIAS_CHECK_SECONDS = 5.0
@@ -31,7 +32,8 @@ class Sequencer:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._log, self._key, self._changes, self._copy = log, key, changes, copy
+        self._log, self._key, self._changes = log, key, changes
+        self._copy = copy or (lambda _root: None)
         self._clock, self._wall_clock = clock, wall_clock
         self._state: LogState | None = None
         self._signed = self._aliases = 0
@@ -72,8 +74,10 @@ class Sequencer:
         root = self._key.signed(self._state, int(self._wall_clock() * 1000))
         self._log.sign(root)
         self._signed = root.size
-        if self._copy is not None:
+        try:
             self._copy(root)
+        except InvalidEvidence as error:  # the next root covers these leaves, too
+            log_event("root_not_copied", level=logging.ERROR, reason=str(error))
 
     def following(self, position: int, *, limit: int) -> list[Run]:
         """The log's runs from that position on, as `LogStore.runs`."""

@@ -1,7 +1,7 @@
 """Compares a store with its log: nothing was changed, removed, added or cut off since it was committed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -44,8 +44,8 @@ class Break(NamedTuple):
 class Verified(NamedTuple):
     """What was compared: leaves of the log, decisions, labels, changes of aliases, roots; and every break, in order.
 
-    `waiting` leaves have no position yet. `is_signed` is False where there is no key: then the roots prove nothing unless
-    they are compared with a copy.
+    `waiting` leaves have no position yet. `altered` decisions have a broken seal; the first thousand of them are breaks.
+    `is_signed` is False where there is no key: then the roots prove nothing unless they are compared with a copy.
     """
 
     leaves: int
@@ -56,6 +56,7 @@ class Verified(NamedTuple):
     roots: int
     is_signed: bool
     breaks: list[Break]
+    altered: int = 0
 
 
 class Verification:
@@ -69,40 +70,47 @@ class Verification:
     ) -> None:
         self._log, self._recorder, self._changes = log, recorder, changes
 
-    def verify(
-        self,
-        *,
-        altered: Collection[str] = (),
-        copies: Sequence[SignedRoot] = (),
-        report: Callable[[float], None] = lambda _share: None,
-    ) -> Verified:
+    def verify(self, *, copies: Sequence[SignedRoot] = ()) -> Verified:
         """Compare everything with the log, also `copies` of roots that were made outside.
 
-        `altered` are the decisions whose seals are broken: this compares seals with the log, and not with rows. `report`
-        gets the share that is done. Servers may store more meanwhile. Raises StoreUnavailable.
+        This compares seals, and not rows: `located` adds the decisions whose seals are broken. Servers may store more
+        meanwhile. Raises StoreUnavailable.
         """
         with self._log.snapshot() as snapshot:
             state, roots, waiting = snapshot.state(), snapshot.roots(), snapshot.waiting()
             walk = _Walk(snapshot, self._recorder, None if self._changes is None else self._changes(), state.found)
-            walk.expect_altered(altered)
             compared = _Roots([*roots, *copies], state.log_id, state.found, self._recorder)
             tree = Tree()
             for run in snapshot.runs():
                 tree = compared.extended(tree, run)
                 walk.visit(run)
-                report(run.end / max(1, state.tree.size))
             if tree != state.tree:
                 compared.breaks.append(Break("log_changed", str(tree.size), tree.size))
             for run in runs_of(waiting, tree.size):
                 walk.visit(run)
-            breaks = sorted(
-                [*walk.all_breaks(), *compared.all_breaks(tree.size)],
-                key=lambda each: (each.position is None, each.position or 0),
-            )
+            breaks = joined([*walk.all_breaks(), *compared.all_breaks(tree.size)])
             decisions, labels = snapshot.counts()
             queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
         is_signed = bool(self._recorder.seal_key)
         return Verified(tree.size, queued, decisions, labels, walk.aliases, len(roots), is_signed, breaks)
+
+    def located(self, altered: Collection[str]) -> list[Break]:
+        """A break for each of the decisions, whose seals are broken, with its position in the log."""
+        positions: dict[bytes, int | None] = {uuid_bytes(each): None for each in altered}
+        with self._log.snapshot() as snapshot:
+            for run in snapshot.runs() if positions else ():
+                if run.kind == "decision":
+                    positions.update(
+                        (subject, at)
+                        for at, (subject, _) in enumerate(run.pairs(), run.position)
+                        if subject in positions
+                    )
+        return [Break("decision_changed", uuid_text(subject), at) for subject, at in positions.items()]
+
+
+def joined(breaks: Iterable[Break]) -> list[Break]:
+    """Breaks in the order of the log, each once; those that the log lacks come last."""
+    return sorted(dict.fromkeys(breaks), key=lambda each: (each.position is None, each.position or 0))
 
 
 class _Roots:
@@ -160,12 +168,7 @@ class _Walk:
         self._changed: dict[bytes, int] = {}
         self._labels_missing: dict[bytes, list[int]] = defaultdict(list)
         self._labels_matched: set[int] = set()
-        self._altered: dict[bytes, int | None] = {}
         self._present = self.aliases = 0
-
-    def expect_altered(self, decision_ids: Collection[str]) -> None:
-        """Take these decisions for changed, whatever their seals say."""
-        self._altered = {uuid_bytes(each): None for each in decision_ids}
 
     def visit(self, run: Run) -> None:
         """Compare a run's leaves."""
@@ -181,14 +184,10 @@ class _Walk:
 
     def all_breaks(self) -> list[Break]:
         """Every break, once all leaves were visited."""
-        changed = {**self._changed, **self._altered}
         found = [
             *self._breaks,
             *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
-            *(
-                Break("decision_changed", uuid_text(subject), at)
-                for subject, at in {**self._changed, **self._altered}.items()
-            ),
+            *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
             *(
                 Break("label_missing", uuid_text(subject), at)
                 for subject, positions in self._labels_missing.items()
@@ -212,8 +211,6 @@ class _Walk:
         for at, (subject, seal) in enumerate(pairs, position):
             if stored.get(subject) != seal:
                 (self._changed if subject in stored else self._missing)[subject] = at
-            if subject in self._altered:
-                self._altered[subject] = at
 
     def _visit_erased(self, _position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         subjects = [subject for subject, _ in pairs]

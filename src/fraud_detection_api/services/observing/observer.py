@@ -9,7 +9,7 @@ import numpy as np
 
 from fraud_detection_api.contract.columns import Columns, columns_from_records
 from fraud_detection_api.decision.identifiers import uuid_text
-from fraud_detection_api.decision.log import Run
+from fraud_detection_api.decision.log import LEAVES_A_RUN, Run
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.counts import Bins, Counts
@@ -185,10 +185,13 @@ class Observer:
         """Pass over the oldest of what waits, where that is too much."""
         if self._log.size - self._position <= self._backlog:
             return
-        start = self._log.size - self._backlog
-        runs = self._log.following(start, limit=PIECE_DECISIONS)
-        position = runs[0].position if runs else self._log.size
+        first = self._log.size - self._backlog
+        # a run begins somewhere among so many leaves
+        runs = self._log.following(first - LEAVES_A_RUN + 1, limit=LEAVES_A_RUN)
+        position = runs[-1].position
         skipped = position - self._position
+        if skipped <= 0:
+            return
         self._observations.record(position, [], [])
         self._position = position
         self._metrics.observed(0, skipped)

@@ -1,9 +1,13 @@
 """The log: triggers queue what is committed, and a sequencer moves it into the log. The observer has a position there."""
 
 import secrets
+from typing import Any
 
 import sqlalchemy
 from alembic import op
+
+from fraud_detection_api.decision.log import LEAVES_A_RUN, UNSEALED, Kind, Run
+from fraud_detection_api.decision.merkle import Tree
 
 revision, down_revision = "0004", "0003"
 
@@ -25,7 +29,6 @@ _TYPES = {
         "plain": "",
     },
 }
-_ROWS_A_RUN = 1_000
 
 
 def upgrade() -> None:
@@ -40,53 +43,49 @@ def upgrade() -> None:
 
 
 def _log_what_is_stored() -> None:
-    bind = op.get_bind()
-    cursor = bind.execute(sqlalchemy.text("SELECT decision_id FROM observer_cursor")).scalar()
-    observed = _log_decisions(0, "decision_id > :after AND decision_id <= :cursor", cursor) if cursor is not None else 0
-    found = _log_decisions(observed, "decision_id > :after", cursor)
-    bind.execute(sqlalchemy.text("INSERT INTO observer_position (name, position) VALUES ('log', :p)"), {"p": observed})
-    found = _log_labels(found)
-    state = {"log_id": secrets.token_hex(16), "found": found}
-    bind.execute(
-        sqlalchemy.text(
-            "INSERT INTO log_state (name, log_id, found, size, peaks) VALUES ('log', :log_id, :found, 0, :none)"
-        ),
-        {**state, "none": b""},
+    cursor = _execute("SELECT decision_id FROM observer_cursor").scalar()
+    tree = Tree()
+    if cursor is not None:
+        tree = _log_decisions(tree, "AND decision_id <= :last", b"", cursor)
+    _execute("INSERT INTO observer_position (name, position) VALUES ('log', :position)", position=tree.size)
+    tree = _log_decisions(tree, "", cursor or b"", None)
+    tree = _log_labels(tree)
+    _execute(
+        "INSERT INTO log_state (name, log_id, found, size, peaks) VALUES ('log', :log_id, :size, :size, :peaks)",
+        log_id=secrets.token_hex(16),
+        size=tree.size,
+        peaks=b"".join(tree.peaks),
     )
 
 
-def _log_decisions(position: int, condition: str, cursor: bytes | None) -> int:
-    """Log the decisions that meet the condition, by their ids; returns the position after them."""
-    select = f"SELECT decision_id, seal FROM decisions WHERE {condition} ORDER BY decision_id LIMIT {_ROWS_A_RUN}"  # noqa: S608
-    after = cursor if cursor is not None and ":cursor" not in condition else b""
-    while rows := op.get_bind().execute(sqlalchemy.text(select), {"after": after, "cursor": cursor}).fetchall():
-        position = _log_run(position, "decision", [(bytes(subject), bytes(seal)) for subject, seal in rows])
-        after = rows[-1][0]
-    return position
+def _log_decisions(tree: Tree, condition: str, after: bytes, last: bytes | None) -> Tree:
+    """The tree with the decisions after one, by their ids, which are logged."""
+    select = f"SELECT decision_id, seal FROM decisions WHERE decision_id > :after {condition} ORDER BY decision_id"  # noqa: S608
+    while rows := _execute(f"{select} LIMIT {LEAVES_A_RUN}", after=after, last=last).fetchall():
+        tree = _logged(tree, "decision", [(bytes(subject), bytes(seal)) for subject, seal in rows])
+        after = bytes(rows[-1][0])
+    return tree
 
 
-def _log_labels(position: int) -> int:
-    select = f"SELECT label_id, decision_id FROM labels WHERE label_id > :after ORDER BY label_id LIMIT {_ROWS_A_RUN}"  # noqa: S608
+def _log_labels(tree: Tree) -> Tree:
+    select = "SELECT label_id, decision_id FROM labels WHERE label_id > :after ORDER BY label_id"
     after = -1
-    while rows := op.get_bind().execute(sqlalchemy.text(select), {"after": after}).fetchall():
-        position = _log_run(position, "label", [(bytes(subject), bytes(17)) for _, subject in rows])
+    while rows := _execute(f"{select} LIMIT {LEAVES_A_RUN}", after=after).fetchall():
+        tree = _logged(tree, "label", [(bytes(subject), UNSEALED) for _, subject in rows])
         after = rows[-1][0]
-    return position
+    return tree
 
 
-def _log_run(position: int, kind: str, pairs: list[tuple[bytes, bytes]]) -> int:
-    op.get_bind().execute(
-        sqlalchemy.text(
-            "INSERT INTO log (position, kind, subjects, seals) VALUES (:position, :kind, :subjects, :seals)"
-        ),
-        {
-            "position": position,
-            "kind": kind,
-            "subjects": b"".join(subject for subject, _ in pairs),
-            "seals": b"".join(seal for _, seal in pairs),
-        },
-    )
-    return position + len(pairs)
+def _logged(tree: Tree, kind: Kind, pairs: list[tuple[bytes, bytes]]) -> Tree:
+    run = Run(tree.size, kind, *map(b"".join, zip(*pairs, strict=True)))
+    insert = "INSERT INTO log (position, kind, subjects, seals) VALUES (:position, :kind, :subjects, :seals)"
+    _execute(insert, **run._asdict())
+    return tree.with_leaves(run.leaves())
+
+
+def _execute(statement: str, **parameters: object) -> Any:
+    bound = {name: value for name, value in parameters.items() if f":{name}" in statement}
+    return op.get_bind().execute(sqlalchemy.text(statement), bound)
 
 
 _STATEMENTS = [

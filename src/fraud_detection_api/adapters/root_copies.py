@@ -1,0 +1,63 @@
+"""Copies of the log's signed roots outside of the store: in a file, or sent to a web address."""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic_core import to_json
+
+from fraud_detection_api.decision.log import SignedRoot, signed_root
+from fraud_detection_api.errors import InvalidEvidence
+
+WEB_SECONDS = 5.0
+
+
+class RootFile:
+    """A file with a JSON object a line, which is only appended to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, roots: Sequence[SignedRoot]) -> None:
+        """Append roots, durably. Raises InvalidEvidence."""
+        lines = b"".join(to_json(root.as_json()) + b"\n" for root in roots)
+        try:
+            with self._path.open("ab") as opened:
+                opened.write(lines)
+                opened.flush()
+                os.fsync(opened.fileno())
+        except OSError as error:
+            raise InvalidEvidence(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def read(self) -> list[SignedRoot]:
+        """The roots in the file. Raises InvalidEvidence."""
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except OSError as error:
+            raise InvalidEvidence(f"{self._path} cannot be read: {error.strerror}") from error
+        roots = []
+        for number, line in enumerate(lines, 1):
+            try:
+                roots.append(signed_root(line))
+            except ValueError:
+                raise InvalidEvidence(f"{self._path}, line {number}: not a root that was exported") from None
+        return roots
+
+
+def posted_to(url: str) -> Callable[[SignedRoot], None]:
+    """Sends a root as JSON by POST. The call raises InvalidEvidence where the address does not answer 2xx within 5 s."""
+
+    def post(root: SignedRoot) -> None:
+        request = urllib.request.Request(  # noqa: S310 the setting allows http and https alone
+            url, to_json(root.as_json()), {"Content-Type": "application/json"}, method="POST"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=WEB_SECONDS):  # noqa: S310
+                pass
+        except (OSError, ValueError) as error:
+            reason = f"status {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
+            raise InvalidEvidence(f"a root could not be sent to FRAUD_LOG_ROOTS: {reason}") from error
+
+    return post

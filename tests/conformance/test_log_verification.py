@@ -1,0 +1,189 @@
+"""Whatever somebody does to a store who can write to its database shows against its log; what the software does is sound."""
+
+import pytest
+from pydantic_core import to_json
+
+from fraud_detection_api.decision.identifiers import uuid_bytes
+from fraud_detection_api.decision.log import LogKey, LogState, signed_root
+from fraud_detection_api.decision.merkle import Tree
+from fraud_detection_api.errors import NotLogged, UnknownDecision
+from fraud_detection_api.services.auditing.proofs import parsed_proof, prove
+from fraud_detection_api.services.deciding.recording import Recorder
+from support.logged import SEALING, Logged
+from support.sealed_rows import DAY, NOON, keep_rows, kept_row
+
+
+@pytest.fixture
+def logged(database):
+    opened = Logged(database())
+    yield opened
+    opened.database.close()
+
+
+def packed(row) -> bytes:
+    return uuid_bytes(row.decision_id)
+
+
+def test_a_store_that_nobody_touched_is_sound(logged):
+    verified = logged.verified()
+    assert verified.breaks == []
+    assert (verified.leaves, verified.waiting) == (8 + 3 + 1, 0)
+    assert (verified.decisions, verified.labels, verified.aliases, verified.roots) == (8, 3, 1, 1)
+    assert verified.is_signed
+
+
+def test_what_waits_for_its_position_is_compared_too(logged):
+    keep_rows(logged.store, [kept_row(n, recorder=SEALING) for n in (20, 21)])
+    assert (logged.verified().breaks, logged.verified().waiting) == ([], 2)
+    logged.change("DELETE FROM decisions WHERE request_id = 'request-21'")
+    assert [fault for fault, _ in logged.faults()] == ["decision_missing"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM decisions WHERE request_id = 'request-5'", "decision_missing"),
+        ("DELETE FROM decisions WHERE request_id IN ('request-6', 'request-7')", "decision_missing"),
+        ("DELETE FROM labels WHERE source = 'customer'", "label_missing"),
+        ("DELETE FROM labels", "label_missing"),
+        ("UPDATE labels SET is_fraud = 0 WHERE is_fraud = 1", "label_changed"),
+        ("UPDATE labels SET note = 'changed' WHERE note <> ''", "label_changed"),
+        ("UPDATE decisions SET outcome = 'approve' WHERE request_id = 'request-5'", "decision_changed"),
+        ("UPDATE decisions SET seal = (SELECT seal FROM decisions WHERE request_id = 'request-1')", "decision_changed"),
+        ("DELETE FROM log WHERE position > 3", "log_changed"),
+        ("UPDATE log SET kind = 'erased' WHERE kind = 'label'", "log_changed"),
+        ("UPDATE log_state SET found = 1000", "other_log"),
+        ("UPDATE log_state SET log_id = 'another'", "other_log"),
+        ("UPDATE log_roots SET signed_at = signed_at + 1", "root_forged"),
+        ("UPDATE log_roots SET size = size + 1", "root_forged"),
+    ],
+)
+def test_a_change_in_the_database_is_a_break(logged, statement, fault):
+    logged.change(statement)
+    assert fault in {found for found, _ in logged.faults()}
+
+
+def test_a_decision_that_somebody_adds_is_a_break(logged):
+    forged = kept_row(30, recorder=Recorder(seal_key=b"another" * 5))
+    keep_rows(logged.store, [forged])
+    assert logged.faults() == [("decision_changed", forged.decision_id)]
+    logged.change("DELETE FROM log_queue")
+    assert ("decision_not_logged", forged.decision_id) in logged.faults()
+
+
+def test_a_label_that_somebody_adds_is_a_break(logged):
+    columns = "decision_id, is_fraud, source, effective_at, note, recorded_at"
+    logged.change(f"INSERT INTO labels ({columns}) SELECT {columns} FROM labels WHERE source = 'customer'")
+    assert [fault for fault, _ in logged.faults()] == ["label_changed"]
+    logged.change("DELETE FROM log_queue")
+    assert logged.faults() == [("label_not_logged", "1")]
+
+
+def test_a_removal_that_somebody_makes_up_is_a_break(logged):
+    row = logged.rows[4]
+    logged.change("DELETE FROM decisions WHERE request_id = 'request-4'")
+    logged.log.enter("purged", packed(row), LogKey(b"another key").tombstones([packed(row)]))
+    assert logged.faults() == [("decision_missing", row.decision_id), ("removal_forged", row.decision_id)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"), [([], "alias_change_missing"), ([("champion", None, "2")], "alias_change_altered")]
+)
+def test_a_registry_that_lost_or_altered_a_change_is_a_break(logged, changes, fault):
+    logged.changes = [logged.changes[0]._replace(alias=alias, before=old, after=new) for alias, old, new in changes]
+    assert logged.faults() == [(fault, "1")]
+
+
+def test_a_whole_new_log_without_the_key_is_a_break(logged):
+    state = logged.log.state()
+    logged.change("DELETE FROM log_roots")
+    forged = LogKey(b"another key").signed(state._replace(tree=Tree(3, (b"\1" * 32, b"\2" * 32))), NOON)
+    logged.log.sign(forged)
+    assert [fault for fault, _ in logged.faults()] == ["root_forged"]
+
+
+def test_the_end_that_is_cut_off_shows_against_a_copy_of_the_roots(logged):
+    keep_rows(logged.store, [kept_row(n, recorder=SEALING) for n in range(20, 26)])
+    before = logged.log.state()
+    logged.sign()
+    copies = [signed_root(to_json(root.as_json())) for root in logged.roots()]
+    assert logged.faults(copies) == []
+    logged.change("DELETE FROM decisions WHERE decided_at >= ?", kept_row(20).decided_at)
+    logged.change("DELETE FROM log WHERE position >= ?", before.tree.size)
+    logged.change("DELETE FROM log_roots WHERE size > ?", before.tree.size)
+    logged.change("UPDATE log_state SET size = ?, peaks = ?", before.tree.size, b"".join(before.tree.peaks))
+    assert logged.faults() == []  # that is why a copy is kept elsewhere
+    assert [fault for fault, _ in logged.faults(copies)] == ["log_cut_off"]
+
+
+def test_purges_and_erasures_keep_the_log_sound(logged):
+    keep_rows(logged.store, [kept_row(n, recorder=SEALING, at=NOON + 499 * DAY + n) for n in range(20, 25)])
+    logged.sign()
+    assert logged.upkeep.erase("1").decisions == logged.upkeep.erase("21").decisions == 1
+    assert logged.faults() == []
+    logged.sign()
+    assert logged.faults() == []
+    assert logged.upkeep.purge(30 * DAY / 1000, lambda _removed: None).decisions == 8
+    logged.sign()
+    verified = logged.verified()
+    assert (verified.breaks, verified.decisions, verified.labels) == ([], 5, 0)
+    keep_rows(logged.store, [logged.rows[3]])  # a journal that is drained twice
+    assert logged.faults() == []
+    logged.change("DELETE FROM decisions WHERE request_id = 'request-3'")
+    assert logged.faults() == [("decision_missing", logged.rows[3].decision_id)]
+
+
+def test_a_note_that_an_erasure_removed_cannot_be_put_back_nor_its_label_removed(logged):
+    logged.upkeep.erase("0")
+    logged.sign()
+    assert logged.faults() == []
+    logged.change("UPDATE labels SET note = 'called' WHERE decision_id = ?", packed(logged.rows[0]))
+    assert {fault for fault, _ in logged.faults()} == {"label_changed"}
+    logged.change("DELETE FROM labels WHERE decision_id = ?", packed(logged.rows[0]))
+    assert {fault for fault, _ in logged.faults()} == {"label_missing"}
+
+
+def test_without_a_key_roots_are_not_signed_and_copies_still_show_changes(database):
+    logged = Logged(database(), Recorder())
+    assert not logged.verified().is_signed
+    assert logged.faults() == []
+    copies = logged.roots()
+    logged.change("DELETE FROM labels")
+    logged.change("UPDATE log SET kind = 'erased', subjects = ?, seals = ? WHERE kind = 'label'", b"", b"")
+    assert "log_changed" in {fault for fault, _ in logged.faults(copies)}
+    logged.database.close()
+
+
+def test_a_proof_shows_that_a_decision_is_in_the_log_without_the_store(logged):
+    row = logged.rows[5]
+    proof = parsed_proof(to_json(prove(logged.log, row.decision_id).as_json()))
+    assert proof.seal == row.seal
+    assert proof.holds(SEALING.log_key)
+    assert not proof.holds(LogKey(b"another key"))
+    for change in (
+        {"decision_id": logged.rows[4].decision_id},
+        {"seal": logged.rows[4].seal},
+        {"position": 4},
+        {"path": []},
+    ):
+        assert not proof._replace(**change).holds(SEALING.log_key)
+
+
+def test_what_is_not_in_a_signed_log_has_no_proof(logged):
+    fresh = kept_row(40, recorder=SEALING)
+    keep_rows(logged.store, [fresh])
+    for unknown in ("019a0000-0000-7000-8000-000000000000", "nothing"):
+        with pytest.raises(UnknownDecision):
+            prove(logged.log, unknown)
+    with pytest.raises((NotLogged, UnknownDecision)):
+        prove(logged.log, fresh.decision_id)
+    logged.sign()
+    assert prove(logged.log, fresh.decision_id).holds(SEALING.log_key)
+
+
+def test_a_signature_covers_every_field_of_a_root():
+    key = LogKey(b"k" * 32)
+    root = key.signed(LogState("log", 5, Tree().with_leaves([b"\1" * 32])), NOON)
+    assert key.is_signed(root)
+    for change in ({"log_id": "l"}, {"found": 6}, {"size": 2}, {"root": b"\2" * 32}, {"signed_at": NOON + 1}):
+        assert not key.is_signed(root._replace(**change))
