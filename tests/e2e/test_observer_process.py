@@ -109,7 +109,7 @@ def test_an_observer_that_is_killed_in_the_middle_again_and_again_counts_each_de
 ):
     rows = keep_a_day(store)
     kills = 0
-    while store.observations.position() != ROWS and kills < KILLS:
+    while store.observations.position() < ROWS and kills < KILLS:
         with observing(challenged, location, tmp_path / "log") as process:
             before = store.observations.position()
             moved = lambda before=before: store.observations.position() != before  # noqa: E731
@@ -119,7 +119,7 @@ def test_an_observer_that_is_killed_in_the_middle_again_and_again_counts_each_de
             kills += 1
     assert kills > 1
     with observing(challenged, location, tmp_path / "log"):
-        eventually(lambda: store.observations.position() == ROWS, "the rest is observed", within_seconds=60)
+        eventually(lambda: store.observations.position() >= ROWS, "the rest is observed", within_seconds=60)
     assert store.rows_counted(300) == store.rows_counted(3600) == ROWS
     assert store.outcomes_counted() == {"approve": 0, "review": 0, "decline": 0, **outcomes_of(rows)}
     shadows = [shadow.decision_id for _, shadow in store.shadows()]

@@ -39,6 +39,7 @@ EVERY_SETTING = {
     "FRAUD_IDEMPOTENCY_HOURS": ("48", 48.0),
     "FRAUD_SEAL_KEY": ("a secret of some length", "a secret of some length"),
     "FRAUD_SEAL_KEY_FILE": ("/run/secrets/seal", Path("/run/secrets/seal")),
+    "FRAUD_LOG_ROOTS": ("roots.jsonl", "roots.jsonl"),
     "FRAUD_PSEUDONYM_KEY": ("a secret of some length", "a secret of some length"),
     "FRAUD_PSEUDONYM_KEY_FILE": ("/run/secrets/pseudonym", Path("/run/secrets/pseudonym")),
     "FRAUD_DRIFT_PSI": ("0.25", 0.25),

@@ -2,7 +2,7 @@
 
 from fraud_detection_api.container.deployment import build_monitoring
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import build_lock, build_sequencer, require_database, stores_in
+from fraud_detection_api.container.storage import build_clock, build_lock, build_sequencer, require_database, stores_in
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -30,6 +30,7 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
         Shadowing(challenger, metrics),
         metrics,
         backlog=settings.observer_backlog,
+        wall_clock=build_clock(database),
     )
     monitoring = build_monitoring(settings, *stores)
     reports = ObserverReports(_followed(registry, CHAMPION), monitoring, tallies)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.root_copies import RootFile, posted_to
+from fraud_detection_api.adapters.sql.clock import DatabaseClock
 from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
@@ -79,7 +80,8 @@ class Stores(NamedTuple):
 
 def stores_in(database: Database, settings: Settings) -> Stores:
     """The stores in a database."""
-    decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600)
+    clock = DatabaseClock(database)
+    decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600, wall_clock=clock)
     return Stores(decisions, SqlLabelStore(database, build_recorder(settings)), SqlObservationStore(database))
 
 
@@ -107,6 +109,11 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         yield stores
     finally:
         stores.decisions.close()
+
+
+def build_clock(database: Database) -> Callable[[], float]:
+    """The clock of a database, in seconds since 1970."""
+    return DatabaseClock(database)
 
 
 def build_lock(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
@@ -158,6 +165,7 @@ def build_upkeep(settings: Settings) -> UpkeepService:
         SqlStoreUpkeep(database, files, recorder),
         recorder=recorder,
         idempotency_seconds=settings.idempotency_hours * 3600,
+        wall_clock=DatabaseClock(database),
     )
 
 

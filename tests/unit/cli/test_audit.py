@@ -1,0 +1,87 @@
+"""fraud audit: verify, export and prove, with an exit status that a job can rely on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.container.secrets import build_recorder
+from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.errors import InvalidEvidence, NoStore, NotLogged, StoreUnavailable, UnknownDecision
+from fraud_detection_api.settings import Settings
+from support.refusals import refusal_of
+from support.sealed_rows import keep_rows, kept_row
+
+KEY = {"FRAUD_SEAL_KEY": "a secret of some length"}
+
+
+@pytest.fixture
+def kept():
+    """A store of three decisions, where commands find it without an option."""
+    settings = Settings(seal_key=KEY["FRAUD_SEAL_KEY"])
+    store = build_store(settings)
+    store.migrate()
+    keep_rows(store, [kept_row(n, recorder=build_recorder(settings)) for n in range(3)])
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("command", [["verify"], ["export", "roots.jsonl"], ["prove", "x"]], ids=lambda each: each[0])
+def test_without_a_store_there_is_nothing_to_audit(fraud, command):
+    assert refusal_of(fraud("audit", *command, FRAUD_STORE="none")) is NoStore
+    assert refusal_of(fraud("audit", *command)) is StoreUnavailable
+    assert list(Path().iterdir()) == []
+
+
+def test_a_sound_store_verifies_and_a_removed_row_fails(fraud, kept):
+    sound = fraud("audit", "verify", "--json", **KEY)
+    assert sound.exit_code == 0, sound.stderr
+    assert json.loads(sound.stdout)["decisions"] == 3
+    with kept._database.writing() as session:
+        session.change("DELETE FROM decisions WHERE request_id = 'request-1'")
+    broken = fraud("audit", "verify", "--json", **KEY)
+    assert broken.exit_code == 1
+    [found] = json.loads(broken.stdout)["breaks"]
+    assert (found["fault"], found["subject"]) == ("decision_missing", kept_row(1).decision_id)
+    told = fraud("audit", "verify", **KEY)
+    assert told.exit_code == 1
+    assert kept_row(1).decision_id in told.stderr
+    assert fraud("store", "check", **KEY).exit_code == 1
+
+
+def test_roots_are_exported_once_and_show_that_the_end_is_gone(fraud, kept):
+    assert fraud("audit", "export", "roots.jsonl", **KEY).exit_code == 0
+    assert fraud("audit", "export", "roots.jsonl", **KEY).exit_code == 0
+    [root] = map(json.loads, Path("roots.jsonl").read_text().splitlines())
+    assert root["size"] == 3
+    assert fraud("audit", "verify", "--roots", "roots.jsonl", **KEY).exit_code == 0
+    Path("decisions.db").unlink()
+    kept.close()
+    build_store(Settings()).migrate()
+    other = fraud("audit", "verify", "--roots", "roots.jsonl", "--json", **KEY)
+    assert [each["fault"] for each in json.loads(other.stdout)["breaks"]] == ["other_log"]
+
+
+def test_a_proof_holds_without_the_store_and_not_for_another_key(fraud, kept):
+    decision_id = kept_row(2).decision_id
+    assert refusal_of(fraud("audit", "prove", decision_id, **KEY)) is UnknownDecision  # it has no position yet
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    with kept._database.writing() as session:
+        session.change("DELETE FROM log_roots")
+    assert refusal_of(fraud("audit", "prove", decision_id, **KEY)) is NotLogged
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    Path("proof.json").write_text(fraud("audit", "prove", decision_id, **KEY).stdout)
+    kept.close()
+    Path("decisions.db").unlink()
+    assert fraud("audit", "verify", "--proof", "proof.json", **KEY).exit_code == 0
+    other = fraud("audit", "verify", "--proof", "proof.json", "--json", FRAUD_SEAL_KEY="another secret of some length")
+    assert (other.exit_code, json.loads(other.stdout)) == (1, {"holds": False})
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"size": "1"}', b"\xff"])
+def test_a_file_that_is_no_evidence_is_refused(fraud, kept, content):
+    Path("evidence").write_bytes(content)
+    assert refusal_of(fraud("audit", "verify", "--proof", "evidence", **KEY)) is InvalidEvidence
+    if content:
+        assert refusal_of(fraud("audit", "verify", "--roots", "evidence", **KEY)) is InvalidEvidence
+    assert refusal_of(fraud("audit", "verify", "--roots", "absent", **KEY)) is InvalidEvidence
