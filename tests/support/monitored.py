@@ -153,7 +153,7 @@ class Traffic:
         for begin in range(0, len(findings := self.frauds()), 500):
             labels.record(findings[begin : begin + 500])
         shadows = self.shadows if len(self.models) > 1 else []
-        observations.record(self.rows[-1].decision_id, self.slots(), shadows)
+        observations.record(observations.position() + len(self.rows), self.slots(), shadows)
 
 
 def times(count: int, since: int, until: int) -> np.ndarray:
