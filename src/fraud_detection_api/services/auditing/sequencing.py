@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from fraud_detection_api.decision.log import SUBJECT_BYTES, LogKey, LogState, Run, SignedRoot, runs_of
-from fraud_detection_api.errors import InvalidEvidence
+from fraud_detection_api.errors import InvalidEvidence, RegistryUnavailable
 from fraud_detection_api.services.auditing.log_store import LogStore
 from fraud_detection_api.services.models.aliases import AliasChange, change_text
 from fraud_detection_api.telemetry import log_event
@@ -50,7 +50,7 @@ class Sequencer:
     def sequence(self) -> bool:
         """Move what waits into the log, and sign if it is time; returns whether more waits.
 
-        After an error `begin` has to come first. Raises StoreUnavailable, RegistryUnavailable.
+        After an error `begin` has to come first. Raises StoreUnavailable.
         """
         assert self._state is not None, "begin comes first"
         self._enter_aliases()
@@ -96,7 +96,10 @@ class Sequencer:
         if self._clock() < self._aliases_at:
             return
         self._aliases_at = self._clock() + ALIAS_CHECK_SECONDS
-        changes = self._changes()
+        try:
+            changes = self._changes()
+        except RegistryUnavailable:  # decisions are logged all the same; the alias followers log it
+            return
         if len(changes) < self._aliases:
             log_event("alias_changes_missing", level=logging.ERROR, logged=self._aliases, found=len(changes))
         for number, change in enumerate(changes[self._aliases :], self._aliases):
