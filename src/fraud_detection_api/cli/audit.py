@@ -75,7 +75,7 @@ def export(
     from fraud_detection_api.jobs.auditing import export_roots
 
     added, last = export_roots(settings_with(store=store, registry=registry), file)
-    say(f"{file}: {counted(added, 'root')} added; the last is of {counted(last, 'leaf')}")
+    say(f"{file}: {counted(added, 'root')} added; the last is of {last:,} leaves")
 
 
 @app.command(epilog="Example: `fraud audit prove 019a4c3e-… > proof.json`")
