@@ -22,6 +22,8 @@ NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidD
     errors.NothingToExport,
     errors.TooFewLabels,
     errors.TracesNotDelivered,
+    errors.NotLogged,
+    errors.InvalidEvidence,
 }
 
 

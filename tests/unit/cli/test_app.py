@@ -27,6 +27,9 @@ def commands() -> dict[str, object]:
 
 COMMANDS = sorted(commands())
 ARGUMENTS = {
+    "audit export": ["roots.jsonl"],
+    "audit prove": ["0199"],
+    "audit verify": [],
     "contract check": ["credit"],
     "contract infer": ["none.csv", "--target", "bad"],
     "contract show": ["credit"],
@@ -79,7 +82,7 @@ def test_help_holds_an_example_of_the_command(fraud, command):
 
 
 @pytest.mark.parametrize(
-    "group", ["", "contract", "data", "decisions", "export", "labels", "models", "policy", "store"]
+    "group", ["", "audit", "contract", "data", "decisions", "export", "labels", "models", "policy", "store"]
 )
 def test_a_group_alone_shows_its_help(fraud, group):
     result = fraud(*group.split())
