@@ -21,7 +21,7 @@ pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dis
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit docs docs-site dashboards lock requirements clean \
+.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store
 
 help: ## List the targets
@@ -68,8 +68,11 @@ bench-serving: $(installed) ## Compare serving with other servers: make bench-se
 bench-store: $(installed) ## Measure how fast pages of ten million stored decisions are read: make bench-store [ARGS="--rows N --file PATH"]
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)
 
-audit: $(installed) ## Check every locked dependency for known vulnerabilities
-	$(venv)/bin/pip-audit --requirement requirements/development.txt --requirement requirements/docs.txt --require-hashes --disable-pip
+audit: $(installed) ## Check every locked dependency for known vulnerabilities: make audit [ADVISORIES=all.zip] (a copy, where PyPI is out of reach)
+	$(venv)/bin/python requirements/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
+
+sbom: ## Print what the image holds, in CycloneDX: make sbom [EXTRAS="postgres mlflow"]
+	@$(PYTHON) requirements/sbom.py serve $(EXTRAS)
 
 docs: $(installed) ## Write docs/reference/ and the rules for Kubernetes from the code
 	$(venv)/bin/python docs/generate_reference.py
