@@ -21,7 +21,7 @@ pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dis
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit sbom docs docs-site dashboards lock requirements clean \
+.PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store
 
 help: ## List the targets
@@ -50,6 +50,9 @@ test-crash: $(installed) ## Kill servers under load, and compare the acknowledge
 
 test-swap: $(installed) ## Swap champions and replace servers under load; fails if a request fails or an answer is wrong: [ARGS="--promotions 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.swap $(ARGS)
+
+soak: $(installed) ## Half an hour of mixed load while faults are injected at random: [ARGS="--minutes 3 --seed 7"]
+	@PYTHONPATH=tests $(venv)/bin/python -m drills.soak $(ARGS)
 
 lint: $(installed) ## Check formatting, lint rules, links in the documentation, types, layers
 	$(venv)/bin/ruff format --check .
