@@ -14,7 +14,8 @@ def keep_promises(soaked: Soaked, promise) -> None:
     promise("soak: faults in what was acknowledged", measured=len(faults), bound=0, faults=faults)
     wrong = sum(count for status, count in soaked.replayed.items() if status not in EQUAL)
     promise("soak: decisions that do not replay equal", measured=wrong, bound=0, faults=[soaked.replayed])
-    promise("soak: decisions not observed, or twice", measured=abs(soaked.unobserved), bound=0)
+    promise("soak: decisions not observed", measured=max(soaked.unobserved, 0), bound=0)
+    promise("soak: decisions observed twice", measured=max(-soaked.unobserved, 0), bound=0)
     recovery = soaked.longest_recovery_seconds
     promise("soak: answered again after a fault", measured=recovery, bound=LONGEST_RECOVERY_SECONDS, unit="s")
     grown = growth(soaked.levels)
