@@ -10,7 +10,7 @@ from drills.crash.service import Service
 
 MEMORY_SHARE, MEMORY_MB = 0.1, 40
 """Growth of memory that is none: as a share, and caches that fill up at the beginning."""
-MOST_MORE = 10
+MOST_MORE = 30
 """More descriptors or files than that are a leak: processes that start and end have some at a time."""
 
 
