@@ -39,6 +39,12 @@ FROM libraries AS service
 ENV NUMBA_CPU_NAME=generic \
     NUMBA_CACHE_LOCATOR_CLASSES=fraud_detection_api.model.trees.numba_cache.BesideSource
 COPY pyproject.toml README.md LICENSE ./
+# The bill of materials of each image: what was locked for it. /service goes into the images.
+ARG EXTRAS=
+COPY requirements/sbom.py requirements/
+RUN mkdir -p /service/opt/venv /sbom \
+ && python requirements/sbom.py serve $EXTRAS > /service/opt/venv/sbom.cdx.json \
+ && python requirements/sbom.py serve $EXTRAS train > /sbom/train.cdx.json
 COPY src src
 RUN uv pip install --quiet --no-deps --build-constraints requirements/installer.txt --prefix /service/opt/venv . \
  && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'import fraud_detection_api.model.trees.kernels' \
@@ -91,6 +97,7 @@ CMD ["serve"]
 FROM base AS train
 COPY --from=training-libraries /opt/venv /opt/venv
 COPY --from=service /service/ /
+COPY --from=service /sbom/train.cdx.json /opt/venv/sbom.cdx.json
 CMD ["retrain"]
 
 

@@ -21,7 +21,7 @@ pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dis
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
 
-.PHONY: help setup serve test coverage check drills test-crash test-swap lint audit docs docs-site dashboards lock requirements clean \
+.PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store
 
 help: ## List the targets
@@ -51,6 +51,9 @@ test-crash: $(installed) ## Kill servers under load, and compare the acknowledge
 test-swap: $(installed) ## Swap champions and replace servers under load; fails if a request fails or an answer is wrong: [ARGS="--promotions 5"]
 	@PYTHONPATH=tests $(venv)/bin/python -m drills.swap $(ARGS)
 
+soak: $(installed) ## Half an hour of mixed load while faults are injected at random: [ARGS="--minutes 3 --seed 7"]
+	@PYTHONPATH=tests $(venv)/bin/python -m drills.soak $(ARGS)
+
 lint: $(installed) ## Check formatting, lint rules, links in the documentation, types, layers
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/ruff check .
@@ -68,8 +71,11 @@ bench-serving: $(installed) ## Compare serving with other servers: make bench-se
 bench-store: $(installed) ## Measure how fast pages of ten million stored decisions are read: make bench-store [ARGS="--rows N --file PATH"]
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)
 
-audit: $(installed) ## Check every locked dependency for known vulnerabilities
-	$(venv)/bin/pip-audit --requirement requirements/development.txt --requirement requirements/docs.txt --require-hashes --disable-pip
+audit: $(installed) ## Check every locked dependency for known vulnerabilities: make audit [ADVISORIES=all.zip] (a copy, where PyPI is out of reach)
+	$(venv)/bin/python requirements/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
+
+sbom: ## Print what the image holds, in CycloneDX: make sbom [EXTRAS="postgres mlflow"]
+	@$(PYTHON) requirements/sbom.py serve $(EXTRAS)
 
 docs: $(installed) ## Write docs/reference/ and the rules for Kubernetes from the code
 	$(venv)/bin/python docs/generate_reference.py

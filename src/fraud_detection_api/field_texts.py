@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+STORABLE = r"^[^\x00]*$"
+"""The texts that every store takes: PostgreSQL refuses NUL. No lone surrogate gets this far, because it is not UTF-8."""
+
 _NUMBER, _BOOLEAN, _INTEGER = "must be a number", "must be true or false", "must be an integer"
 _TEXTS = {
     "missing": "is required",
@@ -55,6 +58,8 @@ def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> st
         return f"must be {context['expected']}"
     if kind == "string_too_long":
         return f"must be at most {context['max_length']} characters"
+    if kind == "string_pattern_mismatch" and context["pattern"] == STORABLE:
+        return "must not hold the character U+0000"
     if kind.startswith("datetime"):
         return "must be an ISO 8601 time, such as 2026-11-22T10:00:00Z"
     message: str = detail.get("msg", "")

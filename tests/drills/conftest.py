@@ -42,6 +42,12 @@ class Promise(Protocol):
     ) -> None: ...
 
 
+def kept_promise(text: str, *, measured: float, bound: float, unit: str = "", at_least: bool = False) -> Kept:
+    """The promise with its figure, as a value of Python's own: xdist sends no other."""
+    held = bool(measured >= bound if at_least else measured <= bound)
+    return Kept(text, measured if isinstance(measured, int) else float(measured), bound, unit, at_least, held)
+
+
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Promise:
     """`promise("no request waits longer than its deadline", measured=4.2, bound=6.0, unit="s")`.
@@ -61,12 +67,10 @@ def promise(request: pytest.FixtureRequest) -> Promise:
         faults: Iterable[object] = (),
     ) -> None:
         __tracebackhide__ = True
-        held = bool(measured >= bound if at_least else measured <= bound)
-        figure = measured if isinstance(measured, int) else float(measured)
-        kept = Kept(text + where, figure, bound, unit, at_least, held)
-        request.node.user_properties.append((_PROPERTY, kept._asdict()))  # xdist carries plain values home
+        kept = kept_promise(text + where, measured=measured, bound=bound, unit=unit, at_least=at_least)
+        request.node.user_properties.append((_PROPERTY, kept._asdict()))
         shown = [f"\n  {fault}" for fault in list(faults)[:FAULTS_SHOWN]]
-        assert held, f"{text}: {_figure(measured, unit)}, not {_bound(kept)}{''.join(shown)}"
+        assert kept.held, f"{text}: {_figure(measured, unit)}, not {_bound(kept)}{''.join(shown)}"
 
     return record
 

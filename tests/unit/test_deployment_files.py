@@ -56,6 +56,22 @@ def interpolated(text: str, variables: dict[str, str]) -> str:
     return re.sub(r"\$\{(\w+):-(.*?)\}", lambda found: variables.get(found[1]) or found[2], text)
 
 
+def test_each_image_holds_the_bill_of_what_is_installed_in_it():
+    [written] = [line for line in stage("service") if "sbom.py" in line and line.startswith("RUN")]
+    assert "sbom.py serve $EXTRAS > /service/opt/venv/sbom.cdx.json" in written
+    assert "sbom.py serve $EXTRAS train > /sbom/train.cdx.json" in written
+    assert "COPY --from=service /sbom/train.cdx.json /opt/venv/sbom.cdx.json" in stage("train")
+
+
+def test_the_workflow_that_may_publish_names_its_actions_by_commit():
+    release = yaml.safe_load((PROJECT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    steps = release["jobs"]["image"]["steps"]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in used)
+    assert not [step for step in steps if "${{" in step.get("run", "")], "a tag's name must not become a command"
+
+
 def healthcheck() -> str:
     """The program that the image's HEALTHCHECK runs."""
     line = next(line for line in stage("serve") if line.startswith("HEALTHCHECK"))

@@ -22,12 +22,14 @@ from typing import get_args
 from uuid import uuid4
 
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
+from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.services.models import aliases
 from fraud_detection_api.tables.whole_files import sync
 
 _VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
 _HISTORY = 100
+_ATTEMPTS = 100
 
 
 class FileRegistry:
@@ -43,11 +45,10 @@ class FileRegistry:
 
     def register(self, files: Mapping[str, bytes]) -> str:
         with self._failures("written"):
-            self._staging.mkdir(parents=True, exist_ok=True)
-            self._versions.mkdir(exist_ok=True)
             self._sweep_staging()
-            folder = Path(tempfile.mkdtemp(dir=self._staging))
+            folder = self._staged()
             try:
+                self._versions.mkdir(exist_ok=True)
                 for name, content in files.items():
                     _write_durably(folder / name, content)
                 sync(folder)
@@ -59,8 +60,7 @@ class FileRegistry:
         absent = [folder for folder in (self._staging, self.root, *self.root.parents) if not folder.exists()]
         with self._failures("written"):
             try:
-                self._staging.mkdir(parents=True, exist_ok=True)
-                Path(tempfile.mkdtemp(dir=self._staging)).rmdir()
+                self._staged().rmdir()
             finally:
                 for folder in absent:
                     with suppress(OSError):  # another registration may have started in it
@@ -84,7 +84,8 @@ class FileRegistry:
     def versions(self) -> list[str]:
         with self._failures("read"):
             try:
-                names = [path.name for path in self._versions.iterdir() if path.is_dir()]
+                # a link is none of ours, and could show a version twice
+                names = [path.name for path in self._versions.iterdir() if path.is_dir() and not path.is_symlink()]
             except FileNotFoundError:
                 names = []
         return sorted(filter(_VERSION.fullmatch, names), key=int)
@@ -149,21 +150,32 @@ class FileRegistry:
     def _publish(self, folder: Path) -> str:
         """Rename the finished folder to the next free number; renaming onto a number that another process took fails."""
         folder.chmod(0o755)
-        while True:
-            version = str(max((int(taken) for taken in self.versions()), default=0) + 1)
+        number = max(map(int, self.versions()), default=0) + 1
+        while _VERSION.fullmatch(str(number)):
+            version = self._versions / str(number)
             try:
-                folder.rename(self._versions / version)
+                folder.rename(version)
             except OSError:
-                if not (self._versions / version).exists():
+                if not os.path.lexists(version):  # a link to nothing takes a number, too
                     raise
+                number += 1
             else:
                 sync(self._versions)
-                return version
+                return version.name
+        raise OSError(errno.ERANGE, f"no version can follow {number - 1}")
+
+    def _staged(self) -> Path:
+        """A new folder in which a version is prepared. Another process may remove empty folders that it made, this one's."""
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                self._staging.mkdir(parents=True, exist_ok=True)
+                return Path(tempfile.mkdtemp(dir=self._staging))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _folder(self, version: str) -> Path:
         folder = self._versions / version
         with self._failures("read"):
-            if not _VERSION.fullmatch(version) or not folder.is_dir():
+            if not _VERSION.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
                 raise UnknownModel(version)
         return folder
 
@@ -174,10 +186,10 @@ class FileRegistry:
             except FileNotFoundError:
                 return []
         try:
-            history: list[str] = json.loads(content)["history"]
+            history: list[str] = json_object(content)["history"]
             if isinstance(history, list) and all(map(_VERSION.fullmatch, history)):
                 return history
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             pass
         raise CorruptBundle(f"alias {alias}", "its file is damaged; promote a version again")
 
@@ -232,7 +244,11 @@ class FileRegistry:
 
     def _sweep_staging(self) -> None:
         """Remove what killed trainings left behind; no write takes a day."""
-        for path in self._staging.iterdir():
+        try:
+            found = list(self._staging.iterdir())
+        except FileNotFoundError:
+            return
+        for path in found:
             with suppress(FileNotFoundError):  # another training has finished with it
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(path, ignore_errors=True)

@@ -26,7 +26,7 @@ def synth(
     """Simulate credit records with several kinds of fraud, and with the true probability of each record."""
     settings_with()  # no setting is used, but every command reports a misspelt variable
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
-    from fraud_detection_api.tables.files import require_suffix
+    from fraud_detection_api.tables.files import require_suffix, write_frame
     from fraud_detection_api.tables.whole_files import written_whole
     from fraud_detection_api.training.data.synthetic import simulate_credit_records
 
@@ -34,5 +34,5 @@ def synth(
     with progress(f"Simulating {rows:,} records"):
         frame = simulate_credit_records(rows, seed=seed, fraud_rate=fraud_rate)
         with leaves_on_sigterm(), written_whole(out) as waiting:
-            frame.write_parquet(waiting) if out.suffix == ".parquet" else frame.write_csv(waiting)
+            write_frame(frame, waiting)
     say(f"wrote {counted(rows, 'record')}, {int(frame['is_fraud'].sum()):,} of them fraud, to {out}")

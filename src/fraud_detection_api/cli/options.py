@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.jobs.listener import UnusableOption
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -74,6 +75,14 @@ def duration_seconds(text: str) -> float:
     return float(match[1]) * _SECONDS_OF[match[2]]
 
 
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("must be UTF-8 text") from None
+    return text
+
+
 def _milliseconds(text: str) -> int:
     from fraud_detection_api.contract.times import parse_moment
 
@@ -126,6 +135,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 _SINCE = typer.Option(
     "--since", metavar="TIME", parser=_milliseconds, help="Only decisions made at this time or later."
 )
+EntityId = Annotated[
+    str, typer.Argument(metavar="ENTITY_ID", parser=_utf8, help="The entity's id, as callers send it.")
+]
+OfEntity = Annotated[
+    str | None,
+    typer.Option(
+        "--entity",
+        metavar="ID",
+        parser=_utf8,
+        help=f"Only decisions about this entity; {MAX_TEXT} characters at most.",
+    ),
+]
 Since = Annotated[int | None, _SINCE]
 RequiredSince = Annotated[int, _SINCE]
 Until = Annotated[

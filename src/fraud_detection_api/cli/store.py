@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from fraud_detection_api.cli.audit import say_breaks
-from fraud_detection_api.cli.options import AsJson, Store, duration_seconds, settings_with
+from fraud_detection_api.cli.options import AsJson, EntityId, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
 from fraud_detection_api.telemetry import utc_text
 
@@ -92,7 +92,7 @@ def purge(
 
 @app.command(epilog="Example: `fraud store erase 345435`")
 def erase(
-    entity_id: Annotated[str, typer.Argument(metavar="ENTITY_ID", help="The entity's id, as callers send it.")],
+    entity_id: EntityId,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:

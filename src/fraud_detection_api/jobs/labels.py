@@ -14,7 +14,7 @@ from fraud_detection_api.services.labels.files import Imported, LabelImporter
 from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.labels.training_sets import Exported, TrainingSetExporter
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.tables.files import require_suffix
+from fraud_detection_api.tables.files import require_suffix, write_frame
 from fraud_detection_api.tables.whole_files import written_whole
 
 
@@ -72,7 +72,7 @@ def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, li
         done = LabelImporter(service, contract, progress).import_file(file)
     if unknown_to is not None and done.unknown.height:
         with written_whole(unknown_to) as waiting:
-            done.unknown.write_parquet(waiting) if unknown_to.suffix == ".parquet" else done.unknown.write_csv(waiting)
+            write_frame(done.unknown, waiting)
     return done
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import build_tracker
+from fraud_detection_api.errors import AliasMoved, ContractMismatch, GateRefused
 from fraud_detection_api.jobs.listener import Listener, says_if_interrupted
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
@@ -53,12 +54,27 @@ class Destination:
     ) -> FittedModel:
         """Train, register and track a model. It becomes champion if that is requested, or if there is no champion."""
         fitted = self.fit(fitter, dataset, step, tuning=tuning)
-        if self.registration.promote or self.registry.assigned(CHAMPION) is None:
-            how = self.registration
-            self.rollout.promote(fitted.version, how.order, allow_contract_change=how.allow_contract_change)
-            self.listener.say(f"version {fitted.version} is champion")
+        if self.registration.promote:
+            self._promote(fitted.version)
+        elif self.registry.assigned(CHAMPION) is None:
+            self._promote_first(fitted.version)
         self.track(fitted)
         return fitted
+
+    def _promote(self, version: str) -> None:
+        how = self.registration
+        self.rollout.promote(version, how.order, allow_contract_change=how.allow_contract_change)
+        self.listener.say(f"version {version} is champion")
+
+    def _promote_first(self, version: str) -> None:
+        """Promote where there is no champion. Another training may end now, too, and its model may be quicker."""
+        try:
+            self._promote(version)
+        except (AliasMoved, ContractMismatch, GateRefused):
+            champion = self.registry.assigned(CHAMPION)
+            if champion is None:
+                raise
+            self.listener.say(f"version {champion} became champion meanwhile")
 
     def fit(
         self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None

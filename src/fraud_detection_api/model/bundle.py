@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration, RiskScale
+from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.engine import Engine, Scorer
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.reference import golden_difference, golden_rows
@@ -41,6 +43,9 @@ FILES = (
 )
 
 BundleFiles = Mapping[str, bytes]
+
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a document of another shape than ours ends in. A test mutates every file to find others."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     """
     manifest = read_manifest(files, source=source)
     try:
-        documents = {name: _json_object(files[name]) for name in FILES if name.endswith(".json")}
+        documents = {name: json_object(files[name]) for name in FILES if name.endswith(".json")}
         contract = parse_contract(documents["contract.json"], source=source)
         codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
         calibration = Calibration.from_json(documents["calibration.json"])
@@ -141,7 +146,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         )
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
-    except (InvalidContract, InvalidPolicy, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
         raise CorruptBundle(source, difference)
@@ -156,31 +161,44 @@ def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[
     """
     manifest = read_manifest(files, source=source)
     try:
-        return manifest, _json_object(files["card.json"])
-    except (ValueError, TypeError):
+        card = json_object(files["card.json"])
+        _require_summary(card)
+    except _MALFORMED:
         raise CorruptBundle(source, "card.json is broken") from None
+    return manifest, card
+
+
+def _require_summary(card: dict[str, Any]) -> None:
+    """Raise what is in _MALFORMED where a list of models could not show the card: one bad card must not hide the others."""
+    metrics = card.get("evaluation", {}).get("metrics", {})
+    figures = [metrics.get(name, {}).get("value") for name in ("roc_auc", "average_precision")]
+    if not isinstance(card.get("contract", {}).get("name", ""), str):
+        raise TypeError("the contract's name is not text")
+    for figure in figures:
+        if figure is not None and not math.isfinite(figure):
+            raise ValueError("a metric is not a number")
 
 
 def read_evidence(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], Population]:
     """The report's evidence, and the out-of-fold scores in cells that policies are weighed on. Raises CorruptBundle."""
     read_manifest(files, source=source)
     try:
-        evidence = _json_object(files["evidence.json"])
+        evidence = json_object(files["evidence.json"])
         return evidence, Population.from_json(evidence["policy"])
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except _MALFORMED:
         raise CorruptBundle(source, "evidence.json is broken") from None
 
 
 def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
     """The manifest, after every file was found to have the digest that it states. Raises CorruptBundle."""
     try:
-        manifest = _json_object(files[MANIFEST])
+        manifest = json_object(files[MANIFEST])
         stated, whole, version = dict(manifest["files"]), manifest["digest"], manifest["format"]
         created_at = manifest["created_at"]
-    except (KeyError, ValueError, TypeError):
+    except _MALFORMED:
         raise CorruptBundle(source, f"{MANIFEST} is missing or broken") from None
     if version != FORMAT or not isinstance(created_at, str):
-        raise CorruptBundle(source, f"its format is {version!r}, and this program reads format {FORMAT}")
+        raise CorruptBundle(source, f"its format is {version!r:.20}, and this program reads format {FORMAT}")
     if set(files) - {MANIFEST} != set(FILES) or set(stated) != set(FILES):
         raise CorruptBundle(source, "files are missing or do not belong to it")
     for name in FILES:
@@ -189,13 +207,6 @@ def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
     if _digest_of_all(stated) != whole:
         raise CorruptBundle(source, "its digest is not that of its files")
     return manifest
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    document = json.loads(content)
-    if not isinstance(document, dict):
-        raise TypeError("not a JSON object")
-    return document
 
 
 def _json_bytes(document: object) -> bytes:

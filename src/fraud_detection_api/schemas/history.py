@@ -5,13 +5,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, from_json
 
-from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.decision.row_format import columns_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
-from fraud_detection_api.schemas.request import Parameters
+from fraud_detection_api.schemas.request import Parameters, TextId
 from fraud_detection_api.services.history.lookup import Found, HistoryFilter, entity_id_of
 from fraud_detection_api.services.history.replay import SOUND, ReplayResult, Status
 from fraud_detection_api.telemetry import utc_text
@@ -39,9 +38,7 @@ Moment = Annotated[
 class DecisionQuery(Parameters):
     """The decisions to list."""
 
-    entity_id: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = Field(
-        None, description="Decisions on the entity with this id, or with this pseudonym."
-    )
+    entity_id: TextId | None = Field(None, description="Decisions on the entity with this id, or with this pseudonym.")
     outcome: Outcome | None = Field(None, description="Decisions with this outcome.")
     since: Moment | None = Field(None, description="Decided at this time or later.")
     until: Moment | None = Field(None, description="Decided before this time.")

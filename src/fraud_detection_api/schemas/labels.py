@@ -12,7 +12,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
-from fraud_detection_api.field_texts import field_text
+from fraud_detection_api.field_texts import STORABLE, field_text
 from fraud_detection_api.schemas import json_keys
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
@@ -33,7 +33,7 @@ class _GivenLabel(RequestBody):
         description="When it became known; now, if left out. The label that became known last is in force.",
         examples=["2026-11-22T10:00:00Z"],
     )
-    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+    note: Annotated[str, Field(max_length=LONGEST_NOTE, pattern=STORABLE)] = ""
 
 
 class LabelOfDecision(_GivenLabel):
@@ -195,9 +195,11 @@ def _text(detail: ErrorDetails, name: str, level: Literal["request", "label", "f
             else "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at"
         )
     if name == "entity_id" and kind != "missing":
-        return f"must be a whole number, or text of 1 to {MAX_TEXT} characters"
+        return f"must be a whole number, or text of 1 to {MAX_TEXT} characters without U+0000"
     if name == "decision_id" and kind == "missing":
         return "is required, or entity_id and decided_at"
     if kind in ("model_type", "model_attributes_type") and level == "request":
         return 'must be an object: {"labels": [...]}'
+    if kind == "string_pattern_mismatch" and name != "decision_id":
+        return field_text(detail)
     return _TEXTS.get(kind) or field_text(detail, otherwise="is not valid")

@@ -8,13 +8,15 @@ from pydantic.config import ExtraValues, JsonDict
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature
+from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.schemas.request import IntegerId, Moment, TextId
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
 
 # a file's texts are stripped as well: a level must be the same one in serving and in training
-_LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": r"\S"}
+_LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": STORABLE}
+_NOT_BLANK: JsonDict = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}  # in JSON Schema, which strips nothing
 _FALSE: JsonDict = {"default": False}
 
 
@@ -84,7 +86,7 @@ def _feature_type(feature: Feature) -> Any:
         case "bool":
             annotation = bool
         case "category":
-            annotation = Annotated[str, StringConstraints(**_LEVEL)]
+            annotation = Annotated[str, StringConstraints(**_LEVEL), Field(json_schema_extra=_NOT_BLANK)]
         case "datetime":
             annotation = Moment
     return annotation | None if feature.nullable else annotation

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.field_texts import STORABLE
 
 _INT64 = 2**63
 
@@ -25,7 +26,7 @@ class RequestBody(BaseModel):
 
 
 IntegerId = Annotated[int, Field(ge=-_INT64, le=_INT64 - 1)]
-TextId = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+TextId = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=STORABLE)]
 
 
 def _parsed_time(text: Any) -> datetime:

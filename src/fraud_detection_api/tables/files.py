@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 
 from fraud_detection_api.errors import FraudError, InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
+from fraud_detection_api.tables.formulas import guarded, unguarded, unguarded_names
 
 _QUOTE_PROBLEMS = {  # by the csv module's message
     "unexpected end of data": "row {row} opens a quote that is never closed",
@@ -96,7 +97,7 @@ def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
             return pl.read_parquet(path)
         rows = count_records(path)
         types = {"infer_schema_length": None} if infer_types else {"infer_schema": False}
-        frame = pl.read_csv(path, n_rows=rows, **types)
+        frame = _as_meant(pl.read_csv(path, n_rows=rows, **types).lazy()).collect()
     require_rows(path, frame.height, rows)
     return frame
 
@@ -110,9 +111,16 @@ def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
     with reading(path):
         if path.suffix == ".csv":
             rows = count_records(path)
-            return pl.scan_csv(path, infer_schema=False, n_rows=rows), rows
+            return _as_meant(pl.scan_csv(path, infer_schema=False, n_rows=rows)), rows
         scan = pl.scan_parquet(path)
         return scan, int(scan.select(pl.len()).collect().item())
+
+
+def _as_meant(scan: pl.LazyFrame) -> pl.LazyFrame:
+    """A CSV's columns without the apostrophes that keep spreadsheets from running a text."""
+    names = unguarded_names(scan.collect_schema().names())
+    texts = pl.col(pl.String).map_batches(unguarded, return_dtype=pl.String(), is_elementwise=True)
+    return scan.rename({name: meant for name, meant in names.items() if meant != name}).with_columns(texts)
 
 
 def require_rows(path: Path, read: int, expected: int) -> None:
@@ -144,8 +152,20 @@ def require_suffix(path: Path) -> None:
         raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is read"])
 
 
+def write_frame(frame: pl.DataFrame, target: Path) -> None:
+    """Write a frame to a CSV or Parquet file, by suffix."""
+    frame.write_parquet(target) if target.suffix == ".parquet" else guarded(frame).write_csv(target)
+
+
 def write_frames(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType], target: Path) -> None:
     """Write frames to a CSV or Parquet file, by suffix. An error in making a frame is raised unchanged."""
+    if target.suffix == ".parquet":
+        _sink(frames, pl.Schema(schema), target)
+    else:
+        _sink(map(guarded, frames), guarded(pl.DataFrame(schema=schema)).schema, target)
+
+
+def _sink(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Path) -> None:
     failure: list[FraudError] = []
     stopping = Event()
 
@@ -159,7 +179,7 @@ def write_frames(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataTyp
             failure.append(error)  # Polars would wrap it, and lose its message
             raise
 
-    source = register_io_source(pieces, schema=dict(schema))
+    source = register_io_source(pieces, schema=schema)
     sink = source.sink_parquet if target.suffix == ".parquet" else source.sink_csv
     # Python handles signals in its main thread, and not while that thread is inside Polars
     with ThreadPoolExecutor(max_workers=1) as pool:

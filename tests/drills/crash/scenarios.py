@@ -115,7 +115,7 @@ def server_killed_while_locked(service: Service, *, kills: int, seed: int) -> Ve
                 if not service.is_alive():
                     service.start(ready=False)
                 time.sleep(draw.uniform(0, LONGEST_LIFE_SECONDS / 2))
-                with _locked(service.sqlite):
+                with locked(service.sqlite):
                     _kill_in_an_outage(service, draw)
                 _kill_after_an_outage(service, draw)
             service.start()
@@ -160,7 +160,7 @@ def _contended(service: Service, draw: random.Random) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Be another process that writes, and takes its time."""
     with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")

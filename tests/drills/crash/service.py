@@ -65,7 +65,7 @@ class Service:
 
     def kill_a_part(self, draw: random.Random) -> None:
         """SIGKILL to one process of those that the first one started: a worker, or the one that keeps decisions."""
-        os.kill(draw.choice(self._parts()), signal.SIGKILL)
+        os.kill(draw.choice(self.parts()), signal.SIGKILL)
         self.kills += 1
 
     def is_alive(self) -> bool:
@@ -87,16 +87,7 @@ class Service:
         """Files of the journal that hold something."""
         return [path for path in self.settings.journal.glob(pattern) if path.stat().st_size]
 
-    @contextmanager
-    def until_the_end(self) -> Iterator["Service"]:
-        """Whatever happens in the block, nothing is left running after it."""
-        try:
-            yield self
-        finally:
-            if self.is_alive():
-                self.kill()
-
-    def _parts(self) -> list[int]:
+    def parts(self) -> list[int]:
         """The other processes of the first one's group."""
         assert self._process is not None
         first, parts = self._process.pid, []
@@ -106,6 +97,15 @@ class Service:
                 if int(group) == first and state != "Z" and stat.parent.name != str(first):
                     parts.append(int(stat.parent.name))
         return sorted(parts)
+
+    @contextmanager
+    def until_the_end(self) -> Iterator["Service"]:
+        """Whatever happens in the block, nothing is left running after it."""
+        try:
+            yield self
+        finally:
+            if self.is_alive():
+                self.kill()
 
     def _log(self, life: int) -> Path:
         return self._folder / f"server-{life}.log"

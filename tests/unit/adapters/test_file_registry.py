@@ -2,18 +2,24 @@
 
 import errno
 import os
+import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
+from fraud_detection_api.schemas.models import alias_change
+from support.mutations import mutated
 
 FILES = {"booster.ubj": b"trees", "card.json": b"{}", "manifest.json": b"{}"}
 WAIT_SECONDS = 30
@@ -108,6 +114,56 @@ def test_strange_entries_among_the_versions_are_left_alone(registry):
     (registry.root / "versions" / "٣").mkdir()
     assert registry.versions() == ["1"]
     assert registry.register(FILES) == "2"
+
+
+BEYOND_THE_PATTERN = ["v01", "01", "tmp", "1e3", "-1", "1.0", "9" * 255]
+
+
+@pytest.mark.parametrize("name", BEYOND_THE_PATTERN, ids=lambda name: name[:5])
+def test_a_folder_beyond_the_pattern_is_no_version(registry, name):
+    shutil.copytree(registry.root / "versions" / "1", registry.root / "versions" / name)
+    assert registry.versions() == ["1"]
+    with pytest.raises(UnknownModel):
+        registry.fetch(name)
+    assert registry.register(FILES) == "2"
+
+
+@pytest.mark.parametrize("target", ["1", "nothing"])
+def test_a_link_is_no_version_and_keeps_its_number(registry, target):
+    (registry.root / "versions" / "2").symlink_to(target)
+    assert registry.versions() == ["1"]
+    with pytest.raises(UnknownModel):
+        registry.fetch("2")
+    assert registry.register(FILES) == "3"
+
+
+def test_a_stray_file_keeps_its_number(registry):
+    (registry.root / "versions" / "2").touch()
+    assert registry.register(FILES) == "3"
+
+
+def test_after_the_highest_number_nothing_is_registered(registry):
+    (registry.root / "versions" / ("9" * 18)).mkdir()
+    with pytest.raises(RegistryUnavailable, match=r"9{18}"):
+        registry.register(FILES)
+
+
+def test_first_trainings_at_once_all_register_and_promote(tmp_path):
+    """Each sees that the folder is writable, which makes folders and removes them again, while others register."""
+    for number in range(20):
+        registry, together = FileRegistry(tmp_path / f"{number}" / "registry"), threading.Barrier(4)
+
+        def train(registry=registry, together=together) -> str:
+            together.wait()
+            registry.require_writable()
+            version = registry.register(FILES)
+            registry.assign("champion", version)
+            return version
+
+        with ThreadPoolExecutor(4) as pool:
+            versions = [training.result() for training in [pool.submit(train) for _ in range(4)]]
+        assert sorted(versions) == ["1", "2", "3", "4"]
+        assert len(registry.audit()) == 4
 
 
 def test_processes_that_register_at_once_get_versions_of_their_own(tmp_path):
@@ -333,11 +389,32 @@ def test_a_stray_file_among_the_versions_is_passed_over(registry):
     assert registry.versions() == before
 
 
+def test_a_mutated_alias_is_read_or_is_corrupt(registry):
+    path, draw = registry.root / "aliases" / "champion", random.Random(1)
+    content = path.read_bytes()
+    path.chmod(0o644)
+    for _ in range(100):
+        path.write_bytes(mutated(content, draw))
+        with suppress(CorruptBundle):
+            registry.assigned("champion")
+
+
+def test_a_mutated_line_of_the_audit_trail_is_read_or_passed_over(registry):
+    path, draw = registry.root / "audit.jsonl", random.Random(1)
+    line = path.read_bytes().splitlines()[0]
+    for _ in range(200):
+        path.write_bytes(mutated(line, draw) + b"\n" + line + b"\n")
+        changes = registry.audit()
+        assert changes[-1].after == "1"
+        assert [alias_change(change).model_dump_json() for change in changes]
+
+
 DAMAGED = [b"", b"not json", b"[]", b"null", b"3", b"{}", b'{"history": 3}', b'{"history": "12"}', b"\xff\xfe\x00"]
+DAMAGED += [b'{"history":' + b"[" * 100_000, b'{"history": ["1"], "history": ["1"]}', b'{"history": ["v1"]}']
 DAMAGED += [b'{"history": [{}]}', b'{"history": [["1"]]}']
 
 
-@pytest.mark.parametrize("content", DAMAGED, ids=ascii)
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: ascii(content)[:30])
 def test_a_damaged_alias_is_an_error_when_read(registry, content):
     (registry.root / "aliases" / "champion").chmod(0o644)
     (registry.root / "aliases" / "champion").write_bytes(content)
@@ -345,7 +422,7 @@ def test_a_damaged_alias_is_an_error_when_read(registry, content):
         registry.assigned("champion")
 
 
-@pytest.mark.parametrize("content", DAMAGED, ids=ascii)
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: ascii(content)[:30])
 def test_a_damaged_alias_is_repaired_by_assigning_it(registry, content):
     (registry.root / "aliases" / "champion").chmod(0o644)
     (registry.root / "aliases" / "champion").write_bytes(content)

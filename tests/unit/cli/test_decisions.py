@@ -88,6 +88,11 @@ def test_a_time_without_an_offset_is_refused(fraud, kept):
     assert "--since" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["decisions", "list", "--entity"], ["store", "erase"]])
+def test_an_entity_that_is_not_unicode_is_refused(fraud, kept, command):
+    assert fraud(*command, "\udcff").exit_code == 2
+
+
 def test_a_store_that_is_not_there_is_not_made(fraud, tmp_path):
     assert refusal_of(fraud("decisions", "list")) is StoreUnavailable
     assert list(tmp_path.iterdir()) == []

@@ -114,7 +114,10 @@ OF_LABELS = [
         "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at",
     ),
     ({"labels": [{"is_fraud": True, "source": "analyst"}]}, "is required, or entity_id and decided_at"),
-    ({"labels": [{**BY_ENTITY, "entity_id": True}]}, "must be a whole number, or text of 1 to 256 characters"),
+    (
+        {"labels": [{**BY_ENTITY, "entity_id": True}]},
+        "must be a whole number, or text of 1 to 256 characters without U+0000",
+    ),
 ]
 
 

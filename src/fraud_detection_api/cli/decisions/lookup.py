@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, Since, Until, settings_with
+from fraud_detection_api.cli.options import AsJson, OfEntity, Since, Until, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
-from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
@@ -51,12 +50,7 @@ def show(
 
 @app.command("list", epilog="Example: `fraud decisions list --outcome decline --since 2026-11-22T00:00:00Z`")
 def list_decisions(
-    entity: Annotated[
-        str | None,
-        typer.Option(
-            "--entity", metavar="ID", help=f"Only decisions about this entity; {MAX_TEXT} characters at most."
-        ),
-    ] = None,
+    entity: OfEntity = None,
     outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,
     since: Since = None,
     until: Until = None,

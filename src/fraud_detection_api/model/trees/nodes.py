@@ -1,6 +1,7 @@
 """The trees of a booster as arrays that a program can walk."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,6 +27,9 @@ is in log-odds, and 0 at other nodes. `cover` is the sum of the Hessians of the 
 
 TREE = np.dtype([("root", np.int32), ("depth", np.int32)])
 """Where among the nodes a tree begins, and the most steps to a leaf."""
+
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError)
+"""Besides ValueError, what `zipfile` and NumPy raise for other archives: encrypted, of another method, of absurd sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Trees:
             with np.load(BytesIO(content), allow_pickle=False) as fields:
                 trees, nodes = _records(TREE, fields), _records(NODE, fields)
                 found = cls(trees, nodes, int(fields["features"]), np.float32(fields["base_margin"]))
-        except (zipfile.BadZipFile, LookupError, EOFError, OSError, TypeError) as error:
+        except (*_UNREADABLE, LookupError, EOFError, OSError, TypeError) as error:
             raise ValueError("the trees cannot be read") from error
         found._require_sound()
         return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, EntityAt, Finding
 from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.tables.checking import problem_texts, read_column
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
@@ -107,6 +108,8 @@ class LabelImporter:
         problems.add(
             f"note must be at most {LONGEST_NOTE} characters", (note.str.len_chars() > LONGEST_NOTE).to_numpy()
         )
+        for name, texts in (("note", note), (columns.entity, _texts(frame, columns.entity))):
+            problems.add(f"{name} must not hold the character U+0000", ~texts.str.contains(STORABLE).to_numpy())
         about = self._subjects(frame, columns, problems)
         return [
             Finding(one, bool(fraud), who, None if np.isnan(at) else int(at), text)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 from pydantic import TypeAdapter
 
 from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.telemetry import utc_text
 
 Alias = Literal["champion", "challenger"]
@@ -97,12 +98,12 @@ def change_text(change: AliasChange) -> str:
 def parsed_change(text: str) -> AliasChange | None:
     """Read what `change_text` wrote; None for any other text."""
     try:
-        stored: dict[str, Any] = json.loads(text)
+        stored = json_object(text)
         cause = {name: stored[name] for name in Cause._fields} | {"gate_reasons": tuple(stored["gate_reasons"])}
         fields = {"at": parse_moment(stored["at"]), "alias": stored["alias"], "cause": cause}
         fields |= {"before": stored["from"], "after": stored["to"]}
         return _CHANGE.validate_python(fields, strict=True)
-    except (AttributeError, ValueError, KeyError, TypeError, RecursionError):  # pydantic's are ValueErrors
+    except (AttributeError, ValueError, KeyError, TypeError, OverflowError):  # pydantic's are ValueErrors
         return None
 
 

@@ -134,7 +134,7 @@ class ModelMetrics:
         self._loads["loaded"].add()
         self._tallies.forget(MODEL_INFO)
         self._tallies.gauge(MODEL_INFO, version, digest).set(1)
-        with suppress(ValueError):  # the time is outside the bundle's digest, so it may be anything
+        with suppress(ValueError, OverflowError):  # the time is outside the bundle's digest, so it may be anything
             self._tallies.gauge(MODEL_CREATED).set(datetime.fromisoformat(created_at).timestamp())
 
     def refused(self) -> None:

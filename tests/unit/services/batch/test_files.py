@@ -116,6 +116,13 @@ def test_columns_that_the_contract_does_not_know_are_kept(tmp_path, bundle, fram
     assert set(read(tmp_path / "out.csv")["note"]) == {'x, "y"\n'}
 
 
+@pytest.mark.parametrize("given", ["csv", "parquet"])
+def test_a_column_that_came_in_holds_no_formula_afterwards(tmp_path, bundle, frame, given):
+    write(frame.with_columns(pl.lit("=1+1").alias("=note")), tmp_path / f"in.{given}")
+    BatchScorer(bundle).score_file(tmp_path / f"in.{given}", tmp_path / "out.csv")
+    assert set(read(tmp_path / "out.csv")["'=note"]) == {"'=1+1"}
+
+
 def test_labelled_records_can_be_scored(tmp_path, bundle):
     write(simulate_credit_records(50, seed=2), tmp_path / "in.parquet")
     BatchScorer(bundle).score_file(tmp_path / "in.parquet", tmp_path / "out.parquet")

@@ -149,6 +149,17 @@ def test_every_unreadable_row_is_reported_and_nothing_is_recorded(tmp_path, monk
     assert into.labels.history(FIRST.decision_id) == []
 
 
+def test_texts_that_postgresql_does_not_store_are_reported(tmp_path):
+    columns = {"application": ["A\0", "A-1"], "decided_at": ["2026-01-01"] * 2, "is_fraud": [True] * 2}
+    path = parquet(tmp_path, **columns, source=["rule"] * 2, note=["", "a\0b"])
+    with pytest.raises(InvalidDataset) as caught:
+        importer(contract=every_dtype_contract()).import_file(path)
+    assert set(caught.value.problems) == {
+        "application must not hold the character U+0000: 1 row (1)",
+        "note must not hold the character U+0000: 1 row (2)",
+    }
+
+
 def test_entities_that_cannot_be_read_are_reported(tmp_path):
     lines = ["customer_id,decided_at,is_fraud,source", "A-7,2026-01-01,1,rule", ",2026-01-01,1,rule", "7,,1,rule"]
     assert set(refusal(csv(tmp_path, *lines))) == {

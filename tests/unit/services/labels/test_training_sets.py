@@ -15,6 +15,7 @@ from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingT
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels import training_sets as training_set
 from fraud_detection_api.services.labels.training_sets import TrainingSetExporter
+from fraud_detection_api.tables.files import read_file
 from fraud_detection_api.training.data.load import load_dataset
 from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract
 from support.labelling import DAY, NOON, kept
@@ -157,6 +158,17 @@ def test_training_takes_the_file_as_it_is(exporting):
     exporting.export(contract)
     dataset = load_dataset(exporting.target, contract)
     assert dataset.is_fraud.tolist() == [False, True] * 10
+
+
+def test_training_takes_texts_that_a_csv_holds_behind_an_apostrophe_as_they_were_sent(exporting):
+    contract = every_dtype_contract()
+    sent = {**PAYMENT, "application": "=1+1"}
+    exporting.keep(kept(1, sent=sent, contract=contract))
+    exporting.label(kept(1, sent=sent, contract=contract))
+    exporting.target = exporting.target.with_suffix(".csv")
+    exporting.export(contract)
+    assert pl.read_csv(exporting.target)["application"].to_list() == ["'=1+1"]
+    assert read_file(exporting.target)["application"].to_list() == ["=1+1"]
 
 
 @pytest.mark.parametrize("earlier", [Recorder(), PSEUDONYMS], ids=["kept plain", "kept as pseudonyms"])

@@ -4,6 +4,7 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.schemas.models import model_summary
 from fraud_detection_api.services.models.registered import ModelService
 from support.builders import credit_files
 from support.fakes import InMemoryRegistry
@@ -45,6 +46,19 @@ def test_a_damaged_version_is_listed_with_its_problem(service, registry):
     description = service.describe_all()[0]
     assert "booster.ubj is not the file that was registered" in description.problem
     assert (description.digest, description.created_at, description.card) == ("", "", {})
+
+
+def test_bad_versions_hide_no_other(service, registry):
+    deep = b"[" * 100_000
+    for files in (
+        {**credit_files(), "manifest.json": deep},
+        resealed(credit_files(), card_json=deep),
+        resealed(credit_files(), card_json=b'{"evaluation": {"metrics": 5}}'),
+        {},
+    ):
+        registry.register(files)
+    described = [model_summary(description) for description in service.describe_all()]
+    assert [(one.version, one.status) for one in described] == [*((n, "damaged") for n in "5432"), ("1", "ok")]
 
 
 def test_an_unknown_version_is_not_described(service):
