@@ -34,6 +34,9 @@ TEXTS = {
     errors.StoreBusy(2): "the decision store is behind; try again in 2 s",
     errors.NoStore(): "no decisions are stored here: FRAUD_STORE is `none`",
     errors.UnknownDecision(): "no decision with that id is stored",
+    errors.NotLogged("019a"): (
+        "no signed root covers 019a yet: the observer of `fraud serve` signs one a minute, and so does `fraud audit export`"
+    ),
     errors.InvalidCursor(): (
         "this cursor belongs to another query; send the filters that it came from, or no cursor to start again"
     ),
