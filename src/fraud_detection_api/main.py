@@ -45,6 +45,9 @@ from fraud_detection_api.routes.protocol.context import Application, RequestBoun
 from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
+from fraud_detection_api.routes.wire.connection import WATCH
+from fraud_detection_api.routes.wire.descriptors import door_limits
+from fraud_detection_api.routes.wire.watch import Watch
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
@@ -159,7 +162,7 @@ objects of requests in flight would be searched again and again."""
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     container: Container = app.state.container
     champion = container.deployment.champion
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
@@ -171,14 +174,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container.tracer.start()
     gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what exists now stays; searching it again would stop every request for a tenth of a second
-    watchers = [asyncio.create_task(champion.watch(container.settings.reload_seconds))]
+    connections = _watch(container)
+    watchers = [
+        asyncio.create_task(champion.watch(container.settings.reload_seconds)),
+        asyncio.create_task(connections.keep()),
+    ]
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
     log_event("started", version=__version__)
     try:
         with container.drain.on_sigterm(container.settings.linger_seconds):
-            yield
+            yield {WATCH: connections}
     finally:
         for watcher in watchers:
             watcher.cancel()
@@ -189,6 +196,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)
         log_event("stopped")
+
+
+def _watch(container: Container) -> Watch:
+    """What the server's connections are held to."""
+    settings = container.settings
+    limits = door_limits(settings.max_connections, settings.max_connections_per_address)
+    return Watch(limits, tallies=container.metrics.tallies, health_port=settings.health_port)
 
 
 def _end_with_supervisor() -> None:
