@@ -128,7 +128,7 @@ class Exchange:
                 part += reader.body()
         except Refused as refused:
             self._connection.refuse(refused)
-            return None
+            return {"type": "http.disconnect"}
         self._gave_body = reader.body_ended
         if not part and not self._gave_body:
             return None
