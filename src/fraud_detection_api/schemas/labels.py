@@ -124,8 +124,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     # pydantic makes an error for each unknown key, and half a million of them would block all other requests
     objects = json_keys.objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
     if json_keys.drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
-        json_keys.empty_fields(given, _FIELDS)
-        body = json.dumps(parsed).encode()
+        body = json.dumps(json_keys.emptied(parsed, (LABELS,), _FIELDS)).encode()
     try:
         labels = LabelsRequest.model_validate_json(body).labels
     except ValidationError as error:

@@ -21,6 +21,14 @@ LARGE_BODY_BYTES = 64 * 1024
 all is one step in which no other request gets a turn."""
 
 
+SMALL_BODY_BYTES = 4 * 1024
+"""Below this size, whatever a body holds is validated in a millisecond or two."""
+
+RECORDS_A_PART = 100
+"""Records that are validated together once a body is known to be bad: pydantic makes an error of every missing field, and no
+answer lists more than MAX_PROBLEMS."""
+
+
 class ParsedRequest(NamedTuple):
     """A request for decisions on records, in order: whether to give reasons, and whether to store nothing."""
 
@@ -82,8 +90,8 @@ class RecordParser:
             if is_large:
                 # in a loop of Python's, other threads get their turn; in list(), they do not
                 records = [record for record in records]  # noqa: C416
-        except ValidationError:
-            raise self._refusal(kind, body, limit) from None
+        except ValidationError as error:
+            raise self._refusal(kind, body, limit, error) from None
         if len(records) > limit:
             raise TooManyRecords(limit)
         keys = sum(map(len, records)) + (len(request) if kind.path else 0)
@@ -108,23 +116,27 @@ class RecordParser:
             if not isinstance(refusal, InvalidRecords) or refusal.problems:
                 raise refusal
 
-    def _refusal(self, kind: record_type.BodyType, body: bytes, limit: int) -> FraudError:
-        """The error for a body that pydantic does not accept."""
+    def _refusal(
+        self, kind: record_type.BodyType, body: bytes, limit: int, error: ValidationError | None = None
+    ) -> FraudError:
+        """The error for a body that pydantic does not accept, for the first reason that it came upon."""
         if body.count(b"{") > limit and json_keys.array_length(body, kind.path) > limit:
             return TooManyRecords(limit)
         parsed = json_keys.parsed_json(body)
         if len(json_keys.array_in(parsed, kind.path)) > limit:
             return TooManyRecords(limit)
+        first = None if error is None else error.errors(include_url=False, include_input=False)[0]
+        if first is not None and first["type"] == "json_invalid":
+            return MalformedBody(json_problem(first))
         return self._invalid(kind, body, parsed)
 
     def _invalid(self, kind: record_type.BodyType, body: bytes, parsed: Any) -> FraudError:
         """The error that names every problem. `parsed` is the body as `parsed_json` reads it, and is changed here."""
         records = json_keys.array_in(parsed, kind.path)
-        dropped = json_keys.drop_needless_keys(self._objects(kind, parsed), most=MAX_PROBLEMS + 1)
-        if dropped or len(body) >= LARGE_BODY_BYTES:
-            json_keys.empty_fields(records, self._columns)
-            body = body if parsed is None else json.dumps(parsed).encode()
-        details = _details(kind.exact, body)
+        if parsed is None or len(body) < SMALL_BODY_BYTES:
+            details = _errors(kind.exact, body)
+        else:
+            details = self._details(kind, parsed)
         if details and details[0]["type"] == "json_invalid":
             return MalformedBody(json_problem(details[0]))
         of_fields = (field_problem(detail, self.contract, kind.path) for detail in details)
@@ -133,6 +145,25 @@ class RecordParser:
             chain(of_fields, of_constraints, json_keys.duplicate_keys(parsed, record_type.RECORDS))
         )
         return InvalidRecords(problems, more=more)
+
+    def _details(self, kind: record_type.BodyType, parsed: Any) -> list[ErrorDetails]:
+        """Every error of a body, or at least one more than an answer lists. A part of the records is validated at a time."""
+        records, depth = json_keys.array_in(parsed, kind.path), len(kind.path)
+        found: list[ErrorDetails] = []
+        of_request: list[ErrorDetails] = []
+        for start in range(0, max(1, len(records)), RECORDS_A_PART):
+            part = json_keys.part_of(parsed, kind.path, start, RECORDS_A_PART)
+            json_keys.drop_needless_keys(self._objects(kind, part), most=MAX_PROBLEMS + 1 - len(found))
+            for each in _errors(kind.exact, json.dumps(json_keys.emptied(part, kind.path, self._columns)).encode()):
+                location = each["loc"]
+                if len(location) > depth and location[:depth] == kind.path:
+                    each["loc"] = (*kind.path, int(location[depth]) + start, *location[depth + 1 :])
+                    found.append(each)
+                elif not start:
+                    of_request.append(each)
+            if len(found) > MAX_PROBLEMS:
+                break
+        return found + of_request
 
     def _objects(self, kind: record_type.BodyType, parsed: Any) -> list[json_keys.KnownKeys]:
         return json_keys.objects_in(
@@ -158,7 +189,7 @@ def _constraint_reader(constraints: Sequence[Constraint]) -> Callable[[Record], 
     return broken
 
 
-def _details(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
+def _errors(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
     try:
         adapter.validate_json(body)
     except ValidationError as error:

@@ -4,8 +4,9 @@ from fraud_detection_api.schemas.json_keys import (
     array_in,
     array_length,
     drop_needless_keys,
-    empty_fields,
+    emptied,
     parsed_json,
+    part_of,
 )
 
 
@@ -38,5 +39,20 @@ def test_an_array_is_counted_where_it_is():
 
 def test_values_of_unknown_keys_and_arrays_and_objects_in_known_ones_are_emptied():
     objects = [{"known": {"a": 1}, "other": [1, 2]}, {"known": [1], "too": "text"}, {"known": "text"}, 7]
-    empty_fields(objects, {"known", "too"})
-    assert objects == [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]
+    empty = [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]
+    assert emptied(objects, (), {"known", "too"}) == empty
+
+
+def test_what_is_no_request_is_emptied_and_keeps_its_kind():
+    assert emptied({"a": [1]}, (), {"a"}) == {}
+    assert emptied([[1], [2]], ("records",), {"a"}) == []
+    assert emptied([[1, [2]]], (), {"a"}) == [[]]
+    assert emptied({"records": [{"a": [1]}], "b": {"c": 1}}, ("records",), {"a"}) == {"records": [{"a": []}], "b": {}}
+
+
+def test_the_parts_of_a_body_have_all_items_and_what_is_beside_them_once():
+    body = {"records": [1, 2, 3], "explain": 7}
+    assert part_of(body, ("records",), 0, 2) == {"records": [1, 2], "explain": 7}
+    assert part_of(body, ("records",), 2, 2) == {"records": [3]}
+    assert part_of([1, 2, 3], (), 2, 2) == [3]
+    assert part_of("text", (), 0, 2) == "text"

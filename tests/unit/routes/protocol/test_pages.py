@@ -9,10 +9,11 @@ class Maker:
     """Makes the next number when it is told to."""
 
     def __init__(self):
-        self.begun, self.go = 0, asyncio.Event()
+        self.begun, self.started, self.go = 0, asyncio.Event(), asyncio.Event()
 
     async def __call__(self):
         self.begun += 1
+        self.started.set()
         number = self.begun
         await self.go.wait()
         return number
@@ -23,8 +24,7 @@ def test_all_who_ask_meanwhile_share_one_answer_that_was_begun_after_they_asked(
         maker = Maker()
         shared = Shared(maker, pause_seconds=0)
         first = [asyncio.create_task(shared.get()) for _ in range(3)]
-        while not maker.begun:
-            await asyncio.sleep(0)
+        await maker.started.wait()
         later = [asyncio.create_task(shared.get()) for _ in range(50)]
         for _ in range(10):
             await asyncio.sleep(0)
@@ -41,8 +41,7 @@ def test_nobody_who_hangs_up_spoils_it_for_the_others():
         maker = Maker()
         shared = Shared(maker, pause_seconds=0)
         gone, stays = (asyncio.create_task(shared.get()) for _ in range(2))
-        while not maker.begun:
-            await asyncio.sleep(0)
+        await maker.started.wait()
         gone.cancel()
         maker.go.set()
         assert await stays == 1
