@@ -16,6 +16,22 @@ from starlette.types import Receive, Scope, Send
 T = TypeVar("T")
 
 
+PIECE_BYTES = 64 * 1024
+"""A megabyte that is written at once holds up other requests for a millisecond."""
+
+
+class _InPieces(Response):
+    """A response that gives others a turn between the pieces of its body."""
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        body = b"" if scope["method"] == "HEAD" else bytes(self.body)
+        for start in range(0, len(body), PIECE_BYTES):
+            await send({"type": "http.response.body", "body": body[start : start + PIECE_BYTES], "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body"})
+
+
 class Page(NamedTuple):
     """A page as it is sent, with the tag by which callers ask whether theirs is still the same."""
 
@@ -29,7 +45,7 @@ class Page(NamedTuple):
         known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
         if self.tag in known or "*" in known:
             return Response(status_code=304, headers=headers)
-        return Response(self.body, media_type=self.media_type, headers=headers)
+        return _InPieces(self.body, media_type=self.media_type, headers=headers)
 
 
 def page(body: bytes, media_type: str) -> Page:
