@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -38,11 +38,8 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    listening = _bind(settings.host, settings.port)
-    listeners = [listening]
-    if settings.health_port is not None:
-        listeners.append(_bind(settings.host, settings.health_port, "FRAUD_HEALTH_PORT"))
-    on_listening(_address(settings.host, listening.getsockname()[1]))
+    listeners = _listeners(settings)
+    on_listening(_address(settings.host, listeners[0].getsockname()[1]))
     with (
         metrics_folder(settings.metrics_folder),
         decision_writer_process() if stores and settings.keeper is None else nullcontext(),
@@ -52,6 +49,16 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
             Multiprocess(config, sockets=listeners).run()
         else:
             uvicorn.Server(config).run(sockets=listeners)
+
+
+def _listeners(settings: Settings) -> list[socket.socket]:
+    """The socket for callers, and the one for health routes if there is one. Raises InvalidSetting."""
+    with ExitStack() as bound:
+        listeners = [bound.enter_context(_bind(settings.host, settings.port))]
+        if settings.health_port is not None:
+            listeners.append(_bind(settings.host, settings.health_port, "FRAUD_HEALTH_PORT"))
+        bound.pop_all()  # all of them: they stay open
+        return listeners
 
 
 def _bind(host: str, port: int, setting: str = "FRAUD_PORT") -> socket.socket:

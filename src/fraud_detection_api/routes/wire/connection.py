@@ -201,7 +201,8 @@ class HttpProtocol(asyncio.Protocol):
             return
         self.resume_reading()
         self._await_request()
-        self._proceed()
+        if self.reader.waiting_bytes:
+            self._proceed()
 
     def fail(self, *, begun: bool) -> None:
         """The application has failed. Where its answer has `begun`, the caller must see that it is cut."""

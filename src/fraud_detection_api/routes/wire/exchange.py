@@ -69,6 +69,11 @@ class Wire(Protocol):
 class Exchange:
     """A request that is answered by an application. The connection tells it what comes, and that its caller has gone."""
 
+    __slots__ = (
+        *("_answer", "_body_left", "_connection", "_expects_continue", "_gave_body", "_head", "_is_head", "_waiter"),
+        *("gone", "keep_alive"),
+    )
+
     def __init__(self, connection: Wire, head: Head, *, keep_alive: bool) -> None:
         self._connection, self._is_head = connection, head.method == "HEAD"
         self._expects_continue = head.expects_continue
@@ -155,13 +160,12 @@ class Exchange:
         lines, closes = [_STATUS_LINES[status], self._connection.server_lines()], False
         count = 2 + lines[1].count(b"\n")
         length: int | None = None
-        for name, content in headers:
-            lowered = name.lower()
-            if lowered == b"content-length":
-                length = int(content)
-            elif lowered == b"connection":
-                closes = b"close" in content.lower()
-            lines.append(b"%b: %b\r\n" % (lowered, content))
+        for field in headers:  # ASGI has their names in lower case
+            if field[0] == b"content-length":
+                length = int(field[1])
+            elif field[0] == b"connection":
+                closes = b"close" in field[1].lower()
+            lines.append(b"%b: %b\r\n" % tuple(field))
             count += 1
         self.keep_alive &= not closes
         if not self.keep_alive and not closes:

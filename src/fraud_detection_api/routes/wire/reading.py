@@ -93,6 +93,8 @@ class RequestReader:
     that has arrived whole is `head()` and one `body()`.
     """
 
+    __slots__ = ("_begun", "_came", "_chunks", "_left", "_parsed")
+
     def __init__(self) -> None:
         self._came = bytearray()
         self._begun: tuple[Head, httptools.HttpRequestParser] | None = None  # a head that is incomplete
@@ -147,21 +149,23 @@ class RequestReader:
         if end < 0:
             self._begun, self._parsed = (head, parser), arrived
             return None
-        self._complete(head, parser, bytes(came[: came.find(b"\r\n")]))
+        line_end = came.find(b"\r\n")
+        self._complete(head, parser, came[line_end - 8 : line_end])
         del came[:arrived]
         return head
 
-    def _complete(self, head: Head, parser: httptools.HttpRequestParser, line: bytes) -> None:
-        version = line[-8:]
-        if version not in (b"HTTP/1.1", b"HTTP/1.0") or not head.is_complete:
-            raise malformed("the version of HTTP is not 1.1 or 1.0")
-        if head.hosts != 1 and (head.hosts or version == b"HTTP/1.1"):
-            raise malformed("a request has one Host header")
-        head.method, head.version = parser.get_method().decode("ascii"), version[5:].decode("ascii")
-        if version == b"HTTP/1.0":
-            head.persists = False
+    def _complete(self, head: Head, parser: httptools.HttpRequestParser, version: bytearray) -> None:
+        head.method, head.version = parser.get_method().decode("ascii"), "1.1"
+        if version != b"HTTP/1.1":
+            if version != b"HTTP/1.0":
+                raise malformed("the version of HTTP is not 1.1 or 1.0")
             if head.is_chunked:
                 raise malformed("HTTP/1.0 has no transfer encoding")
+            head.version, head.persists = "1.0", False
+        if head.hosts != 1 and (head.hosts or head.version == "1.1"):
+            raise malformed("a request has one Host header")
+        if not head.is_complete:
+            raise malformed()
         self._begun, self._parsed = None, 0
         self._left, self._chunks = head.length, ChunkedBody() if head.is_chunked else None
 
