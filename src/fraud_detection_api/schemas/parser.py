@@ -24,6 +24,9 @@ all is one step in which no other request gets a turn."""
 SMALL_BODY_BYTES = 4 * 1024
 """Below this size, whatever a body holds is validated in a millisecond or two."""
 
+MOST_CONTAINERS = 100_000
+"""Arrays and objects in a body, where the limit of records permits no more. A parser holds up all requests over them."""
+
 RECORDS_A_PART = 100
 """Records that are validated together once a body is known to be bad: pydantic makes an error of every missing field, and no
 answer lists more than MAX_PROBLEMS."""
@@ -108,8 +111,11 @@ class RecordParser:
         """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
 
         Pydantic copies a record, with all that is in it, for each missing field. Texts may be full of colons and commas, so
-        such a body is not refused for their number, but only checked with more care.
+        such a body is not refused for their number, but only checked with more care. One of arrays and objects alone is not
+        even parsed.
         """
+        if json_keys.has_more_containers(body, max(2 * limit + 2, MOST_CONTAINERS)):
+            raise TooManyRecords(limit)
         most = limit * len(self._columns) + len(record_type.DECISION_REQUEST_FIELDS)
         if max(body.count(b":"), body.count(b",")) > most:
             refusal = self._refusal(kind, body, limit)

@@ -1,10 +1,13 @@
 """The keys of JSON objects, of which a body may have half a million."""
 
+import pytest
+
 from fraud_detection_api.schemas.json_keys import (
     array_in,
     array_length,
     drop_needless_keys,
     emptied,
+    has_more_containers,
     parsed_json,
     part_of,
 )
@@ -41,6 +44,22 @@ def test_values_of_unknown_keys_and_arrays_and_objects_in_known_ones_are_emptied
     objects = [{"known": {"a": 1}, "other": [1, 2]}, {"known": [1], "too": "text"}, {"known": "text"}, 7]
     empty = [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]
     assert emptied(objects, (), {"known", "too"}) == empty
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b'[{"a": "[[["}, {"\\"{": []}]', 4),
+        (b"[]" * 50_000, 50_000),
+        (b'["' + b"[{" * 50_000 + b'", {}]', 2),
+        (b'["' + b"x" * 70_000 + b'\\"[", []]', 2),
+        (b'[{"' + b"[" * 70_000, 2),
+    ],
+    ids=["short", "long", "long text", "text with a quote in it", "text without an end"],
+)
+def test_arrays_and_objects_are_counted_outside_of_texts(body, count):
+    assert has_more_containers(body, count - 1)
+    assert not has_more_containers(body, count)
 
 
 def test_what_is_no_request_is_emptied_and_keeps_its_kind():
