@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from fraud_detection_api.metrics.catalogue import CONNECTIONS, CONNECTIONS_REFUSED
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.wire.doors import Door, DoorLimits
-from fraud_detection_api.telemetry import log_event
+from fraud_detection_api.telemetry import log_event, log_failure
 
 LOOK_SECONDS = 0.25
 HEALTH_PORT_LIMITS = DoorLimits(total=64, per_address=32)
@@ -95,7 +95,11 @@ class Watch:
         """End what has waited too long."""
         late = [each for each in self._connections if each.deadline <= now or each.write_deadline <= now]
         for connection in late:
-            connection.expire(now)
+            try:
+                connection.expire(now)
+            except Exception as error:  # noqa: BLE001 one connection that cannot be ended must not keep the others
+                connection.deadline = connection.write_deadline = NEVER
+                log_failure("connection_not_ended", error)
 
     def _look_at_descriptors(self) -> None:
         """Log once that descriptors have run out: libuv then closes new connections, and says nothing."""

@@ -479,6 +479,16 @@ async def test_beyond_the_limit_there_is_room_for_health_routes_alone():
 
 
 @in_loop
+async def test_a_connection_that_cannot_be_ended_keeps_no_other():
+    bench = Bench(says_ok)
+    stuck, other = bench.connect()[1], bench.connect()[1]
+    stuck.close = None
+    bench.wait(10.1)
+    bench.wait(10.1)
+    assert other.closed
+
+
+@in_loop
 async def test_one_address_has_a_share_of_the_connections():
     bench = Bench(says_ok, DoorLimits(total=9, per_address=2))
     transports = [bench.connect()[1] for _ in range(3)]
