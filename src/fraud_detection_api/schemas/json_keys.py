@@ -52,6 +52,15 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _WINDOW_BYTES = 32 * 1024
 
 
+MOST_CONTAINERS = 100_000
+"""Arrays and objects in a body, where the limit of items permits no more. A parser holds up all requests over them."""
+
+
+def is_all_containers(body: bytes, limit: int) -> bool:
+    """Whether a body has so many arrays and objects that it cannot be a request of `limit` items, whatever else it is."""
+    return has_more_containers(body, max(2 * limit + 2, MOST_CONTAINERS))
+
+
 def has_more_containers(body: bytes, most: int) -> bool:
     """Whether a body has more than `most` arrays and objects outside of its texts. It is not parsed for that.
 

@@ -1,6 +1,5 @@
 """Bytes of a request to validated records of a contract."""
 
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -13,7 +12,8 @@ from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
 from fraud_detection_api.schemas import json_keys, record_type
-from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems
+from fraud_detection_api.schemas.errors_by_part import errors_by_part, errors_of
+from fraud_detection_api.schemas.problem import first_problems
 from fraud_detection_api.schemas.record_problems import constraint_problems, field_problem, json_problem
 
 LARGE_BODY_BYTES = 64 * 1024
@@ -23,13 +23,6 @@ all is one step in which no other request gets a turn."""
 
 SMALL_BODY_BYTES = 4 * 1024
 """Below this size, whatever a body holds is validated in a millisecond or two."""
-
-MOST_CONTAINERS = 100_000
-"""Arrays and objects in a body, where the limit of records permits no more. A parser holds up all requests over them."""
-
-RECORDS_A_PART = 100
-"""Records that are validated together once a body is known to be bad: pydantic makes an error of every missing field, and no
-answer lists more than MAX_PROBLEMS."""
 
 
 class ParsedRequest(NamedTuple):
@@ -114,7 +107,7 @@ class RecordParser:
         such a body is not refused for their number, but only checked with more care. One of arrays and objects alone is not
         even parsed.
         """
-        if json_keys.has_more_containers(body, max(2 * limit + 2, MOST_CONTAINERS)):
+        if json_keys.is_all_containers(body, limit):
             raise TooManyRecords(limit)
         most = limit * len(self._columns) + len(record_type.DECISION_REQUEST_FIELDS)
         if max(body.count(b":"), body.count(b",")) > most:
@@ -140,7 +133,7 @@ class RecordParser:
         """The error that names every problem. `parsed` is the body as `parsed_json` reads it, and is changed here."""
         records = json_keys.array_in(parsed, kind.path)
         if parsed is None or len(body) < SMALL_BODY_BYTES:
-            details = _errors(kind.exact, body)
+            details = errors_of(kind.exact, body)
         else:
             details = self._details(kind, parsed)
         if details and details[0]["type"] == "json_invalid":
@@ -153,23 +146,8 @@ class RecordParser:
         return InvalidRecords(problems, more=more)
 
     def _details(self, kind: record_type.BodyType, parsed: Any) -> list[ErrorDetails]:
-        """Every error of a body, or at least one more than an answer lists. A part of the records is validated at a time."""
-        records, depth = json_keys.array_in(parsed, kind.path), len(kind.path)
-        found: list[ErrorDetails] = []
-        of_request: list[ErrorDetails] = []
-        for start in range(0, max(1, len(records)), RECORDS_A_PART):
-            part = json_keys.part_of(parsed, kind.path, start, RECORDS_A_PART)
-            json_keys.drop_needless_keys(self._objects(kind, part), most=MAX_PROBLEMS + 1 - len(found))
-            for each in _errors(kind.exact, json.dumps(json_keys.emptied(part, kind.path, self._columns)).encode()):
-                location = each["loc"]
-                if len(location) > depth and location[:depth] == kind.path:
-                    each["loc"] = (*kind.path, int(location[depth]) + start, *location[depth + 1 :])
-                    found.append(each)
-                elif not start:
-                    of_request.append(each)
-            if len(found) > MAX_PROBLEMS:
-                break
-        return found + of_request
+        of_request = record_type.DECISION_REQUEST_FIELDS
+        return errors_by_part(kind.exact, parsed, kind.path, of_request=of_request, of_item=self._columns)
 
     def _objects(self, kind: record_type.BodyType, parsed: Any) -> list[json_keys.KnownKeys]:
         return json_keys.objects_in(
@@ -193,11 +171,3 @@ def _constraint_reader(constraints: Sequence[Constraint]) -> Callable[[Record], 
         return found
 
     return broken
-
-
-def _errors(adapter: TypeAdapter[Any], body: bytes) -> list[ErrorDetails]:
-    try:
-        adapter.validate_json(body)
-    except ValidationError as error:
-        return error.errors(include_url=False, include_input=False)
-    return []

@@ -6,8 +6,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.errors import InvalidRecords
-from fraud_detection_api.schemas.parser import RECORDS_A_PART, RecordParser
+from fraud_detection_api.errors import InvalidLabels, InvalidRecords
+from fraud_detection_api.schemas.errors_by_part import ITEMS_A_PART
+from fraud_detection_api.schemas.labels import parse_labels
+from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS
 from support.builders import OVERDRAWN, record
 
@@ -59,9 +61,17 @@ def test_few_more_errors_are_made_than_an_answer_lists(made, body, wrapped):
     assert sum(size for _, size in made[1:]) < SIZE, "what is nested is copied into no error"
 
 
+@pytest.mark.parametrize("unit", ['{"a":{}}', '{"is_fraud":1}', '{"a":' + "[" * 90 + "]" * 90 + "}"])
+def test_labels_are_refused_for_no_more_errors_either(made, unit):
+    with pytest.raises(InvalidLabels) as refused:
+        parse_labels(b'{"labels":' + filled(unit) + b"}", limit=100_000, latest=0)
+    assert len(refused.value.problems) <= MAX_PROBLEMS
+    assert 0 < sum(count for count, _ in made) < 2.5 * MAX_PROBLEMS
+
+
 def test_errors_in_all_parts_of_a_body_are_told_with_their_place():
-    bad = [0, RECORDS_A_PART - 1, RECORDS_A_PART, 3 * RECORDS_A_PART + 7]
-    records = [OVERDRAWN] * (4 * RECORDS_A_PART)
+    bad = [0, ITEMS_A_PART - 1, ITEMS_A_PART, 3 * ITEMS_A_PART + 7]
+    records = [OVERDRAWN] * (4 * ITEMS_A_PART)
     for index in bad:
         records[index] = record(total_balance="1")
     records[5] = record(number_of_open_accounts=1)
