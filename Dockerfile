@@ -89,7 +89,7 @@ COPY --from=model --chown=10001:10001 /registry /app/registry
 COPY --from=service /service/ /
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["python", "-c", "import http.client, os, sys; probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('FRAUD_PORT', 8000)), timeout=2); probe.request('GET', '/readyz'); sys.exit(probe.getresponse().status != 200)"]
+  CMD ["python", "-c", "import http.client, os, sys; probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('FRAUD_HEALTH_PORT') or os.environ.get('FRAUD_PORT', 8000)), timeout=2); probe.request('GET', '/readyz'); sys.exit(probe.getresponse().status != 200)"]
 CMD ["serve"]
 
 

@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
@@ -39,16 +42,22 @@ from fraud_detection_api.routes import (
     monitoring,
     rollout,
 )
-from fraud_detection_api.routes.openapi import describe_api
+from fraud_detection_api.routes.openapi import ApiDescription, describe_api
 from fraud_detection_api.routes.protocol.body import RequestLimits
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
+from fraud_detection_api.routes.protocol.pages import Assets
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
+from fraud_detection_api.routes.wire.connection import WATCH
+from fraud_detection_api.routes.wire.descriptors import door_limits
+from fraud_detection_api.routes.wire.watch import Watch
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
+
+OPENAPI = "/openapi.json"
 
 ROUTERS = [
     module.router
@@ -94,15 +103,25 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
     provide(
         app,
-        [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)],
+        [
+            *vars(container).values(),
+            *vars(container.deployment).values(),
+            *(readiness, _limits(settings), metrics.Expositions(container.metrics)),
+        ],
     )
-    app.openapi = lambda: describe_api(  # type: ignore[method-assign]
-        app, container.deployment.documented_contract, has_keys=bool(container.keys)
-    )
+    _describe(app, container)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_middleware(in_context)
     return app
+
+
+def _describe(app: Application, container: Container) -> None:
+    """Describe the application at OPENAPI, for the contract in service."""
+    describe = partial(describe_api, app, has_keys=bool(container.keys))
+    app.openapi = lambda: describe(container.deployment.documented_contract)  # type: ignore[method-assign]
+    described = ApiDescription(describe, lambda: container.deployment.documented_contract)
+    app.add_route(OPENAPI, described.answer, include_in_schema=False)
 
 
 def _bare_application() -> Application:
@@ -111,6 +130,7 @@ def _bare_application() -> Application:
         title="fraud-detection-api",
         version=__version__,
         description="A fraud-decision service: calibrated fraud probabilities, outcomes and reasons for your records.",
+        openapi_url=None,  # it would be made anew for each request
         docs_url=None,  # these pages would load their scripts from other hosts
         redoc_url=None,
         # a redirect would be made from the caller's Host header, and records would follow it there
@@ -119,8 +139,12 @@ def _bare_application() -> Application:
         # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    pages = FastAPIOffline(title=app.title, redoc_url=None)
-    app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
+    pages = FastAPIOffline(title=app.title, openapi_url=OPENAPI, redoc_url=None)
+    for each in pages.routes:
+        if isinstance(each, Mount):
+            app.mount(each.path, Assets(Path(fastapi_offline.__file__).with_name("static")), name=each.name)
+        elif getattr(each, "path", None) != OPENAPI:
+            app.router.routes.append(each)
     return app
 
 
@@ -159,7 +183,7 @@ objects of requests in flight would be searched again and again."""
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     container: Container = app.state.container
     champion = container.deployment.champion
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
@@ -171,14 +195,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container.tracer.start()
     gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what exists now stays; searching it again would stop every request for a tenth of a second
-    watchers = [asyncio.create_task(champion.watch(container.settings.reload_seconds))]
+    connections = _watch(container)
+    watchers = [
+        asyncio.create_task(champion.watch(container.settings.reload_seconds)),
+        asyncio.create_task(connections.keep()),
+    ]
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
     log_event("started", version=__version__)
     try:
         with container.drain.on_sigterm(container.settings.linger_seconds):
-            yield
+            yield {WATCH: connections}
     finally:
         for watcher in watchers:
             watcher.cancel()
@@ -189,6 +217,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)
         log_event("stopped")
+
+
+def _watch(container: Container) -> Watch:
+    """What the server's connections are held to."""
+    settings = container.settings
+    limits = door_limits(settings.max_connections, settings.max_connections_per_address)
+    return Watch(limits, tallies=container.metrics.tallies, health_port=settings.health_port)
 
 
 def _end_with_supervisor() -> None:

@@ -35,6 +35,21 @@ class Settings(BaseModel):
     )
     host: Annotated[str, Field(min_length=1)] = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
+    health_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None,
+        description="Port of a listener of its own for `/ping`, `/livez`, `/readyz` and `/metrics`, on the same address: "
+        "they are answered although the other port has too many connections (docs/how-to/run.md).",
+    )
+    max_connections: PositiveInt = Field(
+        1000,
+        description="Maximum number of open connections of one process; more are refused (503). Never more than its "
+        "descriptors allow.",
+    )
+    max_connections_per_address: PositiveInt = Field(
+        500,
+        description="Maximum number of them from one address, or from one /64 network of IPv6. Behind a single proxy all "
+        "callers have its address: set it to FRAUD_MAX_CONNECTIONS there (docs/how-to/security.md).",
+    )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")

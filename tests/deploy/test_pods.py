@@ -182,11 +182,15 @@ def test_ports_and_probes_are_the_applications(found_pods, overlay):
     paths = create_app(Settings(), container=build_container(Settings())).openapi()["paths"]
     exposed = int(re.search(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)[1])
     for container in [each for _, _, pod in found_pods for each in containers(pod) if "ports" in each]:
-        assert container["ports"] == [{"name": "http", "containerPort": exposed}]
-        assert environment(container, overlay)["FRAUD_PORT"] == str(exposed)
+        settings = environment(container, overlay)
+        assert container["ports"] == [
+            {"name": "http", "containerPort": exposed},
+            {"name": "health", "containerPort": int(settings["FRAUD_HEALTH_PORT"])},
+        ]
+        assert settings["FRAUD_PORT"] == str(exposed)
         for probe in [container[name] for name in container if name.endswith("Probe")]:
             assert probe["httpGet"]["path"] in paths
-            assert probe["httpGet"]["port"] == "http"
+            assert probe["httpGet"]["port"] == "health"
 
 
 def test_every_writable_folder_is_one_that_the_image_has_or_tmp(found_pods):

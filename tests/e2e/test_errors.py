@@ -35,6 +35,11 @@ def chunked(server) -> Answer:
     return exchange(server.url, request(SCORE, b"bb8\r\n" + b" " * 3000 + b"\r\n", transfer_encoding="chunked", **KEY))
 
 
+def raw(*lines: str):
+    """A request whose head, and what follows it, is exactly this."""
+    return lambda server: exchange(server.url, "\r\n".join([*lines, "", ""]).encode())
+
+
 @dataclass(frozen=True)
 class Row:
     """What is sent, and the status and code that come back; `pointer` is the field that is named, if any."""
@@ -83,6 +88,29 @@ ROWS = {
     "promotion that is no JSON": Row(400, "malformed_body", posting(b"{", PROMOTE.format(1), ADMIN)),
     "no key": Row(401, "unauthenticated", posting([], headers={}), headers={"www-authenticate": "Bearer"}),
     "unknown key": Row(401, "unauthenticated", posting([], headers=bearer("a-key-that-nobody-has"))),
+    "key in a trailer": Row(
+        401,
+        "unauthenticated",
+        raw(
+            f"POST {SCORE} HTTP/1.1",
+            "host: a",
+            "content-type: application/json",
+            "transfer-encoding: chunked",
+            "",
+            "2",
+            "[]",
+            "0",
+            f"authorization: {KEY['Authorization']}",
+        ),
+    ),
+    "no host": Row(400, "malformed_request", raw("GET /ping HTTP/1.1"), headers={"connection": "close"}),
+    "two hosts": Row(400, "malformed_request", raw("GET /ping HTTP/1.1", "host: a", "host: b")),
+    "no version": Row(400, "malformed_request", raw("GET /ping")),
+    "identity before chunks": Row(
+        400, "malformed_request", raw("GET /ping HTTP/1.1", "host: a", "transfer-encoding: identity, chunked", "", "0")
+    ),
+    "long head": Row(431, "head_too_large", raw("GET /ping HTTP/1.1", "host: a", f"x: {'a' * 33_000}")),
+    "many fields": Row(431, "head_too_large", raw("GET /ping HTTP/1.1", "host: a", *["x: a"] * 100)),
     "key of another role": Row(403, "forbidden", posting({}, PROMOTE.format(1))),
     "no such route": Row(404, "not_found", posting([], "/fraud")),
     "no such version": Row(404, "unknown_model", get("/v1/models/99")),
@@ -136,7 +164,7 @@ def test_every_bad_field_of_the_request_is_told_at_once(limited_server):
 
 
 def test_every_status_that_callers_are_promised_is_provoked_here():
-    promised = {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 503}
+    promised = {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 503}
     assert {row.status for row in ROWS.values()} | {429} == promised - {503}, "503 is provoked in tests/http"
 
 

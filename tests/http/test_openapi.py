@@ -155,3 +155,23 @@ def test_the_docs_page_loads_nothing_from_elsewhere(client):
 def test_the_page_holds_no_key(client_for):
     text = json.dumps(client_for(api_keys=API_KEYS).get("/openapi.json").json())
     assert not any(entry.split(":")[1] in text for entry in API_KEYS.split(","))
+
+
+def test_the_page_is_made_once_for_each_contract_and_not_sent_to_who_has_it(client_for, monkeypatch):
+    client, made = client_for(), []
+    describe = client.app.openapi
+    monkeypatch.setattr("fraud_detection_api.main.describe_api", lambda *_, **__: made.append(1) or describe())
+    first = client.get("/openapi.json")
+    tag = first.headers["etag"]
+    again = client.get("/openapi.json", headers={"If-None-Match": f'W/"other", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get("/openapi.json", headers={"If-None-Match": '"other"'}).content == first.content
+    assert client.head("/openapi.json").headers["content-length"] == str(len(first.content))
+
+
+def test_an_asset_is_not_sent_to_who_has_it(client_for):
+    client, path = client_for(), "/static-offline-docs/swagger-ui.css"
+    first = client.get(path)
+    assert first.headers["content-type"].startswith("text/css")
+    assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    assert client.post(path).status_code == 405

@@ -12,7 +12,7 @@ import uvicorn
 from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.main import create_app
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.protocol.connection import HttpProtocol
+from fraud_detection_api.routes.wire.connection import HttpProtocol
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN
 

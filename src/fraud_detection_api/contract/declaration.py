@@ -210,7 +210,7 @@ class Contract(Declared):
             document["target"]["positive"] = True
         return document
 
-    @property
+    @cached_property
     def record_columns(self) -> tuple[str, ...]:
         """The columns of a record on the wire, in order: id, time, features."""
         named = (self.identifier, self.time)

@@ -67,6 +67,15 @@ SCORING_REQUESTS_IN_FLIGHT = _WORKER.gauge(
     "Scoring requests in progress in the worker; FRAUD_MAX_IN_FLIGHT is the limit.",
     per_process=True,
 )
+CONNECTIONS = _WORKER.gauge(
+    "fraud_connections",
+    "Open connections of the worker; FRAUD_MAX_CONNECTIONS is the limit.",
+    per_process=True,
+)
+CONNECTIONS_REFUSED = _WORKER.counter(
+    "fraud_connections_refused_total",
+    "Connections above a limit (FRAUD_MAX_CONNECTIONS, FRAUD_MAX_CONNECTIONS_PER_ADDRESS), which were not served.",
+)
 
 # --- scores -------------------------------------------------------------------------------------------------------------
 

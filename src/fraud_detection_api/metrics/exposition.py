@@ -18,9 +18,14 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
+def wants_openmetrics(accept: str) -> bool:
+    """Whether the header Accept names OpenMetrics."""
+    return "application/openmetrics-text" in accept.lower()
+
+
 def exposition(families: Sequence[Family], accept: str = "") -> tuple[bytes, str]:
     """The text and its media type: OpenMetrics where the header Accept names it, else Prometheus' own."""
-    openmetrics = "application/openmetrics-text" in accept.lower()
+    openmetrics = wants_openmetrics(accept)
     lines: list[str] = []
     for family in families:
         metric = family.metric

@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -15,7 +15,7 @@ from fraud_detection_api.processes.scratch_folders import metrics_folder
 from fraud_detection_api.settings import Settings
 
 APP = "fraud_detection_api.main:app_from_environment"
-HTTP = "fraud_detection_api.routes.protocol.connection:HttpProtocol"
+HTTP = "fraud_detection_api.routes.wire.connection:HttpProtocol"
 """Names, so that a supervising process does not import FastAPI."""
 
 
@@ -38,20 +38,30 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    listening = _bind(settings.host, settings.port)
-    on_listening(_address(settings.host, listening.getsockname()[1]))
+    listeners = _listeners(settings)
+    on_listening(_address(settings.host, listeners[0].getsockname()[1]))
     with (
         metrics_folder(settings.metrics_folder),
         decision_writer_process() if stores and settings.keeper is None else nullcontext(),
         observer_process() if stores and settings.observer else nullcontext(),
     ):
         if settings.workers > 1:
-            Multiprocess(config, sockets=[listening]).run()
+            Multiprocess(config, sockets=listeners).run()
         else:
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=listeners)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _listeners(settings: Settings) -> list[socket.socket]:
+    """The socket for callers, and the one for health routes if there is one. Raises InvalidSetting."""
+    with ExitStack() as bound:
+        listeners = [bound.enter_context(_bind(settings.host, settings.port))]
+        if settings.health_port is not None:
+            listeners.append(_bind(settings.host, settings.health_port, "FRAUD_HEALTH_PORT"))
+        bound.pop_all()  # all of them: they stay open
+        return listeners
+
+
+def _bind(host: str, port: int, setting: str = "FRAUD_PORT") -> socket.socket:
     """A socket that workers inherit; uvicorn's `bind_socket` would end the process with status 3. Raises InvalidSetting."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
@@ -60,7 +70,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         problem = f"cannot listen on {_address(host, port)}: {error.strerror}; stop what listens there, or name another"
-        raise InvalidSetting("FRAUD_PORT" if error.errno == errno.EADDRINUSE else "FRAUD_HOST", problem) from error
+        raise InvalidSetting(setting if error.errno == errno.EADDRINUSE else "FRAUD_HOST", problem) from error
     listening.set_inheritable(True)
     return listening
 

@@ -1,18 +1,43 @@
 """The OpenAPI page: FastAPI's own, completed with the scoring routes and the contract's record."""
 
+import asyncio
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.routes import decisions, fraud_detection
+from fraud_detection_api.routes.protocol.pages import Page, page
 from fraud_detection_api.schemas.contract import example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
 from fraud_detection_api.schemas.labels import LabelsRequest
 from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem
+
+
+class ApiDescription:
+    """Answers requests for OpenAPI. The page is made in a thread, once for each contract, and takes a tenth of a second."""
+
+    def __init__(self, describe: Callable[[Contract], dict[str, Any]], contract: Callable[[], Contract]) -> None:
+        self._describe, self._contract = describe, contract
+        self._made: tuple[str, Page] | None = None
+        self._making = asyncio.Lock()
+
+    async def answer(self, request: Request) -> Response:
+        """The page for the contract that is served now."""
+        contract = self._contract()
+        if self._made is None or self._made[0] != contract.fingerprint:
+            async with self._making:
+                if self._made is None or self._made[0] != contract.fingerprint:
+                    self._made = contract.fingerprint, await asyncio.to_thread(self._page, contract)
+        return self._made[1].answer(request)
+
+    def _page(self, contract: Contract) -> Page:
+        return page(to_json(self._describe(contract)), "application/json")
 
 
 def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool) -> dict[str, Any]:

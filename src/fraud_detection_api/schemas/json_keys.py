@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -13,20 +14,29 @@ KnownKeys = tuple[Any, Collection[str]]
 """A value of a request, and the keys that it may have if it is an object."""
 
 
-class Keys(dict[str, Any]):
-    """A JSON object that remembers which of its keys occurred more than once."""
+class RepeatedKeys(dict[str, Any]):
+    """A JSON object in which keys occur more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.repeated: list[str] = []
-        if len(self) != len(pairs):
-            self.repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        self._names = [key for key, _ in pairs]
+
+    @property
+    def repeated(self) -> list[str]:
+        """Those keys."""
+        return [key for key, count in Counter(self._names).items() if count > 1]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A plain dict where it says all: a body may have tens of thousands of objects."""
+    plain = dict(pairs)
+    return plain if len(plain) == len(pairs) else RepeatedKeys(pairs)
 
 
 def parsed_json(body: bytes) -> Any:
-    """The body as Python reads it, with Keys for its objects; None where it cannot be read."""
+    """The body as Python reads it, with RepeatedKeys for some of its objects; None where it cannot be read."""
     try:
-        return json.loads(body, object_pairs_hook=Keys, parse_int=_integer)
+        return json.loads(body, object_pairs_hook=_object, parse_int=_integer)
     except (ValueError, RecursionError):
         return None
 
@@ -36,6 +46,43 @@ def _integer(digits: str) -> int | float:
         return int(digits)
     except ValueError:  # more digits than Python reads, and than any field takes
         return math.inf
+
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_WINDOW_BYTES = 32 * 1024
+
+
+MOST_CONTAINERS = 100_000
+"""Arrays and objects in a body, where the limit of items permits no more. A parser holds up all requests over them."""
+
+
+def is_all_containers(body: bytes, limit: int) -> bool:
+    """Whether a body has so many arrays and objects that it cannot be a request of `limit` items, whatever else it is."""
+    return has_more_containers(body, max(2 * limit + 2, MOST_CONTAINERS))
+
+
+def has_more_containers(body: bytes, most: int) -> bool:
+    """Whether a body has more than `most` arrays and objects outside of its texts. It is not parsed for that.
+
+    A parser holds Python's lock until it has read a whole body, which takes a second where it is all brackets. Here other
+    threads get a turn after each window.
+    """
+    found, start = 0, 0
+    if body.count(b"{") + body.count(b"[") <= most:
+        return False
+    while start < len(body) and found <= most:
+        window = body[start : start + _WINDOW_BYTES]
+        outside = _STRING.sub(b"", window)
+        begun = outside.find(b'"')  # of a text that goes on beyond the window
+        if begun >= 0:
+            window = window[: len(window) - (len(outside) - begun)]
+            outside = outside[:begun]
+        found += outside.count(b"{") + outside.count(b"[")
+        start += len(window)
+        if begun == 0 or not window:
+            text = _STRING.match(body, start)
+            start = len(body) if text is None else text.end()
+    return found > most
 
 
 def array_length(body: bytes, path: tuple[str, ...]) -> int:
@@ -56,6 +103,15 @@ def array_in(parsed: Any, path: tuple[str, ...]) -> list[Any]:
     return parsed if isinstance(parsed, list) else []
 
 
+def part_of(parsed: Any, path: tuple[str, ...], start: int, count: int) -> Any:
+    """The body with so many items of the array at `path`, from `start` on; what is beside it is in the first part alone."""
+    items = array_in(parsed, path)
+    if not items:
+        return parsed
+    part = items[start : start + count]
+    return ({**parsed, path[0]: part} if not start else {path[0]: part}) if path else part
+
+
 def objects_in(
     parsed: Any, path: tuple[str, ...], *, of_request: Collection[str], of_item: Collection[str]
 ) -> list[KnownKeys]:
@@ -66,7 +122,7 @@ def objects_in(
 
 def has_other_keys(objects: Iterable[KnownKeys]) -> bool:
     """Whether any object has a key that is unknown, or that occurred twice."""
-    return any(each.repeated or not each.keys() <= set(known) for each, known in objects)
+    return any(isinstance(each, RepeatedKeys) or not each.keys() <= set(known) for each, known in objects)
 
 
 def drop_needless_keys(objects: Iterable[KnownKeys], *, most: int) -> bool:
@@ -81,25 +137,38 @@ def drop_needless_keys(objects: Iterable[KnownKeys], *, most: int) -> bool:
     return dropped
 
 
-def empty_fields(items: Iterable[Any], known: Collection[str]) -> None:
-    """Empty unknown keys, and arrays and objects in known ones: for each missing field, pydantic copies the whole object."""
-    for each in items:
-        for key, content in each.items() if isinstance(each, dict) else ():
-            if key not in known:
-                each[key] = None
-            elif isinstance(content, dict | list):
-                each[key] = {} if isinstance(content, dict) else []
+def emptied(parsed: Any, path: tuple[str, ...], of_item: Collection[str]) -> Any:
+    """The body without what is nested where nothing may be: pydantic copies all of it into each error.
+
+    What is wrong stays wrong, in the same way. Unknown keys of items become null. The body is changed.
+    """
+    items = array_in(parsed, path)
+    for index, item in enumerate(items):
+        if isinstance(item, list):
+            items[index] = []
+        for key, content in item.items() if isinstance(item, dict) else ():
+            item[key] = _emptied(content) if key in of_item else None
+    if not path or not isinstance(parsed, dict):
+        return items if items is parsed else _emptied(parsed)
+    for key, content in parsed.items():
+        if content is not items:
+            parsed[key] = _emptied(content)
+    return parsed
+
+
+def _emptied(content: Any) -> Any:
+    return type(content)() if isinstance(content, list) else {} if isinstance(content, dict) else content
 
 
 def duplicate_keys(parsed: Any, array: str) -> Iterator[FieldProblem]:
     """Keys that occur twice in the request or in an item of its `array`: two JSON readers could read two records."""
     yield from _repeated((), parsed, "request")
-    inside = parsed.get(array) if isinstance(parsed, Keys) else parsed
-    path = (array,) if isinstance(parsed, Keys) else ()
+    inside = parsed.get(array) if isinstance(parsed, dict) else parsed
+    path = (array,) if isinstance(parsed, dict) else ()
     for index, item in enumerate(inside if isinstance(inside, list) else []):
         yield from _repeated((*path, index), item, array.removesuffix("s"))
 
 
 def _repeated(location: tuple[int | str, ...], parsed: Any, whose: str) -> Iterator[FieldProblem]:
-    for key in parsed.repeated if isinstance(parsed, Keys) else ():
+    for key in parsed.repeated if isinstance(parsed, RepeatedKeys) else ():
         yield FieldProblem(json_pointer([*location, key]), f"occurs more than once in the {whose}")

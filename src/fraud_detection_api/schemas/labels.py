@@ -1,11 +1,10 @@
 """Labels on the wire."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, Discriminator, FailFast, Field, Tag, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
@@ -14,6 +13,7 @@ from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Labe
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
 from fraud_detection_api.field_texts import STORABLE, field_text
 from fraud_detection_api.schemas import json_keys
+from fraud_detection_api.schemas.errors_by_part import errors_by_part
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
 from fraud_detection_api.services.labels.recording import Recorded
@@ -76,6 +76,15 @@ class LabelsRequest(RequestBody):
     labels: list[GivenLabel]
 
 
+class _FirstBad(RequestBody):
+    """The same, but validation stops at the first bad label."""
+
+    labels: Annotated[list[GivenLabel], FailFast()]
+
+
+_EXACT = TypeAdapter(LabelsRequest)
+
+
 class UnknownLabel(BaseModel):
     """A label that cannot be recorded, because its decision is not stored."""
 
@@ -115,28 +124,34 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     Raises MalformedBody if the body is not JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
     MAX_PROBLEMS) otherwise.
     """
-    if body.count(b"{") > limit and json_keys.array_length(body, (LABELS,)) > limit:
+    if json_keys.is_all_containers(body, limit) or (
+        body.count(b"{") > limit and json_keys.array_length(body, (LABELS,)) > limit
+    ):
         raise TooManyLabels(limit)
     parsed = json_keys.parsed_json(body)
     given = json_keys.array_in(parsed, (LABELS,))
     if len(given) > limit:
         raise TooManyLabels(limit)
-    # pydantic makes an error for each unknown key, and half a million of them would block all other requests
     objects = json_keys.objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
-    if json_keys.drop_needless_keys(objects, most=MAX_PROBLEMS + 1):
-        json_keys.empty_fields(given, _FIELDS)
-        body = json.dumps(parsed).encode()
-    try:
-        labels = LabelsRequest.model_validate_json(body).labels
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        if details[0]["type"] == "json_invalid":
-            raise MalformedBody("the body is not JSON") from None
-        raise _invalid(chain(dict.fromkeys(map(_problem, details)), json_keys.duplicate_keys(parsed, LABELS))) from None
+    has_too_many_keys = json_keys.drop_needless_keys(objects, most=MAX_PROBLEMS + 1)
+    labels = None if has_too_many_keys else _valid(body)
+    if labels is None:
+        details = errors_by_part(_EXACT, parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
+        raise _invalid(chain(dict.fromkeys(map(_problem, details)), json_keys.duplicate_keys(parsed, LABELS)))
     refusal = _invalid(chain(_not_yet_known(labels, latest), json_keys.duplicate_keys(parsed, LABELS)))
     if refusal.problems:
         raise refusal
     return labels
+
+
+def _valid(body: bytes) -> Sequence[LabelOfDecision | LabelOfEntity] | None:
+    """The labels, None where some are bad. Raises MalformedBody."""
+    try:
+        return _FirstBad.model_validate_json(body).labels
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise MalformedBody("the body is not JSON") from None
+        return None
 
 
 def labels_recorded(done: Recorded) -> LabelsRecorded:

@@ -84,3 +84,23 @@ def test_worker_processes_inherit_the_socket():
     with server._bind("127.0.0.1", 0) as listening:
         assert listening.get_inheritable()
         assert listening.getsockname()[1] > 0
+
+
+def test_a_health_port_is_listened_on_too_and_one_that_is_taken_names_its_setting(monkeypatch):
+    ports = []
+
+    class Listening(Recorder):
+        def run(self, sockets=None):
+            ports.extend(each.getsockname()[1] for each in sockets)
+            for each in sockets:
+                each.close()
+
+    monkeypatch.setattr(server.uvicorn, "Server", Listening)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        settings = Settings(port=0, health_port=port)
+        with pytest.raises(InvalidSetting, match=r"^FRAUD_HEALTH_PORT: "):
+            server.run_server(settings, stores=False, on_listening=lambda _address: None)
+    server.run_server(settings, stores=False, on_listening=lambda _address: None)
+    assert ports[1:] == [port]

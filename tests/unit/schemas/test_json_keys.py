@@ -1,11 +1,15 @@
 """The keys of JSON objects, of which a body may have half a million."""
 
+import pytest
+
 from fraud_detection_api.schemas.json_keys import (
     array_in,
     array_length,
     drop_needless_keys,
-    empty_fields,
+    emptied,
+    has_more_containers,
     parsed_json,
+    part_of,
 )
 
 
@@ -38,5 +42,36 @@ def test_an_array_is_counted_where_it_is():
 
 def test_values_of_unknown_keys_and_arrays_and_objects_in_known_ones_are_emptied():
     objects = [{"known": {"a": 1}, "other": [1, 2]}, {"known": [1], "too": "text"}, {"known": "text"}, 7]
-    empty_fields(objects, {"known", "too"})
-    assert objects == [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]
+    empty = [{"known": {}, "other": None}, {"known": [], "too": "text"}, {"known": "text"}, 7]
+    assert emptied(objects, (), {"known", "too"}) == empty
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b'[{"a": "[[["}, {"\\"{": []}]', 4),
+        (b"[]" * 50_000, 50_000),
+        (b'["' + b"[{" * 50_000 + b'", {}]', 2),
+        (b'["' + b"x" * 70_000 + b'\\"[", []]', 2),
+        (b'[{"' + b"[" * 70_000, 2),
+    ],
+    ids=["short", "long", "long text", "text with a quote in it", "text without an end"],
+)
+def test_arrays_and_objects_are_counted_outside_of_texts(body, count):
+    assert has_more_containers(body, count - 1)
+    assert not has_more_containers(body, count)
+
+
+def test_what_is_no_request_is_emptied_and_keeps_its_kind():
+    assert emptied({"a": [1]}, (), {"a"}) == {}
+    assert emptied([[1], [2]], ("records",), {"a"}) == []
+    assert emptied([[1, [2]]], (), {"a"}) == [[]]
+    assert emptied({"records": [{"a": [1]}], "b": {"c": 1}}, ("records",), {"a"}) == {"records": [{"a": []}], "b": {}}
+
+
+def test_the_parts_of_a_body_have_all_items_and_what_is_beside_them_once():
+    body = {"records": [1, 2, 3], "explain": 7}
+    assert part_of(body, ("records",), 0, 2) == {"records": [1, 2], "explain": 7}
+    assert part_of(body, ("records",), 2, 2) == {"records": [3]}
+    assert part_of([1, 2, 3], (), 2, 2) == [3]
+    assert part_of("text", (), 0, 2) == "text"

@@ -1,0 +1,312 @@
+"""A connection: one small state machine between a socket and the requests on it (ADR 0029)."""
+
+import asyncio
+import logging
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
+
+from fraud_detection_api.routes.protocol.context import new_request_id
+from fraud_detection_api.routes.wire.doors import Admission, Door, counted_as
+from fraud_detection_api.routes.wire.exchange import Exchange
+from fraud_detection_api.routes.wire.reading import Head, RequestReader
+from fraud_detection_api.routes.wire.refusal import Refused, answer_to, failed, head_too_slow, too_many_connections
+from fraud_detection_api.routes.wire.watch import NEVER, Watch
+from fraud_detection_api.telemetry import log_event
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Scope
+
+WATCH = "connections"
+"""The name under which the application's lifespan hands the watch to the server."""
+
+HEALTH_PATHS = frozenset({"/ping", "/livez", "/readyz", "/metrics"})
+READ_AHEAD_BYTES = 64 * 1024
+WRITE_BYTES = 64 * 1024
+"""How much of an answer a caller takes at least, each time that `Patience.write` has passed."""
+
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = "the first byte of a request"
+    HEAD = "the rest of a head"
+    ANSWER = "the application's answer"
+    BODY = "the rest of a body that nobody reads"
+    LEAVING = "the caller, who takes the last bytes; what it sends is dropped"
+
+
+class HttpProtocol(asyncio.Protocol):
+    """A connection that uvicorn's server made. One request at a time: those sent ahead wait as bytes.
+
+    To answer a request without an application, take its head in `_begin` and its body, if all has come; then write, and
+    leave the phase as it is: `_proceed` goes on to the next request.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self._app: ASGIApp = config.loaded_app
+        self._config, self._server = config, server_state
+        self._watch: Watch = app_state[WATCH]
+        self._state = {name: content for name, content in app_state.items() if name != WATCH}
+        self.loop = _loop or asyncio.get_running_loop()
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.reader = RequestReader()
+        self.phase = Phase.IDLE
+        self.deadline = self.write_deadline = NEVER
+        self._exchange: Exchange | None = None
+        self._door: Door | None = None
+        self._admission = Admission.OPEN
+        self._writable: asyncio.Event | None = None  # where the transport has too much to write
+        self._unsent = 0
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+        self._is_reading = True
+
+    # --- what the transport calls ---------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller has connected."""
+        self.transport = transport
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._watch.add(self)
+        client, local = get_remote_addr(transport), get_local_addr(transport)
+        self._address = counted_as(client[0]) if client else ""
+        door = self._watch.door_of(local[1] if local else None)
+        now = self.loop.time()
+        self._admission = door.admit(self._address, now)
+        self._scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "scheme": "http",
+            "server": local,
+            "client": client,
+            "root_path": self._config.root_path,
+        }
+        self._is_health_only = door.health_only
+        if self._admission is Admission.REFUSED:
+            self.write(answer_to(too_many_connections(), new_request_id()))
+            self._close()
+            return
+        self._door, self.deadline = door, now + self._watch.patience.head
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The connection is gone, whoever closed it."""
+        self._server.connections.discard(self)
+        self._watch.remove(self)
+        if self._door is not None:
+            self._door.leave(self._address)
+        if self._exchange is not None:
+            self._exchange.leave()
+        self.resume_writing()
+        self.phase, self.deadline = Phase.LEAVING, NEVER
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self.phase is Phase.LEAVING:
+            return
+        self.reader.feed(data)
+        if self.phase is not Phase.ANSWER:
+            self._proceed()
+            return
+        if self._is_reading and self.reader.waiting_bytes > READ_AHEAD_BYTES:
+            self._is_reading = False
+            self.transport.pause_reading()
+        if self._exchange is not None:
+            self._exchange.wake()
+
+    def pause_writing(self) -> None:
+        """The caller takes the answer more slowly than it is written."""
+        self._writable = self._writable or asyncio.Event()
+        self._await_writing(self.loop.time())
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self.write_deadline = NEVER
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    # --- what the server and the watch call -----------------------------------------------------------------------------
+
+    def shutdown(self) -> None:
+        """Finish what is in hand, and close."""
+        if self._exchange is None:
+            self._close()
+        else:
+            self._exchange.keep_alive = False
+
+    def expire(self, now: float) -> None:
+        """A deadline has passed."""
+        if self.write_deadline <= now or self.phase is Phase.LEAVING:
+            self._expire_writing(now)
+        elif self.phase is Phase.HEAD:
+            self.refuse(head_too_slow(self._watch.patience.head))
+        elif self.phase is Phase.BODY:
+            self.transport.abort()
+        else:
+            self._close()
+
+    # --- what an exchange calls -----------------------------------------------------------------------------------------
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the transport takes more now."""
+        return self._writable is None
+
+    async def until_writable(self) -> None:
+        """Wait for the caller to take what was written, or to go."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def write(self, data: bytes) -> None:
+        """Write, unless the connection is gone."""
+        if self.phase is not Phase.LEAVING and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def server_lines(self) -> bytes:
+        """The header lines that the server adds to each answer: its date. It makes another list of them each second."""
+        headers = self._server.default_headers
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % field for field in headers])
+        return self._lines
+
+    def resume_reading(self) -> None:
+        """Take in more bytes."""
+        if not self._is_reading and not self.transport.is_closing():
+            self._is_reading = True
+            self.transport.resume_reading()
+
+    def answered(self, exchange: Exchange) -> None:
+        """The answer is written, to its end."""
+        self._server.total_requests += 1
+        self._exchange = None
+        if self.phase is Phase.LEAVING:
+            return
+        if not exchange.keep_alive:
+            self._leave()
+            return
+        self.resume_reading()
+        self._await_request()
+        if self.reader.waiting_bytes:
+            self._proceed()
+
+    def fail(self, *, begun: bool) -> None:
+        """The application has failed. Where its answer has `begun`, the caller must see that it is cut."""
+        if begun:
+            self.transport.abort()
+        else:
+            self.refuse(failed())
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer with a problem and close: where the next request begins is unknown, or there must be none."""
+        request_id = new_request_id()
+        if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:  # others are logged where they arise
+            log_event("malformed_request", level=logging.WARNING, request_id=request_id, code=refused.code)
+        if self._exchange is not None:
+            self._exchange.leave()
+            self._exchange = None
+        self.write(answer_to(refused, request_id))
+        self._leave()
+
+    # --- steps ----------------------------------------------------------------------------------------------------------
+
+    def _proceed(self) -> None:
+        """Handle what has come, up to a request that must be waited for."""
+        try:
+            while self.phase is not Phase.ANSWER and self._has_no_body_left():
+                head = self.reader.head()
+                if head is None:
+                    self._await_head()
+                    return
+                self._begin(head)
+        except Refused as refused:
+            self.refuse(refused)
+
+    def _has_no_body_left(self) -> bool:
+        """Drop what has come of a body that nobody read; whether that was all of it."""
+        if self.phase is Phase.BODY:
+            self.reader.body()
+            if self.reader.body_ended:
+                self._await_request()
+        return self.phase is not Phase.BODY
+
+    def _await_request(self) -> None:
+        now = self.loop.time()
+        if self.reader.body_ended:
+            self.phase, self.deadline = Phase.IDLE, now + self._config.timeout_keep_alive
+        else:
+            self.phase, self.deadline = Phase.BODY, now + self._watch.patience.body
+
+    def _await_head(self) -> None:
+        if self.phase is Phase.IDLE and self.reader.waiting_bytes:
+            self.phase, self.deadline = Phase.HEAD, self.loop.time() + self._watch.patience.head
+
+    def _begin(self, head: Head) -> None:
+        """Have a request answered, whose body may still be coming."""
+        target = head.target()
+        if self._admission is Admission.HEALTH_ONLY and target.path not in HEALTH_PATHS:
+            raise too_many_connections()
+        exists = not self._is_health_only or target.path in HEALTH_PATHS
+        scope: Scope = {
+            **self._scope,
+            "http_version": head.version,
+            "method": head.method,
+            "path": self._config.root_path + target.path if exists else "",
+            "raw_path": target.raw_path,
+            "query_string": target.query,
+            "headers": head.fields,
+            "state": self._state.copy(),
+        }
+        self.phase, self.deadline = Phase.ANSWER, NEVER
+        keep_alive = head.persists and self._admission is Admission.OPEN
+        exchange = self._exchange = Exchange(self, head, keep_alive=keep_alive)
+        exchange.start(self._app, scope, self._server.tasks)
+
+    def _leave(self) -> None:
+        """Close once the caller has the answer. If it still sends, closing at once could cost it the answer."""
+        if self.transport.is_closing():
+            return
+        if self.reader.body_ended and not self.reader.waiting_bytes and self.phase is Phase.ANSWER:
+            self._close()
+            return
+        now = self.loop.time()
+        self.transport.write_eof()
+        self.resume_reading()
+        self.phase = Phase.LEAVING
+        self._await_writing(now)
+        self.deadline = self.write_deadline if self._unsent else now + self._watch.patience.leave
+
+    def _close(self) -> None:
+        """Close once all is written."""
+        self.transport.close()
+        self.phase = Phase.LEAVING
+        self._await_writing(self.loop.time())
+        self.deadline = self.write_deadline
+
+    def _await_writing(self, now: float) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self.write_deadline = now + self._watch.patience.write
+
+    def _expire_writing(self, now: float) -> None:
+        """Give a caller up who takes nothing, or next to nothing, of an answer."""
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent > self._unsent - WRITE_BYTES:
+            self.transport.abort()
+            return
+        self._await_writing(now)
+        if self.phase is Phase.LEAVING:
+            self.deadline = self.write_deadline

@@ -1,0 +1,88 @@
+"""How many connections a process has: in all, from one address, and a reserve for those that ask after its health."""
+
+import ipaddress
+import logging
+from collections import Counter
+from enum import Enum
+from typing import NamedTuple
+
+from fraud_detection_api.telemetry import log_event
+
+HEALTH_RESERVE = 32
+"""Connections beyond the limits of which each may ask for a health route, and gets 503 for any other."""
+
+QUIET_SECONDS = 10.0
+"""After so long without a refusal, the next one is logged again."""
+
+IPV6_NETWORK = 64
+"""Bits of an IPv6 address that one host may not choose at will."""
+
+
+class Admission(Enum):
+    """What becomes of a new connection."""
+
+    OPEN = "open"
+    HEALTH_ONLY = "health_only"
+    REFUSED = "refused"
+
+
+class DoorLimits(NamedTuple):
+    """Connections in all, from one address, and beyond these for health routes."""
+
+    total: int
+    per_address: int
+    reserve: int = 0
+
+
+class Door:
+    """Counts the connections of a listener, and admits new ones. With `health_only`, other routes do not exist here."""
+
+    def __init__(self, limits: DoorLimits, *, health_only: bool = False) -> None:
+        self._limits, self.health_only = limits, health_only
+        self._of_address: Counter[str] = Counter()
+        self._quiet_from = 0.0
+        self.open = self.refused = 0
+
+    def admit(self, address: str, now: float) -> Admission:
+        """Count a connection unless it is refused. Logs the first refusal of many."""
+        total, per_address, reserve = self._limits
+        of_address = self._of_address[address]
+        if self.open < total and of_address < per_address:
+            admission = Admission.OPEN
+        elif self.open < total + reserve and of_address < per_address + reserve // 2:
+            admission = Admission.HEALTH_ONLY
+        else:
+            admission = Admission.REFUSED
+        if admission is not Admission.OPEN:
+            self._refuse(now, "all" if self.open >= total else "address")
+        if admission is not Admission.REFUSED:
+            self.open += 1
+            self._of_address[address] = of_address + 1
+        return admission
+
+    def leave(self, address: str) -> None:
+        """An admitted connection is gone."""
+        self.open -= 1
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def _refuse(self, now: float, limit: str) -> None:
+        if now >= self._quiet_from:
+            log_event("connections_refused", level=logging.WARNING, limit=limit, open=self.open)
+        self._quiet_from = now + QUIET_SECONDS
+        self.refused += 1
+
+
+def counted_as(host: str) -> str:
+    """The address that a caller's connections are counted by: of IPv6, the network that a host may have to itself.
+
+    >>> counted_as("192.0.2.7"), counted_as("2001:db8:1:2:3:4:5:6")
+    ('192.0.2.7', '2001:db8:1:2::')
+    """
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), IPV6_NETWORK), strict=False).network_address)

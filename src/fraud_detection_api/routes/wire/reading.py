@@ -1,0 +1,192 @@
+"""The bytes that come on a connection, taken apart into heads and bodies (RFC 9112), away from any socket."""
+
+import urllib.parse
+from functools import lru_cache
+from typing import NamedTuple
+
+import httptools
+
+from fraud_detection_api.routes.wire.chunks import ChunkedBody
+from fraud_detection_api.routes.wire.refusal import Refused, head_too_large, malformed
+
+HEAD_BYTES = 32 * 1024
+HEAD_FIELDS = 100
+
+_END = b"\r\n\r\n"
+_OF_THE_CONNECTION = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
+
+
+class Target(NamedTuple):
+    """What a request asks for."""
+
+    path: str
+    raw_path: bytes
+    query: bytes
+
+
+class Head:
+    """A request's head. The parser fills it in; `RequestReader` checks it."""
+
+    __slots__ = (
+        *("expects_continue", "fields", "hosts", "is_chunked", "is_complete", "length", "method", "persists"),
+        *("url", "version"),
+    )
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.url = b""
+        self.method = self.version = ""
+        self.hosts = self.length = 0
+        self.is_chunked = self.expects_continue = self.is_complete = False
+        self.persists = True
+
+    def on_url(self, part: bytes) -> None:
+        """Part of the request's target."""
+        self.url += part
+
+    def on_header(self, name: bytes, content: bytes) -> None:
+        """A field, in the order in which they came."""
+        name = name.lower()
+        self.fields.append((name, content))
+        if name in _OF_THE_CONNECTION:
+            self._note(name, content)
+
+    def on_headers_complete(self) -> None:
+        """The empty line after the fields."""
+        self.is_complete = True
+
+    def _note(self, name: bytes, content: bytes) -> None:
+        match name:
+            case b"host":
+                self.hosts += 1
+            case b"content-length":
+                self.length = int(content)  # the parser takes digits alone, and no second length
+            case b"transfer-encoding":
+                if content.strip(b" \t").lower() != b"chunked":
+                    raise malformed("the only transfer encoding is `chunked`")
+                self.is_chunked = True
+            case b"connection":
+                self.persists &= b"close" not in [option.strip() for option in content.lower().split(b",")]
+            case b"expect":
+                self.expects_continue = content.lower() == b"100-continue"
+
+    def target(self) -> Target:
+        """Raises Refused."""
+        return _target(self.url)
+
+
+@lru_cache(maxsize=64)
+def _target(url: bytes) -> Target:
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError:
+        raise malformed("the request's target cannot be read") from None
+    raw_path: bytes = parsed.path or b""
+    path = raw_path.decode("ascii")
+    return Target(urllib.parse.unquote(path) if "%" in path else path, raw_path, parsed.query or b"")
+
+
+class RequestReader:
+    """Takes requests from the bytes of a connection, one after another: a head, its body, and then the next head.
+
+    Nothing beyond the request in hand is looked at: where a request ends is known before the next one is read. A request
+    that has arrived whole is `head()` and one `body()`.
+    """
+
+    __slots__ = ("_begun", "_came", "_chunks", "_left", "_parsed")
+
+    def __init__(self) -> None:
+        self._came = bytearray()
+        self._begun: tuple[Head, httptools.HttpRequestParser] | None = None  # a head that is incomplete
+        self._parsed = 0  # bytes of it
+        self._left = 0  # bytes of the body in hand
+        self._chunks: ChunkedBody | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add what came."""
+        self._came += data
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much has come and is not taken."""
+        return len(self._came)
+
+    @property
+    def body_ended(self) -> bool:
+        """Whether the body in hand is taken, to its end."""
+        return not self._left and (self._chunks is None or self._chunks.ended)
+
+    @property
+    def body_left(self) -> int | None:
+        """Bytes of the body in hand that are not taken; None where nobody knows."""
+        return self._left if self._chunks is None else None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether `body()` stopped before the end of what has come, so that others get a turn."""
+        return self._chunks is not None and self._chunks.interrupted
+
+    def head(self) -> Head | None:
+        """The next request's head, None while it is incomplete. The body before it has ended. Raises Refused."""
+        came = self._came
+        if self._begun is None and came.startswith((b"\r", b"\n")):  # RFC 9112, 2.2: empty lines before a request
+            del came[: len(came) - len(came.lstrip(b"\r\n"))]
+        if not came:
+            return None
+        end = came.find(_END, max(0, self._parsed - len(_END)))
+        head, parser = self._begun or _new_head()
+        arrived = len(came) if end < 0 else end + len(_END)
+        if arrived > HEAD_BYTES:
+            raise head_too_large(f"the request's head is larger than {HEAD_BYTES} bytes")
+        try:
+            parser.feed_data(came[self._parsed : arrived])
+        except httptools.HttpParserUpgrade:
+            pass  # ignored (RFC 9110, 7.8): Java's client and `curl --http2` send it with their first request
+        except httptools.HttpParserError as error:
+            raise _cause(error) from None
+        if len(head.fields) > HEAD_FIELDS:
+            raise head_too_large(f"the request's head has more than {HEAD_FIELDS} fields")
+        if end < 0:
+            self._begun, self._parsed = (head, parser), arrived
+            return None
+        line_end = came.find(b"\r\n")
+        self._complete(head, parser, came[line_end - 8 : line_end])
+        del came[:arrived]
+        return head
+
+    def _complete(self, head: Head, parser: httptools.HttpRequestParser, version: bytearray) -> None:
+        head.method, head.version = parser.get_method().decode("ascii"), "1.1"
+        if version != b"HTTP/1.1":
+            if version != b"HTTP/1.0":
+                raise malformed("the version of HTTP is not 1.1 or 1.0")
+            if head.is_chunked:
+                raise malformed("HTTP/1.0 has no transfer encoding")
+            head.version, head.persists = "1.0", False
+        if head.hosts != 1 and (head.hosts or head.version == "1.1"):
+            raise malformed("a request has one Host header")
+        if not head.is_complete:
+            raise malformed()
+        self._begun, self._parsed = None, 0
+        self._left, self._chunks = head.length, ChunkedBody() if head.is_chunked else None
+
+    def body(self) -> bytes:
+        """What has come of the body in hand, and is not taken yet. Raises Refused."""
+        if self._chunks is not None:
+            return b"" if self._chunks.ended else self._chunks.take(self._came)
+        if self._left == len(self._came):
+            piece, self._came = bytes(self._came), bytearray()
+        else:
+            piece = bytes(self._came[: self._left])
+            del self._came[: len(piece)]
+        self._left -= len(piece)
+        return piece
+
+
+def _new_head() -> tuple[Head, httptools.HttpRequestParser]:
+    head = Head()
+    return head, httptools.HttpRequestParser(head)
+
+
+def _cause(error: httptools.HttpParserError) -> BaseException:
+    """What a callback raised, or the refusal of what the parser does not take."""
+    return error.__context__ if isinstance(error.__context__, Refused) else malformed()
