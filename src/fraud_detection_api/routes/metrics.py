@@ -1,5 +1,6 @@
 """GET /metrics: what Prometheus reads."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -31,10 +32,12 @@ _TEXT_CONTENT = {
         **FORBIDDEN,
     },
 )
-def get_metrics(request: Request, metrics: Annotated[SharedMetrics, provided(SharedMetrics)]) -> Response:
+async def get_metrics(request: Request, metrics: Annotated[SharedMetrics, provided(SharedMetrics)]) -> Response:
     """Counters, gauges and histograms of all processes of this server, as text; OpenMetrics if `Accept` asks for it.
 
     Every worker returns the same: sums over all workers, and the gauges of each.
     """
-    content, media_type = exposition(metrics.families(), request.headers.get("accept", ""))
+    # not in the threads of other routes, which may all wait for the store
+    families = await asyncio.to_thread(metrics.families)
+    content, media_type = exposition(families, request.headers.get("accept", ""))
     return Response(content, headers={"content-type": media_type})
