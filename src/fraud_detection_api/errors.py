@@ -132,6 +132,24 @@ class Overloaded(FraudError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RateExceeded(FraudError):
+    """The caller sends more than its limits permit.
+
+    `quotas` has, for each rate: unit, rate a second, what is left, and the seconds until all of it is.
+    """
+
+    def __init__(self, retry_after_seconds: int, quotas: Sequence[tuple[str, float, int, int]]) -> None:
+        super().__init__(f"this key's limit of requests or records is reached; try again in {retry_after_seconds} s")
+        self.retry_after_seconds, self.quotas = retry_after_seconds, tuple(quotas)
+
+
+class CallerGone(FraudError):
+    """The caller closed the connection before its request was worked on."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection closed before the work began; nothing was decided")
+
+
 class Unauthenticated(FraudError):
     """The request has no key, or an unknown one."""
 

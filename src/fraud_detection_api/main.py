@@ -44,8 +44,12 @@ from fraud_detection_api.routes.protocol.body import RequestLimits
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
-from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
+from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
+from fraud_detection_api.routes.scoring import ScoringRoute, ScoringServices
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.services.admission.entrance import Entrance
+from fraud_detection_api.services.admission.rates import Rates
+from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
@@ -79,6 +83,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app = _bare_application()
     app.state.container = container
     request_metrics = RequestMetrics(container.metrics.tallies)
+    bodies, rates = Shares(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)), Rates()
     in_context = partial(
         RequestBoundary,
         answer_to=_answer_to,
@@ -86,16 +91,15 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         drain=container.drain,
         tracer=container.tracer,
     )
-    for route in _scoring_routes(container):
+    for route in _scoring_routes(container, bodies, rates):
         app.add_scoring(route.path, route, in_context(route))
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
-    provide(
-        app,
-        [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)],
-    )
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
+    provide(app, [*services, entrance, rates])
     app.openapi = lambda: describe_api(  # type: ignore[method-assign]
         app, container.deployment.documented_contract, has_keys=bool(container.keys)
     )
@@ -124,14 +128,16 @@ def _bare_application() -> Application:
     return app
 
 
-def _scoring_routes(container: Container) -> list[ScoringRoute]:
+def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[ScoringRoute]:
     settings, tallies = container.settings, container.metrics.tallies
-    gate, in_flight = AdmissionGate(settings.max_in_flight), tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
-    tallies.read_with(lambda: in_flight.set(gate.in_flight))
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    in_flight = tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    tallies.read_with(lambda: in_flight.set(entrance.in_progress))
     services = ScoringServices(
         champion=container.deployment.champion,
         keys=container.keys,
-        gate=gate,
+        entrance=entrance,
+        rates=rates,
         limits=_limits(settings),
         recorder=container.recorder,
         store=container.store,
@@ -172,6 +178,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what exists now stays; searching it again would stop every request for a tenth of a second
     watchers = [asyncio.create_task(champion.watch(container.settings.reload_seconds))]
+    if container.key_reload is not None:
+        watchers.append(asyncio.create_task(container.key_reload.watch(container.settings.reload_seconds)))
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
@@ -215,9 +223,11 @@ def _answer_to(error: Exception, request_id: str) -> Response:
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded | errors.StoreBusy):
+    if isinstance(error, errors.Overloaded | errors.RateExceeded | errors.StoreBusy):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
+    if isinstance(error, errors.RateExceeded):
+        headers |= {name.decode(): field.decode() for name, field in rate_limit_fields(error.quotas)}
+    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded | errors.RateExceeded):
         headers["Connection"] = "close"  # the rest of the body is not read
     return _problem(request_id, status, problem_code(type(error)), str(error), errors=problems, headers=headers)
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.routes.protocol.body import Headers, headers_of
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.tracing.spans import UNMATCHED, AnsweredRequest, StagesTaken, Trace
 from fraud_detection_api.services.tracing.tracer import RequestTracer
@@ -71,7 +72,8 @@ class RequestBoundary:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        request_id, caller = _identify(scope["headers"])
+        state["headers"] = headers_of(scope)
+        request_id, caller = _identify(state["headers"], scope["headers"])
         state["request_id"] = request_id
         trace = _begun(self._tracer, caller, scope)
         started = time.perf_counter()
@@ -102,15 +104,12 @@ class RequestBoundary:
                 self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
 
 
-def _identify(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
-    """The request's id, and the caller's span; malformed or repeated headers are ignored."""
-    sent_id = parent = None
-    for name, content in headers:
-        if name == _REQUEST_ID_HEADER:
-            sent_id = content if sent_id is None else sent_id
-        elif name == TRACEPARENT:
-            parent = content if parent is None else b""
-    return _request_id(sent_id), None if parent is None else parse_traceparent(parent)
+def _identify(headers: Headers, sent: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
+    """The request's id, and the caller's span; malformed headers are ignored, and a span that is named twice."""
+    parent = headers.get(TRACEPARENT)
+    if parent is not None and sum(name == TRACEPARENT for name, _ in sent) > 1:
+        parent = b""
+    return _request_id(headers.get(_REQUEST_ID_HEADER)), None if parent is None else parse_traceparent(parent)
 
 
 def _request_id(header: bytes | None) -> str:
