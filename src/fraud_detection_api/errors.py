@@ -150,6 +150,22 @@ class CallerGone(FraudError):
         super().__init__("the connection closed before the work began; nothing was decided")
 
 
+class HostNotAllowed(FraudError):
+    """The request's Host is not a name of this server: a web page may have sent it there by DNS rebinding."""
+
+    def __init__(self) -> None:
+        super().__init__("this server does not answer to the host of the request; FRAUD_ALLOWED_HOSTS lists its names")
+
+
+class ForeignOrigin(FraudError):
+    """A page of another site asks for a change."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a page of another origin may not send this request; without keys, only this server's own pages may"
+        )
+
+
 class Unauthenticated(FraudError):
     """The request has no key, or an unknown one."""
 

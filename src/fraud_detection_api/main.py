@@ -16,7 +16,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
@@ -30,6 +29,7 @@ from fraud_detection_api.metrics.sharing import numbered
 from fraud_detection_api.routes import (
     contract,
     decisions,
+    documentation,
     fraud_detection,
     health,
     history,
@@ -41,10 +41,12 @@ from fraud_detection_api.routes import (
 )
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard, Protection
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
+from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
 from fraud_detection_api.routes.scoring import ScoringRoute, ScoringServices
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.services.admission.entrance import Entrance
@@ -65,8 +67,8 @@ STATUS_OF = declared_statuses(
         *(route.responses for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)),
         *(scoring.OPERATION["responses"] for scoring in (fraud_detection, decisions)),
     ]
-)
-"""The status of each error that a request may meet, as the routes declare it."""
+) | {errors.HostNotAllowed: 421, errors.ForeignOrigin: 403}
+"""The status of each error that a request may meet, as the routes declare it, and before there is a route."""
 
 
 def app_from_environment() -> FastAPI:
@@ -83,6 +85,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app = _bare_application()
     app.state.container = container
     request_metrics = RequestMetrics(container.metrics.tallies)
+    guard = BrowserGuard(settings.allowed_hosts, has_keys=bool(container.keys))
     bodies, rates = Shares(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)), Rates()
     in_context = partial(
         RequestBoundary,
@@ -90,16 +93,19 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         metrics=request_metrics,
         drain=container.drain,
         tracer=container.tracer,
+        protection=Protection(guard if guard.is_needed else None),
     )
     for route in _scoring_routes(container, bodies, rates):
-        app.add_scoring(route.path, route, in_context(route))
+        app.add_scoring(
+            route.path, route, in_context(route, protection=Protection(guard if guard.is_needed else None, OF_SCORES))
+        )
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
     entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
-    provide(app, [*services, entrance, rates])
+    provide(app, [*services, entrance, rates, guard])
     app.openapi = lambda: describe_api(  # type: ignore[method-assign]
         app, container.deployment.documented_contract, has_keys=bool(container.keys)
     )
@@ -123,8 +129,7 @@ def _bare_application() -> Application:
         # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    pages = FastAPIOffline(title=app.title, redoc_url=None)
-    app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
+    app.router.routes += documentation.documentation(app.title)
     return app
 
 

@@ -189,6 +189,12 @@ class Settings(BaseModel):
         description="File with FRAUD_API_KEYS instead (a mounted secret): one `role:key` a line, or TOML with names, "
         "hashes and limits (docs/how-to/security.md). It is read again when it changes, and on SIGHUP.",
     )
+    allowed_hosts: Annotated[str, Field(pattern=r"^[A-Za-z0-9.,:*\[\] _-]*$")] = Field(
+        "",
+        description="Names that a request's `Host` may have, separated by commas; `*.example.com` stands for names below "
+        "it, and `*` for all. IP addresses and `localhost` are always allowed. If unset, no other name is, unless keys are "
+        "set (docs/how-to/security.md).",
+    )
     allow_anonymous: bool = Field(
         default=False, description="Allow an address that other machines can reach without keys."
     )

@@ -63,6 +63,12 @@ def crowded(start, operation):
         return call(client, operation, **({} if operation in BODIES else {"json": {}}))
 
 
+def unprompted(start, operation):
+    client = start()
+    del client.headers["X-Requested-With"]
+    return call(client, operation)
+
+
 def other_contract(start, operation):
     registry = registry_with_champion()
     return call(start(registry), operation, version=registry.register(every_dtype_files()))
@@ -163,6 +169,7 @@ PROVOKED = {
     },
     (PROMOTE, 409): other_contract,
     **{(operation, 429): crowded for operation in WITH_BODY},
+    (REPLAY, 415): unprompted,
     **{
         (operation, 503): lambda start, operation: call(start(InMemoryRegistry()), operation)
         for operation in [HEALTH[-1], SCORE, DECIDE, CONTRACT]

@@ -59,6 +59,7 @@ EVERY_SETTING = {
     "FRAUD_GATE": ("off", "off"),
     "FRAUD_API_KEYS": ("score:abc", "score:abc"),
     "FRAUD_API_KEYS_FILE": ("/run/secrets/keys", Path("/run/secrets/keys")),
+    "FRAUD_ALLOWED_HOSTS": ("a.example,*.b.example", "a.example,*.b.example"),
     "FRAUD_ALLOW_ANONYMOUS": ("true", True),
 }
 

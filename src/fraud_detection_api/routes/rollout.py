@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard
 from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
     admitted_body,
@@ -47,6 +48,7 @@ def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
     async def read(request: Request) -> _Body:
         headers = headers_of(request.scope)
         if not has_body(headers):
+            service_of(request, BrowserGuard).require_preflight(headers)
             return kind()
         limits = service_of(request, RequestLimits)
         limits = limits._replace(body_bytes=min(limits.body_bytes, MAX_BODY_BYTES))

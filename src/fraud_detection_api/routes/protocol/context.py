@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.routes.protocol.body import Headers, headers_of
+from fraud_detection_api.routes.protocol.browsers import UNPROTECTED, Protection
+from fraud_detection_api.routes.protocol.security_headers import secured
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.tracing.spans import UNMATCHED, AnsweredRequest, StagesTaken, Trace
 from fraud_detection_api.services.tracing.tracer import RequestTracer
@@ -53,6 +55,8 @@ class Application(FastAPI):
 class RequestBoundary:
     """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nothing else caught.
 
+    Every answer gets security headers, and requests that a web page tricked a browser into are refused (`protection`).
+
     The log line names the trace of the caller's `traceparent`. With a `tracer`, a request without a trace may begin one, and
     the tracer records the request once it is answered.
     """
@@ -64,8 +68,10 @@ class RequestBoundary:
         metrics: RequestMetrics,
         drain: Drain,
         tracer: RequestTracer | None = None,
+        protection: Protection = UNPROTECTED,
     ) -> None:
         self._app, self._answer_to, self._metrics, self._drain, self._tracer = app, answer_to, metrics, drain, tracer
+        self._guard, self._fields = protection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,12 +89,15 @@ class RequestBoundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                headers = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                message["headers"] = [*headers, *self._fields] if self._fields else secured(headers)
                 if self._drain.begun:  # or callers would keep their connections until the process is gone
                     message["headers"].append(_CLOSE)
             await send(message)
 
         try:
+            if self._guard is not None:
+                self._guard.check(scope["method"], scope["path"], state["headers"])
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 whatever it was, the caller gets an answer without a stack trace
             failure = type(error).__name__
