@@ -16,7 +16,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
@@ -30,6 +29,7 @@ from fraud_detection_api.metrics.sharing import numbered
 from fraud_detection_api.routes import (
     contract,
     decisions,
+    documentation,
     fraud_detection,
     health,
     history,
@@ -41,11 +41,17 @@ from fraud_detection_api.routes import (
 )
 from fraud_detection_api.routes.openapi import describe_api
 from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard, Protection
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
-from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
+from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
+from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
+from fraud_detection_api.routes.scoring import ScoringRoute, ScoringServices
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.services.admission.entrance import Entrance
+from fraud_detection_api.services.admission.rates import Rates
+from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
@@ -61,8 +67,8 @@ STATUS_OF = declared_statuses(
         *(route.responses for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)),
         *(scoring.OPERATION["responses"] for scoring in (fraud_detection, decisions)),
     ]
-)
-"""The status of each error that a request may meet, as the routes declare it."""
+) | {errors.HostNotAllowed: 421, errors.ForeignOrigin: 403}
+"""The status of each error that a request may meet, as the routes declare it, and before there is a route."""
 
 
 def app_from_environment() -> FastAPI:
@@ -79,23 +85,27 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app = _bare_application()
     app.state.container = container
     request_metrics = RequestMetrics(container.metrics.tallies)
+    guard = BrowserGuard(settings.allowed_hosts, has_keys=bool(container.keys))
+    bodies, rates = Shares(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)), Rates()
     in_context = partial(
         RequestBoundary,
         answer_to=_answer_to,
         metrics=request_metrics,
         drain=container.drain,
         tracer=container.tracer,
+        protection=Protection(guard if guard.is_needed else None),
     )
-    for route in _scoring_routes(container):
-        app.add_scoring(route.path, route, in_context(route))
+    for route in _scoring_routes(container, bodies, rates):
+        app.add_scoring(
+            route.path, route, in_context(route, protection=Protection(guard if guard.is_needed else None, OF_SCORES))
+        )
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
-    provide(
-        app,
-        [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)],
-    )
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
+    provide(app, [*services, entrance, rates, guard])
     app.openapi = lambda: describe_api(  # type: ignore[method-assign]
         app, container.deployment.documented_contract, has_keys=bool(container.keys)
     )
@@ -119,19 +129,20 @@ def _bare_application() -> Application:
         # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    pages = FastAPIOffline(title=app.title, redoc_url=None)
-    app.router.routes += [page for page in pages.routes if getattr(page, "path", None) != pages.openapi_url]
+    app.router.routes += documentation.documentation(app.title)
     return app
 
 
-def _scoring_routes(container: Container) -> list[ScoringRoute]:
+def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[ScoringRoute]:
     settings, tallies = container.settings, container.metrics.tallies
-    gate, in_flight = AdmissionGate(settings.max_in_flight), tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
-    tallies.read_with(lambda: in_flight.set(gate.in_flight))
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    in_flight = tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    tallies.read_with(lambda: in_flight.set(entrance.in_progress))
     services = ScoringServices(
         champion=container.deployment.champion,
         keys=container.keys,
-        gate=gate,
+        entrance=entrance,
+        rates=rates,
         limits=_limits(settings),
         recorder=container.recorder,
         store=container.store,
@@ -173,6 +184,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.set_threshold(OBJECTS_A_COLLECTION)
     gc.freeze()  # what exists now stays; searching it again would stop every request for a tenth of a second
     watchers = [asyncio.create_task(champion.watch(container.settings.reload_seconds))]
+    if container.key_reload is not None:
+        watchers.append(asyncio.create_task(container.key_reload.watch(container.settings.reload_seconds)))
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
@@ -216,9 +229,11 @@ def _answer_to(error: Exception, request_id: str) -> Response:
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded | errors.StoreBusy):
+    if isinstance(error, errors.Overloaded | errors.RateExceeded | errors.StoreBusy):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
+    if isinstance(error, errors.RateExceeded):
+        headers |= {name.decode(): field.decode() for name, field in rate_limit_fields(error.quotas)}
+    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded | errors.RateExceeded):
         headers["Connection"] = "close"  # the rest of the body is not read
     ids = error.decision_ids if isinstance(error, errors.CommitInDoubt) else ()
     code, detail = problem_code(type(error)), str(error)

@@ -55,7 +55,7 @@ def test_a_server_process_takes_its_settings_from_the_environment(monkeypatch, t
     monkeypatch.setenv("FRAUD_REGISTRY", str(tmp_path))
     monkeypatch.setenv("FRAUD_MAX_BODY_BYTES", "3")
     monkeypatch.setenv("FRAUD_LOG_LEVEL", "warning")
-    with TestClient(app_from_environment()) as client:
+    with TestClient(app_from_environment(), base_url="http://localhost") as client:
         answer = client.post("/fraud_detection", content=b"[ ] ", headers={"Content-Type": "application/json"})
     assert_problem(answer, 503, "model_not_ready")
     assert configured == [("warning", "auto")]

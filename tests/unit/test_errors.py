@@ -22,6 +22,14 @@ TEXTS = {
     errors.TooManyLabels(3): "more than 3 labels in one request; split it, or use `fraud labels import` for files",
     errors.BodyTooSlow(2.5): "the body did not arrive within 2.5 seconds",
     errors.Overloaded(2): "too many requests are in flight; try again in 2 s",
+    errors.RateExceeded(2, []): "this key's limit of requests or records is reached; try again in 2 s",
+    errors.CallerGone(): "the connection closed before the work began; nothing was decided",
+    errors.HostNotAllowed(): (
+        "this server does not answer to the host of the request; FRAUD_ALLOWED_HOSTS lists its names"
+    ),
+    errors.ForeignOrigin(): (
+        "a page of another origin may not send this request; without keys, only this server's own pages may"
+    ),
     errors.UnknownModel("v7"): "no model has that version; `fraud models list` lists the versions",
     errors.CorruptBundle("version 7", "a digest differs"): (
         "model bundle version 7: a digest differs; train the model again, or restore it"

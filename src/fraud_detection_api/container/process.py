@@ -6,7 +6,7 @@ from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.secrets import build_keys, build_recorder
+from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import build_database, build_upkeep, build_writer, stores_in
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
@@ -14,6 +14,7 @@ from fraud_detection_api.metrics.sharing import SharedMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.drain import Drain
+from fraud_detection_api.services.admission.key_reload import KeyReload
 from fraud_detection_api.services.deciding.decisions import DecisionService
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history.lookup import History
@@ -49,6 +50,7 @@ class Container:
     history: History
     replays: ReplayService
     keys: ApiKeys
+    key_reload: KeyReload | None
     drain: Drain
     metrics: SharedMetrics
     tracer: RequestTracer | None
@@ -73,6 +75,7 @@ def build_container(
         upkeep = build_upkeep(settings, lookups)
     seen = patient(store, lookups)
     labels, observations = patient(labels, lookups), patient(observations, lookups)
+    keys = build_keys(settings)
     return Container(
         settings=settings,
         registry=registry,
@@ -88,7 +91,8 @@ def build_container(
         labels=LabelService(labels, recorder),
         history=History(seen, recorder),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
-        keys=build_keys(settings),
+        keys=keys,
+        key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),
         metrics=metrics,
         tracer=build_tracer(settings),

@@ -68,6 +68,12 @@ SCORING_REQUESTS_IN_FLIGHT = _WORKER.gauge(
     per_process=True,
 )
 
+KEY_LOADS = _WORKER.counter(
+    "fraud_key_loads_total",
+    "Reads of a changed FRAUD_API_KEYS_FILE, by result: loaded, or refused (the earlier keys stay).",
+    ("result",),
+)
+
 # --- scores -------------------------------------------------------------------------------------------------------------
 
 RECORDS_SCORED = _WORKER.counter("fraud_records_scored_total", "Records answered, by route.", ("route",))

@@ -11,19 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fraud_detection_api import errors
 from fraud_detection_api.decision.stored import SealedRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
-from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, headers_of, read_json_body
+from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, hung_up, read_json_body, records_in
 from fraud_detection_api.routes.protocol.deadlines import Deadline
-from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, Responses, problem
+from fraud_detection_api.routes.protocol.pieces import send_in_pieces
+from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, OVERLOADED, Responses, problem
+from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
+from fraud_detection_api.services.admission.callers import ANYBODY
+from fraud_detection_api.services.admission.entrance import Entrance
+from fraud_detection_api.services.admission.rates import Rates
+from fraud_detection_api.services.admission.turns import Turn as LargeTurn
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
@@ -33,7 +39,6 @@ from fraud_detection_api.services.storage.patience import PatientThreads
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
-RETRY_AFTER_SECONDS = 1
 
 ANSWER_HEADERS = {
     MODEL_VERSION: {"description": "The version of the model that scored.", "schema": {"type": "string"}},
@@ -52,7 +57,7 @@ PROBLEMS: Responses = {
     **problem(
         422, "Records break the contract; `errors` lists the invalid fields.", errors.InvalidRecords, field=BAD_FIELD
     ),
-    **problem(429, "Too many requests are in flight; `Retry-After` says when to try again.", errors.Overloaded),
+    **OVERLOADED,
     **problem(
         503,
         "No verified model is loaded (`model_not_ready`), the decision store cannot be written to (`store_unavailable`), or "
@@ -69,32 +74,14 @@ PROBLEMS: Responses = {
 """The problems of every scoring route, in OpenAPI."""
 
 
-class AdmissionGate:
-    """Admits at most `limit` scoring requests at a time, and refuses more: a queue would only hide the overload.
-
-    A context manager: a request is in flight while the block runs. Entering raises Overloaded. For one event loop.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.in_flight = 0
-
-    def __enter__(self) -> None:
-        if self.in_flight >= self._limit:
-            raise errors.Overloaded(RETRY_AFTER_SECONDS)
-        self.in_flight += 1
-
-    def __exit__(self, *_error: object) -> None:
-        self.in_flight -= 1
-
-
 @dataclass(frozen=True)
 class ScoringServices:
     """What the scoring routes work with. Without a `writer` and a `store`, no decisions are stored."""
 
     champion: AliasFollower[Deployment[RecordParser]]
     keys: ApiKeys
-    gate: AdmissionGate
+    entrance: Entrance
+    rates: Rates
     limits: RequestLimits
     recorder: Recorder
     store: DecisionStore | None
@@ -129,48 +116,87 @@ class ScoringRoute:
         services, state, watch = self._services, scope["state"], Stopwatch()
         scope["route"] = self  # as FastAPI does, for the log
         state["watch"] = watch
-        headers = headers_of(scope)
-        if services.keys.roles:  # where there are keys
-            services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
+        headers, caller = state["headers"], ANYBODY
+        if services.keys.callers:  # where there are keys
+            caller = services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
+            services.rates.spend(caller, requests=1)
         if services.writer is not None:
             services.writer.require_room()
-        with services.gate:
-            deployment = services.champion.current or services.champion.require()
-            seconds = None if self._seconds is None else self._seconds(headers, scope["headers"])
-            deadline = None if seconds is None else Deadline(watch.began, seconds, self._turn.tails)
-            limits = services.limits if deadline is None else deadline.shortened(services.limits)
-            body = await read_json_body(headers, receive, limits)
+        deployment = services.champion.current or services.champion.require()
+        seconds = None if self._seconds is None else self._seconds(headers, scope["headers"])
+        deadline = None if seconds is None else Deadline(watch.began, seconds, self._turn.tails)
+        limits = services.limits if deadline is None else deadline.shortened(services.limits)
+        body, held = await read_json_body(headers, receive, limits, services.entrance.bodies, caller)
+        try:
             request = ScoringRequest(
-                deployment, state["request_id"], headers, scope["headers"], body, watch, None, deadline
+                deployment, state["request_id"], headers, scope["headers"], body, watch, caller, None, deadline
             )
-            answer = None
-            if self._idempotent and KEY_HEADER in headers:
-                recalling = partial(self._recalled, request)
-                request, answer = await services.lookups.result(recalling, seconds=_left(deadline))
-            answer = answer or await self._answered(request)
-        version = deployment.champion.version
-        # nothing was scored for a repeated answer, and another model may have made it
-        state |= {"records": answer.size, "model_version": None if answer.is_replayed else version}
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, version, watch)})
+            if caller is not ANYBODY and caller.limits.has_rates:
+                services.rates.spend(caller, records=records_in(body))
+            answering = self._answer_small if len(body) < LARGE_BODY_BYTES else self._answer_large
+            await answering(request, scope, receive, send)
+        finally:
+            if held:
+                services.entrance.bodies.give_back(caller, held)
+
+    async def _answer_small(self, request: ScoringRequest, scope: Scope, _receive: Receive, send: Send) -> None:
+        places, caller, answer = self._services.entrance.places, request.caller, None
+        places.take(caller, at_most=caller.limits.in_flight)
+        try:
+            if self._idempotent and KEY_HEADER in request.headers:
+                request, answer = await self._looked_up(request)
+            answer = answer or await self._turn.answer(request)
+        finally:
+            places.give_back(caller)
+        await send(self._start(request, answer, scope))
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer_large(self, request: ScoringRequest, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer once the caller's turn has come. Nobody would get the answer of a caller who hung up and sent no key."""
+        entrance, has_key = self._services.entrance, self._idempotent and KEY_HEADER in request.headers
+        hang_up, answer = None if has_key else partial(hung_up, receive), None
+        cost, left = records_in(request.body), None if request.deadline is None else request.deadline.left()
+        async with entrance.turn(request.caller, cost, hang_up, seconds=left) as turn:
+            if has_key:
+                request, answer = await self._looked_up(request)
+            if answer is None:
+                answer = await self._answered_aside(request, turn)
+            entrance.turns.worked(turn)
+            await send(self._start(request, answer, scope))
+            await send_in_pieces(answer.body, send)
+
+    async def _answered_aside(self, request: ScoringRequest, turn: LargeTurn) -> Answer:
+        running = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
+        running.add_done_callback(lambda _: self._services.entrance.turns.worked(turn))
+        deadline = request.deadline
+        if deadline is not None and not (await asyncio.wait([running], timeout=deadline.left()))[0]:
+            running.cancel()
+            raise errors.DeadlinePassed
+        answer, sealed = await running
+        return await self._turn.stored(request, answer, sealed)
+
+    async def _looked_up(self, request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
+        left = math.inf if request.deadline is None else request.deadline.left()
+        return await self._services.lookups.result(partial(self._recalled, request), seconds=left)
+
+    def _start(self, request: ScoringRequest, answer: Answer, scope: Scope) -> Message:
+        """The start of an answer."""
+        version = request.deployment.champion.version
+        # nothing was scored for a repeated answer, and another model may have made it
+        scope["state"] |= {"records": answer.size, "model_version": None if answer.is_replayed else version}
+        headers = _headers(answer, version, request.watch)
+        if request.caller is not ANYBODY and request.caller.limits.has_rates:
+            headers += rate_limit_fields(self._services.rates.quotas(request.caller))
+        return {"type": "http.response.start", "status": 200, "headers": headers}
 
     def _recalled(self, request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
         """The request with its key, and the answer that the key was given before."""
-        caller = self._services.keys.caller(request.headers.get(b"authorization", b"").decode("latin-1"))
-        key = idempotency_key(request.sent, request.body, caller=caller)
+        caller = request.caller
+        key = idempotency_key(request.sent, request.body, caller=caller.identity)
         body = recall(self._services.store, key)
+        if body is None and caller.is_named:  # answers from before the key had a name
+            body = recall(self._services.store, key._replace(caller=caller.digest))
         return request._replace(key=key), None if body is None else Answer(body, None, None, is_replayed=True)
-
-    async def _answered(self, request: ScoringRequest) -> Answer:
-        if len(request.body) < LARGE_BODY_BYTES:
-            return await self._turn.answer(request)
-        working = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
-        deadline = request.deadline
-        if deadline is not None and not (await asyncio.wait([working], timeout=deadline.left()))[0]:
-            working.cancel()
-            raise errors.DeadlinePassed
-        answer, sealed = await working
-        return await self._turn.stored(request, answer, sealed)
 
     def _work(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
         """The answer, and what is to be stored before it leaves; None where nothing is. Raises DeadlinePassed."""
@@ -202,10 +228,6 @@ class ScoringRoute:
         )
         rows = self._services.recorder.rows(decisions, records, context)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
-
-
-def _left(deadline: Deadline | None) -> float:
-    return math.inf if deadline is None else deadline.left()
 
 
 def _headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:

@@ -14,6 +14,7 @@ from fraud_detection_api.routes.idempotency import replayed
 from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
 from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 from fraud_detection_api.telemetry import Stopwatch
@@ -27,7 +28,7 @@ MOST_DECISION_IDS = 100
 class ScoringRequest(NamedTuple):
     """An admitted request, and the deployment that answers it. `watch` has run since the request came in.
 
-    `sent` are the headers as they came; `key` is the caller's Idempotency-Key, where the route takes one.
+    `sent` are the headers as they came; `key` is the `caller`'s Idempotency-Key, where the route takes one.
     """
 
     deployment: Deployment[RecordParser]
@@ -36,6 +37,7 @@ class ScoringRequest(NamedTuple):
     sent: SentHeaders
     body: bytes
     watch: Stopwatch
+    caller: Caller = ANYBODY
     key: IdempotencyKey | None = None
     deadline: Deadline | None = None
 
