@@ -132,6 +132,40 @@ class Overloaded(FraudError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RateExceeded(FraudError):
+    """The caller sends more than its limits permit.
+
+    `quotas` has, for each rate: unit, rate a second, what is left, and the seconds until all of it is.
+    """
+
+    def __init__(self, retry_after_seconds: int, quotas: Sequence[tuple[str, float, int, int]]) -> None:
+        super().__init__(f"this key's limit of requests or records is reached; try again in {retry_after_seconds} s")
+        self.retry_after_seconds, self.quotas = retry_after_seconds, tuple(quotas)
+
+
+class CallerGone(FraudError):
+    """The caller closed the connection before its request was worked on."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection closed before the work began; nothing was decided")
+
+
+class HostNotAllowed(FraudError):
+    """The request's Host is not a name of this server: a web page may have sent it there by DNS rebinding."""
+
+    def __init__(self) -> None:
+        super().__init__("this server does not answer to the host of the request; FRAUD_ALLOWED_HOSTS lists its names")
+
+
+class ForeignOrigin(FraudError):
+    """A page of another site asks for a change."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a page of another origin may not send this request; without keys, only this server's own pages may"
+        )
+
+
 class Unauthenticated(FraudError):
     """The request has no key, or an unknown one."""
 
@@ -201,6 +235,23 @@ class RegistryUnavailable(FraudError):
 
 class StoreUnavailable(FraudError):
     """The decision store cannot be read or written now."""
+
+
+class CommitInDoubt(StoreUnavailable):
+    """The store did not confirm a write in time, so what was sent may be stored or not. `decision_ids` can be looked up."""
+
+    def __init__(self, reason: str, decision_ids: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"{reason}; what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
+        )
+        self.reason, self.decision_ids = reason, tuple(decision_ids)
+
+
+class DeadlinePassed(FraudError):
+    """The request's deadline passed before decisions were made."""
+
+    def __init__(self) -> None:
+        super().__init__("the deadline passed before decisions were made; nothing was stored")
 
 
 class StoreBusy(FraudError):

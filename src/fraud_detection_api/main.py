@@ -11,17 +11,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
@@ -33,6 +29,7 @@ from fraud_detection_api.metrics.sharing import numbered
 from fraud_detection_api.routes import (
     contract,
     decisions,
+    documentation,
     fraud_detection,
     health,
     history,
@@ -44,15 +41,20 @@ from fraud_detection_api.routes import (
 )
 from fraud_detection_api.routes.openapi import ApiDescription, describe_api
 from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard, Protection
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
-from fraud_detection_api.routes.protocol.pages import Assets
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
-from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute, ScoringServices
+from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
+from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
+from fraud_detection_api.routes.scoring import ScoringRoute, ScoringServices
 from fraud_detection_api.routes.wire.connection import WATCH
 from fraud_detection_api.routes.wire.descriptors import door_limits
 from fraud_detection_api.routes.wire.watch import Watch
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.services.admission.entrance import Entrance
+from fraud_detection_api.services.admission.rates import Rates
+from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.storage.upkeep import TIDY_SECONDS
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging, log_event
@@ -70,8 +72,8 @@ STATUS_OF = declared_statuses(
         *(route.responses for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)),
         *(scoring.OPERATION["responses"] for scoring in (fraud_detection, decisions)),
     ]
-)
-"""The status of each error that a request may meet, as the routes declare it."""
+) | {errors.HostNotAllowed: 421, errors.ForeignOrigin: 403}
+"""The status of each error that a request may meet, as the routes declare it, and before there is a route."""
 
 
 def app_from_environment() -> FastAPI:
@@ -88,27 +90,27 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     app = _bare_application()
     app.state.container = container
     request_metrics = RequestMetrics(container.metrics.tallies)
+    guard = BrowserGuard(settings.allowed_hosts, has_keys=bool(container.keys))
+    bodies, rates = Shares(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)), Rates()
     in_context = partial(
         RequestBoundary,
         answer_to=_answer_to,
         metrics=request_metrics,
         drain=container.drain,
         tracer=container.tracer,
+        protection=Protection(guard if guard.is_needed else None),
     )
-    for route in _scoring_routes(container):
-        app.add_scoring(route.path, route, in_context(route))
+    for route in _scoring_routes(container, bodies, rates):
+        app.add_scoring(
+            route.path, route, in_context(route, protection=Protection(guard if guard.is_needed else None, OF_SCORES))
+        )
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
-    provide(
-        app,
-        [
-            *vars(container).values(),
-            *vars(container.deployment).values(),
-            *(readiness, _limits(settings), metrics.Expositions(container.metrics)),
-        ],
-    )
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
+    provide(app, [*services, metrics.Expositions(container.metrics), entrance, rates, guard])
     _describe(app, container)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
@@ -139,26 +141,24 @@ def _bare_application() -> Application:
         # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    pages = FastAPIOffline(title=app.title, openapi_url=OPENAPI, redoc_url=None)
-    for each in pages.routes:
-        if isinstance(each, Mount):
-            app.mount(each.path, Assets(Path(fastapi_offline.__file__).with_name("static")), name=each.name)
-        elif getattr(each, "path", None) != OPENAPI:
-            app.router.routes.append(each)
+    app.router.routes += documentation.documentation(app.title)
     return app
 
 
-def _scoring_routes(container: Container) -> list[ScoringRoute]:
+def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[ScoringRoute]:
     settings, tallies = container.settings, container.metrics.tallies
-    gate, in_flight = AdmissionGate(settings.max_in_flight), tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
-    tallies.read_with(lambda: in_flight.set(gate.in_flight))
+    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    in_flight = tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
+    tallies.read_with(lambda: in_flight.set(entrance.in_progress))
     services = ScoringServices(
         champion=container.deployment.champion,
         keys=container.keys,
-        gate=gate,
+        entrance=entrance,
+        rates=rates,
         limits=_limits(settings),
         recorder=container.recorder,
         store=container.store,
+        lookups=container.lookups,
         writer=container.writer,
         tallies=tallies,
     )
@@ -166,7 +166,7 @@ def _scoring_routes(container: Container) -> list[ScoringRoute]:
     answers = decisions.DecisionAnswers(container.decisions, settings.max_records, settings.deadline_ms)
     return [
         ScoringRoute(fraud_detection.PATH, services, probabilities.answer, idempotent=False),
-        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True),
+        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True, deadline=answers.seconds),
     ]
 
 
@@ -200,6 +200,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         asyncio.create_task(champion.watch(container.settings.reload_seconds)),
         asyncio.create_task(connections.keep()),
     ]
+    if container.key_reload is not None:
+        watchers.append(asyncio.create_task(container.key_reload.watch(container.settings.reload_seconds)))
     if container.upkeep is not None:
         watchers.append(asyncio.create_task(container.upkeep.watch(TIDY_SECONDS)))
     _end_with_supervisor()
@@ -250,11 +252,15 @@ def _answer_to(error: Exception, request_id: str) -> Response:
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded | errors.StoreBusy):
+    if isinstance(error, errors.Overloaded | errors.RateExceeded | errors.StoreBusy):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
+    if isinstance(error, errors.RateExceeded):
+        headers |= {name.decode(): field.decode() for name, field in rate_limit_fields(error.quotas)}
+    if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded | errors.RateExceeded):
         headers["Connection"] = "close"  # the rest of the body is not read
-    return _problem(request_id, status, problem_code(type(error)), str(error), errors=problems, headers=headers)
+    ids = error.decision_ids if isinstance(error, errors.CommitInDoubt) else ()
+    code, detail = problem_code(type(error)), str(error)
+    return _problem(request_id, status, code, detail, errors=problems, decision_ids=ids, headers=headers)
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -275,16 +281,19 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     return _problem(request.state.request_id, 422, "invalid_request", invalid_fields(len(problems)), errors=problems)
 
 
-def _problem(
+def _problem(  # noqa: PLR0913 the members of a problem
     request_id: str,
     status: int,
     code: str,
     detail: str,
     *,
     errors: tuple[FieldProblem, ...] = (),
+    decision_ids: tuple[str, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    body = problem_body(status=status, code=code, detail=detail, request_id=request_id, errors=errors)
+    body = problem_body(
+        status=status, code=code, detail=detail, request_id=request_id, errors=errors, decision_ids=decision_ids
+    )
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
 
 

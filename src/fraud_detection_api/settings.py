@@ -66,14 +66,22 @@ class Settings(BaseModel):
     )
     max_records: PositiveInt = Field(10_000, description="Maximum records in a request; more are refused (413).")
     max_in_flight: PositiveInt = Field(
-        256, description="Maximum number of scoring requests in progress in one process; more are refused (429)."
+        256,
+        description="Maximum number of scoring requests in progress in one process; more are refused (429). A request is in "
+        "progress once its body has arrived. At most half of them may have bodies of 64 KiB or more.",
+    )
+    max_buffered_bytes: PositiveInt = Field(
+        64 * 1024 * 1024,
+        description="Maximum bytes of request bodies in the memory of one process; more are refused (429). Four bodies of "
+        "FRAUD_MAX_BODY_BYTES always fit.",
     )
     body_timeout_seconds: PositiveFloat = Field(
         10.0, description="Seconds within which a request's body must arrive (408)."
     )
     deadline_ms: PositiveFloat | None = Field(
         None,
-        description="Milliseconds for an answer with decisions. The header X-Deadline-Ms of a request takes precedence.",
+        description="Milliseconds for an answer with decisions, its commit included. The header X-Deadline-Ms of a request "
+        "takes precedence.",
     )
     fallback_outcome: Literal["approve", "review", "decline"] = Field(
         "review", description="Outcome of records that were not scored within the deadline."
@@ -95,7 +103,9 @@ class Settings(BaseModel):
         "If unset, it creates a temporary folder.",
     )
     store_timeout_seconds: PositiveFloat = Field(
-        5.0, description="Seconds to wait for the store to connect, to release a lock, or to answer."
+        5.0,
+        description="Seconds for an operation of the store; after that the store counts as failed, even if it hangs. No "
+        "request waits for it a second longer.",
     )
     store_queue: PositiveInt = Field(
         50_000, description="Maximum number of records waiting to be stored, for each process; more are refused (503)."
@@ -193,7 +203,15 @@ class Settings(BaseModel):
         "`analyst`, `monitor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File with FRAUD_API_KEYS instead, one `role:key` a line (a mounted secret)."
+        None,
+        description="File with FRAUD_API_KEYS instead (a mounted secret): one `role:key` a line, or TOML with names, "
+        "hashes and limits (docs/how-to/security.md). It is read again when it changes, and on SIGHUP.",
+    )
+    allowed_hosts: Annotated[str, Field(pattern=r"^[A-Za-z0-9.,:*\[\] _-]*$")] = Field(
+        "",
+        description="Names that a request's `Host` may have, separated by commas; `*.example.com` stands for names below "
+        "it, and `*` for all. IP addresses and `localhost` are always allowed. If unset, no other name is, unless keys are "
+        "set (docs/how-to/security.md).",
     )
     allow_anonymous: bool = Field(
         default=False, description="Allow an address that other machines can reach without keys."

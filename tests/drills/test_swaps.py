@@ -56,7 +56,7 @@ def test_a_bad_bundle_that_is_made_champion_from_outside_replaces_the_good_one_i
         answers = [calls.post(f"{server.url}/fraud_detection", json=[OVERDRAWN]) for _ in range(20)]
         wrong = [answer for answer in answers if (answer.status_code, answer.headers["x-model-version"]) != (200, "1")]
         promise("a bad champion answers no request", measured=len(wrong), bound=0, unit="answers")
-        assert calls.post(f"{server.url}/v1/models/rollback").json() == {"champion": "1"}
+        assert calls.post(f"{server.url}/v1/models/rollback", json={}).json() == {"champion": "1"}
 
 
 def test_while_servers_are_replaced_no_request_fails(tmp_path, promise):

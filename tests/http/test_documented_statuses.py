@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.decision.identifiers import first_uuid7
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, other_credit_files, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped, gate_of
+from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped, full
 
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
@@ -57,10 +57,16 @@ def too_slow(start, operation):
     return asgi_post(client.app, operation[1].format(version="1"), [chunk(b"{")], transfer_encoding="chunked")
 
 
-def full(start, operation):
-    client = start(max_in_flight=1)
-    with gate_of(client.app):
-        return call(client, operation)
+def crowded(start, operation):
+    client = start()
+    with full(client.app):
+        return call(client, operation, **({} if operation in BODIES else {"json": {}}))
+
+
+def unprompted(start, operation):
+    client = start()
+    del client.headers["X-Requested-With"]
+    return call(client, operation)
 
 
 def other_contract(start, operation):
@@ -162,8 +168,8 @@ PROVOKED = {
         for operation in [MODEL, PROMOTE, CHALLENGE, END, *READING]
     },
     (PROMOTE, 409): other_contract,
-    (SCORE, 429): full,
-    (DECIDE, 429): full,
+    **{(operation, 429): crowded for operation in WITH_BODY},
+    (REPLAY, 415): unprompted,
     **{
         (operation, 503): lambda start, operation: call(start(InMemoryRegistry()), operation)
         for operation in [HEALTH[-1], SCORE, DECIDE, CONTRACT]

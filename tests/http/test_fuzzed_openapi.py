@@ -17,6 +17,8 @@ from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, every_dtype_files, registry_with_champion
 
+pytestmark = pytest.mark.usefixtures("time_to_commit")
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -58,7 +60,7 @@ OF_THE_CONTRACT = [("POST", "/fraud_detection"), ("POST", "/v1/decisions"), ("PO
 def application(files, folder):
     """The page of an application whose champion is that bundle, and the application for schemathesis to call."""
     registry = registry_with_champion(files)
-    settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}")
+    settings = Settings(store=f"sqlite:///{folder / 'decisions.db'}", allowed_hosts="*")
     container = build_container(settings, registry=registry)
     app = create_app(settings, container=container)
     container.deployment.champion.refresh()  # schemathesis begins the application's life only with the first test

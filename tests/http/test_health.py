@@ -3,7 +3,7 @@ import pytest
 from fraud_detection_api.errors import CorruptBundle
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import API_KEYS, assert_problem, flipped
+from support.http import ADMIN_KEY, API_KEYS, SCORE_KEY, assert_problem, bearer, flipped
 
 
 @pytest.mark.parametrize("path", ["/ping", "/livez"])
@@ -67,6 +67,23 @@ def test_a_damaged_champion_alias_is_told_by_readiness(client_for):
 @pytest.mark.parametrize("path", ["/ping", "/livez", "/readyz", "/docs", "/openapi.json"])
 def test_health_and_documentation_ask_for_no_key(client_for, path):
     assert client_for(api_keys=API_KEYS).get(path).status_code == 200
+
+
+def test_where_there_are_keys_the_reason_is_for_monitors_alone(client_for):
+    keys = f"{API_KEYS},monitor:monitor-key-of-the-tests"
+    client = client_for(registry_with_champion(flipped(credit_files())), api_keys=keys)
+    for headers in ({}, bearer(SCORE_KEY), bearer("unknown-key-of-the-tests")):
+        problem = assert_problem(client.get("/readyz", headers=headers), 503, "model_not_ready")
+        assert "booster.ubj" not in problem["detail"]
+    for key in ("monitor-key-of-the-tests", ADMIN_KEY):
+        problem = assert_problem(client.get("/readyz", headers=bearer(key)), 503, "model_not_ready")
+        assert "booster.ubj" in problem["detail"]
+
+
+def test_without_keys_a_failing_store_is_told_with_its_path_and_with_keys_without(client_for):
+    store = "sqlite:////no/such/folder/decisions.db"
+    assert "/no/such/folder" in client_for(store=store).get("/readyz").json()["detail"]
+    assert "/no/such/folder" not in client_for(store=store, api_keys=API_KEYS).get("/readyz").text
 
 
 def test_a_server_that_was_told_to_end_is_not_ready_and_closes_connections_but_goes_on_answering(client):

@@ -7,7 +7,7 @@ from fraud_detection_api.metrics.catalogue import METRICS
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
-from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, gate_of
+from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, full
 from support.scraped import scraped
 
 MONITOR_KEY = "monitor-key-of-the-tests"
@@ -116,6 +116,7 @@ def test_two_thousand_records_are_a_large_request():
     assert len(str(record())) * 2000 > LARGE_BODY_BYTES > len(str(record())) * 30
 
 
+@pytest.mark.usefixtures("time_to_commit")
 def test_a_fallback_is_a_decision_without_a_probability(client_for):
     client = client_for(fallback_outcome="decline", deadline_ms=0.0001)
     decide(client, [OVERDRAWN] * 3)
@@ -227,8 +228,9 @@ def test_the_process_tells_what_it_takes_and_what_it_is(client_for):
     assert shown.value("fraud_workers") == 3
 
 
-def test_requests_under_way_are_told(client):
-    with gate_of(client.app):
+def test_requests_under_way_are_told(client_for):
+    client = client_for(max_in_flight=1)
+    with full(client.app):
         assert scraped(client).value("fraud_scoring_requests_in_flight", process="worker-0") == 1
     assert scraped(client).value("fraud_scoring_requests_in_flight", process="worker-0") == 0
 

@@ -12,7 +12,7 @@ from fraud_detection_api.routes.protocol.context import RequestBoundary
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.models.deployment import Deployment, ServedModel
 from support.builders import OVERDRAWN, record
-from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer, gate_of
+from support.http import API_KEYS, JSON, SCORE_KEY, asgi_post, assert_problem, bearer, entrance_of
 
 LINE_KEYS = {"time", "level", "event", "request_id", "method", "route"}
 LINE_KEYS |= {"status", "duration_ms", "records", "model_version"}
@@ -69,8 +69,8 @@ def test_an_unknown_path_is_not_found(client, path):
     assert_problem(client.get(path), 404, "not_found")
 
 
-def test_a_slash_too_many_is_no_redirect_to_the_callers_host(client):
-    answer = client.post(
+def test_a_slash_too_many_is_no_redirect_to_the_callers_host(client_for):
+    answer = client_for(allowed_hosts="*").post(
         "/fraud_detection/", json=[OVERDRAWN], headers={"Host": "evil.example"}, follow_redirects=False
     )
     assert_problem(answer, 404, "not_found")
@@ -174,7 +174,7 @@ def test_an_unexpected_error_is_logged_by_type_and_places_only(broken, events, l
 
 def test_after_an_unexpected_error_the_place_is_free_again(broken):
     broken.post("/fraud_detection", json=[OVERDRAWN])
-    assert gate_of(broken.app).in_flight == 0
+    assert entrance_of(broken.app).in_progress == 0
 
 
 def test_an_error_after_the_answer_began_is_logged_and_answered_no_second_time(events):

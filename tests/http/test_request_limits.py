@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.builders import OVERDRAWN, record
-from support.http import JSON, asgi_post, assert_problem, chunk, gate_of
+from support.http import JSON, asgi_post, assert_problem, chunk, entrance_of, full
 
 BODY = json.dumps([OVERDRAWN]).encode()
 ROUTES_WITH_A_BODY = ["/fraud_detection", "/v1/models/1/promote"]
@@ -50,6 +50,18 @@ def test_a_body_that_does_not_arrive_in_time_is_given_up(client_for, path):
     problem = assert_problem(answer, 408, "body_too_slow")
     assert "0.05 seconds" in problem["detail"]
     assert answer.headers["connection"] == "close"
+
+
+def test_a_body_that_does_not_arrive_within_the_deadline_is_given_up(client):
+    answer = asgi_post(
+        client.app,
+        "/v1/decisions",
+        [chunk(b"[")],
+        transfer_encoding="chunked",
+        content_type="application/json",
+        x_deadline_ms="50",
+    )
+    assert_problem(answer, 408, "body_too_slow")
 
 
 @pytest.mark.parametrize("path", ROUTES_WITH_A_BODY)
@@ -99,7 +111,7 @@ def test_too_many_records_are_too_many_even_where_some_are_bad(client_for):
 
 def test_a_process_that_is_full_turns_requests_away_at_once(client_for):
     client = client_for(max_in_flight=1)
-    with gate_of(client.app):
+    with full(client.app):
         answer = client.post("/fraud_detection", json=[OVERDRAWN])
     assert_problem(answer, 429, "overloaded")
     assert answer.headers["retry-after"] == "1"
@@ -110,10 +122,10 @@ def test_a_refused_request_gives_its_place_back(client_for):
     client = client_for(max_in_flight=1)
     for body in (b"{", b"[1]"):
         client.post("/fraud_detection", content=body, headers=JSON)
-    assert gate_of(client.app).in_flight == 0
+    assert entrance_of(client.app).in_progress == 0
 
 
 def test_a_full_process_still_answers_its_health_checks(client_for):
     client = client_for(max_in_flight=1)
-    with gate_of(client.app):
+    with full(client.app):
         assert client.get("/readyz").status_code == 200

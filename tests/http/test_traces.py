@@ -173,7 +173,9 @@ def test_an_answer_that_fails_here_is_marked_as_failed(client_for, collector):
 
 def test_what_waits_is_exported_before_the_application_ends(collector, registry):
     settings = Settings(store="none", traces=f"otlp:{collector.url}")
-    with TestClient(create_app(settings, container=build_container(settings, registry=registry))) as client:
+    with TestClient(
+        create_app(settings, container=build_container(settings, registry=registry)), base_url="http://localhost"
+    ) as client:
         client.post("/fraud_detection", json=[OVERDRAWN])
     assert collector.named(SCORED)
 

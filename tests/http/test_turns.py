@@ -9,7 +9,7 @@ from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
-from support.http import gate_of
+from support.http import entrance_of
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def app():
 def answers(app, bodies) -> list[httpx.Response]:
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await asyncio.gather(*(client.post("/fraud_detection", json=body) for body in bodies))
 
     return asyncio.run(ask())
@@ -39,13 +39,13 @@ def test_many_at_once_get_what_each_gets_alone(app):
 def test_a_bad_request_among_good_ones_is_refused_alone(app):
     bodies = [[record()], [record(total_balance="owed")], [record()], "no array", [record()]]
     assert [answer.status_code for answer in answers(app, bodies)] == [200, 422, 200, 422, 200]
-    assert gate_of(app).in_flight == 0
+    assert entrance_of(app).in_progress == 0
 
 
 def test_a_caller_who_is_cancelled_holds_up_no_other(app):
     async def ask() -> list[object]:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             asked = [asyncio.create_task(client.post("/fraud_detection", json=[record()])) for _ in range(3)]
             await asyncio.sleep(0)
             asked[1].cancel()
@@ -54,4 +54,4 @@ def test_a_caller_who_is_cancelled_holds_up_no_other(app):
     first, cancelled, last = asyncio.run(ask())
     assert isinstance(cancelled, asyncio.CancelledError)
     assert first.json() == last.json()
-    assert gate_of(app).in_flight == 0
+    assert entrance_of(app).in_progress == 0

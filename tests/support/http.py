@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
-from fraud_detection_api.routes.scoring import AdmissionGate, ScoringRoute
+from fraud_detection_api.routes.scoring import ScoringRoute
+from fraud_detection_api.services.admission.callers import ANYBODY
+from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED
 from support.fakes import InMemoryRegistry
 
@@ -21,10 +24,20 @@ PROBLEM_KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 JSON = {"Content-Type": "application/json"}
 
 
-def gate_of(app: FastAPI) -> AdmissionGate:
-    """The gate that the scoring routes of an application share."""
+def entrance_of(app: FastAPI) -> Entrance:
+    """The entrance that the scoring routes of an application share."""
     endpoints = [getattr(route, "endpoint", None) for route in app.routes]
-    return next(each._services.gate for each in endpoints if isinstance(each, ScoringRoute))
+    return next(each._services.entrance for each in endpoints if isinstance(each, ScoringRoute))
+
+
+@contextmanager
+def full(app: FastAPI) -> Iterator[None]:
+    """An application all of whose places are taken while the block runs."""
+    for places in (entrance_of(app).places, app.state.services[Entrance].places):
+        places.take(ANYBODY, places.limit)
+    yield
+    for places in (entrance_of(app).places, app.state.services[Entrance].places):
+        places.give_back(ANYBODY, places.limit)
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -37,7 +50,7 @@ def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    assert set(problem) - {"errors"} == PROBLEM_KEYS
+    assert set(problem) - {"errors", "decision_ids"} == PROBLEM_KEYS
     assert problem["code"] == code, problem
     assert problem["type"] == f"urn:fraud-detection-api:problem:{code}"
     assert problem["status"] == status

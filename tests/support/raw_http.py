@@ -19,7 +19,7 @@ def request(path: str, body: bytes = b"", *, method: str = "POST", **headers: st
     given = {name.replace("_", "-").lower(): text for name, text in headers.items()}
     if "transfer-encoding" not in given:
         given.setdefault("content-length", str(len(body)))
-    lines = [f"{method} {path} HTTP/1.1", "host: test", "content-type: application/json"]
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json"]
     lines += [f"{name}: {text}" for name, text in given.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

@@ -22,6 +22,14 @@ TEXTS = {
     errors.TooManyLabels(3): "more than 3 labels in one request; split it, or use `fraud labels import` for files",
     errors.BodyTooSlow(2.5): "the body did not arrive within 2.5 seconds",
     errors.Overloaded(2): "too many requests are in flight; try again in 2 s",
+    errors.RateExceeded(2, []): "this key's limit of requests or records is reached; try again in 2 s",
+    errors.CallerGone(): "the connection closed before the work began; nothing was decided",
+    errors.HostNotAllowed(): (
+        "this server does not answer to the host of the request; FRAUD_ALLOWED_HOSTS lists its names"
+    ),
+    errors.ForeignOrigin(): (
+        "a page of another origin may not send this request; without keys, only this server's own pages may"
+    ),
     errors.UnknownModel("v7"): "no model has that version; `fraud models list` lists the versions",
     errors.CorruptBundle("version 7", "a digest differs"): (
         "model bundle version 7: a digest differs; train the model again, or restore it"
@@ -31,6 +39,10 @@ TEXTS = {
     ),
     errors.GateRefused("it failed", ["one", "two"], remedy="Wait"): "it failed: one; two. Wait",
     errors.Draining(): "this server is shutting down; send requests to another one",
+    errors.CommitInDoubt("it hangs"): (
+        "it hangs; what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
+    ),
+    errors.DeadlinePassed(): "the deadline passed before decisions were made; nothing was stored",
     errors.StoreBusy(2): "the decision store is behind; try again in 2 s",
     errors.NoStore(): "no decisions are stored here: FRAUD_STORE is `none`",
     errors.UnknownDecision(): "no decision with that id is stored",

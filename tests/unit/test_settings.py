@@ -24,6 +24,7 @@ EVERY_SETTING = {
     "FRAUD_MAX_BODY_BYTES": ("1000", 1000),
     "FRAUD_MAX_RECORDS": ("5", 5),
     "FRAUD_MAX_IN_FLIGHT": ("3", 3),
+    "FRAUD_MAX_BUFFERED_BYTES": ("5000", 5000),
     "FRAUD_BODY_TIMEOUT_SECONDS": ("2.5", 2.5),
     "FRAUD_DEADLINE_MS": ("50", 50.0),
     "FRAUD_FALLBACK_OUTCOME": ("decline", "decline"),
@@ -58,6 +59,7 @@ EVERY_SETTING = {
     "FRAUD_GATE": ("off", "off"),
     "FRAUD_API_KEYS": ("score:abc", "score:abc"),
     "FRAUD_API_KEYS_FILE": ("/run/secrets/keys", Path("/run/secrets/keys")),
+    "FRAUD_ALLOWED_HOSTS": ("a.example,*.b.example", "a.example,*.b.example"),
     "FRAUD_ALLOW_ANONYMOUS": ("true", True),
 }
 

@@ -35,6 +35,7 @@ class _Fraud(LazyGroup):
             "decisions.replay:replay",
             "Recompute stored decisions with the models that made them, and compare every bit.",
         ),
+        "keys": Lazy("keys:app", "Make keys for callers."),
         "score": Lazy("score:score", "Score a file of records."),
         "serve": Lazy("serve:serve", "Serve the champion over HTTP."),
     }

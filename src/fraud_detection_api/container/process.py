@@ -6,7 +6,7 @@ from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.secrets import build_keys, build_recorder
+from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import build_database, build_upkeep, build_writer, stores_in
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
@@ -14,6 +14,7 @@ from fraud_detection_api.metrics.sharing import SharedMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.drain import Drain
+from fraud_detection_api.services.admission.key_reload import KeyReload
 from fraud_detection_api.services.deciding.decisions import DecisionService
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history.lookup import History
@@ -24,6 +25,7 @@ from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.services.storage.upkeep import UpkeepService
 from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.settings import Settings
@@ -40,6 +42,7 @@ class Container:
     deployment: DeploymentServices
     decisions: DecisionService
     store: DecisionStore | None
+    lookups: PatientThreads
     upkeep: UpkeepService | None
     writer: DecisionWriter | None
     recorder: Recorder
@@ -47,6 +50,7 @@ class Container:
     history: History
     replays: ReplayService
     keys: ApiKeys
+    key_reload: KeyReload | None
     drain: Drain
     metrics: SharedMetrics
     tracer: RequestTracer | None
@@ -65,24 +69,30 @@ def build_container(
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
+    lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
-        upkeep = build_upkeep(settings)
+        upkeep = build_upkeep(settings, lookups)
+    seen = patient(store, lookups)
+    labels, observations = patient(labels, lookups), patient(observations, lookups)
+    keys = build_keys(settings)
     return Container(
         settings=settings,
         registry=registry,
         deployment=build_deployment(
-            settings, registry, metrics.tallies, store=store, labels=labels, observations=observations
+            settings, registry, metrics.tallies, store=seen, labels=labels, observations=observations
         ),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
+        lookups=lookups,
         upkeep=upkeep,
         writer=None if store is None else build_writer(store, settings, metrics.tallies),
         recorder=recorder,
         labels=LabelService(labels, recorder),
-        history=History(store, recorder),
-        replays=ReplayService(store, Replayer(StoredModels(registry), recorder)),
-        keys=build_keys(settings),
+        history=History(seen, recorder),
+        replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
+        keys=keys,
+        key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),
         metrics=metrics,
         tracer=build_tracer(settings),

@@ -1,23 +1,51 @@
 """Builds what needs secrets: the callers' keys, and the keys that seal decisions and stand for entities."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from fraud_detection_api.errors import InvalidSetting
-from fraud_detection_api.services.admission.api_keys import SHORTEST_KEY, ApiKeys
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.services.admission.api_keys import ApiKeys
+from fraud_detection_api.services.admission.callers import Caller
+from fraud_detection_api.services.admission.key_entries import SHORTEST_KEY, parse_keys
+from fraud_detection_api.services.admission.key_reload import KeyReload, loads_counted
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.settings import Settings
 
 
 def build_keys(settings: Settings) -> ApiKeys:
     """The callers' keys, from the setting or from its file. Raises InvalidSetting."""
-    name, text = _secret(settings.api_keys, settings.api_keys_file, "FRAUD_API_KEYS")
-    if settings.api_keys_file is not None and not text.strip():
-        raise InvalidSetting(name, "the file holds no key; a `role:key` a line")
+    return ApiKeys(_callers(settings))
+
+
+def build_key_reload(settings: Settings, keys: ApiKeys, tallies: Tallies) -> KeyReload | None:
+    """What keeps the keys at what their file says; None where they have no file."""
+    loads_counted(tallies)  # Prometheus has to see the zeros
+    path = settings.api_keys_file
+    if path is None:
+        return None
+    return KeyReload(keys, stamp=partial(_stamp, path), read=partial(_callers, settings), tallies=tallies)
+
+
+def _stamp(path: Path) -> object:
+    """What differs between versions of a file; Kubernetes replaces a link on the way to it."""
     try:
-        return ApiKeys.parse(text)
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _callers(settings: Settings) -> list[Caller]:
+    name, text = _secret(settings.api_keys, settings.api_keys_file, "FRAUD_API_KEYS")
+    try:
+        callers = parse_keys(text)
     except ValueError as error:
         raise InvalidSetting(name, str(error)) from None
+    if settings.api_keys_file is not None and not callers:
+        raise InvalidSetting(name, "the file holds no key; a `role:key` a line, or TOML")
+    return callers
 
 
 def build_recorder(settings: Settings) -> Recorder:

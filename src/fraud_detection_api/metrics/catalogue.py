@@ -77,6 +77,12 @@ CONNECTIONS_REFUSED = _WORKER.counter(
     "Connections above a limit (FRAUD_MAX_CONNECTIONS, FRAUD_MAX_CONNECTIONS_PER_ADDRESS), which were not served.",
 )
 
+KEY_LOADS = _WORKER.counter(
+    "fraud_key_loads_total",
+    "Reads of a changed FRAUD_API_KEYS_FILE, by result: loaded, or refused (the earlier keys stay).",
+    ("result",),
+)
+
 # --- scores -------------------------------------------------------------------------------------------------------------
 
 RECORDS_SCORED = _WORKER.counter("fraud_records_scored_total", "Records answered, by route.", ("route",))

@@ -1,6 +1,8 @@
 """The server: workers that share a listening socket, and the processes beside them."""
 
 import errno
+import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -38,6 +40,9 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
+    if settings.api_keys_file is not None:
+        # SIGHUP asks workers to read the keys again; until they listen for it, and in the processes beside, it means nothing
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listeners = _listeners(settings)
     on_listening(_address(settings.host, listeners[0].getsockname()[1]))
     with (
@@ -46,7 +51,8 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
         observer_process() if stores and settings.observer else nullcontext(),
     ):
         if settings.workers > 1:
-            Multiprocess(config, sockets=listeners).run()
+            supervisor = Multiprocess if settings.api_keys_file is None else _Supervisor
+            supervisor(config, sockets=listeners).run()
         else:
             uvicorn.Server(config).run(sockets=listeners)
 
@@ -59,6 +65,18 @@ def _listeners(settings: Settings) -> list[socket.socket]:
             listeners.append(_bind(settings.host, settings.health_port, "FRAUD_HEALTH_PORT"))
         bound.pop_all()  # all of them: they stay open
         return listeners
+
+
+class _Supervisor(Multiprocess):
+    """Passes SIGHUP on to its workers, which read the keys again; uvicorn's own replaces every worker.
+
+    A worker that is still starting has just read them, and SIGHUP would end it.
+    """
+
+    def handle_hup(self) -> None:
+        for worker in self.processes:
+            if worker.pid is not None and worker.is_ready(timeout=1):
+                os.kill(worker.pid, signal.SIGHUP)
 
 
 def _bind(host: str, port: int, setting: str = "FRAUD_PORT") -> socket.socket:

@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
-from fraud_detection_api.routes.protocol.dependencies import provided, require_role
+from fraud_detection_api.routes.protocol.body import headers_of
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of
 from fraud_detection_api.schemas.history import (
     DecisionPage,
     DecisionQuery,
@@ -60,10 +62,18 @@ def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision
     return decision_labels(decision_id, labels.history(decision_id))
 
 
+async def _require_preflight(request: Request) -> None:
+    service_of(request, BrowserGuard).require_preflight(headers_of(request.scope))
+
+
 @router.post(
     "/{decision_id}/replay",
     summary="Replay a decision",
+    dependencies=[Depends(_require_preflight)],
     responses={
+        **problems.problem(
+            415, "Without keys, the request needs `Content-Type: application/json`.", errors.UnsupportedMedia
+        ),
         **_UNKNOWN,
         **problems.problem(
             503,

@@ -1,5 +1,6 @@
 """POST /v1/labels: record whether decisions were about fraud."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -7,9 +8,17 @@ from fastapi import APIRouter, Depends, Request
 from fraud_detection_api import errors
 from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import Finding
-from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, read_json_body
-from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of
-from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, NO_STORE, Responses, problem
+from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.dependencies import admitted_body, provided, require_role, service_of
+from fraud_detection_api.routes.protocol.problems import (
+    BODY,
+    FORBIDDEN,
+    KEYED,
+    NO_STORE,
+    OVERLOADED,
+    Responses,
+    problem,
+)
 from fraud_detection_api.schemas.labels import (
     LabelOfDecision,
     LabelOfEntity,
@@ -43,6 +52,7 @@ _PROBLEMS: Responses = {
     **KEYED,
     **FORBIDDEN,
     **NO_STORE,
+    **OVERLOADED,
     **problem(413, "The body or the number of labels is above the limit.", errors.TooManyLabels, errors.BodyTooLarge),
     **problem(
         422,
@@ -50,12 +60,19 @@ _PROBLEMS: Responses = {
         errors.InvalidLabels,
         field=errors.FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     ),
-    **problem(503, "The decision store cannot be written to now; nothing was recorded.", errors.StoreUnavailable),
+    **problem(
+        503,
+        "The decision store cannot be written to now. With `commit_in_doubt` the labels may be recorded; sending them again "
+        "changes nothing.",
+        errors.StoreUnavailable,
+        errors.CommitInDoubt,
+    ),
 }
 
 
-async def _body(request: Request) -> bytes:
-    return await read_json_body(headers_of(request.scope), request.receive, service_of(request, RequestLimits))
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    async with admitted_body(request, service_of(request, RequestLimits)) as body:
+        yield body
 
 
 @router.post(

@@ -9,10 +9,16 @@ from pydantic import BaseModel, ValidationError
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
-from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of, read_json_body
-from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, service_of
+from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, headers_of
+from fraud_detection_api.routes.protocol.browsers import BrowserGuard
+from fraud_detection_api.routes.protocol.dependencies import (
+    Champion,
+    admitted_body,
+    provided,
+    require_role,
+    service_of,
+)
 from fraud_detection_api.schemas import models
-from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.models.rollout import RolloutService
 
 router = APIRouter(
@@ -30,6 +36,7 @@ _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
 _WITH_BODY: problems.Responses = {
     **problems.BODY,
+    **problems.OVERLOADED,
     **problems.invalid_request("The body is not a valid request; `errors` lists the invalid fields."),
 }
 _UNKNOWN = problems.problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion)
@@ -41,12 +48,13 @@ def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
     async def read(request: Request) -> _Body:
         headers = headers_of(request.scope)
         if not has_body(headers):
+            service_of(request, BrowserGuard).require_preflight(headers)
             return kind()
         limits = service_of(request, RequestLimits)
         limits = limits._replace(body_bytes=min(limits.body_bytes, MAX_BODY_BYTES))
-        body = await read_json_body(headers, request.receive, limits)
         try:
-            return kind.model_validate_json(body)
+            async with admitted_body(request, limits) as body:
+                return kind.model_validate_json(body)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
             raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
@@ -65,8 +73,9 @@ _BECAUSE = _documented(models.RolloutRequest, {"reason": "it declines twice as m
 
 
 def _caller(request: Request) -> str:
-    """Who asks: the key's role and the beginning of its digest, never the key."""
-    return service_of(request, ApiKeys).name_of(request.headers.get("authorization"))
+    """Who asks: the key's role, and its name or the beginning of its digest, never the key."""
+    label: str = request.state.caller.label
+    return label
 
 
 @router.get(

@@ -38,6 +38,7 @@ ARGUMENTS = {
     "decisions show": ["0199"],
     "evaluate": ["1", "none.csv"],
     "export training-set": ["--since", "2026-01-01T00:00:00Z", "--out", "out.parquet"],
+    "keys new": ["payments", "--role", "score"],
     "labels import": ["none.csv"],
     "labels show": ["0199"],
     "models challenge": ["1"],

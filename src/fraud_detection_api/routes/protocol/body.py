@@ -1,4 +1,4 @@
-"""A request's headers, and the bytes of its body, within limits on type, size and time."""
+"""A request's headers, and the bytes of its body, within limits on type, size, time and memory."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
@@ -6,11 +6,17 @@ from functools import lru_cache
 from types import coroutine
 from typing import Any, NamedTuple
 
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
+from fraud_detection_api.services.admission.callers import Caller
+from fraud_detection_api.services.admission.shares import Shares
 
 Headers = Mapping[bytes, bytes]
+_Body = tuple[bytes, int]
+
+UNCOUNTED_BYTES = 64 * 1024
+"""A body below this that came at once is not counted: the number of requests in progress bounds them well enough."""
 
 
 class RequestLimits(NamedTuple):
@@ -31,22 +37,40 @@ def has_body(headers: Headers) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
-async def read_json_body(headers: Headers, receive: Receive, limits: RequestLimits) -> bytes:
-    """The whole body. Raises UnsupportedMedia, BodyTooLarge, BodyTooSlow, and MalformedBody where the caller hung up."""
+async def read_json_body(
+    headers: Headers, receive: Receive, limits: RequestLimits, bodies: Shares, caller: Caller
+) -> _Body:
+    """The whole body, and how much of the caller's share of `bodies` it holds, which is to be given back.
+
+    Raises UnsupportedMedia, BodyTooLarge, BodyTooSlow, Overloaded where bodies take too much memory, and MalformedBody where
+    the caller hung up. Nothing is held then.
+    """
     _require_json(headers)
-    stated = headers.get(b"content-length", b"")
-    if stated.isdigit() and int(stated) > limits.body_bytes:
+    length = headers.get(b"content-length", b"")
+    stated = int(length) if length.isdigit() else 0
+    if stated > limits.body_bytes:
         raise BodyTooLarge(limits.body_bytes)
-    reading = _read(receive, limits.body_bytes)
+    reading = _read(receive, limits.body_bytes, stated, bodies, caller)
     try:
         waiting_for = reading.send(None)
     except StopIteration as whole:  # nearly every body arrives with its headers, and needs no clock
-        body: bytes = whole.value
+        body: _Body = whole.value
         return body
     return await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
 
 
-async def _in_time(reading: Awaitable[bytes], timeout_seconds: float) -> bytes:
+def records_in(body: bytes) -> int:
+    """How many records there are in a body that is not parsed yet: nearly its number of objects."""
+    return body.count(b"{") or 1
+
+
+async def hung_up(receive: Receive) -> None:
+    """Wait until the caller closes the connection; the body has been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _in_time(reading: Awaitable[_Body], timeout_seconds: float) -> _Body:
     try:
         async with asyncio.timeout(timeout_seconds):
             return await reading
@@ -55,7 +79,7 @@ async def _in_time(reading: Awaitable[bytes], timeout_seconds: float) -> bytes:
 
 
 @coroutine
-def _resumed(reading: Coroutine[Any, Any, bytes], waiting_for: object) -> Generator[Any, Any, bytes]:
+def _resumed(reading: Coroutine[Any, Any, _Body], waiting_for: object) -> Generator[Any, Any, _Body]:
     """Continue a coroutine that stopped to wait."""
     try:
         yield waiting_for
@@ -65,18 +89,35 @@ def _resumed(reading: Coroutine[Any, Any, bytes], waiting_for: object) -> Genera
     return (yield from reading.__await__())
 
 
-async def _read(receive: Receive, limit_bytes: int) -> bytes:
-    chunks, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedBody("the connection closed before the body was complete")
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _piece(message: Message, size: int, limit_bytes: int) -> tuple[bytes, bool]:
+    """A piece of a body after so many bytes, and whether there are more."""
+    if message["type"] == "http.disconnect":
+        raise MalformedBody("the connection closed before the body was complete")
+    chunk = message.get("body", b"")
+    if size + len(chunk) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    return chunk, message.get("more_body", False)
+
+
+async def _read(receive: Receive, limit_bytes: int, stated: int, bodies: Shares, caller: Caller) -> _Body:
+    """Read the body, and hold its stated length from the first piece on: a body that is begun is not refused half-way."""
+    chunks: list[bytes] = []
+    size, held, more = 0, 0, True
+    try:
+        while more:
+            chunk, more = _piece(await receive(), size, limit_bytes)
+            size += len(chunk)
+            if not more and not chunks and size < UNCOUNTED_BYTES:
+                return chunk, 0
+            if (needed := max(size, stated)) > held:
+                bodies.take(caller, needed - held)
+                held = needed
+            chunks.append(chunk)
+    except BaseException:
+        if held:
+            bodies.give_back(caller, held)
+        raise
+    return b"".join(chunks), held
 
 
 def _require_json(headers: Headers) -> None:

@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.routes.protocol.body import Headers, headers_of
+from fraud_detection_api.routes.protocol.browsers import UNPROTECTED, Protection
+from fraud_detection_api.routes.protocol.security_headers import secured
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.tracing.spans import UNMATCHED, AnsweredRequest, StagesTaken, Trace
 from fraud_detection_api.services.tracing.tracer import RequestTracer
@@ -52,6 +55,8 @@ class Application(FastAPI):
 class RequestBoundary:
     """Middleware: echoes or makes X-Request-ID, logs and counts each request, answers errors that nothing else caught.
 
+    Every answer gets security headers, and requests that a web page tricked a browser into are refused (`protection`).
+
     The log line names the trace of the caller's `traceparent`. With a `tracer`, a request without a trace may begin one, and
     the tracer records the request once it is answered.
     """
@@ -63,15 +68,18 @@ class RequestBoundary:
         metrics: RequestMetrics,
         drain: Drain,
         tracer: RequestTracer | None = None,
+        protection: Protection = UNPROTECTED,
     ) -> None:
         self._app, self._answer_to, self._metrics, self._drain, self._tracer = app, answer_to, metrics, drain, tracer
+        self._guard, self._fields = protection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        request_id, caller = _identify(scope["headers"])
+        state["headers"] = headers_of(scope)
+        request_id, caller = _identify(state["headers"], scope["headers"])
         state["request_id"] = request_id
         trace = _begun(self._tracer, caller, scope)
         started = time.perf_counter()
@@ -81,12 +89,15 @@ class RequestBoundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                headers = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                message["headers"] = [*headers, *self._fields] if self._fields else secured(headers)
                 if self._drain.begun:  # or callers would keep their connections until the process is gone
                     message["headers"].append(_CLOSE)
             await send(message)
 
         try:
+            if self._guard is not None:
+                self._guard.check(scope["method"], scope["path"], state["headers"])
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 whatever it was, the caller gets an answer without a stack trace
             failure = type(error).__name__
@@ -102,15 +113,12 @@ class RequestBoundary:
                 self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
 
 
-def _identify(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
-    """The request's id, and the caller's span; malformed or repeated headers are ignored."""
-    sent_id = parent = None
-    for name, content in headers:
-        if name == _REQUEST_ID_HEADER:
-            sent_id = content if sent_id is None else sent_id
-        elif name == TRACEPARENT:
-            parent = content if parent is None else b""
-    return _request_id(sent_id), None if parent is None else parse_traceparent(parent)
+def _identify(headers: Headers, sent: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:
+    """The request's id, and the caller's span; malformed headers are ignored, and a span that is named twice."""
+    parent = headers.get(TRACEPARENT)
+    if parent is not None and sum(name == TRACEPARENT for name, _ in sent) > 1:
+        parent = b""
+    return _request_id(headers.get(_REQUEST_ID_HEADER)), None if parent is None else parse_traceparent(parent)
 
 
 def _request_id(header: bytes | None) -> str:

@@ -62,7 +62,7 @@ def problem_code(kind: type[FraudError]) -> str:
 
 
 BODY = {
-    **problem(400, "The body is not JSON.", errors.MalformedBody),
+    **problem(400, "The body is not JSON.", errors.MalformedBody, errors.CallerGone),
     **problem(408, "The body did not arrive in time.", errors.BodyTooSlow),
     **problem(413, "The body is above the limit.", errors.BodyTooLarge),
     **problem(415, "The body is not uncompressed application/json.", errors.UnsupportedMedia),
@@ -71,6 +71,15 @@ BODY = {
 
 KEYED = problem(401, "The request has no key, or an unknown one.", errors.Unauthenticated)
 """Of routes that need a key, where the server has keys."""
+
+OVERLOADED = problem(
+    429,
+    "Too many requests are in progress (`overloaded`), or this key's limit of requests or records a second is reached "
+    "(`rate_exceeded`; `RateLimit` says what is left). `Retry-After` says when to try again.",
+    errors.Overloaded,
+    errors.RateExceeded,
+)
+"""Of routes that read a body."""
 
 FORBIDDEN = problem(403, "The key's role does not permit this.", errors.Forbidden)
 NO_STORE = problem(404, "This server has no decision store.", errors.NoStore)

@@ -5,9 +5,12 @@ from http import HTTPStatus
 from pydantic_core import to_json
 
 from fraud_detection_api.routes.protocol.context import REQUEST_ID
+from fraud_detection_api.routes.protocol.security_headers import secured
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, problem_body
 
 RETRY_AFTER_SECONDS = 1
+
+_SECURITY = "".join(f"{name.decode()}: {content.decode()}\r\n" for name, content in secured(()))
 
 
 class Refused(Exception):
@@ -51,7 +54,7 @@ def answer_to(refused: Refused, request_id: str) -> bytes:
     head = (
         f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\n"
         f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\n"
-        f"{REQUEST_ID.lower()}: {request_id}\r\nconnection: close\r\n"
+        f"{REQUEST_ID.lower()}: {request_id}\r\nconnection: close\r\n{_SECURITY}"
     )
     if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         head += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
