@@ -203,6 +203,23 @@ class StoreUnavailable(FraudError):
     """The decision store cannot be read or written now."""
 
 
+class CommitInDoubt(StoreUnavailable):
+    """The store did not confirm a write in time, so what was sent may be stored or not. `decision_ids` can be looked up."""
+
+    def __init__(self, reason: str, decision_ids: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"{reason}; what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
+        )
+        self.reason, self.decision_ids = reason, tuple(decision_ids)
+
+
+class DeadlinePassed(FraudError):
+    """The request's deadline passed before decisions were made."""
+
+    def __init__(self) -> None:
+        super().__init__("the deadline passed before decisions were made; nothing was stored")
+
+
 class StoreBusy(FraudError):
     """Too many decisions wait to be stored."""
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fraud_detection_api.services.storage import writing as keeping
+from fraud_detection_api.services.storage import recovery
 from support.builders import OVERDRAWN, record
 from support.fakes import InMemoryDecisionStore
 from support.http import assert_problem
@@ -16,7 +16,7 @@ PATHS = ["/fraud_detection", "/v1/decisions"]
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(recovery, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -31,6 +31,10 @@ TEXTS = {
     ),
     errors.GateRefused("it failed", ["one", "two"], remedy="Wait"): "it failed: one; two. Wait",
     errors.Draining(): "this server is shutting down; send requests to another one",
+    errors.CommitInDoubt("it hangs"): (
+        "it hangs; what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
+    ),
+    errors.DeadlinePassed(): "the deadline passed before decisions were made; nothing was stored",
     errors.StoreBusy(2): "the decision store is behind; try again in 2 s",
     errors.NoStore(): "no decisions are stored here: FRAUD_STORE is `none`",
     errors.UnknownDecision(): "no decision with that id is stored",

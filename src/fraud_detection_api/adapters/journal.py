@@ -29,27 +29,30 @@ _PROBE = b" " * 4096
 
 
 class FileJournal:
-    """A journal in `folder`, which the first write creates."""
+    """A journal in `folder`, which the first write creates.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    A disk that hangs holds up the thread that writes. Others get StoreUnavailable after `patience_seconds`.
+    """
+
+    def __init__(self, folder: Path, *, patience_seconds: float = 2.0) -> None:
+        self._folder, self._patience_seconds = folder, patience_seconds
         self._hold = Lock()
         self._file: int | None = None
         self._size = 0
 
     def check(self) -> None:
-        with self._hold, self._written(_PROBE) as file:
+        with self._alone(), self._written(_PROBE) as file:
             os.ftruncate(file, self._size)
 
     def append(self, requests: Sequence[StoredRequest]) -> None:
         if not requests:
             return
         lines = b"".join(map(_line, requests))
-        with self._hold, self._written(lines):
+        with self._alone(), self._written(lines):
             self._size += len(lines)
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
-        with self._hold:
+        with self._alone():
             self._release()
         with self._failures("read"):
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
@@ -70,8 +73,17 @@ class FileJournal:
             return JournalBacklog(len(sizes), sum(sizes), len(list(self._folder.glob(f"*{_DAMAGED}"))))
 
     def close(self) -> None:
-        with self._hold:
+        with suppress(StoreUnavailable), self._alone():
             self._release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._hold.acquire(timeout=self._patience_seconds):
+            raise StoreUnavailable(f"the journal {self._folder} does not answer")
+        try:
+            yield
+        finally:
+            self._hold.release()
 
     def _batches(self, path: Path) -> Iterator[Sequence[StoredRequest]]:
         """A file's requests, then remove it; nothing if a living process writes to the file."""

@@ -2,14 +2,15 @@
 
 Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
-Frames are JSON after four bytes of length. Workers send arrays of requests: [rows], or [rows, caller, key, digest, answer].
-They receive {"error": …, "results": …} in the same order, and {"error": …} when the error changes in between.
+Frames are JSON after four bytes of length. Workers send [number, seconds, request, …]: a number of theirs, the seconds for
+the store or null, and requests: [rows], or [rows, caller, key, digest, answer]. They receive {"error": …, "number": …,
+"results": …} for each frame, in any order, and {"error": …} when the error changes in between.
 """
 
 import asyncio
 import base64
 import logging
-from collections import deque
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from fraud_detection_api.decision.stored import (
     StoredAnswer,
     StoredRequest,
 )
-from fraud_detection_api.errors import StoreBusy, StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
 from fraud_detection_api.services.storage.writing import GroupCommit
 from fraud_detection_api.telemetry import log_event
@@ -33,9 +34,6 @@ START_SECONDS = 15.0
 """Seconds that a worker waits for the first frame of the writer's process."""
 
 RETRY_SECONDS = 0.1
-
-CHECKS = 10
-"""How often within its patience a worker checks that the writer's process still answers."""
 
 _UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
 _LENGTH_BYTES = 4
@@ -71,7 +69,7 @@ class _Frames(asyncio.Protocol):
 
 
 class _Sent(NamedTuple):
-    at: float
+    due: float
     requests: int
     records: int
     done: Callable[[Sequence[Result]], None]
@@ -80,14 +78,13 @@ class _Sent(NamedTuple):
 class WriterClient:
     """The worker's side of the socket at `path`. At most `limit` records wait.
 
-    A writer's process that sends nothing for `patience_seconds`, although records wait, hangs: the worker disconnects.
+    A writer's process that does not answer a request within `patience_seconds` hangs: the worker disconnects.
     """
 
     def __init__(self, path: Path, *, limit: int, patience_seconds: float) -> None:
         self._path, self._limit, self._patience_seconds = path, limit, patience_seconds
-        self._heard_at = 0.0
-        self._sent: deque[_Sent] = deque()
-        self._records = 0
+        self._sent: dict[int, _Sent] = {}  # by number, the oldest first
+        self._number = self._records = 0
         self._error: str | None = _UNAVAILABLE
         self._connection: _Frames | None = None
         self._idle: asyncio.Event | None = None
@@ -121,14 +118,23 @@ class WriterClient:
         if self._records >= self._limit:
             raise StoreBusy(retry_after_seconds=1)
 
-    def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
+    def submit(
+        self,
+        requests: Sequence[SealedRequest],
+        done: Callable[[Sequence[Result]], None],
+        *,
+        seconds: float | None = None,
+    ) -> None:
         records = sum(request.records for request in requests)
         if self._connection is None:
             done([StoreUnavailable(_UNAVAILABLE)] * len(requests))
             return
-        self._sent.append(_Sent(asyncio.get_running_loop().time(), len(requests), records, done))
+        self._number += 1
+        due = asyncio.get_running_loop().time() + self._patience_seconds
+        self._sent[self._number] = _Sent(due, len(requests), records, done)
         self._records += records
-        self._connection.send(b"[%b]" % b",".join(map(_request_frame, requests)))
+        stated = b"null" if seconds is None else b"%f" % seconds
+        self._connection.send(b"[%d,%b,%b]" % (self._number, stated, b",".join(map(_request_frame, requests))))
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,16 +144,15 @@ class WriterClient:
                 await loop.create_unix_connection(lambda: _Frames(self), str(self._path))
                 while not self._gone.is_set():
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._gone.wait(), self._patience_seconds / CHECKS)
-                    self._check(loop.time())
+                        await asyncio.wait_for(self._gone.wait(), self._oldest_due(loop.time()) - loop.time())
+                    if self._oldest_due(math.inf) <= loop.time() and self._connection is not None:
+                        log_event("keeper_hangs", level=logging.ERROR, waiting=self._records)
+                        self._connection.transport.abort()
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _check(self, now: float) -> None:
-        if self._connection is not None and self._sent:
-            silent_since = max(self._heard_at, self._sent[0].at)
-            if now - silent_since > self._patience_seconds:
-                log_event("keeper_hangs", level=logging.ERROR, waiting=self._records)
-                self._connection.transport.abort()
+    def _oldest_due(self, now: float) -> float:
+        """When the oldest request must be answered; what is sent later must be answered later."""
+        return next((sent.due for sent in self._sent.values()), now + self._patience_seconds)
 
     def connected(self, connection: _Frames) -> None:
         """The other side has accepted; its first frame states its error."""
@@ -155,20 +160,20 @@ class WriterClient:
 
     def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
         """Take results of the requests that were sent first, or a changed error."""
-        self._error, self._heard_at = frame["error"], asyncio.get_running_loop().time()
+        self._error = frame["error"]
         self._greeted.set()
         if "results" in frame:
-            self._settle([_result(sent) for sent in frame["results"]])
+            self._settle(frame["number"], [_result(sent) for sent in frame["results"]])
 
     def lost(self, _connection: _Frames) -> None:
         """Refuse the requests under way, as nobody knows whether they were stored."""
         self._error, self._connection = _UNAVAILABLE, None
         self._gone.set()
-        while self._sent:
-            self._settle([StoreUnavailable(_UNAVAILABLE)] * self._sent[0].requests)
+        for number, sent in list(self._sent.items()):
+            self._settle(number, [CommitInDoubt(_UNAVAILABLE)] * sent.requests)
 
-    def _settle(self, results: Sequence[Result]) -> None:
-        sent = self._sent.popleft()
+    def _settle(self, number: int, results: Sequence[Result]) -> None:
+        sent = self._sent.pop(number)
         self._records -= sent.records
         sent.done(results)
         if not self._sent and self._idle is not None:
@@ -209,15 +214,17 @@ class WriterServer:
         if not self._connections:
             self._all_gone.set()
 
-    def received(self, connection: _Frames, frame: list[list[Any]]) -> None:
+    def received(self, connection: _Frames, frame: list[Any]) -> None:
         """A worker's requests."""
         loop = asyncio.get_running_loop()
+        number, seconds, *requests = frame
 
         def done(results: Sequence[Result]) -> None:
-            report = {"error": self._commit.error, "results": [_report(result) for result in results]}
+            reports = [_report(result) for result in results]
+            report = {"error": self._commit.error, "number": number, "results": reports}
             loop.call_soon_threadsafe(connection.send, to_json(report))
 
-        self._commit.submit([_request(sent) for sent in frame], done)
+        self._commit.submit([_request(sent) for sent in requests], done, seconds=seconds)
 
     async def _report_errors(self) -> None:
         reported = self._commit.error
@@ -250,6 +257,8 @@ def _report(result: Result) -> Any:
         return None
     if isinstance(result, StoredAnswer):
         return {"body_digest": result.body_digest.hex(), "answer": _text(result.answer)}
+    if isinstance(result, CommitInDoubt):
+        return {"in_doubt": result.reason}
     return {"unavailable" if isinstance(result, StoreUnavailable) else "unexpected": str(result)}
 
 
@@ -257,6 +266,8 @@ def _result(report: Any) -> Result:
     match report:
         case None:
             return None
+        case {"in_doubt": reason}:
+            return CommitInDoubt(reason)
         case {"unavailable": reason}:
             return StoreUnavailable(reason)
         case {"unexpected": _}:

@@ -1,8 +1,17 @@
 """Builds the observer, which has a process of its own."""
 
+from functools import partial
+
 from fraud_detection_api.container.deployment import build_monitoring
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import build_clock, build_lock, build_sequencer, require_database, stores_in
+from fraud_detection_api.container.storage import (
+    Stores,
+    build_clock,
+    build_lock,
+    build_sequencer,
+    require_database,
+    stores_in,
+)
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -13,6 +22,7 @@ from fraud_detection_api.services.observing.leadership import LeaderElection
 from fraud_detection_api.services.observing.observer import ObservedModels, Observer
 from fraud_detection_api.services.observing.shadow import ObserverMetrics, Shadowing
 from fraud_detection_api.services.reporting.monitoring import ObserverReports
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.settings import Settings
 
 
@@ -20,17 +30,20 @@ def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
     """Observes the decisions of the store that FRAUD_STORE names. Raises NoStore, InvalidSetting, MissingExtra."""
     database = require_database(settings, synchronous="NORMAL")  # observations that are lost are made again
     registry, metrics = build_registry(settings.registry), ObserverMetrics(tallies)
-    stores = stores_in(database, settings)
+    # a store that hangs is reported, and the lag grows meanwhile
+    threads = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
+    decisions, labels, observations = stores_in(database, settings)
+    stores = Stores(patient(decisions, threads), patient(labels, threads), patient(observations, threads))
     challenger = _followed(registry, CHALLENGER)
     observer = Observer(
         stores.decisions,
-        build_sequencer(settings, registry),
+        build_sequencer(settings, registry, threads),
         stores.observations,
         ObservedModels(StoredModels(registry)),
         Shadowing(challenger, metrics),
         metrics,
         backlog=settings.observer_backlog,
-        wall_clock=build_clock(database),
+        wall_clock=partial(threads.run, build_clock(database)),
     )
     monitoring = build_monitoring(settings, *stores)
     reports = ObserverReports(_followed(registry, CHAMPION), monitoring, tallies)

@@ -24,6 +24,7 @@ from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.services.storage.upkeep import UpkeepService
 from fraud_detection_api.services.tracing.tracer import RequestTracer
 from fraud_detection_api.settings import Settings
@@ -40,6 +41,7 @@ class Container:
     deployment: DeploymentServices
     decisions: DecisionService
     store: DecisionStore | None
+    lookups: PatientThreads
     upkeep: UpkeepService | None
     writer: DecisionWriter | None
     recorder: Recorder
@@ -65,23 +67,27 @@ def build_container(
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
+    lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
-        upkeep = build_upkeep(settings)
+        upkeep = build_upkeep(settings, lookups)
+    seen = patient(store, lookups)
+    labels, observations = patient(labels, lookups), patient(observations, lookups)
     return Container(
         settings=settings,
         registry=registry,
         deployment=build_deployment(
-            settings, registry, metrics.tallies, store=store, labels=labels, observations=observations
+            settings, registry, metrics.tallies, store=seen, labels=labels, observations=observations
         ),
         decisions=DecisionService(fallback=settings.fallback_outcome),
         store=store,
+        lookups=lookups,
         upkeep=upkeep,
         writer=None if store is None else build_writer(store, settings, metrics.tallies),
         recorder=recorder,
         labels=LabelService(labels, recorder),
-        history=History(store, recorder),
-        replays=ReplayService(store, Replayer(StoredModels(registry), recorder)),
+        history=History(seen, recorder),
+        replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         keys=build_keys(settings),
         drain=Drain(),
         metrics=metrics,

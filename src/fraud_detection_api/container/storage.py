@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -32,12 +33,14 @@ from fraud_detection_api.services.observing.observation_store import Observation
 from fraud_detection_api.services.storage import store_metrics
 from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
+from fraud_detection_api.services.storage.local_writer import LocalWriter
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.services.storage.upkeep import UpkeepService
-from fraud_detection_api.services.storage.writing import GroupCommit, LocalWriter
+from fraud_detection_api.services.storage.writing import GroupCommit
 from fraud_detection_api.settings import Settings
 
-COMMIT_SECONDS = 5.0
-"""Longer than any transaction takes, once the store has answered."""
+WRITER_SECONDS = 0.85
+"""A decision writer that does not answer so long after the store's timeout hangs; `GroupCommit` needs less."""
 
 SQLITE, POSTGRESQL = "sqlite:///", "postgresql://"
 
@@ -121,10 +124,14 @@ def build_lock(database: SqliteDatabase | PostgresDatabase) -> ExclusiveLock:
     return SqliteExclusiveLock(database) if isinstance(database, SqliteDatabase) else PostgresExclusiveLock(database)
 
 
-def build_sequencer(settings: Settings, registry: ModelRegistry) -> Sequencer:
-    """What brings the log of the store that FRAUD_STORE names into order, and signs it. Raises as `require_database`."""
+def build_sequencer(settings: Settings, registry: ModelRegistry, threads: PatientThreads | None = None) -> Sequencer:
+    """What brings the log of the store that FRAUD_STORE names into order, and signs it. Raises as `require_database`.
+
+    The observer waits for the store in `threads`.
+    """
     # a root that is copied elsewhere must not be lost here, so this needs SQLite's FULL
-    log = SqlLogStore(require_database(settings))
+    log: LogStore = SqlLogStore(require_database(settings))
+    log = log if threads is None else patient(log, threads)
     copy = build_root_copy(settings.log_roots)
     return Sequencer(log, build_recorder(settings).log_key, changes=registry.audit, copy=copy)
 
@@ -155,17 +162,18 @@ def build_log(settings: Settings) -> LogStore:
     return SqlLogStore(require_database(settings))
 
 
-def build_upkeep(settings: Settings) -> UpkeepService:
-    """Maintains the store that FRAUD_STORE names. Raises as `require_database`."""
+def build_upkeep(settings: Settings, threads: PatientThreads | None = None) -> UpkeepService:
+    """Maintains the store that FRAUD_STORE names; a server waits for it in `threads`. Raises as `require_database`."""
     database = require_database(settings)
     files = SqliteFiles(database) if isinstance(database, SqliteDatabase) else PostgresFiles(database)
-    recorder = build_recorder(settings)
+    recorder, clock = build_recorder(settings), DatabaseClock(database)
+    store, upkeep = stores_in(database, settings).decisions, SqlStoreUpkeep(database, files, recorder)
     return UpkeepService(
-        stores_in(database, settings).decisions,
-        SqlStoreUpkeep(database, files, recorder),
+        store if threads is None else patient(store, threads),
+        upkeep if threads is None else patient(upkeep, threads),
         recorder=recorder,
         idempotency_seconds=settings.idempotency_hours * 3600,
-        wall_clock=DatabaseClock(database),
+        wall_clock=clock if threads is None else partial(threads.run, clock),
     )
 
 
@@ -178,7 +186,7 @@ def build_writer(store: DecisionStore, settings: Settings, tallies: Tallies) -> 
     """What stores decisions for a worker: the process at FRAUD_KEEPER, or this process if the setting names none."""
     writer: DecisionWriter
     if settings.keeper is not None:
-        patience = settings.store_timeout_seconds + COMMIT_SECONDS
+        patience = settings.store_timeout_seconds + WRITER_SECONDS
         writer = WriterClient(settings.keeper, limit=settings.store_queue, patience_seconds=patience)
     else:
         writer = LocalWriter(_group_commit(store, settings, tallies))
@@ -202,5 +210,9 @@ def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) ->
     store_metrics.measure_journal(tallies, journal)
     outage_journal = journal if settings.store_outage == "journal" else None
     return GroupCommit(
-        store, limit=settings.store_queue, journal=outage_journal, metrics=store_metrics.StoreMetrics(tallies)
+        store,
+        limit=settings.store_queue,
+        timeout_seconds=settings.store_timeout_seconds,
+        journal=outage_journal,
+        metrics=store_metrics.StoreMetrics(tallies),
     )

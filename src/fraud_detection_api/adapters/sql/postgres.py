@@ -1,23 +1,31 @@
 """PostgreSQL, for more than one machine. Needs the extra `postgres`."""
 
-from collections.abc import Callable, Iterator
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fraud_detection_api.adapters.sql.database import Connections, Row, Session
-from fraud_detection_api.errors import BackupFailed, MissingExtra, StoreUnavailable
+from fraud_detection_api.errors import BackupFailed, CommitInDoubt, MissingExtra, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import FileSize
 
 if TYPE_CHECKING:
     import psycopg
 
+ANSWER_SECONDS = 0.1
+"""The server's own timeouts say more than those of this side, so they come first."""
+
 _ISOLATED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class PostgresDatabase:
-    """The database at `url`; each wait for it takes at most `timeout_seconds`. Raises MissingExtra."""
+    """The database at `url`; a transaction may take `timeout_seconds`, whether the server answers or not.
+
+    Raises MissingExtra. The server's timeouts do not help if it hangs, nor do TCP's while its kernel acknowledges.
+    """
 
     dialect: Literal["sqlite", "postgresql"] = "postgresql"
     name = "the PostgreSQL address of FRAUD_STORE"  # the address holds a password
@@ -28,16 +36,23 @@ class PostgresDatabase:
         except ImportError as error:
             raise MissingExtra("postgres", "a decision store in PostgreSQL") from error
         self._psycopg, self._url, self._timeout_seconds = psycopg, url, timeout_seconds
-        self._connections = Connections["psycopg.Connection[Row]"]()
+        self._kind = _timed_connection()
+        self._connections = Connections["TimedConnection"]()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        with self.failures(), self._leased() as connection, connection.transaction():
+        with self.failures(writing=True), self._leased() as connection, connection.transaction():
             yield Session(connection, _marked)
 
     @contextmanager
     def stating(self) -> Iterator[Session]:
-        with self.failures(), self._leased() as connection:
+        with self.failures(writing=True), self._leased() as connection:
+            yield Session(connection, _marked)
+
+    @contextmanager
+    def maintaining(self) -> Iterator[Session]:
+        """A session for statements that take as long as the tables are large."""
+        with self.failures(), closing(self._open_for_long()) as connection:
             yield Session(connection, _marked)
 
     @contextmanager
@@ -61,6 +76,7 @@ class PostgresDatabase:
 
         def require() -> None:
             with self.failures():
+                connection.hurry(self._timeout_seconds)
                 connection.execute("SELECT 1")
 
         with self.failures():
@@ -72,17 +88,25 @@ class PostgresDatabase:
                 yield require if taken else None
             finally:  # the server notices a closed connection late, and others would still find the lock taken
                 with suppress(self._psycopg.Error):
+                    connection.hurry(self._timeout_seconds)
                     connection.execute("SELECT pg_advisory_unlock_all()")
 
     def close(self) -> None:
         self._connections.close()
 
-    def _leased(self) -> AbstractContextManager["psycopg.Connection[Row]"]:
-        return self._connections.lease(self._connections.idle() or self._open())
+    def _leased(self) -> AbstractContextManager["TimedConnection"]:
+        if (connection := self._connections.idle()) is None:
+            connection = self._open()  # which has begun to hurry
+        else:
+            connection.hurry(self._timeout_seconds)
+        return self._connections.lease(connection)
 
     @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Raise PostgreSQL's errors as StoreUnavailable, except those that one bad row causes."""
+    def failures(self, *, writing: bool = False) -> Iterator[None]:
+        """Raise PostgreSQL's errors as StoreUnavailable, except those that one bad row causes.
+
+        A connection that is lost while `writing` leaves open whether the transaction was committed: CommitInDoubt.
+        """
         try:
             yield
         except self._psycopg.Error as error:
@@ -90,18 +114,23 @@ class PostgresDatabase:
             if of_a_row and error.sqlstate not in _FAILURES:
                 raise
             # the server's own text could quote a row
-            raise StoreUnavailable(f"{_STORE} {_failure(error)}") from error
+            reason = f"{_STORE} {_failure(error)}"
+            raise (CommitInDoubt(reason) if writing and error.sqlstate is None else StoreUnavailable(reason)) from error
 
-    def _open(self) -> "psycopg.Connection[Row]":
-        milliseconds = int(self._timeout_seconds * 1000)
+    def _open(self) -> "TimedConnection":
+        milliseconds, began = int(self._timeout_seconds * 1000), time.monotonic()
         try:
-            connection: psycopg.Connection[Row] = self._psycopg.connect(
+            connection: TimedConnection = self._kind.connect(
                 self._url,
                 autocommit=True,  # transactions begin explicitly
                 connect_timeout=max(2, int(self._timeout_seconds)),  # libpq's minimum
                 application_name="fraud-detection-api",
                 tcp_user_timeout=milliseconds,
+                keepalives_idle=max(1, int(self._timeout_seconds)),  # seconds, for a connection that waits for nothing
+                keepalives_interval=1,
+                keepalives_count=3,
             )
+            connection.hurry(self._timeout_seconds + began - time.monotonic())
             # not as `options`, which would replace those of the URL
             connection.execute(f"SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}")
         # libpq's text quotes the URL, and an @ in a password makes the rest of it look like the host
@@ -111,11 +140,50 @@ class PostgresDatabase:
             raise StoreUnavailable(f"{_STORE} {_refusal(str(error))}") from None
         return connection
 
-    def _open_for_long(self) -> "psycopg.Connection[Row]":
+    def _open_for_long(self) -> "TimedConnection":
         """A connection for migrations, which may rewrite a large table."""
         connection = self._open()
+        connection.hurry(math.inf)
         connection.execute("SET statement_timeout = 0")
         return connection
+
+
+class TimedConnection(Protocol):
+    """A psycopg connection with a time until which everything must be done; after that it is closed."""
+
+    def hurry(self, seconds: float) -> None:
+        """Have that many seconds from now."""
+
+    def execute(self, query: str, params: Sequence[Any] = ()) -> Any: ...
+
+    def transaction(self) -> AbstractContextManager[Any]: ...
+
+    def close(self) -> None: ...
+
+
+@lru_cache(maxsize=1)
+def _timed_connection() -> Any:
+    """The class, made once psycopg is imported."""
+    import psycopg  # noqa: PLC0415 an extra
+
+    class Timed(psycopg.Connection[Row]):
+        _ends = math.inf
+
+        def hurry(self, seconds: float) -> None:
+            self._ends = time.monotonic() + seconds + ANSWER_SECONDS
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            """As psycopg waits for everything, but until the end only."""
+            if timeout is None and self._ends < math.inf:
+                timeout = max(0.0, self._ends - time.monotonic())
+            try:
+                return super().wait(gen, interval, timeout)
+            except psycopg.OperationalError as error:
+                if _TIMED_OUT in str(error):  # psycopg has no public class for it
+                    self.close()  # the server may still execute the statement, so nothing more can be sent
+                raise
+
+    return Timed
 
 
 @lru_cache(maxsize=256)
@@ -124,6 +192,8 @@ def _marked(statement: str) -> Any:
 
 
 def _failure(error: "psycopg.Error") -> str:
+    if error.sqlstate is None and _TIMED_OUT in str(error):
+        return _SLOW
     known = _FAILURES.get(error.sqlstate or _CONNECTION_LOST)
     return known or f"failed: {type(error).__name__} (SQLSTATE {error.sqlstate})"
 
@@ -146,10 +216,11 @@ _REFUSALS = {
     "shutting down": "is starting or stopping",
 }
 _CONNECTION_LOST = "08006"
+_TIMED_OUT, _SLOW = "wait timeout expired", "did not answer within FRAUD_STORE_TIMEOUT_SECONDS"
 _FAILURES = {
     _CONNECTION_LOST: "ended the connection",
     "57P01": "ended the connection",
-    "57014": "did not answer within FRAUD_STORE_TIMEOUT_SECONDS",
+    "57014": _SLOW,
     "55P03": "is locked by another session",
     "53100": "has a full disk",
     "25006": "is read-only; FRAUD_STORE must name the primary server",
@@ -196,7 +267,5 @@ class PostgresFiles:
         raise BackupFailed(f"PostgreSQL restores its own backups: pg_restore --clean --dbname=DATABASE {source}")
 
     def _vacuum(self, verb: str) -> None:
-        with self._database.stating() as session:
-            session.change("SET statement_timeout = 0")  # it takes as long as the tables are large
+        with self._database.maintaining() as session:
             session.change(f"{verb} decisions, labels, idempotency_keys, shadow_decisions, drift_slots")
-            session.change("RESET statement_timeout")

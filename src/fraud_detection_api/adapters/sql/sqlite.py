@@ -154,5 +154,7 @@ def _reason(error: sqlite3.Error) -> str:
     if _lacks_reference(error):
         return "rows that others refer to are missing"
     code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith("no such table"):
+        return "lacks tables that it had"
     known = None if code is None else texts.get(code & 0xFF)  # the rest is the extended code
     return known or f"{type(error).__name__}: {getattr(error, 'sqlite_errorname', 'unknown')}"

@@ -29,8 +29,17 @@ class DecisionWriter(Protocol):
     def require_room(self) -> None:
         """Raise StoreUnavailable when nothing can be stored now, StoreBusy when too much is waiting."""
 
-    def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
-        """Store the requests, then call `done` in the event loop with a result for each."""
+    def submit(
+        self,
+        requests: Sequence[SealedRequest],
+        done: Callable[[Sequence[Result]], None],
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Store the requests, then call `done` in the event loop with a result for each, in limited time.
+
+        What the store does not take within `seconds` goes to the journal, where there is one.
+        """
 
 
 class JournalBacklog(NamedTuple):

@@ -1,42 +1,49 @@
 """Group commit: requests that arrive together are stored in one transaction, and answered once it has ended."""
 
-import asyncio
-import logging
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from fraud_detection_api.decision.stored import SealedRequest, StoredRequest
-from fraud_detection_api.errors import FraudError, StoreBusy, StoreUnavailable
+from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, Result
+from fraud_detection_api.services.storage.groups import Done, Group, report
+from fraud_detection_api.services.storage.late import JOURNAL_HANGS, JOURNAL_SECONDS, LateRequests
+from fraud_detection_api.services.storage.recovery import Recovery, hangs
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics
-from fraud_detection_api.telemetry import log_event, log_failure
-
-RETRY_SECONDS = 0.5
-"""Seconds between two attempts to reach a store that failed."""
+from fraud_detection_api.telemetry import log_failure
 
 RECORDS_A_TRANSACTION = 2_000
 """More records wait for the next transaction, unless a single request has more."""
 
-_NOT_OPENED = "the decision store is not open"
+GRACE_SECONDS = 0.25
+"""A store's own timeouts say more than the watch from outside, so they come first."""
+
+_SHORTEST_LOOK_SECONDS = 0.005
+
+MOST_ABANDONED = 8
+"""Writing threads that may hang. The store is not used again before one of so many goes on."""
 
 
-class _Group(NamedTuple):
-    """Requests that were submitted together; another thread calls `done` with their results, in order."""
+@dataclass(slots=True)
+class _Work:
+    """What a thread stores now; it hangs if it takes longer than until `ends`."""
 
-    requests: Sequence[StoredRequest]
-    done: Callable[[Sequence[Result]], None]
+    groups: Sequence[Group]
+    ends: float
 
 
 class GroupCommit:
     """Stores decisions in a thread of its own. At most `limit` records wait.
 
     While the store fails, requests are refused; with a `journal`, decisions are written there instead, and moved into the
-    store when it works again.
+    store when it works again. A store that does not answer within `timeout_seconds` has failed: a thread that watches
+    reports what the writing thread was to store, and abandons it. What that thread does later is reported to nobody.
     """
 
     def __init__(
@@ -44,46 +51,55 @@ class GroupCommit:
         store: DecisionStore,
         *,
         limit: int,
+        timeout_seconds: float = 5.0,
         journal: DecisionJournal | None = None,
         metrics: StoreMetrics | None = None,
     ) -> None:
         self._store, self._journal, self._limit = store, journal, limit
+        self._timeout_seconds, self._longest_seconds = timeout_seconds, timeout_seconds + GRACE_SECONDS
         self._metrics = metrics or StoreMetrics(Tallies())
-        self._waiting: deque[_Group] = deque()
+        self._recovery = Recovery(
+            store, journal, self._metrics, longest_seconds=self._longest_seconds, require=self._require_few_abandoned
+        )
+        self._waiting: deque[Group] = deque()
         self._records = 0
         self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._journaling = threading.Lock()
-        self._store_error: str | None = _NOT_OPENED
-        self._journal_error: str | None = None
+        self._closing, self._closed, self._sooner = threading.Event(), threading.Event(), threading.Event()
+        self._look_at = 0.0
+        self._work: _Work | None = None
+        self._late = LateRequests(journal, self._recovery, self._metrics)
         self._writer: threading.Thread | None = None
-        self._recovery: threading.Thread | None = None
+        self._abandoned: list[threading.Thread] = []
 
     def start(self) -> None:
         """Open the store, and begin. If it cannot be opened now, keep trying until it can."""
         self._closing.clear()
-        self._writer = threading.Thread(target=self._write, name="decision-writer", daemon=True)
-        self._writer.start()
-        if not self._recover():
-            self._recover_later()
+        self._closed.clear()
+        self._write_in_a_thread()
+        self._recovery.start()
+        threading.Thread(target=self._watch, name="store-watch", daemon=True).start()
 
     def close(self) -> None:
-        """Store what waits, then end."""
+        """Store what waits, then end; a store that hangs is left alone."""
         self._closing.set()
         with self._changed:
             self._changed.notify()
-        for thread in (self._writer, self._recovery):
-            if thread is not None:
-                thread.join()
-        self._store_error = _NOT_OPENED
-        self._store.close()
-        if self._journal is not None:
-            self._journal.close()
+        ends = time.monotonic() + self._longest_seconds + JOURNAL_SECONDS
+        works = self._recovery.store_error is None
+        while (writer := self._writer) is not None and writer.is_alive() and time.monotonic() < ends:
+            writer.join(0.05)  # the watcher may replace it
+        self._recovery.close()
+        self._closed.set()
+        self._sooner.set()
+        closing = threading.Thread(target=self._release, name="store-close", daemon=True)
+        closing.start()
+        closing.join(self._longest_seconds if works else JOURNAL_SECONDS)
 
     @property
     def error(self) -> str | None:
         """Why nothing can be stored now; None if it can, be it in the journal."""
-        return self._store_error if self._journal is None else self._journal_error
+        recovery = self._recovery
+        return recovery.store_error if self._journal is None or recovery.store_error is None else recovery.journal_error
 
     @property
     def waiting(self) -> int:
@@ -97,63 +113,77 @@ class GroupCommit:
         if self._records >= self._limit:
             raise StoreBusy(retry_after_seconds=1)
 
-    def submit(self, requests: Sequence[StoredRequest], done: Callable[[Sequence[Result]], None]) -> None:
-        """Store all of them; the writer's thread calls `done` with a result for each."""
+    def submit(self, requests: Sequence[StoredRequest], done: Done, *, seconds: float | None = None) -> None:
+        """Store all of them; another thread calls `done` with a result for each.
+
+        What the store does not take within `seconds` goes to the journal, where there is one.
+        """
+        if seconds is None or seconds > self._longest_seconds or self._journal is None:
+            seconds = self._longest_seconds
+        group = Group(requests, done, time.monotonic() + seconds)
         with self._changed:
-            self._waiting.append(_Group(requests, done))
-            self._records += sum(len(request.decisions) for request in requests)
+            self._waiting.append(group)
+            self._records += group.records
             self._changed.notify()
+            if group.due < self._look_at:
+                self._look_at = group.due
+                self._sooner.set()
+
+    def _write_in_a_thread(self) -> None:
+        self._writer = threading.Thread(target=self._write, name="decision-writer", daemon=True)
+        self._writer.start()
 
     def _write(self) -> None:
-        while groups := self._next():
-            requests = [request for group in groups for request in group.requests]
-            results = self._results(requests)
-            # count before reporting: who has an answer must find it counted
-            self._metrics.stored(_stored_records(requests, results))
-            remaining = iter(results)
-            for group in groups:
-                own = [next(remaining) for _ in group.requests]
-                try:
-                    group.done(own)
-                except Exception as error:  # noqa: BLE001 one caller is gone; the writer continues for the others
-                    log_failure("decision_not_told", error)
+        while (work := self._next()) is not None:
+            results = iter(self._results(work, [request for group in work.groups for request in group.requests]))
+            report([(group, [next(results) for _ in group.requests]) for group in work.groups], self._metrics)
 
-    def _next(self) -> list[_Group]:
-        """Groups for one transaction, as soon as there are any; an empty list at the end."""
+    def _next(self) -> _Work | None:
+        """Groups for one transaction, as soon as there are any; None at the end, and for a thread that was abandoned."""
         with self._changed:
+            if not self._is_current():
+                return None
+            self._work = None
             self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
             taken, records = [], 0
             while self._waiting and records < RECORDS_A_TRANSACTION:
                 taken.append(self._waiting.popleft())
-                records += sum(len(request.decisions) for request in taken[-1].requests)
+                records += taken[-1].records
             self._records -= records
-            return taken
+            self._work = _Work(taken, math.inf) if taken else None
+            return self._work
 
-    def _results(self, requests: Sequence[StoredRequest]) -> Sequence[Result]:
-        if self._store_error is not None:
-            return self._without_store(requests, StoreUnavailable(self._store_error))
+    def _is_current(self) -> bool:
+        return self._writer is threading.current_thread()
+
+    def _results(self, work: _Work, requests: Sequence[StoredRequest]) -> Sequence[Result]:
+        if (reason := self._recovery.store_error) is not None:
+            return self._without_store(work, requests, StoreUnavailable(reason))
         try:
-            began = time.perf_counter()
+            began = time.monotonic()
+            work.ends = began + self._longest_seconds
             results = self._store.save(requests)
-            self._metrics.committed(time.perf_counter() - began)
+            self._metrics.committed(time.monotonic() - began)
         except StoreUnavailable as error:
-            self._store_failed(str(error))
-            return self._without_store(requests, error)
+            if self._is_current():
+                self._recovery.store_failed(str(error))
+            return self._without_store(work, requests, error)
         except Exception as error:  # noqa: BLE001 one bad request must not fail the others, nor end the writer
             if len(requests) == 1:
                 log_failure("decision_not_kept", error)
                 return [error]
-            return [result for request in requests for result in self._results([request])]
+            return [result for request in requests for result in self._results(work, [request])]
         return results
 
-    def _without_store(self, requests: Sequence[StoredRequest], error: StoreUnavailable) -> Sequence[Result]:
+    def _without_store(
+        self, work: _Work, requests: Sequence[StoredRequest], error: StoreUnavailable
+    ) -> Sequence[Result]:
         """Write to the journal, if there is one; but only the store can promise that a key is answered once."""
-        if self._journal is None:
+        if self._journal is None or not self._is_current():
             return [error] * len(requests)
-        with self._journaling:
-            if self._store_error is not None:
-                return self._journaled(self._journal, requests, error)
-        return self._results(requests)  # the store has recovered meanwhile, and nothing drains the journal any more
+        dues = [group.due for group in work.groups if group.due < math.inf]
+        work.ends = max(time.monotonic() + JOURNAL_SECONDS, min(dues, default=0.0))
+        return self._journaled(self._journal, requests, error)
 
     def _journaled(
         self, journal: DecisionJournal, requests: Sequence[StoredRequest], error: StoreUnavailable
@@ -161,124 +191,61 @@ class GroupCommit:
         try:
             journal.append([request for request in requests if request.idempotency is None])
         except StoreUnavailable as failed:
-            self._journal_failed(str(failed))
+            self._recovery.journal_failed(str(failed))
             return [failed] * len(requests)
+        self._recovery.journaled()
         return [None if request.idempotency is None else error for request in requests]
 
-    def _store_failed(self, reason: str) -> None:
-        log_event("store_failed", level=logging.ERROR, reason=reason)
-        self._metrics.failed()
-        self._store_error = reason
-        self._recover_later()
+    def _watch(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._look(time.monotonic())
+            except Exception as error:  # noqa: BLE001 without this thread a request could wait for ever
+                log_failure("store_watch_failed", error)
+            self._sooner.wait(max(_SHORTEST_LOOK_SECONDS, self._look_at - time.monotonic()))
+            self._sooner.clear()
 
-    def _journal_failed(self, reason: str) -> None:
-        if reason != self._journal_error:
-            log_event("journal_failed", level=logging.ERROR, reason=reason)
-        self._journal_error = reason
+    def _look(self, now: float) -> None:
+        """Report what is overdue, and replace a writing thread that hangs."""
+        self._late.look(now)
+        with self._changed:
+            waiting = [group for group in self._waiting if group.due <= now]
+            if waiting:
+                self._waiting = deque(group for group in self._waiting if group.due > now)
+                self._records -= sum(group.records for group in waiting)
+            work = self._work
+            stuck = work is not None and work.ends <= now
+            begun = [] if work is None else [each for each in work.groups if each.is_late(math.inf if stuck else now)]
+            if stuck:
+                self._note_hang()  # first, or the next thread would hang, too
+                self._abandon_writer()
+            ends = [] if self._work is None else [self._work.ends, *(group.due for group in self._work.groups)]
+            dues = [self._late.ends, self._recovery.next_look(now), *ends, *(group.due for group in self._waiting)]
+            self._look_at = min([now + self._longest_seconds, *(due for due in dues if due > now)])
+        self._recovery.look()
+        if waiting or begun:
+            self._late.take(waiting, begun, hangs(self._timeout_seconds))
+            self._look_at = min(self._look_at, self._late.ends)
 
-    def _recover_later(self) -> None:
-        self._recovery = threading.Thread(target=self._retry, name="decision-store-recovery", daemon=True)
-        self._recovery.start()
+    def _abandon_writer(self) -> None:
+        """Continue with another thread; the old one ends when it no longer hangs."""
+        assert self._writer is not None
+        self._abandoned = [thread for thread in [*self._abandoned, self._writer] if thread.is_alive()]
+        self._work = None
+        self._write_in_a_thread()
 
-    def _retry(self) -> None:
-        while not self._closing.wait(RETRY_SECONDS):
-            if self._recover():
-                return
-            self._try_journal()
+    def _note_hang(self) -> None:
+        if self._recovery.store_error is None:
+            self._recovery.store_failed(hangs(self._timeout_seconds))
+        elif self._journal is not None:
+            self._recovery.journal_failed(JOURNAL_HANGS)
 
-    def _try_journal(self) -> None:
-        """Readiness must not wait for the first decision that cannot be written, nor recover only with the next one."""
-        if self._journal is None:
-            return
-        try:
-            self._journal.check()
-        except StoreUnavailable as error:
-            self._journal_failed(str(error))
-        else:
-            self._journal_error = None
+    def _require_few_abandoned(self) -> None:
+        if sum(thread.is_alive() for thread in self._abandoned) >= MOST_ABANDONED:
+            raise StoreUnavailable("the decision store hung too often; restart the server once it answers again")
 
-    def _recover(self) -> bool:
-        """Whether the store works; if so, it holds what the journal took meanwhile."""
-        try:
-            self._store.migrate()
-            self._store.check()
-            self._drain()  # most of it, while the writer continues with the journal
-            with self._journaling:
-                self._drain()
-                self._store_error = self._journal_error = None
-        except FraudError as error:
-            self._metrics.failed()
-            if str(error) != self._store_error:
-                log_event("store_failed", level=logging.ERROR, reason=str(error))
-            self._store_error = str(error)
-            return False
-        except Exception as error:  # noqa: BLE001 without this thread the store would stay unavailable for ever
-            self._metrics.failed()
-            log_failure("store_failed", error)
-            return False
-        log_event("store_ready")
-        return True
-
-    def _drain(self) -> None:
-        if self._journal is None:
-            return
-        drained = 0
-        for requests in self._journal.waiting():
-            self._move(requests, self._journal)
-            drained += sum(len(request.decisions) for request in requests)
-        if drained:
-            log_event("journal_drained", records=drained)
-
-    def _move(self, requests: Sequence[StoredRequest], journal: DecisionJournal) -> None:
-        """Store what the journal holds. Put aside what the store refuses, or the store would never be ready again."""
-        try:
-            self._store.save(requests)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 one bad request must not block the others
-            if len(requests) > 1:
-                middle = len(requests) // 2
-                self._move(requests[:middle], journal)
-                self._move(requests[middle:], journal)
-                return
-            log_failure("decision_not_kept", error)
-            journal.put_aside(requests)
-
-
-def _stored_records(requests: Sequence[StoredRequest], results: Sequence[Result]) -> int:
-    return sum(len(request.decisions) for request, result in zip(requests, results, strict=True) if result is None)
-
-
-class LocalWriter:
-    """A DecisionWriter in this process: takes requests from an event loop to the thread of `commit`, and results back.
-
-    GroupCommit itself knows no event loop: the other DecisionWriter's process gives it requests that are parsed already.
-    """
-
-    def __init__(self, commit: GroupCommit) -> None:
-        self._commit = commit
-
-    @property
-    def error(self) -> str | None:
-        return self._commit.error
-
-    @property
-    def waiting(self) -> int:
-        return self._commit.waiting
-
-    async def start(self) -> None:
-        await asyncio.to_thread(self._commit.start)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._commit.close)
-
-    def require_room(self) -> None:
-        self._commit.require_room()
-
-    def submit(self, requests: Sequence[SealedRequest], done: Callable[[Sequence[Result]], None]) -> None:
-        loop = asyncio.get_running_loop()
-
-        def report(results: Sequence[Result]) -> None:
-            loop.call_soon_threadsafe(done, results)
-
-        self._commit.submit([request.opened() for request in requests], report)
+    def _release(self) -> None:
+        """Close files and connections, which hangs where they do."""
+        self._store.close()
+        if self._journal is not None:
+            self._journal.close()

@@ -1,6 +1,8 @@
 """What goes wrong with a PostgreSQL store: one line says what, never the password, and it works again once it can."""
 
 import logging
+import os
+import signal
 import socket
 import time
 from io import StringIO
@@ -10,9 +12,10 @@ import pytest
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
-from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line, log_failure
+from support.child_processes import children_of
 from support.kept import numbers_of, request_of
 from support.mlflow_servers import free_port
 from support.postgres_servers import PASSWORD, USER, start_postgres, stop_postgres
@@ -100,7 +103,7 @@ def test_a_restarted_server_is_found_again(own_server, store_at):
         store.migrate()
         store.save([request_of(1)])
         own_server.kill()
-        assert refusal(lambda: store.save([request_of(2)])) == "ended the connection"
+        assert refusal(lambda: store.save([request_of(2)])).startswith("ended the connection; what was sent may")
         assert refusal(lambda: store.save([request_of(2)])).startswith("cannot be reached")
         assert refusal(lambda: store.following(DecisionFilter(), limit=1)).startswith("cannot be reached")
         own_server.restart()
@@ -108,6 +111,27 @@ def test_a_restarted_server_is_found_again(own_server, store_at):
         store.check()
         store.save([request_of(2)])
         assert held(store) == [1, 2]
+        store.close()
+
+
+def test_a_server_that_hangs_is_given_up_and_the_commit_is_in_doubt(own_server, store_at):
+    with own_server.database() as url:
+        store = store_at(url, timeout_seconds=0.4)
+        store.migrate()
+        store.save([request_of(1)])
+        stopped = [own_server.process_id, *children_of(own_server.process_id)]
+        for process in stopped:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            with pytest.raises(CommitInDoubt) as caught:
+                store.save([request_of(2)])
+            assert caught.value.reason.endswith("did not answer within FRAUD_STORE_TIMEOUT_SECONDS")
+            refusal(lambda: store.following(DecisionFilter(), limit=1))  # over a new connection
+        finally:
+            for process in reversed(stopped):
+                os.kill(process, signal.SIGCONT)
+        store.save([request_of(2), request_of(3)])
+        assert held(store) == [1, 2, 3]
         store.close()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.services.storage import writing
+from fraud_detection_api.services.storage import recovery
 from fraud_detection_api.services.storage.decision_writer import JournalBacklog
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics, measure_journal, measure_queue
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -34,7 +34,7 @@ class Store(InMemoryDecisionStore):
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(recovery, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_journaled_records_are_counted_once(writer_of, store, tallies):
     assert save(writer, request_of(1), request_of(2)) == [None, None]
     assert reported(tallies)["fraud_store_records_kept_total"] == 2
     store.unavailable = False
-    eventually(lambda: writer._store_error is None, "the store is back")
+    eventually(lambda: writer._recovery.store_error is None, "the store is back")
     assert reported(tallies)["fraud_store_records_kept_total"] == 2
 
 

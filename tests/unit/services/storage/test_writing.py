@@ -7,7 +7,7 @@ import pytest
 
 from fraud_detection_api.decision.stored import StoredAnswer
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
-from fraud_detection_api.services.storage import writing
+from fraud_detection_api.services.storage import recovery, writing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.writing import GroupCommit
 from support.fakes import InMemoryDecisionStore, InMemoryJournal
@@ -39,7 +39,7 @@ class Store(InMemoryDecisionStore):
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(recovery, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def fail(store, writer, error: str = "the disk is full") -> None:
 def recover(store, writer) -> None:
     """Make the store work again, and wait until the writer has drained the journal and recovered."""
     store.error = None
-    eventually(lambda: writer._store_error is None, "the writer recovers")
+    eventually(lambda: writer._recovery.store_error is None, "the writer recovers")
 
 
 def test_results_come_in_the_requests_order(writer_of, store):
@@ -293,7 +293,7 @@ def test_a_store_that_fails_during_draining_gets_everything_later(writer_of, sto
 
     store.save = fail_at_the_second_piece
     store.error = None
-    eventually(lambda: writer._store_error == "unavailable again", "it fails again")
+    eventually(lambda: writer._recovery.store_error == "unavailable again", "it fails again")
     assert save(writer, request_of(7)) == [None]
     recover(store, writer)
     assert store.held() == list(range(8))
@@ -328,7 +328,7 @@ def test_everything_answered_is_stored_once_through_outages_under_load(writer_of
         store.error = "it is unavailable"
         eventually(lambda at=before: len(answered) > at + 20, "answers go on without the store")
         store.error = None
-        eventually(lambda: writer._store_error is None, "the store has recovered")
+        eventually(lambda: writer._recovery.store_error is None, "the store has recovered")
     stop.set()
     for client in clients:
         client.join()
