@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import time
 
 import pytest
 
@@ -58,17 +59,24 @@ def ask_until_kept(server) -> list[int]:
     return statuses
 
 
-def test_a_keeper_that_hangs_is_answered_for_until_it_goes_on(server):
+def test_a_keeper_that_hangs_is_answered_for_and_replaced(server):
     [keeper] = keepers_of(server)
     os.kill(keeper, signal.SIGSTOP)
-    try:
-        waited = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
-        assert (waited.status_code, waited.json()["code"]) == (503, "store_unavailable")
-        assert calls.get(f"{server.url}/readyz").status_code == 503
-        refused = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=1)
-        assert refused.status_code == 503
-    finally:
-        os.kill(keeper, signal.SIGCONT)
+    waited = calls.post(f"{server.url}/fraud_detection", json=[record()], timeout=30)
+    assert (waited.status_code, waited.json()["code"]) == (503, "commit_in_doubt")
+    assert len(waited.json()["decision_ids"]) == 1
+    assert calls.get(f"{server.url}/readyz").status_code == 503
     eventually(lambda: calls.get(f"{server.url}/readyz").status_code == 200, "the server is ready again")
     calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()
-    assert len(server.events("keeper_hangs")) == 1
+    assert server.events("keeper_silent")[0]["process"] == keeper
+    assert keepers_of(server) != [keeper]
+
+
+def test_a_server_that_was_stopped_as_a_whole_keeps_its_processes(server):
+    [keeper] = keepers_of(server)
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for process in (keeper, server.process.pid):
+            os.kill(process, number)
+        time.sleep(5 if number == signal.SIGSTOP else 1)
+    assert keepers_of(server) == [keeper]
+    calls.post(f"{server.url}/fraud_detection", json=[record()]).raise_for_status()

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.processes.child_process import begun, child_process
+from fraud_detection_api.processes.child_process import BEAT_SECONDS, beat, begun, child_process
 from fraud_detection_api.processes.scratch_folders import server_folder
 from fraud_detection_api.settings import Settings
 
 ADDRESS = "FRAUD_KEEPER"
 _PAUSE_SECONDS = 0.2  # meanwhile no decision is answered
+_SILENT_SECONDS = 3.0  # the same
 
 
 @contextmanager
@@ -23,7 +24,8 @@ def decision_writer_process() -> Iterator[None]:
     with server_folder("keeper") as folder:
         os.environ[ADDRESS] = str(folder / "socket")
         try:
-            with child_process("keeper", __name__, [str(folder)], pause_seconds=_PAUSE_SECONDS):
+            arguments, silent = [str(folder)], _SILENT_SECONDS
+            with child_process("keeper", __name__, arguments, pause_seconds=_PAUSE_SECONDS, silent_seconds=silent):
                 yield
         finally:
             del os.environ[ADDRESS]
@@ -40,7 +42,16 @@ def main() -> None:
 async def _serve(settings: Settings, tallies: Tallies) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
+    beating = asyncio.create_task(_beat())
     await build_writer_server(settings, tallies).serve_until(ended)
+    beating.cancel()
+
+
+async def _beat() -> None:
+    """Beat in the event loop: the process is of no use if that hangs."""
+    while True:
+        beat()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 if __name__ == "__main__":
