@@ -159,6 +159,7 @@ def _scoring_routes(container: Container) -> list[ScoringRoute]:
         limits=_limits(settings),
         recorder=container.recorder,
         store=container.store,
+        lookups=container.lookups,
         writer=container.writer,
         tallies=tallies,
     )
@@ -166,7 +167,7 @@ def _scoring_routes(container: Container) -> list[ScoringRoute]:
     answers = decisions.DecisionAnswers(container.decisions, settings.max_records, settings.deadline_ms)
     return [
         ScoringRoute(fraud_detection.PATH, services, probabilities.answer, idempotent=False),
-        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True),
+        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True, deadline=answers.seconds),
     ]
 
 
@@ -254,7 +255,9 @@ def _answer_to(error: Exception, request_id: str) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, errors.BodyTooLarge | errors.BodyTooSlow | errors.Overloaded):
         headers["Connection"] = "close"  # the rest of the body is not read
-    return _problem(request_id, status, problem_code(type(error)), str(error), errors=problems, headers=headers)
+    ids = error.decision_ids if isinstance(error, errors.CommitInDoubt) else ()
+    code, detail = problem_code(type(error)), str(error)
+    return _problem(request_id, status, code, detail, errors=problems, decision_ids=ids, headers=headers)
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -275,16 +278,19 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     return _problem(request.state.request_id, 422, "invalid_request", invalid_fields(len(problems)), errors=problems)
 
 
-def _problem(
+def _problem(  # noqa: PLR0913 the members of a problem
     request_id: str,
     status: int,
     code: str,
     detail: str,
     *,
     errors: tuple[FieldProblem, ...] = (),
+    decision_ids: tuple[str, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    body = problem_body(status=status, code=code, detail=detail, request_id=request_id, errors=errors)
+    body = problem_body(
+        status=status, code=code, detail=detail, request_id=request_id, errors=errors, decision_ids=decision_ids
+    )
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
 
 

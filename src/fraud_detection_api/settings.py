@@ -73,7 +73,8 @@ class Settings(BaseModel):
     )
     deadline_ms: PositiveFloat | None = Field(
         None,
-        description="Milliseconds for an answer with decisions. The header X-Deadline-Ms of a request takes precedence.",
+        description="Milliseconds for an answer with decisions, its commit included. The header X-Deadline-Ms of a request "
+        "takes precedence.",
     )
     fallback_outcome: Literal["approve", "review", "decline"] = Field(
         "review", description="Outcome of records that were not scored within the deadline."
@@ -95,7 +96,9 @@ class Settings(BaseModel):
         "If unset, it creates a temporary folder.",
     )
     store_timeout_seconds: PositiveFloat = Field(
-        5.0, description="Seconds to wait for the store to connect, to release a lock, or to answer."
+        5.0,
+        description="Seconds for an operation of the store; after that the store counts as failed, even if it hangs. No "
+        "request waits for it a second longer.",
     )
     store_queue: PositiveInt = Field(
         50_000, description="Maximum number of records waiting to be stored, for each process; more are refused (503)."

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.routes.protocol import deadlines
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import LOGGER_NAME, LineHandler, json_line
@@ -57,6 +58,12 @@ def events(log_text) -> Callable[[str], list[dict[str, object]]]:
         return [event for line in log_text().splitlines() if (event := json.loads(line))["event"] == name]
 
     return named
+
+
+@pytest.fixture
+def time_to_commit(monkeypatch) -> None:
+    """Short deadlines limit the scoring alone: the commit has a minute, also on a busy machine."""
+    monkeypatch.setattr(deadlines, "SHORTEST_ANSWER_SECONDS", 60.0)
 
 
 class KeptDecisions:

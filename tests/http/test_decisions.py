@@ -94,6 +94,7 @@ def test_server_timing_splits_both_scoring_routes(client):
         assert re.findall(r"(\w+);dur=\d+\.\d{3}(?:, |$)", timing) == expected
 
 
+@pytest.mark.usefixtures("time_to_commit")
 def test_a_deadline_that_cannot_be_met_gives_the_fallback(client_for):
     client = client_for(deadline_ms=1e-6, fallback_outcome="decline")
     body = ask(client, [OVERDRAWN], explain=True).json()

@@ -17,6 +17,8 @@ from fraud_detection_api.main import create_app
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, every_dtype_files, registry_with_champion
 
+pytestmark = pytest.mark.usefixtures("time_to_commit")
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -80,6 +80,7 @@ def test_every_dtype_of_a_record_is_told(client_for, store_file):
     }
 
 
+@pytest.mark.usefixtures("time_to_commit")
 def test_a_fallback_names_no_model(client_for, store_file):
     client = client_for(store=f"sqlite:///{store_file}", deadline_ms=0.0001)
     (answered,) = decide(client, record())

@@ -93,6 +93,7 @@ def test_nothing_is_kept_of_a_request_that_is_refused(kept, path):
     assert kept.rows() == []
 
 
+@pytest.mark.usefixtures("time_to_commit")
 def test_fallbacks_are_kept_as_such(kept):
     answer = ask(kept.client(deadline_ms=0.0001), "/v1/decisions", RECORDS[:2]).json()
     assert {decision["decision_source"] for decision in answer["decisions"]} == {"fallback"}

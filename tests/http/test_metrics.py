@@ -116,6 +116,7 @@ def test_two_thousand_records_are_a_large_request():
     assert len(str(record())) * 2000 > LARGE_BODY_BYTES > len(str(record())) * 30
 
 
+@pytest.mark.usefixtures("time_to_commit")
 def test_a_fallback_is_a_decision_without_a_probability(client_for):
     client = client_for(fallback_outcome="decline", deadline_ms=0.0001)
     decide(client, [OVERDRAWN] * 3)

@@ -52,6 +52,18 @@ def test_a_body_that_does_not_arrive_in_time_is_given_up(client_for, path):
     assert answer.headers["connection"] == "close"
 
 
+def test_a_body_that_does_not_arrive_within_the_deadline_is_given_up(client):
+    answer = asgi_post(
+        client.app,
+        "/v1/decisions",
+        [chunk(b"[")],
+        transfer_encoding="chunked",
+        content_type="application/json",
+        x_deadline_ms="50",
+    )
+    assert_problem(answer, 408, "body_too_slow")
+
+
 @pytest.mark.parametrize("path", ROUTES_WITH_A_BODY)
 def test_a_caller_who_hangs_up_is_no_unexpected_error(client, events, path):
     answer = asgi_post(client.app, path, [chunk(b"["), {"type": "http.disconnect"}], content_length="50")

@@ -37,7 +37,7 @@ def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    assert set(problem) - {"errors"} == PROBLEM_KEYS
+    assert set(problem) - {"errors", "decision_ids"} == PROBLEM_KEYS
     assert problem["code"] == code, problem
     assert problem["type"] == f"urn:fraud-detection-api:problem:{code}"
     assert problem["status"] == status

@@ -6,8 +6,10 @@ from typing import Any
 from fraud_detection_api import errors
 from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.idempotency import REPLAYED
+from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.problems import problem
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, BAD_FIELD, PROBLEMS, Answer, ScoringRequest
+from fraud_detection_api.routes.scoring import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
+from fraud_detection_api.routes.turns import Answer, ScoringRequest, SentHeaders
 from fraud_detection_api.schemas.decisions import decisions_body
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 
@@ -35,15 +37,16 @@ OPERATION: dict[str, Any] = {
     "summary": "What to do about each record, and why",
     "description": (
         "Returns a decision for each record, in order. One invalid record refuses the whole request; the answer then lists "
-        "the invalid fields.\n\nAfter the deadline, reasons are dropped first. Records that are not scored within it "
-        "get a fallback outcome, marked by `decision_source`."
+        "the invalid fields.\n\nTowards the deadline, reasons are dropped first. Records that are not scored in time "
+        "get a fallback outcome, marked by `decision_source`. If the decisions are not stored by the deadline, the answer "
+        "is 503 `commit_in_doubt` with their `decision_ids`."
     ),
     "operationId": "post_decisions",
     "parameters": [
         {
             "name": DEADLINE,
             "in": "header",
-            "description": "Milliseconds for the decisions, from the arrival of the request.",
+            "description": "Milliseconds for the answer, from the arrival of the request; the commit is part of it.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
         },
         {
@@ -88,25 +91,25 @@ class DecisionAnswers:
     def answer(self, request: ScoringRequest) -> Answer:
         """The decisions on the request's records, in order."""
         deployment, watch = request.deployment, request.watch
-        deadline = self._deadline(request)
         records, explain, dry_run = deployment.parser.parse_decisions(request.body, limit=self.max_records)
         watch.lap("parse")
+        deadline = NEVER if request.deadline is None else request.deadline.score_by(len(records))
         decided = self.decisions.decide(Task(deployment.champion, explain, deadline, watch), records)
         body = decisions_body(decided, deployment.contract)
         return Answer(body, decided.decisions, None if dry_run else records, decided.explanations)
 
-    def _deadline(self, request: ScoringRequest) -> float:
-        """When the request is to be answered, on the clock of its watch."""
-        milliseconds = _stated_deadline_ms(request) or self.deadline_ms
-        return NEVER if milliseconds is None else request.watch.began + milliseconds / 1000
+    def seconds(self, headers: Headers, sent: SentHeaders) -> float | None:
+        """How many seconds a request has, by its headers; None for no deadline. Raises InvalidHeader."""
+        milliseconds = _stated_deadline_ms(headers, sent) or self.deadline_ms
+        return None if milliseconds is None else milliseconds / 1000
 
 
-def _stated_deadline_ms(request: ScoringRequest) -> int | None:
+def _stated_deadline_ms(headers: Headers, sent: SentHeaders) -> int | None:
     """The caller's deadline. Raises InvalidHeader."""
-    stated = request.headers.get(_DEADLINE_HEADER)
+    stated = headers.get(_DEADLINE_HEADER)
     if stated is None:
         return None
-    if sum(name == _DEADLINE_HEADER for name, _ in request.sent) > 1:
+    if sum(name == _DEADLINE_HEADER for name, _ in sent) > 1:
         raise errors.InvalidHeader(DEADLINE, "occurs more than once; send one")
     stated = stated.strip()  # as RFC 9110 says, though not every server does it
     if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):

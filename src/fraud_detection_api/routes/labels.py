@@ -50,7 +50,13 @@ _PROBLEMS: Responses = {
         errors.InvalidLabels,
         field=errors.FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     ),
-    **problem(503, "The decision store cannot be written to now; nothing was recorded.", errors.StoreUnavailable),
+    **problem(
+        503,
+        "The decision store cannot be written to now. With `commit_in_doubt` the labels may be recorded; sending them again "
+        "changes nothing.",
+        errors.StoreUnavailable,
+        errors.CommitInDoubt,
+    ),
 }
 
 

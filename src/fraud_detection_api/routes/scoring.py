@@ -4,30 +4,32 @@ A framework around a route costs more than scoring a record.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
 from fraud_detection_api import errors
-from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Decisions, Explanations
-from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
-from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary, summarised
+from fraud_detection_api.decision.stored import SealedRequest
+from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall, replayed
+from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, headers_of, read_json_body
+from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, Responses, problem
+from fraud_detection_api.routes.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.storage.decision_store import DecisionStore
-from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
+from fraud_detection_api.services.storage.decision_writer import DecisionWriter
+from fraud_detection_api.services.storage.patience import PatientThreads
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
@@ -54,8 +56,12 @@ PROBLEMS: Responses = {
     **problem(
         503,
         "No verified model is loaded (`model_not_ready`), the decision store cannot be written to (`store_unavailable`), or "
-        "too many decisions wait to be stored (`store_busy`; `Retry-After` says when to try again).",
+        "too many decisions wait to be stored (`store_busy`; `Retry-After` says when to try again). `commit_in_doubt`: the "
+        "store did not confirm in time that the decisions are stored; all of them are, or none, so look up one of "
+        "`decision_ids`, or repeat the request with its Idempotency-Key. `deadline_passed`: nothing was decided.",
         errors.ModelNotReady,
+        errors.CommitInDoubt,
+        errors.DeadlinePassed,
         errors.StoreBusy,
         errors.StoreUnavailable,
     ),
@@ -92,68 +98,30 @@ class ScoringServices:
     limits: RequestLimits
     recorder: Recorder
     store: DecisionStore | None
+    lookups: PatientThreads
     writer: DecisionWriter | None
     tallies: Tallies
-
-
-class ScoringRequest(NamedTuple):
-    """An admitted request, and the deployment that answers it. `watch` has run since the request came in.
-
-    `sent` are the headers as they came; `key` is the caller's Idempotency-Key, where the route takes one.
-    """
-
-    deployment: Deployment[RecordParser]
-    request_id: str
-    headers: Headers
-    sent: Sequence[tuple[bytes, bytes]]
-    body: bytes
-    watch: Stopwatch
-    key: IdempotencyKey | None = None
-
-
-class Answer(NamedTuple):
-    """The JSON body of an answer, and its decisions. `records` are stored with them; None for a dry run.
-
-    `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
-    decisions.
-    """
-
-    body: bytes
-    decisions: Decisions | None
-    records: Sequence[Record] | None
-    explanations: Explanations | None = None
-    summary: AnswerSummary | None = None
-    is_replayed: bool = False
-
-    @property
-    def size(self) -> int:
-        """The number of records that were decided on; 0 for an answer that was given before."""
-        if self.summary is not None:
-            return self.summary.records
-        return 0 if self.decisions is None else len(self.decisions.ids)
-
-
-class _Finished(NamedTuple):
-    """An answer that waits until the request is stored."""
-
-    request: ScoringRequest
-    answer: Answer
-    sealed: SealedRequest
-    waiting: "asyncio.Future[Answer]"
 
 
 class ScoringRoute:
     """Answers POST requests at `path` with `answer`; the application around it answers errors.
 
-    On an `idempotent` route, a request whose key was answered before gets that answer.
+    On an `idempotent` route, a request whose key was answered before gets that answer. Where there is a `deadline`, it says
+    how many seconds a request has.
     """
 
     def __init__(
-        self, path: str, services: ScoringServices, answer: Callable[[ScoringRequest], Answer], *, idempotent: bool
+        self,
+        path: str,
+        services: ScoringServices,
+        answer: Callable[[ScoringRequest], Answer],
+        *,
+        idempotent: bool,
+        deadline: Callable[[Headers, SentHeaders], float | None] | None = None,
     ) -> None:
         self.path = path
-        self._services, self._answer, self._idempotent = services, answer, idempotent
-        self._turn = _Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
+        self._services, self._answer, self._idempotent, self._seconds = services, answer, idempotent, deadline
+        self._turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
@@ -168,11 +136,17 @@ class ScoringRoute:
             services.writer.require_room()
         with services.gate:
             deployment = services.champion.current or services.champion.require()
-            body = await read_json_body(headers, receive, services.limits)
-            request = ScoringRequest(deployment, state["request_id"], headers, scope["headers"], body, watch)
+            seconds = None if self._seconds is None else self._seconds(headers, scope["headers"])
+            deadline = None if seconds is None else Deadline(watch.began, seconds, self._turn.tails)
+            limits = services.limits if deadline is None else deadline.shortened(services.limits)
+            body = await read_json_body(headers, receive, limits)
+            request = ScoringRequest(
+                deployment, state["request_id"], headers, scope["headers"], body, watch, None, deadline
+            )
             answer = None
             if self._idempotent and KEY_HEADER in headers:
-                request, answer = await asyncio.to_thread(self._recalled, request)
+                recalling = partial(self._recalled, request)
+                request, answer = await services.lookups.result(recalling, seconds=_left(deadline))
             answer = answer or await self._answered(request)
         version = deployment.champion.version
         # nothing was scored for a repeated answer, and another model may have made it
@@ -190,12 +164,19 @@ class ScoringRoute:
     async def _answered(self, request: ScoringRequest) -> Answer:
         if len(request.body) < LARGE_BODY_BYTES:
             return await self._turn.answer(request)
-        answer, sealed = await asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
+        working = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
+        deadline = request.deadline
+        if deadline is not None and not (await asyncio.wait([working], timeout=deadline.left()))[0]:
+            working.cancel()
+            raise errors.DeadlinePassed
+        answer, sealed = await working
         return await self._turn.stored(request, answer, sealed)
 
     def _work(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
-        """The answer, and what is to be stored before it leaves; None where nothing is."""
+        """The answer, and what is to be stored before it leaves; None where nothing is. Raises DeadlinePassed."""
         request.watch.start()
+        if request.deadline is not None:
+            request.deadline.require()
         answer = self._answer(request)
         return answer, None if self._services.writer is None else self._sealed(request, answer)
 
@@ -203,7 +184,11 @@ class ScoringRoute:
         """Summarise the decisions here: only the event loop's thread may write to a metric's cell."""
         answer, sealed = self._work(request)
         assert answer.decisions is not None, "it was just answered"
-        return answer._replace(decisions=None, records=None, summary=summarised(answer.decisions)), sealed
+        if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
+            self._turn.tails.took(answer.size, time.perf_counter() - request.watch.lapped)
+        first_ids = answer.decisions.ids[:MOST_DECISION_IDS]
+        summary = summarised(answer.decisions)
+        return answer._replace(decisions=None, records=None, summary=summary, first_ids=first_ids), sealed
 
     def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
         decisions, records, key = answer.decisions, answer.records, request.key
@@ -219,95 +204,8 @@ class ScoringRoute:
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
 
 
-class _Turn:
-    """Answers the requests of one turn of the event loop one after another, and stores them together.
-
-    System calls drive the code of scoring out of caches and branch predictors: a record that is scored right after another
-    takes half the time of one that is scored after reading from a socket.
-    """
-
-    def __init__(
-        self,
-        work: Callable[[ScoringRequest], tuple[Answer, SealedRequest | None]],
-        writer: DecisionWriter | None,
-        metrics: AnswerMetrics,
-    ) -> None:
-        self._work, self._writer, self._metrics = work, writer, metrics
-        self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
-
-    async def answer(self, request: ScoringRequest) -> Answer:
-        """The answer to a small request, once it is stored."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.append((request, answered))
-        return await answered
-
-    async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
-        """The answer, once its request is stored."""
-        if sealed is None:
-            self._count(answer)
-            return answer
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._store([_Finished(request, answer, sealed, answered)])
-        return await answered
-
-    def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        finished = []
-        for request, answered in waiting:
-            if answered.cancelled():
-                continue
-            try:
-                answer, sealed = self._work(request)
-            except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
-                answered.set_exception(error)
-                continue
-            if sealed is None:
-                self._count(answer)
-                answered.set_result(answer)
-            else:
-                finished.append(_Finished(request, answer, sealed, answered))
-        if finished:
-            self._store(finished)
-
-    def _store(self, finished: list[_Finished]) -> None:
-        assert self._writer is not None, "nothing is sealed without a writer"
-        requests: list[Any] = [each.sealed for each in finished]
-        self._writer.submit(requests, partial(self._settle, finished))
-
-    def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:
-        """Send each answer on its way, or its error, now that the results of storing are known."""
-        for (request, answer, _, waiting), result in zip(finished, results, strict=True):
-            if waiting.cancelled():
-                continue
-            request.watch.lap("store")
-            if result is None:
-                self._count(answer)
-                waiting.set_result(answer)
-            elif isinstance(result, Exception):
-                waiting.set_exception(result)
-            else:
-                _settle_as_before(request, result, waiting)
-
-    def _count(self, answer: Answer) -> None:
-        """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""
-        if answer.summary is not None:
-            self._metrics.add(answer.summary)
-        elif answer.decisions is not None:
-            self._metrics.count(answer.decisions)
-        if answer.explanations is not None:
-            self._metrics.explained(answer.explanations)
-
-
-def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: "asyncio.Future[Answer]") -> None:
-    """Give the stored answer: another request with this key was quicker."""
-    assert request.key is not None, "only a key has an answer stored"
-    try:
-        waiting.set_result(Answer(replayed(request.key, stored), None, None, is_replayed=True))
-    except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
-        waiting.set_exception(error)
+def _left(deadline: Deadline | None) -> float:
+    return math.inf if deadline is None else deadline.left()
 
 
 def _headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:

@@ -37,6 +37,9 @@ class Problem(BaseModel):
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
     request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
     errors: list[FieldError] | None = Field(default=None, description="The invalid fields, or the first of them.")
+    decision_ids: list[str] | None = Field(
+        default=None, description="Decisions of the request that may be stored, or the first hundred: all are, or none."
+    )
 
 
 def json_pointer(location: Sequence[int | str]) -> str:
@@ -55,9 +58,15 @@ def first_problems(problems: Iterable[FieldProblem]) -> tuple[list[FieldProblem]
 
 
 def problem_body(
-    *, status: int, code: str, detail: str, request_id: str, errors: tuple[FieldProblem, ...] = ()
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str,
+    errors: tuple[FieldProblem, ...] = (),
+    decision_ids: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The problem as JSON values, with `errors` only if there are any."""
+    """The problem as JSON values, with `errors` and `decision_ids` only if there are any."""
     problem: dict[str, Any] = {  # a Problem, but a thousand errors as models would hold up the event loop
         "type": TYPE_PREFIX + code,
         "title": _TITLES.get(status, HTTPStatus(status).phrase),
@@ -68,4 +77,6 @@ def problem_body(
     }
     if errors:
         problem["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
+    if decision_ids:
+        problem["decision_ids"] = list(decision_ids)
     return problem
