@@ -259,6 +259,8 @@ def _report(result: Result) -> Any:
         return {"body_digest": result.body_digest.hex(), "answer": _text(result.answer)}
     if isinstance(result, CommitInDoubt):
         return {"in_doubt": result.reason}
+    if isinstance(result, StoreBusy):
+        return {"busy": result.retry_after_seconds}
     return {"unavailable" if isinstance(result, StoreUnavailable) else "unexpected": str(result)}
 
 
@@ -268,6 +270,8 @@ def _result(report: Any) -> Result:
             return None
         case {"in_doubt": reason}:
             return CommitInDoubt(reason)
+        case {"busy": seconds}:
+            return StoreBusy(retry_after_seconds=seconds)
         case {"unavailable": reason}:
             return StoreUnavailable(reason)
         case {"unexpected": _}:

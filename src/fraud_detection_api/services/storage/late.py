@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from fraud_detection_api.errors import CommitInDoubt, StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, FraudError, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, Result
 from fraud_detection_api.services.storage.groups import Group, report
 from fraud_detection_api.services.storage.recovery import Recovery
@@ -27,10 +27,9 @@ class LateRequests:
 
     def take(self, waiting: Sequence[Group], begun: Sequence[Group], reason: str) -> None:
         """Report these; what is `begun` may be stored all the same, as the database works on it. Returns at once."""
-        errors = [
-            *((group, StoreUnavailable(reason)) for group in waiting),
-            *((g, CommitInDoubt(reason)) for g in begun),
-        ]
+        works = self._recovery.store_error is None
+        refused = StoreBusy(retry_after_seconds=1) if works else StoreUnavailable(reason)
+        errors = [*((group, refused) for group in waiting), *((group, CommitInDoubt(reason)) for group in begun)]
         for group, _ in errors:
             group.due = math.inf
         if self._journal is None or self._writing or self._recovery.journal_error is not None:
@@ -47,7 +46,7 @@ class LateRequests:
             self._recovery.journal_failed(JOURNAL_HANGS)
             self._refuse([(group, CommitInDoubt(JOURNAL_HANGS)) for group in self._writing])
 
-    def _write(self, journal: DecisionJournal, errors: Sequence[tuple[Group, StoreUnavailable]]) -> None:
+    def _write(self, journal: DecisionJournal, errors: Sequence[tuple[Group, FraudError]]) -> None:
         results: list[tuple[Group, Sequence[Result]]] = []
         try:
             requests = [each for group, _ in errors for each in group.requests if each.idempotency is None]
@@ -62,5 +61,5 @@ class LateRequests:
             report(results, self._metrics)
             self._refuse(errors)  # those that were not reported
 
-    def _refuse(self, errors: Sequence[tuple[Group, StoreUnavailable]]) -> None:
+    def _refuse(self, errors: Sequence[tuple[Group, FraudError]]) -> None:
         report([(group, [error] * len(group.requests)) for group, error in errors], self._metrics)

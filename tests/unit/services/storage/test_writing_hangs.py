@@ -1,11 +1,12 @@
 """Group commit over a store or a journal that hangs: results come in time, and each once."""
 
 import threading
+import time
 from concurrent.futures import Future
 
 import pytest
 
-from fraud_detection_api.errors import CommitInDoubt, StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage import late, recovery, writing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -129,6 +130,21 @@ def test_what_waits_behind_it_is_refused_and_is_not_in_doubt(writer_of, store):
     store.free.set()
     eventually(lambda: writer.error is None, "the store is found again")
     assert 2 not in store.held()
+
+
+def test_what_waits_too_long_behind_a_store_that_works_is_refused_as_busy(writer_of, store):
+    writer = writer_of()
+    writer._longest_seconds = 60
+    hang(store)
+    first = Submitted(writer, request_of(1))
+    assert store.begun.acquire(timeout=20)
+    behind = Submitted(writer, request_of(2))
+    writer._waiting[0].due = 0.0  # as if it had waited behind others
+    writer._look(time.monotonic())
+    store.free.set()
+    assert isinstance(behind.results()[0], StoreBusy)
+    assert first.results() == [None]
+    assert store.held() == [1]
 
 
 def test_a_thread_that_goes_on_stores_what_it_had_and_reports_nothing(writer_of, store):
