@@ -114,7 +114,7 @@ def test_a_commit_that_hangs_is_in_doubt_and_the_store_has_failed(writer_of, sto
     [result] = Submitted(writer, request_of(1)).results()
     assert isinstance(result, CommitInDoubt)
     assert result.reason == HANGS
-    assert writer.error == HANGS
+    eventually(lambda: writer.error == HANGS, "readiness fails")
     with pytest.raises(StoreUnavailable, match="did not answer"):
         writer.require_room()
 
@@ -165,9 +165,10 @@ def test_a_store_that_hangs_again_and_again_leaves_few_threads(writer_of, store,
     check = store.check
     monkeypatch.setattr(store, "check", lambda: None)  # the store seems to work, and saving hangs
     hang(store)
-    for _ in range(2):
+    for number in (1, 2):
         eventually(lambda: writer.error is None, "the store seems to work")
         Submitted(writer, request_of(1)).results()
+        eventually(lambda n=number: len(writer._abandoned) == n, "the thread is abandoned")
     eventually(lambda: "hung too often" in (writer.error or ""), "it is not tried again")
     monkeypatch.setattr(store, "check", check)
     store.free.set()
@@ -180,6 +181,7 @@ def test_decisions_without_a_key_go_to_the_journal_instead(writer_of, store, jou
     stored, refused = Submitted(writer, request_of(1), keyed(2)).results()
     assert stored is None
     assert isinstance(refused, CommitInDoubt)
+    eventually(lambda: writer._recovery.store_error == HANGS, "the store has failed")
     assert writer.error is None
     assert Submitted(writer, request_of(3)).results() == [None]
     store.free.set()
@@ -193,7 +195,7 @@ def test_a_key_whose_commit_was_in_doubt_has_its_answer_afterwards(writer_of, st
     [result] = Submitted(writer, keyed(1)).results()
     assert isinstance(result, CommitInDoubt)
     store.free.set()
-    eventually(lambda: writer.error is None and store.held() == [1], "the store is found again")
+    eventually(lambda: store.held() == [1] and writer.error is None, "the store is found again")
     [answered] = Submitted(writer, keyed(2)).results()
     assert answered.answer == b"answer 1"
     assert store.held() == [1]
