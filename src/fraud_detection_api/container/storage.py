@@ -129,8 +129,8 @@ def build_sequencer(settings: Settings, registry: ModelRegistry, threads: Patien
 
     The observer waits for the store in `threads`.
     """
-    # a root that is copied elsewhere must not be lost here, so this needs SQLite's FULL
-    log: LogStore = SqlLogStore(require_database(settings))
+    # what is moved may be lost and moved again; a root that is copied elsewhere must not be lost here
+    log: LogStore = SqlLogStore(require_database(settings, synchronous="NORMAL"), require_database(settings))
     log = log if threads is None else patient(log, threads)
     copy = build_root_copy(settings.log_roots)
     return Sequencer(log, build_recorder(settings).log_key, changes=registry.audit, copy=copy)

@@ -15,6 +15,7 @@ ENTER = "INSERT INTO log_queue (kind, subjects, seals) VALUES (?, ?, ?)"
 _STATE = "SELECT log_id, found, size, peaks FROM log_state"
 _QUEUE = "SELECT entry, kind, subjects, seals FROM log_queue ORDER BY entry"
 _REMOVE = "DELETE FROM log_queue WHERE entry IN ({marks})"
+_REMOVE_RANGE = "DELETE FROM log_queue WHERE entry BETWEEN ? AND ?"
 _GROW = "UPDATE log_state SET size = ?, peaks = ? WHERE size = ?"
 _APPEND = "INSERT INTO log (position, kind, subjects, seals) VALUES (?, ?, ?, ?)"
 _RUNS = "SELECT position, kind, subjects, seals FROM log WHERE position >= ? AND position < ? ORDER BY position"
@@ -34,10 +35,10 @@ _LEAVES_AT_ONCE = 20_000
 
 
 class SqlLogStore:
-    """Stores the log in the database of the decisions."""
+    """Stores the log in the database of the decisions; roots over `signing`, which makes all that came before durable."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, signing: Database | None = None) -> None:
+        self._database, self._signing = database, signing or database
 
     def state(self) -> LogState:
         with self._database.reading() as session:
@@ -52,14 +53,11 @@ class SqlLogStore:
             return _waiting(session, limit)
 
     def move(self, waiting: Sequence[Waiting], runs: Sequence[Run], before: Tree, after: Tree) -> None:
-        entries = [each.entry for each in waiting]
         with self._database.writing() as session:
             if not session.change(_GROW, (after.size, b"".join(after.peaks), before.size)):
                 raise StoreUnavailable("another process has moved the log on")
             session.change_each(_APPEND, runs)
-            for first in range(0, len(entries), _ENTRIES_A_STATEMENT):
-                some = entries[first : first + _ENTRIES_A_STATEMENT]
-                session.change(_REMOVE.format(marks=", ".join("?" * len(some))), some)
+            self._remove(session, [each.entry for each in waiting])
 
     def runs(self, *, after: int, limit: int) -> list[Run]:
         with self._database.reading() as session:
@@ -70,7 +68,7 @@ class SqlLogStore:
             return sum(int(session.rows(_COUNT.format(table=table), (kind,))[0][0]) for table in ("log", "log_queue"))
 
     def sign(self, root: SignedRoot) -> None:
-        with self._database.writing() as session:
+        with self._signing.writing() as session:
             session.change(_SIGN, root)
 
     def last_root(self) -> SignedRoot | None:
@@ -82,6 +80,14 @@ class SqlLogStore:
     def snapshot(self) -> Iterator["SqlLogSnapshot"]:
         with self._database.reading() as session:
             yield SqlLogSnapshot(session, _HOLDS[self._database.dialect])
+
+    def _remove(self, session: Session, entries: Sequence[int]) -> None:
+        if self._database.dialect == "sqlite":  # one writer at a time: there are no others in between
+            session.change(_REMOVE_RANGE, (entries[0], entries[-1]))
+            return
+        for first in range(0, len(entries), _ENTRIES_A_STATEMENT):
+            some = entries[first : first + _ENTRIES_A_STATEMENT]
+            session.change(_REMOVE.format(marks=", ".join("?" * len(some))), some)
 
 
 class SqlLogSnapshot:
