@@ -4,6 +4,7 @@ import pytest
 from pydantic_core import to_json
 
 from fraud_detection_api.decision.identifiers import uuid_bytes
+from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.log import LogKey, LogState, signed_root
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.errors import NotLogged, UnknownDecision
@@ -131,6 +132,72 @@ def test_purges_and_erasures_keep_the_log_sound(logged):
     assert logged.faults() == []
     logged.change("DELETE FROM decisions WHERE request_id = 'request-3'")
     assert logged.faults() == [("decision_missing", logged.rows[3].decision_id)]
+
+
+def test_an_erasure_that_somebody_makes_up_hides_no_label(logged):
+    row = logged.rows[0]
+    logged.change("DELETE FROM labels WHERE source = 'customer'")
+    for seal in (row.seal, bytes(17)):
+        logged.log.enter("erased", packed(row), seal)
+    logged.sign()
+    assert ("label_missing", row.decision_id) in logged.faults()
+
+
+def test_an_erased_decision_that_is_put_back_is_a_break(logged):
+    row = logged.rows[3]
+    logged.upkeep.erase("3")
+    logged.sign()
+    assert logged.faults() == []
+    logged.change(
+        "UPDATE decisions SET entity = ?, record = ?, reasons = ?, seal = ? WHERE decision_id = ?",
+        *(row.entity, row.record, row.reasons, row.seal, packed(row)),
+    )
+    assert logged.faults() == [("decision_changed", row.decision_id)]
+
+
+def test_a_purged_decision_that_is_put_back_is_a_break(logged):
+    row = logged.rows[3]
+    logged.upkeep.purge(30 * DAY / 1000, lambda _removed: None)
+    keep_rows(logged.store, [row])
+    logged.change("DELETE FROM log_queue WHERE kind = 'decision'")
+    logged.sign()
+    assert logged.faults() == [("decision_not_logged", row.decision_id)]
+
+
+def test_a_decision_that_nobody_finds_any_more_is_a_break(logged):
+    row = logged.rows[3]
+    logged.without_references(
+        "UPDATE decisions SET decider_id = 99, outcome = 'approve' WHERE request_id = 'request-3'"
+    )
+    assert logged.faults() == [("decision_missing", row.decision_id)]
+
+
+def test_labels_that_are_copied_or_change_places_are_breaks(logged):
+    decision_id = logged.rows[0].decision_id
+    logged.without_references("UPDATE labels SET label_id = 7 WHERE label_id = 1")
+    assert ("label_changed", decision_id) in logged.faults()
+    logged.without_references("UPDATE labels SET label_id = 8 WHERE label_id = 3")
+    assert logged.faults() == []
+    columns = "decision_id, is_fraud, source, effective_at, note, recorded_at, seal"
+    logged.change(f"INSERT INTO labels ({columns}) SELECT {columns} FROM labels WHERE label_id = 7")
+    assert logged.faults() == [("label_changed", decision_id)]
+
+
+def test_labels_that_alternate_within_a_moment_are_no_copies(logged):
+    about = logged.rows[4].decision_id
+    logged.labels.record(
+        [Finding(about, is_fraud, "analyst", note=note) for is_fraud in (True, False) * 3 for note in "ab"]
+    )
+    assert logged.faults() == []
+    logged.upkeep.erase("4")
+    logged.sign()
+    assert logged.faults() == []
+
+
+def test_an_entry_of_no_known_kind_is_a_break(logged):
+    logged.log.enter("another", bytes(16), bytes(17))
+    logged.sign()
+    assert logged.faults() == [("log_changed", "12")]
 
 
 def test_a_note_that_an_erasure_removed_cannot_be_put_back_nor_its_label_removed(logged):

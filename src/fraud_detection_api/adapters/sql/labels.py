@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, parts
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
@@ -81,7 +82,7 @@ class SqlLabelStore:
             elif repeats(finding, histories[subject]):
                 results.append("repeated")
             else:
-                label = _label(finding, uuid_text(subject), now)
+                label = _after(histories[subject], _label(finding, uuid_text(subject), now))
                 histories[subject].append(label)
                 rows.append((subject, int(label.is_fraud), *_plain(label), self._recorder.sealed_label(label).seal))
                 results.append("recorded")
@@ -93,6 +94,12 @@ class SqlLabelStore:
 def _label(finding: Finding, decision_id: str, now: int) -> Label:
     effective_at = now if finding.effective_at is None else finding.effective_at
     return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now)
+
+
+def _after(history: Sequence[Label], label: Label) -> Label:
+    """The label with a time of recording that no other of its decision has, so that a copy of one is none of ours."""
+    taken = {other.recorded_at for other in history}
+    return label._replace(recorded_at=next(at for at in count(label.recorded_at) if at not in taken))
 
 
 def _subject(session: Session, about: str | EntityAt) -> bytes | LabelResult:
@@ -133,9 +140,9 @@ def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, l
 
 
 def sealed_labels(session: Session, decision_ids: Sequence[bytes]) -> Iterator[tuple[int, SealedLabel]]:
-    """Each label of these decisions, after its number."""
+    """Each label of these decisions, after its number; those of a decision in the order of recording."""
     for marks, some in parts(decision_ids):
         for label_id, packed, is_fraud, *others in session.rows(
-            f"{_SELECT_SEALED} WHERE decision_id IN ({marks})", some
+            f"{_SELECT_SEALED} WHERE decision_id IN ({marks}) ORDER BY label_id", some
         ):
             yield label_id, SealedLabel(uuid_text(packed), bool(is_fraud), *others)

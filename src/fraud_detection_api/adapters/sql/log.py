@@ -27,7 +27,8 @@ _ROOTS = "SELECT log_id, found, size, root, signed_at, signature FROM log_roots"
 _HOLDS = {"sqlite": "instr(subjects, ?) > 0", "postgresql": "position(? in subjects) > 0"}
 _ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' AND {holds} ORDER BY position"
 _COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
-_SEALS = "SELECT decision_id, seal FROM decisions WHERE decision_id IN ({marks})"
+# a decision whose decider is gone is found by nobody, and its seal is not checked
+_SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
 _IDS = "SELECT decision_id FROM decisions WHERE decision_id > ? ORDER BY decision_id LIMIT 10000"
 
 _ENTRIES_A_STATEMENT = 500

@@ -155,7 +155,7 @@ class _Walk:
     """Compares what is stored with the leaves, one run after another.
 
     A later leaf may explain why a row differs from an earlier one: an erasure changes a row and its seal, and a removal is
-    signed. What none explains is a break.
+    signed. What none explains is a break, and so is a row that is again as it was before the last leaf about it.
     """
 
     def __init__(
@@ -166,7 +166,8 @@ class _Walk:
         self._breaks: list[Break] = []
         self._missing: dict[bytes, int] = {}
         self._changed: dict[bytes, int] = {}
-        self._labels_missing: dict[bytes, list[int]] = defaultdict(list)
+        self._put_back: dict[bytes, int] = {}
+        self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
         self._present = self.aliases = 0
 
@@ -180,7 +181,10 @@ class _Walk:
             "purged": self._visit_purged,
             "alias": self._visit_aliases,
         }
-        visits[run.kind](run.position, pairs)
+        if run.kind in visits:
+            visits[run.kind](run.position, pairs)
+        else:
+            self._breaks.append(Break("log_changed", str(run.position), run.position))
 
     def all_breaks(self) -> list[Break]:
         """Every break, once all leaves were visited."""
@@ -188,11 +192,8 @@ class _Walk:
             *self._breaks,
             *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
             *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
-            *(
-                Break("label_missing", uuid_text(subject), at)
-                for subject, positions in self._labels_missing.items()
-                for at in positions
-            ),
+            *(Break("decision_not_logged", uuid_text(subject), at) for subject, at in self._put_back.items()),
+            *chain.from_iterable(self._label_breaks.values()),
         ]
         decisions, labels = self._snapshot.counts()
         if decisions != self._present:
@@ -209,42 +210,56 @@ class _Walk:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
         self._present += len(stored)
         for at, (subject, seal) in enumerate(pairs, position):
+            self._put_back.pop(subject, None)
             if stored.get(subject) != seal:
                 (self._changed if subject in stored else self._missing)[subject] = at
 
-    def _visit_erased(self, _position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+    def _visit_erased(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         subjects = [subject for subject, _ in pairs]
         stored = self._snapshot.seals(subjects)
         self._labels_matched -= {row.label_id for row in self._snapshot.labels(subjects)}  # they are logged again
-        for subject, seal in pairs:
-            self._labels_missing.pop(subject, None)
-            if stored.get(subject) == seal:
-                self._changed.pop(subject, None)
+        for at, (subject, seal) in enumerate(pairs, position):
+            if stored.get(subject, seal) != seal:
+                self._changed[subject] = at  # it has what was erased
+            elif self._changed.pop(subject, None) is not None:
+                self._label_breaks.pop(subject, None)  # only the key's holders could give the row this other seal
 
     def _visit_purged(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        stored = self._snapshot.seals([subject for subject, _ in pairs])
         for at, (subject, seal) in enumerate(pairs, position):
             if seal != self._recorder.log_key.tombstones([subject]):
                 self._breaks.append(Break("removal_forged", uuid_text(subject), at))
-            elif self._missing.pop(subject, None) is None:
-                self._present -= 1  # it was stored again later
-            self._labels_missing.pop(subject, None)
+                continue
+            if subject in stored:
+                self._present -= 1
+                self._put_back[subject] = at  # unless it is stored again later
+            for explained in (self._missing, self._changed, self._label_breaks):
+                explained.pop(subject, None)
 
     def _visit_labels(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
-        stored: dict[tuple[str, bytes], list[LabelRow]] = defaultdict(list)
+        """The order of a decision's labels says which is in force, so a label may neither move nor be there twice."""
+        waiting: dict[str, list[LabelRow]] = defaultdict(list)
+        seen: set[tuple[str, bytes]] = set()
         for row in self._snapshot.labels(sorted({subject for subject, _ in pairs})):
-            if row.label_id not in self._labels_matched:
-                stored[row.label.decision_id, row.label.seal].append(row)
+            if row.label_id in self._labels_matched:
+                seen.add((row.label.decision_id, row.label.seal))
+            else:
+                waiting[row.label.decision_id].append(row)
         for at, (subject, seal) in enumerate(pairs, position):
             decision_id = uuid_text(subject)
-            same = stored[decision_id, seal]
-            if not same:
-                self._labels_missing[subject].append(at)
+            rows = waiting[decision_id]
+            place = next((place for place, row in enumerate(rows) if row.label.seal == seal), None)
+            if place is None:
+                self._label_breaks[subject].append(Break("label_missing", decision_id, at))
                 continue
-            label_id, label = same.pop(0)
+            label_id, label = rows.pop(place)
             self._labels_matched.add(label_id)
             was_found = seal == UNSEALED and at < self._found
             if not was_found and not self._recorder.is_intact_label(label):
                 self._breaks.append(Break("label_changed", decision_id, at))
+            elif place or (not was_found and (decision_id, seal) in seen):
+                self._label_breaks[subject].append(Break("label_changed", decision_id, at))
+            seen.add((decision_id, seal))
 
     def _visit_aliases(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         if self._alias_seals is None:
