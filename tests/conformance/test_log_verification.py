@@ -3,6 +3,7 @@
 import pytest
 from pydantic_core import to_json
 
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.log import LogKey, LogState, signed_root
@@ -192,6 +193,13 @@ def test_labels_that_alternate_within_a_moment_are_no_copies(logged):
     logged.upkeep.erase("4")
     logged.sign()
     assert logged.faults() == []
+
+
+@pytest.mark.parametrize("table", ["decisions", "labels"])
+def test_a_trigger_that_logs_no_more_is_a_break(logged, table):
+    on = "" if isinstance(logged.database, SqliteDatabase) else f" ON {table}"
+    logged.change(f"DROP TRIGGER {table}_logged{on}")
+    assert logged.faults() == [("log_not_fed", "12")]
 
 
 def test_an_entry_of_no_known_kind_is_a_break(logged):

@@ -27,6 +27,7 @@ _FAULTS = {
     "alias_change_altered": "a change of champion or challenger was altered in the registry",
     "removal_forged": "a decision was removed by somebody without the key",
     "log_changed": "the log was changed before leaf",
+    "log_not_fed": "the triggers that log decisions and labels are gone, or not as they were made",
     "root_forged": "a root was signed with another key",
     "log_cut_off": "the end of the log is gone; a root exists of so many leaves",
     "other_log": "a root is of another log",

@@ -34,10 +34,13 @@ class Session:
             cursor.executemany(self._marked(statement), parameters)
 
 
+Dialect = Literal["sqlite", "postgresql"]
+
+
 class Database(Protocol):
     """A database of one of two dialects. Its failures are raised as StoreUnavailable."""
 
-    dialect: Literal["sqlite", "postgresql"]
+    dialect: Dialect
     name: str
 
     def writing(self) -> AbstractContextManager[Session]:

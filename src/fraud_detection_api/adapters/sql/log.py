@@ -1,9 +1,10 @@
 """LogStore in SQL. Triggers fill the queue (migration 0004)."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from fraud_detection_api.adapters.sql.database import Database, Session, parts
+from fraud_detection_api.adapters.sql.database import Database, Dialect, Session, parts
 from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import HASH_BYTES, Tree
@@ -30,6 +31,19 @@ _COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels
 # a decision whose decider is gone is found by nobody, and its seal is not checked
 _SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
 _IDS = "SELECT decision_id FROM decisions WHERE decision_id > ? ORDER BY decision_id LIMIT 10000"
+
+_TRIGGERS = {
+    "sqlite": "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name",
+    "postgresql": """
+SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+WHERE NOT tgisinternal AND tgenabled = 'O' AND tgqual IS NULL
+  AND tgrelid IN (to_regclass('decisions'), to_regclass('labels'), to_regclass('log_queue')) ORDER BY tgname""",
+}
+_TRIGGERS_DIGEST = {
+    "sqlite": "3673692f63172d8271bd633a33624e97b1a71965c17cfa4447f96c4bea3e1d8c",
+    "postgresql": "908b66eaee80f27da581d5e9645d31525706c0f13e6b293018ff726d1615d105",
+}
+"""SHA-256 of what migration 0004 made, which never changes."""
 
 _ENTRIES_A_STATEMENT = 500
 _LEAVES_AT_ONCE = 20_000
@@ -80,7 +94,7 @@ class SqlLogStore:
     @contextmanager
     def snapshot(self) -> Iterator["SqlLogSnapshot"]:
         with self._database.reading() as session:
-            yield SqlLogSnapshot(session, _HOLDS[self._database.dialect])
+            yield SqlLogSnapshot(session, self._database.dialect)
 
     def _remove(self, session: Session, entries: Sequence[int]) -> None:
         if self._database.dialect == "sqlite":  # one writer at a time: there are no others in between
@@ -94,8 +108,8 @@ class SqlLogStore:
 class SqlLogSnapshot:
     """A log as a transaction that reads shows it."""
 
-    def __init__(self, session: Session, holds: str) -> None:
-        self._session, self._holds = session, holds
+    def __init__(self, session: Session, dialect: Dialect) -> None:
+        self._session, self._dialect = session, dialect
 
     def state(self) -> LogState:
         return _state(self._session)
@@ -110,7 +124,7 @@ class SqlLogSnapshot:
             position += _LEAVES_AT_ONCE
 
     def runs_about(self, decision_id: bytes) -> list[Run]:
-        rows = self._session.rows(_ABOUT.format(holds=self._holds), (decision_id,))
+        rows = self._session.rows(_ABOUT.format(holds=_HOLDS[self._dialect]), (decision_id,))
         return [Run(*row) for row in rows]
 
     def roots(self) -> list[SignedRoot]:
@@ -131,6 +145,11 @@ class SqlLogSnapshot:
         while rows := self._session.rows(_IDS, (after,)):
             yield from (subject for (subject,) in rows if subject not in known)
             after = rows[-1][0]
+
+    def is_fed(self) -> bool:
+        triggers = self._session.rows(_TRIGGERS[self._dialect])
+        digest = hashlib.sha256(repr([tuple(each) for each in triggers]).encode())
+        return digest.hexdigest() == _TRIGGERS_DIGEST[self._dialect]
 
     def counts(self) -> tuple[int, int]:
         decisions, labels = self._session.rows(_COUNTS)[0]

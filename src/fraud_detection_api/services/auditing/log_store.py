@@ -82,5 +82,8 @@ class LogSnapshot(Protocol):
     def others(self, known: set[bytes]) -> Iterator[bytes]:
         """Decisions that are stored and not among the known."""
 
+    def is_fed(self) -> bool:
+        """Whether the database still queues all that is stored, as the migration told it to."""
+
     def counts(self) -> tuple[int, int]:
         """How many decisions and labels are stored."""

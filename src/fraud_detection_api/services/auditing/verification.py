@@ -24,6 +24,7 @@ Fault = Literal[
     "alias_change_altered",
     "removal_forged",
     "log_changed",
+    "log_not_fed",
     "root_forged",
     "log_cut_off",
     "other_log",
@@ -86,6 +87,8 @@ class Verification:
                 walk.visit(run)
             if tree != state.tree:
                 compared.breaks.append(Break("log_changed", str(tree.size), tree.size))
+            if not snapshot.is_fed():
+                compared.breaks.append(Break("log_not_fed", str(tree.size), tree.size))
             for run in runs_of(waiting, tree.size):
                 walk.visit(run)
             breaks = joined([*walk.all_breaks(), *compared.all_breaks(tree.size)])
