@@ -166,11 +166,14 @@ class FileRegistry:
 
     def _staged(self) -> Path:
         """A new folder in which a version is prepared. Another process may remove empty folders that it made, this one's."""
-        for _ in range(_ATTEMPTS):
-            with suppress(FileNotFoundError):
+        for attempt in range(_ATTEMPTS):
+            try:
                 self._staging.mkdir(parents=True, exist_ok=True)
                 return Path(tempfile.mkdtemp(dir=self._staging))
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            except (FileNotFoundError, FileExistsError):  # the latter if a folder goes just when it was found to exist
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def _folder(self, version: str) -> Path:
         folder = self._versions / version
