@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,11 @@ _VERSION = re.compile("[1-9][0-9]{0,17}")
 _STALE_SECONDS = 24 * 3600
 _HISTORY = 100
 _ATTEMPTS = 100
+
+LOCK_SECONDS = 5.0
+"""Longer than any change of an alias takes; a process that was stopped must not stop the others."""
+
+_LOCK, _LOCK_PAUSE_SECONDS = ".lock", 0.01
 
 
 class FileRegistry:
@@ -140,7 +146,7 @@ class FileRegistry:
         """Skips lines that a kill or a full disk left incomplete: their changes did not happen."""
         with self._failures("read"), self._standing_still():
             try:
-                lines = self._audit.read_text(encoding="utf-8", errors="replace").splitlines()
+                lines = _content(self._audit).decode(errors="replace").splitlines()
             except FileNotFoundError:
                 return []
             current = {alias: self._current(alias) for alias in get_args(aliases.Alias)}
@@ -185,7 +191,7 @@ class FileRegistry:
     def _history(self, alias: aliases.Alias) -> list[str]:
         with self._failures("read"):
             try:
-                content = (self._aliases / alias).read_bytes()
+                content = _content(self._aliases / alias)
             except FileNotFoundError:
                 return []
         try:
@@ -228,22 +234,38 @@ class FileRegistry:
     def _locked(self) -> Iterator[None]:
         with self._failures("written"):
             self._aliases.mkdir(parents=True, exist_ok=True)
-            lock = (self._aliases / ".lock").open("w")
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock = os.open(self._aliases / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+        with self._held(lock, fcntl.LOCK_EX):
             yield
 
     @contextmanager
     def _standing_still(self) -> Iterator[None]:
         """Keep aliases from moving while the block runs; works on a read-only registry, too."""
         try:
-            lock = (self._aliases / ".lock").open()
+            lock = os.open(self._aliases / _LOCK, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:  # no alias was ever moved
             yield
             return
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+        with self._held(lock, fcntl.LOCK_SH):
             yield
+
+    @contextmanager
+    def _held(self, lock: int, kind: int) -> Iterator[None]:
+        """Hold the lock, which this closes. Raises RegistryUnavailable where others hold it for long."""
+        try:
+            ends = time.monotonic() + LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= ends:
+                        held = f"another process has held {self._aliases / _LOCK} for {LOCK_SECONDS:g} s"
+                        raise RegistryUnavailable(f"the registry {self.root} is in use: {held}") from None
+                    time.sleep(_LOCK_PAUSE_SECONDS)
+            yield
+        finally:
+            os.close(lock)
 
     def _sweep_staging(self) -> None:
         """Remove what killed trainings left behind; no write takes a day."""
@@ -263,6 +285,14 @@ class FileRegistry:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise RegistryUnavailable(f"the registry {self.root} cannot be {verb}: {reason}") from error
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes. Raises OSError, and never waits for what is no file, such as a pipe."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, f"{path.name} is not a file")
+        return file.read()
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The folder: whole after a kill, a full disk or a race, and clear about what it cannot do."""
 
 import errno
+import fcntl
 import os
 import random
 import resource
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters import file_registry
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.schemas.models import alias_change
@@ -164,6 +166,34 @@ def test_first_trainings_at_once_all_register_and_promote(tmp_path):
             versions = [training.result() for training in [pool.submit(train) for _ in range(4)]]
         assert sorted(versions) == ["1", "2", "3", "4"]
         assert len(registry.audit()) == 4
+
+
+@pytest.mark.parametrize("name", ["aliases/.lock", "aliases/champion", "audit.jsonl"])
+def test_a_pipe_in_place_of_a_file_is_an_error_and_no_wait(tmp_path, name):
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(FILES))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    if name == "audit.jsonl":
+        with pytest.raises(RegistryUnavailable):
+            registry.audit()
+    elif name == "aliases/champion":
+        with pytest.raises(RegistryUnavailable):
+            registry.assigned("champion")
+    else:
+        assert len(registry.audit()) == 1  # a pipe can be locked, too
+
+
+def test_a_lock_that_another_process_holds_for_long_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_registry, "LOCK_SECONDS", 0.05)
+    registry = FileRegistry(tmp_path)
+    registry.assign("champion", registry.register(FILES))
+    with (tmp_path / "aliases" / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for call in (registry.audit, lambda: registry.assign("champion", registry.register(FILES))):
+            with pytest.raises(RegistryUnavailable):
+                call()
+    assert len(registry.audit()) == 1
 
 
 def test_processes_that_register_at_once_get_versions_of_their_own(tmp_path):
