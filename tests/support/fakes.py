@@ -291,6 +291,7 @@ class InMemoryLogStore:
         self._state = LogState("log", 0, Tree())
         self._runs: list[Run] = []
         self._moved = 0
+        self.fed = True
         self.roots: list[SignedRoot] = []
 
     def state(self) -> LogState:
@@ -316,6 +317,10 @@ class InMemoryLogStore:
     def runs(self, *, after: int, limit: int) -> list[Run]:
         self._decisions.check()
         return [run for run in self._runs if after <= run.position < after + limit]
+
+    def is_fed(self) -> bool:
+        self._decisions.check()
+        return self.fed
 
     def count(self, kind: Kind) -> int:
         return sum(len(each.subjects) // SUBJECT_BYTES for each in self._decisions.queue if each.kind == kind)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from fraud_detection_api.container.deployment import build_monitoring
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.storage import (
     Stores,
     build_clock,
@@ -29,7 +29,7 @@ from fraud_detection_api.settings import Settings
 def build_observer(settings: Settings, tallies: Tallies) -> LeaderElection:
     """Observes the decisions of the store that FRAUD_STORE names. Raises NoStore, InvalidSetting, MissingExtra."""
     database = require_database(settings, synchronous="NORMAL")  # observations that are lost are made again
-    registry, metrics = build_registry(settings.registry), ObserverMetrics(tallies)
+    registry, metrics = patient_registry(settings.registry), ObserverMetrics(tallies)
     # a store that hangs is reported, and the lag grows meanwhile
     threads = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     decisions, labels, observations = stores_in(database, settings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import build_database, build_upkeep, build_writer, stores_in
 from fraud_detection_api.errors import InvalidSetting
@@ -64,7 +64,7 @@ def build_container(
     observations: ObservationStore | None = None,
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
-    registry = registry or build_registry(settings.registry)
+    registry = registry or patient_registry(settings.registry)
     recorder, labels, upkeep = build_recorder(settings), None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)

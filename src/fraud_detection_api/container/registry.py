@@ -8,6 +8,7 @@ from fraud_detection_api.adapters.mlflow.registry import MlflowRegistry
 from fraud_detection_api.adapters.mlflow.tracker import MlflowTracker
 from fraud_detection_api.errors import InvalidSetting, RegistryUnavailable
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 
 MLFLOW = "mlflow:"
 
@@ -17,6 +18,22 @@ def build_registry(location: str) -> ModelRegistry:
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
     return FileRegistry(Path(location))
+
+
+REGISTRY_SECONDS = 30.0
+"""Longer than fetching a bundle takes."""
+
+
+def patient_registry(location: str) -> ModelRegistry:
+    """The registry for a server: where it hangs, as a network's folder may, each call is an error after some time.
+
+    Raises as `build_registry`.
+    """
+    return patient(build_registry(location), PatientThreads(timeout_seconds=REGISTRY_SECONDS, hangs_for=_hangs))
+
+
+def _hangs(seconds: float) -> RegistryUnavailable:
+    return RegistryUnavailable(f"the model registry did not answer within {seconds:g} s")
 
 
 def existing_registry(location: str) -> ModelRegistry:

@@ -78,6 +78,10 @@ class SqlLogStore:
         with self._database.reading() as session:
             return [Run(*row) for row in session.rows(_RUNS, (after, after + limit))]
 
+    def is_fed(self) -> bool:
+        with self.snapshot() as snapshot:
+            return snapshot.is_fed()
+
     def count(self, kind: Kind) -> int:
         with self._database.reading() as session:
             return sum(int(session.rows(_COUNT.format(table=table), (kind,))[0][0]) for table in ("log", "log_queue"))

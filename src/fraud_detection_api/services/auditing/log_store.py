@@ -35,6 +35,9 @@ class LogStore(Protocol):
     def runs(self, *, after: int, limit: int) -> list[Run]:
         """The runs from that position on that begin within `limit` leaves of it."""
 
+    def is_fed(self) -> bool:
+        """Whether the database still queues all that is stored, as the migration told it to."""
+
     def count(self, kind: Kind) -> int:
         """How many leaves of the kind are in the log or its queue."""
 

@@ -69,6 +69,8 @@ class Sequencer:
         """Sign the root of what is in the log now, unless it is signed."""
         assert self._state is not None, "begin comes first"
         self._sign_at = self._clock() + ROOT_SECONDS
+        if not self._log.is_fed():
+            log_event("log_not_fed", level=logging.ERROR)
         if self._state.tree.size == self._signed:
             return
         root = self._key.signed(self._state, int(self._wall_clock() * 1000))

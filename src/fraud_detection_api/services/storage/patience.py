@@ -1,4 +1,4 @@
-"""Operations of the store in threads of their own, so that nobody waits for one that hangs."""
+"""Operations of a store or a registry in threads of their own, so that nobody waits for one that hangs."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.errors import FraudError, StoreUnavailable
 from fraud_detection_api.services.storage.recovery import hangs
 
 Returned = TypeVar("Returned")
@@ -29,12 +29,18 @@ class _Operation(NamedTuple):
 class PatientThreads:
     """Runs operations, at most `threads` at a time, and lets callers wait for at most `timeout_seconds`.
 
-    Once an operation took that long, callers get StoreUnavailable at once, but for one at a time, until an operation
+    Once an operation took that long, callers get the error `hangs_for` at once, but for one at a time, until an operation
     succeeds. A thread that hangs ends when it can: the process does not wait for it.
     """
 
-    def __init__(self, *, timeout_seconds: float, threads: int = MOST_THREADS) -> None:
-        self.timeout_seconds, self._most = timeout_seconds, threads
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float,
+        threads: int = MOST_THREADS,
+        hangs_for: Callable[[float], FraudError] = lambda seconds: StoreUnavailable(hangs(seconds)),
+    ) -> None:
+        self.timeout_seconds, self._most, self._hangs_for = timeout_seconds, threads, hangs_for
         self._changed = threading.Condition()
         self._queue: deque[_Operation] = deque()
         self._running: dict[threading.Thread, float] = {}
@@ -42,7 +48,7 @@ class PatientThreads:
         self._hangs = False
 
     def run(self, work: Callable[Parameters, Returned], *args: Parameters.args, **named: Parameters.kwargs) -> Returned:
-        """What `work` returns or raises. Raises StoreUnavailable if it does not do so in time."""
+        """What `work` returns or raises. Raises the error `hangs_for` if it does not do so in time."""
         result: Future[Returned] = self._submit(partial(work, *args, **named))
         try:
             return result.result(self.timeout_seconds)
@@ -58,13 +64,13 @@ class PatientThreads:
         if done:
             return result.result()
         result.cancel()
-        raise self._hanging() if seconds >= self.timeout_seconds else StoreUnavailable(hangs(seconds))
+        raise self._hanging() if seconds >= self.timeout_seconds else self._hangs_for(seconds)
 
     def _submit(self, work: Callable[[], Returned]) -> "Future[Returned]":
         operation = _Operation(work, Future())
         with self._changed:
             if self._hangs and (self._queue or self._tries() or len(self._running) >= self._most):
-                raise StoreUnavailable(hangs(self.timeout_seconds))
+                raise self._hangs_for(self.timeout_seconds)
             self._queue.append(operation)
             if len(self._queue) > self._idle and self._threads < self._most:
                 self._threads += 1
@@ -77,9 +83,9 @@ class PatientThreads:
         since = time.monotonic() - self.timeout_seconds
         return any(began > since for began in self._running.values())
 
-    def _hanging(self) -> StoreUnavailable:
+    def _hanging(self) -> FraudError:
         self._hangs = True
-        return StoreUnavailable(hangs(self.timeout_seconds))
+        return self._hangs_for(self.timeout_seconds)
 
     def _serve(self) -> None:
         me = threading.current_thread()

@@ -114,6 +114,14 @@ def test_a_registry_that_is_away_or_a_copy_that_fails_stops_nothing(sequenced):
     assert [root.size for root in sequenced.log.roots] == [1]
 
 
+def test_triggers_that_no_longer_feed_the_log_are_reported_each_minute(sequenced, caplog):
+    sequenced.log.fed = False
+    for minute in (1, 2):
+        sequenced.now = minute * ROOT_SECONDS
+        sequenced.sequence()
+    assert caplog.messages == ["log_not_fed"] * 2
+
+
 def test_another_leader_that_was_quicker_is_noticed(sequenced):
     other = sequenced.started()
     sequenced.store.save([request_of(1)])

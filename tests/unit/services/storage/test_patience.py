@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
+from fraud_detection_api.errors import RegistryUnavailable, StoreUnavailable, UnknownDecision
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from support.fakes import InMemoryDecisionStore
 from support.polling import eventually
@@ -43,6 +43,13 @@ def test_what_an_operation_returns_or_raises_comes_through(threads):
 def test_an_operation_that_hangs_is_given_up_and_few_threads_hang(threads, free):
     assert all(refused(threads, free) for _ in range(20))
     assert len(threads._running) <= 3
+
+
+def test_a_registry_that_hangs_has_an_error_of_its_own(free):
+    threads = PatientThreads(timeout_seconds=0.05, hangs_for=lambda seconds: RegistryUnavailable(f"{seconds:g} s"))
+    for _ in range(2):
+        with pytest.raises(RegistryUnavailable, match=r"0\.05 s"):
+            threads.run(free.wait, 20)
 
 
 def test_once_it_hangs_callers_are_refused_at_once_but_for_one_that_tries(free):
