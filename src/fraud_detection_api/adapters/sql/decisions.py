@@ -156,9 +156,11 @@ class SqlDecisionStore:
             # an entity has few decisions, an outcome millions: of the two indexes never use the outcome's
             conditions["outcome = ?" if where.entity is None else "outcome || '' = ?"] = where.outcome
         conjunction = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        # find the page in an index alone, and only then read the table
-        page = f"{_SELECT_IDS}{conjunction} ORDER BY decision_id {order} LIMIT ?"
-        statement = f"{select} WHERE decision_id IN ({page}) ORDER BY decision_id {order}"
+        page = f"{conjunction} ORDER BY decision_id {order} LIMIT ?"
+        statement = f"{select}{page}"
+        if where.entity is not None or where.outcome is not None:
+            # find the page in an index alone, and only then read the table
+            statement = f"{select} WHERE decision_id IN ({_SELECT_IDS}{page}) ORDER BY decision_id {order}"
         with self._database.reading() as session:
             return session.rows(statement, (*conditions.values(), limit))
 

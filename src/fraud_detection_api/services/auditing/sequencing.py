@@ -14,6 +14,8 @@ ENTRIES_AT_ONCE = 2_000
 ROOT_SECONDS = 60.0
 ROOT_LEAVES = 10_000
 ALIAS_CHECK_SECONDS = 5.0
+ALIAS_RETRY_SECONDS = 60.0
+"""After the registry could not be read, which may have taken long."""
 
 
 class Sequencer:
@@ -101,6 +103,7 @@ class Sequencer:
         try:
             changes = self._changes()
         except RegistryUnavailable:  # decisions are logged all the same; the alias followers log it
+            self._aliases_at = self._clock() + ALIAS_RETRY_SECONDS
             return
         if len(changes) < self._aliases:
             log_event("alias_changes_missing", level=logging.ERROR, logged=self._aliases, found=len(changes))
