@@ -11,8 +11,9 @@ from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.errors import NotLogged, UnknownDecision
 from fraud_detection_api.services.auditing.proofs import parsed_proof, prove
 from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.models.aliases import AliasChange, Cause
 from support.logged import SEALING, Logged
-from support.sealed_rows import DAY, NOON, keep_rows, kept_row
+from support.sealed_rows import DAY, HOUR, NOON, keep_rows, kept_row
 
 
 @pytest.fixture
@@ -93,7 +94,27 @@ def test_a_removal_that_somebody_makes_up_is_a_break(logged):
 )
 def test_a_registry_that_lost_or_altered_a_change_is_a_break(logged, changes, fault):
     logged.changes = [logged.changes[0]._replace(alias=alias, before=old, after=new) for alias, old, new in changes]
-    assert logged.faults() == [(fault, "1")]
+    assert logged.faults() == [(fault, "1"), ("model_not_promoted", "1")]
+
+
+@pytest.mark.parametrize(
+    ("version", "digest", "at", "faults"),
+    [
+        ("2", "sha256:2", DAY, [("model_not_promoted", "2")]),  # somebody wrote the alias by hand
+        ("3", "sha256:3", DAY, []),
+        ("3", "sha256:other", DAY, [("model_not_promoted", "3")]),
+        ("3", "sha256:3", 2 * HOUR, [("model_not_promoted", "3")]),
+        ("3", "sha256:3", 3 * HOUR - 60_000, []),  # clocks differ
+    ],
+)
+def test_a_model_that_no_change_made_champion_before_it_decided_is_a_break(logged, version, digest, at, faults):
+    promotion = AliasChange(NOON + 3 * HOUR, "champion", "1", "3", Cause(digest="sha256:3"))
+    logged.changes.append(promotion)
+    logged.changes.append(AliasChange(NOON, "challenger", None, "2", Cause(digest="sha256:2")))
+    changes = {"at": NOON + at, "model_version": version, "model_digest": digest}
+    keep_rows(logged.store, [kept_row(50, recorder=SEALING, **changes)])
+    logged.sign()
+    assert logged.faults() == faults
 
 
 def test_a_whole_new_log_without_the_key_is_a_break(logged):

@@ -25,6 +25,7 @@ _FAULTS = {
     "label_not_logged": "labels that are not in the log",
     "alias_change_missing": "a change of champion or challenger is gone from the registry",
     "alias_change_altered": "a change of champion or challenger was altered in the registry",
+    "model_not_promoted": "no recorded change made the model champion that decided; version",
     "removal_forged": "a decision was removed by somebody without the key",
     "log_changed": "the log was changed before leaf",
     "log_not_fed": "the triggers that log decisions and labels are gone, or not as they were made",

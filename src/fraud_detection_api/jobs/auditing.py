@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import build_registry, existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import (
     build_lock,
@@ -38,10 +38,10 @@ def verified_store(
 ) -> Verified:
     """Compare every decision with its seal, and the store, the registry's aliases and copies of roots with the log.
 
-    A process for each core checks seals. Raises as `existing_stores` and `build_registry`.
+    A process for each core checks seals. Raises as `existing_stores` and `existing_registry`.
     """
     existing_stores(settings).decisions.close()
-    verification = build_verification(settings, build_registry(settings.registry) if with_registry else None)
+    verification = build_verification(settings, existing_registry(settings.registry) if with_registry else None)
     walked = _in_thread(lambda: verification.verify(copies=copies))
     checked = replay_range(
         partial(open_seal_check, settings),

@@ -5,19 +5,29 @@ from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
-from fraud_detection_api.errors import InvalidEvidence, NoStore, NotLogged, StoreUnavailable, UnknownDecision
+from fraud_detection_api.errors import (
+    InvalidEvidence,
+    NoStore,
+    NotLogged,
+    RegistryUnavailable,
+    StoreUnavailable,
+    UnknownDecision,
+)
 from fraud_detection_api.settings import Settings
 from support.refusals import refusal_of
-from support.sealed_rows import keep_rows, kept_row
+from support.sealed_rows import NOON, keep_rows, kept_row
 
 KEY = {"FRAUD_SEAL_KEY": "a secret of some length"}
 
 
 @pytest.fixture
 def kept():
-    """A store of three decisions, where commands find it without an option."""
+    """A store of three decisions, and the registry of their model, where commands find them without an option."""
+    registry = FileRegistry(Path("registry"), wall_clock=lambda: NOON / 1000)
+    registry.assign("champion", registry.register({"manifest.json": b"{}"}))
     settings = Settings(seal_key=KEY["FRAUD_SEAL_KEY"])
     store = build_store(settings)
     store.migrate()
@@ -49,11 +59,15 @@ def test_a_sound_store_verifies_and_a_removed_row_fails(fraud, kept):
     assert fraud("store", "check", **KEY).exit_code == 1
 
 
+def test_a_registry_that_is_not_there_is_an_error(fraud, kept):
+    assert refusal_of(fraud("audit", "verify", FRAUD_REGISTRY="elsewhere", **KEY)) is RegistryUnavailable
+
+
 def test_roots_are_exported_once_and_show_that_the_end_is_gone(fraud, kept):
     assert fraud("audit", "export", "roots.jsonl", **KEY).exit_code == 0
     assert fraud("audit", "export", "roots.jsonl", **KEY).exit_code == 0
     [root] = map(json.loads, Path("roots.jsonl").read_text().splitlines())
-    assert root["size"] == 3
+    assert root["size"] == 4  # with the promotion
     assert fraud("audit", "verify", "--roots", "roots.jsonl", **KEY).exit_code == 0
     Path("decisions.db").unlink()
     kept.close()

@@ -9,7 +9,7 @@ from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import HASH_BYTES, Tree
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.services.auditing.log_store import LabelRow
+from fraud_detection_api.services.auditing.log_store import LabelRow, Served
 
 ENTER = "INSERT INTO log_queue (kind, subjects, seals) VALUES (?, ?, ?)"
 
@@ -27,6 +27,9 @@ ON CONFLICT (size) DO NOTHING"""
 _ROOTS = "SELECT log_id, found, size, root, signed_at, signature FROM log_roots"
 _HOLDS = {"sqlite": "instr(subjects, ?) > 0", "postgresql": "position(? in subjects) > 0"}
 _ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' AND {holds} ORDER BY position"
+_SERVED = """
+SELECT model_version, model_digest, min(decided_at)
+FROM decisions JOIN deciders USING (decider_id) GROUP BY model_version, model_digest ORDER BY 3"""
 _COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
 # a decision whose decider is gone is found by nobody, and its seal is not checked
 _SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
@@ -154,6 +157,9 @@ class SqlLogSnapshot:
         triggers = self._session.rows(_TRIGGERS[self._dialect])
         digest = hashlib.sha256(repr([tuple(each) for each in triggers]).encode())
         return digest.hexdigest() == _TRIGGERS_DIGEST[self._dialect]
+
+    def served(self) -> list[Served]:
+        return [Served(*row) for row in self._session.rows(_SERVED)]
 
     def counts(self) -> tuple[int, int]:
         decisions, labels = self._session.rows(_COUNTS)[0]

@@ -58,6 +58,14 @@ class LabelRow(NamedTuple):
     label: SealedLabel
 
 
+class Served(NamedTuple):
+    """A model that decided, and when it did so first, in milliseconds since 1970."""
+
+    version: str
+    digest: str
+    since: int
+
+
 class LogSnapshot(Protocol):
     """A log at one moment. Subjects are 16 bytes."""
 
@@ -87,6 +95,9 @@ class LogSnapshot(Protocol):
 
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
+
+    def served(self) -> list[Served]:
+        """The models that decided."""
 
     def counts(self) -> tuple[int, int]:
         """How many decisions and labels are stored."""

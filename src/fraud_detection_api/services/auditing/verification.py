@@ -1,5 +1,6 @@
 """Compares a store with its log: nothing was changed, removed, added or cut off since it was committed."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
@@ -8,10 +9,10 @@ from typing import Literal, NamedTuple
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
-from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore
+from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
 from fraud_detection_api.services.auditing.sequencing import alias_seal
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.models.aliases import AliasChange
+from fraud_detection_api.services.models.aliases import CHAMPION, AliasChange
 
 Fault = Literal[
     "decision_missing",
@@ -22,6 +23,7 @@ Fault = Literal[
     "label_not_logged",
     "alias_change_missing",
     "alias_change_altered",
+    "model_not_promoted",
     "removal_forged",
     "log_changed",
     "log_not_fed",
@@ -29,6 +31,10 @@ Fault = Literal[
     "log_cut_off",
     "other_log",
 ]
+
+
+CLOCKS_DIFFER_MS = 300_000
+"""The clocks of servers and of whoever promotes may differ by so much."""
 
 
 class Break(NamedTuple):
@@ -79,7 +85,8 @@ class Verification:
         """
         with self._log.snapshot() as snapshot:
             state, roots, waiting = snapshot.state(), snapshot.roots(), snapshot.waiting()
-            walk = _Walk(snapshot, self._recorder, None if self._changes is None else self._changes(), state.found)
+            changes = None if self._changes is None else self._changes()
+            walk = _Walk(snapshot, self._recorder, changes, state.found)
             compared = _Roots([*roots, *copies], state.log_id, state.found, self._recorder)
             tree = Tree()
             for run in snapshot.runs():
@@ -92,6 +99,8 @@ class Verification:
             for run in runs_of(waiting, tree.size):
                 walk.visit(run)
             breaks = joined([*walk.all_breaks(), *compared.all_breaks(tree.size)])
+            if changes is not None:
+                breaks += not_promoted(snapshot.served(), changes)
             decisions, labels = snapshot.counts()
             queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
         is_signed = bool(self._recorder.seal_key)
@@ -109,6 +118,22 @@ class Verification:
                         if subject in positions
                     )
         return [Break("decision_changed", uuid_text(subject), at) for subject, at in positions.items()]
+
+
+def not_promoted(served: Iterable[Served], changes: Iterable[AliasChange]) -> list[Break]:
+    """A break for each model that decided before any recorded change made it champion, or without one.
+
+    A server may decide by an earlier champion for as long as it cannot read the registry, so this does not look for an end.
+    """
+    begun: dict[tuple[str, str], int] = {}
+    for change in changes:
+        if change.alias == CHAMPION and change.after is not None:
+            begun.setdefault((change.after, change.cause.digest), change.at)
+    return [
+        Break("model_not_promoted", version)
+        for version, digest, since in served
+        if since < min(begun.get((version, known), math.inf) for known in (digest, "")) - CLOCKS_DIFFER_MS
+    ]
 
 
 def joined(breaks: Iterable[Break]) -> list[Break]:
