@@ -13,10 +13,10 @@ from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.main import STATUS_OF, create_app
 from fraud_detection_api.metrics.catalogue import METRICS, PROCESS, Metric
 from fraud_detection_api.routes import decisions, fraud_detection
-from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
-from fraud_detection_api.routes.idempotency import REPLAYED
 from fraud_detection_api.routes.protocol.problems import problem_code
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, MODEL_VERSION, SERVER_TIMING
+from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
+from fraud_detection_api.routes.scoring.idempotency import REPLAYED
+from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, MODEL_VERSION, SERVER_TIMING
 from fraud_detection_api.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent / "reference"

@@ -47,7 +47,7 @@ from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
-from fraud_detection_api.routes.scoring import ScoringRoute, ScoringServices
+from fraud_detection_api.routes.scoring.route import ScoringRoute, ScoringServices
 from fraud_detection_api.routes.wire.connection import WATCH
 from fraud_detection_api.routes.wire.descriptors import door_limits
 from fraud_detection_api.routes.wire.watch import Watch

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable
-from fraud_detection_api.routes.scoring import ScoringRoute
+from fraud_detection_api.routes.scoring.route import ScoringRoute
 from fraud_detection_api.services.admission.callers import ANYBODY
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED

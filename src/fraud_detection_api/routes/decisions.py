@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fraud_detection_api import errors
-from fraud_detection_api.routes.idempotency import HEADER as IDEMPOTENCY_KEY
-from fraud_detection_api.routes.idempotency import REPLAYED
 from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.problems import problem
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
-from fraud_detection_api.routes.turns import Answer, ScoringRequest, SentHeaders
+from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
+from fraud_detection_api.routes.scoring.idempotency import REPLAYED
+from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
+from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, SentHeaders
 from fraud_detection_api.schemas.decisions import decisions_body
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from fraud_detection_api.routes.scoring import ANSWER_HEADERS, PROBLEMS
-from fraud_detection_api.routes.turns import Answer, ScoringRequest
+from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
+from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 
 PATH = "/fraud_detection"

@@ -1,4 +1,4 @@
-"""What the scoring routes share: from a request's bytes to its answer's, by way of the store. Plain ASGI.
+"""A scoring route: from a request's bytes to its answer's, by way of the store. Plain ASGI.
 
 A framework around a route costs more than scoring a record.
 """
@@ -17,13 +17,13 @@ from fraud_detection_api import errors
 from fraud_detection_api.decision.stored import SealedRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, hung_up, read_json_body, records_in
 from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, OVERLOADED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
-from fraud_detection_api.routes.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
+from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
+from fraud_detection_api.routes.scoring.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
 from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import ANYBODY

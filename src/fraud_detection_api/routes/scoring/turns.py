@@ -10,9 +10,9 @@ from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary
-from fraud_detection_api.routes.idempotency import replayed
 from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
+from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.models.deployment import Deployment
