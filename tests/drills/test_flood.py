@@ -51,7 +51,7 @@ def open_requests() -> dict[str, bytes]:
     for route in flat(app.routes):
         if isinstance(route, Mount):
             assert isinstance(route.app, Assets)
-            found["GET"] |= {f"{route.path}/{name}" for name in route.app._names} | {f"{route.path}/nothing"}
+            found["GET"] |= {f"{route.path}/{name}" for name in route.app.names} | {f"{route.path}/nothing"}
         for method in getattr(route, "methods", None) or ():
             if method != "HEAD":
                 found.setdefault(method, set()).add(re.sub(r"{.*?}", "1", route.path))

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from fraud_detection_api.routes.protocol.pages import Assets
 
 PATH, ASSETS = "/docs", "/static-offline-docs"
+_SCRIPT, _STYLE, _ICON = "swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"
 _ASSETS_FOLDER = Path(fastapi_offline.__file__).parent / "static"
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -23,16 +24,16 @@ def documentation(title: str) -> list[BaseRoute]:
     page = get_swagger_ui_html(
         openapi_url="./openapi.json",
         title=title,
-        swagger_js_url=f"{ASSETS[1:]}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS[1:]}/swagger-ui.css",
-        swagger_favicon_url=f"{ASSETS[1:]}/favicon.png",
+        swagger_js_url=f"{ASSETS[1:]}/{_SCRIPT}",
+        swagger_css_url=f"{ASSETS[1:]}/{_STYLE}",
+        swagger_favicon_url=f"{ASSETS[1:]}/{_ICON}",
     ).body
     headers = {"Content-Security-Policy": _policy(bytes(page).decode()), "Cache-Control": "no-cache"}
 
     async def get_docs(_request: Request) -> Response:
         return HTMLResponse(page, headers=headers)
 
-    return [Route(PATH, get_docs, methods=["GET"]), Mount(ASSETS, Assets(_ASSETS_FOLDER))]
+    return [Route(PATH, get_docs, methods=["GET"]), Mount(ASSETS, Assets(_ASSETS_FOLDER, [_SCRIPT, _STYLE, _ICON]))]
 
 
 def _policy(page: str) -> str:

@@ -184,8 +184,12 @@ class HttpProtocol(asyncio.Protocol):
             self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % field for field in headers])
         return self._lines
 
-    def resume_reading(self) -> None:
-        """Take in more bytes."""
+    def read_on(self) -> None:
+        """Take in more bytes, unless so many wait already that the caller must wait for its answer first."""
+        if self.reader.waiting_bytes <= READ_AHEAD_BYTES:
+            self._resume_reading()
+
+    def _resume_reading(self) -> None:
         if not self._is_reading and not self.transport.is_closing():
             self._is_reading = True
             self.transport.resume_reading()
@@ -199,7 +203,7 @@ class HttpProtocol(asyncio.Protocol):
         if not exchange.keep_alive:
             self._leave()
             return
-        self.resume_reading()
+        self._resume_reading()
         self._await_request()
         if self.reader.waiting_bytes:
             self._proceed()
@@ -285,7 +289,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         now = self.loop.time()
         self.transport.write_eof()
-        self.resume_reading()
+        self._resume_reading()
         self.phase = Phase.LEAVING
         self._await_writing(now)
         self.deadline = self.write_deadline if self._unsent else now + self._watch.patience.leave

@@ -50,8 +50,8 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None:
         """Write, unless the connection is gone."""
 
-    def resume_reading(self) -> None:
-        """Take in more bytes."""
+    def read_on(self) -> None:
+        """Take in more bytes, unless enough wait already."""
 
     def server_lines(self) -> bytes:
         """The header lines that the server adds to each answer."""
@@ -119,7 +119,7 @@ class Exchange:
         while not self.gone and self._answer is not _Answer.COMPLETE:
             if not self._gave_body and (message := await self._next_part()) is not None:
                 return message
-            self._connection.resume_reading()
+            self._connection.read_on()
             self._waiter = self._connection.loop.create_future()
             await self._waiter
         return {"type": "http.disconnect"}

@@ -255,6 +255,22 @@ async def test_what_is_sent_behind_a_request_waits_in_the_socket_beyond_a_bound(
     assert transport.reading
 
 
+async def waits_for_a_hang_up(_scope, receive, _send):
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@in_loop
+async def test_requests_sent_ahead_wait_in_the_socket_while_the_application_waits_for_a_hang_up():
+    bench = Bench(waits_for_a_hang_up)
+    connection, transport = bench.connect()
+    connection.data_received(GET)
+    await bench.settle()
+    connection.data_received(GET * (READ_AHEAD_BYTES // len(GET) + 1))
+    await bench.settle()
+    assert not transport.reading
+
+
 @in_loop
 async def test_a_body_is_read_no_faster_than_the_application_takes_it():
     bench = Bench(held := Held())
