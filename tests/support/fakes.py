@@ -7,7 +7,7 @@ from threading import Lock, RLock
 from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
-from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelResult, label_in_force, repeats
+from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
@@ -218,7 +218,7 @@ class InMemoryLabelStore:
         decision = self._kept(decision_id)
         if decision is None or decision.record is None:
             return "unknown_decision" if decision is None else "erased"
-        if repeats(finding, self._of(decision_id)):
+        if LabelHistory(self._of(decision_id)).repeats(finding):
             return "repeated"
         now = int(self._wall_clock() * 1000)
         effective_at = now if finding.effective_at is None else finding.effective_at

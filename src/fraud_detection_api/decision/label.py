@@ -1,7 +1,7 @@
 """Labels: whether a decision turned out to be about fraud."""
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 from fraud_detection_api.decision.row_format import RowFormat
 
@@ -73,16 +73,44 @@ def label_in_force(history: Sequence[Label]) -> Label | None:
     return max(reversed(history), key=lambda label: label.effective_at, default=None)
 
 
-def repeats(finding: Finding, history: Sequence[Label]) -> bool:
-    """Whether the finding was recorded before; without a time, whether it equals the label in force.
+class LabelHistory:
+    """The labels of one decision, as recording asks for them. The time of an answer does not grow with their number."""
 
-    >>> repeats(Finding("a", True, "analyst"), [Label("a", True, "analyst", 1, "", 9)])
-    True
-    """
-    if finding.effective_at is None:
-        in_force = label_in_force(history)
-        return in_force is not None and _content(finding) == _content(in_force)
-    return any(_content(finding) == _content(label) and label.effective_at == finding.effective_at for label in history)
+    __slots__ = ("_in_force", "_known", "_next_free", "_recorded_at")
+
+    def __init__(self, labels: Iterable[Label] = ()) -> None:
+        self._in_force: Label | None = None
+        self._known: set[tuple[Any, ...]] = set()
+        self._recorded_at: set[int] = set()
+        self._next_free = (0, 0)  # a time that was asked for, and the one that was found
+        for label in labels:
+            self.add(label)
+
+    def add(self, label: Label) -> None:
+        """Add the label that was recorded after all others."""
+        if self._in_force is None or label.effective_at >= self._in_force.effective_at:
+            self._in_force = label
+        self._known.add((label.effective_at, *_content(label)))
+        self._recorded_at.add(label.recorded_at)
+
+    def repeats(self, finding: Finding) -> bool:
+        """Whether the finding was recorded before; without a time, whether it equals the label in force.
+
+        >>> LabelHistory([Label("a", True, "analyst", 1, "", 9)]).repeats(Finding("a", True, "analyst"))
+        True
+        """
+        if finding.effective_at is None:
+            return self._in_force is not None and _content(finding) == _content(self._in_force)
+        return (finding.effective_at, *_content(finding)) in self._known
+
+    def free_time(self, now: int) -> int:
+        """The first time from `now` on, in milliseconds, at which none of these was recorded: no two labels are equal."""
+        asked, at = self._next_free
+        at = at if asked == now else now
+        while at in self._recorded_at:
+            at += 1
+        self._next_free = (now, at)
+        return at
 
 
 def _content(of: Finding | Label) -> tuple[bool, LabelSource, str]:

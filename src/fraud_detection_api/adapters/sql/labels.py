@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, parts
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
@@ -10,10 +9,10 @@ from fraud_detection_api.decision.label import (
     EntityAt,
     Finding,
     Label,
+    LabelHistory,
     LabelResult,
     SealedLabel,
     label_in_force,
-    repeats,
 )
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.errors import UnknownDecision
@@ -26,6 +25,8 @@ _INSERT = f"INSERT INTO labels ({', '.join([*_COLUMNS, 'seal'])}) VALUES ({', '.
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels"  # noqa: S608
 
 _SELECT_SEALED = f"SELECT label_id, {', '.join([*_COLUMNS, 'seal'])} FROM labels"  # noqa: S608
+
+_LAST_ID = "SELECT COALESCE(MAX(label_id), 0) FROM labels"
 
 _LAST_OF_ENTITY = (
     "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
@@ -47,30 +48,40 @@ class SqlLabelStore:
         self._database, self._recorder, self._wall_clock = database, recorder, wall_clock
 
     def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
-        # before this blocks writers: each entity is a query
+        # before this blocks writers: each entity is a query, and a decision may have thousands of labels
         with self._database.reading() as session:
             subjects = [_subject(session, finding.about) for finding in findings]
+            known = sorted({subject for subject in subjects if isinstance(subject, bytes)})
+            last_id = session.rows(_LAST_ID)[0][0]
+            labels = _labels(session, known, "label_id <= ?", last_id)
+            histories = {decision_id: LabelHistory(of_decision) for decision_id, of_decision in labels.items()}
         with self._database.writing() as session:
             session.rows(_ALONE[self._database.dialect])
-            return self._record(session, findings, subjects)
+            for decision_id, newer in _labels(session, known, "label_id > ?", last_id).items():
+                for label in newer:
+                    histories[decision_id].add(label)
+            return self._record(session, findings, subjects, histories)
 
     def history(self, decision_id: str) -> list[Label]:
         packed = _packed(decision_id)
         with self._database.reading() as session:
             if packed is None or packed not in _have_records(session, [packed]):
                 raise UnknownDecision
-            return _histories(session, [packed])[packed]
+            return _labels(session, [packed])[packed]
 
     def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
         with self._database.reading() as session:
-            histories = _histories(session, [uuid_bytes(identifier) for identifier in decision_ids])
+            histories = _labels(session, [uuid_bytes(identifier) for identifier in decision_ids])
         return {label.decision_id: label for history in histories.values() if (label := label_in_force(history))}
 
     def _record(
-        self, session: Session, findings: Sequence[Finding], subjects: Sequence[bytes | LabelResult]
+        self,
+        session: Session,
+        findings: Sequence[Finding],
+        subjects: Sequence[bytes | LabelResult],
+        histories: Mapping[bytes, LabelHistory],
     ) -> list[LabelResult]:
-        known = sorted({subject for subject in subjects if isinstance(subject, bytes)})
-        have_records, histories = _have_records(session, known), _histories(session, known)
+        have_records = _have_records(session, list(histories))
         now = int(self._wall_clock() * 1000)
         results: list[LabelResult] = []
         rows: list[Row] = []
@@ -79,11 +90,11 @@ class SqlLabelStore:
                 results.append(subject)
             elif not have_records.get(subject):
                 results.append("erased" if subject in have_records else "unknown_decision")
-            elif repeats(finding, histories[subject]):
+            elif (history := histories[subject]).repeats(finding):
                 results.append("repeated")
             else:
-                label = _after(histories[subject], _label(finding, uuid_text(subject), now))
-                histories[subject].append(label)
+                label = _label(finding, uuid_text(subject), now)._replace(recorded_at=history.free_time(now))
+                history.add(label)
                 rows.append((subject, int(label.is_fraud), *_plain(label), self._recorder.sealed_label(label).seal))
                 results.append("recorded")
         if rows:
@@ -94,12 +105,6 @@ class SqlLabelStore:
 def _label(finding: Finding, decision_id: str, now: int) -> Label:
     effective_at = now if finding.effective_at is None else finding.effective_at
     return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now)
-
-
-def _after(history: Sequence[Label], label: Label) -> Label:
-    """The label with a time of recording that no other of its decision has, so that a copy of one is none of ours."""
-    taken = {other.recorded_at for other in history}
-    return label._replace(recorded_at=next(at for at in count(label.recorded_at) if at not in taken))
 
 
 def _subject(session: Session, about: str | EntityAt) -> bytes | LabelResult:
@@ -128,15 +133,17 @@ def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes
     }
 
 
-def _histories(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, list[Label]]:
-    """Labels of each decision, in the order of recording."""
-    histories: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
+def _labels(
+    session: Session, decision_ids: Sequence[bytes], condition: str = "label_id >= ?", label_id: int = 0
+) -> dict[bytes, list[Label]]:
+    """Labels of each decision whose number meets the condition, in the order of recording."""
+    found: dict[bytes, list[Label]] = {decision_id: [] for decision_id in decision_ids}
     for marks, some in parts(decision_ids):
         for packed, is_fraud, *others in session.rows(
-            f"{_SELECT} WHERE decision_id IN ({marks}) ORDER BY label_id", some
+            f"{_SELECT} WHERE decision_id IN ({marks}) AND {condition} ORDER BY label_id", [*some, label_id]
         ):
-            histories[packed].append(Label(uuid_text(packed), bool(is_fraud), *others))
-    return histories
+            found[bytes(packed)].append(Label(uuid_text(packed), bool(is_fraud), *others))
+    return found
 
 
 def sealed_labels(session: Session, decision_ids: Sequence[bytes]) -> Iterator[tuple[int, SealedLabel]]:
