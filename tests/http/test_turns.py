@@ -7,6 +7,8 @@ import pytest
 
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
+from fraud_detection_api.routes.protocol.body import is_large
+from fraud_detection_api.routes.scoring import turns
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
 from support.http import entrance_of
@@ -36,6 +38,34 @@ def test_many_at_once_get_what_each_gets_alone(app):
     assert len({probability for [probability] in together}) > 10
 
 
+def test_a_long_turn_is_interrupted_for_whatever_else_waits(app, monkeypatch):
+    """A health check, for example. Here a turn is over after its first request."""
+    monkeypatch.setattr(turns, "LONGEST_SECONDS", -1)
+    order, first = [], asyncio.Event()
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+
+            async def post(number: int) -> httpx.Response:
+                answer = await client.post("/fraud_detection", json=[record(total_balance=1000 * number)])
+                order.append(number)
+                first.set()
+                return answer
+
+            async def other() -> None:
+                await first.wait()
+                order.append("other")
+
+            found = await asyncio.gather(*map(post, range(60)), other())
+            return [answer.json() for answer in found[:-1]]
+
+    assert asyncio.run(ask()) == [
+        answer.json() for answer in answers(app, [[record(total_balance=1000 * number)] for number in range(60)])
+    ]
+    assert order.index("other") < 10
+
+
 def test_a_bad_request_among_good_ones_is_refused_alone(app):
     bodies = [[record()], [record(total_balance="owed")], [record()], "no array", [record()]]
     assert [answer.status_code for answer in answers(app, bodies)] == [200, 422, 200, 422, 200]
@@ -55,3 +85,16 @@ def test_a_caller_who_is_cancelled_holds_up_no_other(app):
     assert isinstance(cancelled, asyncio.CancelledError)
     assert first.json() == last.json()
     assert entrance_of(app).in_progress == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "large"),
+    [
+        (b"[" + b"{}," * 60 + b"{}]", False),  # few bytes, however many records
+        (b'[{"a": 1}]' + b" " * 4096, False),
+        (b"[" + b'{"a": 1},' * 60 + b" " * 4096 + b"{}]", True),
+        (b" " * 64 * 1024, True),
+    ],
+)
+def test_a_body_is_large_by_its_bytes_or_its_records(body, large):
+    assert is_large(body) is large

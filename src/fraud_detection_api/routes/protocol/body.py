@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 from starlette.types import Message, Receive, Scope
 
 from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
+from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, SMALL_BODY_BYTES
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.services.admission.shares import Shares
 
 Headers = Mapping[bytes, bytes]
 _Body = tuple[bytes, int]
+
+MANY_RECORDS = 50
+"""Records that are decided, with reasons, in two or three milliseconds."""
 
 UNCOUNTED_BYTES = 64 * 1024
 """A body below this that came at once is not counted: the number of requests in progress bounds them well enough."""
@@ -57,6 +61,13 @@ async def read_json_body(
         body: _Body = whole.value
         return body
     return await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
+
+
+def is_large(body: bytes) -> bool:
+    """Whether the work that a body asks for takes milliseconds, so that it must wait for its turn beside small requests."""
+    if len(body) < SMALL_BODY_BYTES:  # nearly all; nothing is counted
+        return False
+    return len(body) >= LARGE_BODY_BYTES or records_in(body) > MANY_RECORDS
 
 
 def records_in(body: bytes) -> int:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
-from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, read_json_body
-from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
+from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, is_large, read_json_body
+from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import Role
 from fraud_detection_api.services.admission.entrance import Entrance
@@ -70,6 +70,6 @@ async def admitted_body(request: Request, limits: RequestLimits) -> AsyncIterato
             admitted.callback(entrance.bodies.give_back, caller, held)
         entrance.places.take(caller, at_most=caller.limits.in_flight)
         admitted.callback(entrance.places.give_back, caller)
-        if len(body) >= LARGE_BODY_BYTES:
+        if is_large(body):
             await admitted.enter_async_context(entrance.turn(caller, len(body), None))
         yield body

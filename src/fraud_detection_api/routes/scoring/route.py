@@ -17,14 +17,21 @@ from fraud_detection_api import errors
 from fraud_detection_api.decision.stored import SealedRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, hung_up, read_json_body, records_in
+from fraud_detection_api.routes.protocol.body import (
+    Headers,
+    RequestLimits,
+    hung_up,
+    is_large,
+    read_json_body,
+    records_in,
+)
 from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, OVERLOADED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.scoring.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
-from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, RecordParser
+from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import ANYBODY
 from fraud_detection_api.services.admission.entrance import Entrance
@@ -133,7 +140,7 @@ class ScoringRoute:
             )
             if caller is not ANYBODY and caller.limits.has_rates:
                 services.rates.spend(caller, records=records_in(body))
-            answering = self._answer_small if len(body) < LARGE_BODY_BYTES else self._answer_large
+            answering = self._answer_large if is_large(body) else self._answer_small
             await answering(request, scope, receive, send)
         finally:
             if held:

@@ -1,6 +1,8 @@
 """Requests of one turn of the event loop are answered one after another, and stored together."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,6 +22,9 @@ from fraud_detection_api.services.storage.decision_writer import DecisionWriter,
 from fraud_detection_api.telemetry import Stopwatch
 
 SentHeaders = Sequence[tuple[bytes, bytes]]
+
+LONGEST_SECONDS = 0.005
+"""How long a turn of many small requests lasts before whatever else the event loop has to do."""
 
 MOST_DECISION_IDS = 100
 """Decisions that are named when their commit is in doubt: those of a request are stored together."""
@@ -89,7 +94,7 @@ class Turn:
     ) -> None:
         self._work, self._writer, self._metrics = work, writer, metrics
         self.tails = Tails()
-        self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
+        self._waiting: deque[tuple[ScoringRequest, asyncio.Future[Answer]]] = deque()
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
@@ -110,23 +115,33 @@ class Turn:
         return await answered
 
     def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        finished = []
-        for request, answered in waiting:
-            if answered.cancelled():
-                continue
-            try:
-                answer, sealed = self._work(request)
-            except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
-                answered.set_exception(error)
-                continue
-            if sealed is None:
-                self._count(answer)
-                answered.set_result(answer)
-            else:
-                finished.append(_Finished(request, answer, sealed, answered))
+        """Answer what waits, for `LONGEST_SECONDS`; the rest waits for the next turn, and health checks do not."""
+        finished: list[_Finished] = []
+        ends = time.perf_counter() + LONGEST_SECONDS
+        while self._waiting:
+            self._answer_one(*self._waiting.popleft(), finished)
+            if self._waiting and time.perf_counter() > ends:
+                asyncio.get_running_loop().call_soon(self._answer_all)
+                break
         if finished:
             self._store(finished)
+
+    def _answer_one(
+        self, request: ScoringRequest, answered: "asyncio.Future[Answer]", finished: list[_Finished]
+    ) -> None:
+        """Answer a request, or add it to those `finished` that wait until they are stored."""
+        if answered.cancelled():
+            return
+        try:
+            answer, sealed = self._work(request)
+        except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
+            answered.set_exception(error)
+            return
+        if sealed is None:
+            self._count(answer)
+            answered.set_result(answer)
+        else:
+            finished.append(_Finished(request, answer, sealed, answered))
 
     def _store(self, finished: list[_Finished]) -> None:
         timed = [(each, each.request.deadline.left()) for each in finished if each.request.deadline is not None]
