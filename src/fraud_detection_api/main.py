@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -108,7 +109,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
-    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    entrance = Entrance(bodies, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
     provide(app, [*services, metrics.Expositions(container.metrics), entrance, rates, guard])
     _describe(app, container)
@@ -174,6 +175,12 @@ def _limits(settings: Settings) -> RequestLimits:
     return RequestLimits(settings.max_body_bytes, settings.body_timeout_seconds, settings.max_records)
 
 
+PLACES_BESIDE_SCORING = 32
+"""Requests of other routes in progress, in each process."""
+
+THREADS_BESIDE_SCORING = 4
+"""Threads that answer them. Each competes with scoring for the interpreter. One is left for labels that come one by one."""
+
 LONGEST_TURN_SECONDS = 0.0005
 """How long a thread with a large request runs before small ones get their turn; they would wait several of Python's 5 ms."""
 
@@ -187,6 +194,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     container: Container = app.state.container
     champion = container.deployment.champion
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
+    current_default_thread_limiter().total_tokens = THREADS_BESIDE_SCORING
     container.metrics.start(numbered("worker"))
     await asyncio.to_thread(champion.refresh)
     if container.writer is not None:

@@ -68,7 +68,7 @@ class Settings(BaseModel):
     max_in_flight: PositiveInt = Field(
         256,
         description="Maximum number of scoring requests in progress in one process; more are refused (429). A request is in "
-        "progress once its body has arrived. At most half of them may have bodies of 64 KiB or more, or more than 50 records.",
+        "progress once its body has arrived. At most half of them may be large: 64 KiB or more, or more than 50 records.",
     )
     max_buffered_bytes: PositiveInt = Field(
         64 * 1024 * 1024,

@@ -63,6 +63,14 @@ def crowded(start, operation):
         return call(client, operation, **({} if operation in BODIES else {"json": {}}))
 
 
+def too_often(start, operation):
+    key = "monitor-key-of-the-tests"
+    keys = f'[[keys]]\nname = "prometheus"\nrole = "monitor"\nkey = "{key}"\n'
+    client = start(api_keys=f"{keys}[limits.prometheus]\nrequests_per_second = 0.001")
+    call(client, operation, headers=bearer(key))
+    return call(client, operation, headers=bearer(key))
+
+
 def unprompted(start, operation):
     client = start()
     del client.headers["X-Requested-With"]
@@ -168,7 +176,8 @@ PROVOKED = {
         for operation in [MODEL, PROMOTE, CHALLENGE, END, *READING]
     },
     (PROMOTE, 409): other_contract,
-    **{(operation, 429): crowded for operation in WITH_BODY},
+    **{(operation, 429): crowded for operation in KEYED if operation != METRICS},
+    (METRICS, 429): too_often,
     (REPLAY, 415): unprompted,
     **{
         (operation, 503): lambda start, operation: call(start(InMemoryRegistry()), operation)

@@ -5,15 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from fraud_detection_api import errors
-from fraud_detection_api.routes.protocol.dependencies import Champion, require_role
-from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, problem
+from fraud_detection_api.routes.protocol.dependencies import Champion, require_role, take_turn
+from fraud_detection_api.routes.protocol.problems import KEYED, problem
 from fraud_detection_api.schemas.contract import contract_schema
 
 router = APIRouter(
     prefix="/v1",
     tags=["contract"],
-    dependencies=[Depends(require_role("score"))],
-    responses={**KEYED, **FORBIDDEN, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
+    dependencies=[Depends(require_role("score")), Depends(take_turn)],
+    responses={**KEYED, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
 )
 
 

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.body import headers_of
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard
-from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of, take_turn
+from fraud_detection_api.routes.protocol.listed import listed_answer
 from fraud_detection_api.schemas.history import (
     DecisionPage,
     DecisionQuery,
@@ -25,8 +26,8 @@ from fraud_detection_api.services.labels.recording import LabelService
 router = APIRouter(
     prefix="/v1/decisions",
     tags=["decisions"],
-    dependencies=[Depends(require_role("analyst"))],
-    responses={**problems.KEYED, **problems.FORBIDDEN, **problems.STORE_UNAVAILABLE},
+    dependencies=[Depends(require_role("analyst")), Depends(take_turn)],
+    responses={**problems.KEYED, **problems.STORE_UNAVAILABLE},
 )
 
 _History = Annotated[History, provided(History)]
@@ -38,16 +39,20 @@ _INVALID = problems.invalid_request(
 )
 
 
-@router.get("", summary="Decisions, the newest first", responses={**problems.NO_STORE, **_INVALID})
-def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> DecisionPage:
+@router.get(
+    "",
+    summary="Decisions, the newest first",
+    response_model=DecisionPage,
+    responses={**problems.NO_STORE, **_INVALID},
+)
+def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> Response:
     """Stored decisions by entity, outcome and time, a page at a time.
 
     Follow `next_cursor` with the same filters. Decisions that are made in the meantime do not shift the pages.
     """
     page = history.page(query.filters(), limit=query.limit, cursor=query.cursor)
-    return DecisionPage.model_construct(
-        decisions=[kept_decision_body(found) for found in page.decisions], next_cursor=page.next_cursor
-    )
+    bodies = [kept_decision_body(found) for found in page.decisions]
+    return listed_answer(DecisionPage.model_construct(decisions=bodies, next_cursor=page.next_cursor), "decisions")
 
 
 @router.get("/{decision_id}", summary="A decision", responses=_UNKNOWN)
@@ -56,10 +61,12 @@ def get_decision(history: _History, decision_id: str) -> KeptDecisionBody:
     return kept_decision_body(history.find(decision_id))
 
 
-@router.get("/{decision_id}/labels", summary="The labels of a decision", responses=_UNKNOWN)
-def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision_id: str) -> DecisionLabels:
+@router.get(
+    "/{decision_id}/labels", summary="The labels of a decision", response_model=DecisionLabels, responses=_UNKNOWN
+)
+def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision_id: str) -> Response:
     """Every label of the decision as it was recorded, superseded ones included."""
-    return decision_labels(decision_id, labels.history(decision_id))
+    return listed_answer(decision_labels(decision_id, labels.history(decision_id)), "labels")
 
 
 async def _require_preflight(request: Request) -> None:

@@ -12,10 +12,8 @@ from fraud_detection_api.routes.protocol.body import RequestLimits
 from fraud_detection_api.routes.protocol.dependencies import admitted_body, provided, require_role, service_of
 from fraud_detection_api.routes.protocol.problems import (
     BODY,
-    FORBIDDEN,
     KEYED,
     NO_STORE,
-    OVERLOADED,
     Responses,
     problem,
 )
@@ -50,9 +48,7 @@ _REQUEST: dict[str, Any] = {
 _PROBLEMS: Responses = {
     **BODY,
     **KEYED,
-    **FORBIDDEN,
     **NO_STORE,
-    **OVERLOADED,
     **problem(413, "The body or the number of labels is above the limit.", errors.TooManyLabels, errors.BodyTooLarge),
     **problem(
         422,

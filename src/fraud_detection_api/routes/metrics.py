@@ -10,7 +10,7 @@ from fraud_detection_api.metrics.exposition import OPENMETRICS, TEXT, exposition
 from fraud_detection_api.metrics.sharing import SharedMetrics
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role
 from fraud_detection_api.routes.protocol.pages import Shared
-from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED
+from fraud_detection_api.routes.protocol.problems import KEYED
 
 router = APIRouter(tags=["operation"])
 
@@ -53,7 +53,6 @@ _TEXT_CONTENT = {
     responses={
         200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT},
         **KEYED,
-        **FORBIDDEN,
     },
 )
 async def get_metrics(request: Request, expositions: Annotated[Expositions, provided(Expositions)]) -> Response:

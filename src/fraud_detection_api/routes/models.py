@@ -2,28 +2,30 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from fraud_detection_api import errors
-from fraud_detection_api.routes.protocol.dependencies import provided, require_role
-from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, REGISTRY_UNAVAILABLE, problem
+from fraud_detection_api.routes.protocol.dependencies import provided, require_role, take_turn
+from fraud_detection_api.routes.protocol.listed import listed_answer
+from fraud_detection_api.routes.protocol.problems import KEYED, REGISTRY_UNAVAILABLE, problem
 from fraud_detection_api.schemas.models import ModelCard, ModelList, model_card, model_summary
 from fraud_detection_api.services.models.registered import ModelService
 
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    dependencies=[Depends(require_role("score"))],
-    responses={**KEYED, **FORBIDDEN, **REGISTRY_UNAVAILABLE},
+    dependencies=[Depends(require_role("score")), Depends(take_turn)],
+    responses={**KEYED, **REGISTRY_UNAVAILABLE},
 )
 
 _Models = Annotated[ModelService, provided(ModelService)]
 
 
-@router.get("", summary="All versions, newest first")
-def get_models(models: _Models) -> ModelList:
+@router.get("", summary="All versions, newest first", response_model=ModelList)
+def get_models(models: _Models) -> Response:
     """Every version of the registry, with its aliases and its test metrics."""
-    return ModelList(models=[model_summary(description) for description in models.describe_all()])
+    found = ModelList(models=[model_summary(description) for description in models.describe_all()])
+    return listed_answer(found, "models")
 
 
 @router.get(

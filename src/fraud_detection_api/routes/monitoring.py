@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from fraud_detection_api import errors
-from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role
-from fraud_detection_api.routes.protocol.problems import FORBIDDEN, KEYED, NO_STORE, Responses, invalid_request, problem
+from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, take_turn
+from fraud_detection_api.routes.protocol.problems import KEYED, NO_STORE, Responses, invalid_request, problem
 from fraud_detection_api.schemas.monitoring import (
     ComparisonBody,
     ComparisonQuery,
@@ -20,7 +20,9 @@ from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
 router = APIRouter(
-    tags=["monitoring"], dependencies=[Depends(require_role("monitor", "analyst"))], responses={**KEYED, **FORBIDDEN}
+    tags=["monitoring"],
+    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn)],
+    responses=KEYED,
 )
 
 _MONITORING_PROBLEMS: Responses = {

@@ -1,6 +1,6 @@
 """The registry's aliases: change the champion and the challenger, and read the history of changes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,10 +13,12 @@ from fraud_detection_api.routes.protocol.body import RequestLimits, has_body, he
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard
 from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
+    admitted,
     admitted_body,
     provided,
     require_role,
     service_of,
+    take_turn,
 )
 from fraud_detection_api.schemas import models
 from fraud_detection_api.services.models.rollout import RolloutService
@@ -25,7 +27,7 @@ router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
     dependencies=[Depends(require_role("admin"))],
-    responses={**problems.KEYED, **problems.FORBIDDEN, **problems.REGISTRY_UNAVAILABLE},
+    responses={**problems.KEYED, **problems.REGISTRY_UNAVAILABLE},
 )
 
 MAX_BODY_BYTES = 16 * 1024
@@ -36,30 +38,35 @@ _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
 _WITH_BODY: problems.Responses = {
     **problems.BODY,
-    **problems.OVERLOADED,
     **problems.invalid_request("The body is not a valid request; `errors` lists the invalid fields."),
 }
 _UNKNOWN = problems.problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion)
 
 
-def _body_of(kind: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
-    """Dependency that reads an optional body, after the key is checked."""
+def _body_of(kind: type[_Body]) -> Callable[[Request], AsyncIterator[_Body]]:
+    """Dependency that reads an optional body, after the key is checked, and holds a place until the answer has left."""
 
-    async def read(request: Request) -> _Body:
+    async def read(request: Request) -> AsyncIterator[_Body]:
         headers = headers_of(request.scope)
-        if not has_body(headers):
-            service_of(request, BrowserGuard).require_preflight(headers)
-            return kind()
         limits = service_of(request, RequestLimits)
         limits = limits._replace(body_bytes=min(limits.body_bytes, MAX_BODY_BYTES))
-        try:
+        if not has_body(headers):
+            service_of(request, BrowserGuard).require_preflight(headers)
+            async with admitted(request):
+                yield kind()
+        else:
             async with admitted_body(request, limits) as body:
-                return kind.model_validate_json(body)
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
+                yield _validated(kind, body)
 
     return read
+
+
+def _validated(kind: type[_Body], body: bytes) -> _Body:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
 
 
 def _documented(kind: type[BaseModel], example: dict[str, object]) -> dict[str, object]:
@@ -81,6 +88,7 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
+    dependencies=[Depends(take_turn)],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
@@ -174,6 +182,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
 @router.delete(
     "/{version}/challenge",
     summary="End a challenge",
+    dependencies=[Depends(take_turn)],
     responses=problems.problem(404, "The version is not the challenger.", errors.NoChampion, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:

@@ -2,20 +2,29 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
-from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, is_large, read_json_body
+from fraud_detection_api.errors import Overloaded
+from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, hung_up, is_large, read_json_body
 from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import Role
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.admission.rates import Rates
+from fraud_detection_api.services.admission.shares import RETRY_AFTER_SECONDS
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 
 T = TypeVar("T")
+
+LOOK_UP_COST = 64 * 1024
+"""What a look-up counts where a body counts its bytes: a page of decisions has about as many."""
+
+LONGEST_WAIT_SECONDS = 1.0
+"""How long a look-up waits for its turn. The store then has its own time to answer, and callers wait for 6 s at most."""
 
 
 def provide(app: FastAPI, services: Iterable[object]) -> None:
@@ -57,19 +66,41 @@ def require_role(role: Role, *others: Role) -> Callable[[Request], Awaitable[Non
 
 
 @asynccontextmanager
+async def admitted(request: Request) -> AsyncIterator[None]:
+    """A place for a request whose key is checked, while the block runs. Raises Overloaded."""
+    places, caller = service_of(request, Entrance).places, request.state.caller
+    places.take(caller, at_most=caller.limits.in_flight)
+    try:
+        yield
+    finally:
+        places.give_back(caller)
+
+
+async def take_turn(request: Request) -> AsyncIterator[None]:
+    """Dependency of routes that look things up: waits for the caller's turn, which lasts until the answer has left.
+
+    Routes that read a body use `admitted_body` instead: a body that never ends must not hold a place. Raises Overloaded
+    where the turn does not come soon, CallerGone.
+    """
+    entrance, gone = service_of(request, Entrance), partial(hung_up, request.receive)
+    late = partial(Overloaded, RETRY_AFTER_SECONDS)
+    async with entrance.turn(request.state.caller, LOOK_UP_COST, gone, seconds=LONGEST_WAIT_SECONDS, late=late):
+        yield
+
+
+@asynccontextmanager
 async def admitted_body(request: Request, limits: RequestLimits) -> AsyncIterator[bytes]:
     """The body of a request whose key is checked, with a place and, if it is large, a turn, while the block runs.
 
     Raises Overloaded, and as `read_json_body`.
     """
     entrance, caller = service_of(request, Entrance), request.state.caller
-    async with AsyncExitStack() as admitted:
+    async with AsyncExitStack() as stack:
         headers = headers_of(request.scope)
         body, held = await read_json_body(headers, request.receive, limits, entrance.bodies, caller)
         if held:
-            admitted.callback(entrance.bodies.give_back, caller, held)
-        entrance.places.take(caller, at_most=caller.limits.in_flight)
-        admitted.callback(entrance.places.give_back, caller)
+            stack.callback(entrance.bodies.give_back, caller, held)
+        await stack.enter_async_context(admitted(request))
         if is_large(body):
-            await admitted.enter_async_context(entrance.turn(caller, len(body), None))
+            await stack.enter_async_context(entrance.turn(caller, len(body), None))
         yield body

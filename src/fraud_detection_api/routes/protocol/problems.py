@@ -69,19 +69,19 @@ BODY = {
 }
 """Of routes that read a JSON body."""
 
-KEYED = problem(401, "The request has no key, or an unknown one.", errors.Unauthenticated)
-"""Of routes that need a key, where the server has keys."""
+KEYED = {
+    **problem(401, "The request has no key, or an unknown one.", errors.Unauthenticated),
+    **problem(403, "The key's role does not permit this.", errors.Forbidden),
+    **problem(
+        429,
+        "Too many requests are in progress (`overloaded`), or this key's limit of requests or records a second is reached "
+        "(`rate_exceeded`; `RateLimit` says what is left). `Retry-After` says when to try again.",
+        errors.Overloaded,
+        errors.RateExceeded,
+    ),
+}
+"""Of routes that need a key, where the server has keys. Without keys, they take a place all the same."""
 
-OVERLOADED = problem(
-    429,
-    "Too many requests are in progress (`overloaded`), or this key's limit of requests or records a second is reached "
-    "(`rate_exceeded`; `RateLimit` says what is left). `Retry-After` says when to try again.",
-    errors.Overloaded,
-    errors.RateExceeded,
-)
-"""Of routes that read a body."""
-
-FORBIDDEN = problem(403, "The key's role does not permit this.", errors.Forbidden)
 NO_STORE = problem(404, "This server has no decision store.", errors.NoStore)
 STORE_UNAVAILABLE = problem(503, "The decision store cannot be read now.", errors.StoreUnavailable)
 REGISTRY_UNAVAILABLE = problem(503, "The registry cannot be read or written.", errors.RegistryUnavailable)

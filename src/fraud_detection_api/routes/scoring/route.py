@@ -27,7 +27,7 @@ from fraud_detection_api.routes.protocol.body import (
 )
 from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
-from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, OVERLOADED, Responses, problem
+from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.scoring.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
@@ -59,12 +59,10 @@ BAD_FIELD = errors.FieldProblem("/0/total_balance", "must be a number")
 PROBLEMS: Responses = {
     **BODY,
     **KEYED,
-    **FORBIDDEN,
     **problem(413, "The body or the number of records is above the limit.", errors.TooManyRecords, errors.BodyTooLarge),
     **problem(
         422, "Records break the contract; `errors` lists the invalid fields.", errors.InvalidRecords, field=BAD_FIELD
     ),
-    **OVERLOADED,
     **problem(
         503,
         "No verified model is loaded (`model_not_ready`), the decision store cannot be written to (`store_unavailable`), or "

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fraud_detection_api.errors import CallerGone, DeadlinePassed
+from fraud_detection_api.errors import CallerGone, DeadlinePassed, FraudError
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.admission.turns import Turn, Turns
@@ -23,10 +23,10 @@ class Entrance:
     At most half of the requests in progress are large, so that they never keep small ones out.
     """
 
-    def __init__(self, bodies: Shares, *, max_in_flight: int) -> None:
+    def __init__(self, bodies: Shares, *, max_in_flight: int, at_once: int = 1) -> None:
         self.bodies = bodies
         self.places, self._large = Shares(max_in_flight), Shares(max(1, max_in_flight // 2))
-        self.turns = Turns(unfinished=UNFINISHED)
+        self.turns = Turns(unfinished=UNFINISHED, at_once=at_once)
 
     @property
     def in_progress(self) -> int:
@@ -35,18 +35,24 @@ class Entrance:
 
     @asynccontextmanager
     async def turn(
-        self, caller: Caller, cost: float, hang_up: HangUp | None, *, seconds: float | None = None
+        self,
+        caller: Caller,
+        cost: float,
+        hang_up: HangUp | None,
+        *,
+        seconds: float | None = None,
+        late: Callable[[], FraudError] = DeadlinePassed,
     ) -> AsyncIterator[Turn]:
         """The caller's turn while the block runs, which calls `turns.worked` once the thread is free for others.
 
-        Raises Overloaded where too many wait, CallerGone where `hang_up` ends before the turn comes, and DeadlinePassed
-        where it does not come within `seconds`.
+        Raises Overloaded where too many wait, CallerGone where `hang_up` ends before the turn comes, and `late` where it
+        does not come within `seconds`.
         """
         self._large.take(caller, at_most=caller.limits.in_flight)
         try:
             turn = self.turns.join(caller, cost)
             try:
-                await _called(turn, hang_up, seconds)
+                await _called(turn, hang_up, seconds, late)
             except BaseException:
                 self.turns.leave(turn)
                 raise
@@ -58,7 +64,7 @@ class Entrance:
             self._large.give_back(caller)
 
 
-async def _called(turn: Turn, hang_up: HangUp | None, seconds: float | None) -> None:
+async def _called(turn: Turn, hang_up: HangUp | None, seconds: float | None, late: Callable[[], FraudError]) -> None:
     hung_up = None if hang_up is None or turn.called.done() else asyncio.create_task(hang_up())
     try:
         awaited = {turn.called} | ({hung_up} if hung_up is not None else set())
@@ -66,7 +72,7 @@ async def _called(turn: Turn, hang_up: HangUp | None, seconds: float | None) -> 
         if hung_up is not None and hung_up.done():
             raise CallerGone
         if not turn.called.done():
-            raise DeadlinePassed
+            raise late()
     finally:
         if hung_up is not None:
             hung_up.cancel()

@@ -1,4 +1,4 @@
-"""Large work waits here for its turn: one piece at a time, and callers in proportion to their weights."""
+"""Work waits here for its turn: a few pieces at a time, and callers in proportion to their weights."""
 
 import asyncio
 from collections import deque
@@ -19,21 +19,21 @@ class Turn:
 
 
 class Turns:
-    """Start-time fair queueing (Goyal, Vin and Cheng, 1996) of work that takes the whole of one thread. For one event loop.
+    """Start-time fair queueing (Goyal, Vin and Cheng, 1996) of work that takes the whole of one thread, or of `at_once`.
 
     Each piece of work has a begin in virtual time: the end of its caller's previous one, or now. The earliest is next. An
     end is the begin plus the cost, divided by the caller's weight. So callers with much to do alternate, and one that comes
     seldom waits for what is at work, not for what others have queued.
 
     At most `unfinished` answers are being stored and sent at a time: a caller who does not read its answers waits with them.
+    For one event loop.
     """
 
-    def __init__(self, *, unfinished: int) -> None:
-        self._unfinished = Shares(unfinished)
+    def __init__(self, *, unfinished: int, at_once: int = 1) -> None:
+        self._unfinished, self._free = Shares(unfinished), at_once
         self._waiting: dict[str, deque[Turn]] = {}
         self._ends: dict[str, float] = {}
         self._now = 0.0
-        self._is_busy = False
 
     def join(self, caller: Caller, cost: float) -> Turn:
         """Queue up. Every turn ends with `leave` or `finished`."""
@@ -57,7 +57,8 @@ class Turns:
     def worked(self, turn: Turn) -> None:
         """The work of the turn is done; the next may begin."""
         if turn.is_at_work:
-            turn.is_at_work = self._is_busy = False
+            turn.is_at_work = False
+            self._free += 1
             self._call_next()
 
     def finished(self, turn: Turn) -> None:
@@ -68,12 +69,13 @@ class Turns:
 
     def _call_next(self) -> None:
         ready = [queue for queue in self._waiting.values() if self._unfinished.fits(queue[0].caller)]
-        if self._is_busy or not ready:
+        if not self._free or not ready:
             return
         turn = min(ready, key=lambda queue: queue[0].begins)[0]
         self._unfinished.take(turn.caller)
         self.leave(turn)
-        self._is_busy = turn.is_at_work = True
+        turn.is_at_work = True
+        self._free -= 1
         self._now = turn.begins
         if not turn.called.cancelled():
             turn.called.set_result(None)

@@ -49,6 +49,28 @@ def test_a_weight_of_three_gets_three_times_as_much():
     assert served[:12].count("h") == 9
 
 
+def test_several_may_be_at_work_at_once():
+    async def serve() -> list[bool]:
+        turns = Turns(unfinished=9, at_once=2)
+        waiting = [turns.join(caller, 1) for caller in (GREEDY, GREEDY, GREEDY, OTHER)]
+        turns.worked(waiting[0])
+        return [turn.is_at_work for turn in waiting]
+
+    assert asyncio.run(serve()) == [False, True, False, True]
+
+
+def test_a_turn_that_does_not_come_in_time_is_given_up_with_the_error_that_the_caller_chose():
+    async def serve() -> int:
+        entrance = Entrance(Shares(1), max_in_flight=8)
+        async with entrance.turn(GREEDY, 1, None):
+            with pytest.raises(Overloaded):
+                async with entrance.turn(OTHER, 1, None, seconds=0, late=lambda: Overloaded(1)):
+                    pass
+        return entrance.in_progress
+
+    assert asyncio.run(serve()) == 0
+
+
 def test_a_turn_that_is_given_up_is_passed_over():
     async def serve() -> bool:
         turns = Turns(unfinished=2)
