@@ -4,7 +4,7 @@ import random
 import pytest
 
 from fraud_detection_api.routes.scoring import route as scoring
-from fraud_detection_api.schemas import parser as of_records
+from fraud_detection_api.schemas.records import parser as of_records
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import JSON, assert_problem

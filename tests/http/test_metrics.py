@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api import __version__
 from fraud_detection_api.metrics.catalogue import METRICS
-from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
+from fraud_detection_api.schemas.records.parser import LARGE_BODY_BYTES
 from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, full

@@ -6,7 +6,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import FieldProblem, InvalidRecords
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN, every_dtype_contract
 
 CREDIT = RecordParser(load_contract("credit"))

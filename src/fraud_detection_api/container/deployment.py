@@ -11,7 +11,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.gate import GateLimits
-from fraud_detection_api.schemas.parser import RecordParser, record_parser
+from fraud_detection_api.schemas.records.parser import RecordParser, record_parser
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.deployment import DEFAULT, Deployment, ServedModel, require_contract

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided
 from fraud_detection_api.routes.protocol.problems import Responses, problem
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.models.deployment import Deployment

@@ -15,8 +15,8 @@ from fraud_detection_api.routes.protocol.pages import Page, page
 from fraud_detection_api.schemas.contract import example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
 from fraud_detection_api.schemas.labels import LabelsRequest
-from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, Problem
+from fraud_detection_api.schemas.records.parser import record_parser
 
 
 class ApiDescription:

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract, Feature
 from fraud_detection_api.errors import InvalidRecords
-from fraud_detection_api.schemas.parser import record_parser
+from fraud_detection_api.schemas.records.parser import record_parser
 
 _ROUND = (1, 10, 1000)
 _MOST_TRIED = 1000

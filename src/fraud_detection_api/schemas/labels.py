@@ -12,9 +12,9 @@ from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
 from fraud_detection_api.field_texts import STORABLE, field_text
-from fraud_detection_api.schemas import json_keys
-from fraud_detection_api.schemas.errors_by_part import errors_by_part
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
+from fraud_detection_api.schemas.records import json_keys
+from fraud_detection_api.schemas.records.errors_by_part import errors_by_part
 from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
 from fraud_detection_api.services.labels.recording import Recorded
 from fraud_detection_api.telemetry import utc_text

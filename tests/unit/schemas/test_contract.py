@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidRecords
 from fraud_detection_api.schemas.contract import contract_schema, example_record, record_schema
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.tables.inference import infer_contract
 from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract, every_dtype_frame
 

@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.errors import InvalidLabels, InvalidRecords, MalformedBody
 from fraud_detection_api.schemas.labels import parse_labels
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN
 from support.parsing import CREDIT, LOAN, LOANS, body, loan, raw, refused
 

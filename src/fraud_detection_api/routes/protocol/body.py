@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from starlette.types import Message, Receive, Scope
 
 from fraud_detection_api.errors import BodyTooLarge, BodyTooSlow, MalformedBody, UnsupportedMedia
-from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES, SMALL_BODY_BYTES
+from fraud_detection_api.schemas.records.parser import LARGE_BODY_BYTES, SMALL_BODY_BYTES
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.services.admission.shares import Shares
 

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Request
 
 from fraud_detection_api.errors import Overloaded
 from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, hung_up, is_large, read_json_body
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import Role
 from fraud_detection_api.services.admission.entrance import Entrance

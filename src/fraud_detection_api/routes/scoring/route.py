@@ -31,7 +31,7 @@ from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses,
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.scoring.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import ANYBODY
 from fraud_detection_api.services.admission.entrance import Entrance

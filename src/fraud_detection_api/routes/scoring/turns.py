@@ -15,7 +15,7 @@ from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary
 from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
 from fraud_detection_api.routes.scoring.idempotency import replayed
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result

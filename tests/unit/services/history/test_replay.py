@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.schemas.parser import record_parser
+from fraud_detection_api.schemas.records.parser import record_parser
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history.replay import Replayer, stored_records
 from fraud_detection_api.services.models.deployment import ServedModel

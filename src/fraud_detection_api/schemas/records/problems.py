@@ -10,7 +10,7 @@ from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.schemas.problem import json_pointer
-from fraud_detection_api.schemas.record_type import DECISION_REQUEST_FIELDS, RECORDS
+from fraud_detection_api.schemas.records.record_type import DECISION_REQUEST_FIELDS, RECORDS
 
 
 def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...]) -> FieldProblem:

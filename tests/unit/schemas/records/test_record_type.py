@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import record
 from support.parsing import CREDIT, LOAN, LOANS, body, loan, pointers_of, raw, refused
 

@@ -11,10 +11,11 @@ from pydantic_core import ErrorDetails
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Constraint, Contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
-from fraud_detection_api.schemas import json_keys, record_type
-from fraud_detection_api.schemas.errors_by_part import errors_by_part, errors_of
 from fraud_detection_api.schemas.problem import first_problems
-from fraud_detection_api.schemas.record_problems import constraint_problems, field_problem, json_problem
+from fraud_detection_api.schemas.records import json_keys, record_type
+from fraud_detection_api.schemas.records.errors_by_part import errors_by_part, errors_of
+from fraud_detection_api.schemas.records.fast_reader import Accepted, FastReader
+from fraud_detection_api.schemas.records.problems import constraint_problems, field_problem, json_problem
 
 LARGE_BODY_BYTES = 64 * 1024
 """From this size on, parsing and scoring take milliseconds. Records are then validated one by one, because validating them
@@ -52,6 +53,7 @@ class RecordParser:
             record_type.array_type(contract),
             record_type.decision_request_type(contract),
         )
+        self._fast = FastReader(contract)
         self._columns = frozenset(contract.record_columns)
         self._broken = _constraint_reader(list(contract.constraints.values()))
 
@@ -61,12 +63,18 @@ class RecordParser:
         Raises MalformedBody where the body is not JSON, TooManyRecords above `limit`, and otherwise InvalidRecords with
         every bad field (up to MAX_PROBLEMS).
         """
+        accepted = self._fast.read_array(body, limit=limit)
+        if accepted is not None and not any(map(self._broken, accepted.records)):
+            return accepted.records
         _, records = self._read(self.array, body, limit)
         return records
 
     def parse_decisions(self, body: bytes, *, limit: int) -> ParsedRequest:
         """What a request for decisions asks for. Raises as `parse`."""
-        request, records = self._read(self.decision_request, body, limit)
+        accepted = self._fast.read_request(body, limit=limit)
+        if accepted is None or any(map(self._broken, accepted.records)):
+            accepted = Accepted(*self._read(self.decision_request, body, limit))
+        request, records = accepted
         return ParsedRequest(
             records, explain=request.get(record_type.EXPLAIN, False), dry_run=request.get(record_type.DRY_RUN, False)
         )

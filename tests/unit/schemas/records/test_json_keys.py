@@ -2,7 +2,7 @@
 
 import pytest
 
-from fraud_detection_api.schemas.json_keys import (
+from fraud_detection_api.schemas.records.json_keys import (
     array_in,
     array_length,
     drop_needless_keys,

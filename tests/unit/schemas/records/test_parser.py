@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody, TooManyRecords
-from fraud_detection_api.schemas.parser import record_parser
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS
+from fraud_detection_api.schemas.records.parser import record_parser
 from support.builders import OVERDRAWN, every_dtype_contract, record
 from support.parsing import CREDIT, LOAN, LOANS, body, loan, pointers_of, raw, refused
 

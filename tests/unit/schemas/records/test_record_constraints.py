@@ -4,7 +4,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.errors import FieldProblem
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import record
 from support.parsing import CREDIT, body, pointers_of, refused
 

@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import InvalidRecords
-from fraud_detection_api.schemas.parser import RecordParser
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.tables.checking import check_table
 from support.builders import OVERDRAWN, every_dtype_contract
 

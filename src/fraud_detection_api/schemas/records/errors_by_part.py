@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from fraud_detection_api.schemas import json_keys
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS
+from fraud_detection_api.schemas.records import json_keys
 
 ITEMS_A_PART = 100
 """Items that are validated together once a body is known to be bad: pydantic makes an error of every missing field, and no

@@ -7,10 +7,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import InvalidLabels, InvalidRecords
-from fraud_detection_api.schemas.errors_by_part import ITEMS_A_PART
 from fraud_detection_api.schemas.labels import parse_labels
-from fraud_detection_api.schemas.parser import RecordParser
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS
+from fraud_detection_api.schemas.records.errors_by_part import ITEMS_A_PART
+from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN, record
 
 SIZE = 64_000
