@@ -16,11 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.trees.groups import cut_into_groups
-from fraud_detection_api.model.trees.kernels import fill_tables, look_up_contributions, work_out_contributions
+from fraud_detection_api.model.trees.kernels import (
+    fill_tables,
+    look_up_contributions,
+    look_up_together,
+    work_out_contributions,
+)
 from fraud_detection_api.model.trees.nodes import Trees
 
 MOST_TABLE_ENTRIES = 12_000_000
 """Float32 numbers, 48 MB. Deeper trees have more; theirs are worked out for each record."""
+
+FEW_ROWS, MOST_TOGETHER = 8, 128
+"""Fewer rows are looked up one by one; of more, so many together. A hundred rows take a third of the time then."""
 
 
 class Attribution:
@@ -43,7 +51,9 @@ class Attribution:
         cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
         asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
-        if self._table is not None:
+        if self._table is not None and len(matrix) >= FEW_ROWS:
+            look_up_together(*asked, self._table, min(len(matrix), MOST_TOGETHER), found)
+        elif self._table is not None:
             look_up_contributions(*asked, self._table, found)
         else:
             points = (self._points, self._weights)

@@ -171,6 +171,68 @@ def look_up_contributions(matrix, groups, ways, asked, thresholds, features, tab
                 mine[features[np.uint64(group.first + slot)]] += table[np.uint64(start + slot)]
 
 
+@njit(inline="always")
+def _answer_together(matrix, first, rows, asked, thresholds, values, right):
+    """As `_answer`, of `rows` rows from `first` on: the answers to one split stand together, (splits + 1, rows)."""
+    for number in range(len(asked) - 1):
+        question = asked[number]
+        for row in range(rows):
+            values[row] = matrix[first + row, question.feature]
+        for split in range(question.first, asked[number + 1].first):
+            threshold, answers = thresholds[split], right[split]
+            if question.default_left:
+                for row in range(rows):
+                    answers[row] = values[row] >= threshold  # no for NaN
+            else:
+                for row in range(rows):
+                    answers[row] = not (values[row] < threshold)
+
+
+@njit(inline="always")
+def _fail_together(way, right, failures, rows, into):
+    """As `_failures`, of rows; `failures` (tops, rows) are those at tops."""
+    before, answers = failures[way.top], right[way.split]
+    for row in range(rows):
+        into[row] = before[row] | (np.uint32(answers[row] ^ way.right) << np.uint32(way.place))
+
+
+@njit(inline="always")
+def _start_together(group, right, rows, starts):
+    """Where in the table each row's contributions begin; in `starts` are the rows' failures on the way to the group."""
+    one, left, other = right[group.split], right[group.left_split], right[group.right_split]
+    decisions, count, table = np.uint32(group.decisions), np.uint32(group.count), np.uint32(group.table)
+    for row in range(rows):
+        decided = np.uint32(one[row]) | np.uint32(left[row]) << np.uint32(1) | np.uint32(other[row]) << np.uint32(2)
+        starts[row] = table + (starts[row] << decisions | decided) * count
+
+
+@compiled(void(*_CUT_TREES, float32[::1], int64, float64[:, ::1]))
+def look_up_together(matrix, groups, ways, asked, thresholds, features, table, together, found) -> None:
+    """As `look_up_contributions`, to the bit, for blocks of `together` rows.
+
+    A group's part of the table is fetched once for all rows of a block, and a processor takes several rows at a step.
+    """
+    tops = len(ways) - len(groups)
+    right, failures = np.zeros((len(thresholds) + 1, together), np.uint8), np.zeros((tops, together), np.uint32)
+    values, starts = np.empty(together, np.float32), np.empty(together, np.uint32)
+    sums = np.empty((matrix.shape[1], together), np.float64)
+    for first in range(0, len(matrix), together):
+        rows = min(together, len(matrix) - first)
+        _answer_together(matrix, first, rows, asked, thresholds, values, right)
+        for number in range(1, tops):
+            _fail_together(ways[number], right, failures, rows, failures[number])
+        sums[:] = 0
+        for number in range(len(groups)):
+            group = groups[number]
+            _fail_together(ways[tops + number], right, failures, rows, starts)
+            _start_together(group, right, rows, starts)
+            for slot in range(group.count):
+                mine = sums[features[np.uint64(group.first + slot)]]
+                for row in range(rows):
+                    mine[row] += table[np.uint64(starts[row]) + np.uint64(slot)]
+        found[first : first + rows] = sums[:, :rows].T
+
+
 _TO_INTEGRATE = (_NODES, int32[::1], float64[::1], *_POINTS, float64[:, ::1])
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_detection_api.model.trees import attribution
-from fraud_detection_api.model.trees.attribution import Attribution
+from fraud_detection_api.model.trees.attribution import FEW_ROWS, MOST_TOGETHER, Attribution
 from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.train_xgboost import average_boosters
@@ -92,10 +92,13 @@ def test_a_tree_without_splits_contributes_nothing():
     assert not attribution_of(booster).contributions(random_matrix(2, 5)).any()
 
 
-def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it():
-    found, matrix = attribution_of(random_booster(1, depth=6, rounds=20)), random_matrix(6, 30)
+@given(booster=boosters())
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it(booster):
+    found, matrix = attribution_of(booster), random_matrix(6, 2 * MOST_TOGETHER + 3, missing=0.2)
     singles = [found.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
-    np.testing.assert_array_equal(found.contributions(matrix), singles)
+    for rows in (2, FEW_ROWS, FEW_ROWS + 1, MOST_TOGETHER, MOST_TOGETHER + 1, len(matrix)):
+        np.testing.assert_array_equal(found.contributions(matrix[:rows]), singles[:rows])
 
 
 def test_no_rows_have_no_contributions():
