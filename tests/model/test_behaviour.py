@@ -1,6 +1,7 @@
 """What a trained model does, whatever its numbers: directions, orders, and how near it comes to what is possible."""
 
 import itertools
+import json
 
 import numpy as np
 import polars as pl
@@ -215,7 +216,7 @@ def test_reasons_name_what_a_person_would_name(settings, wanted, arrears_named):
         Task(ServedModel("1", credit), explain=True, deadline=NEVER, watch=Stopwatch()), records
     )
     adverse = [
-        (one, {reason.code for reason in reasons})
+        (one, {reason["code"] for reason in json.loads(reasons)})
         for one, reasons, outcome in zip(records, decided.decisions.reasons, decided.decisions.outcomes, strict=True)
         if outcome != "approve"
     ][:wanted]

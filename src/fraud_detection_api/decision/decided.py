@@ -5,25 +5,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fraud_detection_api.policy.outcomes import Outcome
 
-Direction = Literal["increases_risk", "decreases_risk"]
-
 Shown: TypeAlias = bool | float | str
 """A value on the wire."""
-
-
-class ReasonGiven(NamedTuple):
-    """A feature's part in a score. `value` is from the record, or derived from it; None if it is missing.
-
-    `contribution_log_odds` is what the feature adds to the margin (see `model.attribution`).
-    """
-
-    rank: int
-    code: str
-    feature: str
-    value: Shown | None
-    direction: Direction
-    contribution_log_odds: float
-    description: str
 
 
 Source = Literal["model", "fallback"]
@@ -44,7 +27,8 @@ class Decisions(NamedTuple):
 
     `made_by` decided on the first `by_model` records. Where a deadline passed, the others have the fallback outcome, and
     neither margin (in log-odds), probability, risk score nor reasons. `entity_ids` are None where the contract names no id,
-    `reasons` are None where none were given. `decided_at` is in milliseconds since 1970.
+    `reasons` are JSON arrays, as they are answered and stored; None where none were given. `decided_at` is in
+    milliseconds since 1970.
     """
 
     ids: Sequence[str]
@@ -53,7 +37,7 @@ class Decisions(NamedTuple):
     margins: Sequence[float | None]
     probabilities: Sequence[float | None]
     risk_scores: Sequence[int | None]
-    reasons: Sequence[Sequence[ReasonGiven] | None]
+    reasons: Sequence[str | None]
     by_model: int
     made_by: MadeBy
     decided_at: int

@@ -71,9 +71,9 @@ class RowFormat(Generic[Row]):
         self._covered = {bytes([version]): bisect_right(versions, version) for version in range(1, versions[-1] + 1)}
         self._absent = {covered: (None,) * (len(columns) - covered) for covered in self._covered.values()}
 
-    def json(self, fields: Sequence[Any], key: bytes) -> bytes:
-        """The JSON of a new row from its fields, in declared order without the seal, sealed with `key`."""
-        content = to_json(fields)
+    def json(self, fields: Iterable[str], key: bytes) -> bytes:
+        """The JSON of a new row from the JSON of its fields, in declared order without the seal, sealed with `key`."""
+        content = f"[{','.join(fields)}]".encode()
         return b'%b,"%b"]' % (content[:-1], seal(self._version, content, key).hex().encode())
 
     def values(self, row: Row) -> tuple[Any, ...]:
@@ -107,6 +107,17 @@ class RowFormat(Generic[Row]):
             and hmac.compare_digest(stored, own)
             and not any(value is not None for value in fields[covered:])
         )
+
+
+def json_texts(column: Sequence[Any]) -> list[str]:
+    """The JSON of each value of a column: numbers or None, or texts.
+
+    >>> json_texts([0.1, None, 5.0]), json_texts(["a,b"])
+    (['0.1', 'null', '5.0'], ['"a,b"'])
+    """
+    if any(isinstance(each, str) for each in column):
+        return [to_json(each).decode() for each in column]
+    return to_json(column).decode()[1:-1].split(",") if column else []  # in one step
 
 
 def _column(field: str, hint: Any) -> Column:

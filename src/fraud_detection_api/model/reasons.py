@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature
-from fraud_detection_api.decision.decided import Direction, ReasonGiven, Shown
+from fraud_detection_api.decision.decided import Shown
 from fraud_detection_api.field_texts import plain_number
 
 MOST_REASONS = 4
@@ -23,34 +24,53 @@ class Reasoner:
     def __init__(self, contract: Contract, column_names: Sequence[str]) -> None:
         declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
         self._features = [_Worded.of(name, item, column_names) for name, item in declared.items()]
+        self._first = [feature.columns[0] for feature in self._features]
+        self._spread = [(place, feature) for place, feature in enumerate(self._features) if len(feature.columns) > 1]
 
-    def reasons(
-        self, contributions: Sequence[float], record: Mapping[str, Any], encoded: NDArray[np.float32], *, adverse: bool
-    ) -> list[ReasonGiven]:
-        """At most MOST_REASONS, the strongest first; features of equal strength in the contract's order.
+    def texts(
+        self,
+        contributions: NDArray[np.float64],
+        records: Sequence[Mapping[str, Any]],
+        matrix: NDArray[np.float32],
+        adverse: NDArray[np.bool_],
+    ) -> list[str]:
+        """Reasons of each record as a JSON array: at most MOST_REASONS, the strongest first.
 
-        `contributions` (columns,) and `encoded`, float32 (columns,), are the record's rows. For an adverse outcome only what
-        pushed towards fraud is a reason. The parts of a datetime count as one feature.
+        Features of equal strength are in the contract's order. `contributions` float64 (n, columns), `matrix` float32
+        (n, columns) and `adverse` (n,) are the records'. For an adverse outcome only what pushed towards fraud is a reason.
+        The parts of a datetime count as one feature.
         """
-        totals = [feature.total(contributions) for feature in self._features]
-        strength = totals if adverse else [abs(total) for total in totals]
-        # reversed, and yet those of equal strength stay in order
-        ranked = sorted(range(len(strength)), key=strength.__getitem__, reverse=True)[:MOST_REASONS]
-        return [
-            self._features[index].reason(rank, totals[index], record, encoded)
-            for rank, index in enumerate(ranked, 1)
-            if strength[index] > 0
-        ]
+        totals = self._totals(contributions)
+        strength = np.where(adverse[:, np.newaxis], totals, np.abs(totals))
+        ranked = np.argsort(-strength, axis=1, kind="stable")[:, :MOST_REASONS].tolist()
+        sizes = (strength > 0).sum(axis=1).tolist()
+        texts = []
+        for order, size, total, record, row in zip(ranked, sizes, totals.tolist(), records, matrix, strict=True):
+            chosen = [(place, self._features[place]) for place in order[:size]]
+            given = [each.reason(rank, total[place], record, row) for rank, (place, each) in enumerate(chosen, 1)]
+            texts.append(f"[{','.join(given)}]")
+        return texts
+
+    def _totals(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each feature adds, float64 (n, features)."""
+        totals = contributions[:, self._first]
+        for place, feature in self._spread:
+            # `sum` rounds one way before Python 3.12 and another way since
+            totals[:, place] = [math.fsum(parts) for parts in contributions[:, feature.columns].tolist()]
+        return totals
 
 
 @dataclass(frozen=True, slots=True)
 class _Worded:
-    """A feature's name, codes and texts, and its columns of the matrix."""
+    """A feature's name and columns of the matrix, and its parts of a reason, as they stand in JSON.
+
+    `heads` are code and name, for a feature that increases the risk and for one that decreases it.
+    """
 
     name: str
-    code: str
-    favourable_code: str
+    heads: tuple[str, str]
     text: str
+    missing: str
     columns: tuple[int, ...]
     floored: "tuple[_Floored, ...]"
     is_derived: bool
@@ -62,34 +82,34 @@ class _Worded:
         favourable = item.reason.favourable_code if item.reason is not None else None
         columns = tuple(column_names.index(column) for column in _columns_of(name, item))
         floored = _floored(name, item) if isinstance(item, Derived) else ()
-        return cls(name, code, favourable or code, text, columns, floored, isinstance(item, Derived))
+        increases, decreases = (
+            f'"code":{_json(one)},"feature":{_json(name)},"value":' for one in (code, favourable or code)
+        )
+        missing = _inner_json(f"{name} is missing")
+        return cls(
+            name, (increases, decreases), _inner_json(text), missing, columns, floored, isinstance(item, Derived)
+        )
 
-    def total(self, contributions: Sequence[float]) -> float:
-        """The feature's own of contributions (columns,)."""
-        if len(self.columns) == 1:
-            return contributions[self.columns[0]]
-        # `sum` rounds one way before Python 3.12 and another way since
-        return math.fsum([contributions[column] for column in self.columns])
-
-    def reason(
-        self, rank: int, contribution: float, record: Mapping[str, Any], encoded: NDArray[np.float32]
-    ) -> ReasonGiven:
+    def reason(self, rank: int, contribution: float, record: Mapping[str, Any], encoded: NDArray[np.float32]) -> str:
+        """The reason as JSON."""
         value = _shortest(encoded[self.columns[0]]) if self.is_derived else _plain(record.get(self.name))
-        description = f"{self.name} is missing" if value is None else self._description(value, record)
-        direction: Direction = "increases_risk" if contribution > 0 else "decreases_risk"
-        code = self.code if contribution > 0 else self.favourable_code
-        return ReasonGiven(rank, code, self.name, value, direction, contribution, description)
+        description = self.missing if value is None else self._description(value, record)
+        head, direction = (self.heads[0], "increases") if contribution > 0 else (self.heads[1], "decreases")
+        return (
+            f'{{"rank":{rank},{head}{_json(value)},"direction":"{direction}_risk",'
+            f'"contribution_log_odds":{_json(contribution)},"description":"{description}"}}'
+        )
 
     def _description(self, value: Shown, record: Mapping[str, Any]) -> str:
         for floored in self.floored:
             if floored.applies_to(record):
                 return floored.description(value, record)
-        return self.text.replace("{value}", readable(value))
+        return self.text.replace("{value}", _readable_json(value))
 
 
 @dataclass(frozen=True, slots=True)
 class _Floored:
-    """The text for records whose `divisor` is below `at_least`, and counts as `at_least`."""
+    """The text, as it stands in JSON, for records whose `divisor` is below `at_least`, and counts as `at_least`."""
 
     text: str
     names: tuple[str, ...]
@@ -101,9 +121,9 @@ class _Floored:
         return self.divisor({name: float(record[name]) for name in self.names}) < self.at_least
 
     def description(self, value: Shown, record: Mapping[str, Any]) -> str:
-        text = self.text.replace("{value}", readable(value))
+        text = self.text.replace("{value}", _readable_json(value))
         for name in self.names:
-            text = text.replace(f"{{{name}}}", readable(record[name]))
+            text = text.replace(f"{{{_inner_json(name)}}}", _readable_json(record[name]))
         return text
 
 
@@ -111,9 +131,11 @@ def _floored(name: str, item: Derived) -> tuple[_Floored, ...]:
     declared = item.reason.floored_text if item.reason is not None else None
     return tuple(
         _Floored(
-            declared
-            or f"{name} is {{value}}, where {floor.divisor.source} below {plain_number(floor.at_least)} counts as "
-            f"{plain_number(floor.at_least)}",
+            _inner_json(
+                declared
+                or f"{name} is {{value}}, where {floor.divisor.source} below {plain_number(floor.at_least)} counts as "
+                f"{plain_number(floor.at_least)}"
+            ),
             item.parsed.names,
             floor.at_least,
             floor.divisor.for_one_record(),
@@ -129,6 +151,22 @@ def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:
 def _plain(value: Any) -> Shown | None:
     """A record's value as JSON has it."""
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+def _json(value: Shown | None) -> str:
+    """A value as JSON."""
+    if type(value) is float and "e" not in (digits := repr(value)):
+        return digits  # at a third of the price
+    return to_json(value).decode()
+
+
+def _inner_json(text: str) -> str:
+    """A text as it stands in JSON, without its quotes."""
+    return to_json(text).decode()[1:-1]
+
+
+def _readable_json(value: Shown) -> str:
+    return _inner_json(value) if isinstance(value, str) else readable(value)
 
 
 def _shortest(value: np.float32) -> float | None:

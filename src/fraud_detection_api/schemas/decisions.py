@@ -1,18 +1,18 @@
 """Decisions on the wire."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from itertools import chain, repeat
+from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, Explanations, Source
+from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.services.deciding.decisions import Decided
 from fraud_detection_api.telemetry import utc_text
-
-DECISIONS_AT_A_TIME = 256
 
 
 class ReasonBody(BaseModel):
@@ -66,31 +66,40 @@ class DecisionsBody(BaseModel):
 
 
 def decisions_body(decided: Decided, contract: Contract) -> bytes:
-    """The answer's bytes."""
-    identifier = None if contract.identifier is None else contract.identifier.name
-    decisions, size = decided.decisions, DECISIONS_AT_A_TIME
-    # a piece at a time: writing them all is one step in which no other request gets a turn
-    pieces = [
-        to_json(list(_bodies(decisions, range(first, min(first + size, decisions.size)), identifier)))[1:-1]
-        for first in range(0, decisions.size, size)
-    ]
-    return b'{"decisions":[' + b",".join(pieces) + b'],"explanations":' + to_json(decided.explanations) + b"}"
+    """The answer's bytes: the JSON of a DecisionsBody, written a decision after another, so that others get their turn."""
+    decisions, explanations = decided.decisions, to_json(decided.explanations)
+    return b'{"decisions":[%b],"explanations":%b}' % (",".join(_bodies(decisions, contract)).encode(), explanations)
 
 
-def _bodies(decisions: Decisions, indexes: range, identifier: str | None) -> Iterator[dict[str, Any]]:
-    made_by, decided_at = decisions.made_by, utc_text(decisions.decided_at)
-    model = {"version": made_by.version, "digest": made_by.digest}
-    for index in indexes:
-        by_model, reasons = index < decisions.by_model, decisions.reasons[index]
-        yield {
-            "decision_id": decisions.ids[index],
-            **({} if identifier is None else {identifier: decisions.entity_ids[index]}),
-            "fraud_probability": decisions.probabilities[index],
-            "risk_score": decisions.risk_scores[index],
-            "outcome": decisions.outcomes[index],
-            "reasons": None if reasons is None else [reason._asdict() for reason in reasons],
-            "model": model if by_model else None,
-            "policy_version": made_by.policy_version if by_model else None,
-            "decided_at": decided_at,
-            "decision_source": decisions.source(index),
-        }
+def _bodies(decisions: Decisions, contract: Contract) -> Iterator[str]:
+    """The JSON of each decision. Most of it is the same in all."""
+    identifier = None if contract.identifier is None else to_json(contract.identifier.name).decode()
+    by_model, by_fallback = (_end(decisions, source) for source in get_args(Source))
+    columns = zip(
+        decisions.ids,
+        decisions.entity_ids if identifier is None else json_texts(decisions.entity_ids),
+        json_texts(decisions.probabilities),
+        json_texts(decisions.risk_scores),
+        decisions.outcomes,
+        decisions.reasons,
+        chain(repeat(by_model, decisions.by_model), repeat(by_fallback)),
+        strict=False,  # the last has no end
+    )
+    for decision_id, entity_id, probability, score, outcome, reasons, end in columns:
+        entity = "" if identifier is None else f"{identifier}:{entity_id},"
+        yield (
+            f'{{"decision_id":"{decision_id}",{entity}"fraud_probability":{probability},"risk_score":{score},'
+            f'"outcome":"{outcome}","reasons":{reasons or "null"},{end}'
+        )
+
+
+def _end(decisions: Decisions, source: Source) -> str:
+    """The end of the JSON of a decision of that source."""
+    made_by, is_model = decisions.made_by, source == "model"
+    fields = {
+        "model": {"version": made_by.version, "digest": made_by.digest} if is_model else None,
+        "policy_version": made_by.policy_version if is_model else None,
+        "decided_at": utc_text(decisions.decided_at),
+        "decision_source": source,
+    }
+    return to_json(fields).decode()[1:]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
-from fraud_detection_api.decision.stored import ROWS, IdempotencyKey, SealedRequest, StoredAnswer
+from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.decision_writer import Result
@@ -17,12 +17,13 @@ from fraud_detection_api.services.storage.writing import GroupCommit
 from support.fakes import InMemoryDecisionStore
 from support.kept import kept
 from support.polling import eventually_async
+from support.sealed_rows import sealed_json
 
 EVERYTHING = DecisionFilter()
 
 
 def request(number: int = 0, key: IdempotencyKey | None = None, answer: bytes = b"", records: int = 1) -> SealedRequest:
-    rows = [ROWS.json(kept(1000 * number + place)[:-1], b"") for place in range(records)]
+    rows = [sealed_json(kept(1000 * number + place), b"") for place in range(records)]
     return SealedRequest(b"[%b]" % b",".join(rows), records, key, answer)
 
 
@@ -131,7 +132,7 @@ async def test_a_recovered_store_is_reported_without_a_request():
 @run
 async def test_an_unexpected_error_does_not_repeat_its_text():
     async with running() as (_, client):
-        rows = ROWS.json(kept(1)._replace(outcome="no such outcome")[:-1], b"")
+        rows = sealed_json(kept(1)._replace(outcome="no such outcome"), b"")
         [result, other] = await submitted(client, SealedRequest(b"[%b]" % rows, 1), request(2))
         assert isinstance(result, RuntimeError)
         assert "no such outcome" not in str(result)

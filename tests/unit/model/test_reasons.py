@@ -1,11 +1,13 @@
 """Reasons are the strongest contributions, in the contract's words, stable, and never more than four."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import from_json, to_json
 
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder
@@ -42,8 +44,12 @@ RECORD = {"amount": 1234.5, "open": 3, "2nd job": True, "opened": datetime(2026,
 ENCODED = np.array([1234.5, 3, 1, 10, 4, 411.5], dtype=np.float32)
 
 
-def reasons(contributions, *, record=RECORD, encoded=ENCODED, adverse=True):
-    return Reasoner(CONTRACT, NAMES).reasons([float(one) for one in contributions], record, encoded, adverse=adverse)
+def reasons(contributions, *, record=RECORD, encoded=ENCODED, adverse=True, contract=CONTRACT, names=NAMES):
+    """The reasons of one record. They are written by hand, so their JSON must be what a library makes of it."""
+    reasoner, row = Reasoner(contract, names), np.array([contributions], dtype=np.float64)
+    [text] = reasoner.texts(row, [record], encoded[np.newaxis], np.array([adverse]))
+    assert to_json(from_json(text)).decode() == text
+    return [SimpleNamespace(**reason) for reason in from_json(text)]
 
 
 def test_the_columns_are_those_expected():
@@ -84,7 +90,8 @@ def test_what_lowers_the_risk_has_the_favourable_code_where_one_is_declared(name
     encoder = Encoder(contract)
     encoded = encoder.encode(columns_from_records(contract, [record()]))[0]
     contributions = [contribution * (column == name) for column in encoder.column_names]
-    (found,) = Reasoner(contract, encoder.column_names).reasons(contributions, record(), encoded, adverse=False)
+    names = encoder.column_names
+    (found,) = reasons(contributions, record=record(), encoded=encoded, adverse=False, contract=contract, names=names)
     assert found.code == code
 
 
@@ -118,7 +125,7 @@ def described(contract, record, name):
     encoder = Encoder(contract)
     encoded = encoder.encode(columns_from_records(contract, [record]))[0]
     contributions = [float(column == name) for column in encoder.column_names]
-    (found,) = Reasoner(contract, encoder.column_names).reasons(contributions, record, encoded, adverse=True)
+    (found,) = reasons(contributions, record=record, encoded=encoded, contract=contract, names=encoder.column_names)
     return found.description
 
 
@@ -171,3 +178,33 @@ def test_no_more_than_four_and_none_without_a_part_in_it(contributions):
 )
 def test_numbers_are_rounded_as_people_read_them(value, text):
     assert readable(value) == text
+
+
+QUOTED = contract_from_toml(
+    """
+name = "quoted"
+[target]
+name = "is_fraud"
+[features.'a "b"']
+dtype = "category"
+reason = { code = "AB", text = "\\"{value}\\" is\\ta \\\\ {value}" }
+[features.amount]
+dtype = "float"
+""",
+    source="quoted",
+)
+
+
+@pytest.mark.parametrize("level", ['"', "\\", "{value}", "é\U0001f600", "</script>", "a,b"])
+def test_texts_of_contracts_and_records_are_quoted_as_json(level):
+    found = reasons(
+        [1, 0], record={'a "b"': level, "amount": 1.0}, encoded=ENCODED[:2], contract=QUOTED, names=['a "b"', "amount"]
+    )
+    assert (found[0].feature, found[0].value) == ('a "b"', level)
+    assert found[0].description.startswith(f'"{level}" is\ta \\ ')
+
+
+@given(amount=st.floats(-3e38, 3e38), contribution=st.floats(1e-300, 10))
+def test_numbers_are_those_of_record_and_model_to_the_bit(amount, contribution):
+    (found,) = reasons([contribution, 0, 0, 0, 0, 0], record={**RECORD, "amount": amount})
+    assert (found.value.hex(), found.contribution_log_odds.hex()) == (amount.hex(), contribution.hex())

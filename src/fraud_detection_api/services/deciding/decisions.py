@@ -4,10 +4,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, ReasonGiven
+from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
 from fraud_detection_api.decision.identifiers import uuid7
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -20,10 +23,9 @@ NEVER = math.inf
 RECORDS_AT_A_TIME = 256
 """Where there is a deadline, the clock is read after this many records."""
 
+_APPROVE = OUTCOMES.index("approve")
 _RANDOM_BYTES = 10
 _FIRST_GUESS_SECONDS, _LEARNING_RATE = 1e-4, 0.2
-
-Reasons = Sequence[ReasonGiven] | None
 
 
 class Decided(NamedTuple):
@@ -66,7 +68,7 @@ class DecisionService:
         decisions = self._decisions(task, records, pieces)
         if not task.explain:
             return Decided(decisions, "not_asked")
-        reasons = self._reasons(task, records, pieces, decisions.outcomes)
+        reasons = self._reasons(task, records, pieces)
         without = reasons.count(None)
         state: Explanations = "given" if not without else "dropped" if without == len(reasons) else "partial"
         return Decided(decisions._replace(reasons=reasons), state)
@@ -102,18 +104,17 @@ class DecisionService:
             decided_at=now,
         )
 
-    def _reasons(
-        self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment], outcomes: Sequence[Outcome]
-    ) -> list[Reasons]:
+    def _reasons(self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment]) -> list[str | None]:
         """Reasons of the records that the model assessed, a piece at a time while there is time."""
-        reasons: list[Reasons] = [None] * len(records)
+        reasons: list[str | None] = [None] * len(records)
         first = 0
         for piece in pieces:
             for start in range(0, len(piece.matrix), RECORDS_AT_A_TIME):
                 rows = piece.matrix[start : start + RECORDS_AT_A_TIME]
+                adverse = piece.outcomes[start : start + RECORDS_AT_A_TIME] != _APPROVE
                 began, last = self._clock(), first + len(rows)
                 if began + self._seconds_to_explain * len(rows) < task.deadline:
-                    reasons[first:last] = _explained(task, records[first:last], rows, outcomes[first:last])
+                    reasons[first:last] = _explained(task, records[first:last], rows, adverse)
                     taken = (self._clock() - began) / len(rows)
                     self._seconds_to_explain += _LEARNING_RATE * (taken - self._seconds_to_explain)
                 first = last
@@ -129,12 +130,10 @@ def _assess(task: Task, records: Sequence[Record]) -> Assessment:
     return assessment
 
 
-def _explained(task: Task, records: Sequence[Record], matrix: Any, outcomes: Sequence[Outcome]) -> list[Reasons]:
+def _explained(
+    task: Task, records: Sequence[Record], matrix: NDArray[np.float32], adverse: NDArray[np.bool_]
+) -> list[str]:
     bundle = task.model.bundle
-    contributions = bundle.engine.contributions(matrix).tolist()
-    explained: list[Reasons] = [
-        bundle.reasoner.reasons(contributions[index], record, matrix[index], adverse=outcomes[index] != "approve")
-        for index, record in enumerate(records)
-    ]
+    explained = bundle.reasoner.texts(bundle.engine.contributions(matrix), records, matrix, adverse)
     task.watch.lap("explain")
     return explained

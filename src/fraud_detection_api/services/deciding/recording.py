@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, repeat
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.decided import Decisions, ReasonGiven
+from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.label import LABEL_ROWS, Label, SealedLabel
 from fraud_detection_api.decision.log import LogKey
+from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.decision.stored import ROWS, StoredDecision
 
 _PSEUDONYM_DIGITS = 32
@@ -41,24 +42,24 @@ class Recorder:
         contract, made_by = context.contract, decisions.made_by
         identifier = None if contract.identifier is None else contract.identifier.name
         rows = zip(  # in the order of StoredDecision, without the seal; constants have no end
-            decisions.ids,
-            repeat(decisions.decided_at),
-            repeat(context.request_id),
-            count(),
-            repeat(context.idempotency_key),
-            map(self.entity, decisions.entity_ids),
-            [self._record(record, identifier) for record in records],
-            repeat(contract.record_fingerprint),
-            repeat(made_by.version),
-            repeat(made_by.digest),
-            repeat(made_by.policy_version),
-            chain(repeat("model", decisions.by_model), repeat("fallback")),
-            decisions.outcomes,
-            decisions.margins,
-            decisions.probabilities,
-            decisions.risk_scores,
-            [None if each is None else reasons_text(each) for each in decisions.reasons],
-            repeat(context.latency_ms),
+            json_texts(decisions.ids),
+            _always(decisions.decided_at),
+            _always(context.request_id),
+            map(str, count()),
+            _always(context.idempotency_key),
+            json_texts([self.entity(each) for each in decisions.entity_ids]),
+            json_texts([self._record(record, identifier) for record in records]),
+            _always(contract.record_fingerprint),
+            _always(made_by.version),
+            _always(made_by.digest),
+            _always(made_by.policy_version),
+            chain(repeat('"model"', decisions.by_model), repeat('"fallback"')),
+            json_texts(decisions.outcomes),
+            json_texts(decisions.margins),
+            json_texts(decisions.probabilities),
+            json_texts(decisions.risk_scores),
+            json_texts(decisions.reasons),
+            _always(context.latency_ms),
             strict=False,
         )
         return b"[%b]" % b",".join([ROWS.json(fields, self.seal_key) for fields in rows])
@@ -108,6 +109,6 @@ class Recorder:
         return to_json(record).decode()
 
 
-def reasons_text(reasons: Sequence[ReasonGiven]) -> str:
-    """Reasons as they are stored: a JSON array of objects."""
-    return to_json([reason._asdict() for reason in reasons]).decode()
+def _always(value: float | str | None) -> Iterator[str]:
+    """The JSON of a value that all rows have."""
+    return repeat(to_json(value).decode())

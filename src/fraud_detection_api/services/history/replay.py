@@ -15,7 +15,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.deciding.recording import Recorder, reasons_text
+from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 
@@ -64,11 +64,12 @@ def _compared(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Diffe
         for index in np.flatnonzero(stored != values).tolist():
             found[index].append(Difference(name, getattr(rows[index], name), values[[index]].tolist()[0]))
     explained = [index for index, row in enumerate(rows) if row.reasons is not None]
-    contributions = bundle.engine.contributions(assessment.matrix[explained]).tolist() if explained else []
-    for index, contribution in zip(explained, contributions, strict=True):
-        adverse = outcomes[index] != "approve"
-        given = bundle.reasoner.reasons(contribution, records[index], assessment.matrix[index], adverse=adverse)
-        found[index] += _of_reasons(rows[index].reasons, reasons_text(given))
+    if explained:
+        matrix, adverse = assessment.matrix[explained], outcomes[explained] != "approve"
+        contributions = bundle.engine.contributions(matrix)
+        texts = bundle.reasoner.texts(contributions, [records[index] for index in explained], matrix, adverse)
+        for index, text in zip(explained, texts, strict=True):
+            found[index] += _of_reasons(rows[index].reasons, text)
     return found
 
 

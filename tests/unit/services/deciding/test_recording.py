@@ -45,7 +45,7 @@ def test_a_row_says_what_the_decision_says(model):
         assert row.risk_score == decisions.risk_scores[index]
         assert row.margin.hex() == decisions.margins[index].hex()
         assert row.fraud_probability.hex() == decisions.probabilities[index].hex()
-        assert json.loads(row.reasons) == [reason._asdict() for reason in decisions.reasons[index]]
+        assert row.reasons == decisions.reasons[index]
 
 
 def test_a_row_says_what_it_was_decided_from_and_by(model):
