@@ -163,11 +163,13 @@ def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[
         writer=container.writer,
         tallies=tallies,
     )
-    probabilities = fraud_detection.Probabilities(container.decisions, settings.max_records)
-    answers = decisions.DecisionAnswers(container.decisions, settings.max_records, settings.deadline_ms)
+    service, most, seconds = container.decisions, settings.max_records, decisions.deadlines(settings.deadline_ms)
+    probabilities, decided = (
+        each(service, max_records=most) for each in (fraud_detection.probabilities, decisions.decisions)
+    )
     return [
-        ScoringRoute(fraud_detection.PATH, services, probabilities.answer, idempotent=False),
-        ScoringRoute(decisions.PATH, services, answers.answer, idempotent=True, deadline=answers.seconds),
+        ScoringRoute(fraud_detection.PATH, services, probabilities, idempotent=False),
+        ScoringRoute(decisions.PATH, services, decided, idempotent=True, deadline=seconds),
     ]
 
 

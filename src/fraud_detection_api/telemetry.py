@@ -87,6 +87,11 @@ class Stopwatch:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self.lapped
         self.lapped = now
 
+    def take(self, other: "Stopwatch") -> None:
+        """Take the stages of work that was done together with other work."""
+        self.stages |= other.stages
+        self.lapped = other.lapped
+
     def elapsed_ms(self) -> float:
         """Milliseconds since it was made, to the microsecond."""
         return round((time.perf_counter() - self.began) * 1000, 3)

@@ -41,6 +41,7 @@ def test_many_at_once_get_what_each_gets_alone(app):
 def test_a_long_turn_is_interrupted_for_whatever_else_waits(app, monkeypatch):
     """A health check, for example. Here a turn is over after its first request."""
     monkeypatch.setattr(turns, "LONGEST_SECONDS", -1)
+    monkeypatch.setattr(turns, "RECORDS_TOGETHER", 1)
     order, first = [], asyncio.Event()
 
     async def ask() -> list[httpx.Response]:

@@ -47,6 +47,21 @@ class Decisions(NamedTuple):
         """How many records were decided on."""
         return len(self.ids)
 
+    def part(self, first: int, last: int) -> "Decisions":
+        """Those on the records from index `first` to before `last`."""
+        return Decisions(
+            self.ids[first:last],
+            self.entity_ids[first:last],
+            self.outcomes[first:last],
+            self.margins[first:last],
+            self.probabilities[first:last],
+            self.risk_scores[first:last],
+            self.reasons[first:last],
+            max(0, min(self.by_model, last) - first),
+            self.made_by,
+            self.decided_at,
+        )
+
     def source(self, index: int) -> Source:
         """Who decided on the record with that index."""
         return "model" if index < self.by_model else "fallback"

@@ -1,6 +1,6 @@
 """POST /v1/decisions: records in, decisions with outcome and reasons out."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from fraud_detection_api import errors
@@ -9,9 +9,10 @@ from fraud_detection_api.routes.protocol.problems import problem
 from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
-from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, SentHeaders
+from fraud_detection_api.routes.scoring.together import Answers, Asked
+from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders
 from fraud_detection_api.schemas.decisions import decisions_body
-from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import NEVER, Decided, DecisionService
 
 PATH = "/v1/decisions"
 
@@ -80,28 +81,28 @@ OPERATION: dict[str, Any] = {
 """The route in OpenAPI; FastAPI does not know of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionAnswers:
-    """Answers with decisions on at most `max_records` records; `deadline_ms` holds where the caller sends no deadline."""
+def decisions(service: DecisionService, *, max_records: int) -> Answers:
+    """Answers with decisions on at most `max_records` records, in order."""
 
-    decisions: DecisionService
-    max_records: int
-    deadline_ms: float | None
-
-    def answer(self, request: ScoringRequest) -> Answer:
-        """The decisions on the request's records, in order."""
-        deployment, watch = request.deployment, request.watch
-        records, explain, dry_run = deployment.parser.parse_decisions(request.body, limit=self.max_records)
-        watch.lap("parse")
+    def read(request: ScoringRequest) -> Asked:
+        records, explain, dry_run = request.deployment.parser.parse_decisions(request.body, limit=max_records)
         deadline = NEVER if request.deadline is None else request.deadline.score_by(len(records))
-        decided = self.decisions.decide(Task(deployment.champion, explain, deadline, watch), records)
-        body = decisions_body(decided, deployment.contract)
-        return Answer(body, decided.decisions, None if dry_run else records, decided.explanations)
+        return Asked(records, explain, dry_run, deadline)
 
-    def seconds(self, headers: Headers, sent: SentHeaders) -> float | None:
-        """How many seconds a request has, by its headers; None for no deadline. Raises InvalidHeader."""
-        milliseconds = _stated_deadline_ms(headers, sent) or self.deadline_ms
+    def write(request: ScoringRequest, decided: Decided) -> bytes:
+        return decisions_body(decided, request.deployment.contract)
+
+    return Answers(service, read, write)
+
+
+def deadlines(default_ms: float | None) -> Callable[[Headers, SentHeaders], float | None]:
+    """A function that says how many seconds a request has, by its headers, None for no deadline; raises InvalidHeader."""
+
+    def seconds(headers: Headers, sent: SentHeaders) -> float | None:
+        milliseconds = _stated_deadline_ms(headers, sent) or default_ms
         return None if milliseconds is None else milliseconds / 1000
+
+    return seconds
 
 
 def _stated_deadline_ms(headers: Headers, sent: SentHeaders) -> int | None:

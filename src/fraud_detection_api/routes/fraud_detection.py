@@ -1,13 +1,13 @@
 """POST /fraud_detection: records in, fraud probabilities out. The given contract: it never changes."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
 
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
-from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
-from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.routes.scoring.together import Answers, Asked
+from fraud_detection_api.routes.scoring.turns import ScoringRequest
+from fraud_detection_api.services.deciding.decisions import Decided, DecisionService
 
 PATH = "/fraud_detection"
 
@@ -42,18 +42,13 @@ OPERATION: dict[str, Any] = {
 """The route in OpenAPI; FastAPI does not know of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probabilities:
-    """Answers with the fraud probabilities of at most `max_records` records."""
+def probabilities(service: DecisionService, *, max_records: int) -> Answers:
+    """Answers with the fraud probabilities of at most `max_records` records, in order."""
 
-    decisions: DecisionService
-    max_records: int
+    def read(request: ScoringRequest) -> Asked:
+        return Asked(request.deployment.parser.parse(request.body, limit=max_records))
 
-    def answer(self, request: ScoringRequest) -> Answer:
-        """The probabilities of the request's records, in order."""
-        deployment, watch = request.deployment, request.watch
-        records = deployment.parser.parse(request.body, limit=self.max_records)
-        watch.lap("parse")
-        task = Task(deployment.champion, explain=False, deadline=NEVER, watch=watch)
-        decisions = self.decisions.decide(task, records).decisions
-        return Answer(to_json(decisions.probabilities), decisions, records)
+    def write(_request: ScoringRequest, decided: Decided) -> bytes:
+        return to_json(decided.decisions.probabilities)
+
+    return Answers(service, read, write)

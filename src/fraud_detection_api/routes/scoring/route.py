@@ -6,7 +6,7 @@ A framework around a route costs more than scoring a record.
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,14 @@ from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
-from fraud_detection_api.routes.scoring.turns import MOST_DECISION_IDS, Answer, ScoringRequest, SentHeaders, Turn
+from fraud_detection_api.routes.scoring.turns import (
+    MOST_DECISION_IDS,
+    Answer,
+    ScoringRequest,
+    SentHeaders,
+    Turn,
+    Worked,
+)
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import ANYBODY
@@ -96,7 +103,7 @@ class ScoringServices:
 
 
 class ScoringRoute:
-    """Answers POST requests at `path` with `answer`; the application around it answers errors.
+    """Answers POST requests at `path` with `answers`; the application around it answers errors.
 
     On an `idempotent` route, a request whose key was answered before gets that answer. Where there is a `deadline`, it says
     how many seconds a request has.
@@ -106,13 +113,13 @@ class ScoringRoute:
         self,
         path: str,
         services: ScoringServices,
-        answer: Callable[[ScoringRequest], Answer],
+        answers: Callable[[Sequence[ScoringRequest]], list[Answer | errors.FraudError]],
         *,
         idempotent: bool,
         deadline: Callable[[Headers, SentHeaders], float | None] | None = None,
     ) -> None:
         self.path = path
-        self._services, self._answer, self._idempotent, self._seconds = services, answer, idempotent, deadline
+        self._services, self._answers, self._idempotent, self._seconds = services, answers, idempotent, deadline
         self._turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
@@ -203,17 +210,25 @@ class ScoringRoute:
             body = recall(self._services.store, key._replace(caller=caller.digest))
         return request._replace(key=key), None if body is None else Answer(body, None, None, is_replayed=True)
 
-    def _work(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
-        """The answer, and what is to be stored before it leaves; None where nothing is. Raises DeadlinePassed."""
-        request.watch.start()
-        if request.deadline is not None:
-            request.deadline.require()
-        answer = self._answer(request)
-        return answer, None if self._services.writer is None else self._sealed(request, answer)
+    def _work(self, requests: Sequence[ScoringRequest]) -> list[Worked]:
+        """What becomes of requests that are answered together."""
+        try:
+            answers = self._answers(requests)
+            return [
+                answer if isinstance(answer, Exception) else (answer, self._sealed(request, answer))
+                for request, answer in zip(requests, answers, strict=True)
+            ]
+        except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
+            if len(requests) == 1:
+                return [error]
+        return [worked for request in requests for worked in self._work([request])]  # one must not fail the others
 
     def _work_aside(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
         """Summarise the decisions here: only the event loop's thread may write to a metric's cell."""
-        answer, sealed = self._work(request)
+        [worked] = self._work([request])
+        if isinstance(worked, Exception):
+            raise worked
+        answer, sealed = worked
         assert answer.decisions is not None, "it was just answered"
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
             self._turn.tails.took(answer.size, time.perf_counter() - request.watch.lapped)
@@ -223,7 +238,7 @@ class ScoringRoute:
 
     def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
         decisions, records, key = answer.decisions, answer.records, request.key
-        if decisions is None or records is None:
+        if decisions is None or records is None or self._services.writer is None:
             return None
         context = RequestContext(
             request.request_id,

@@ -34,6 +34,12 @@ class Decided(NamedTuple):
     decisions: Decisions
     explanations: Explanations
 
+    def part(self, first: int, last: int) -> "Decided":
+        """The same of the records from index `first` to before `last`."""
+        decisions = self.decisions.part(first, last)
+        asked = self.explanations != "not_asked"
+        return Decided(decisions, _state(decisions.reasons) if asked else "not_asked")
+
 
 class Task(NamedTuple):
     """What a request asks for; `deadline` is a time on the clock of the service, or NEVER."""
@@ -69,9 +75,7 @@ class DecisionService:
         if not task.explain:
             return Decided(decisions, "not_asked")
         reasons = self._reasons(task, records, pieces)
-        without = reasons.count(None)
-        state: Explanations = "given" if not without else "dropped" if without == len(reasons) else "partial"
-        return Decided(decisions._replace(reasons=reasons), state)
+        return Decided(decisions._replace(reasons=reasons), _state(reasons))
 
     def _assessed(self, task: Task, records: Sequence[Record]) -> Iterator[Assessment]:
         """Assess the records in pieces, until the deadline passes; a piece that ends after it is dropped."""
@@ -119,6 +123,11 @@ class DecisionService:
                     self._seconds_to_explain += _LEARNING_RATE * (taken - self._seconds_to_explain)
                 first = last
         return reasons
+
+
+def _state(reasons: Sequence[str | None]) -> Explanations:
+    without = reasons.count(None)
+    return "given" if not without else "dropped" if without == len(reasons) else "partial"
 
 
 def _assess(task: Task, records: Sequence[Record]) -> Assessment:
