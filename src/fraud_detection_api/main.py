@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -48,9 +48,11 @@ from fraud_detection_api.routes.protocol.dependencies import provide
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
+from fraud_detection_api.routes.scoring.lane import LaneContext, ScoringLane
 from fraud_detection_api.routes.scoring.route import ScoringRoute, ScoringServices
 from fraud_detection_api.routes.wire.connection import WATCH
 from fraud_detection_api.routes.wire.descriptors import door_limits
+from fraud_detection_api.routes.wire.lane import LANES, Lanes
 from fraud_detection_api.routes.wire.watch import Watch
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
 from fraud_detection_api.services.admission.entrance import Entrance
@@ -101,11 +103,14 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         tracer=container.tracer,
         protection=Protection(guard if guard.is_needed else None),
     )
-    for route in _scoring_routes(container, bodies, rates):
-        app.add_scoring(
-            route.path, route, in_context(route, protection=Protection(guard if guard.is_needed else None, OF_SCORES))
-        )
+    scoring_routes = _scoring_routes(container, bodies, rates)
+    protection = Protection(guard if guard.is_needed else None, OF_SCORES)
+    for route in scoring_routes:
+        app.add_scoring(route.path, route, in_context(route, protection=protection))
         request_metrics.expect(route.path, "POST", (200, 500, 503))
+    app.state.lanes = _lanes(
+        scoring_routes, LaneContext(protection, container.drain, request_metrics, _answer_to), container
+    )
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
@@ -173,6 +178,13 @@ def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[
     ]
 
 
+def _lanes(routes: Sequence[ScoringRoute], context: LaneContext, container: Container) -> Lanes:
+    """The lanes of scoring routes. A trace, or a deadline that every request has, takes the other road."""
+    with_deadline = {decisions.PATH} if container.settings.deadline_ms is not None else set()
+    plain = [route for route in routes if container.tracer is None and route.path not in with_deadline]
+    return {route.path: ScoringLane(route, context) for route in plain}
+
+
 def _limits(settings: Settings) -> RequestLimits:
     return RequestLimits(settings.max_body_bytes, settings.body_timeout_seconds, settings.max_records)
 
@@ -218,7 +230,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     log_event("started", version=__version__)
     try:
         with container.drain.on_sigterm(container.settings.linger_seconds):
-            yield {WATCH: connections}
+            yield {WATCH: connections, LANES: app.state.lanes}
     finally:
         for watcher in watchers:
             watcher.cancel()

@@ -27,7 +27,7 @@ JSON = {"Content-Type": "application/json"}
 def entrance_of(app: FastAPI) -> Entrance:
     """The entrance that the scoring routes of an application share."""
     endpoints = [getattr(route, "endpoint", None) for route in app.routes]
-    return next(each._services.entrance for each in endpoints if isinstance(each, ScoringRoute))
+    return next(each.services.entrance for each in endpoints if isinstance(each, ScoringRoute))
 
 
 @contextmanager

@@ -132,14 +132,15 @@ async def _read(receive: Receive, limit_bytes: int, stated: int, bodies: Shares,
 
 
 def _require_json(headers: Headers) -> None:
-    if (problem := _media_problem(headers.get(b"content-type", b""))) is not None:
+    if (problem := media_problem(headers.get(b"content-type", b""))) is not None:
         raise UnsupportedMedia(problem)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMedia("compressed bodies are not read; send no Content-Encoding")
 
 
 @lru_cache(maxsize=64)
-def _media_problem(content_type: bytes) -> str | None:
+def media_problem(content_type: bytes) -> str | None:
+    """What is wrong with a header Content-Type of a JSON body, None if nothing is."""
     media_type, _, parameters = content_type.decode("latin-1").partition(";")
     if media_type.strip().lower() != "application/json":
         return "send JSON, with the header Content-Type: application/json"

@@ -24,7 +24,7 @@ from fraud_detection_api.trace_context import TraceParent, parse_traceparent, pa
 
 REQUEST_ID = "X-Request-ID"
 TRACEPARENT, TRACESTATE = b"traceparent", b"tracestate"
-_REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
+REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _CLOSE = (b"connection", b"close")
 _RANDOM = Random()  # noqa: S311 an id is no secret, and the system's random numbers take longer than all else here
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -89,7 +89,7 @@ class RequestBoundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (_REQUEST_ID_HEADER, request_id.encode())]
+                headers = [*message.get("headers", ()), (REQUEST_ID_HEADER, request_id.encode())]
                 message["headers"] = [*headers, *self._fields] if self._fields else secured(headers)
                 if self._drain.begun:  # or callers would keep their connections until the process is gone
                     message["headers"].append(_CLOSE)
@@ -108,7 +108,7 @@ class RequestBoundary:
         finally:
             ended, route = time.perf_counter(), _template(scope)
             self._metrics.answered(route, scope["method"], status, ended - started)
-            log_often("request", _logged, state, scope["method"], route, status, ended - started, trace)
+            log_often("request", request_fields, state, scope["method"], route, status, ended - started, trace)
             if self._tracer is not None and trace is not None and trace.span_id is not None:
                 self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
 
@@ -118,10 +118,12 @@ def _identify(headers: Headers, sent: Iterable[tuple[bytes, bytes]]) -> tuple[st
     parent = headers.get(TRACEPARENT)
     if parent is not None and sum(name == TRACEPARENT for name, _ in sent) > 1:
         parent = b""
-    return _request_id(headers.get(_REQUEST_ID_HEADER)), None if parent is None else parse_traceparent(parent)
+    return request_id_of(headers), None if parent is None else parse_traceparent(parent)
 
 
-def _request_id(header: bytes | None) -> str:
+def request_id_of(headers: Headers) -> str:
+    """The id that a caller gave its request, or a new one."""
+    header = headers.get(REQUEST_ID_HEADER)
     if header is None:
         return new_request_id()
     sent = header.decode("latin-1")
@@ -133,7 +135,7 @@ def new_request_id() -> str:
     return f"{_RANDOM.getrandbits(128):032x}"
 
 
-def _logged(
+def request_fields(
     state: dict[str, Any], method: str, route: str, status: int, seconds: float, trace: Trace | None
 ) -> dict[str, object]:
     """The fields of a request's log line."""

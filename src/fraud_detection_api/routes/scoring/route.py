@@ -119,13 +119,13 @@ class ScoringRoute:
         deadline: Callable[[Headers, SentHeaders], float | None] | None = None,
     ) -> None:
         self.path = path
-        self._services, self._answers, self._idempotent, self._seconds = services, answers, idempotent, deadline
-        self._turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
+        self.services, self._answers, self._idempotent, self._seconds = services, answers, idempotent, deadline
+        self.turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        services, state, watch = self._services, scope["state"], Stopwatch()
+        services, state, watch = self.services, scope["state"], Stopwatch()
         scope["route"] = self  # as FastAPI does, for the log
         state["watch"] = watch
         headers, caller = state["headers"], ANYBODY
@@ -136,7 +136,7 @@ class ScoringRoute:
             services.writer.require_room()
         deployment = services.champion.current or services.champion.require()
         seconds = None if self._seconds is None else self._seconds(headers, scope["headers"])
-        deadline = None if seconds is None else Deadline(watch.began, seconds, self._turn.tails)
+        deadline = None if seconds is None else Deadline(watch.began, seconds, self.turn.tails)
         limits = services.limits if deadline is None else deadline.shortened(services.limits)
         body, held = await read_json_body(headers, receive, limits, services.entrance.bodies, caller)
         try:
@@ -152,12 +152,12 @@ class ScoringRoute:
                 services.entrance.bodies.give_back(caller, held)
 
     async def _answer_small(self, request: ScoringRequest, scope: Scope, _receive: Receive, send: Send) -> None:
-        places, caller, answer = self._services.entrance.places, request.caller, None
+        places, caller, answer = self.services.entrance.places, request.caller, None
         places.take(caller, at_most=caller.limits.in_flight)
         try:
             if self._idempotent and KEY_HEADER in request.headers:
                 request, answer = await self._looked_up(request)
-            answer = answer or await self._turn.answer(request)
+            answer = answer or await self.turn.answer(request)
         finally:
             places.give_back(caller)
         await send(self._start(request, answer, scope))
@@ -165,7 +165,7 @@ class ScoringRoute:
 
     async def _answer_large(self, request: ScoringRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer once the caller's turn has come. Nobody would get the answer of a caller who hung up and sent no key."""
-        entrance, has_key = self._services.entrance, self._idempotent and KEY_HEADER in request.headers
+        entrance, has_key = self.services.entrance, self._idempotent and KEY_HEADER in request.headers
         hang_up, answer = None if has_key else partial(hung_up, receive), None
         cost, left = records_in(request.body), None if request.deadline is None else request.deadline.left()
         async with entrance.turn(request.caller, cost, hang_up, seconds=left) as turn:
@@ -179,35 +179,36 @@ class ScoringRoute:
 
     async def _answered_aside(self, request: ScoringRequest, turn: LargeTurn) -> Answer:
         running = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
-        running.add_done_callback(lambda _: self._services.entrance.turns.worked(turn))
+        running.add_done_callback(lambda _: self.services.entrance.turns.worked(turn))
         deadline = request.deadline
         if deadline is not None and not (await asyncio.wait([running], timeout=deadline.left()))[0]:
             running.cancel()
             raise errors.DeadlinePassed
         answer, sealed = await running
-        return await self._turn.stored(request, answer, sealed)
+        return await self.turn.stored(request, answer, sealed)
 
     async def _looked_up(self, request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
         left = math.inf if request.deadline is None else request.deadline.left()
-        return await self._services.lookups.result(partial(self._recalled, request), seconds=left)
+        return await self.services.lookups.result(partial(self._recalled, request), seconds=left)
 
     def _start(self, request: ScoringRequest, answer: Answer, scope: Scope) -> Message:
         """The start of an answer."""
         version = request.deployment.champion.version
         # nothing was scored for a repeated answer, and another model may have made it
         scope["state"] |= {"records": answer.size, "model_version": None if answer.is_replayed else version}
-        headers = _headers(answer, version, request.watch)
+        length = (b"content-length", str(len(answer.body)).encode())
+        headers = [*answer_headers(answer, version, request.watch), length]
         if request.caller is not ANYBODY and request.caller.limits.has_rates:
-            headers += rate_limit_fields(self._services.rates.quotas(request.caller))
+            headers += rate_limit_fields(self.services.rates.quotas(request.caller))
         return {"type": "http.response.start", "status": 200, "headers": headers}
 
     def _recalled(self, request: ScoringRequest) -> tuple[ScoringRequest, Answer | None]:
         """The request with its key, and the answer that the key was given before."""
         caller = request.caller
         key = idempotency_key(request.sent, request.body, caller=caller.identity)
-        body = recall(self._services.store, key)
+        body = recall(self.services.store, key)
         if body is None and caller.is_named:  # answers from before the key had a name
-            body = recall(self._services.store, key._replace(caller=caller.digest))
+            body = recall(self.services.store, key._replace(caller=caller.digest))
         return request._replace(key=key), None if body is None else Answer(body, None, None, is_replayed=True)
 
     def _work(self, requests: Sequence[ScoringRequest]) -> list[Worked]:
@@ -231,14 +232,14 @@ class ScoringRoute:
         answer, sealed = worked
         assert answer.decisions is not None, "it was just answered"
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
-            self._turn.tails.took(answer.size, time.perf_counter() - request.watch.lapped)
+            self.turn.tails.took(answer.size, time.perf_counter() - request.watch.lapped)
         first_ids = answer.decisions.ids[:MOST_DECISION_IDS]
         summary = summarised(answer.decisions)
         return answer._replace(decisions=None, records=None, summary=summary, first_ids=first_ids), sealed
 
     def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
         decisions, records, key = answer.decisions, answer.records, request.key
-        if decisions is None or records is None or self._services.writer is None:
+        if decisions is None or records is None or self.services.writer is None:
             return None
         context = RequestContext(
             request.request_id,
@@ -246,16 +247,12 @@ class ScoringRoute:
             request.deployment.contract,
             request.watch.elapsed_ms(),
         )
-        rows = self._services.recorder.rows(decisions, records, context)
+        rows = self.services.recorder.rows(decisions, records, context)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
 
 
-def _headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:
+def answer_headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, but its length."""
     # a stored answer may be another model's than the one that serves now
     origin = (REPLAYED.lower().encode(), b"true") if answer.is_replayed else (b"x-model-version", version.encode())
-    return [
-        origin,
-        (b"server-timing", watch.server_timing().encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-        (b"content-type", b"application/json"),
-    ]
+    return [origin, (b"server-timing", watch.server_timing().encode()), (b"content-type", b"application/json")]

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
 from fraud_detection_api.contract.columns import Record
@@ -73,7 +73,20 @@ class Answer(NamedTuple):
         return 0 if self.decisions is None else len(self.decisions.ids)
 
 
-_Waiting: TypeAlias = tuple[ScoringRequest, "asyncio.Future[Answer]"]
+class Answered(Protocol):
+    """Somebody who waits for an answer; a future, for example."""
+
+    def done(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+
+    def set_result(self, answer: Answer, /) -> None:
+        """There is an answer."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """There is none."""
+
+
+_Waiting: TypeAlias = tuple[ScoringRequest, Answered]
 
 
 class _Finished(NamedTuple):
@@ -82,7 +95,7 @@ class _Finished(NamedTuple):
     request: ScoringRequest
     answer: Answer
     sealed: SealedRequest
-    waiting: "asyncio.Future[Answer]"
+    waiting: Answered
 
 
 Worked: TypeAlias = tuple[Answer, SealedRequest | None] | Exception
@@ -108,12 +121,15 @@ class Turn:
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.append((request, answered))
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.add(request, answered)
         return await answered
+
+    def add(self, request: ScoringRequest, answered: Answered) -> None:
+        """Have a small request answered, and stored before that."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer_all)  # after all that is ready now
+        self._waiting.append((request, answered))
 
     async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
         """The answer, once its request is stored."""
@@ -141,7 +157,7 @@ class Turn:
         taken, records = [], 0
         while self._waiting and records < RECORDS_TOGETHER:
             waiting = self._waiting.popleft()
-            if not waiting[1].cancelled():
+            if not waiting[1].done():
                 taken.append(waiting)
                 records += records_in(waiting[0].body)
         return taken
@@ -208,6 +224,7 @@ class Turn:
 def _expire(finished: _Finished, left: float) -> None:
     """Answer when the seconds that are left have passed, whether the request is stored by then or not."""
     _, answer, _, waiting = finished
+    assert isinstance(waiting, asyncio.Future), "only the application takes deadlines"
 
     def expire() -> None:
         if not waiting.done():
@@ -222,7 +239,7 @@ def _in_doubt(answer: Answer, reason: str) -> errors.CommitInDoubt:
     return errors.CommitInDoubt(reason, decision_ids)
 
 
-def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: "asyncio.Future[Answer]") -> None:
+def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: Answered) -> None:
     """Give the stored answer: another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from fraud_detection_api.routes.protocol.context import new_request_id
 from fraud_detection_api.routes.wire.doors import Admission, Door, counted_as
 from fraud_detection_api.routes.wire.exchange import Exchange
+from fraud_detection_api.routes.wire.lane import LANES, Guest, Lanes
 from fraud_detection_api.routes.wire.reading import Head, RequestReader
 from fraud_detection_api.routes.wire.refusal import Refused, answer_to, failed, head_too_slow, too_many_connections
 from fraud_detection_api.routes.wire.watch import NEVER, Watch
@@ -26,6 +27,9 @@ WATCH = "connections"
 
 HEALTH_PATHS = frozenset({"/ping", "/livez", "/readyz", "/metrics"})
 READ_AHEAD_BYTES = 64 * 1024
+LANE_BYTES = 64 * 1024
+"""Bodies of lanes are smaller: such a body has often come with its head."""
+
 WRITE_BYTES = 64 * 1024
 """How much of an answer a caller takes at least, each time that `Patience.write` has passed."""
 
@@ -45,8 +49,7 @@ class Phase(Enum):
 class HttpProtocol(asyncio.Protocol):
     """A connection that uvicorn's server made. One request at a time: those sent ahead wait as bytes.
 
-    To answer a request without an application, take its head in `_begin` and its body, if all has come; then write, and
-    leave the phase as it is: `_proceed` goes on to the next request.
+    A request to the path of a lane is answered there if the lane takes it, else by the application.
     """
 
     def __init__(
@@ -61,13 +64,14 @@ class HttpProtocol(asyncio.Protocol):
         self._app: ASGIApp = config.loaded_app
         self._config, self._server = config, server_state
         self._watch: Watch = app_state[WATCH]
-        self._state = {name: content for name, content in app_state.items() if name != WATCH}
+        self._lanes: Lanes = app_state.get(LANES, {})
+        self._state = {name: content for name, content in app_state.items() if name not in {WATCH, LANES}}
         self.loop = _loop or asyncio.get_running_loop()
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.reader = RequestReader()
         self.phase = Phase.IDLE
         self.deadline = self.write_deadline = NEVER
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | Guest | None = None
         self._door: Door | None = None
         self._admission = Admission.OPEN
         self._writable: asyncio.Event | None = None  # where the transport has too much to write
@@ -194,7 +198,7 @@ class HttpProtocol(asyncio.Protocol):
             self._is_reading = True
             self.transport.resume_reading()
 
-    def answered(self, exchange: Exchange) -> None:
+    def answered(self, exchange: Exchange | Guest) -> None:
         """The answer is written, to its end."""
         self._server.total_requests += 1
         self._exchange = None
@@ -265,6 +269,9 @@ class HttpProtocol(asyncio.Protocol):
         if self._admission is Admission.HEALTH_ONLY and target.path not in HEALTH_PATHS:
             raise too_many_connections()
         exists = not self._is_health_only or target.path in HEALTH_PATHS
+        keep_alive = head.persists and self._admission is Admission.OPEN
+        if keep_alive and exists and target.path in self._lanes and self._is_taken(head, target.path):
+            return
         scope: Scope = {
             **self._scope,
             "http_version": head.version,
@@ -276,9 +283,19 @@ class HttpProtocol(asyncio.Protocol):
             "state": self._state.copy(),
         }
         self.phase, self.deadline = Phase.ANSWER, NEVER
-        keep_alive = head.persists and self._admission is Admission.OPEN
         exchange = self._exchange = Exchange(self, head, keep_alive=keep_alive)
         exchange.start(self._app, scope, self._server.tasks)
+
+    def _is_taken(self, head: Head, path: str) -> bool:
+        """Whether a lane takes the request."""
+        body = self.reader.whole_body(LANE_BYTES)
+        if body is None or head.method != "POST" or head.expects_continue or not self.is_writable:
+            return False
+        guest = Guest(self)
+        if not self._lanes[path].take(head, body, guest):
+            return False
+        self._exchange, self.phase, self.deadline = guest, Phase.ANSWER, NEVER
+        return True
 
     def _leave(self) -> None:
         """Close once the caller has the answer. If it still sends, closing at once could cost it the answer."""

@@ -169,6 +169,17 @@ class RequestReader:
         self._begun, self._parsed = None, 0
         self._left, self._chunks = head.length, ChunkedBody() if head.is_chunked else None
 
+    def whole_body(self, most_bytes: int) -> bytes | None:
+        """The body in hand, which is not taken by this; None where it has not all come, or is in chunks, or too large."""
+        if self._chunks is not None or self._left > min(len(self._came), most_bytes):
+            return None
+        return bytes(self._came[: self._left])
+
+    def drop_body(self) -> None:
+        """Drop a body that has come whole."""
+        del self._came[: self._left]
+        self._left = 0
+
     def body(self) -> bytes:
         """What has come of the body in hand, and is not taken yet. Raises Refused."""
         if self._chunks is not None:
