@@ -318,6 +318,12 @@ class InMemoryLogStore:
         self._decisions.check()
         return [run for run in self._runs if after <= run.position < after + limit]
 
+    def lengths(self, kind: Kind, *, after: int) -> list[tuple[int, int]]:
+        self._decisions.check()
+        return [
+            (run.position, run.end - run.position) for run in self._runs if run.kind == kind and run.position >= after
+        ]
+
     def is_fed(self) -> bool:
         self._decisions.check()
         return self.fed

@@ -27,6 +27,7 @@ _FAULTS = {
     "alias_change_altered": "a change of champion or challenger was altered in the registry",
     "model_not_promoted": "no recorded change made the model champion that decided; version",
     "removal_forged": "a decision was removed by somebody without the key",
+    "entry_forged": "somebody put an entry into the log; leaf",
     "log_changed": "the log was changed before leaf",
     "log_not_fed": "the triggers that log decisions and labels are gone, or not as they were made",
     "root_forged": "a root was signed with another key",

@@ -18,7 +18,7 @@ class LogStore(Protocol):
     """
 
     def state(self) -> LogState:
-        """The log as it is now."""
+        """The log as it is now. Raises StoreUnavailable where somebody changed its end, so that nothing can follow it."""
 
     def enter(self, kind: Kind, subjects: bytes, seals: bytes) -> None:
         """Add leaves to the queue."""
@@ -34,6 +34,9 @@ class LogStore(Protocol):
 
     def runs(self, *, after: int, limit: int) -> list[Run]:
         """The runs from that position on that begin within `limit` leaves of it."""
+
+    def lengths(self, kind: Kind, *, after: int) -> list[tuple[int, int]]:
+        """Where each run of the kind begins, from that position on, and how many leaves it has, in order."""
 
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
@@ -70,7 +73,7 @@ class LogSnapshot(Protocol):
     """A log at one moment. Subjects are 16 bytes."""
 
     def state(self) -> LogState:
-        """As `LogStore.state`."""
+        """The log, whatever somebody made of it. Raises StoreUnavailable where that cannot be known."""
 
     def waiting(self) -> list[Waiting]:
         """The whole queue."""

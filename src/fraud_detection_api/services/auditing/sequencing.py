@@ -87,6 +87,10 @@ class Sequencer:
         """The log's runs from that position on, as `LogStore.runs`."""
         return self._log.runs(after=position, limit=limit)
 
+    def decisions_from(self, position: int) -> list[tuple[int, int]]:
+        """Where each run of decisions begins, from that position on, and how many it has."""
+        return self._log.lengths("decision", after=position)
+
     @property
     def size(self) -> int:
         """Leaves in the log."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
+from fraud_detection_api.decision.log import SUBJECT_BYTES, UNSEALED, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
 from fraud_detection_api.services.auditing.sequencing import alias_seal
@@ -25,6 +27,7 @@ Fault = Literal[
     "alias_change_altered",
     "model_not_promoted",
     "removal_forged",
+    "entry_forged",
     "log_changed",
     "log_not_fed",
     "root_forged",
@@ -197,7 +200,8 @@ class _Walk:
         self._put_back: dict[bytes, int] = {}
         self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
-        self._present = self.aliases = 0
+        self._present: list[bytes] = []
+        self.aliases = 0
 
     def visit(self, run: Run) -> None:
         """Compare a run's leaves."""
@@ -212,7 +216,7 @@ class _Walk:
         if run.kind in visits:
             visits[run.kind](run.position, pairs)
         else:
-            self._breaks.append(Break("log_changed", str(run.position), run.position))
+            self._breaks.append(Break("entry_forged", str(run.position), run.position))
 
     def all_breaks(self) -> list[Break]:
         """Every break, once all leaves were visited."""
@@ -224,7 +228,9 @@ class _Walk:
             *chain.from_iterable(self._label_breaks.values()),
         ]
         decisions, labels = self._snapshot.counts()
-        if decisions != self._present:
+        # an entry that somebody repeats must not make up for a decision without one
+        present = len(np.unique(np.frombuffer(b"".join(self._present), f"S{SUBJECT_BYTES}")))
+        if decisions != present - len(self._put_back):
             found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
         if labels != len(self._labels_matched):
             found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
@@ -236,7 +242,7 @@ class _Walk:
 
     def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
-        self._present += len(stored)
+        self._present += stored
         for at, (subject, seal) in enumerate(pairs, position):
             self._put_back.pop(subject, None)
             if stored.get(subject) != seal:
@@ -259,7 +265,6 @@ class _Walk:
                 self._breaks.append(Break("removal_forged", uuid_text(subject), at))
                 continue
             if subject in stored:
-                self._present -= 1
                 self._put_back[subject] = at  # unless it is stored again later
             for explained in (self._missing, self._changed, self._label_breaks):
                 explained.pop(subject, None)
