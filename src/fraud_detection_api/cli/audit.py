@@ -8,6 +8,7 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, Store, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.services.auditing.verification import Break, Verified
@@ -61,7 +62,8 @@ def verify(
     with progress("Comparing the store with its log") as report:
         verified = verified_store(settings, report, copies=copies)
     if as_json:
-        print_json({**verified._asdict(), "breaks": [each._asdict() for each in verified.breaks]})
+        breaks = [each._asdict() for each in verified.breaks]
+        print_json({**verified._asdict(), "breaks": breaks, "replaced": [each._asdict() for each in verified.replaced]})
     else:
         _show(verified)
     if verified.breaks:
@@ -92,6 +94,19 @@ def prove(
     print_json(proof_of(settings_with(store=store), decision_id).as_json())
 
 
+@app.command(name="accept-registry", epilog="Example: `fraud audit accept-registry`")
+def accept_registry(store: Store = None, registry: Registry = None) -> None:
+    """Enter into the log that the registry was replaced: by a backup, or by one elsewhere. Servers use the new one already.
+
+    Its changes of champion and challenger are logged anew. Those logged before are not compared any more, and
+    `fraud audit verify` says since when.
+    """
+    from fraud_detection_api.jobs.auditing import accept_registry as accept
+
+    count = accept(settings_with(store=store, registry=registry))
+    say(f"entered: the registry was replaced. Its record has {counted(count, 'change')} of champion and challenger")
+
+
 def say_breaks(breaks: Sequence["Break"]) -> None:
     """Name the first breaks for people."""
     for each in breaks[:MOST_SHOWN]:
@@ -108,6 +123,10 @@ def _show(verified: "Verified") -> None:
         ("decisions", f"{verified.decisions:,}"),
         ("labels", f"{verified.labels:,}"),
         ("changes of champion and challenger", f"{verified.aliases:,}"),
+        (
+            "registry replaced",
+            ", ".join(f"{utc_text(each.at)} (leaf {each.position:,})" for each in verified.replaced) or "never",
+        ),
         (
             "roots",
             f"{verified.roots:,}, {'signed' if verified.is_signed else 'not signed: there is no FRAUD_SEAL_KEY'}",

@@ -13,8 +13,9 @@ from pydantic_core import to_json
 from fraud_detection_api.decision.merkle import Tree, leaf_hash
 from fraud_detection_api.decision.row_format import SEAL_BYTES, seal
 
-Kind = Literal["decision", "label", "erased", "purged", "alias", "forged"]
-"""A decision or label was stored, a decision was erased (and has another seal) or removed, an alias was moved.
+Kind = Literal["decision", "label", "erased", "purged", "alias", "registry", "forged"]
+"""A decision or label was stored, a decision was erased (and has another seal) or removed, an alias was moved, the
+registry was replaced.
 
 A "forged" entry came into the queue by other hands: no leaves can be made of it. Its subject is its number.
 """

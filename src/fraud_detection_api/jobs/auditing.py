@@ -1,6 +1,7 @@
 """Verifying the log, exporting its roots, and proving that a decision is in it."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -19,14 +20,17 @@ from fraud_detection_api.container.storage import (
     require_database,
 )
 from fraud_detection_api.decision.log import SignedRoot
-from fraud_detection_api.errors import InvalidEvidence
+from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
 from fraud_detection_api.services.auditing.proofs import Proof, parsed_proof, prove
+from fraud_detection_api.services.auditing.replacements import enter_replacement
 from fraud_detection_api.services.auditing.verification import Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
 from fraud_detection_api.services.history.seals import SealCheck
 from fraud_detection_api.services.observing.leadership import LOCK
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
+
+_REPLACING = "registry"
 
 
 def verified_store(
@@ -95,6 +99,20 @@ def export_roots(settings: Settings, file: Path) -> tuple[int, int]:
     missing = [root for root in roots if root.size not in known]
     copies.append(missing)
     return len(missing), roots[-1].size if roots else 0
+
+
+def accept_registry(settings: Settings) -> int:
+    """Enter into the log that the registry was replaced; returns how many changes of aliases it has.
+
+    Raises RegistryUnavailable, InvalidEvidence for a key that is not the log's, and as `existing_stores`.
+    """
+    existing_stores(settings).decisions.close()
+    changes = existing_registry(settings.registry).audit()
+    with build_lock(require_database(settings)).held(_REPLACING) as is_alone:
+        if not is_alone:
+            raise StoreUnavailable("another process is entering that the registry was replaced")
+        enter_replacement(build_log(settings), build_recorder(settings).log_key, int(time.time() * 1000))
+    return len(changes)
 
 
 def proof_of(settings: Settings, decision_id: str) -> Proof:

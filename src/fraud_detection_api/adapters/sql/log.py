@@ -24,7 +24,8 @@ _LENGTHS = f"""
 SELECT position, length(subjects) / {SUBJECT_BYTES} FROM log WHERE kind = ? AND position >= ? ORDER BY position"""  # noqa: S608
 _LAST = "SELECT position, kind, subjects, seals FROM log ORDER BY position DESC LIMIT 1"
 _FROM = "SELECT position, kind, subjects, seals FROM log WHERE position > ? ORDER BY position LIMIT 200"
-_COUNT = f"SELECT coalesce(sum(length(subjects)), 0) / {SUBJECT_BYTES} FROM {{table}} WHERE kind = ?"  # noqa: S608
+_REGISTRY = """
+SELECT {key}, kind, subjects, seals FROM {table} WHERE kind IN ('alias', 'registry') ORDER BY {key}"""
 _SIGN = """
 INSERT INTO log_roots (log_id, found, size, root, signed_at, signature) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (size) DO NOTHING"""
@@ -33,7 +34,7 @@ _HOLDS = {"sqlite": "instr(subjects, ?) > 0", "postgresql": "position(? in subje
 _ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' AND {holds} ORDER BY position"
 _SERVED = """
 SELECT model_version, model_digest, min(decided_at)
-FROM decisions JOIN deciders USING (decider_id) GROUP BY model_version, model_digest ORDER BY 3"""
+FROM decisions JOIN deciders USING (decider_id) WHERE decided_at >= ? GROUP BY model_version, model_digest ORDER BY 3"""
 _COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
 # a decision whose decider is gone is found by nobody, and its seal is not checked
 _SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
@@ -95,9 +96,10 @@ class SqlLogStore:
         with self.snapshot() as snapshot:
             return snapshot.is_fed()
 
-    def count(self, kind: Kind) -> int:
+    def registry_runs(self) -> list[Run]:
         with self._database.reading() as session:
-            return sum(int(session.rows(_COUNT.format(table=table), (kind,))[0][0]) for table in ("log", "log_queue"))
+            tables = {"log": "position", "log_queue": "entry"}.items()
+            return [Run(*row) for table, key in tables for row in session.rows(_REGISTRY.format(table=table, key=key))]
 
     def sign(self, root: SignedRoot) -> None:
         with self._signing.writing() as session:
@@ -168,8 +170,8 @@ class SqlLogSnapshot:
         digest = hashlib.sha256(repr([tuple(each) for each in triggers]).encode())
         return digest.hexdigest() == _TRIGGERS_DIGEST[self._dialect]
 
-    def served(self) -> list[Served]:
-        return [Served(*row) for row in self._session.rows(_SERVED)]
+    def served(self, *, since: int) -> list[Served]:
+        return [Served(*row) for row in self._session.rows(_SERVED, (since,))]
 
     def counts(self) -> tuple[int, int]:
         decisions, labels = self._session.rows(_COUNTS)[0]

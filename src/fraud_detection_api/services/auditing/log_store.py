@@ -41,8 +41,8 @@ class LogStore(Protocol):
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
 
-    def count(self, kind: Kind) -> int:
-        """How many leaves of the kind are in the log or its queue."""
+    def registry_runs(self) -> list[Run]:
+        """What is in the log, and then in its queue, about changes of aliases and replaced registries, in order."""
 
     def sign(self, root: SignedRoot) -> None:
         """Store a signed root."""
@@ -99,8 +99,8 @@ class LogSnapshot(Protocol):
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
 
-    def served(self) -> list[Served]:
-        """The models that decided."""
+    def served(self, *, since: int) -> list[Served]:
+        """The models that decided then or later, in milliseconds since 1970."""
 
     def counts(self) -> tuple[int, int]:
         """How many decisions and labels are stored."""

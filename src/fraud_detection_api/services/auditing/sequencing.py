@@ -44,10 +44,10 @@ class Sequencer:
     def begin(self) -> None:
         """Continue from where the log ends, whoever wrote it. Raises StoreUnavailable."""
         self._state = self._log.state()
-        self._aliases = self._log.count("alias")
+        self._count_aliases()
         last = self._log.last_root()
         self._signed = 0 if last is None else last.size
-        self._sign_at, self._aliases_at = self._clock() + ROOT_SECONDS, 0.0
+        self._sign_at = self._clock() + ROOT_SECONDS
 
     def sequence(self) -> bool:
         """Move what waits into the log, and sign if it is time; returns whether more waits.
@@ -63,6 +63,8 @@ class Sequencer:
             after = before.with_leaves(leaf for run in runs for leaf in run.leaves())
             self._log.move(waiting, runs, before, after)
             self._state = self._state._replace(tree=after)
+            if any(run.kind == "registry" for run in runs):
+                self._count_aliases()
         if self._is_due():
             self.sign()
         return len(waiting) == ENTRIES_AT_ONCE
@@ -99,6 +101,12 @@ class Sequencer:
     def _is_due(self) -> bool:
         assert self._state is not None
         return self._state.tree.size - self._signed >= ROOT_LEAVES or self._clock() >= self._sign_at
+
+    def _count_aliases(self) -> None:
+        """The changes that were logged of this registry."""
+        self._aliases, self._aliases_at = 0, 0.0
+        for run in self._log.registry_runs():
+            self._aliases = 0 if run.kind == "registry" else self._aliases + len(run.pairs())
 
     def _enter_aliases(self) -> None:
         if self._clock() < self._aliases_at:

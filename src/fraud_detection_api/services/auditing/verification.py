@@ -12,6 +12,7 @@ from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.log import SUBJECT_BYTES, UNSEALED, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
+from fraud_detection_api.services.auditing.replacements import Replacement, Replacements
 from fraud_detection_api.services.auditing.sequencing import alias_seal
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.aliases import CHAMPION, AliasChange
@@ -55,6 +56,7 @@ class Verified(NamedTuple):
     """What was compared: leaves of the log, decisions, labels, changes of aliases, roots; and every break, in order.
 
     `waiting` leaves have no position yet. `altered` decisions have a broken seal; the first thousand of them are breaks.
+    `replaced` says when somebody with the key entered that the registry was replaced: earlier changes are not compared.
     `is_signed` is False where there is no key: then the roots prove nothing unless they are compared with a copy.
     """
 
@@ -67,6 +69,7 @@ class Verified(NamedTuple):
     is_signed: bool
     breaks: list[Break]
     altered: int = 0
+    replaced: Sequence[Replacement] = ()
 
 
 class Verification:
@@ -103,11 +106,13 @@ class Verification:
                 walk.visit(run)
             breaks = joined([*walk.all_breaks(), *compared.all_breaks(tree.size)])
             if changes is not None:
-                breaks += not_promoted(snapshot.served(), changes)
+                since = walk.replaced[-1].at if walk.replaced else 0
+                breaks += not_promoted(snapshot.served(since=since), changes)
             decisions, labels = snapshot.counts()
             queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
         is_signed = bool(self._recorder.seal_key)
-        return Verified(tree.size, queued, decisions, labels, walk.aliases, len(roots), is_signed, breaks)
+        counts = (tree.size, queued, decisions, labels, walk.aliases, len(roots))
+        return Verified(*counts, is_signed, breaks, replaced=walk.replaced)
 
     def located(self, altered: Collection[str]) -> list[Break]:
         """A break for each of the decisions, whose seals are broken, with its position in the log."""
@@ -202,6 +207,13 @@ class _Walk:
         self._labels_matched: set[int] = set()
         self._present: list[bytes] = []
         self.aliases = 0
+        self._alias_breaks: list[Break] = []
+        self._replacements = Replacements(recorder.log_key)
+
+    @property
+    def replaced(self) -> list[Replacement]:
+        """When the registry was replaced."""
+        return self._replacements.accepted
 
     def visit(self, run: Run) -> None:
         """Compare a run's leaves."""
@@ -212,6 +224,7 @@ class _Walk:
             "erased": self._visit_erased,
             "purged": self._visit_purged,
             "alias": self._visit_aliases,
+            "registry": self._visit_replacements,
         }
         if run.kind in visits:
             visits[run.kind](run.position, pairs)
@@ -222,6 +235,7 @@ class _Walk:
         """Every break, once all leaves were visited."""
         found = [
             *self._breaks,
+            *self._alias_breaks,
             *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
             *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
             *(Break("decision_not_logged", uuid_text(subject), at) for subject, at in self._put_back.items()),
@@ -301,6 +315,13 @@ class _Walk:
             number = int.from_bytes(subject, "big")
             self.aliases += 1
             if number >= len(self._alias_seals):
-                self._breaks.append(Break("alias_change_missing", str(number + 1), at))
+                self._alias_breaks.append(Break("alias_change_missing", str(number + 1), at))
             elif self._alias_seals[number] != seal:
-                self._breaks.append(Break("alias_change_altered", str(number + 1), at))
+                self._alias_breaks.append(Break("alias_change_altered", str(number + 1), at))
+
+    def _visit_replacements(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        for at, (subject, seal) in enumerate(pairs, position):
+            if self._replacements.accept(subject, seal, at):
+                self._alias_breaks, self.aliases = [], 0
+            else:
+                self._breaks.append(Break("entry_forged", str(at), at))
