@@ -21,7 +21,8 @@ ALIAS_RETRY_SECONDS = 60.0
 class Sequencer:
     """The one that gives positions, for one thread. `changes` gives the registry's record of its aliases, oldest first.
 
-    A root is signed each minute in which anything was logged, and each 10,000 leaves; `copy` gets each.
+    A root is signed each minute in which anything was logged, each 10,000 leaves, and at first of what nobody signed;
+    `copy` gets each.
     """
 
     def __init__(
@@ -39,7 +40,8 @@ class Sequencer:
         self._clock, self._wall_clock = clock, wall_clock
         self._state: LogState | None = None
         self._signed = self._aliases = 0
-        self._sign_at = self._aliases_at = 0.0
+        self._sign_at: float | None = None
+        self._aliases_at = 0.0
 
     def begin(self) -> None:
         """Continue from where the log ends, whoever wrote it. Raises StoreUnavailable."""
@@ -47,7 +49,9 @@ class Sequencer:
         self._count_aliases()
         last = self._log.last_root()
         self._signed = 0 if last is None else last.size
-        self._sign_at = self._clock() + ROOT_SECONDS
+        if self._sign_at is None:  # afterwards, failures must not put it off
+            wait = 0.0 if self._state.tree.size != self._signed else ROOT_SECONDS
+            self._sign_at = self._clock() + wait
 
     def sequence(self) -> bool:
         """Move what waits into the log, and sign if it is time; returns whether more waits.
@@ -100,6 +104,7 @@ class Sequencer:
 
     def _is_due(self) -> bool:
         assert self._state is not None
+        assert self._sign_at is not None
         return self._state.tree.size - self._signed >= ROOT_LEAVES or self._clock() >= self._sign_at
 
     def _count_aliases(self) -> None:

@@ -132,6 +132,11 @@ class Observer:
         self._metrics.lags(0.0)
         return False
 
+    def end(self) -> None:
+        """Log and sign what was stored: nobody may do so for long. Raises StoreUnavailable."""
+        self._log.sequence()
+        self._log.sign()
+
     def stalled(self) -> None:
         """Nothing can be observed now."""
         self._metrics.lags(self._lag())
