@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from fraud_detection_api.decision.log import LogKey, SignedRoot
+from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.errors import InvalidEvidence
 from fraud_detection_api.services.auditing.log_store import LogStore
 
@@ -33,9 +33,10 @@ class Replacements:
 
 def enter_replacement(log: LogStore, key: LogKey, at: int) -> None:
     """Enter that the registry was replaced. Raises InvalidEvidence where the key is not the log's. One at a time."""
-    root: SignedRoot | None = log.last_root()
-    if root is not None and not key.is_signed(root):
-        raise InvalidEvidence("FRAUD_SEAL_KEY is not the key that the log's last root was signed with")
+    with log.snapshot() as snapshot:
+        roots = snapshot.roots()
+    if roots and not any(map(key.is_signed, roots)):
+        raise InvalidEvidence("FRAUD_SEAL_KEY is not the key that the log's roots were signed with")
     known = Replacements(key)
     for run in log.registry_runs():
         if run.kind == "registry":

@@ -49,6 +49,8 @@ class Sequencer:
         self._count_aliases()
         last = self._log.last_root()
         self._signed = 0 if last is None else last.size
+        if last is not None and not self._key.is_signed(last):
+            log_event("root_forged", level=logging.ERROR, size=last.size)
         if self._sign_at is None:  # afterwards, failures must not put it off
             wait = 0.0 if self._state.tree.size != self._signed else ROOT_SECONDS
             self._sign_at = self._clock() + wait

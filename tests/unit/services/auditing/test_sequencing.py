@@ -100,6 +100,12 @@ def test_one_that_begins_signs_what_nobody_signed(sequenced):
     assert [root.size for root in sequenced.log.roots] == [1]
 
 
+def test_one_that_begins_with_another_key_says_so(sequenced, caplog):
+    sequenced.log.sign(LogKey(b"another key").signed(sequenced.log.state(), 1))
+    sequenced.started()
+    assert "root_forged" in caplog.messages
+
+
 def test_each_change_of_an_alias_is_logged_once_and_a_lost_one_is_reported(sequenced, caplog):
     for version in ("1", "2"):
         sequenced.changes = [*sequenced.changes, AliasChange(5, "champion", None, version, UNEXPLAINED)]
