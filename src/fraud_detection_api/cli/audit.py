@@ -52,6 +52,7 @@ def verify(
 ) -> None:
     """Compare the store with its log: nothing was changed, removed or added. The exit status is 1 if anything was."""
     from fraud_detection_api.container.storage import build_root_file
+    from fraud_detection_api.errors import InvalidEvidence
     from fraud_detection_api.jobs.auditing import proof_holds, verified_store
 
     settings = settings_with(store=store, registry=registry)
@@ -59,6 +60,8 @@ def verify(
         _show_proof(proof, proof_holds(settings, proof), as_json=as_json)
         return
     copies = [] if roots is None else build_root_file(roots).read()
+    if roots is not None and not copies:
+        raise InvalidEvidence(f"{roots} holds no roots")
     with progress("Comparing the store with its log") as report:
         verified = verified_store(settings, report, copies=copies)
     if as_json:

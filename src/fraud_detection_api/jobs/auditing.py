@@ -95,7 +95,7 @@ def export_roots(settings: Settings, file: Path) -> tuple[int, int]:
     with build_log(settings).snapshot() as snapshot:
         roots = snapshot.roots()
     copies = build_root_file(file)
-    known = set(copies.read()) if file.exists() else set()  # a restored store has other roots of the same sizes
+    known = set(copies.read()) if file.is_file() else set()  # a restored store has other roots of the same sizes
     missing = [root for root in roots if root not in known]
     copies.append(missing)
     return len(missing), roots[-1].size if roots else 0
