@@ -1,11 +1,13 @@
 """Files of a SQLite store: backups of one moment, restores that are whole, erased bytes that are gone."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,23 @@ def stored(tmp_path):
 
 def left_behind(folder):
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["kept.db-wal", "kept.db-shm", "folder/../kept.db"])
+def test_a_backup_never_takes_the_place_of_one_of_the_store_s_files(stored, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BackupFailed, match="is the store itself"):
+        stored.files.backup(tmp_path / name)
+    assert len(stored.rows()) == 3
+
+
+def test_a_backup_takes_the_place_of_no_folder_or_device(stored, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", tmp_path, Path()):
+        with pytest.raises(BackupFailed, match="cannot be written: it is not a file"):
+            stored.files.backup(target)
+    assert (tmp_path / "pipe").is_fifo()
+    assert left_behind(tmp_path) == []
 
 
 def test_looking_for_a_store_creates_none(tmp_path):
