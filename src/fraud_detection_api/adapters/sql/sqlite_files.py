@@ -68,7 +68,8 @@ class SqliteFiles:
     def backup(self, target: Path) -> None:
         if any(_is_same(target, path) for path in (self._path, *self._companions())):
             raise BackupFailed(f"{target} is the store itself; name another file")
-        with _written_whole(target) as waiting, self._database.connected() as connection:
+        # in this order, so that a full disk of the copy is not reported as the store's
+        with self._database.connected() as connection, _written_whole(target) as waiting:
             _copy(connection, waiting)
             _require_backup(waiting, target)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters.sql import sqlite_files
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
@@ -123,6 +124,15 @@ def test_a_backup_that_cannot_be_written_is_reported_and_leaves_nothing(stored, 
     with pytest.raises(BackupFailed, match="cannot be written: No such file or directory"):
         stored.files.backup(tmp_path / "none" / "copy.db")
     assert left_behind(tmp_path) == []
+
+
+def test_a_full_disk_of_the_copy_is_not_reported_as_the_store_s(stored, tmp_path, monkeypatch):
+    def fail(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite_files, "_copy", fail)
+    with pytest.raises(BackupFailed, match=r"copy\.db cannot be written"):
+        stored.files.backup(tmp_path / "copy.db")
 
 
 def test_a_restored_store_equals_the_backup_without_older_logs(stored, tmp_path):
