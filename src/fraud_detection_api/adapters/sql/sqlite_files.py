@@ -53,8 +53,8 @@ class SqliteFiles:
         with self._database.failures(), self._path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return 0
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return sum(1 for _ in re.finditer(_whole_word(text), content))
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # Ctrl-C in the search keeps it from closing
+            return sum(1 for _ in re.finditer(_whole_word(text), content))
 
     def compact(self) -> None:
         with self._database.connected() as connection:
