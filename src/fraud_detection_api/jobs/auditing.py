@@ -1,7 +1,6 @@
 """Verifying the log, exporting its roots, and proving that a decision is in it."""
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -11,6 +10,7 @@ from threading import Thread
 from fraud_detection_api.container.registry import build_registry, existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import (
+    build_clock,
     build_lock,
     build_log,
     build_root_file,
@@ -108,10 +108,12 @@ def accept_registry(settings: Settings) -> int:
     """
     existing_stores(settings).decisions.close()
     changes = existing_registry(settings.registry).audit()
-    with build_lock(require_database(settings)).held(_REPLACING) as is_alone:
+    database = require_database(settings)
+    with build_lock(database).held(_REPLACING) as is_alone:
         if not is_alone:
             raise StoreUnavailable("another process is entering that the registry was replaced")
-        enter_replacement(build_log(settings), build_recorder(settings).log_key, int(time.time() * 1000))
+        now = max(0, int(build_clock(database)() * 1000))
+        enter_replacement(build_log(settings), build_recorder(settings).log_key, now)
     return len(changes)
 
 
