@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from io import RawIOBase
 from pathlib import Path
 
@@ -74,16 +75,19 @@ def _write_all(file: RawIOBase, content: bytes) -> None:
 
 
 def posted_to(url: str) -> Callable[[SignedRoot], None]:
-    """Sends a root as JSON by POST. The call raises InvalidEvidence where the address does not answer 2xx within 5 s."""
+    """Sends a root as JSON by POST. The call raises InvalidEvidence where the address does not answer 2xx.
+
+    Each step may take 5 s, so that an address that answers in small pieces holds its caller for longer.
+    """
 
     def post(root: SignedRoot) -> None:
-        request = urllib.request.Request(  # noqa: S310 the setting allows http and https alone
-            url, to_json(root.as_json()), {"Content-Type": "application/json"}, method="POST"
-        )
         try:
+            request = urllib.request.Request(  # noqa: S310 the setting allows http and https alone
+                url, to_json(root.as_json()), {"Content-Type": "application/json"}, method="POST"
+            )
             with urllib.request.urlopen(request, timeout=WEB_SECONDS):  # noqa: S310
                 pass
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = f"status {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
             raise InvalidEvidence(f"a root could not be sent to FRAUD_LOG_ROOTS: {reason}") from error
 

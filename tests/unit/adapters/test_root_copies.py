@@ -2,10 +2,13 @@
 
 import os
 import resource
+import socket
+import threading
 
 import pytest
 
-from fraud_detection_api.adapters.root_copies import RootFile
+from fraud_detection_api.adapters.root_copies import RootFile, posted_to
+from fraud_detection_api.container import storage
 from fraud_detection_api.decision.log import LogKey, LogState
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.errors import InvalidEvidence
@@ -43,6 +46,37 @@ def test_a_line_that_a_crash_cut_off_spoils_no_other(path):
         RootFile(path).read()
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
     assert RootFile(path).read() == ROOTS
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 500 No\r\n\r\n", b"HTTP/1.1 204 Yes\r\n\r\n"])
+def test_an_address_takes_a_root_or_the_call_says_that_it_does_not(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        post = posted_to(f"http://127.0.0.1:{server.getsockname()[1]}/roots")
+        if b"204" in answer:
+            post(ROOTS[0])
+        else:
+            with pytest.raises(InvalidEvidence, match="FRAUD_LOG_ROOTS"):
+                post(ROOTS[0])
+        thread.join()
+
+
+def test_a_place_that_hangs_holds_nobody_for_long(tmp_path, monkeypatch):
+    may_end = threading.Event()
+    monkeypatch.setattr(RootFile, "append", lambda *_: may_end.wait(20))
+    monkeypatch.setattr(storage, "WEB_SECONDS", -0.95)
+    copy = storage.build_root_copy(str(tmp_path / "roots.jsonl"))
+    with pytest.raises(InvalidEvidence, match="did not take a root"):
+        copy(ROOTS[0])
+    may_end.set()
 
 
 def test_a_pipe_is_refused_and_not_waited_for(path):
