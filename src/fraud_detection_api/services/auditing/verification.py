@@ -6,10 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.log import SUBJECT_BYTES, UNSEALED, Run, SignedRoot, runs_of
+from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
 from fraud_detection_api.services.auditing.replacements import Replacement, Replacements
@@ -205,7 +203,7 @@ class _Walk:
         self._put_back: dict[bytes, int] = {}
         self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
-        self._present: list[bytes] = []
+        self._present: set[bytes] = set()
         self.aliases = 0
         self._alias_breaks: list[Break] = []
         self._replacements = Replacements(recorder.log_key)
@@ -243,8 +241,7 @@ class _Walk:
         ]
         decisions, labels = self._snapshot.counts()
         # an entry that somebody repeats must not make up for a decision without one
-        present = len(np.unique(np.frombuffer(b"".join(self._present), f"S{SUBJECT_BYTES}")))
-        if decisions != present - len(self._put_back):
+        if decisions != len(self._present) - len(self._put_back):
             found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
         if labels != len(self._labels_matched):
             found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
@@ -256,7 +253,7 @@ class _Walk:
 
     def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
-        self._present += stored
+        self._present.update(stored)
         for at, (subject, seal) in enumerate(pairs, position):
             self._put_back.pop(subject, None)
             if stored.get(subject) != seal:
