@@ -192,9 +192,14 @@ def test_a_rate_that_is_reached_is_answered_429_with_what_is_left(client_for, tm
 def test_a_callers_own_limit_of_requests_in_progress_holds(client_for, tmp_path):
     client = client_for(api_keys_file=keys_file(tmp_path, SCORE_KEY, limits="in_flight = 1"))
     holder = client.app.state.container.keys.caller(f"Bearer {SCORE_KEY}")
-    entrance_of(client.app).places.take(holder)
-    answer = client.post("/fraud_detection", json=[OVERDRAWN], headers=bearer(SCORE_KEY))
-    assert_problem(answer, 429, "overloaded")
+    batch = [OVERDRAWN] * 1000
+    for entrance in (entrance_of(client.app), client.app.state.services[Entrance]):
+        entrance.enter(holder)
+        for path, body in (("/fraud_detection", [OVERDRAWN]), ("/fraud_detection", batch), ("/v1/labels", {"labels": []})):
+            assert_problem(client.post(path, json=body, headers=bearer(SCORE_KEY)), 429, "overloaded")
+        entrance.leave(holder)
+    assert client.post("/fraud_detection", json=batch, headers=bearer(SCORE_KEY)).status_code == 200
+    assert client.post("/fraud_detection", json=[OVERDRAWN], headers=bearer(SCORE_KEY)).status_code == 200
 
 
 def test_a_rotated_key_of_the_same_name_gets_the_same_answer(kept, tmp_path):

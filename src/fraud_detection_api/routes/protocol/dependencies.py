@@ -68,8 +68,9 @@ async def admitted_body(request: Request, limits: RequestLimits) -> AsyncIterato
         body, held = await read_json_body(headers, request.receive, limits, entrance.bodies, caller)
         if held:
             admitted.callback(entrance.bodies.give_back, caller, held)
-        entrance.places.take(caller, at_most=caller.limits.in_flight)
-        admitted.callback(entrance.places.give_back, caller)
         if len(body) >= LARGE_BODY_BYTES:
             await admitted.enter_async_context(entrance.turn(caller, len(body), None))
+        else:
+            entrance.enter(caller)
+            admitted.callback(entrance.leave, caller)
         yield body

@@ -140,14 +140,14 @@ class ScoringRoute:
                 services.entrance.bodies.give_back(caller, held)
 
     async def _answer_small(self, request: ScoringRequest, scope: Scope, _receive: Receive, send: Send) -> None:
-        places, caller, answer = self._services.entrance.places, request.caller, None
-        places.take(caller, at_most=caller.limits.in_flight)
+        entrance, caller, answer = self._services.entrance, request.caller, None
+        entrance.enter(caller)
         try:
             if self._idempotent and KEY_HEADER in request.headers:
                 request, answer = await self._looked_up(request)
             answer = answer or await self._turn.answer(request)
         finally:
-            places.give_back(caller)
+            entrance.leave(caller)
         await send(self._start(request, answer, scope))
         await send({"type": "http.response.body", "body": answer.body})
 

@@ -16,7 +16,7 @@ HEAD_FIELDS = 100
 _END = b"\r\n\r\n"
 _OF_THE_CONNECTION = frozenset({b"content-length", b"transfer-encoding", b"connection", b"expect"})
 _SENT_ONCE = frozenset({b"host", b"authorization", b"content-type", b"origin", b"sec-fetch-site"})
-"""Fields that decide who asks, and for what. What stands before this server may count the second one, and this one the first."""
+"""Fields that decide who asks, and for what. A proxy may count the second one where this server counts the first."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w\-.~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fraud_detection_api.errors import CallerGone, DeadlinePassed
+from fraud_detection_api.errors import CallerGone, DeadlinePassed, Overloaded
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.admission.turns import Turn, Turns
@@ -18,31 +18,55 @@ HangUp = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Entrance:
-    """Admits work of one kind; `bodies` is the memory for bodies of all kinds. For one event loop.
+    """Admits work of one kind. For one event loop.
 
-    At most half of the requests in progress are large, so that they never keep small ones out.
+    `bodies` is the memory for bodies of all kinds. `names` counts the requests of all kinds that a limited name has in
+    progress. At most half of the requests in progress are large, so that they never keep small ones out.
     """
 
-    def __init__(self, bodies: Shares, *, max_in_flight: int) -> None:
-        self.bodies = bodies
+    def __init__(self, bodies: Shares, names: Shares, *, max_in_flight: int) -> None:
+        self.bodies, self._names = bodies, names
         self.places, self._large = Shares(max_in_flight), Shares(max(1, max_in_flight // 2))
         self.turns = Turns(unfinished=UNFINISHED)
 
     @property
     def in_progress(self) -> int:
         """How many requests are in progress, those that wait for their turn included."""
-        return self.places.in_use + self._large.in_use
+        return self.places.in_use
+
+    def enter(self, caller: Caller) -> None:
+        """Give the caller a place, until `leave`. Raises Overloaded."""
+        at_most = caller.limits.in_flight
+        if at_most is not None:
+            self._names.take(caller, at_most=at_most)
+        try:
+            self.places.take(caller)
+        except Overloaded:
+            if at_most is not None:
+                self._names.give_back(caller)
+            raise
+
+    def leave(self, caller: Caller) -> None:
+        """Take the place back."""
+        self.places.give_back(caller)
+        if caller.limits.in_flight is not None:
+            self._names.give_back(caller)
 
     @asynccontextmanager
     async def turn(
         self, caller: Caller, cost: float, hang_up: HangUp | None, *, seconds: float | None = None
     ) -> AsyncIterator[Turn]:
-        """The caller's turn while the block runs, which calls `turns.worked` once the thread is free for others.
+        """The caller's place and turn while the block runs, which calls `turns.worked` once the thread is free for others.
 
         Raises Overloaded where too many wait, CallerGone where `hang_up` ends before the turn comes, and DeadlinePassed
         where it does not come within `seconds`.
         """
-        self._large.take(caller, at_most=caller.limits.in_flight)
+        self._large.take(caller)
+        try:
+            self.enter(caller)
+        except Overloaded:
+            self._large.give_back(caller)
+            raise
         try:
             turn = self.turns.join(caller, cost)
             try:
@@ -55,6 +79,7 @@ class Entrance:
             finally:
                 self.turns.finished(turn)
         finally:
+            self.leave(caller)
             self._large.give_back(caller)
 
 

@@ -132,7 +132,9 @@ def test_fields_that_may_occur_twice_and_any_host_are_accepted(host):
     assert len(read(f"GET / HTTP/1.1\r\nhost: {host}\r\naccept: a\r\naccept: b\r\n\r\n".encode())) == 1
 
 
-@pytest.mark.parametrize(("target", "path"), [("http://A.b:1", "/"), ("http://a.B:1?y", "/"), ("http://A.b:1/x?y", "/x")])
+@pytest.mark.parametrize(
+    ("target", "path"), [("http://A.b:1", "/"), ("http://a.B:1?y", "/"), ("http://A.b:1/x?y", "/x")]
+)
 def test_a_target_may_name_the_host_that_the_header_names(target, path):
     assert [found for _, found, _, _ in read(f"GET {target} HTTP/1.1\r\nhost: a.b:1\r\n\r\n".encode())] == [path]
 
