@@ -195,7 +195,11 @@ def test_a_callers_own_limit_of_requests_in_progress_holds(client_for, tmp_path)
     batch = [OVERDRAWN] * 1000
     for entrance in (entrance_of(client.app), client.app.state.services[Entrance]):
         entrance.enter(holder)
-        for path, body in (("/fraud_detection", [OVERDRAWN]), ("/fraud_detection", batch), ("/v1/labels", {"labels": []})):
+        for path, body in (
+            ("/fraud_detection", [OVERDRAWN]),
+            ("/fraud_detection", batch),
+            ("/v1/labels", {"labels": []}),
+        ):
             assert_problem(client.post(path, json=body, headers=bearer(SCORE_KEY)), 429, "overloaded")
         entrance.leave(holder)
     assert client.post("/fraud_detection", json=batch, headers=bearer(SCORE_KEY)).status_code == 200
