@@ -86,7 +86,7 @@ class PatientThreads:
         return any(began > since for began in self._running.values())
 
     def _hanging(self, asked_at: float) -> FraudError:
-        """The error of a caller who asked then. Where others were answered meanwhile, it waited for a thread, or for much."""
+        """The error of a caller who asked then. If others were answered meanwhile, it waited in the queue, or for much."""
         if self._succeeded_at < asked_at:
             self._hangs = True
         return self._hangs_for(self.timeout_seconds)
