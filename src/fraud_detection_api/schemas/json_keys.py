@@ -19,6 +19,7 @@ class RepeatedKeys(dict[str, Any]):
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
         self._names = [key for key, _ in pairs]
+        self.surplus = len(pairs) - len(self)
 
     @property
     def repeated(self) -> list[str]:
@@ -137,6 +138,11 @@ def drop_needless_keys(objects: Iterable[KnownKeys], *, most: int) -> bool:
             dropped = True
         left = max(0, left - len(unknown))
     return dropped
+
+
+def repeat_more(objects: Iterable[KnownKeys], most: int) -> bool:
+    """Whether keys were repeated more than `most` times: pydantic lists an error for each."""
+    return sum(each.surplus for each, _ in objects if isinstance(each, RepeatedKeys)) > most
 
 
 def emptied(parsed: Any, path: tuple[str, ...], of_item: Collection[str]) -> Any:

@@ -12,6 +12,7 @@ from fraud_detection_api.schemas.json_keys import (
     has_more_containers,
     parsed_json,
     part_of,
+    repeat_more,
 )
 
 
@@ -19,6 +20,14 @@ def test_more_unknown_keys_than_an_answer_lists_are_dropped_in_order():
     objects = [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1, "d": 4}]
     assert drop_needless_keys([(each, {"known"}) for each in objects], most=3)
     assert objects == [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1}]
+
+
+def test_repetitions_of_keys_are_counted_in_all_objects():
+    objects = [
+        (parsed_json(body), ()) for body in (b'{"a": 1, "a": 1, "a": 1}', b'{"a": 1, "b": 1}', b'{"b": 1, "b": 1}')
+    ]
+    assert repeat_more(objects, 2)
+    assert not repeat_more(objects, 3)
 
 
 def test_as_many_unknown_keys_as_an_answer_lists_stay():
