@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -178,6 +179,10 @@ def _limits(settings: Settings) -> RequestLimits:
 LONGEST_TURN_SECONDS = 0.0005
 """How long a thread with a large request runs before small ones get their turn; they would wait several of Python's 5 ms."""
 
+READING_THREADS = 4
+"""Requests that are answered in threads at a time, such as those for stored decisions. The others wait: with 40 threads,
+scoring got its turn once in 41."""
+
 OBJECTS_A_COLLECTION = 20_000
 """New objects between two searches for cycles. A request's objects end with it; after every 700, as is Python's default, the
 objects of requests in flight would be searched again and again."""
@@ -188,6 +193,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     container: Container = app.state.container
     champion = container.deployment.champion
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
+    anyio.to_thread.current_default_thread_limiter().total_tokens = READING_THREADS
     container.metrics.start(numbered("worker"))
     await asyncio.to_thread(champion.refresh)
     if container.writer is not None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.container.process import build_container
-from fraud_detection_api.main import create_app
+from fraud_detection_api.main import READING_THREADS, create_app
 from fraud_detection_api.services.admission.api_keys import digest_of
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
+from support.fakes import InMemoryDecisionStore
 from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, entrance_of
 from support.polling import eventually
 
@@ -248,6 +251,19 @@ def test_a_bad_file_of_keys_changes_nothing_and_is_told_once(client_for, tmp_pat
     assert "s3cret" not in log_text()
     assert client.get("/v1/models", headers=bearer(SCORE_KEY)).status_code == 200
     assert_problem(client.get("/v1/models"), 401, "unauthenticated")
+
+
+def test_few_requests_are_answered_in_threads_at_a_time(client_for):
+    store, leave, inside = InMemoryDecisionStore(), threading.Event(), []
+    store.page = lambda *_, **__: inside.append(1) or (leave.wait(20) and [])
+    client = client_for(kept_in=store)
+    with ThreadPoolExecutor(READING_THREADS + 4) as callers:
+        asked = [callers.submit(client.get, "/v1/decisions") for _ in range(READING_THREADS + 4)]
+        eventually(lambda: len(inside) == READING_THREADS, "as many as may are at work")
+        assert client.get("/readyz").status_code == 200
+        assert len(inside) == READING_THREADS
+        leave.set()
+        assert [each.result().status_code for each in asked] == [200] * len(asked)
 
 
 def test_large_labels_wait_for_their_turn():
