@@ -1,9 +1,11 @@
 """Type, size, time and number: what a request may be before its records are looked at."""
 
+import gc
 import json
 
 import pytest
 
+from fraud_detection_api.errors import FraudError
 from support.builders import OVERDRAWN, record
 from support.http import JSON, asgi_post, assert_problem, chunk, entrance_of, full
 
@@ -29,6 +31,19 @@ def test_a_body_that_grows_above_the_limit_is_refused(client_for, path, headers)
     client = client_for(max_body_bytes=100)
     answer = asgi_post(client.app, path, [chunk(b" " * 60), chunk(b" " * 60)], **headers)
     assert_problem(answer, 413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", ["/fraud_detection", "/v1/decisions", "/v1/labels"])
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_nothing_of_a_refused_request_waits_for_the_collector(client, path, size):
+    gc.collect()
+    gc.disable()
+    try:
+        for body in (b'["' + b"a" * size + b'"]', b"[" + b"a" * size):
+            assert client.post(path, content=body, headers=JSON).status_code in (400, 422)
+        assert [each for each in gc.get_objects() if isinstance(each, FraudError)] == []
+    finally:
+        gc.enable()
 
 
 def test_a_body_as_large_as_the_limit_is_read(client_for):
