@@ -6,6 +6,7 @@ import json
 import pytest
 
 from fraud_detection_api.errors import FraudError
+from fraud_detection_api.schemas.parser import LARGE_BODY_BYTES
 from support.builders import OVERDRAWN, record
 from support.http import JSON, asgi_post, assert_problem, chunk, entrance_of, full
 
@@ -42,6 +43,19 @@ def test_nothing_of_a_refused_request_waits_for_the_collector(client, path, size
         for body in (b'["' + b"a" * size + b'"]', b"[" + b"a" * size):
             assert client.post(path, content=body, headers=JSON).status_code in (400, 422)
         assert [each for each in gc.get_objects() if isinstance(each, FraudError)] == []
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("rest", ["", ', "explain": 3', ', "unknown": 3'], ids=["decided", "bad flag", "unknown field"])
+def test_nothing_of_a_large_request_waits_for_the_collector(client, rest):
+    body = f'{{"records": {json.dumps([record(customer_id=each) for each in range(500)])}{rest}}}'
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(body) > LARGE_BODY_BYTES
+        assert client.post("/v1/decisions", content=body, headers=JSON).status_code == (422 if rest else 200)
+        assert [each for each in gc.get_objects() if type(each).__name__ == "ValidatorIterator"] == []
     finally:
         gc.enable()
 
