@@ -197,14 +197,14 @@ def test_a_callers_own_limit_of_requests_in_progress_holds(client_for, tmp_path)
     holder = client.app.state.container.keys.caller(f"Bearer {SCORE_KEY}")
     batch = [OVERDRAWN] * 1000
     for entrance in (entrance_of(client.app), client.app.state.services[Entrance]):
-        entrance.enter(holder)
+        entrance.places.take(holder)
         for path, body in (
             ("/fraud_detection", [OVERDRAWN]),
             ("/fraud_detection", batch),
             ("/v1/labels", {"labels": []}),
         ):
             assert_problem(client.post(path, json=body, headers=bearer(SCORE_KEY)), 429, "overloaded")
-        entrance.leave(holder)
+        entrance.places.give_back(holder)
     assert client.post("/fraud_detection", json=batch, headers=bearer(SCORE_KEY)).status_code == 200
     assert client.post("/fraud_detection", json=[OVERDRAWN], headers=bearer(SCORE_KEY)).status_code == 200
 

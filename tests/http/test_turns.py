@@ -1,13 +1,19 @@
 """Requests that come in one turn of the event loop are answered together, and each as if it were alone."""
 
 import asyncio
+import time
 
 import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
+from fraud_detection_api.metrics.requests import AnswerMetrics
+from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, Turn
+from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import Stopwatch
 from support.builders import record, registry_with_champion
 from support.http import entrance_of
 
@@ -55,3 +61,32 @@ def test_a_caller_who_is_cancelled_holds_up_no_other(app):
     assert isinstance(cancelled, asyncio.CancelledError)
     assert first.json() == last.json()
     assert entrance_of(app).in_progress == 0
+
+
+GREEDY, OTHER = (Caller(name, "score", "") for name in ("greedy", "other"))
+
+
+def of(caller: Caller) -> ScoringRequest:
+    return ScoringRequest(None, "", {}, (), b"", Stopwatch(), caller)
+
+
+def test_callers_take_turns_and_the_event_loop_gets_its_own():
+    answered, between = [], []
+
+    def work(request: ScoringRequest):
+        time.sleep(0.002)
+        answered.append(request.caller.identity)
+        return Answer(b"", None, None), None
+
+    async def ask() -> None:
+        turn = Turn(work, None, AnswerMetrics(Tallies(), "/fraud_detection"))
+        waiting = [turn.answer(of(GREEDY)) for _ in range(20)] + [turn.answer(of(OTHER))]
+        tasks = [asyncio.create_task(each) for each in waiting]
+        await tasks[0]
+        between.append(len(answered))
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask())
+    assert answered.index("other") == 1
+    assert between < [20]
+    assert len(answered) == 21

@@ -71,6 +71,6 @@ async def admitted_body(request: Request, limits: RequestLimits) -> AsyncIterato
         if len(body) >= LARGE_BODY_BYTES:
             await admitted.enter_async_context(entrance.turn(caller, len(body), None))
         else:
-            entrance.enter(caller)
-            admitted.callback(entrance.leave, caller)
+            entrance.places.take(caller)
+            admitted.callback(entrance.places.give_back, caller)
         yield body

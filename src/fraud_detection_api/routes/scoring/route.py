@@ -140,14 +140,14 @@ class ScoringRoute:
                 services.entrance.bodies.give_back(caller, held)
 
     async def _answer_small(self, request: ScoringRequest, scope: Scope, _receive: Receive, send: Send) -> None:
-        entrance, caller, answer = self._services.entrance, request.caller, None
-        entrance.enter(caller)
+        places, caller, answer = self._services.entrance.places, request.caller, None
+        places.take(caller)
         try:
             if self._idempotent and KEY_HEADER in request.headers:
                 request, answer = await self._looked_up(request)
             answer = answer or await self._turn.answer(request)
         finally:
-            entrance.leave(caller)
+            places.give_back(caller)
         await send(self._start(request, answer, scope))
         await send({"type": "http.response.body", "body": answer.body})
 

@@ -1,6 +1,8 @@
 """Requests of one turn of the event loop are answered one after another, and stored together."""
 
 import asyncio
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,6 +25,10 @@ SentHeaders = Sequence[tuple[bytes, bytes]]
 
 MOST_DECISION_IDS = 100
 """Decisions that are named when their commit is in doubt: those of a request are stored together."""
+
+
+TURN_SECONDS = 0.005
+"""After so long, all else on the event loop gets its turn: a hundred requests just below 64 KiB take seconds."""
 
 
 class ScoringRequest(NamedTuple):
@@ -74,6 +80,26 @@ class _Finished(NamedTuple):
     waiting: "asyncio.Future[Answer]"
 
 
+class _Waiting:
+    """Requests that wait. Callers are answered by turns, so that none waits for all that another has sent."""
+
+    def __init__(self) -> None:
+        self._of_caller: OrderedDict[str, deque[tuple[ScoringRequest, asyncio.Future[Answer]]]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._of_caller)
+
+    def add(self, request: ScoringRequest, answered: "asyncio.Future[Answer]") -> None:
+        self._of_caller.setdefault(request.caller.identity, deque()).append((request, answered))
+
+    def take(self) -> tuple[ScoringRequest, "asyncio.Future[Answer]"]:
+        identity, queue = self._of_caller.popitem(last=False)
+        first = queue.popleft()
+        if queue:
+            self._of_caller[identity] = queue
+        return first
+
+
 class Turn:
     """Answers the requests of one turn of the event loop one after another, and stores them together.
 
@@ -89,7 +115,7 @@ class Turn:
     ) -> None:
         self._work, self._writer, self._metrics = work, writer, metrics
         self.tails = Tails()
-        self._waiting: list[tuple[ScoringRequest, asyncio.Future[Answer]]] = []
+        self._waiting = _Waiting()
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
@@ -97,7 +123,7 @@ class Turn:
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.append((request, answered))
+        self._waiting.add(request, answered)
         return await answered
 
     async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
@@ -110,9 +136,9 @@ class Turn:
         return await answered
 
     def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        finished = []
-        for request, answered in waiting:
+        finished, ends = [], time.perf_counter() + TURN_SECONDS
+        while self._waiting and time.perf_counter() < ends:
+            request, answered = self._waiting.take()
             if answered.cancelled():
                 continue
             try:
@@ -125,6 +151,8 @@ class Turn:
                 answered.set_result(answer)
             else:
                 finished.append(_Finished(request, answer, sealed, answered))
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer_all)
         if finished:
             self._store(finished)
 

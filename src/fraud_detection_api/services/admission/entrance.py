@@ -1,13 +1,14 @@
 """What a request must get before it is worked on: memory for its body, a place, and a turn if it is large."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fraud_detection_api.errors import CallerGone, DeadlinePassed, Overloaded
 from fraud_detection_api.services.admission.callers import Caller
-from fraud_detection_api.services.admission.shares import Shares
+from fraud_detection_api.services.admission.shares import Places, Shares
 from fraud_detection_api.services.admission.turns import Turn, Turns
 
 UNFINISHED = 8
@@ -20,37 +21,19 @@ HangUp = Callable[[], Coroutine[Any, Any, None]]
 class Entrance:
     """Admits work of one kind. For one event loop.
 
-    `bodies` is the memory for bodies of all kinds. `names` counts the requests of all kinds that a limited name has in
+    `bodies` is the memory for bodies of all kinds. `of_names` counts the requests of all kinds that names have in
     progress. At most half of the requests in progress are large, so that they never keep small ones out.
     """
 
-    def __init__(self, bodies: Shares, names: Shares, *, max_in_flight: int) -> None:
-        self.bodies, self._names = bodies, names
-        self.places, self._large = Shares(max_in_flight), Shares(max(1, max_in_flight // 2))
+    def __init__(self, bodies: Shares, of_names: Counter[str], *, max_in_flight: int) -> None:
+        self.bodies = bodies
+        self.places, self._large = Places(max_in_flight, of_names), Shares(max(1, max_in_flight // 2))
         self.turns = Turns(unfinished=UNFINISHED)
 
     @property
     def in_progress(self) -> int:
         """How many requests are in progress, those that wait for their turn included."""
         return self.places.in_use
-
-    def enter(self, caller: Caller) -> None:
-        """Give the caller a place, until `leave`. Raises Overloaded."""
-        at_most = caller.limits.in_flight
-        if at_most is not None:
-            self._names.take(caller, at_most=at_most)
-        try:
-            self.places.take(caller)
-        except Overloaded:
-            if at_most is not None:
-                self._names.give_back(caller)
-            raise
-
-    def leave(self, caller: Caller) -> None:
-        """Take the place back."""
-        self.places.give_back(caller)
-        if caller.limits.in_flight is not None:
-            self._names.give_back(caller)
 
     @asynccontextmanager
     async def turn(
@@ -63,7 +46,7 @@ class Entrance:
         """
         self._large.take(caller)
         try:
-            self.enter(caller)
+            self.places.take(caller)
         except Overloaded:
             self._large.give_back(caller)
             raise
@@ -79,7 +62,7 @@ class Entrance:
             finally:
                 self.turns.finished(turn)
         finally:
-            self.leave(caller)
+            self.places.give_back(caller)
             self._large.give_back(caller)
 
 

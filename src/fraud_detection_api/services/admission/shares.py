@@ -1,5 +1,7 @@
 """A limited resource that many callers use at a time: no caller takes what the others need."""
 
+from collections import Counter
+
 from fraud_detection_api.errors import Overloaded
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 
@@ -24,16 +26,15 @@ class Shares:
         held, free = self._held.get(caller.identity, 0), self.limit - self.in_use - amount
         return free >= (held + amount if held and caller.has_rivals else 0)
 
-    def take(self, caller: Caller, amount: int = 1, *, at_most: int | None = None) -> None:
-        """Take so much, and never hold more than `at_most`. Raises Overloaded."""
+    def take(self, caller: Caller, amount: int = 1) -> None:
+        """Take so much. Raises Overloaded."""
         if caller is ANYBODY and self.in_use + amount <= self.limit:  # without keys, there is nobody to tell apart
             self.in_use += amount
             return
-        held = self._held.get(caller.identity, 0) + amount
-        if (at_most is not None and held > at_most) or not self.fits(caller, amount):
+        if not self.fits(caller, amount):
             raise Overloaded(RETRY_AFTER_SECONDS)
         self.in_use += amount
-        self._held[caller.identity] = held
+        self._held[caller.identity] = self._held.get(caller.identity, 0) + amount
 
     def give_back(self, caller: Caller, amount: int = 1) -> None:
         """Give back what was taken."""
@@ -45,3 +46,26 @@ class Shares:
             self._held[caller.identity] = held
         else:
             del self._held[caller.identity]  # or every key that ever called would stay here
+
+
+class Places(Shares):
+    """Places for requests in progress. `of_names` counts those that names with a limit have, in places of all kinds."""
+
+    def __init__(self, limit: int, of_names: Counter[str]) -> None:
+        super().__init__(limit)
+        self._of_names = of_names
+
+    def take(self, caller: Caller, amount: int = 1) -> None:
+        """Take so many places. Raises Overloaded, also where the name would have more than its limit."""
+        limit = caller.limits.in_flight
+        if limit is not None and self._of_names[caller.identity] + amount > limit:
+            raise Overloaded(RETRY_AFTER_SECONDS)
+        super().take(caller, amount)
+        if limit is not None:
+            self._of_names[caller.identity] += amount
+
+    def give_back(self, caller: Caller, amount: int = 1) -> None:
+        """Give back what was taken."""
+        super().give_back(caller, amount)
+        if caller.limits.in_flight is not None:
+            self._of_names[caller.identity] -= amount
