@@ -80,26 +80,6 @@ class _Finished(NamedTuple):
     waiting: "asyncio.Future[Answer]"
 
 
-class _Waiting:
-    """Requests that wait. Callers are answered by turns, so that none waits for all that another has sent."""
-
-    def __init__(self) -> None:
-        self._of_caller: OrderedDict[str, deque[tuple[ScoringRequest, asyncio.Future[Answer]]]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._of_caller)
-
-    def add(self, request: ScoringRequest, answered: "asyncio.Future[Answer]") -> None:
-        self._of_caller.setdefault(request.caller.identity, deque()).append((request, answered))
-
-    def take(self) -> tuple[ScoringRequest, "asyncio.Future[Answer]"]:
-        identity, queue = self._of_caller.popitem(last=False)
-        first = queue.popleft()
-        if queue:
-            self._of_caller[identity] = queue
-        return first
-
-
 class Turn:
     """Answers the requests of one turn of the event loop one after another, and stores them together.
 
@@ -115,7 +95,8 @@ class Turn:
     ) -> None:
         self._work, self._writer, self._metrics = work, writer, metrics
         self.tails = Tails()
-        self._waiting = _Waiting()
+        # by caller; callers are answered by turns, so that none waits for all that another has sent
+        self._waiting: OrderedDict[str, deque[tuple[ScoringRequest, asyncio.Future[Answer]]]] = OrderedDict()
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
@@ -123,7 +104,8 @@ class Turn:
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.add(request, answered)
+        queue = self._waiting.setdefault(request.caller.identity, deque())
+        queue.append((request, answered))
         return await answered
 
     async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
@@ -136,9 +118,12 @@ class Turn:
         return await answered
 
     def _answer_all(self) -> None:
-        finished, ends = [], time.perf_counter() + TURN_SECONDS
-        while self._waiting and time.perf_counter() < ends:
-            request, answered = self._waiting.take()
+        waiting, finished, ends = self._waiting, [], time.perf_counter() + TURN_SECONDS
+        while waiting and time.perf_counter() < ends:
+            caller, queue = waiting.popitem(last=False)
+            request, answered = queue.popleft()
+            if queue:
+                waiting[caller] = queue
             if answered.cancelled():
                 continue
             try:
@@ -151,7 +136,7 @@ class Turn:
                 answered.set_result(answer)
             else:
                 finished.append(_Finished(request, answer, sealed, answered))
-        if self._waiting:
+        if waiting:
             asyncio.get_running_loop().call_soon(self._answer_all)
         if finished:
             self._store(finished)

@@ -19,6 +19,7 @@ _SENT_ONCE = frozenset({b"host", b"authorization", b"content-type", b"origin", b
 """Fields that decide who asks, and for what. A proxy may count the second one where this server counts the first."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w\-.~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+_LINE_BYTES = len(" ") + len(" HTTP/1.1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -76,17 +77,6 @@ class Head:
             case b"expect":
                 self.expects_continue = content.lower() == b"100-continue"
 
-    def require_named_once(self) -> None:
-        """Note the host. Raises Refused where it is malformed, and where a field occurs twice that may occur once."""
-        named = dict(self.fields)
-        if len(named) < len(self.fields):
-            names = [name for name, _ in self.fields]
-            if twice := next((name for name in names if name in _SENT_ONCE and names.count(name) > 1), None):
-                raise malformed(f"the header {twice.decode()} was sent more than once")
-        self.host = named.get(b"host")
-        if self.host is not None and not _is_host(self.host):
-            raise malformed("the Host header is no host and port")
-
     def target(self) -> Target:
         """Raises Refused."""
         target = _target(self.url)
@@ -109,6 +99,11 @@ def _target(url: bytes) -> Target:
         raise malformed("the request's path has a control character")
     authority = None if parsed.schema is None else re.split(rb"[/?]", url.partition(b"://")[2])[0].lower()
     return Target(path, raw_path, parsed.query or b"", authority)
+
+
+def _require_sent_once(names: list[bytes]) -> None:
+    if twice := next((name for name in names if name in _SENT_ONCE and names.count(name) > 1), None):
+        raise malformed(f"the header {twice.decode()} was sent more than once")
 
 
 @lru_cache(maxsize=64)
@@ -179,23 +174,29 @@ class RequestReader:
         if end < 0:
             self._begun, self._parsed = (head, parser), arrived
             return None
-        self._complete(head, parser, came[: came.find(b"\r\n")])
+        self._complete(head, parser, came.find(b"\r\n"))
         del came[:arrived]
         return head
 
-    def _complete(self, head: Head, parser: httptools.HttpRequestParser, line: bytearray) -> None:
+    def _complete(self, head: Head, parser: httptools.HttpRequestParser, line_end: int) -> None:
         head.method, head.version = parser.get_method().decode("ascii"), "1.1"
-        if len(line) != len(head.method) + len(head.url) + len(" " + " HTTP/1.1"):
+        version = self._came[line_end - 8 : line_end]
+        if line_end != len(head.method) + len(head.url) + _LINE_BYTES:
             raise malformed("the request line has more than two spaces")
-        head.require_named_once()
-        if not line.endswith(b"HTTP/1.1"):
-            if not line.endswith(b"HTTP/1.0"):
+        fields = dict(head.fields)
+        if len(fields) < len(head.fields):
+            _require_sent_once([name for name, _ in head.fields])
+        head.host = fields.get(b"host")
+        if version != b"HTTP/1.1":
+            if version != b"HTTP/1.0":
                 raise malformed("the version of HTTP is not 1.1 or 1.0")
             if head.is_chunked:
                 raise malformed("HTTP/1.0 has no transfer encoding")
             head.version, head.persists, head.expects_continue = "1.0", False, False
         elif head.host is None:
             raise malformed("a request has one Host header")
+        if head.host is not None and not _is_host(head.host):
+            raise malformed("the Host header is no host and port")
         if not head.is_complete:
             raise malformed()
         self._begun, self._parsed = None, 0
