@@ -91,7 +91,7 @@ def _target(url: bytes) -> Target:
         parsed = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError:
         raise malformed("the request's target cannot be read") from None
-    if parsed.fragment is not None:
+    if b"#" in url:
         raise malformed("the request's target has a fragment")
     raw_path: bytes = parsed.path or b"/"
     path = urllib.parse.unquote(raw_path.decode("ascii"))
