@@ -170,6 +170,23 @@ def test_batches_of_two_teams_take_turns():
     assert [team for team, _ in finished].index("other") <= 2
 
 
+def test_large_bodies_without_records_are_no_cheaper_than_batches():
+    app, numbers, finished = started(), b"[" + b"1," * len(BATCH) + b"1]", []
+
+    async def ask() -> None:
+        async def post(client: httpx.AsyncClient, team: str, body: bytes) -> None:
+            await client.post("/fraud_detection", content=body, headers=JSON)
+            finished.append(team)
+
+        async with caller(app, SCORE_KEY) as greedy, caller(app, OTHER_KEY) as other:
+            many = [asyncio.create_task(post(greedy, "greedy", numbers)) for _ in range(8)]
+            await asyncio.sleep(0)
+            await asyncio.gather(*(post(other, "other", BATCH) for _ in range(2)), *many)
+
+    asyncio.run(ask())
+    assert finished[:4].count("other") == 2
+
+
 def keys_file(tmp_path, *keys: str, limits: str = ""):
     path = tmp_path / "keys.toml"
     entries = [f'[[keys]]\nname = "team"\nrole = "admin"\nsha256 = "{digest_of(key)}"\n' for key in keys]

@@ -17,7 +17,14 @@ from fraud_detection_api import errors
 from fraud_detection_api.decision.stored import SealedRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.routes.protocol.body import Headers, RequestLimits, hung_up, read_json_body, records_in
+from fraud_detection_api.routes.protocol.body import (
+    Headers,
+    RequestLimits,
+    cost_of,
+    hung_up,
+    read_json_body,
+    records_in,
+)
 from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, FORBIDDEN, KEYED, OVERLOADED, Responses, problem
@@ -155,7 +162,7 @@ class ScoringRoute:
         """Answer once the caller's turn has come. Nobody would get the answer of a caller who hung up and sent no key."""
         entrance, has_key = self._services.entrance, self._idempotent and KEY_HEADER in request.headers
         hang_up, answer = None if has_key else partial(hung_up, receive), None
-        cost, left = records_in(request.body), None if request.deadline is None else request.deadline.left()
+        cost, left = cost_of(request.body), None if request.deadline is None else request.deadline.left()
         async with entrance.turn(request.caller, cost, hang_up, seconds=left) as turn:
             if has_key:
                 request, answer = await self._looked_up(request)
