@@ -8,7 +8,7 @@ from typing import Any
 
 from fraud_detection_api.errors import CallerGone, DeadlinePassed, Overloaded
 from fraud_detection_api.services.admission.callers import Caller
-from fraud_detection_api.services.admission.shares import Places, Shares
+from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.admission.turns import Turn, Turns
 
 UNFINISHED = 8
@@ -27,7 +27,7 @@ class Entrance:
 
     def __init__(self, bodies: Shares, of_names: Counter[str], *, max_in_flight: int) -> None:
         self.bodies = bodies
-        self.places, self._large = Places(max_in_flight, of_names), Shares(max(1, max_in_flight // 2))
+        self.places, self._large = Shares(max_in_flight, of_names), Shares(max(1, max_in_flight // 2))
         self.turns = Turns(unfinished=UNFINISHED)
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 from fraud_detection_api.errors import Overloaded
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller, Limits
-from fraud_detection_api.services.admission.shares import Places, Shares
+from fraud_detection_api.services.admission.shares import Shares
 
 GREEDY, OTHER, THIRD = (Caller(name, "score", name, has_rivals=True) for name in ("greedy", "other", "third"))
 
@@ -47,7 +47,7 @@ def test_what_is_given_back_may_be_taken_again():
 
 def test_a_names_own_limit_holds_in_places_of_all_kinds():
     of_names, limited = Counter(), replace(OTHER, limits=Limits(in_flight=2))
-    kinds = [Places(256, of_names), Places(256, of_names)]
+    kinds = [Shares(256, of_names), Shares(256, of_names)]
     for places in kinds:
         places.take(limited)
     for places in kinds:
