@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -94,7 +94,8 @@ class Turn:
     ) -> None:
         self._work, self._writer, self._metrics = work, writer, metrics
         self.tails = Tails()
-        self._waiting: deque[tuple[ScoringRequest, asyncio.Future[Answer]]] = deque()
+        # by caller; callers are answered by turns, so that none waits for all that another has sent
+        self._waiting: OrderedDict[str, deque[tuple[ScoringRequest, asyncio.Future[Answer]]]] = OrderedDict()
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
@@ -102,7 +103,8 @@ class Turn:
         answered: asyncio.Future[Answer] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.append((request, answered))
+        queue = self._waiting.setdefault(request.caller.identity, deque())
+        queue.append((request, answered))
         return await answered
 
     async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
@@ -119,7 +121,10 @@ class Turn:
         finished: list[_Finished] = []
         ends = time.perf_counter() + LONGEST_SECONDS
         while self._waiting:
-            self._answer_one(*self._waiting.popleft(), finished)
+            caller, queue = self._waiting.popitem(last=False)
+            self._answer_one(*queue.popleft(), finished)
+            if queue:
+                self._waiting[caller] = queue
             if self._waiting and time.perf_counter() > ends:
                 asyncio.get_running_loop().call_soon(self._answer_all)
                 break
