@@ -1,5 +1,6 @@
 """The command `fraud`, also as `python -m fraud_detection_api`."""
 
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,11 @@ def main() -> None:
         app()
     except KeyboardInterrupt:  # while modules are imported, where typer does not see it yet
         sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would write the rest when it ends
+        sys.exit(f"error: the output cannot be written: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -103,7 +104,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         tracer=container.tracer,
         protection=Protection(guard if guard.is_needed else None),
     )
-    scoring_routes = _scoring_routes(container, bodies, rates)
+    of_names: Counter[str] = Counter()
+    scoring_routes = _scoring_routes(container, bodies, of_names, rates)
     protection = Protection(guard if guard.is_needed else None, OF_SCORES)
     for route in scoring_routes:
         app.add_scoring(route.path, route, in_context(route, protection=protection))
@@ -114,7 +116,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
-    entrance = Entrance(bodies, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
+    entrance = Entrance(bodies, of_names, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
     provide(app, [*services, metrics.Expositions(container.metrics), entrance, rates, guard])
     _describe(app, container)
@@ -151,9 +153,9 @@ def _bare_application() -> Application:
     return app
 
 
-def _scoring_routes(container: Container, bodies: Shares, rates: Rates) -> list[ScoringRoute]:
+def _scoring_routes(container: Container, bodies: Shares, of_names: Counter[str], rates: Rates) -> list[ScoringRoute]:
     settings, tallies = container.settings, container.metrics.tallies
-    entrance = Entrance(bodies, max_in_flight=settings.max_in_flight)
+    entrance = Entrance(bodies, of_names, max_in_flight=settings.max_in_flight)
     in_flight = tallies.gauge(SCORING_REQUESTS_IN_FLIGHT)
     tallies.read_with(lambda: in_flight.set(entrance.in_progress))
     services = ScoringServices(

@@ -90,7 +90,8 @@ def test_many_leaves_make_several_runs(logged):
     one.sequence()
     assert [run.position for run in one.log.runs(after=0, limit=10_000)] == [0, LEAVES_A_RUN, 2 * LEAVES_A_RUN]
     assert [run.end for run in one.log.runs(after=1, limit=LEAVES_A_RUN)] == [2 * LEAVES_A_RUN]
-    assert one.log.count("decision") == 2 * LEAVES_A_RUN + 5
+    assert one.log.lengths("decision", after=1) == [(LEAVES_A_RUN, LEAVES_A_RUN), (2 * LEAVES_A_RUN, 5)]
+    assert one.log.lengths("label", after=0) == []
 
 
 def test_labels_are_logged_with_seals_of_their_own(logged):

@@ -8,7 +8,7 @@ from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.log import LogKey, LogState, signed_root
 from fraud_detection_api.decision.merkle import Tree
-from fraud_detection_api.errors import NotLogged, UnknownDecision
+from fraud_detection_api.errors import NotLogged, StoreUnavailable, UnknownDecision
 from fraud_detection_api.services.auditing.proofs import parsed_proof, prove
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.aliases import AliasChange, Cause
@@ -226,7 +226,71 @@ def test_a_trigger_that_logs_no_more_is_a_break(logged, table):
 def test_an_entry_of_no_known_kind_is_a_break(logged):
     logged.log.enter("another", bytes(16), bytes(17))
     logged.sign()
-    assert logged.faults() == [("log_changed", "12")]
+    assert logged.faults() == [("entry_forged", "12")]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "seals"),
+    [(b"", b""), (b"", b"1" * 17), (b"1" * 5, b""), (b"1" * 16, b"1" * 16), (b"1" * 17, b"1" * 17)],
+)
+def test_an_entry_without_whole_leaves_is_a_break_and_shifts_no_others(logged, subjects, seals):
+    logged.log.enter("decision", subjects, seals)
+    keep_rows(logged.store, [kept_row(20, recorder=SEALING)])
+    assert logged.faults() == [("entry_forged", "12")]
+    logged.sign()
+    assert logged.faults() == [("entry_forged", "12")]
+    assert logged.verified().leaves == 14
+
+
+def test_an_entry_that_is_repeated_does_not_make_up_for_a_decision_without_one(logged):
+    logged.log.enter("decision", packed(logged.rows[0]), logged.rows[0].seal)
+    logged.sign()
+    added = kept_row(30, recorder=SEALING)
+    keep_rows(logged.store, [added])
+    logged.change("DELETE FROM log_queue")
+    assert logged.faults() == [("decision_not_logged", added.decision_id)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE log_state SET size = 4611686018427387904",
+        "UPDATE log_state SET size = -1",
+        "UPDATE log_state SET size = 0, peaks = ''",
+        "UPDATE log_state SET peaks = ''",
+        "UPDATE log SET position = 9223372036854775807 WHERE position > 9",
+    ],
+)
+def test_nothing_follows_a_log_whose_end_was_changed(logged, statement):
+    logged.change(statement.replace("''", "X''" if isinstance(logged.database, SqliteDatabase) else "''"))
+    keep_rows(logged.store, [kept_row(20, recorder=SEALING)])
+    assert "log_changed" in {fault for fault, _ in logged.faults()}
+    with pytest.raises(StoreUnavailable, match="fraud audit verify"):
+        logged.sign()
+
+
+def test_a_log_without_its_state_says_so(logged):
+    logged.change("DELETE FROM log_state")
+    for use in (logged.verified, logged.sign):
+        with pytest.raises(StoreUnavailable, match="state of the store's log is missing"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE labels SET note = CAST(X'ff' AS TEXT) WHERE source = 'customer'", "label_changed"),
+        ("UPDATE decisions SET record = CAST(X'ff' AS TEXT) WHERE request_id = 'request-5'", "decision_changed"),
+        ("INSERT INTO log_queue (kind, subjects, seals) VALUES (CAST(X'ff' AS TEXT), X'', X'')", "entry_forged"),
+    ],
+)
+def test_a_text_that_is_no_utf_8_is_a_break_and_stops_nothing(tmp_path, statement, fault):
+    logged = Logged(SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5))
+    logged.change(statement)
+    assert [found for found, _ in logged.faults()] == [fault]
+    logged.sign()
+    assert [found for found, _ in logged.faults()] == [fault]
+    logged.database.close()
 
 
 def test_a_note_that_an_erasure_removed_cannot_be_put_back_nor_its_label_removed(logged):

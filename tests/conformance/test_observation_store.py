@@ -145,15 +145,6 @@ def test_comparisons_follow_the_filter(store, observations, wanted, numbers):
     assert numbers_of(row for row, _ in observations.compared("sha256:challenger", wanted, limit=10)) == numbers
 
 
-def test_a_shadow_of_a_removed_decision_fails_its_whole_record(store, observations):
-    store.save([request_of(1)])
-    with pytest.raises(StoreUnavailable):
-        observations.record(2, [slot()], [shadow(1), shadow(2)])
-    assert observations.position() == 0
-    assert observations.slots(since=0, seconds=300) == []
-    assert observations.compared("sha256:challenger", DecisionFilter(), limit=10) == []
-
-
 def test_slots_that_started_before_a_moment_are_removed(observations):
     observations.record(1, [slot(0), slot(300_000), slot(0, seconds=3600)], [])
     observations.remove_before(BEGINNING + 300_000)

@@ -136,6 +136,16 @@ def test_shadows_go_with_their_decisions_when_those_are_removed_or_erased(kept):
         assert session.rows("SELECT count(*) FROM shadow_decisions") == [(1,)]
 
 
+def test_a_shadow_of_a_decision_that_was_removed_or_erased_meanwhile_is_not_stored(kept):
+    rows = [kept_row(n) for n in range(3)]
+    keep_rows(kept.store, rows)
+    kept.upkeep.remove_older(rows[1].decided_at, limit=10)
+    kept.upkeep.erase([rows[1]._replace(entity=None, record=None, reasons=None)])
+    kept.observations.record(len(rows), [], [shadow(row) for row in rows])
+    with kept.database.reading() as session:
+        assert session.rows("SELECT count(*) FROM shadow_decisions") == [(1,)]
+
+
 def test_labels_of_erased_rows_stay_without_their_notes(kept):
     row, other = kept_row(0), kept_row(1)
     keep_rows(kept.store, [row, other])

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import pytest
 
 from fraud_detection_api.container.process import build_container
-from fraud_detection_api.main import create_app
+from fraud_detection_api.main import THREADS_BESIDE_SCORING, create_app
 from fraud_detection_api.services.admission.api_keys import digest_of
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, record, registry_with_champion
+from support.fakes import InMemoryDecisionStore
 from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, entrance_of
 from support.polling import eventually
 
@@ -167,6 +170,23 @@ def test_batches_of_two_teams_take_turns():
     assert [team for team, _ in finished].index("other") <= 2
 
 
+def test_large_bodies_without_records_are_no_cheaper_than_batches():
+    app, numbers, finished = started(), b"[" + b"1," * len(BATCH) + b"1]", []
+
+    async def ask() -> None:
+        async def post(client: httpx.AsyncClient, team: str, body: bytes) -> None:
+            await client.post("/fraud_detection", content=body, headers=JSON)
+            finished.append(team)
+
+        async with caller(app, SCORE_KEY) as greedy, caller(app, OTHER_KEY) as other:
+            many = [asyncio.create_task(post(greedy, "greedy", numbers)) for _ in range(8)]
+            await asyncio.sleep(0)
+            await asyncio.gather(*(post(other, "other", BATCH) for _ in range(2)), *many)
+
+    asyncio.run(ask())
+    assert finished[:4].count("other") == 2
+
+
 def keys_file(tmp_path, *keys: str, limits: str = ""):
     path = tmp_path / "keys.toml"
     entries = [f'[[keys]]\nname = "team"\nrole = "admin"\nsha256 = "{digest_of(key)}"\n' for key in keys]
@@ -192,9 +212,18 @@ def test_a_rate_that_is_reached_is_answered_429_with_what_is_left(client_for, tm
 def test_a_callers_own_limit_of_requests_in_progress_holds(client_for, tmp_path):
     client = client_for(api_keys_file=keys_file(tmp_path, SCORE_KEY, limits="in_flight = 1"))
     holder = client.app.state.container.keys.caller(f"Bearer {SCORE_KEY}")
-    entrance_of(client.app).places.take(holder)
-    answer = client.post("/fraud_detection", json=[OVERDRAWN], headers=bearer(SCORE_KEY))
-    assert_problem(answer, 429, "overloaded")
+    batch = [OVERDRAWN] * 1000
+    for entrance in (entrance_of(client.app), client.app.state.services[Entrance]):
+        entrance.places.take(holder)
+        for path, body in (
+            ("/fraud_detection", [OVERDRAWN]),
+            ("/fraud_detection", batch),
+            ("/v1/labels", {"labels": []}),
+        ):
+            assert_problem(client.post(path, json=body, headers=bearer(SCORE_KEY)), 429, "overloaded")
+        entrance.places.give_back(holder)
+    assert client.post("/fraud_detection", json=batch, headers=bearer(SCORE_KEY)).status_code == 200
+    assert client.post("/fraud_detection", json=[OVERDRAWN], headers=bearer(SCORE_KEY)).status_code == 200
 
 
 def test_a_rotated_key_of_the_same_name_gets_the_same_answer(kept, tmp_path):
@@ -239,6 +268,24 @@ def test_a_bad_file_of_keys_changes_nothing_and_is_told_once(client_for, tmp_pat
     assert "s3cret" not in log_text()
     assert client.get("/v1/models", headers=bearer(SCORE_KEY)).status_code == 200
     assert_problem(client.get("/v1/models"), 401, "unauthenticated")
+
+
+AT_ONCE = THREADS_BESIDE_SCORING - 1
+
+
+def test_few_requests_are_answered_in_threads_at_a_time(client_for):
+    store, leave, inside = InMemoryDecisionStore(), threading.Event(), []
+    store.page = lambda *_, **__: inside.append(1) or (leave.wait(20) and [])
+    client = client_for(kept_in=store)
+    with ThreadPoolExecutor(AT_ONCE + 4) as callers:
+        asked = [callers.submit(client.get, "/v1/decisions") for _ in range(AT_ONCE + 4)]
+        eventually(lambda: len(inside) == AT_ONCE, "as many as may are at work")
+        assert client.get("/readyz").status_code == 200
+        assert len(inside) == AT_ONCE
+        leave.set()
+        statuses = [each.result().status_code for each in asked]
+    assert statuses.count(200) >= AT_ONCE
+    assert set(statuses) <= {200, 429}  # whoever waited for more than a second
 
 
 def test_large_labels_wait_for_their_turn():

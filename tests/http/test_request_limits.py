@@ -1,9 +1,12 @@
 """Type, size, time and number: what a request may be before its records are looked at."""
 
+import gc
 import json
 
 import pytest
 
+from fraud_detection_api.errors import FraudError
+from fraud_detection_api.schemas.records.parser import LARGE_BODY_BYTES
 from support.builders import OVERDRAWN, record
 from support.http import JSON, asgi_post, assert_problem, chunk, entrance_of, full
 
@@ -29,6 +32,32 @@ def test_a_body_that_grows_above_the_limit_is_refused(client_for, path, headers)
     client = client_for(max_body_bytes=100)
     answer = asgi_post(client.app, path, [chunk(b" " * 60), chunk(b" " * 60)], **headers)
     assert_problem(answer, 413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", ["/fraud_detection", "/v1/decisions", "/v1/labels"])
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_nothing_of_a_refused_request_waits_for_the_collector(client, path, size):
+    gc.collect()
+    gc.disable()
+    try:
+        for body in (b'["' + b"a" * size + b'"]', b"[" + b"a" * size):
+            assert client.post(path, content=body, headers=JSON).status_code in (400, 422)
+        assert [each for each in gc.get_objects() if isinstance(each, FraudError)] == []
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("rest", ["", ', "explain": 3', ', "unknown": 3'], ids=["decided", "bad flag", "unknown field"])
+def test_nothing_of_a_large_request_waits_for_the_collector(client, rest):
+    body = f'{{"records": {json.dumps([record(customer_id=each) for each in range(500)])}{rest}}}'
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(body) > LARGE_BODY_BYTES
+        assert client.post("/v1/decisions", content=body, headers=JSON).status_code == (422 if rest else 200)
+        assert [each for each in gc.get_objects() if type(each).__name__ == "ValidatorIterator"] == []
+    finally:
+        gc.enable()
 
 
 def test_a_body_as_large_as_the_limit_is_read(client_for):

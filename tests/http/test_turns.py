@@ -7,9 +7,14 @@ import pytest
 
 from fraud_detection_api.container.process import build_container
 from fraud_detection_api.main import create_app
+from fraud_detection_api.metrics.requests import AnswerMetrics
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.body import is_large
 from fraud_detection_api.routes.scoring import turns
+from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, Turn
+from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import Stopwatch
 from support.builders import record, registry_with_champion
 from support.http import entrance_of
 
@@ -99,3 +104,26 @@ def test_a_caller_who_is_cancelled_holds_up_no_other(app):
 )
 def test_a_body_is_large_by_its_bytes_or_its_records(body, large):
     assert is_large(body) is large
+
+
+GREEDY, OTHER = (Caller(name, "score", "") for name in ("greedy", "other"))
+
+
+def of(caller: Caller) -> ScoringRequest:
+    return ScoringRequest(None, "", {}, (), b"", Stopwatch(), caller)
+
+
+def test_callers_take_turns():
+    answered = []
+
+    def work(requests):
+        answered.extend(request.caller.identity for request in requests)
+        return [(Answer(b"", None, None), None) for _ in requests]
+
+    async def ask() -> None:
+        turn = Turn(work, None, AnswerMetrics(Tallies(), "/fraud_detection"))
+        await asyncio.gather(*[turn.answer(of(caller)) for caller in [GREEDY] * 20 + [OTHER]])
+
+    asyncio.run(ask())
+    assert answered.index("other") == 1
+    assert len(answered) == 21

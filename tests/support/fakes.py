@@ -8,7 +8,7 @@ from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
-from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
+from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
@@ -318,12 +318,18 @@ class InMemoryLogStore:
         self._decisions.check()
         return [run for run in self._runs if after <= run.position < after + limit]
 
+    def lengths(self, kind: Kind, *, after: int) -> list[tuple[int, int]]:
+        self._decisions.check()
+        return [
+            (run.position, run.end - run.position) for run in self._runs if run.kind == kind and run.position >= after
+        ]
+
     def is_fed(self) -> bool:
         self._decisions.check()
         return self.fed
 
-    def count(self, kind: Kind) -> int:
-        return sum(len(each.subjects) // SUBJECT_BYTES for each in self._decisions.queue if each.kind == kind)
+    def registry_runs(self) -> list[Run]:
+        return [Run(*each) for each in self._decisions.queue if each.kind in {"alias", "registry"}]
 
     def sign(self, root: SignedRoot) -> None:
         self._decisions.check()

@@ -33,8 +33,7 @@ def entrance_of(app: FastAPI) -> Entrance:
 @contextmanager
 def full(app: FastAPI) -> Iterator[None]:
     """An application all of whose places are taken while the block runs."""
-    beside = app.state.services[Entrance]
-    all_places = [entrance_of(app).places, beside.places, beside._large]
+    all_places = [entrance_of(app).places, app.state.services[Entrance].places]
     for places in all_places:
         places.take(ANYBODY, places.limit)
     yield

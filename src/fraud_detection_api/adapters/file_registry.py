@@ -35,6 +35,9 @@ _ATTEMPTS = 100
 LOCK_SECONDS = 5.0
 """Longer than any change of an alias takes; a process that was stopped must not stop the others."""
 
+_OWN_FILE = os.O_NONBLOCK | os.O_NOFOLLOW
+"""Whoever can write to the registry must not have a promotion write elsewhere, through a link."""
+
 _LOCK, _LOCK_PAUSE_SECONDS = ".lock", 0.01
 
 
@@ -234,7 +237,7 @@ class FileRegistry:
     def _locked(self) -> Iterator[None]:
         with self._failures("written"):
             self._aliases.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._aliases / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+            lock = os.open(self._aliases / _LOCK, os.O_RDWR | os.O_CREAT | _OWN_FILE, 0o644)
         with self._held(lock, fcntl.LOCK_EX):
             yield
 
@@ -242,7 +245,7 @@ class FileRegistry:
     def _standing_still(self) -> Iterator[None]:
         """Keep aliases from moving while the block runs; works on a read-only registry, too."""
         try:
-            lock = os.open(self._aliases / _LOCK, os.O_RDONLY | os.O_NONBLOCK)
+            lock = os.open(self._aliases / _LOCK, os.O_RDONLY | _OWN_FILE)
         except FileNotFoundError:  # no alias was ever moved
             yield
             return
@@ -288,8 +291,8 @@ class FileRegistry:
 
 
 def _content(path: Path) -> bytes:
-    """A file's bytes. Raises OSError, and never waits for what is no file, such as a pipe."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+    """A file's bytes. Raises OSError, and never waits for what is no file, such as a pipe, nor follows a link."""
+    with os.fdopen(os.open(path, os.O_RDONLY | _OWN_FILE), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, f"{path.name} is not a file")
         return file.read()
@@ -306,9 +309,8 @@ def _write_durably(path: Path, content: bytes) -> None:
 def _append_durably(path: Path, line: str) -> None:
     """Append a line, all or nothing as far as the disk allows; first end a partial line that a kill left."""
     is_new = not path.exists()
-    with path.open(
-        "ab+", buffering=0
-    ) as file:  # a full disk would leave content in a buffer, which closing would write
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _OWN_FILE, 0o666)
+    with os.fdopen(descriptor, "ab+", buffering=0) as file:  # closing would write what a full disk left in a buffer
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
         torn = file.read() not in (b"", b"\n")
@@ -318,7 +320,7 @@ def _append_durably(path: Path, line: str) -> None:
             os.fsync(file.fileno())
         except OSError:
             with suppress(OSError):
-                os.truncate(path, size)
+                os.ftruncate(descriptor, size)
             raise
     if is_new:
         sync(path.parent)

@@ -8,6 +8,7 @@ import typer
 
 from fraud_detection_api.cli.options import AsJson, Store, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.services.auditing.verification import Break, Verified
@@ -27,6 +28,7 @@ _FAULTS = {
     "alias_change_altered": "a change of champion or challenger was altered in the registry",
     "model_not_promoted": "no recorded change made the model champion that decided; version",
     "removal_forged": "a decision was removed by somebody without the key",
+    "entry_forged": "somebody put an entry into the log; leaf",
     "log_changed": "the log was changed before leaf",
     "log_not_fed": "the triggers that log decisions and labels are gone, or not as they were made",
     "root_forged": "a root was signed with another key",
@@ -50,6 +52,7 @@ def verify(
 ) -> None:
     """Compare the store with its log: nothing was changed, removed or added. The exit status is 1 if anything was."""
     from fraud_detection_api.container.storage import build_root_file
+    from fraud_detection_api.errors import InvalidEvidence
     from fraud_detection_api.jobs.auditing import proof_holds, verified_store
 
     settings = settings_with(store=store, registry=registry)
@@ -57,10 +60,13 @@ def verify(
         _show_proof(proof, proof_holds(settings, proof), as_json=as_json)
         return
     copies = [] if roots is None else build_root_file(roots).read()
+    if roots is not None and not copies:
+        raise InvalidEvidence(f"{roots} holds no roots")
     with progress("Comparing the store with its log") as report:
         verified = verified_store(settings, report, copies=copies)
     if as_json:
-        print_json({**verified._asdict(), "breaks": [each._asdict() for each in verified.breaks]})
+        breaks = [each._asdict() for each in verified.breaks]
+        print_json({**verified._asdict(), "breaks": breaks, "replaced": [each._asdict() for each in verified.replaced]})
     else:
         _show(verified)
     if verified.breaks:
@@ -91,6 +97,19 @@ def prove(
     print_json(proof_of(settings_with(store=store), decision_id).as_json())
 
 
+@app.command(name="accept-registry", epilog="Example: `fraud audit accept-registry`")
+def accept_registry(store: Store = None, registry: Registry = None) -> None:
+    """Enter into the log that the registry was replaced: by a backup, or by one elsewhere. Servers use the new one already.
+
+    Its changes of champion and challenger are logged anew. Those logged before are not compared any more, and
+    `fraud audit verify` says since when.
+    """
+    from fraud_detection_api.jobs.auditing import accept_registry as accept
+
+    count = accept(settings_with(store=store, registry=registry))
+    say(f"entered: the registry was replaced. Its record has {counted(count, 'change')} of champion and challenger")
+
+
 def say_breaks(breaks: Sequence["Break"]) -> None:
     """Name the first breaks for people."""
     for each in breaks[:MOST_SHOWN]:
@@ -107,6 +126,10 @@ def _show(verified: "Verified") -> None:
         ("decisions", f"{verified.decisions:,}"),
         ("labels", f"{verified.labels:,}"),
         ("changes of champion and challenger", f"{verified.aliases:,}"),
+        (
+            "registry replaced",
+            ", ".join(f"{utc_text(each.at)} (leaf {each.position:,})" for each in verified.replaced) or "never",
+        ),
         (
             "roots",
             f"{verified.roots:,}, {'signed' if verified.is_signed else 'not signed: there is no FRAUD_SEAL_KEY'}",

@@ -10,6 +10,7 @@ import typer
 from fraud_detection_api.cli.audit import say_breaks
 from fraud_detection_api.cli.options import AsJson, EntityId, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -132,7 +133,7 @@ def backup(
     store: Store = None,
 ) -> None:
     """Copy a SQLite store as it is at one moment, while servers write to it, and check the copy."""
-    with _upkeep(store) as upkeep, progress("Copying the store"):
+    with leaves_on_sigterm(), _upkeep(store) as upkeep, progress("Copying the store"):
         upkeep.backup(file)
     size = _megabytes(file.stat().st_size)
     say(f"{file} is a verified copy of the store ({size}). It holds customers' records: protect it accordingly")
@@ -145,7 +146,7 @@ def restore(
     store: Store = None,
 ) -> None:
     """Replace the SQLite store with a copy of a backup. Stop the servers first."""
-    with _upkeep(store) as upkeep, progress("Restoring the store"):
+    with leaves_on_sigterm(), _upkeep(store) as upkeep, progress("Restoring the store"):
         summary = upkeep.restore(file, replace=force)
     last = _time(summary.last)
     say(f"restored {counted(sum(summary.by_outcome.values()), 'decision')}{f', the last of {last}' if last else ''}")

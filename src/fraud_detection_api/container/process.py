@@ -7,7 +7,7 @@ from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
-from fraud_detection_api.container.storage import build_database, build_upkeep, build_writer, stores_in
+from fraud_detection_api.container.storage import build_database, build_root_copy, build_upkeep, build_writer, stores_in
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
 from fraud_detection_api.metrics.sharing import SharedMetrics
@@ -73,6 +73,7 @@ def build_container(
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
         upkeep = build_upkeep(settings, lookups)
+        build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
     labels, observations = patient(labels, lookups), patient(observations, lookups)
     keys = build_keys(settings)

@@ -17,6 +17,8 @@ def build_registry(location: str) -> ModelRegistry:
     """The registry: an MLflow server (`mlflow:http://…`), else a folder; unopened. Raises InvalidSetting, MissingExtra."""
     if location.startswith(MLFLOW):
         return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
+    if "://" in location:  # it may hold a password, and must not become a folder's name
+        raise InvalidSetting("FRAUD_REGISTRY", "must be a folder, or `mlflow:` before an address")
     return FileRegistry(Path(location))
 
 
@@ -38,12 +40,13 @@ def _hangs(seconds: float) -> RegistryUnavailable:
 
 def existing_registry(location: str) -> ModelRegistry:
     """The registry for a command that reads it. Raises RegistryUnavailable for a folder that does not exist."""
+    registry = build_registry(location)
     if not location.startswith(MLFLOW) and not Path(location).is_dir():
         raise RegistryUnavailable(
             f"the registry folder {location} does not exist; name another one (--registry), or run `fraud train FILE`, "
             "which creates it"
         )
-    return build_registry(location)
+    return registry
 
 
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:

@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.tallies import Tallies
@@ -70,8 +71,10 @@ def _secret(text: str, path: Path | None, name: str) -> tuple[str, str]:
         return name, text
     if text:
         raise InvalidSetting(name, f"set either {name} or {name}_FILE, not both")
+    problem = f"not a regular file: {path}"  # a pipe may never end
     try:
-        return f"{name}_FILE", path.read_text(encoding="utf-8")
+        if S_ISREG(path.stat().st_mode):
+            return f"{name}_FILE", path.read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
     except FileNotFoundError:
         problem = f"no such file: {path}; create it, or correct the path"
     except UnicodeDecodeError:

@@ -1,13 +1,14 @@
 """Builds what stores decisions and maintains the store, from the settings; the writer's process needs nothing else."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from fraud_detection_api.adapters.journal import FileJournal
-from fraud_detection_api.adapters.root_copies import RootFile, posted_to
+from fraud_detection_api.adapters.root_copies import WEB_SECONDS, RootFile, posted_to
 from fraud_detection_api.adapters.sql.clock import DatabaseClock
 from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
@@ -22,7 +23,7 @@ from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
 from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.decision.log import SignedRoot
-from fraud_detection_api.errors import InvalidSetting, NoStore
+from fraud_detection_api.errors import InvalidEvidence, InvalidSetting, NoStore
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.auditing.log_store import LogStore
 from fraud_detection_api.services.auditing.sequencing import Sequencer
@@ -142,13 +143,34 @@ def build_root_file(path: Path) -> RootFile:
 
 
 def build_root_copy(target: str | None) -> Callable[[SignedRoot], None] | None:
-    """Where each signed root is copied to; None for nowhere."""
+    """Where each signed root is copied to; None for nowhere. Raises InvalidSetting.
+
+    A place that hangs, whether an address or a network's folder, is an error after some time.
+    """
     if target is None:
         return None
-    if target.startswith(("http://", "https://")):
-        return posted_to(target)
-    file = RootFile(Path(target))
+    copy = posted_to(target) if _is_address(target) else _appended_to(RootFile(Path(target)))
+    threads = PatientThreads(timeout_seconds=WEB_SECONDS + 1, hangs_for=_root_copy_hangs)
+    return lambda root: threads.run(copy, root)
+
+
+def _is_address(target: str) -> bool:
+    """Whether roots go to a web address, else to a file. Raises InvalidSetting for another address."""
+    if "://" not in target:
+        return False
+    with suppress(ValueError):
+        parts = urlsplit(target)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.username is None and parts.port != 0:
+            return True
+    raise InvalidSetting("FRAUD_LOG_ROOTS", "must be a file, or http(s)://HOST…, without a user or password")
+
+
+def _appended_to(file: RootFile) -> Callable[[SignedRoot], None]:
     return lambda root: file.append([root])
+
+
+def _root_copy_hangs(seconds: float) -> InvalidEvidence:
+    return InvalidEvidence(f"FRAUD_LOG_ROOTS did not take a root within {seconds:g} s")
 
 
 def build_verification(settings: Settings, registry: ModelRegistry | None) -> Verification:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import to_json
@@ -13,10 +13,12 @@ from pydantic_core import to_json
 from fraud_detection_api.decision.merkle import Tree, leaf_hash
 from fraud_detection_api.decision.row_format import SEAL_BYTES, seal
 
-Kind = Literal["decision", "label", "erased", "purged", "alias"]
-"""A decision or label was stored, a decision was erased (and has another seal) or removed, an alias was moved."""
+Kind = Literal["decision", "label", "erased", "purged", "alias", "registry", "forged"]
+"""A decision or label was stored, a decision was erased (and has another seal) or removed, an alias was moved, the
+registry was replaced.
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+A "forged" entry came into the queue by other hands: no leaves can be made of it. Its subject is its number.
+"""
 
 SUBJECT_BYTES = 16
 """A decision's id; of an alias, the number of its change."""
@@ -65,10 +67,23 @@ class Waiting(NamedTuple):
     subjects: bytes
     seals: bytes
 
+    def as_leaves(self) -> "Waiting":
+        """Itself, or one leaf of the kind "forged" where it has no whole leaves, so that others stay as they are."""
+        leaves = len(self.subjects) // SUBJECT_BYTES
+        if leaves and (len(self.subjects), len(self.seals)) == (leaves * SUBJECT_BYTES, leaves * SEAL_BYTES):
+            return self
+        content = self.kind.encode() + self.subjects + self.seals
+        return Waiting(
+            self.entry,
+            "forged",
+            self.entry.to_bytes(SUBJECT_BYTES, "big", signed=True),
+            leaf_hash(content)[:SEAL_BYTES],
+        )
+
 
 def runs_of(waiting: Iterable[Waiting], position: int) -> Iterator[Run]:
     """The leaves in order, from `position` on, in runs of LEAVES_A_RUN at most."""
-    for kind, some in groupby(waiting, key=attrgetter("kind")):
+    for kind, some in groupby((each.as_leaves() for each in waiting), key=attrgetter("kind")):
         together = list(some)
         subjects, seals = (b"".join(getattr(each, name) for each in together) for name in ("subjects", "seals"))
         for first in range(0, len(subjects) // SUBJECT_BYTES, LEAVES_A_RUN):

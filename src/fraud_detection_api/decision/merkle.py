@@ -28,6 +28,11 @@ class Tree(NamedTuple):
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has a peak for each full subtree."""
+        return self.size >= 0 and len(self.peaks) == self.size.bit_count()
+
     def with_leaves(self, leaves: Iterable[bytes]) -> "Tree":
         """The tree after these leaves were appended, given as their hashes."""
         sha256, peaks, size = hashlib.sha256, list(self.peaks), self.size

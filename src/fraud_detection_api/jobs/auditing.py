@@ -10,6 +10,7 @@ from threading import Thread
 from fraud_detection_api.container.registry import build_registry, existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import (
+    build_clock,
     build_lock,
     build_log,
     build_root_file,
@@ -19,14 +20,17 @@ from fraud_detection_api.container.storage import (
     require_database,
 )
 from fraud_detection_api.decision.log import SignedRoot
-from fraud_detection_api.errors import InvalidEvidence
+from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
 from fraud_detection_api.services.auditing.proofs import Proof, parsed_proof, prove
+from fraud_detection_api.services.auditing.replacements import enter_replacement
 from fraud_detection_api.services.auditing.verification import Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
 from fraud_detection_api.services.history.seals import SealCheck
 from fraud_detection_api.services.observing.leadership import LOCK
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
+
+_REPLACING = "registry"
 
 
 def verified_store(
@@ -91,10 +95,26 @@ def export_roots(settings: Settings, file: Path) -> tuple[int, int]:
     with build_log(settings).snapshot() as snapshot:
         roots = snapshot.roots()
     copies = build_root_file(file)
-    known = {root.size for root in copies.read()} if file.exists() else set()
-    missing = [root for root in roots if root.size not in known]
+    known = set(copies.read()) if file.is_file() else set()  # a restored store has other roots of the same sizes
+    missing = [root for root in roots if root not in known]
     copies.append(missing)
     return len(missing), roots[-1].size if roots else 0
+
+
+def accept_registry(settings: Settings) -> int:
+    """Enter into the log that the registry was replaced; returns how many changes of aliases it has.
+
+    Raises RegistryUnavailable, InvalidEvidence for a key that is not the log's, and as `existing_stores`.
+    """
+    existing_stores(settings).decisions.close()
+    changes = existing_registry(settings.registry).audit()
+    database = require_database(settings)
+    with build_lock(database).held(_REPLACING) as is_alone:
+        if not is_alone:
+            raise StoreUnavailable("another process is entering that the registry was replaced")
+        now = max(0, int(build_clock(database)() * 1000))
+        enter_replacement(build_log(settings), build_recorder(settings).log_key, now)
+    return len(changes)
 
 
 def proof_of(settings: Settings, decision_id: str) -> Proof:

@@ -61,6 +61,8 @@ def _listeners(settings: Settings) -> list[socket.socket]:
     """The socket for callers, and the one for health routes if there is one. Raises InvalidSetting."""
     with ExitStack() as bound:
         listeners = [bound.enter_context(_bind(settings.host, settings.port))]
+        if settings.health_port == listeners[0].getsockname()[1]:  # the second socket would be bound all the same
+            raise InvalidSetting("FRAUD_HEALTH_PORT", "is the port of all other routes; name another")
         if settings.health_port is not None:
             listeners.append(_bind(settings.host, settings.health_port, "FRAUD_HEALTH_PORT"))
         bound.pop_all()  # all of them: they stay open

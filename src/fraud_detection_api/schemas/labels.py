@@ -134,7 +134,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
         raise TooManyLabels(limit)
     objects = json_keys.objects_in(parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
     has_too_many_keys = json_keys.drop_needless_keys(objects, most=MAX_PROBLEMS + 1)
-    labels = None if has_too_many_keys else _valid(body)
+    labels = None if has_too_many_keys or json_keys.repeat_more(objects, MAX_PROBLEMS) else _valid(body)
     if labels is None:
         details = errors_by_part(_EXACT, parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
         raise _invalid(chain(dict.fromkeys(map(_problem, details)), json_keys.duplicate_keys(parsed, LABELS)))

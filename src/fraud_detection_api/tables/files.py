@@ -91,7 +91,7 @@ def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
 
     Raises InvalidDataset.
     """
-    require_suffix(path)
+    _require_file(path)
     with reading(path):
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
@@ -107,7 +107,7 @@ def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
 
     Raises InvalidDataset.
     """
-    require_suffix(path)
+    _require_file(path)
     with reading(path):
         if path.suffix == ".csv":
             rows = count_records(path)
@@ -150,6 +150,13 @@ def require_suffix(path: Path) -> None:
     """Raise InvalidDataset unless the name ends in .csv or .parquet."""
     if path.suffix not in SUFFIXES:
         raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is read"])
+
+
+def _require_file(path: Path) -> None:
+    """Raise InvalidDataset unless the path may be a file of records: a pipe ends when it has been read once, or never."""
+    require_suffix(path)
+    if path.exists() and not path.is_file():
+        raise InvalidDataset(str(path), ["is not a file, and could not be read more than once"])
 
 
 def write_frame(frame: pl.DataFrame, target: Path) -> None:

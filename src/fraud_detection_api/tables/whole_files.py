@@ -1,5 +1,6 @@
 """Files that are written completely or not at all."""
 
+import errno
 import os
 import re
 import sys
@@ -19,8 +20,9 @@ def written_whole(target: Path) -> Iterator[Path]:
 
     Raises InvalidDataset where it cannot be written.
     """
-    waiting = target.with_name(f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}")
+    waiting = target.parent / f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}"
     try:
+        require_file(target)
         yield waiting
         sync(waiting)
         waiting.replace(target)
@@ -29,6 +31,12 @@ def written_whole(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the error that is being raised is the one to report
             waiting.unlink(missing_ok=True)
+
+
+def require_file(path: Path) -> None:
+    """Raise OSError where the path exists and is no file: a new file would take the place of a device such as /dev/null."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EISDIR if path.is_dir() else errno.EINVAL, "it is not a file")
 
 
 def sync(path: Path) -> None:

@@ -501,3 +501,15 @@ def test_a_change_that_finds_no_room_leaves_no_half_line(registry, room_for):
         registry.assign("champion", version)
     assert (registry.root / "audit.jsonl").read_bytes() == before
     assert registry.assigned("champion") == "1"
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "aliases/.lock", "aliases/champion"])
+def test_no_promotion_writes_through_a_link(tmp_path, name):
+    registry = FileRegistry(tmp_path / "new")
+    registry.register({"card.json": b"{}"})
+    (registry.root / "aliases").mkdir()
+    target = tmp_path / "elsewhere"
+    (registry.root / name).symlink_to(target)
+    with suppress(RegistryUnavailable):
+        registry.assign("champion", "1")
+    assert not target.exists()

@@ -195,6 +195,16 @@ def test_what_a_person_moved_shows_where_the_next_change_began(registry, person,
     ]
 
 
+def test_changes_stay_in_their_order_while_the_clock_jumps(registry, person, name):
+    register(registry, 3)
+    person.set_registered_model_tag(name, "fraud_detection_api.change.by hand", "")
+    for version, seconds in (("1", 2_000_000_000.0), ("2", 1_000_000_000.0), ("3", 2_000_000_000.0)):
+        registry._wall_clock = lambda seconds=seconds: seconds
+        registry.assign("champion", version)
+    assert [change.after for change in registry.audit()] == ["1", "2", "3"]
+    assert [change.at // 10**12 for change in registry.audit()] == [2, 1, 2]
+
+
 def test_tags_that_a_person_spoilt_are_passed_over(registry, person, name):
     register(registry, 1)
     assign_each(registry, "1")

@@ -27,6 +27,7 @@ def commands() -> dict[str, object]:
 
 COMMANDS = sorted(commands())
 ARGUMENTS = {
+    "audit accept-registry": [],
     "audit export": ["roots.jsonl"],
     "audit prove": ["0199"],
     "audit verify": [],

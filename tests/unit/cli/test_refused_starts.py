@@ -17,6 +17,10 @@ BAD_SETTINGS = {
     "short key": ({"FRAUD_API_KEYS": "score:hunter2"}, "FRAUD_API_KEYS: "),
     "key without a role": ({"FRAUD_API_KEYS": "hunter2-hunter2-hunter2"}, "FRAUD_API_KEYS: "),
     "keys file that is missing": ({"FRAUD_API_KEYS_FILE": "/nowhere/keys"}, "FRAUD_API_KEYS_FILE: "),
+    "registry without mlflow:": ({"FRAUD_REGISTRY": "http://me:hunter2@host"}, "FRAUD_REGISTRY: "),
+    "place for roots of another kind": ({"FRAUD_LOG_ROOTS": "ftp://me:hunter2@host/roots"}, "FRAUD_LOG_ROOTS: "),
+    "place for roots with a password": ({"FRAUD_LOG_ROOTS": "https://me:hunter2@host/roots"}, "FRAUD_LOG_ROOTS: "),
+    "place for roots without a port": ({"FRAUD_LOG_ROOTS": "https://host:port/roots"}, "FRAUD_LOG_ROOTS: "),
     "contract that is missing": ({"FRAUD_CONTRACT": "/nowhere/my.toml"}, "/nowhere/my.toml"),
 }
 
@@ -31,7 +35,7 @@ def the_one_line(run) -> str:
 
 @pytest.mark.parametrize(("variables", "told"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
 def test_a_bad_setting_stops_the_start(fraud, tmp_path, variables, told):
-    line = the_one_line(fraud("serve", "--port", "0", "--registry", str(tmp_path), **variables))
+    line = the_one_line(fraud("serve", "--port", "0", **{"FRAUD_REGISTRY": str(tmp_path), **variables}))
     assert line.startswith("error: ")
     assert told in line
     assert "hunter2" not in line

@@ -1,12 +1,15 @@
 """fraud store: migrate, info, purge, erase, compact, backup, restore and check, with errors of one line."""
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from fraud_detection_api.adapters.journal import FileJournal
+from fraud_detection_api.adapters.sql import sqlite_files
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.decision.stored import StoredRequest
@@ -151,6 +154,16 @@ def test_a_backup_is_restored(fraud, kept):
     Path("decisions.db").unlink()
     restored = fraud("store", "restore", "copy.db")
     assert numbers_in(restored.stderr.splitlines()[0]) == [3]
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_copy_that_sigterm_ends_leaves_no_records_behind(fraud, kept, command, monkeypatch):
+    fraud("store", "backup", "copy.db")
+    kept.close()
+    monkeypatch.setattr(sqlite_files, "_copy", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    ended = fraud("store", command, "copy.db", *(["--force"] if command == "restore" else []))
+    assert ended.exit_code == 128 + signal.SIGTERM
+    assert [path.name for path in Path().iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -59,6 +61,13 @@ def test_several_problems_of_a_file_have_a_line_each(capsys):
 def test_an_unexpected_failure_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         failing_app(ZeroDivisionError())(["fail"])
+
+
+def test_a_full_disk_under_stdout_is_one_line_on_stderr():
+    command = [sys.executable, "-m", "fraud_detection_api", "keys", "new", "payments", "--role", "score"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "error: the output cannot be written: No space left on device\n")
 
 
 def test_a_reader_that_went_away_is_status_1_and_silent(monkeypatch):

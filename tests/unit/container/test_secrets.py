@@ -1,5 +1,7 @@
 """Keys come from a setting or from its file; keys that cannot be used are refused, and never shown."""
 
+import os
+
 import pytest
 
 from fraud_detection_api.container.secrets import build_keys
@@ -44,6 +46,17 @@ def test_a_missing_key_file_is_refused(tmp_path):
 def test_a_binary_key_file_is_refused(tmp_path):
     (tmp_path / "keys").write_bytes(b"\xff\xfe")
     assert refusal(api_keys_file=tmp_path / "keys").startswith("FRAUD_API_KEYS_FILE: not UTF-8 text: ")
+
+
+def test_a_key_file_that_may_never_end_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "keys")
+    for path in (tmp_path / "keys", "/dev/zero", tmp_path):
+        assert refusal(api_keys_file=path).startswith("FRAUD_API_KEYS_FILE: not a regular file: ")
+
+
+def test_a_key_file_may_begin_with_the_mark_of_its_encoding(tmp_path):
+    (tmp_path / "keys").write_bytes(b"\xef\xbb\xbf" + f"admin:{KEY}\r\n".encode())
+    build_keys(Settings(api_keys_file=tmp_path / "keys")).require("admin", f"Bearer {KEY}")
 
 
 @pytest.mark.parametrize("content", ["", " \n"])

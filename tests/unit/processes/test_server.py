@@ -104,3 +104,11 @@ def test_a_health_port_is_listened_on_too_and_one_that_is_taken_names_its_settin
             server.run_server(settings, stores=False, on_listening=lambda _address: None)
     server.run_server(settings, stores=False, on_listening=lambda _address: None)
     assert ports[1:] == [port]
+
+
+def test_the_health_port_cannot_be_the_port_of_all_other_routes():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(InvalidSetting, match=r"^FRAUD_HEALTH_PORT: is the port of all other routes"):
+        server.run_server(Settings(port=port, health_port=port), stores=False, on_listening=lambda _address: None)

@@ -216,3 +216,20 @@ def test_a_quote_in_an_unquoted_field_loses_no_rows_silently(content, tmp_path):
     with pytest.raises(InvalidDataset) as caught:
         read_file(path)
     assert "SECRET" not in str(caught.value)
+
+
+def test_no_folder_or_device_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", tmp_path, Path()):
+        with pytest.raises(InvalidDataset, match="it is not a file"), written_whole(target) as waiting:
+            waiting.write_text("after")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.parquet"])
+def test_a_pipe_is_refused_and_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    for read in (read_file, scan_file):
+        with pytest.raises(InvalidDataset, match="is not a file"):
+            read(tmp_path / name)

@@ -80,7 +80,7 @@ def test_a_problem_of_a_file_reads(tmp_path):
         "none.csv": "no such file",
         "a.xlsx": "name the file .csv or .parquet; the suffix decides how it is read",
         "a.parquet": "cannot be read as Parquet (ComputeError)",
-        "a.csv": "cannot be read as UTF-8 CSV with a header line (IsADirectoryError)",
+        "a.csv": "is not a file, and could not be read more than once",
     }
     for name, problem in problems.items():
         with pytest.raises(InvalidDataset) as caught:

@@ -16,6 +16,7 @@ from fraud_detection_api.services.models import aliases
 _VERSION = re.compile("[1-9][0-9]{0,8}")  # MLflow would take 01 and +1 for 1
 _HISTORY_TAG = "fraud_detection_api.history."
 _CHANGE_TAG = "fraud_detection_api.change."
+_CHANGE_NAME = re.compile(re.escape(_CHANGE_TAG) + "([0-9]{15})-")
 _HISTORY = 100
 _UNASSIGNED = (*UNKNOWN, "INVALID_PARAMETER_VALUE")
 
@@ -171,10 +172,16 @@ class MlflowRegistry:
         return earlier, live
 
     def _write_change(self, alias: aliases.Alias, before: str | None, after: str | None, cause: aliases.Cause) -> None:
-        """Writes a tag with a unique name, so that nothing is overwritten; names sort by time."""
+        """Writes a tag with a unique name, so that nothing is overwritten; names sort by time, after all that are there.
+
+        The log has changes by their order, which must not depend on clocks. Two at the same moment have either order.
+        """
         at = round(self._wall_clock() * 1000)
         text = aliases.change_text(aliases.AliasChange(at, alias, before, after, cause))
-        self._client.set_registered_model_tag(self._name, f"{_CHANGE_TAG}{at:015}-{uuid4().hex[:8]}", text)
+        model = self._client.get_registered_model(self._name)
+        numbers = [int(found[1]) for tag in model.tags if (found := _CHANGE_NAME.match(tag))]
+        number = max([at, *(last + 1 for last in numbers)])
+        self._client.set_registered_model_tag(self._name, f"{_CHANGE_TAG}{number:015}-{uuid4().hex[:8]}", text)
 
     def _write_history(self, alias: aliases.Alias, history: list[str]) -> None:
         self._client.set_registered_model_tag(self._name, _HISTORY_TAG + alias, json.dumps(history[-_HISTORY:]))

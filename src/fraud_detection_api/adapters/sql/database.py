@@ -59,6 +59,17 @@ class Database(Protocol):
         """Close the idle connections."""
 
 
+_ALONE = {"sqlite": "SELECT 1", "postgresql": "SELECT pg_advisory_xact_lock(4242016)"}
+
+
+def alone(session: Session, dialect: Dialect) -> None:
+    """Let no other such transaction run until this one ends, as SQLite does anyway.
+
+    For transactions that look up decisions, and then store or remove what belongs to them.
+    """
+    session.rows(_ALONE[dialect])
+
+
 def no_store_in(database: Database) -> StoreUnavailable:
     """The error where a database has no store's tables."""
     return StoreUnavailable(

@@ -205,6 +205,16 @@ def decisions_of(session: Session, decision_ids: Sequence[bytes]) -> list[Stored
     ]
 
 
+def have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, bool]:
+    """Whether each stored decision still has its record."""
+    statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
+    return {
+        bytes(row[0]): bool(row[1])
+        for marks, some in parts(decision_ids)
+        for row in session.rows(f"{statement}({marks})", some)
+    }
+
+
 def id_bounds(where: DecisionFilter, order: Order, beyond: str | None) -> dict[str, bytes]:
     """Conditions on `decision_id` for a range of time, and for ids beyond one in that order, with their parameters.
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fraud_detection_api.adapters.sql.database import Database, Row, Session, parts
+from fraud_detection_api.adapters.sql.database import Database, Row, Session, alone, parts
+from fraud_detection_api.adapters.sql.decisions import have_records
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.label import (
     EntityAt,
@@ -32,10 +33,6 @@ _LAST_OF_ENTITY = (
     "SELECT decision_id FROM decisions WHERE entity = ? AND decision_id < ? ORDER BY decision_id DESC LIMIT 1"
 )
 
-# recording looks up whether a label exists, then acts on it: one transaction records at a time, as in SQLite anyway
-_ALONE = {"sqlite": "SELECT 1", "postgresql": "SELECT pg_advisory_xact_lock(4242016)"}
-
-
 _WITHOUT_KEY = Recorder()
 
 
@@ -56,7 +53,7 @@ class SqlLabelStore:
             labels = _labels(session, known, "label_id <= ?", last_id)
             histories = {decision_id: LabelHistory(of_decision) for decision_id, of_decision in labels.items()}
         with self._database.writing() as session:
-            session.rows(_ALONE[self._database.dialect])
+            alone(session, self._database.dialect)
             for decision_id, newer in _labels(session, known, "label_id > ?", last_id).items():
                 for label in newer:
                     histories[decision_id].add(label)
@@ -65,7 +62,7 @@ class SqlLabelStore:
     def history(self, decision_id: str) -> list[Label]:
         packed = _packed(decision_id)
         with self._database.reading() as session:
-            if packed is None or packed not in _have_records(session, [packed]):
+            if packed is None or packed not in have_records(session, [packed]):
                 raise UnknownDecision
             return _labels(session, [packed])[packed]
 
@@ -81,15 +78,15 @@ class SqlLabelStore:
         subjects: Sequence[bytes | LabelResult],
         histories: Mapping[bytes, LabelHistory],
     ) -> list[LabelResult]:
-        have_records = _have_records(session, list(histories))
+        has_record = have_records(session, list(histories))
         now = int(self._wall_clock() * 1000)
         results: list[LabelResult] = []
         rows: list[Row] = []
         for finding, subject in zip(findings, subjects, strict=True):
             if not isinstance(subject, bytes):
                 results.append(subject)
-            elif not have_records.get(subject):
-                results.append("erased" if subject in have_records else "unknown_decision")
+            elif not has_record.get(subject):
+                results.append("erased" if subject in has_record else "unknown_decision")
             elif (history := histories[subject]).repeats(finding):
                 results.append("repeated")
             else:
@@ -121,16 +118,6 @@ def _packed(decision_id: str) -> bytes | None:
         return uuid_bytes(decision_id)
     except ValueError:
         return None
-
-
-def _have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, bool]:
-    """Whether each stored decision still has its record."""
-    statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
-    return {
-        bytes(row[0]): bool(row[1])
-        for marks, some in parts(decision_ids)
-        for row in session.rows(f"{statement}({marks})", some)
-    }
 
 
 def _labels(

@@ -20,7 +20,12 @@ _REMOVE_RANGE = "DELETE FROM log_queue WHERE entry BETWEEN ? AND ?"
 _GROW = "UPDATE log_state SET size = ?, peaks = ? WHERE size = ?"
 _APPEND = "INSERT INTO log (position, kind, subjects, seals) VALUES (?, ?, ?, ?)"
 _RUNS = "SELECT position, kind, subjects, seals FROM log WHERE position >= ? AND position < ? ORDER BY position"
-_COUNT = f"SELECT coalesce(sum(length(subjects)), 0) / {SUBJECT_BYTES} FROM {{table}} WHERE kind = ?"  # noqa: S608
+_LENGTHS = f"""
+SELECT position, length(subjects) / {SUBJECT_BYTES} FROM log WHERE kind = ? AND position >= ? ORDER BY position"""  # noqa: S608
+_LAST = "SELECT position, kind, subjects, seals FROM log ORDER BY position DESC LIMIT 1"
+_FROM = "SELECT position, kind, subjects, seals FROM log WHERE position > ? ORDER BY position LIMIT 200"
+_REGISTRY = """
+SELECT {key}, kind, subjects, seals FROM {table} WHERE kind IN ('alias', 'registry') ORDER BY {key}"""
 _SIGN = """
 INSERT INTO log_roots (log_id, found, size, root, signed_at, signature) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (size) DO NOTHING"""
@@ -29,7 +34,7 @@ _HOLDS = {"sqlite": "instr(subjects, ?) > 0", "postgresql": "position(? in subje
 _ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' AND {holds} ORDER BY position"
 _SERVED = """
 SELECT model_version, model_digest, min(decided_at)
-FROM decisions JOIN deciders USING (decider_id) GROUP BY model_version, model_digest ORDER BY 3"""
+FROM decisions JOIN deciders USING (decider_id) WHERE decided_at >= ? GROUP BY model_version, model_digest ORDER BY 3"""
 _COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
 # a decision whose decider is gone is found by nobody, and its seal is not checked
 _SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
@@ -49,7 +54,6 @@ _TRIGGERS_DIGEST = {
 """SHA-256 of what migration 0004 made, which never changes."""
 
 _ENTRIES_A_STATEMENT = 500
-_LEAVES_AT_ONCE = 20_000
 
 
 class SqlLogStore:
@@ -60,7 +64,10 @@ class SqlLogStore:
 
     def state(self) -> LogState:
         with self._database.reading() as session:
-            return _state(session)
+            state, last = _state(session), session.rows(_LAST)
+        if [state.tree.size] != [Run(*row).end for row in last or [(0, "", b"", b"")]] or not state.tree.is_whole:
+            raise StoreUnavailable("somebody changed the end of the store's log: see `fraud audit verify`")
+        return state
 
     def enter(self, kind: Kind, subjects: bytes, seals: bytes) -> None:
         with self._database.stating() as session:
@@ -81,13 +88,18 @@ class SqlLogStore:
         with self._database.reading() as session:
             return [Run(*row) for row in session.rows(_RUNS, (after, after + limit))]
 
+    def lengths(self, kind: Kind, *, after: int) -> list[tuple[int, int]]:
+        with self._database.reading() as session:
+            return [(position, leaves) for position, leaves in session.rows(_LENGTHS, (kind, after))]
+
     def is_fed(self) -> bool:
         with self.snapshot() as snapshot:
             return snapshot.is_fed()
 
-    def count(self, kind: Kind) -> int:
+    def registry_runs(self) -> list[Run]:
         with self._database.reading() as session:
-            return sum(int(session.rows(_COUNT.format(table=table), (kind,))[0][0]) for table in ("log", "log_queue"))
+            tables = {"log": "position", "log_queue": "entry"}.items()
+            return [Run(*row) for table, key in tables for row in session.rows(_REGISTRY.format(table=table, key=key))]
 
     def sign(self, root: SignedRoot) -> None:
         with self._signing.writing() as session:
@@ -125,10 +137,10 @@ class SqlLogSnapshot:
         return _waiting(self._session, None)
 
     def runs(self) -> Iterator[Run]:
-        position, size = 0, self.state().tree.size
-        while position < size:
-            yield from (Run(*row) for row in self._session.rows(_RUNS, (position, position + _LEAVES_AT_ONCE)))
-            position += _LEAVES_AT_ONCE
+        position = -1
+        while rows := self._session.rows(_FROM, (position,)):
+            yield from (Run(*row) for row in rows)
+            position = rows[-1][0]
 
     def runs_about(self, decision_id: bytes) -> list[Run]:
         rows = self._session.rows(_ABOUT.format(holds=_HOLDS[self._dialect]), (decision_id,))
@@ -158,8 +170,8 @@ class SqlLogSnapshot:
         digest = hashlib.sha256(repr([tuple(each) for each in triggers]).encode())
         return digest.hexdigest() == _TRIGGERS_DIGEST[self._dialect]
 
-    def served(self) -> list[Served]:
-        return [Served(*row) for row in self._session.rows(_SERVED)]
+    def served(self, *, since: int) -> list[Served]:
+        return [Served(*row) for row in self._session.rows(_SERVED, (since,))]
 
     def counts(self) -> tuple[int, int]:
         decisions, labels = self._session.rows(_COUNTS)[0]
@@ -167,7 +179,10 @@ class SqlLogSnapshot:
 
 
 def _state(session: Session) -> LogState:
-    [(log_id, found, size, peaks)] = session.rows(_STATE)
+    rows = session.rows(_STATE)
+    if len(rows) != 1:
+        raise StoreUnavailable("the state of the store's log is missing: restore a backup")
+    [(log_id, found, size, peaks)] = rows
     nodes = [peaks[first : first + HASH_BYTES] for first in range(0, len(peaks), HASH_BYTES)]
     return LogState(log_id, found, Tree(size, tuple(nodes)))
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from fraud_detection_api.adapters.sql.database import Database, Insertion, Row, Session, SharedRows
-from fraud_detection_api.adapters.sql.decisions import DECISIONS, id_bounds
+from fraud_detection_api.adapters.sql.database import Database, Insertion, Row, Session, SharedRows, alone
+from fraud_detection_api.adapters.sql.decisions import DECISIONS, have_records, id_bounds
 from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.decision.row_format import picked
 from fraud_detection_api.decision.stored import StoredDecision
@@ -55,7 +55,10 @@ class SqlObservationStore:
 
     def position(self) -> int:
         with self._database.reading() as session:
-            return int(session.rows(_SELECT_POSITION)[0][0])
+            rows = session.rows(_SELECT_POSITION)
+        if len(rows) != 1:
+            raise StoreUnavailable("the store's observer_position is missing: restore a backup")
+        return int(rows[0][0])
 
     def record(self, position: int, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         with self._database.writing() as session:
@@ -66,6 +69,7 @@ class SqlObservationStore:
                 [(slot.seconds, slot.start, slot.model_digest, to_json(slot.counts).decode()) for slot in slots],
             )
             if shadows:
+                alone(session, self._database.dialect)
                 _insert(session, shadows)
 
     def slots(self, *, since: int, seconds: int) -> list[CountedSlot]:
@@ -106,7 +110,8 @@ def _insert(session: Session, shadows: Sequence[ShadowDecision]) -> None:
         _CHALLENGERS.insert(session, missing)
         identifiers = _CHALLENGERS.ids(session)
     rows = [(identifiers[_challenger(shadow)], uuid_bytes(shadow.decision_id), *_own(shadow)) for shadow in shadows]
-    _SHADOWS.insert(session, rows)
+    has_record = have_records(session, [row[1] for row in rows])  # others may be erased or removed since they were read
+    _SHADOWS.insert(session, [row for row in rows if has_record.get(row[1])])
 
 
 def _compared(row: Row, challenger: Mapping[str, Any]) -> tuple[StoredDecision, ShadowDecision]:

@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from fraud_detection_api.adapters.sql.database import Connections, Session
+from fraud_detection_api.adapters.sql.database import Connections, Parameters, Row, Session
 from fraud_detection_api.errors import StoreUnavailable
 
 _OWNER_ONLY = 0o600
 
 _PAGE_BYTES = 8192
 """A row above a quarter of a page takes another page to itself; with SQLite's 4,096 bytes, a row with reasons would."""
+_NOT_UTF_8 = "Could not decode to UTF-8"
 _CACHED_STATEMENTS = 256  # the store has one for each number of rows up to a hundred
 
 
@@ -22,6 +23,25 @@ class _Connection(sqlite3.Connection):
     """A connection that knows which file it has open."""
 
     file: tuple[int, int]
+
+
+class _Session(Session):
+    """Reads texts that are not UTF-8, which only other hands write, with U+FFFD in place of what is wrong.
+
+    So such a row is found, with a seal that is broken, and hides no others.
+    """
+
+    def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        try:
+            return super().rows(statement, parameters)
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith(_NOT_UTF_8):
+                raise
+        self._connection.text_factory = lambda text: text.decode(errors="replace")  # four times slower than str
+        try:
+            return super().rows(statement, parameters)
+        finally:
+            self._connection.text_factory = str
 
 
 class SqliteDatabase:
@@ -46,7 +66,7 @@ class SqliteDatabase:
     @contextmanager
     def stating(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection:
-            yield Session(connection)
+            yield _Session(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -86,7 +106,7 @@ class SqliteDatabase:
         with self.connected() as connection:
             connection.execute(begin)
             try:
-                yield Session(connection)
+                yield _Session(connection)
             except BaseException:
                 with suppress(sqlite3.Error):  # after a full disk SQLite has rolled back already
                     connection.execute("ROLLBACK")

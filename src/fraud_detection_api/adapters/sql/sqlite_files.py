@@ -16,7 +16,7 @@ from fraud_detection_api.adapters.sql.decisions import REVISIONS
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.errors import BackupFailed, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import FileSize
-from fraud_detection_api.tables.whole_files import sync
+from fraud_detection_api.tables.whole_files import require_file, sync
 
 _COMPANIONS = ("-wal", "-shm")
 _LOCK_AT, _LOCK_BYTES = 0x40000000, 512
@@ -53,8 +53,8 @@ class SqliteFiles:
         with self._database.failures(), self._path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return 0
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return sum(1 for _ in re.finditer(_whole_word(text), content))
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # Ctrl-C in the search keeps it from closing
+            return sum(1 for _ in re.finditer(_whole_word(text), content))
 
     def compact(self) -> None:
         with self._database.connected() as connection:
@@ -66,9 +66,10 @@ class SqliteFiles:
             return _problems(connection)
 
     def backup(self, target: Path) -> None:
-        if target.exists() and target.samefile(self._path):
+        if any(_is_same(target, path) for path in (self._path, *self._companions())):
             raise BackupFailed(f"{target} is the store itself; name another file")
-        with _written_whole(target) as waiting, self._database.connected() as connection:
+        # in this order, so that a full disk of the copy is not reported as the store's
+        with self._database.connected() as connection, _written_whole(target) as waiting:
             _copy(connection, waiting)
             _require_backup(waiting, target)
 
@@ -105,8 +106,9 @@ class SqliteFiles:
 @contextmanager
 def _written_whole(target: Path) -> Iterator[Path]:
     """A hidden file beside `target`, private to its owner, that replaces it at the end; removed after any failure."""
-    waiting = target.with_name(f".{target.name[:40]}.{uuid4().hex}")
+    waiting = target.parent / f".{target.name[:40]}.{uuid4().hex}"
     try:
+        require_file(target)
         os.close(os.open(waiting, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
         yield waiting
         sync(waiting)
@@ -119,6 +121,11 @@ def _written_whole(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # if nothing can be written, there is nothing to remove
             waiting.unlink(missing_ok=True)
+
+
+def _is_same(target: Path, path: Path) -> bool:
+    """Whether both are one file, or would be: SQLite removes and makes the files of its log as it needs them."""
+    return target.resolve() == path.resolve() or (target.exists() and path.exists() and target.samefile(path))
 
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fraud_detection_api.adapters.sql.database import Database, Session, no_store_in
+from fraud_detection_api.adapters.sql.database import Database, Session, alone, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, revision_of
 from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.adapters.sql.log import ENTER
@@ -20,8 +20,11 @@ _COUNT_LABELS = "SELECT count(*) FROM labels"
 _COUNT_KEYS = "SELECT count(*) FROM idempotency_keys"
 _COUNT_OLDER = "SELECT count(*) FROM decisions WHERE decision_id < ?"
 
-_OLDEST = "SELECT decision_id FROM decisions WHERE decision_id < ? ORDER BY decision_id LIMIT ?"
-_REMOVE = "DELETE FROM decisions WHERE decision_id <= ?"  # the tables cascade this to their labels and shadows
+# one statement: each row that it removes gets a tombstone. The tables cascade this to their labels and shadows
+_REMOVE = """
+DELETE FROM decisions WHERE decision_id IN
+  (SELECT decision_id FROM decisions WHERE decision_id < ? ORDER BY decision_id LIMIT ?)
+RETURNING decision_id"""
 
 _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
@@ -74,11 +77,11 @@ class SqlStoreUpkeep:
 
     def remove_older(self, before: int, *, limit: int) -> int:
         with self._database.writing() as session:
-            oldest = [subject for (subject,) in session.rows(_OLDEST, (_first_id(before), limit))]
-            if oldest:
-                session.change(ENTER, ("purged", b"".join(oldest), self._recorder.log_key.tombstones(oldest)))
-                session.change(_REMOVE, oldest[-1:])
-            return len(oldest)
+            alone(session, self._database.dialect)
+            removed = sorted(subject for (subject,) in session.rows(_REMOVE, (_first_id(before), limit)))
+            if removed:
+                session.change(ENTER, ("purged", b"".join(removed), self._recorder.log_key.tombstones(removed)))
+            return len(removed)
 
     def remove_keys(self, before: int, *, limit: int) -> int:
         with self._database.writing() as session:
@@ -87,6 +90,7 @@ class SqlStoreUpkeep:
     def erase(self, erased: Sequence[StoredDecision]) -> None:
         keys = {row.idempotency_key for row in erased} - {None}
         with self._database.writing() as session:
+            alone(session, self._database.dialect)
             DECISIONS.erase(session, erased)
             subjects = [uuid_bytes(row.decision_id) for row in erased]
             session.change(ENTER, ("erased", b"".join(subjects), b"".join(row.seal for row in erased)))

@@ -23,6 +23,10 @@ UNCOUNTED_BYTES = 64 * 1024
 """A body below this that came at once is not counted: the number of requests in progress bounds them well enough."""
 
 
+LONG_RECORD_BYTES = 200
+"""Most records are shorter. A body of other things takes as long as one of so many records."""
+
+
 class RequestLimits(NamedTuple):
     """How large a request may be, and how long its body may take to arrive."""
 
@@ -73,6 +77,11 @@ def is_large(body: bytes) -> bool:
 def records_in(body: bytes) -> int:
     """How many records there are in a body that is not parsed yet: nearly its number of objects."""
     return body.count(b"{") or 1
+
+
+def cost_of(body: bytes) -> float:
+    """The work that a large body is, in records: nearly their number, and not less than its size."""
+    return max(records_in(body), len(body) / LONG_RECORD_BYTES)
 
 
 async def hung_up(receive: Receive) -> None:

@@ -103,6 +103,8 @@ class RequestBoundary:
             failure = type(error).__name__
             if not isinstance(error, FraudError):
                 log_failure("unexpected_error", error, request_id=request_id, **_trace_ids(trace))
+            # its frames hold the body, and futures in them hold the error: all would stay until the collector runs
+            error.__traceback__ = error.__cause__ = error.__context__ = None
             if not status:
                 await self._answer_to(error, request_id)(scope, receive, send_with_id)
         finally:

@@ -69,7 +69,7 @@ def require_role(role: Role, *others: Role) -> Callable[[Request], Awaitable[Non
 async def admitted(request: Request) -> AsyncIterator[None]:
     """A place for a request whose key is checked, while the block runs. Raises Overloaded."""
     places, caller = service_of(request, Entrance).places, request.state.caller
-    places.take(caller, at_most=caller.limits.in_flight)
+    places.take(caller)
     try:
         yield
     finally:
@@ -100,7 +100,8 @@ async def admitted_body(request: Request, limits: RequestLimits) -> AsyncIterato
         body, held = await read_json_body(headers, request.receive, limits, entrance.bodies, caller)
         if held:
             stack.callback(entrance.bodies.give_back, caller, held)
-        await stack.enter_async_context(admitted(request))
         if is_large(body):
             await stack.enter_async_context(entrance.turn(caller, len(body), None))
+        else:
+            await stack.enter_async_context(admitted(request))
         yield body

@@ -78,7 +78,7 @@ class ScoringLane:
             return None
         if services.writer is not None:
             services.writer.require_room()
-        services.entrance.places.take(caller, at_most=caller.limits.in_flight)
+        services.entrance.places.take(caller)
         return caller
 
     def leave(self, caller: Caller) -> None:
@@ -116,6 +116,7 @@ class _Waiting:
         lane, request_id = self._lane, self._request.request_id
         if not isinstance(error, FraudError):
             log_failure("unexpected_error", error, request_id=request_id)
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # as in RequestBoundary
         response = lane.context.answer_to(error, request_id)
         status, headers = response.status_code, response.raw_headers
         lines = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] not in _OF_THE_CONNECTION])

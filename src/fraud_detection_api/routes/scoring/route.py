@@ -20,6 +20,7 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.body import (
     Headers,
     RequestLimits,
+    cost_of,
     hung_up,
     is_large,
     read_json_body,
@@ -153,7 +154,7 @@ class ScoringRoute:
 
     async def _answer_small(self, request: ScoringRequest, scope: Scope, _receive: Receive, send: Send) -> None:
         places, caller, answer = self.services.entrance.places, request.caller, None
-        places.take(caller, at_most=caller.limits.in_flight)
+        places.take(caller)
         try:
             if self._idempotent and KEY_HEADER in request.headers:
                 request, answer = await self._looked_up(request)
@@ -167,7 +168,7 @@ class ScoringRoute:
         """Answer once the caller's turn has come. Nobody would get the answer of a caller who hung up and sent no key."""
         entrance, has_key = self.services.entrance, self._idempotent and KEY_HEADER in request.headers
         hang_up, answer = None if has_key else partial(hung_up, receive), None
-        cost, left = records_in(request.body), None if request.deadline is None else request.deadline.left()
+        cost, left = cost_of(request.body), None if request.deadline is None else request.deadline.left()
         async with entrance.turn(request.caller, cost, hang_up, seconds=left) as turn:
             if has_key:
                 request, answer = await self._looked_up(request)

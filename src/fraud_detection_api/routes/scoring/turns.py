@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -117,7 +117,8 @@ class Turn:
     ) -> None:
         self._work, self._writer, self._metrics = work, writer, metrics
         self.tails = Tails()
-        self._waiting: deque[_Waiting] = deque()
+        # by caller; callers are answered by turns, so that none waits for all that another has sent
+        self._waiting: OrderedDict[str, deque[_Waiting]] = OrderedDict()
 
     async def answer(self, request: ScoringRequest) -> Answer:
         """The answer to a small request, once it is stored."""
@@ -129,7 +130,7 @@ class Turn:
         """Have a small request answered, and stored before that."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._answer_all)  # after all that is ready now
-        self._waiting.append((request, answered))
+        self._waiting.setdefault(request.caller.identity, deque()).append((request, answered))
 
     async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
         """The answer, once its request is stored."""
@@ -156,7 +157,10 @@ class Turn:
         """The next requests, of RECORDS_TOGETHER records or a few more."""
         taken, records = [], 0
         while self._waiting and records < RECORDS_TOGETHER:
-            waiting = self._waiting.popleft()
+            caller, queue = self._waiting.popitem(last=False)
+            waiting = queue.popleft()
+            if queue:
+                self._waiting[caller] = queue
             if not waiting[1].done():
                 taken.append(waiting)
                 records += records_in(waiting[0].body)

@@ -1,5 +1,6 @@
 """The bytes that come on a connection, taken apart into heads and bodies (RFC 9112), away from any socket."""
 
+import re
 import urllib.parse
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,22 +14,29 @@ HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
 
 _END = b"\r\n\r\n"
-_OF_THE_CONNECTION = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
+_OF_THE_CONNECTION = frozenset({b"content-length", b"transfer-encoding", b"connection", b"expect"})
+_SENT_ONCE = frozenset({b"host", b"authorization", b"content-type", b"origin", b"sec-fetch-site"})
+"""Fields that decide who asks, and for what. A proxy may count the second one where this server counts the first."""
+
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w\-.~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+_LINE_BYTES = len(" ") + len(" HTTP/1.1")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Target(NamedTuple):
-    """What a request asks for."""
+    """What a request asks for. `authority` is the server that it names, None where it names none."""
 
     path: str
     raw_path: bytes
     query: bytes
+    authority: bytes | None
 
 
 class Head:
     """A request's head. The parser fills it in; `RequestReader` checks it."""
 
     __slots__ = (
-        *("expects_continue", "fields", "hosts", "is_chunked", "is_complete", "length", "method", "persists"),
+        *("expects_continue", "fields", "host", "is_chunked", "is_complete", "length", "method", "persists"),
         *("url", "version"),
     )
 
@@ -36,7 +44,8 @@ class Head:
         self.fields: list[tuple[bytes, bytes]] = []
         self.url = b""
         self.method = self.version = ""
-        self.hosts = self.length = 0
+        self.host: bytes | None = None
+        self.length = 0
         self.is_chunked = self.expects_continue = self.is_complete = False
         self.persists = True
 
@@ -57,8 +66,6 @@ class Head:
 
     def _note(self, name: bytes, content: bytes) -> None:
         match name:
-            case b"host":
-                self.hosts += 1
             case b"content-length":
                 self.length = int(content)  # the parser takes digits alone, and no second length
             case b"transfer-encoding":
@@ -72,7 +79,10 @@ class Head:
 
     def target(self) -> Target:
         """Raises Refused."""
-        return _target(self.url)
+        target = _target(self.url)
+        if target.authority is not None and target.authority != (self.host or b"").lower():
+            raise malformed("the request's target names another server than its Host header")
+        return target
 
 
 @lru_cache(maxsize=64)
@@ -81,9 +91,24 @@ def _target(url: bytes) -> Target:
         parsed = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError:
         raise malformed("the request's target cannot be read") from None
-    raw_path: bytes = parsed.path or b""
-    path = raw_path.decode("ascii")
-    return Target(urllib.parse.unquote(path) if "%" in path else path, raw_path, parsed.query or b"")
+    if b"#" in url:
+        raise malformed("the request's target has a fragment")
+    raw_path: bytes = parsed.path or b"/"
+    path = urllib.parse.unquote(raw_path.decode("ascii"))
+    if _CONTROL.search(path):
+        raise malformed("the request's path has a control character")
+    authority = None if parsed.schema is None else re.split(rb"[/?]", url.partition(b"://")[2])[0].lower()
+    return Target(path, raw_path, parsed.query or b"", authority)
+
+
+def _require_sent_once(names: list[bytes]) -> None:
+    if twice := next((name for name in names if name in _SENT_ONCE and names.count(name) > 1), None):
+        raise malformed(f"the header {twice.decode()} was sent more than once")
+
+
+@lru_cache(maxsize=64)
+def _is_host(host: bytes) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 class RequestReader:
@@ -149,21 +174,29 @@ class RequestReader:
         if end < 0:
             self._begun, self._parsed = (head, parser), arrived
             return None
-        line_end = came.find(b"\r\n")
-        self._complete(head, parser, came[line_end - 8 : line_end])
+        self._complete(head, parser, came.find(b"\r\n"))
         del came[:arrived]
         return head
 
-    def _complete(self, head: Head, parser: httptools.HttpRequestParser, version: bytearray) -> None:
+    def _complete(self, head: Head, parser: httptools.HttpRequestParser, line_end: int) -> None:
         head.method, head.version = parser.get_method().decode("ascii"), "1.1"
+        version = self._came[line_end - 8 : line_end]
+        if line_end != len(head.method) + len(head.url) + _LINE_BYTES:
+            raise malformed("the request line has more than two spaces")
+        fields = dict(head.fields)
+        if len(fields) < len(head.fields):
+            _require_sent_once([name for name, _ in head.fields])
+        head.host = fields.get(b"host")
         if version != b"HTTP/1.1":
             if version != b"HTTP/1.0":
                 raise malformed("the version of HTTP is not 1.1 or 1.0")
             if head.is_chunked:
                 raise malformed("HTTP/1.0 has no transfer encoding")
-            head.version, head.persists = "1.0", False
-        if head.hosts != 1 and (head.hosts or head.version == "1.1"):
+            head.version, head.persists, head.expects_continue = "1.0", False, False
+        elif head.host is None:
             raise malformed("a request has one Host header")
+        if head.host is not None and not _is_host(head.host):
+            raise malformed("the Host header is no host and port")
         if not head.is_complete:
             raise malformed()
         self._begun, self._parsed = None, 0

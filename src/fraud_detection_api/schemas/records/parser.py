@@ -90,15 +90,18 @@ class RecordParser:
             self._refuse_stuffed(kind, body, limit)
         try:
             request = (kind.lazy if is_large else kind.quick).validate_json(body)
-            records = request[record_type.RECORDS] if kind.path else request
+            # taken out: lazy records refer to the request, and both would stay until the collector runs
+            records = request.pop(record_type.RECORDS) if kind.path else request
             if is_large:
+                if kind.path and not all(isinstance(flag, bool) for flag in request.values()):
+                    raise self._refusal(kind, body, limit)
                 # in a loop of Python's, other threads get their turn; in list(), they do not
                 records = [record for record in records]  # noqa: C416
         except ValidationError as error:
             raise self._refusal(kind, body, limit, error) from None
         if len(records) > limit:
             raise TooManyRecords(limit)
-        keys = sum(map(len, records)) + (len(request) if kind.path else 0)
+        keys = sum(map(len, records)) + (len(request) + 1 if kind.path else 0)
         # A body has a colon for each key. It has more where texts hold some, or where a key is unknown or occurs twice.
         if body.count(b":") != keys and json_keys.has_other_keys(
             self._objects(kind, parsed := json_keys.parsed_json(body))

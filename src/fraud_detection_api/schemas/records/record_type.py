@@ -25,7 +25,8 @@ class BodyType(NamedTuple):
 
     `exact` refuses unknown keys and reports every problem. `quick` leaves unknown keys out, because pydantic would make an
     error of each, and half a million of them in one body would hold up all requests for seconds. It stops at the first bad
-    record, for the same reason. `lazy` leaves unknown keys out too, and validates each record when it is read.
+    record, for the same reason. `lazy` leaves unknown keys out too, and validates each record when it is read, and nothing
+    beside the records: its request must not fail once it holds them, or pydantic would leave a cycle with the whole body.
     """
 
     path: tuple[str, ...]
@@ -48,13 +49,13 @@ def decision_request_type(contract: Contract) -> BodyType:
         (RECORDS,),
         TypeAdapter(_decision_request(list[exact])),  # type: ignore[valid-type]
         TypeAdapter(_decision_request(Annotated[list[known], FailFast()], extra="ignore")),  # type: ignore[valid-type]
-        TypeAdapter(_decision_request(Iterable[known], extra="ignore")),  # type: ignore[valid-type]
+        TypeAdapter(_decision_request(Iterable[known], Any, extra="ignore")),  # type: ignore[valid-type]
     )
 
 
-def _decision_request(records: Any, extra: ExtraValues = "forbid") -> Any:
-    explain = Annotated[bool, Field(description="Give the reasons for each outcome.", json_schema_extra=_FALSE)]
-    dry_run = Annotated[bool, Field(description="Decide without storing anything.", json_schema_extra=_FALSE)]
+def _decision_request(records: Any, flag: Any = bool, extra: ExtraValues = "forbid") -> Any:
+    explain = Annotated[flag, Field(description="Give the reasons for each outcome.", json_schema_extra=_FALSE)]
+    dry_run = Annotated[flag, Field(description="Decide without storing anything.", json_schema_extra=_FALSE)]
     fields = {RECORDS: records, EXPLAIN: NotRequired[explain], DRY_RUN: NotRequired[dry_run]}
     request = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
     return with_config(ConfigDict(extra=extra, strict=True))(request)

@@ -1,11 +1,12 @@
 """What a request must get before it is worked on: memory for its body, a place, and a turn if it is large."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fraud_detection_api.errors import CallerGone, DeadlinePassed, FraudError
+from fraud_detection_api.errors import CallerGone, DeadlinePassed, FraudError, Overloaded
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.services.admission.shares import Shares
 from fraud_detection_api.services.admission.turns import Turn, Turns
@@ -18,20 +19,21 @@ HangUp = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Entrance:
-    """Admits work of one kind; `bodies` is the memory for bodies of all kinds. For one event loop.
+    """Admits work of one kind. For one event loop.
 
-    At most half of the requests in progress are large, so that they never keep small ones out.
+    `bodies` is the memory for bodies of all kinds. `of_names` counts the requests of all kinds that names have in
+    progress. At most half of the requests in progress are large, so that they never keep small ones out.
     """
 
-    def __init__(self, bodies: Shares, *, max_in_flight: int, at_once: int = 1) -> None:
+    def __init__(self, bodies: Shares, of_names: Counter[str], *, max_in_flight: int, at_once: int = 1) -> None:
         self.bodies = bodies
-        self.places, self._large = Shares(max_in_flight), Shares(max(1, max_in_flight // 2))
+        self.places, self._large = Shares(max_in_flight, of_names), Shares(max(1, max_in_flight // 2))
         self.turns = Turns(unfinished=UNFINISHED, at_once=at_once)
 
     @property
     def in_progress(self) -> int:
         """How many requests are in progress, those that wait for their turn included."""
-        return self.places.in_use + self._large.in_use
+        return self.places.in_use
 
     @asynccontextmanager
     async def turn(
@@ -43,12 +45,17 @@ class Entrance:
         seconds: float | None = None,
         late: Callable[[], FraudError] = DeadlinePassed,
     ) -> AsyncIterator[Turn]:
-        """The caller's turn while the block runs, which calls `turns.worked` once the thread is free for others.
+        """The caller's place and turn while the block runs, which calls `turns.worked` once the thread is free for others.
 
         Raises Overloaded where too many wait, CallerGone where `hang_up` ends before the turn comes, and `late` where it
         does not come within `seconds`.
         """
-        self._large.take(caller, at_most=caller.limits.in_flight)
+        self._large.take(caller)
+        try:
+            self.places.take(caller)
+        except Overloaded:
+            self._large.give_back(caller)
+            raise
         try:
             turn = self.turns.join(caller, cost)
             try:
@@ -61,6 +68,7 @@ class Entrance:
             finally:
                 self.turns.finished(turn)
         finally:
+            self.places.give_back(caller)
             self._large.give_back(caller)
 
 

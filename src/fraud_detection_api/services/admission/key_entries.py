@@ -15,7 +15,8 @@ SHORTEST_KEY = 16
 NAME_PATTERN = "^[a-z0-9][a-z0-9_.-]{0,62}$"
 """A name is shorter than a digest, so that neither is ever taken for the other."""
 
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Weight = Annotated[float, Field(ge=0.001, le=1000)]
+_Rate = Annotated[float, Field(ge=0.001, le=1e9)]
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -33,12 +34,12 @@ class _Entry(BaseModel):
 class _LimitsEntry(BaseModel):
     """The limits of a name."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    weight: _Positive = 1.0
+    weight: _Weight = 1.0
     in_flight: Annotated[int, Field(gt=0)] | None = None
-    requests_per_second: _Positive | None = None
-    records_per_second: _Positive | None = None
+    requests_per_second: _Rate | None = None
+    records_per_second: _Rate | None = None
 
 
 class _File(BaseModel):
@@ -81,6 +82,8 @@ def _parse_toml(text: str) -> list[Caller]:
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at (.*)\)", str(error))  # the rest of the message may quote a key
         raise ValueError(f"it is not valid TOML{f' at {place[1]}' if place else ''}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     file = _checked(_File, document, "the file")
     limits = {name: _limits_of(name, table) for name, table in file.limits.items()}
     callers = [_caller(number, table, limits) for number, table in enumerate(file.keys, 1)]

@@ -18,7 +18,7 @@ class LogStore(Protocol):
     """
 
     def state(self) -> LogState:
-        """The log as it is now."""
+        """The log as it is now. Raises StoreUnavailable where somebody changed its end, so that nothing can follow it."""
 
     def enter(self, kind: Kind, subjects: bytes, seals: bytes) -> None:
         """Add leaves to the queue."""
@@ -35,11 +35,14 @@ class LogStore(Protocol):
     def runs(self, *, after: int, limit: int) -> list[Run]:
         """The runs from that position on that begin within `limit` leaves of it."""
 
+    def lengths(self, kind: Kind, *, after: int) -> list[tuple[int, int]]:
+        """Where each run of the kind begins, from that position on, and how many leaves it has, in order."""
+
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
 
-    def count(self, kind: Kind) -> int:
-        """How many leaves of the kind are in the log or its queue."""
+    def registry_runs(self) -> list[Run]:
+        """What is in the log, and then in its queue, about changes of aliases and replaced registries, in order."""
 
     def sign(self, root: SignedRoot) -> None:
         """Store a signed root."""
@@ -70,7 +73,7 @@ class LogSnapshot(Protocol):
     """A log at one moment. Subjects are 16 bytes."""
 
     def state(self) -> LogState:
-        """As `LogStore.state`."""
+        """The log, whatever somebody made of it. Raises StoreUnavailable where that cannot be known."""
 
     def waiting(self) -> list[Waiting]:
         """The whole queue."""
@@ -96,8 +99,8 @@ class LogSnapshot(Protocol):
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
 
-    def served(self) -> list[Served]:
-        """The models that decided."""
+    def served(self, *, since: int) -> list[Served]:
+        """The models that decided then or later, in milliseconds since 1970."""
 
     def counts(self) -> tuple[int, int]:
         """How many decisions and labels are stored."""

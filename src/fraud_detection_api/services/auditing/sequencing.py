@@ -21,7 +21,8 @@ ALIAS_RETRY_SECONDS = 60.0
 class Sequencer:
     """The one that gives positions, for one thread. `changes` gives the registry's record of its aliases, oldest first.
 
-    A root is signed each minute in which anything was logged, and each 10,000 leaves; `copy` gets each.
+    A root is signed each minute in which anything was logged, each 10,000 leaves, and at first of what nobody signed;
+    `copy` gets each.
     """
 
     def __init__(
@@ -39,15 +40,20 @@ class Sequencer:
         self._clock, self._wall_clock = clock, wall_clock
         self._state: LogState | None = None
         self._signed = self._aliases = 0
-        self._sign_at = self._aliases_at = 0.0
+        self._sign_at: float | None = None
+        self._aliases_at = 0.0
 
     def begin(self) -> None:
         """Continue from where the log ends, whoever wrote it. Raises StoreUnavailable."""
         self._state = self._log.state()
-        self._aliases = self._log.count("alias")
+        self._count_aliases()
         last = self._log.last_root()
         self._signed = 0 if last is None else last.size
-        self._sign_at, self._aliases_at = self._clock() + ROOT_SECONDS, 0.0
+        if last is not None and not self._key.is_signed(last):
+            log_event("root_forged", level=logging.ERROR, size=last.size)
+        if self._sign_at is None:  # afterwards, failures must not put it off
+            wait = 0.0 if self._state.tree.size != self._signed else ROOT_SECONDS
+            self._sign_at = self._clock() + wait
 
     def sequence(self) -> bool:
         """Move what waits into the log, and sign if it is time; returns whether more waits.
@@ -63,6 +69,8 @@ class Sequencer:
             after = before.with_leaves(leaf for run in runs for leaf in run.leaves())
             self._log.move(waiting, runs, before, after)
             self._state = self._state._replace(tree=after)
+            if any(run.kind == "registry" for run in runs):
+                self._count_aliases()
         if self._is_due():
             self.sign()
         return len(waiting) == ENTRIES_AT_ONCE
@@ -87,6 +95,10 @@ class Sequencer:
         """The log's runs from that position on, as `LogStore.runs`."""
         return self._log.runs(after=position, limit=limit)
 
+    def decisions_from(self, position: int) -> list[tuple[int, int]]:
+        """Where each run of decisions begins, from that position on, and how many it has."""
+        return self._log.lengths("decision", after=position)
+
     @property
     def size(self) -> int:
         """Leaves in the log."""
@@ -94,7 +106,14 @@ class Sequencer:
 
     def _is_due(self) -> bool:
         assert self._state is not None
+        assert self._sign_at is not None
         return self._state.tree.size - self._signed >= ROOT_LEAVES or self._clock() >= self._sign_at
+
+    def _count_aliases(self) -> None:
+        """The changes that were logged of this registry."""
+        self._aliases, self._aliases_at = 0, 0.0
+        for run in self._log.registry_runs():
+            self._aliases = 0 if run.kind == "registry" else self._aliases + len(run.pairs())
 
     def _enter_aliases(self) -> None:
         if self._clock() < self._aliases_at:

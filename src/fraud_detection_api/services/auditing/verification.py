@@ -10,6 +10,7 @@ from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
+from fraud_detection_api.services.auditing.replacements import Replacement, Replacements
 from fraud_detection_api.services.auditing.sequencing import alias_seal
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.aliases import CHAMPION, AliasChange
@@ -25,6 +26,7 @@ Fault = Literal[
     "alias_change_altered",
     "model_not_promoted",
     "removal_forged",
+    "entry_forged",
     "log_changed",
     "log_not_fed",
     "root_forged",
@@ -52,6 +54,7 @@ class Verified(NamedTuple):
     """What was compared: leaves of the log, decisions, labels, changes of aliases, roots; and every break, in order.
 
     `waiting` leaves have no position yet. `altered` decisions have a broken seal; the first thousand of them are breaks.
+    `replaced` says when somebody with the key entered that the registry was replaced: earlier changes are not compared.
     `is_signed` is False where there is no key: then the roots prove nothing unless they are compared with a copy.
     """
 
@@ -64,6 +67,7 @@ class Verified(NamedTuple):
     is_signed: bool
     breaks: list[Break]
     altered: int = 0
+    replaced: Sequence[Replacement] = ()
 
 
 class Verification:
@@ -100,11 +104,13 @@ class Verification:
                 walk.visit(run)
             breaks = joined([*walk.all_breaks(), *compared.all_breaks(tree.size)])
             if changes is not None:
-                breaks += not_promoted(snapshot.served(), changes)
+                since = walk.replaced[-1].at if walk.replaced else 0
+                breaks += not_promoted(snapshot.served(since=since), changes)
             decisions, labels = snapshot.counts()
             queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
         is_signed = bool(self._recorder.seal_key)
-        return Verified(tree.size, queued, decisions, labels, walk.aliases, len(roots), is_signed, breaks)
+        counts = (tree.size, queued, decisions, labels, walk.aliases, len(roots))
+        return Verified(*counts, is_signed, breaks, replaced=walk.replaced)
 
     def located(self, altered: Collection[str]) -> list[Break]:
         """A break for each of the decisions, whose seals are broken, with its position in the log."""
@@ -197,7 +203,15 @@ class _Walk:
         self._put_back: dict[bytes, int] = {}
         self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
-        self._present = self.aliases = 0
+        self._present: set[bytes] = set()
+        self.aliases = 0
+        self._alias_breaks: list[Break] = []
+        self._replacements = Replacements(recorder.log_key)
+
+    @property
+    def replaced(self) -> list[Replacement]:
+        """When the registry was replaced."""
+        return self._replacements.accepted
 
     def visit(self, run: Run) -> None:
         """Compare a run's leaves."""
@@ -208,23 +222,26 @@ class _Walk:
             "erased": self._visit_erased,
             "purged": self._visit_purged,
             "alias": self._visit_aliases,
+            "registry": self._visit_replacements,
         }
         if run.kind in visits:
             visits[run.kind](run.position, pairs)
         else:
-            self._breaks.append(Break("log_changed", str(run.position), run.position))
+            self._breaks.append(Break("entry_forged", str(run.position), run.position))
 
     def all_breaks(self) -> list[Break]:
         """Every break, once all leaves were visited."""
         found = [
             *self._breaks,
+            *self._alias_breaks,
             *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
             *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
             *(Break("decision_not_logged", uuid_text(subject), at) for subject, at in self._put_back.items()),
             *chain.from_iterable(self._label_breaks.values()),
         ]
         decisions, labels = self._snapshot.counts()
-        if decisions != self._present:
+        # an entry that somebody repeats must not make up for a decision without one
+        if decisions != len(self._present) - len(self._put_back):
             found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
         if labels != len(self._labels_matched):
             found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
@@ -236,7 +253,7 @@ class _Walk:
 
     def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
-        self._present += len(stored)
+        self._present.update(stored)
         for at, (subject, seal) in enumerate(pairs, position):
             self._put_back.pop(subject, None)
             if stored.get(subject) != seal:
@@ -259,7 +276,6 @@ class _Walk:
                 self._breaks.append(Break("removal_forged", uuid_text(subject), at))
                 continue
             if subject in stored:
-                self._present -= 1
                 self._put_back[subject] = at  # unless it is stored again later
             for explained in (self._missing, self._changed, self._label_breaks):
                 explained.pop(subject, None)
@@ -296,6 +312,13 @@ class _Walk:
             number = int.from_bytes(subject, "big")
             self.aliases += 1
             if number >= len(self._alias_seals):
-                self._breaks.append(Break("alias_change_missing", str(number + 1), at))
+                self._alias_breaks.append(Break("alias_change_missing", str(number + 1), at))
             elif self._alias_seals[number] != seal:
-                self._breaks.append(Break("alias_change_altered", str(number + 1), at))
+                self._alias_breaks.append(Break("alias_change_altered", str(number + 1), at))
+
+    def _visit_replacements(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        for at, (subject, seal) in enumerate(pairs, position):
+            if self._replacements.accept(subject, seal, at):
+                self._alias_breaks, self.aliases = [], 0
+            else:
+                self._breaks.append(Break("entry_forged", str(at), at))

@@ -70,6 +70,7 @@ class LeaderElection:
             self._report()
             if not more:
                 ended.wait(POLL_SECONDS)
+        self._observer.end()
 
     def _report(self) -> None:
         if self._clock() < self._report_at:

@@ -49,7 +49,8 @@ class ObservationStore(Protocol):
     def record(self, position: int, slots: Sequence[CountedSlot], shadows: Sequence[ShadowDecision]) -> None:
         """Keep all that was made of the decisions before `position`, in one transaction.
 
-        Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was.
+        Slots replace those of the same start, seconds and model; a decision's shadow by the same challenger stays as it was,
+        and none is stored for a decision that was removed or erased meanwhile.
         The position never goes back: raises StoreUnavailable, and keeps nothing, where somebody else has observed further.
         """
 

@@ -3,14 +3,16 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from fraud_detection_api.contract.columns import Columns, columns_from_records
 from fraud_detection_api.decision.identifiers import uuid_text
-from fraud_detection_api.decision.log import LEAVES_A_RUN, Run
+from fraud_detection_api.decision.log import Run
 from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.counts import Bins, Counts
 from fraud_detection_api.services.auditing.sequencing import Sequencer
@@ -78,7 +80,7 @@ class _Observed(NamedTuple):
 class Observer:
     """Observes the decisions of `store` in the order of the log, from where `observations` say that the last one ended.
 
-    So each is observed once, whatever clocks say. Where more than `backlog` leaves of the log wait, the oldest are passed
+    So each is observed once, whatever clocks say. Where more than `backlog` decisions wait, the oldest are passed
     over. For one thread.
     """
 
@@ -109,6 +111,8 @@ class Observer:
         self._log.begin()
         self._slots.forget()
         self._position = self._observations.position()
+        if not 0 <= self._position <= self._log.size:  # decisions would be passed over
+            raise StoreUnavailable("somebody changed the store's observer_position: it is not a position in the log")
 
     def observe(self) -> bool:
         """Observe the next piece, or nothing of it; returns whether more waits.
@@ -127,6 +131,11 @@ class Observer:
         self._caught_up_at = self._clock()
         self._metrics.lags(0.0)
         return False
+
+    def end(self) -> None:
+        """Log and sign what was stored: nobody may do so for long. Raises StoreUnavailable."""
+        self._log.sequence()
+        self._log.sign()
 
     def stalled(self) -> None:
         """Nothing can be observed now."""
@@ -182,21 +191,22 @@ class Observer:
         return [_Observed(rows, counted, self._shadowing.decisions(rows, columns))]
 
     def _skip_backlog(self) -> None:
-        """Pass over the oldest of what waits, where that is too much."""
+        """Pass over the oldest decisions that wait, where those are too many; removals and labels do not count."""
         if self._log.size - self._position <= self._backlog:
             return
-        first = self._log.size - self._backlog
-        # a run begins somewhere among so many leaves
-        runs = self._log.following(first - LEAVES_A_RUN + 1, limit=LEAVES_A_RUN)
-        position = runs[-1].position
-        skipped = position - self._position
-        if skipped <= 0:
+        runs = self._log.decisions_from(self._position)
+        waiting, skipped, position = sum(leaves for _, leaves in runs), 0, self._position
+        for (_, leaves), (following, _) in pairwise(runs):
+            if waiting - leaves < self._backlog:
+                break
+            waiting, skipped, position = waiting - leaves, skipped + leaves, following
+        if not skipped:
             return
         self._observations.record(position, [], [])
         self._position = position
         self._metrics.observed(0, skipped)
         self._shadowing.dropped(skipped)
-        log_event("observer_skipped", records=skipped, waiting=self._log.size - position)
+        log_event("observer_skipped", records=skipped, waiting=waiting)
 
 
 def _counted(model: ObservedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[tuple[SlotKey, Counts]]:

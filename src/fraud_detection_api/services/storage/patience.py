@@ -29,8 +29,8 @@ class _Operation(NamedTuple):
 class PatientThreads:
     """Runs operations, at most `threads` at a time, and lets callers wait for at most `timeout_seconds`.
 
-    Once an operation took that long, callers get the error `hangs_for` at once, but for one at a time, until an operation
-    succeeds. A thread that hangs ends when it can: the process does not wait for it.
+    Once a caller waited that long, and no operation succeeded meanwhile, callers get the error `hangs_for` at once, but for
+    one at a time, until an operation succeeds. A thread that hangs ends when it can: the process does not wait for it.
     """
 
     def __init__(
@@ -45,26 +45,28 @@ class PatientThreads:
         self._queue: deque[_Operation] = deque()
         self._running: dict[threading.Thread, float] = {}
         self._threads = self._idle = 0
-        self._hangs = False
+        self._hangs, self._succeeded_at = False, 0.0
 
     def run(self, work: Callable[Parameters, Returned], *args: Parameters.args, **named: Parameters.kwargs) -> Returned:
         """What `work` returns or raises. Raises the error `hangs_for` if it does not do so in time."""
+        asked_at = time.monotonic()
         result: Future[Returned] = self._submit(partial(work, *args, **named))
         try:
             return result.result(self.timeout_seconds)
         except TimeoutError:
             if not result.cancel() and result.done():
                 return result.result()
-            raise self._hanging() from None
+            raise self._hanging(asked_at) from None
 
     async def result(self, work: Callable[[], Returned], *, seconds: float) -> Returned:
         """The same for an event loop, and within `seconds`, too."""
+        asked_at = time.monotonic()
         result = asyncio.wrap_future(self._submit(work))
         done, _ = await asyncio.wait([result], timeout=min(seconds, self.timeout_seconds))
         if done:
             return result.result()
         result.cancel()
-        raise self._hanging() if seconds >= self.timeout_seconds else self._hangs_for(seconds)
+        raise self._hanging(asked_at) if seconds >= self.timeout_seconds else self._hangs_for(seconds)
 
     def _submit(self, work: Callable[[], Returned]) -> "Future[Returned]":
         operation = _Operation(work, Future())
@@ -83,8 +85,10 @@ class PatientThreads:
         since = time.monotonic() - self.timeout_seconds
         return any(began > since for began in self._running.values())
 
-    def _hanging(self) -> FraudError:
-        self._hangs = True
+    def _hanging(self, asked_at: float) -> FraudError:
+        """The error of a caller who asked then. If others were answered meanwhile, it waited in the queue, or for much."""
+        if self._succeeded_at < asked_at:
+            self._hangs = True
         return self._hangs_for(self.timeout_seconds)
 
     def _serve(self) -> None:
@@ -113,7 +117,7 @@ class PatientThreads:
                 self._hangs = True
             result.set_exception(error)
         else:
-            self._hangs = False
+            self._hangs, self._succeeded_at = False, time.monotonic()
             result.set_result(returned)
 
 

@@ -1,14 +1,17 @@
 """Files of a SQLite store: backups of one moment, restores that are whole, erased bytes that are gone."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters.sql import sqlite_files
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
@@ -50,6 +53,23 @@ def stored(tmp_path):
 
 def left_behind(folder):
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["kept.db-wal", "kept.db-shm", "folder/../kept.db"])
+def test_a_backup_never_takes_the_place_of_one_of_the_store_s_files(stored, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BackupFailed, match="is the store itself"):
+        stored.files.backup(tmp_path / name)
+    assert len(stored.rows()) == 3
+
+
+def test_a_backup_takes_the_place_of_no_folder_or_device(stored, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", tmp_path, Path()):
+        with pytest.raises(BackupFailed, match="cannot be written: it is not a file"):
+            stored.files.backup(target)
+    assert (tmp_path / "pipe").is_fifo()
+    assert left_behind(tmp_path) == []
 
 
 def test_looking_for_a_store_creates_none(tmp_path):
@@ -104,6 +124,15 @@ def test_a_backup_that_cannot_be_written_is_reported_and_leaves_nothing(stored, 
     with pytest.raises(BackupFailed, match="cannot be written: No such file or directory"):
         stored.files.backup(tmp_path / "none" / "copy.db")
     assert left_behind(tmp_path) == []
+
+
+def test_a_full_disk_of_the_copy_is_not_reported_as_the_store_s(stored, tmp_path, monkeypatch):
+    def fail(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite_files, "_copy", fail)
+    with pytest.raises(BackupFailed, match=r"copy\.db cannot be written"):
+        stored.files.backup(tmp_path / "copy.db")
 
 
 def test_a_restored_store_equals_the_backup_without_older_logs(stored, tmp_path):

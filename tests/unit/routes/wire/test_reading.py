@@ -74,6 +74,20 @@ MALFORMED = {
     "another protocol": b"GET / RTSP/1.0\r\nhost: a\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "two hosts": START + b"host: a\r\n\r\n",
+    "two keys": START + b"authorization: Bearer a\r\nAuthorization: Bearer a\r\n\r\n",
+    "two types": START + b"content-type: application/json\r\nx: y\r\nContent-Type: text/plain\r\n\r\n",
+    "two origins": START + b"origin: http://a\r\norigin: http://b\r\n\r\n",
+    "junk for a host": b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+    "user in a host": b"GET / HTTP/1.1\r\nhost: u@a\r\n\r\n",
+    "path in a host": b"GET / HTTP/1.1\r\nhost: a/x\r\n\r\n",
+    "hosts in a list": b"GET / HTTP/1.0\r\nhost: a, b\r\n\r\n",
+    "another server's target": b"GET http://b/x HTTP/1.1\r\nhost: a\r\n\r\n",
+    "user in a target": b"GET http://u@a/x HTTP/1.1\r\nhost: a\r\n\r\n",
+    "fragment": b"GET /x#y HTTP/1.1\r\nhost: a\r\n\r\n",
+    "two spaces before a target": b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n",
+    "two spaces behind a target": b"GET /  HTTP/1.1\r\nhost: a\r\n\r\n",
+    "line feed in a path": b"GET /ping%0a HTTP/1.1\r\nhost: a\r\n\r\n",
+    "NUL in a path": b"GET /%00 HTTP/1.1\r\nhost: a\r\n\r\n",
     "two hosts of HTTP 1.0": b"GET / HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",
     "identity, chunked": START + b"transfer-encoding: identity, chunked\r\n\r\n",
     "chunked, chunked": START + b"transfer-encoding: chunked, chunked\r\n\r\n",
@@ -111,6 +125,25 @@ MALFORMED = {
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
 def test_what_breaks_the_rules_of_http_is_refused(sent):
     assert refusal(sent) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("host", ["", "a_b.c:80", "a:", "[::1]", "[::1]:8000", "127.0.0.1:1", "xn--a%20", "A.b"])
+def test_fields_that_may_occur_twice_and_any_host_are_accepted(host):
+    assert len(read(f"GET / HTTP/1.1\r\nhost: {host}\r\naccept: a\r\naccept: b\r\n\r\n".encode())) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "path"), [("http://A.b:1", "/"), ("http://a.B:1?y", "/"), ("http://A.b:1/x?y", "/x")]
+)
+def test_a_target_may_name_the_host_that_the_header_names(target, path):
+    assert [found for _, found, _, _ in read(f"GET {target} HTTP/1.1\r\nhost: a.b:1\r\n\r\n".encode())] == [path]
+
+
+@pytest.mark.parametrize(("version", "expects"), [("1.1", True), ("1.0", False)])
+def test_only_http_1_1_knows_an_answer_before_the_body(version, expects):
+    reader = RequestReader()
+    reader.feed(f"POST / HTTP/{version}\r\nhost: a\r\nexpect: 100-continue\r\n\r\n".encode())
+    assert reader.head().expects_continue is expects
 
 
 def head_of(size: int) -> bytes:

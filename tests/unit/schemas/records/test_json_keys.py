@@ -1,5 +1,7 @@
 """The keys of JSON objects, of which a body may have half a million."""
 
+import time
+
 import pytest
 
 from fraud_detection_api.schemas.records.json_keys import (
@@ -10,6 +12,7 @@ from fraud_detection_api.schemas.records.json_keys import (
     has_more_containers,
     parsed_json,
     part_of,
+    repeat_more,
 )
 
 
@@ -17,6 +20,14 @@ def test_more_unknown_keys_than_an_answer_lists_are_dropped_in_order():
     objects = [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1, "d": 4}]
     assert drop_needless_keys([(each, {"known"}) for each in objects], most=3)
     assert objects == [{"known": 1, "a": 1, "b": 2}, {"c": 3, "known": 1}]
+
+
+def test_repetitions_of_keys_are_counted_in_all_objects():
+    objects = [
+        (parsed_json(body), ()) for body in (b'{"a": 1, "a": 1, "a": 1}', b'{"a": 1, "b": 1}', b'{"b": 1, "b": 1}')
+    ]
+    assert repeat_more(objects, 2)
+    assert not repeat_more(objects, 3)
 
 
 def test_as_many_unknown_keys_as_an_answer_lists_stay():
@@ -60,6 +71,22 @@ def test_values_of_unknown_keys_and_arrays_and_objects_in_known_ones_are_emptied
 def test_arrays_and_objects_are_counted_outside_of_texts(body, count):
     assert has_more_containers(body, count - 1)
     assert not has_more_containers(body, count)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_escapes_are_read_as_such_wherever_a_window_ends(shift):
+    text = "x" * shift + r"\\" * 40_000 + r"\"[[" * 10_000
+    body = f'["{text}", [], "{text}"]'.encode()
+    assert has_more_containers(body, 1)
+    assert not has_more_containers(body, 2)
+
+
+def test_texts_of_escaped_quotes_are_passed_over_as_fast_as_others():
+    text = r"\"" * 17_000
+    body = f'["{{{{", "{text}", "{text}"]'.encode()
+    began = time.process_time()
+    assert not has_more_containers(body, 1)
+    assert time.process_time() - began < 1
 
 
 def test_what_is_no_request_is_emptied_and_keeps_its_kind():

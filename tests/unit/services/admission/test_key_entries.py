@@ -84,7 +84,12 @@ def test_a_bad_entry_is_told_by_number_and_no_key_is_shown(entry, told):
     ("limits", "told"),
     [
         ("[limits.payment]", "limits.payment: no key has this name"),
-        ("[limits.payments]\nweight = 0", "limits.payments: `weight` must be more than 0"),
+        ("[limits.payments]\nweight = 1e-300", "limits.payments: `weight` must be at least 0.001"),
+        ("[limits.payments]\nweight = 1e300", "limits.payments: `weight` must be at most 1000"),
+        ("[limits.payments]\nweight = true", "limits.payments: `weight` must be a number"),
+        ("[limits.payments]\nin_flight = '2'", "limits.payments: `in_flight` must be an integer"),
+        ("[limits.payments]\nrequests_per_second = 1e-300", "limits.payments: `requests_per_second` must be at least"),
+        (f"[limits.payments]\nweight = {'[' * 9000}", "it is nested too deeply"),
         ("[limits.payments]\nburst = 9", "limits.payments has an unknown field"),
     ],
 )

@@ -1,9 +1,12 @@
 """What many use at a time: nobody takes what the others need."""
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from fraud_detection_api.errors import Overloaded
-from fraud_detection_api.services.admission.callers import ANYBODY, Caller
+from fraud_detection_api.services.admission.callers import ANYBODY, Caller, Limits
 from fraud_detection_api.services.admission.shares import Shares
 
 GREEDY, OTHER, THIRD = (Caller(name, "score", name, has_rivals=True) for name in ("greedy", "other", "third"))
@@ -42,10 +45,15 @@ def test_what_is_given_back_may_be_taken_again():
     assert taken(shares, ANYBODY) == 2
 
 
-def test_a_callers_own_limit_holds_too():
-    shares = Shares(256)
-    shares.take(OTHER, at_most=1)
-    with pytest.raises(Overloaded) as caught:
-        shares.take(OTHER, at_most=1)
-    assert caught.value.retry_after_seconds == 1
-    assert shares.in_use == 1
+def test_a_names_own_limit_holds_in_places_of_all_kinds():
+    of_names, limited = Counter(), replace(OTHER, limits=Limits(in_flight=2))
+    kinds = [Shares(256, of_names), Shares(256, of_names)]
+    for places in kinds:
+        places.take(limited)
+    for places in kinds:
+        with pytest.raises(Overloaded) as caught:
+            places.take(limited)
+        assert caught.value.retry_after_seconds == 1
+    kinds[0].give_back(limited)
+    kinds[1].take(limited)
+    assert [places.in_use for places in kinds] == [0, 2]

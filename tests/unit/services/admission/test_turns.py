@@ -1,6 +1,7 @@
 """Large work, one piece at a time: who has queued much keeps nobody waiting."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_several_may_be_at_work_at_once():
 
 def test_a_turn_that_does_not_come_in_time_is_given_up_with_the_error_that_the_caller_chose():
     async def serve() -> int:
-        entrance = Entrance(Shares(1), max_in_flight=8)
+        entrance = Entrance(Shares(1), Counter(), max_in_flight=8)
         async with entrance.turn(GREEDY, 1, None):
             with pytest.raises(Overloaded):
                 async with entrance.turn(OTHER, 1, None, seconds=0, late=lambda: Overloaded(1)):
@@ -99,7 +100,7 @@ def test_a_caller_who_reads_no_answers_waits_and_the_others_do_not():
 
 def test_work_whose_caller_hangs_up_before_its_turn_never_begins():
     async def serve() -> int:
-        entrance, hung_up = Entrance(Shares(1), max_in_flight=8), asyncio.Event()
+        entrance, hung_up = Entrance(Shares(1), Counter(), max_in_flight=8), asyncio.Event()
         begun = 0
 
         async def ask(hang_up) -> None:
@@ -126,7 +127,7 @@ def test_work_whose_caller_hangs_up_before_its_turn_never_begins():
 
 def test_large_requests_are_at_most_half_of_those_in_progress():
     async def serve() -> None:
-        entrance = Entrance(Shares(1), max_in_flight=2)
+        entrance = Entrance(Shares(1), Counter(), max_in_flight=2)
         async with entrance.turn(ALONE, 1, None):
             with pytest.raises(Overloaded):
                 await entrance.turn(ALONE, 1, None).__aenter__()

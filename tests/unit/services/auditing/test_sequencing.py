@@ -83,6 +83,29 @@ def test_a_sequencer_that_starts_again_continues(sequenced):
     assert sequenced.log.state().tree == Tree().with_leaves(leaf for run in runs for leaf in run.leaves())
 
 
+def test_one_that_fails_again_and_again_signs_all_the_same(sequenced):
+    sequenced.store.save([request_of(1)])
+    for second in range(0, 2 * int(ROOT_SECONDS), 10):
+        sequenced.now = second
+        sequenced.sequencer.begin()
+        sequenced.sequence()
+    assert [root.size for root in sequenced.log.roots] == [1]
+
+
+def test_one_that_begins_signs_what_nobody_signed(sequenced):
+    sequenced.store.save([request_of(1)])
+    sequenced.sequence()
+    sequenced.sequencer = sequenced.started()
+    sequenced.sequence()
+    assert [root.size for root in sequenced.log.roots] == [1]
+
+
+def test_one_that_begins_with_another_key_says_so(sequenced, caplog):
+    sequenced.log.sign(LogKey(b"another key").signed(sequenced.log.state(), 1))
+    sequenced.started()
+    assert "root_forged" in caplog.messages
+
+
 def test_each_change_of_an_alias_is_logged_once_and_a_lost_one_is_reported(sequenced, caplog):
     for version in ("1", "2"):
         sequenced.changes = [*sequenced.changes, AliasChange(5, "champion", None, version, UNEXPLAINED)]

@@ -61,6 +61,13 @@ def test_a_leader_observes_what_comes_and_gives_the_lock_back(observed):
     assert taken == set()
 
 
+def test_a_leader_that_ends_signs_what_was_stored(observed):
+    with Running(observed, InMemoryExclusiveLock(set())):
+        observed.keep(made(5))
+        eventually(lambda: observed.rows_counted() == 5, "they are counted")
+    assert [root.size for root in observed.log.roots] == [5]
+
+
 def test_nothing_is_observed_until_the_lock_is_free(observed):
     taken = {LOCK}
     observed.keep(made(5))

@@ -197,6 +197,21 @@ def test_a_backlog_within_the_limit_is_observed_whole(observed):
     assert observed.counter(catalogue.OBSERVER_SKIPPED_RECORDS) == 0
 
 
+def test_removals_that_wait_keep_no_decision_from_being_observed(observed):
+    rows = observed.keep(made(10))
+    observed.log.enter("purged", bytes(16) * 3 * PIECE_DECISIONS, bytes(17) * 3 * PIECE_DECISIONS)
+    observed.observe(observed.observer(backlog=PIECE_DECISIONS))
+    assert observed.rows_counted() == len(rows)
+    assert observed.counter(catalogue.OBSERVER_SKIPPED_RECORDS) == 0
+
+
+def test_a_position_that_somebody_changed_passes_no_decision_over_in_silence(observed):
+    observed.keep(made(3))
+    observed.observations.record(4611686018427387904, [], [])
+    with pytest.raises(StoreUnavailable, match="observer_position"):
+        observed.observer()
+
+
 def test_the_lag_is_the_time_since_nothing_waited(observed):
     observed.keep(made(PIECE_DECISIONS + 1))
     observer, lag = observed.observer(), observed.tallies.gauge(catalogue.OBSERVER_LAG)

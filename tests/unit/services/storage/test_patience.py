@@ -69,6 +69,23 @@ def test_once_it_hangs_callers_are_refused_at_once_but_for_one_that_tries(free):
     trying.join()
 
 
+def test_a_caller_who_waits_too_long_while_others_are_answered_is_the_only_one_refused(free):
+    threads = PatientThreads(timeout_seconds=0.4, threads=8)
+
+    def ask_for_much() -> None:
+        with pytest.raises(StoreUnavailable):
+            threads.run(free.wait, 20)
+
+    first, second = (threading.Thread(target=ask_for_much) for _ in range(2))
+    first.start()
+    free.wait(0.2)
+    assert threads.run(lambda: 7) == 7
+    second.start()
+    first.join()
+    assert threads.run(lambda: 8) == 8
+    second.join()
+
+
 def test_all_works_again_once_an_operation_succeeds(threads, free):
     for _ in range(5):
         refused(threads, free)
