@@ -61,6 +61,7 @@ def test_once_it_hangs_callers_are_refused_at_once_but_for_one_that_tries(free):
         with suppress(StoreUnavailable):
             threads.run(free.wait, 20)
 
+    eventually(lambda: not threads._tries(), "the first one counts as hanging, however late its thread began")
     trying = threading.Thread(target=try_again)
     trying.start()
     eventually(lambda: len(threads._running) == 2, "one tries")
