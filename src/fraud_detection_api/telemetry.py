@@ -76,21 +76,19 @@ class Stopwatch:
         # when the last stage ended; stages have no gaps, so `lapped` and `stages` give when each began
         self.began = self.lapped = time.perf_counter()
         self.stages: dict[str, float] = {}
-
-    def start(self) -> None:
-        """Begin the next stage here."""
-        self.lapped = time.perf_counter()
+        self._text: str | None = None
 
     def lap(self, stage: str) -> None:
         """End a stage, which began where the last one ended; the seconds of a repeated stage add up."""
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self.lapped
-        self.lapped = now
+        self.lapped, self._text = now, None
 
-    def take(self, other: "Stopwatch") -> None:
-        """Take the stages of work that was done together with other work."""
-        self.stages |= other.stages
-        self.lapped = other.lapped
+    def split(self) -> "Stopwatch":
+        """Another one that has taken the same so far."""
+        other = Stopwatch()
+        other.began, other.lapped, other.stages = self.began, self.lapped, self.stages.copy()
+        return other
 
     def elapsed_ms(self) -> float:
         """Milliseconds since it was made, to the microsecond."""
@@ -98,7 +96,9 @@ class Stopwatch:
 
     def server_timing(self) -> str:
         """The stages in milliseconds, as the header Server-Timing has them. Source: W3C, "Server Timing"."""
-        return ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.stages.items()])
+        if self._text is None:  # many requests of a turn ask for the same
+            self._text = ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.stages.items()])
+        return self._text
 
 
 class LineHandler(logging.StreamHandler[TextIO]):

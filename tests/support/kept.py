@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fraud_detection_api.decision.identifiers import uuid7
+from fraud_detection_api.decision.identifiers import uuids7
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredDecision, StoredRequest
 
 BEGINNING = 1_700_000_000_000
@@ -33,7 +33,7 @@ _ROW = StoredDecision(
 
 def decision_id(number: int) -> str:
     """The id of decision `number`; ids sort as the numbers do."""
-    return uuid7(BEGINNING + number, number.to_bytes(10, "big"))
+    return uuids7(BEGINNING + number, number.to_bytes(10, "big"))[0]
 
 
 def kept(number: int, **changes: object) -> StoredDecision:
@@ -44,7 +44,11 @@ def kept(number: int, **changes: object) -> StoredDecision:
 def decided(number: int, at: int, **changes: object) -> StoredDecision:
     """Decision `number`, by model 1 at that moment, in milliseconds since 1970, with changes."""
     by_model_1 = {"model_version": "1", "model_digest": "sha256:1", "policy_version": "1"}
-    made = {"decision_id": uuid7(at, number.to_bytes(10, "big")), "decided_at": at, "request_id": f"request-{number}"}
+    made = {
+        "decision_id": uuids7(at, number.to_bytes(10, "big"))[0],
+        "decided_at": at,
+        "request_id": f"request-{number}",
+    }
     return kept(number, **{**made, **by_model_1, "latency_ms": 1.5, **changes})
 
 

@@ -1,24 +1,28 @@
 """Identifiers of decisions."""
 
-_VERSION, _VARIANT = 0x7, 0b10
+_VERSION, _VARIANT = 7, 0b10
 _LAST_MILLISECOND = 0xFFFFFFFFFFFF
+_VARIANTS = {f"{digit:x}": f"{_VARIANT << 2 | digit & 3:x}" for digit in range(16)}
 
 
-def uuid7(milliseconds: int, random: bytes) -> str:
-    """A UUID of version 7 from `milliseconds` since 1970 and ten `random` bytes. Source: RFC 9562, 5.7.
+def uuids7(milliseconds: int, random: bytes) -> list[str]:
+    """A UUID of version 7 from `milliseconds` since 1970 for each ten `random` bytes. Source: RFC 9562, 5.7.
 
     Such identifiers sort by time, to the millisecond.
 
-    >>> uuid7(1_645_557_742_000, bytes.fromhex("0cc318c4dc0c0c07398f"))
-    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f'
+    >>> uuids7(1_645_557_742_000, bytes.fromhex("0cc318c4dc0c0c07398f"))
+    ['017f22e2-79b0-7cc3-98c4-dc0c0c07398f']
     """
-    drawn = int.from_bytes(random, "big")
-    whole = (milliseconds & 0xFFFFFFFFFFFF) << 80 | _VERSION << 76 | (drawn >> 64 & 0xFFF) << 64
-    return _dashed(f"{whole | _VARIANT << 62 | drawn & 0x3FFFFFFFFFFFFFFF:032x}")
+    time, digits = f"{milliseconds & _LAST_MILLISECOND:012x}", random.hex()
+    head = f"{time[:8]}-{time[8:]}-{_VERSION}"
+    return [
+        f"{head}{digits[at + 1 : at + 4]}-{_VARIANTS[digits[at + 4]]}{digits[at + 5 : at + 8]}-{digits[at + 8 : at + 20]}"
+        for at in range(0, len(digits), 20)
+    ]
 
 
 def uuid_bytes(identifier: str) -> bytes:
-    """The 16 bytes of a UUID as `uuid7` writes it; they sort as the text does. Raises ValueError for other text.
+    """The 16 bytes of a UUID as `uuids7` writes it; they sort as the text does. Raises ValueError for other text.
 
     >>> uuid_bytes("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
     '017f22e279b07cc398c4dc0c0c07398f'

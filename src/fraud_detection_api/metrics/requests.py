@@ -104,11 +104,15 @@ class AnswerMetrics:
         self._by_fallback = {each: tallies.counter(DECISIONS, each, "fallback") for each in OUTCOMES}
         self._explanations = {each: tallies.counter(EXPLANATIONS, each) for each in get_args(Explanations)}
 
-    def count(self, decisions: Decisions) -> None:
-        """Count the few decisions of an answer. Every request pays for this, so it calls as little as it can."""
-        self._records.value += len(decisions.ids)
+    def count(self, decisions: Decisions, first: int, last: int) -> None:
+        """Count the few decisions of an answer, from index `first` to before `last`.
+
+        Every request pays for this, so it calls as little as it can.
+        """
+        self._records.value += last - first
         histogram, by_model = self._probabilities, self._by_model
-        for outcome, probability in zip(decisions.outcomes, decisions.probabilities, strict=True):
+        outcomes, probabilities = decisions.outcomes[first:last], decisions.probabilities[first:last]
+        for outcome, probability in zip(outcomes, probabilities, strict=True):
             if probability is None:
                 self._by_fallback[outcome].value += 1
                 continue

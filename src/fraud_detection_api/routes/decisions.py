@@ -12,7 +12,7 @@ from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, BAD_FIELD, 
 from fraud_detection_api.routes.scoring.together import Answers, Asked
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders
 from fraud_detection_api.schemas.decisions import decisions_body
-from fraud_detection_api.services.deciding.decisions import NEVER, Decided, DecisionService
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part
 
 PATH = "/v1/decisions"
 
@@ -89,10 +89,10 @@ def decisions(service: DecisionService, *, max_records: int) -> Answers:
         deadline = NEVER if request.deadline is None else request.deadline.score_by(len(records))
         return Asked(records, explain, dry_run, deadline)
 
-    def write(request: ScoringRequest, decided: Decided) -> bytes:
-        return decisions_body(decided, request.deployment.contract)
+    def write(request: ScoringRequest, part: Part) -> bytes:
+        return decisions_body(part.decisions, part.explanations, request.deployment.contract)
 
-    return Answers(service, read, write)
+    return Answers(service, read, write, explains=True)
 
 
 def deadlines(default_ms: float | None) -> Callable[[Headers, SentHeaders], float | None]:

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
 from fraud_detection_api.routes.scoring.together import Answers, Asked
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
-from fraud_detection_api.services.deciding.decisions import Decided, DecisionService
+from fraud_detection_api.services.deciding.decisions import DecisionService, Part
 
 PATH = "/fraud_detection"
 
@@ -48,7 +48,7 @@ def probabilities(service: DecisionService, *, max_records: int) -> Answers:
     def read(request: ScoringRequest) -> Asked:
         return Asked(request.deployment.parser.parse(request.body, limit=max_records))
 
-    def write(_request: ScoringRequest, decided: Decided) -> bytes:
-        return to_json(decided.decisions.probabilities)
+    def write(_request: ScoringRequest, part: Part) -> bytes:
+        return to_json(part.whole.decisions.probabilities[part.first : part.last])
 
-    return Answers(service, read, write)
+    return Answers(service, read, write, explains=False)

@@ -11,7 +11,6 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, Explanations, Source
 from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.policy.outcomes import Outcome
-from fraud_detection_api.services.deciding.decisions import Decided
 from fraud_detection_api.telemetry import utc_text
 
 
@@ -65,10 +64,9 @@ class DecisionsBody(BaseModel):
     )
 
 
-def decisions_body(decided: Decided, contract: Contract) -> bytes:
+def decisions_body(decisions: Decisions, explanations: Explanations, contract: Contract) -> bytes:
     """The answer's bytes: the JSON of a DecisionsBody, written a decision after another, so that others get their turn."""
-    decisions, explanations = decided.decisions, to_json(decided.explanations)
-    return b'{"decisions":[%b],"explanations":%b}' % (",".join(_bodies(decisions, contract)).encode(), explanations)
+    return f'{{"decisions":[{",".join(_bodies(decisions, contract))}],"explanations":"{explanations}"}}'.encode()
 
 
 def _bodies(decisions: Decisions, contract: Contract) -> Iterator[str]:

@@ -34,7 +34,7 @@ def told(count):
 @pytest.mark.parametrize("number", [0, 1, 300])
 def test_a_summary_adds_what_counting_one_by_one_does(number, fallbacks):
     answered = decisions(number, fallbacks=fallbacks)
-    one_by_one = told(lambda metrics: metrics.count(answered))
+    one_by_one = told(lambda metrics: metrics.count(answered, 0, answered.size))
     summary = told(lambda metrics: metrics.add(summarised(answered)))
     (counts, total), (summed, sum_total) = (each.pop(("fraud_probability",)) for each in (one_by_one, summary))
     assert summary == one_by_one
@@ -44,7 +44,7 @@ def test_a_summary_adds_what_counting_one_by_one_does(number, fallbacks):
 
 def test_each_decision_is_counted_by_outcome_and_source():
     answered = decisions(300, fallbacks=0.3)
-    shown = told(lambda metrics: metrics.count(answered))
+    shown = told(lambda metrics: metrics.count(answered, 0, answered.size))
     assert shown["fraud_records_scored_total", "/fraud_detection"] == 300
     for outcome in OUTCOMES:
         for source in ("model", "fallback"):

@@ -106,9 +106,8 @@ class _Waiting:
 
     def set_result(self, answer: Answer, /) -> None:
         """Write the answer."""
-        lane, request, version = self._lane, self._request, self._request.deployment.champion.version
-        headers = answer_headers(answer, version, request.watch)
-        lines = b"".join([b"%b: %b\r\n" % field for field in headers])
+        lane, version = self._lane, self._request.deployment.champion.version
+        lines = b"".join([b"%b: %b\r\n" % field for field in answer_headers(answer, version)])
         self._finish(200, _OK, lines + lane.fields, answer.body, answer.size, version)
 
     def set_exception(self, error: Exception, /) -> None:

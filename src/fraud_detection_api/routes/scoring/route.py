@@ -32,12 +32,12 @@ from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses,
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
 from fraud_detection_api.routes.scoring.turns import (
-    MOST_DECISION_IDS,
     Answer,
     ScoringRequest,
     SentHeaders,
     Turn,
     Worked,
+    first_ids,
 )
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
@@ -196,9 +196,14 @@ class ScoringRoute:
         """The start of an answer."""
         version = request.deployment.champion.version
         # nothing was scored for a repeated answer, and another model may have made it
-        scope["state"] |= {"records": answer.size, "model_version": None if answer.is_replayed else version}
+        state = {
+            "records": answer.size,
+            "model_version": None if answer.is_replayed else version,
+            "watch": answer.watch,
+        }
+        scope["state"] |= state
         length = (b"content-length", str(len(answer.body)).encode())
-        headers = [*answer_headers(answer, version, request.watch), length]
+        headers = [*answer_headers(answer, version), length]
         if request.caller is not ANYBODY and request.caller.limits.has_rates:
             headers += rate_limit_fields(self.services.rates.quotas(request.caller))
         return {"type": "http.response.start", "status": 200, "headers": headers}
@@ -210,7 +215,7 @@ class ScoringRoute:
         body = recall(self.services.store, key)
         if body is None and caller.is_named:  # answers from before the key had a name
             body = recall(self.services.store, key._replace(caller=caller.digest))
-        return request._replace(key=key), None if body is None else Answer(body, None, None, is_replayed=True)
+        return request._replace(key=key), None if body is None else Answer(body)
 
     def _work(self, requests: Sequence[ScoringRequest]) -> list[Worked]:
         """What becomes of requests that are answered together."""
@@ -231,16 +236,15 @@ class ScoringRoute:
         if isinstance(worked, Exception):
             raise worked
         answer, sealed = worked
-        assert answer.decisions is not None, "it was just answered"
+        assert answer.part is not None, "it was just answered"
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
-            self.turn.tails.took(answer.size, time.perf_counter() - request.watch.lapped)
-        first_ids = answer.decisions.ids[:MOST_DECISION_IDS]
-        summary = summarised(answer.decisions)
-        return answer._replace(decisions=None, records=None, summary=summary, first_ids=first_ids), sealed
+            self.turn.tails.took(answer.size, time.perf_counter() - answer.watch.lapped)
+        summary, ids = summarised(answer.part.decisions), first_ids(answer.part)
+        return answer._replace(part=None, records=None, summary=summary, first_ids=ids), sealed
 
     def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
-        decisions, records, key = answer.decisions, answer.records, request.key
-        if decisions is None or records is None or self.services.writer is None:
+        part, records, key = answer.part, answer.records, request.key
+        if part is None or records is None or self.services.writer is None:
             return None
         context = RequestContext(
             request.request_id,
@@ -248,12 +252,12 @@ class ScoringRoute:
             request.deployment.contract,
             request.watch.elapsed_ms(),
         )
-        rows = self.services.recorder.rows(decisions, records, context)
+        rows = self.services.recorder.rows(part.decisions, records, context)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
 
 
-def answer_headers(answer: Answer, version: str, watch: Stopwatch) -> list[tuple[bytes, bytes]]:
+def answer_headers(answer: Answer, version: str) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, but its length."""
     # a stored answer may be another model's than the one that serves now
     origin = (REPLAYED.lower().encode(), b"true") if answer.is_replayed else (b"x-model-version", version.encode())
-    return [origin, (b"server-timing", watch.server_timing().encode()), (b"content-type", b"application/json")]
+    return [origin, (b"server-timing", answer.watch.server_timing().encode()), (b"content-type", b"application/json")]

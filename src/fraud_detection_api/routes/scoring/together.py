@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
-from fraud_detection_api.services.deciding.decisions import NEVER, Decided, DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part, Task
 from fraud_detection_api.telemetry import Stopwatch
 
 
@@ -26,41 +26,43 @@ class Answers:
         self,
         service: DecisionService,
         read: Callable[[ScoringRequest], Asked],
-        write: Callable[[ScoringRequest, Decided], bytes],
+        write: Callable[[ScoringRequest, Part], bytes],
+        *,
+        explains: bool,
     ) -> None:
-        self._service, self._read, self._write = service, read, write
+        self._service, self._read, self._write, self._explains = service, read, write, explains
 
     def __call__(self, requests: Sequence[ScoringRequest]) -> list[Answer | FraudError]:
         """The answer to each request, in order, or its error."""
+        watch = Stopwatch()
         asked = [(request, self._asked(request)) for request in requests]
-        return [answer for _, group in groupby(asked, _alike) for answer in self._answered(list(group))]
+        watch.lap("parse")
+        return [answer for _, group in groupby(asked, _alike) for answer in self._answered(list(group), watch.split())]
 
     def _asked(self, request: ScoringRequest) -> Asked | FraudError:
-        request.watch.start()
         try:
             if request.deadline is not None:
                 request.deadline.require()
-            asked = self._read(request)
+            return self._read(request)
         except FraudError as error:
             return error
-        request.watch.lap("parse")
-        return asked
 
-    def _answered(self, alike: Sequence[tuple[ScoringRequest, Asked | FraudError]]) -> Iterator[Answer | FraudError]:
+    def _answered(
+        self, alike: Sequence[tuple[ScoringRequest, Asked | FraudError]], watch: Stopwatch
+    ) -> Iterator[Answer | FraudError]:
         first, like = alike[0]
         if isinstance(like, FraudError):
             yield like
             return
         group = [(request, asked) for request, asked in alike if isinstance(asked, Asked)]  # all of them
-        watch, records = Stopwatch(), [record for _, asked in group for record in asked.records]
+        records = [record for _, asked in group for record in asked.records]
         task = Task(first.deployment.champion, like.explain, like.deadline, watch)
-        all_decided, begin = self._service.decide(task, records), 0
+        decided, begin = self._service.decide(task, records), 0
         for request, asked in group:
-            decided = all_decided.part(begin, begin + len(asked.records))
-            begin += len(asked.records)
-            request.watch.take(watch)
-            body = self._write(request, decided)
-            yield Answer(body, decided.decisions, None if asked.dry_run else asked.records, decided.explanations)
+            part = Part(decided, begin, begin + len(asked.records))
+            begin = part.last
+            state = part.explanations if self._explains else None
+            yield Answer(self._write(request, part), part, None if asked.dry_run else asked.records, watch, state)
 
 
 def _alike(asked: tuple[ScoringRequest, Asked | FraudError]) -> tuple[Any, ...]:

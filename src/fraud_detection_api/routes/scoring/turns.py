@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Decisions, Explanations
+from fraud_detection_api.decision.decided import Explanations
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
 from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary
 from fraud_detection_api.routes.protocol.body import Headers, records_in
@@ -17,6 +17,7 @@ from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadlin
 from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
+from fraud_detection_api.services.deciding.decisions import Part
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 from fraud_detection_api.telemetry import Stopwatch
@@ -50,27 +51,36 @@ class ScoringRequest(NamedTuple):
     deadline: Deadline | None = None
 
 
-class Answer(NamedTuple):
-    """The JSON body of an answer, and its decisions. `records` are stored with them; None for a dry run.
+_NOTHING_TIMED = Stopwatch()
 
-    `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
-    decisions but the `first_ids`.
+
+class Answer(NamedTuple):
+    """The JSON body of an answer, and what was decided. `records` are stored with it; None for a dry run.
+
+    `watch` timed the stages; requests that were decided together share it. `explanations` says whether reasons were given,
+    where the route gives any. In a large answer, `summary` replaces the decisions but the `first_ids`. An answer that was
+    given before has none of them.
     """
 
     body: bytes
-    decisions: Decisions | None
-    records: Sequence[Record] | None
+    part: Part | None = None
+    records: Sequence[Record] | None = None
+    watch: Stopwatch = _NOTHING_TIMED
     explanations: Explanations | None = None
     summary: AnswerSummary | None = None
-    is_replayed: bool = False
     first_ids: Sequence[str] = ()
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it was given before."""
+        return self.part is None and self.summary is None
 
     @property
     def size(self) -> int:
         """The number of records that were decided on; 0 for an answer that was given before."""
-        if self.summary is not None:
-            return self.summary.records
-        return 0 if self.decisions is None else len(self.decisions.ids)
+        if self.part is None:
+            return 0 if self.summary is None else self.summary.records
+        return self.part.last - self.part.first
 
 
 class Answered(Protocol):
@@ -202,10 +212,11 @@ class Turn:
         for (request, answer, _, waiting), result in zip(finished, results, strict=True):
             if waiting.done():
                 continue
-            request.watch.lap("store")
+            if "store" not in answer.watch.stages:  # of the first among those that were decided together
+                answer.watch.lap("store")
             if result is None:
                 if request.deadline is not None:
-                    self.tails.took(answer.size, request.watch.stages["store"])
+                    self.tails.took(answer.size, answer.watch.stages["store"])
                 self._count(answer)
                 waiting.set_result(answer)
             elif isinstance(result, errors.CommitInDoubt):
@@ -219,8 +230,8 @@ class Turn:
         """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""
         if answer.summary is not None:
             self._metrics.add(answer.summary)
-        elif answer.decisions is not None:
-            self._metrics.count(answer.decisions)
+        elif answer.part is not None:
+            self._metrics.count(answer.part.whole.decisions, answer.part.first, answer.part.last)
         if answer.explanations is not None:
             self._metrics.explained(answer.explanations)
 
@@ -239,14 +250,18 @@ def _expire(finished: _Finished, left: float) -> None:
 
 
 def _in_doubt(answer: Answer, reason: str) -> errors.CommitInDoubt:
-    decision_ids = answer.first_ids if answer.decisions is None else answer.decisions.ids[:MOST_DECISION_IDS]
-    return errors.CommitInDoubt(reason, decision_ids)
+    return errors.CommitInDoubt(reason, answer.first_ids if answer.part is None else first_ids(answer.part))
+
+
+def first_ids(part: Part) -> Sequence[str]:
+    """The decisions that an error names."""
+    return part.whole.decisions.ids[part.first : min(part.last, part.first + MOST_DECISION_IDS)]
 
 
 def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: Answered) -> None:
     """Give the stored answer: another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:
-        waiting.set_result(Answer(replayed(request.key, stored), None, None, is_replayed=True))
+        waiting.set_result(Answer(replayed(request.key, stored)))
     except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
         waiting.set_exception(error)

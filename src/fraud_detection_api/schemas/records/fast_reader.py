@@ -66,13 +66,17 @@ class FastReader:
         # each key has a colon, and so have texts: the rest is of keys that are unknown or occur twice
         if colons and colons != sum(text.count(":") for text in self._texts_in(records)):
             return None
-        for name in self._levels:
-            if any(text is not None and text != text.strip() for text in (record.get(name) for record in records)):
-                return None
-        return Accepted(request, records) if all(self._has_times(record) for record in records) else None
+        if self._levels and not all(map(self._has_plain_levels, records)):
+            return None
+        return None if self._times and not all(map(self._has_times, records)) else Accepted(request, records)
 
     def _texts_in(self, records: list[dict[str, Any]]) -> Iterator[str]:
         return (text for name in self._texts for record in records if (text := record.get(name)) is not None)
+
+    def _has_plain_levels(self, record: dict[str, Any]) -> bool:
+        """Whether no level has a blank around it."""
+        levels = [level for name in self._levels if (level := record.get(name)) is not None]
+        return levels == [level.strip() for level in levels]
 
     def _has_times(self, record: dict[str, Any]) -> bool:
         """Replace the texts of times by the times; whether each is one."""

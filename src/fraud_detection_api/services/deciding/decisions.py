@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
-from fraud_detection_api.decision.identifiers import uuid7
+from fraud_detection_api.decision.identifiers import uuids7
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -34,11 +34,25 @@ class Decided(NamedTuple):
     decisions: Decisions
     explanations: Explanations
 
-    def part(self, first: int, last: int) -> "Decided":
-        """The same of the records from index `first` to before `last`."""
-        decisions = self.decisions.part(first, last)
-        asked = self.explanations != "not_asked"
-        return Decided(decisions, _state(decisions.reasons) if asked else "not_asked")
+
+class Part(NamedTuple):
+    """What was decided on the records from index `first` to before `last`: those of one request among others."""
+
+    whole: Decided
+    first: int
+    last: int
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions alone."""
+        decisions = self.whole.decisions
+        return decisions if self.last - self.first == decisions.size else decisions.part(self.first, self.last)
+
+    @property
+    def explanations(self) -> Explanations:
+        """Whether their reasons were given."""
+        state, reasons = self.whole.explanations, self.whole.decisions.reasons
+        return _state(reasons[self.first : self.last]) if state == "partial" else state
 
 
 class Task(NamedTuple):
@@ -96,7 +110,7 @@ class DecisionService:
         now, random = int(self._wall_clock() * 1000), self._random(_RANDOM_BYTES * len(records))
         identifier = bundle.contract.identifier
         return Decisions(
-            ids=[uuid7(now, random[at : at + _RANDOM_BYTES]) for at in range(0, len(random), _RANDOM_BYTES)],
+            ids=uuids7(now, random),
             entity_ids=[None if identifier is None else record[identifier.name] for record in records],
             outcomes=[OUTCOMES[code] for piece in pieces for code in piece.outcomes.tolist()] + [self._fallback] * left,
             margins=[margin for piece in pieces for margin in piece.margins.tolist()] + none,
