@@ -13,6 +13,14 @@ from numba import float32, float64, from_dtype, int8, int32, int64, njit, uint16
 from fraud_detection_api.model.calibration import KNOTS, LOWEST_MARGIN, STEPS_PER_UNIT
 from fraud_detection_api.model.trees.compilation import compiled
 from fraud_detection_api.model.trees.groups import ASKED, GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.trees.leaf_masks import (
+    ALL_LEAVES,
+    BIT_PRODUCT,
+    MASKED,
+    PRODUCT_BITS,
+    SPLIT,
+    bits_by_product,
+)
 from fraud_detection_api.model.trees.nodes import NODE, TREE
 
 TOGETHER = 4
@@ -20,6 +28,11 @@ TOGETHER = 4
 
 BLOCK = 64
 """Rows that meet a tree while its nodes are near."""
+
+MANY, LANES = 128, 8
+"""Rows that are compared with masks of leaves together, and those of them that a processor takes at a step."""
+
+_BITS = bits_by_product()
 
 _TREES, _NODES = from_dtype(TREE)[::1], from_dtype(NODE)[::1]
 
@@ -60,6 +73,43 @@ def add_margins(matrix, trees, nodes, base_margin, margins) -> None:
                 for _ in range(trees[tree].depth):
                     node = _step(matrix, row, node, nodes)
                 margins[row] += nodes[node].value
+
+
+_MASKED, _SPLITS = from_dtype(MASKED)[::1], from_dtype(SPLIT)[::1]
+
+
+@njit(inline="always")
+def _clear(split, values, rows, reached):
+    """Clear the leaves that rows cannot reach because of a split; `values` (rows,) are of its feature."""
+    mask, threshold = split.mask, split.threshold
+    if split.default_left:
+        for row in range(rows):
+            reached[row] &= mask | (np.uint64(values[row] >= threshold) - np.uint64(1))  # no for NaN
+    else:
+        for row in range(rows):
+            reached[row] &= mask | (np.uint64(not (values[row] < threshold)) - np.uint64(1))
+
+
+@compiled(void(float32[:, ::1], _MASKED, _SPLITS, float32[::1], float32, float32[::1]))
+def add_margins_together(matrix, trees, splits, leaves, base_margin, margins) -> None:
+    """As `add_margins`, to the bit, for blocks of rows: by masks of leaves instead of walks."""
+    values = np.zeros((matrix.shape[1], MANY), np.float32)
+    reached, sums = np.empty(MANY, np.uint64), np.empty(MANY, np.float32)
+    for first in range(0, len(matrix), MANY):
+        rows = min(MANY, len(matrix) - first)
+        values[:, :rows] = matrix[first : first + rows].T
+        steps = (rows + LANES - 1) // LANES * LANES  # a processor's loop over a rest takes longer than over whole steps
+        sums[:] = base_margin
+        for tree in range(len(trees) - 1):
+            reached[:steps] = ALL_LEAVES
+            for number in range(trees[tree].split, trees[tree + 1].split):
+                split = splits[number]
+                _clear(split, values[split.feature], steps, reached)
+            mine = leaves[trees[tree].leaf : trees[tree + 1].leaf]
+            for row in range(steps):
+                lowest = reached[row] & (np.uint64(0) - reached[row])
+                sums[row] += mine[_BITS[(lowest * BIT_PRODUCT) >> PRODUCT_BITS]]
+        margins[first : first + rows] = sums[:rows]
 
 
 _GROUPS, _WAYS, _ASKED = (from_dtype(layout)[::1] for layout in (GROUP, WAY, ASKED))

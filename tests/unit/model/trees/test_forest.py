@@ -13,7 +13,8 @@ from fraud_detection_api.errors import CorruptBundle, MissingExtra
 from fraud_detection_api.model.trees import compilation
 from fraud_detection_api.model.trees import forest as forest_module
 from fraud_detection_api.model.trees.boosters import read_trees
-from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.model.trees.forest import FEW_ROWS, Forest
+from fraud_detection_api.model.trees.leaf_masks import MOST_LEAVES, leaf_masks
 from fraud_detection_api.training.train_xgboost import average_boosters
 from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
 
@@ -33,7 +34,7 @@ def boosters(draw) -> xgboost.Booster:
     return average_boosters(parts) if count > 1 else parts[0]
 
 
-@given(boosters(), st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from([1, 63, 64, 65, 300]))
+@given(boosters(), st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from([1, FEW_ROWS - 1, FEW_ROWS, 63, 64, 65, 127, 300]))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_margins_are_those_of_xgboost_to_the_bit(booster, missing, rows):
     matrix = random_matrix(rows, rows, missing=missing)
@@ -54,14 +55,30 @@ def test_values_at_a_threshold_and_at_the_ends_of_float32_go_where_xgboost_sends
     seen = rng.choice(np.array([-LARGE, -1, 0, 1, LARGE, np.nan], dtype=np.float32), (400, FEATURES))
     outcome = (np.nan_to_num(seen[:, 0], nan=0.5) > 0) ^ (rng.random(400) < 0.2)
     booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(seen, outcome), 20)
-    row = np.array([values], dtype=np.float32)
-    np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(row), margins_of(booster, row))
+    forest = Forest.of_booster(as_bytes(booster))
+    for rows in (1, FEW_ROWS):
+        matrix = np.array([values] * rows, dtype=np.float32)
+        np.testing.assert_array_equal(forest.margins(matrix), margins_of(booster, matrix))
 
 
-def test_a_forest_of_stumps_and_bare_leaves_scores():
+@pytest.mark.parametrize("rows", [9, 2 * FEW_ROWS])
+def test_a_forest_of_stumps_and_bare_leaves_scores(rows):
     booster = random_booster(1, rounds=5, gamma=1e9)
-    matrix = random_matrix(2, 9)
+    matrix = random_matrix(2, rows)
     np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
+
+
+def test_a_tree_has_masks_up_to_64_leaves():
+    matrix = random_matrix(1, 4000)
+    noise = xgboost.DMatrix(matrix, np.random.default_rng(1).random(len(matrix)) < 0.5)
+
+    def masks_of(most_leaves: int):
+        asked = {"objective": "binary:logistic", "nthread": 1, "min_child_weight": 0, "max_depth": 0}
+        grown = xgboost.train({**asked, "max_leaves": most_leaves, "grow_policy": "lossguide"}, noise, 1)
+        return leaf_masks(read_trees(grown))
+
+    assert len(masks_of(MOST_LEAVES).leaves) == MOST_LEAVES
+    assert masks_of(MOST_LEAVES + 1) is None
 
 
 def test_several_threads_give_the_bits_of_one(forest, monkeypatch):
