@@ -51,7 +51,7 @@ class ScoringLane:
 
     def take(self, head: Head, body: bytes, guest: Guest) -> bool:
         """Whether it takes the request; the application then knows nothing of it."""
-        headers: Headers = dict(reversed(head.fields))
+        headers = head.by_name
         deployment = self._services.champion.current
         if deployment is None or self.context.drain.begun or not _is_plain(headers, body):
             return False

@@ -12,6 +12,7 @@ from fraud_detection_api.routes.wire.refusal import Refused, head_too_large, mal
 
 HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
+REMEMBERED_BYTES = 1024
 
 _END = b"\r\n\r\n"
 _OF_THE_CONNECTION = frozenset({b"content-length", b"transfer-encoding", b"connection", b"expect"})
@@ -36,12 +37,13 @@ class Head:
     """A request's head. The parser fills it in; `RequestReader` checks it."""
 
     __slots__ = (
-        *("expects_continue", "fields", "host", "is_chunked", "is_complete", "length", "method", "persists"),
+        *("by_name", "expects_continue", "fields", "host", "is_chunked", "is_complete", "length", "method", "persists"),
         *("url", "version"),
     )
 
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
+        self.by_name: dict[bytes, bytes] = {}  # the first of each name
         self.url = b""
         self.method = self.version = ""
         self.host: bytes | None = None
@@ -118,11 +120,12 @@ class RequestReader:
     that has arrived whole is `head()` and one `body()`.
     """
 
-    __slots__ = ("_begun", "_came", "_chunks", "_left", "_parsed")
+    __slots__ = ("_begun", "_came", "_chunks", "_last", "_left", "_parsed")
 
     def __init__(self) -> None:
         self._came = bytearray()
         self._begun: tuple[Head, httptools.HttpRequestParser] | None = None  # a head that is incomplete
+        self._last: tuple[bytes, Head] | None = None  # clients send the same head again and again
         self._parsed = 0  # bytes of it
         self._left = 0  # bytes of the body in hand
         self._chunks: ChunkedBody | None = None
@@ -158,6 +161,8 @@ class RequestReader:
             del came[: len(came) - len(came.lstrip(b"\r\n"))]
         if not came:
             return None
+        if self._last is not None and self._begun is None and came.startswith(self._last[0]):
+            return self._taken(*self._last)
         end = came.find(_END, max(0, self._parsed - len(_END)))
         head, parser = self._begun or _new_head()
         arrived = len(came) if end < 0 else end + len(_END)
@@ -175,7 +180,13 @@ class RequestReader:
             self._begun, self._parsed = (head, parser), arrived
             return None
         self._complete(head, parser, came.find(b"\r\n"))
-        del came[:arrived]
+        self._last = (bytes(came[:arrived]), head) if arrived <= REMEMBERED_BYTES else None
+        return self._taken(came[:arrived], head)
+
+    def _taken(self, sent: bytes | bytearray, head: Head) -> Head:
+        del self._came[: len(sent)]
+        self._begun, self._parsed = None, 0
+        self._left, self._chunks = head.length, ChunkedBody() if head.is_chunked else None
         return head
 
     def _complete(self, head: Head, parser: httptools.HttpRequestParser, line_end: int) -> None:
@@ -183,10 +194,10 @@ class RequestReader:
         version = self._came[line_end - 8 : line_end]
         if line_end != len(head.method) + len(head.url) + _LINE_BYTES:
             raise malformed("the request line has more than two spaces")
-        fields = dict(head.fields)
-        if len(fields) < len(head.fields):
+        head.by_name = dict(reversed(head.fields))
+        if len(head.by_name) < len(head.fields):
             _require_sent_once([name for name, _ in head.fields])
-        head.host = fields.get(b"host")
+        head.host = head.by_name.get(b"host")
         if version != b"HTTP/1.1":
             if version != b"HTTP/1.0":
                 raise malformed("the version of HTTP is not 1.1 or 1.0")
@@ -199,8 +210,6 @@ class RequestReader:
             raise malformed("the Host header is no host and port")
         if not head.is_complete:
             raise malformed()
-        self._begun, self._parsed = None, 0
-        self._left, self._chunks = head.length, ChunkedBody() if head.is_chunked else None
 
     def whole_body(self, most_bytes: int) -> bytes | None:
         """The body in hand, which is not taken by this; None where it has not all come, or is in chunks, or too large."""

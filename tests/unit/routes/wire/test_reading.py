@@ -193,3 +193,11 @@ def test_empty_lines_before_a_request_are_not_kept():
         reader.feed(b"\r\n" * 100)
         assert reader.head() is None
     assert reader.waiting_bytes == 0
+
+
+def test_a_head_that_comes_again_is_read_as_the_first_time():
+    post = b"POST /x HTTP/1.1\r\nhost: a\r\nx: 1\r\nx: 2\r\ncontent-length: 3\r\n\r\nabc"
+    chunks = b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+    longer = post.replace(b"\r\n\r\n", b"\r\ny: 3\r\n\r\n")
+    for sent in ([post] * 3, [chunks] * 3, [post, longer, post, chunks, post]):
+        assert read(b"".join(sent)) == [read(each)[0] for each in sent]
