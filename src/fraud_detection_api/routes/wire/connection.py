@@ -279,7 +279,7 @@ class HttpProtocol(asyncio.Protocol):
             "path": self._config.root_path + target.path if exists else "",
             "raw_path": target.raw_path,
             "query_string": target.query,
-            "headers": head.fields,
+            "headers": [*head.fields],  # the head may come again, and the list is the application's
             "state": self._state.copy(),
         }
         self.phase, self.deadline = Phase.ANSWER, NEVER
