@@ -181,6 +181,9 @@ def _code(name: str, item: Feature | Derived) -> str:
     return letters if letters[0].isalpha() else f"F_{letters}"
 
 
+_THREE_DIGITS = 100
+
+
 def readable(value: Shown) -> str:
     """A value as people read it: three significant digits, or more where whole numbers have more.
 
@@ -194,6 +197,8 @@ def readable(value: Shown) -> str:
     if isinstance(value, int) or value.is_integer():
         whole = int(value)
         return f"{whole:,}" if abs(whole) < 10**16 else plain_number(float(value))
+    if abs(value) >= _THREE_DIGITS:
+        return f"{value:,.0f}"
     places = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{places}f}"
     return text.rstrip("0").rstrip(".") if places else text

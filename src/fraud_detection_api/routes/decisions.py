@@ -9,10 +9,10 @@ from fraud_detection_api.routes.protocol.problems import problem
 from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
-from fraud_detection_api.routes.scoring.together import Answers, Asked
+from fraud_detection_api.routes.scoring.together import Answers, Asked, Wording
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders
-from fraud_detection_api.schemas.decisions import decisions_body
-from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part
+from fraud_detection_api.schemas.decisions import decision_texts, decisions_body
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService
 
 PATH = "/v1/decisions"
 
@@ -89,10 +89,7 @@ def decisions(service: DecisionService, *, max_records: int) -> Answers:
         deadline = NEVER if request.deadline is None else request.deadline.score_by(len(records))
         return Asked(records, explain, dry_run, deadline)
 
-    def write(request: ScoringRequest, part: Part) -> bytes:
-        return decisions_body(part.decisions, part.explanations, request.deployment.contract)
-
-    return Answers(service, read, write, explains=True)
+    return Answers(service, read, Wording(decision_texts, decisions_body, explains=True))
 
 
 def deadlines(default_ms: float | None) -> Callable[[Headers, SentHeaders], float | None]:

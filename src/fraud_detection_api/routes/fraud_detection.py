@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from pydantic_core import to_json
-
+from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
-from fraud_detection_api.routes.scoring.together import Answers, Asked
+from fraud_detection_api.routes.scoring.together import Answers, Asked, Wording
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
-from fraud_detection_api.services.deciding.decisions import DecisionService, Part
+from fraud_detection_api.services.deciding.decisions import DecisionService
 
 PATH = "/fraud_detection"
 
@@ -48,7 +47,11 @@ def probabilities(service: DecisionService, *, max_records: int) -> Answers:
     def read(request: ScoringRequest) -> Asked:
         return Asked(request.deployment.parser.parse(request.body, limit=max_records))
 
-    def write(_request: ScoringRequest, part: Part) -> bytes:
-        return to_json(part.whole.decisions.probabilities[part.first : part.last])
+    return Answers(service, read, _WORDING)
 
-    return Answers(service, read, write, explains=False)
+
+_WORDING = Wording(
+    each=lambda decisions, _contract: json_texts(decisions.probabilities),
+    whole=lambda texts, _explanations: f"[{','.join(texts)}]",
+    explains=False,
+)

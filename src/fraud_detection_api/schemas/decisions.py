@@ -1,6 +1,6 @@
 """Decisions on the wire."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import chain, repeat
 from typing import Literal, get_args
 
@@ -64,18 +64,18 @@ class DecisionsBody(BaseModel):
     )
 
 
-def decisions_body(decisions: Decisions, explanations: Explanations, contract: Contract) -> bytes:
-    """The answer's bytes: the JSON of a DecisionsBody, written a decision after another, so that others get their turn."""
-    return f'{{"decisions":[{",".join(_bodies(decisions, contract))}],"explanations":"{explanations}"}}'.encode()
+def decisions_body(texts: Sequence[str], explanations: Explanations) -> str:
+    """An answer: the JSON of a DecisionsBody, from that of its decisions."""
+    return f'{{"decisions":[{",".join(texts)}],"explanations":"{explanations}"}}'
 
 
-def _bodies(decisions: Decisions, contract: Contract) -> Iterator[str]:
-    """The JSON of each decision. Most of it is the same in all."""
+def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
+    """The JSON of each decision, as DecisionBody has it. Most of it is the same in all."""
     identifier = None if contract.identifier is None else to_json(contract.identifier.name).decode()
     by_model, by_fallback = (_end(decisions, source) for source in get_args(Source))
     columns = zip(
         decisions.ids,
-        decisions.entity_ids if identifier is None else json_texts(decisions.entity_ids),
+        repeat("") if identifier is None else [f"{text}," for text in json_texts(decisions.entity_ids)],
         json_texts(decisions.probabilities),
         json_texts(decisions.risk_scores),
         decisions.outcomes,
@@ -83,12 +83,12 @@ def _bodies(decisions: Decisions, contract: Contract) -> Iterator[str]:
         chain(repeat(by_model, decisions.by_model), repeat(by_fallback)),
         strict=False,  # the last has no end
     )
-    for decision_id, entity_id, probability, score, outcome, reasons, end in columns:
-        entity = "" if identifier is None else f"{identifier}:{entity_id},"
-        yield (
-            f'{{"decision_id":"{decision_id}",{entity}"fraud_probability":{probability},"risk_score":{score},'
-            f'"outcome":"{outcome}","reasons":{reasons or "null"},{end}'
-        )
+    label = "" if identifier is None else f"{identifier}:"
+    return [
+        f'{{"decision_id":"{decision_id}",{label}{entity_id}"fraud_probability":{probability},"risk_score":{score},'
+        f'"outcome":"{outcome}","reasons":{reasons or "null"},{end}'
+        for decision_id, entity_id, probability, score, outcome, reasons, end in columns
+    ]
 
 
 def _end(decisions: Decisions, source: Source) -> str:

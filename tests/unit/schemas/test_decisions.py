@@ -5,7 +5,13 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.contract.declaration import DECISION_FIELDS
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.decision.decided import Decisions, MadeBy
-from fraud_detection_api.schemas.decisions import DecisionBody, DecisionsBody, ReasonBody, decisions_body
+from fraud_detection_api.schemas.decisions import (
+    DecisionBody,
+    DecisionsBody,
+    ReasonBody,
+    decision_texts,
+    decisions_body,
+)
 
 
 def test_the_fields_of_a_decision_are_those_that_no_id_is_named_after():
@@ -51,7 +57,7 @@ def test_the_answer_is_the_json_that_a_library_makes_of_it():
         made_by=MadeBy('7"', "sha256:9", "3"),
         decided_at=1_795_341_600_123,
     )
-    body = decisions_body(decisions, "partial", contract)
+    body = decisions_body(decision_texts(decisions, contract), "partial").encode()
     assert to_json(from_json(body)) == body
     found = DecisionsBody.model_validate_json(body)
     assert [each.fraud_probability for each in found.decisions] == [0.1 + 0.2, 1e-7, None]
@@ -65,4 +71,4 @@ def test_the_answer_is_the_json_that_a_library_makes_of_it():
 
 def test_no_decisions_are_an_empty_array():
     decisions = Decisions([], [], [], [], [], [], [], 0, MadeBy("7", "d", "3"), 0)
-    assert from_json(decisions_body(decisions, "not_asked", load_contract("credit")))["decisions"] == []
+    assert from_json(decisions_body(decision_texts(decisions, load_contract("credit")), "not_asked"))["decisions"] == []

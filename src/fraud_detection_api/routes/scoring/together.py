@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part, Task
@@ -19,18 +21,22 @@ class Asked(NamedTuple):
     deadline: float = NEVER
 
 
-class Answers:
-    """Answers requests: `read` says what each asks for, or raises FraudError, and `write` makes the JSON of its answer."""
+class Wording(NamedTuple):
+    """How answers are written: the JSON of each decision, and of an answer to a request from those of its records.
 
-    def __init__(
-        self,
-        service: DecisionService,
-        read: Callable[[ScoringRequest], Asked],
-        write: Callable[[ScoringRequest, Part], bytes],
-        *,
-        explains: bool,
-    ) -> None:
-        self._service, self._read, self._write, self._explains = service, read, write, explains
+    `explains` says whether an answer says what became of its reasons.
+    """
+
+    each: Callable[[Decisions, Contract], list[str]]
+    whole: Callable[[Sequence[str], Explanations], str]
+    explains: bool
+
+
+class Answers:
+    """Answers requests: `read` says what each asks for, or raises FraudError."""
+
+    def __init__(self, service: DecisionService, read: Callable[[ScoringRequest], Asked], wording: Wording) -> None:
+        self._service, self._read, self._wording = service, read, wording
 
     def __call__(self, requests: Sequence[ScoringRequest]) -> list[Answer | FraudError]:
         """The answer to each request, in order, or its error."""
@@ -57,12 +63,15 @@ class Answers:
         group = [(request, asked) for request, asked in alike if isinstance(asked, Asked)]  # all of them
         records = [record for _, asked in group for record in asked.records]
         task = Task(first.deployment.champion, like.explain, like.deadline, watch)
-        decided, begin = self._service.decide(task, records), 0
-        for request, asked in group:
+        decided, wording, begin = self._service.decide(task, records), self._wording, 0
+        texts = wording.each(decided.decisions, first.deployment.contract)
+        for _, asked in group:
             part = Part(decided, begin, begin + len(asked.records))
-            begin = part.last
-            state = part.explanations if self._explains else None
-            yield Answer(self._write(request, part), part, None if asked.dry_run else asked.records, watch, state)
+            state, own, begin = part.explanations, texts[begin : part.last], part.last
+            body = wording.whole(own, state).encode()
+            yield Answer(
+                body, part, None if asked.dry_run else asked.records, watch, state if wording.explains else None
+            )
 
 
 def _alike(asked: tuple[ScoringRequest, Asked | FraudError]) -> tuple[Any, ...]:
