@@ -191,6 +191,10 @@ class NoChampion(FraudError):
     """No version has been promoted yet, or there is none to roll back to."""
 
 
+class NoChallenger(FraudError):
+    """No version challenges the champion."""
+
+
 class CorruptBundle(FraudError):
     """A model bundle is damaged, was changed, or does not reproduce its golden rows."""
 
