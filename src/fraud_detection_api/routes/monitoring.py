@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
-   
+    each_parameter_once,
     provided,
     require_role,
     take_turn,
@@ -27,7 +27,7 @@ from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
 router = APIRouter(
     tags=["monitoring"],
-    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn)],
+    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn), Depends(each_parameter_once)],
     responses=KEYED,
 )
 

@@ -15,7 +15,7 @@ from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
     admitted,
     admitted_body,
-   
+    each_parameter_once,
     provided,
     require_role,
     service_of,
@@ -91,7 +91,7 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
-    dependencies=[Depends(take_turn)],
+    dependencies=[Depends(take_turn), Depends(each_parameter_once)],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
