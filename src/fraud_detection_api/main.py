@@ -304,6 +304,8 @@ def _may_know(keys: ApiKeys, headers: Headers) -> bool:
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {404: ("not_found", "no such route; GET /docs shows what there is"), 405: ("method_not_allowed", "")}
+    if not request.scope["path"]:  # the connection's port has health routes alone
+        known[404] = ("not_found", "no such route; this port has /ping, /livez, /readyz and /metrics")
     code, detail = known.get(error.status_code, ("http_error", HTTPStatus(error.status_code).description))
     allowed = (error.headers or {}).get("Allow", "")
     detail = detail or f"this route takes {allowed}"

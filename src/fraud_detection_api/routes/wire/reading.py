@@ -197,7 +197,7 @@ class RequestReader:
         head.method, head.version = parser.get_method().decode("ascii"), "1.1"
         version = self._came[line_end - 8 : line_end]
         if line_end != len(head.method) + len(head.url) + _LINE_BYTES:
-            raise malformed("the request line has more than two spaces")
+            raise malformed("the request line must be a method, a target and a version, with one space between them")
         head.by_name = dict(reversed(head.fields))
         if len(head.by_name) < len(head.fields):
             _require_sent_once([name for name, _ in head.fields])
