@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 
 class FraudError(Exception):
-    """The root of every expected failure. `str(error)` is one line: what is wrong and what to do, never a value sent."""
+    """The root of every expected failure. `str(error)` is one line: what is wrong and what to do, never a value sent.
+
+    It may name the server's files and addresses where `neutral` is not empty. Callers who may not know them get `neutral`.
+    """
+
+    neutral = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,10 @@ class NoChampion(FraudError):
     """No version has been promoted yet, or there is none to roll back to."""
 
 
+class NoChallenger(FraudError):
+    """No version challenges the champion."""
+
+
 class CorruptBundle(FraudError):
     """A model bundle is damaged, was changed, or does not reproduce its golden rows."""
 
@@ -221,6 +230,8 @@ class GateRefused(FraudError):
 class ModelNotReady(FraudError):
     """No verified model is loaded."""
 
+    neutral = "no verified model is loaded; nothing was decided; try again later"
+
 
 class Draining(FraudError):
     """The process is shutting down. It still answers, but new requests should go to another one."""
@@ -232,18 +243,23 @@ class Draining(FraudError):
 class RegistryUnavailable(FraudError):
     """The registry, a folder or an MLflow server, cannot be read or written."""
 
+    neutral = "the model registry cannot be read or written now; try again later"
+
 
 class StoreUnavailable(FraudError):
     """The decision store cannot be read or written now."""
+
+    neutral = "the decision store cannot be read or written now; nothing was stored; try again later"
 
 
 class CommitInDoubt(StoreUnavailable):
     """The store did not confirm a write in time, so what was sent may be stored or not. `decision_ids` can be looked up."""
 
+    _remedy = "what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
+    neutral = f"the decision store did not confirm in time; {_remedy}"
+
     def __init__(self, reason: str, decision_ids: Sequence[str] = ()) -> None:
-        super().__init__(
-            f"{reason}; what was sent may have been stored: look it up, or send it again with the same Idempotency-Key"
-        )
+        super().__init__(f"{reason}; {self._remedy}")
         self.reason, self.decision_ids = reason, tuple(decision_ids)
 
 

@@ -42,7 +42,7 @@ from fraud_detection_api.routes import (
     rollout,
 )
 from fraud_detection_api.routes.openapi import ApiDescription, describe_api
-from fraud_detection_api.routes.protocol.body import RequestLimits
+from fraud_detection_api.routes.protocol.body import Headers, RequestLimits
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard, Protection
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
@@ -56,6 +56,7 @@ from fraud_detection_api.routes.wire.descriptors import door_limits
 from fraud_detection_api.routes.wire.lane import LANES, Lanes
 from fraud_detection_api.routes.wire.watch import Watch
 from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.admission.rates import Rates
 from fraud_detection_api.services.admission.shares import Shares
@@ -96,9 +97,10 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     request_metrics = RequestMetrics(container.metrics.tallies)
     guard = BrowserGuard(settings.allowed_hosts, has_keys=bool(container.keys))
     bodies, rates = Shares(max(settings.max_buffered_bytes, 4 * settings.max_body_bytes)), Rates()
+    answer_to = partial(_answer_to, container.keys)
     in_context = partial(
         RequestBoundary,
-        answer_to=_answer_to,
+        answer_to=answer_to,
         metrics=request_metrics,
         drain=container.drain,
         tracer=container.tracer,
@@ -111,7 +113,7 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
         app.add_scoring(route.path, route, in_context(route, protection=protection))
         request_metrics.expect(route.path, "POST", (200, 500, 503))
     app.state.lanes = _lanes(
-        scoring_routes, LaneContext(protection, container.drain, request_metrics, _answer_to), container
+        scoring_routes, LaneContext(protection, container.drain, request_metrics, answer_to), container
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -267,7 +269,7 @@ def _end_with_supervisor() -> None:
     loop.add_reader(sentinel, end)
 
 
-def _answer_to(error: Exception, request_id: str) -> Response:
+def _answer_to(keys: ApiKeys, error: Exception, request_id: str, headers_sent: Headers) -> Response:
     if not isinstance(error, errors.FraudError):
         detail = "an unexpected error; the server's log has it under this request_id"
         return _problem(request_id, 500, "unexpected_error", detail)
@@ -284,12 +286,26 @@ def _answer_to(error: Exception, request_id: str) -> Response:
         headers["Connection"] = "close"  # the rest of the body is not read
     ids = error.decision_ids if isinstance(error, errors.CommitInDoubt) else ()
     code, detail = problem_code(type(error)), str(error)
+    if error.neutral and not _may_know(keys, headers_sent):
+        log_event("unavailable", level=logging.WARNING, request_id=request_id, code=code, reason=detail)
+        detail = f"{error.neutral}; the server's log has the reason under this request_id"
     return _problem(request_id, status, code, detail, errors=problems, decision_ids=ids, headers=headers)
+
+
+def _may_know(keys: ApiKeys, headers: Headers) -> bool:
+    """Whether the caller may know the server's files and addresses: the roles `monitor` and `admin`; all, without keys."""
+    try:
+        keys.require("monitor", headers.get(b"authorization", b"").decode("latin-1"))
+    except (errors.Forbidden, errors.Unauthenticated):
+        return False
+    return True
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {404: ("not_found", "no such route; GET /docs shows what there is"), 405: ("method_not_allowed", "")}
+    if not request.scope["path"]:  # the connection's port has health routes alone
+        known[404] = ("not_found", "no such route; this port has /ping, /livez, /readyz and /metrics")
     code, detail = known.get(error.status_code, ("http_error", HTTPStatus(error.status_code).description))
     allowed = (error.headers or {}).get("Allow", "")
     detail = detail or f"this route takes {allowed}"

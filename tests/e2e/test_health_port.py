@@ -43,4 +43,5 @@ def test_health_is_answered_on_its_own_port_while_the_other_has_no_connection_le
         for path in ("/ping", "/livez", "/readyz", "/metrics"):
             assert calls.get(health + path).status_code == 200
         assert_problem(calls.post(health + "/fraud_detection", json=[OVERDRAWN]), 404, "not_found")
-        assert_problem(calls.get(health + "/openapi.json"), 404, "not_found")
+        problem = assert_problem(calls.get(health + "/openapi.json"), 404, "not_found")
+        assert problem["detail"] == "no such route; this port has /ping, /livez, /readyz and /metrics"

@@ -189,6 +189,18 @@ def test_a_store_that_fails_after_scoring_is_not_tried_again(tmp_path):
     assert len(json.loads(body)["decision_ids"]) == 2
 
 
+@pytest.mark.parametrize("key", [SCORE_KEY, ADMIN_KEY])
+@pytest.mark.parametrize("kind", [errors.StoreUnavailable, errors.CommitInDoubt])
+def test_the_reason_of_an_outage_is_for_monitors_on_both_roads(tmp_path, key, kind):
+    def refuse(app):
+        app.state.container.writer.submit = lambda requests, done, *, seconds=None: done([kind("the disk at /data")])
+
+    settings = Settings(store=f"sqlite:///{tmp_path / 'decisions.db'}", api_keys=API_KEYS)
+    sent = request(DECIDE, EXPLAINED, authorization=f"Bearer {key}")
+    [(status, _, body)], in_lane = both(settings, sent, refuse)
+    assert (status, in_lane, b"/data" in body) == (503, True, key == ADMIN_KEY)
+
+
 def test_requests_sent_ahead_are_answered_in_order():
     sent = [request(SCORE, json_bytes([record(total_balance=1000.0 * number)])) for number in range(5)]
     found, in_lane = both(OPEN, b"".join([*sent[:3], request(SCORE, b"{"), request("/ping", method="GET"), *sent[3:]]))

@@ -79,7 +79,7 @@ def test_an_unknown_version_is_not_found(client, version):
 
 def test_a_model_is_found_by_its_alias(client):
     assert client.get("/v1/models/champion").json() == client.get("/v1/models/1").json()
-    assert_problem(client.get("/v1/models/challenger"), 404, "no_champion")
+    assert_problem(client.get("/v1/models/challenger"), 404, "no_challenger")
 
 
 def test_a_promoted_model_serves_at_once(client_for, two_credit_models):
@@ -107,7 +107,7 @@ def test_an_unknown_version_cannot_be_promoted(client):
 
 
 def test_an_alias_that_was_never_assigned_cannot_be_promoted(client):
-    assert_problem(client.post("/v1/models/challenger/promote"), 404, "no_champion")
+    assert_problem(client.post("/v1/models/challenger/promote"), 404, "no_challenger")
 
 
 def test_a_damaged_model_cannot_be_promoted(client_for, registry):

@@ -1,7 +1,9 @@
 """A parameter that a route does not know is refused: it would be believed to have been heeded."""
 
 import pytest
+from fastapi.routing import APIRoute
 
+from fraud_detection_api.main import ROUTERS
 from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer
 
 ROUTES = ["/v1/decisions", "/v1/models/compare", "/v1/models/history", "/v1/monitoring"]
@@ -14,6 +16,18 @@ def test_an_unknown_parameter_is_named_and_its_value_not_repeated(client, path):
     assert error["pointer"] == "/version"
     assert "unknown parameter" in error["detail"]
     assert "2718281828" not in str(problem)
+
+
+def test_every_route_with_parameters_is_tested_here():
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    assert sorted(route.path for route in routes if route.dependant.query_params) == ROUTES
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_parameter_that_is_sent_twice_is_named(client, path):
+    """Or one of the two would count, and another reader may take the other one."""
+    problem = assert_problem(client.get(f"{path}?outcome=approve&limit=1&outcome=decline"), 422, "invalid_request")
+    assert problem["errors"] == [{"pointer": "/outcome", "detail": "was sent more than once"}]
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -119,7 +119,7 @@ def test_a_challenge_is_shown_and_ends(client_for, waiting):
     assert client.get("/v1/models/challenger").json()["version"] == "2"
     assert client.get("/readyz").json()["model_version"] == "1"
     assert client.delete("/v1/models/challenger/challenge").json() == {"challenger": None}
-    assert_problem(client.delete("/v1/models/challenger/challenge"), 404, "no_champion")
+    assert_problem(client.delete("/v1/models/challenger/challenge"), 404, "no_challenger")
     assert [change["action"] for change in changes(client)] == ["stop", "challenge", "assign"]
 
 

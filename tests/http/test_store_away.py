@@ -7,7 +7,7 @@ import pytest
 from fraud_detection_api.services.storage import recovery
 from support.builders import OVERDRAWN, record
 from support.fakes import InMemoryDecisionStore
-from support.http import assert_problem
+from support.http import ADMIN_KEY, API_KEYS, SCORE_KEY, assert_problem, bearer
 from support.polling import eventually
 
 FAULT = "the decision store /data/decisions.db: the disk is full; nothing was stored"
@@ -44,6 +44,30 @@ def test_a_request_that_cannot_be_kept_is_refused_with_the_reason(client_for, st
     for _ in range(2):
         assert assert_problem(ask(client, path), 503, "store_unavailable")["detail"] == FAULT
     assert entities(store) == []
+
+
+ANALYST_KEY = "analyst-key-of-the-tests"
+KEYS = f"{API_KEYS},analyst:{ANALYST_KEY}"
+ASKED = {
+    "a score": (SCORE_KEY, "POST", PATHS[0], [OVERDRAWN]),
+    "a decision": (SCORE_KEY, "POST", PATHS[1], {"records": [OVERDRAWN]}),
+    "a look-up": (ANALYST_KEY, "GET", "/v1/decisions", None),
+    "readiness": (SCORE_KEY, "GET", "/readyz", None),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_reason_is_for_monitors_and_the_log_alone(client_for, store, events, name):
+    """It names files and addresses."""
+    client = client_for(kept_in=store, api_keys=KEYS)
+    key, method, path, sent = ASKED[name]
+    store.error = FAULT
+    client.post(PATHS[0], json=[OVERDRAWN], headers=bearer(SCORE_KEY))
+    problem = assert_problem(client.request(method, path, json=sent, headers=bearer(key)), 503, "store_unavailable")
+    assert "/data" not in problem["detail"]
+    assert events("unavailable")[-1]["request_id"] == problem["request_id"]
+    assert events("unavailable")[-1]["reason"] == FAULT
+    assert client.request(method, path, json=sent, headers=bearer(ADMIN_KEY)).json()["detail"] == FAULT
 
 
 def test_the_server_is_not_ready_but_alive_until_the_store_is_back(client_for, store):

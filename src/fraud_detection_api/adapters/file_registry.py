@@ -42,15 +42,26 @@ _LOCK, _LOCK_PAUSE_SECONDS = ".lock", 0.01
 
 
 class FileRegistry:
-    """ModelRegistry in a folder, which the first write creates. `wall_clock` gives seconds since 1970."""
+    """ModelRegistry in a folder, which the first write creates. `wall_clock` gives seconds since 1970.
 
-    def __init__(self, root: Path, wall_clock: Callable[[], float] = time.time) -> None:
+    Without the folder, the registry is empty; where it `must_exist`, reading raises RegistryUnavailable.
+    """
+
+    def __init__(self, root: Path, wall_clock: Callable[[], float] = time.time, *, must_exist: bool = False) -> None:
         self.root = root
-        self._wall_clock = wall_clock
+        self._wall_clock, self._must_exist = wall_clock, must_exist
         self._versions = root / "versions"
         self._aliases = root / "aliases"
         self._staging = root / ".staging"
         self._audit = root / "audit.jsonl"
+
+    def require_folder(self) -> None:
+        """Raise RegistryUnavailable if there is no folder: its volume may not be mounted."""
+        if not self.root.is_dir():
+            raise RegistryUnavailable(
+                f"the registry folder {self.root} does not exist; name another one (--registry), or run "
+                "`fraud train FILE`, which creates it"
+            )
 
     def register(self, files: Mapping[str, bytes]) -> str:
         with self._failures("written"):
@@ -284,6 +295,8 @@ class FileRegistry:
     @contextmanager
     def _failures(self, verb: str) -> Iterator[None]:
         try:
+            if self._must_exist and verb == "read":
+                self.require_folder()
             yield
         except OSError as error:
             reason = error.strerror or type(error).__name__

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -45,14 +46,24 @@ def serve(
     # the worker processes read their settings from the environment that they inherit
     os.environ.update({PREFIX + name.upper(): str(given) for name, given in overrides.items() if given is not None})
     wanted_by = order_of().by if train_if_empty else None
-    serving.serve(settings, train_if_empty_by=wanted_by, listener=LISTENER, on_listening=_say_listening)
+    serving.serve(
+        settings,
+        train_if_empty_by=wanted_by,
+        listener=LISTENER,
+        on_listening=partial(_say_listening, settings.health_port),
+    )
 
 
-def _say_listening(address: str, example: Mapping[str, Any]) -> None:
+def _say_listening(health_port: int | None, address: str, example: Mapping[str, Any]) -> None:
     record = json.dumps([example], ensure_ascii=False)
+    health = (
+        ""
+        if health_port is None
+        else f"\n  health          port {health_port}: /ping, /livez, /readyz and /metrics alone"
+    )
     say(f"""
 fraud-detection-api listens on {address}
-  documentation   {address}/docs
+  documentation   {address}/docs{health}
   try it          curl --location '{address}/fraud_detection' --header 'Content-Type: application/json' \\
                   --data {shlex.quote(record)}
   stop            Ctrl-C

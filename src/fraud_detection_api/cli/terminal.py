@@ -44,6 +44,9 @@ class TeachingGroup(TyperGroup):
             if (error.name or "").partition(".")[0] not in TRAINING_LIBRARIES:
                 raise
             raise _failed(MissingExtra("train", "this command")) from error
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # typer leaves pydantic's words before its own
+            raise
         except BrokenPipeError as error:  # the reader of a pipe has gone
             sys.stderr.close()
             raise typer.Exit(1) from error

@@ -15,11 +15,19 @@ MLFLOW = "mlflow:"
 
 def build_registry(location: str) -> ModelRegistry:
     """The registry: an MLflow server (`mlflow:http://…`), else a folder; unopened. Raises InvalidSetting, MissingExtra."""
-    if location.startswith(MLFLOW):
-        return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
+    return _mlflow_registry(location) or FileRegistry(_folder(location))
+
+
+def _mlflow_registry(location: str) -> MlflowRegistry | None:
+    if not location.startswith(MLFLOW):
+        return None
+    return MlflowRegistry(connect(_mlflow_location(location, setting="FRAUD_REGISTRY")))
+
+
+def _folder(location: str) -> Path:
     if "://" in location:  # it may hold a password, and must not become a folder's name
         raise InvalidSetting("FRAUD_REGISTRY", "must be a folder, or `mlflow:` before an address")
-    return FileRegistry(Path(location))
+    return Path(location)
 
 
 REGISTRY_SECONDS = 30.0
@@ -29,9 +37,10 @@ REGISTRY_SECONDS = 30.0
 def patient_registry(location: str) -> ModelRegistry:
     """The registry for a server: where it hangs, as a network's folder may, each call is an error after some time.
 
-    Raises as `build_registry`.
+    Reading raises RegistryUnavailable while a folder does not exist. Raises as `build_registry`.
     """
-    return patient(build_registry(location), PatientThreads(timeout_seconds=REGISTRY_SECONDS, hangs_for=_hangs))
+    registry: ModelRegistry = _mlflow_registry(location) or FileRegistry(_folder(location), must_exist=True)
+    return patient(registry, PatientThreads(timeout_seconds=REGISTRY_SECONDS, hangs_for=_hangs))
 
 
 def _hangs(seconds: float) -> RegistryUnavailable:
@@ -41,11 +50,8 @@ def _hangs(seconds: float) -> RegistryUnavailable:
 def existing_registry(location: str) -> ModelRegistry:
     """The registry for a command that reads it. Raises RegistryUnavailable for a folder that does not exist."""
     registry = build_registry(location)
-    if not location.startswith(MLFLOW) and not Path(location).is_dir():
-        raise RegistryUnavailable(
-            f"the registry folder {location} does not exist; name another one (--registry), or run `fraud train FILE`, "
-            "which creates it"
-        )
+    if isinstance(registry, FileRegistry):
+        registry.require_folder()
     return registry
 
 

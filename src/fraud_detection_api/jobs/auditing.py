@@ -113,7 +113,12 @@ def accept_registry(settings: Settings) -> int:
         if not is_alone:
             raise StoreUnavailable("another process is entering that the registry was replaced")
         now = max(0, int(build_clock(database)() * 1000))
-        enter_replacement(build_log(settings), build_recorder(settings).log_key, now)
+        try:
+            enter_replacement(build_log(settings), build_recorder(settings).log_key, now)
+        except InvalidEvidence as error:
+            if settings.seal_key or settings.seal_key_file:
+                raise
+            raise InvalidEvidence("FRAUD_SEAL_KEY is not set; the log's roots were signed with a key") from error
     return len(changes)
 
 

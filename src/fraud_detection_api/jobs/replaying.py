@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.jobs.listener import Listener
@@ -42,6 +42,6 @@ def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | Non
 
 
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
-    """What a process of a replay works with. Raises as `existing_stores` and `build_registry`."""
-    replayer = Replayer(StoredModels(build_registry(settings.registry)), build_recorder(settings))
+    """What a process of a replay works with. Raises as `existing_stores` and `existing_registry`."""
+    replayer = Replayer(StoredModels(existing_registry(settings.registry)), build_recorder(settings))
     return existing_stores(settings).decisions, replayer

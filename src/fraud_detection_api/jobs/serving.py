@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from fraud_detection_api.container.process import Container, build_container
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT
 from fraud_detection_api.errors import FraudError, InvalidSetting, MissingExtra
@@ -31,7 +32,7 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     container = build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
-    if train_if_empty_by is not None and container.registry.assigned(CHAMPION) is None:
+    if train_if_empty_by is not None and build_registry(settings.registry).assigned(CHAMPION) is None:
         _train_default(container, by=train_if_empty_by, listener=listener)
     example = example_record(_served_contract(container))
     run_server(

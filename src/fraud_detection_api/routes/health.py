@@ -4,22 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided
 from fraud_detection_api.routes.protocol.problems import Responses, problem
 from fraud_detection_api.schemas.records.parser import RecordParser
-from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 
 router = APIRouter(tags=["health"])
-
-_WITHOUT_REASON = "not ready; a key of the role monitor shows the reason, and so does the log"
 
 
 class Alive(BaseModel):
@@ -88,25 +85,10 @@ async def get_livez() -> Alive:
         errors.StoreUnavailable,
     ),
 )
-async def get_readyz(
-    request: Request, readiness: Annotated[Readiness, provided(Readiness)], keys: Annotated[ApiKeys, provided(ApiKeys)]
-) -> Ready:
+async def get_readyz(readiness: Annotated[Readiness, provided(Readiness)]) -> Ready:
     """200 once a model is loaded, its golden rows are reproduced and decisions can be stored; else 503 with the reason.
 
     Where the server has keys, only the roles `monitor` and `admin` see the reason; everybody sees the `code`. Also 503 while
     the process shuts down: it still answers, but new requests should go to another one.
     """
-    try:
-        return Ready(model_version=readiness.require())
-    except (errors.ModelNotReady, errors.StoreUnavailable) as error:
-        if _may_know(keys, request.headers.get("authorization")):
-            raise
-        raise type(error)(_WITHOUT_REASON) from error  # a reason may name files and addresses
-
-
-def _may_know(keys: ApiKeys, authorization: str | None) -> bool:
-    try:
-        keys.require("monitor", authorization)
-    except (errors.Forbidden, errors.Unauthenticated):
-        return False
-    return True
+    return Ready(model_version=readiness.require())

@@ -8,7 +8,13 @@ from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.body import headers_of
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard
-from fraud_detection_api.routes.protocol.dependencies import provided, require_role, service_of, take_turn
+from fraud_detection_api.routes.protocol.dependencies import (
+    each_parameter_once,
+    provided,
+    require_role,
+    service_of,
+    take_turn,
+)
 from fraud_detection_api.routes.protocol.listed import listed_answer
 from fraud_detection_api.schemas.history import (
     DecisionPage,
@@ -43,6 +49,7 @@ _INVALID = problems.invalid_request(
     "",
     summary="Decisions, the newest first",
     response_model=DecisionPage,
+    dependencies=[Depends(each_parameter_once)],
     responses={**problems.NO_STORE, **_INVALID},
 )
 def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> Response:

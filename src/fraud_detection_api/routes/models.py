@@ -31,7 +31,9 @@ def get_models(models: _Models) -> Response:
 @router.get(
     "/{version}",
     summary="A version's model card",
-    responses=problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion),
+    responses=problem(
+        404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion, errors.NoChallenger
+    ),
 )
 def get_model(models: _Models, version: str) -> ModelCard:
     """The data, split, settings, metrics with intervals, and software of one version."""

@@ -5,7 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from fraud_detection_api import errors
-from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, take_turn
+from fraud_detection_api.routes.protocol.dependencies import (
+    Champion,
+    each_parameter_once,
+    provided,
+    require_role,
+    take_turn,
+)
 from fraud_detection_api.routes.protocol.problems import KEYED, NO_STORE, Responses, invalid_request, problem
 from fraud_detection_api.schemas.monitoring import (
     ComparisonBody,
@@ -21,7 +27,7 @@ from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
 router = APIRouter(
     tags=["monitoring"],
-    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn)],
+    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn), Depends(each_parameter_once)],
     responses=KEYED,
 )
 
@@ -39,6 +45,7 @@ _COMPARISON_PROBLEMS: Responses = {
     **problem(
         404,
         "There is no challenger, no such version, or this server has no decision store.",
+        errors.NoChallenger,
         errors.NoChampion,
         errors.UnknownModel,
         errors.NoStore,

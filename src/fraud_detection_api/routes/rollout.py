@@ -15,6 +15,7 @@ from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
     admitted,
     admitted_body,
+    each_parameter_once,
     provided,
     require_role,
     service_of,
@@ -40,7 +41,9 @@ _WITH_BODY: problems.Responses = {
     **problems.BODY,
     **problems.invalid_request("The body is not a valid request; `errors` lists the invalid fields."),
 }
-_UNKNOWN = problems.problem(404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion)
+_UNKNOWN = problems.problem(
+    404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion, errors.NoChallenger
+)
 
 
 def _body_of(kind: type[_Body]) -> Callable[[Request], AsyncIterator[_Body]]:
@@ -88,7 +91,7 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
-    dependencies=[Depends(take_turn)],
+    dependencies=[Depends(take_turn), Depends(each_parameter_once)],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
@@ -183,7 +186,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
     "/{version}/challenge",
     summary="End a challenge",
     dependencies=[Depends(take_turn)],
-    responses=problems.problem(404, "The version is not the challenger.", errors.NoChampion, errors.UnknownModel),
+    responses=problems.problem(404, "The version is not the challenger.", errors.NoChallenger, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:
     """End the challenge of the version, or of `challenger`. Stored comparisons are not removed."""

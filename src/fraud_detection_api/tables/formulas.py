@@ -3,7 +3,7 @@
 Source: OWASP, CSV injection. A spreadsheet shows text behind an apostrophe as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -38,10 +38,9 @@ def unguarded(column: pl.Series) -> pl.Series:
     return column.str.slice(1).zip_with(column.str.contains(_GUARDED).fill_null(value=False), column)
 
 
-def unguarded_names(names: Iterable[str]) -> dict[str, str]:
-    """Each name of a CSV's header as it was before `guarded`."""
-    column = pl.Series(list(names), dtype=pl.String)
-    return dict(zip(column, unguarded(column), strict=True))
+def unguarded_names(names: Sequence[str]) -> list[str]:
+    """The names of a CSV's header as they were before `guarded`."""
+    return unguarded(pl.Series(names, dtype=pl.String)).to_list()
 
 
 def _guarded(column: pl.Series) -> pl.Series:

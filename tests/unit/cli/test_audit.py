@@ -72,6 +72,7 @@ def test_a_registry_that_was_replaced_verifies_once_that_is_entered(fraud, kept)
     assert (
         refusal_of(fraud("audit", "accept-registry", FRAUD_SEAL_KEY="another secret of some length")) is InvalidEvidence
     )
+    assert "FRAUD_SEAL_KEY is not set" in fraud("audit", "accept-registry").stderr
     assert refusal_of(fraud("audit", "accept-registry", FRAUD_REGISTRY="elsewhere", **KEY)) is RegistryUnavailable
     assert fraud("audit", "accept-registry", **KEY).exit_code == 0
     sound = fraud("audit", "verify", "--json", **KEY)

@@ -19,3 +19,9 @@ def test_the_entry_is_one_of_the_file_and_the_key_is_not_in_it(fraud):
 def test_a_name_that_no_file_may_hold_is_refused(fraud, name):
     done = fraud("keys", "new", name, "--role", "score")
     assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_an_unknown_role_is_refused_with_the_roles_that_there_are(fraud):
+    done = fraud("keys", "new", "payments", "--role", "root")
+    assert done.exit_code == 2
+    assert "Invalid value for '--role': 'root' is not one of" in done.stderr

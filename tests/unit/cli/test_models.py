@@ -11,6 +11,7 @@ from fraud_detection_api.errors import (
     CorruptBundle,
     GateRefused,
     InvalidChallenger,
+    NoChallenger,
     NoChampion,
     StoreUnavailable,
     UnknownModel,
@@ -189,7 +190,7 @@ def test_challenge_begins_is_listed_and_ends(fraud, registry, other):
     assert json.loads(fraud("models", "list", "--json").stdout)[0]["aliases"] == ["challenger"]
     assert numbers_in(fraud("models", "challenge", "--stop").stderr) == [3]
     assert registry.assigned("challenger") is None
-    assert refusal_of(fraud("models", "challenge", "--stop")) is NoChampion
+    assert refusal_of(fraud("models", "challenge", "--stop")) is NoChallenger
 
 
 def test_challenge_wants_a_version(fraud, registry):

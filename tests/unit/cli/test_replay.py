@@ -88,6 +88,7 @@ def test_a_range_without_decisions_is_no_failure(fraud, kept):
 
 
 def test_a_model_that_is_gone_is_a_failure(fraud, kept, tmp_path):
+    (tmp_path / "other").mkdir()
     result = fraud("replay", kept[0], "--registry", tmp_path / "other")
     assert result.exit_code == 1
     assert "model_missing" in result.stdout

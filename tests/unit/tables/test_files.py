@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.files import read_file, scan_file
+from fraud_detection_api.tables.files import read_file, scan_file, write_frame
 from fraud_detection_api.tables.whole_files import unwritable, written_whole
 
 
@@ -25,6 +25,15 @@ def test_a_csv_may_have_its_numbers_told_apart(tmp_path):
     path = tmp_path / "loans.csv"
     path.write_text("a,b,c,d\n" + "1,1.5,true,2026-01-31\n" * 300 + "1.5,2,false,2026-01-31\n", encoding="utf-8")
     assert read_file(path, infer_types=True).dtypes == [pl.Float64, pl.Float64, pl.Boolean, pl.String]
+
+
+@pytest.mark.parametrize("infer_types", [True, False])
+def test_quotes_within_a_name_are_read_as_they_were_written(tmp_path, infer_types):
+    path = tmp_path / "loans.csv"
+    names = ['a "b"', '"', "'=c", 'd"e', ""]
+    write_frame(pl.DataFrame({name: ["1"] for name in names}), path)
+    assert read_file(path, infer_types=infer_types).columns == names
+    assert scan_file(path)[0].collect_schema().names() == names
 
 
 def test_a_parquet_file_keeps_its_types(tmp_path):

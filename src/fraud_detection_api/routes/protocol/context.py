@@ -29,8 +29,8 @@ _CLOSE = (b"connection", b"close")
 _RANDOM = Random()  # noqa: S311 an id is no secret, and the system's random numbers take longer than all else here
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-AnswerTo = Callable[[Exception, str], Callable[[Scope, Receive, Send], Awaitable[None]]]
-"""Makes the answer to an error, for the request's id."""
+AnswerTo = Callable[[Exception, str, Headers], Callable[[Scope, Receive, Send], Awaitable[None]]]
+"""Makes the answer to an error, for the request's id and its headers, which say who asks."""
 
 
 class Application(FastAPI):
@@ -106,7 +106,7 @@ class RequestBoundary:
             # its frames hold the body, and futures in them hold the error: all would stay until the collector runs
             error.__traceback__ = error.__cause__ = error.__context__ = None
             if not status:
-                await self._answer_to(error, request_id)(scope, receive, send_with_id)
+                await self._answer_to(error, request_id, state["headers"])(scope, receive, send_with_id)
         finally:
             ended, route = time.perf_counter(), _template(scope)
             self._metrics.answered(route, scope["method"], status, ended - started)

@@ -38,7 +38,7 @@ class LaneContext:
     protection: Protection
     drain: Drain
     metrics: RequestMetrics
-    answer_to: Callable[[Exception, str], Response]
+    answer_to: Callable[[Exception, str, Headers], Response]
 
 
 class ScoringLane:
@@ -116,7 +116,7 @@ class _Waiting:
         if not isinstance(error, FraudError):
             log_failure("unexpected_error", error, request_id=request_id)
         error.__traceback__ = error.__cause__ = error.__context__ = None  # as in RequestBoundary
-        response = lane.context.answer_to(error, request_id)
+        response = lane.context.answer_to(error, request_id, self._request.headers)
         status, headers = response.status_code, response.raw_headers
         lines = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] not in _OF_THE_CONNECTION])
         close = any(field[0] == b"connection" for field in headers)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from fraud_detection_api.routes.wire.watch import NEVER, Watch
 from fraud_detection_api.telemetry import log_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Scope
 
 WATCH = "connections"
@@ -72,7 +75,7 @@ class HttpProtocol(asyncio.Protocol):
         self.phase = Phase.IDLE
         self.deadline = self.write_deadline = NEVER
         self._exchange: Exchange | Guest | None = None
-        self._door: Door | None = None
+        self._gone: Callable[[], None] | None = None  # tells the door that counts this connection
         self._admission = Admission.OPEN
         self._writable: asyncio.Event | None = None  # where the transport has too much to write
         self._unsent = 0
@@ -102,17 +105,16 @@ class HttpProtocol(asyncio.Protocol):
         }
         self._is_health_only = door.health_only
         if self._admission is Admission.REFUSED:
-            self.write(answer_to(too_many_connections(), new_request_id()))
-            self._close()
+            self._turn_away(door)
             return
-        self._door, self.deadline = door, now + self._watch.patience.head
+        self._gone, self.deadline = partial(door.leave, self._address), now + self._watch.patience.head
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The connection is gone, whoever closed it."""
         self._server.connections.discard(self)
         self._watch.remove(self)
-        if self._door is not None:
-            self._door.leave(self._address)
+        if self._gone is not None:
+            self._gone()
         if self._exchange is not None:
             self._exchange.leave()
         self.resume_writing()
@@ -285,6 +287,15 @@ class HttpProtocol(asyncio.Protocol):
         self.phase, self.deadline = Phase.ANSWER, NEVER
         exchange = self._exchange = Exchange(self, head, keep_alive=keep_alive)
         exchange.start(self._app, scope, self._server.tasks)
+
+    def _turn_away(self, door: Door) -> None:
+        """Refuse this connection. Closing it at once resets it where the caller has sent something, and loses the answer."""
+        self.write(answer_to(too_many_connections(), new_request_id()))
+        if door.let_linger():
+            self._gone = door.lingered
+            self._leave()
+        else:
+            self._close()
 
     def _is_taken(self, head: Head, path: str) -> bool:
         """Whether a lane takes the request."""

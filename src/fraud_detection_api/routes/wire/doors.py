@@ -11,6 +11,9 @@ from fraud_detection_api.telemetry import log_event
 HEALTH_RESERVE = 32
 """Connections beyond the limits of which each may ask for a health route, and gets 503 for any other."""
 
+LINGERING = 64
+"""Refused connections that stay open until the caller has its answer. Beyond that many, they are closed at once."""
+
 QUIET_SECONDS = 10.0
 """After so long without a refusal, the next one is logged again."""
 
@@ -27,11 +30,12 @@ class Admission(Enum):
 
 
 class DoorLimits(NamedTuple):
-    """Connections in all, from one address, and beyond these for health routes."""
+    """Connections in all, from one address, and beyond these for health routes; refused ones that linger."""
 
     total: int
     per_address: int
     reserve: int = 0
+    lingering: int = 0
 
 
 class Door:
@@ -41,11 +45,11 @@ class Door:
         self._limits, self.health_only = limits, health_only
         self._of_address: Counter[str] = Counter()
         self._quiet_from = 0.0
-        self.open = self.refused = 0
+        self.open = self.refused = self._lingering = 0
 
     def admit(self, address: str, now: float) -> Admission:
         """Count a connection unless it is refused. Logs the first refusal of many."""
-        total, per_address, reserve = self._limits
+        total, per_address, reserve, _ = self._limits
         of_address = self._of_address[address]
         if self.open < total and of_address < per_address:
             admission = Admission.OPEN
@@ -66,6 +70,16 @@ class Door:
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]
+
+    def let_linger(self) -> bool:
+        """Whether a refused connection may stay until its caller has the answer; if so, it counts until `lingered`."""
+        may = self._lingering < self._limits.lingering
+        self._lingering += may
+        return may
+
+    def lingered(self) -> None:
+        """A refused connection that lingered is gone."""
+        self._lingering -= 1
 
     def _refuse(self, now: float, limit: str) -> None:
         if now >= self._quiet_from:

@@ -22,6 +22,8 @@ _SENT_ONCE = frozenset({b"host", b"authorization", b"content-type", b"origin", b
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w\-.~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 _LINE_BYTES = len(" ") + len(" HTTP/1.1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SLASH_OF_SOME = re.compile(rb"\\|%2f|%5c", re.IGNORECASE)
+"""What some readers of a path take for a slash, and others do not: a proxy that filters by path must not be one of those."""
 
 
 class Target(NamedTuple):
@@ -96,6 +98,8 @@ def _target(url: bytes) -> Target:
     if b"#" in url:
         raise malformed("the request's target has a fragment")
     raw_path: bytes = parsed.path or b"/"
+    if _SLASH_OF_SOME.search(raw_path):
+        raise malformed("the request's path has a backslash, or a slash or backslash that is encoded")
     path = urllib.parse.unquote(raw_path.decode("ascii"))
     if _CONTROL.search(path):
         raise malformed("the request's path has a control character")
@@ -193,7 +197,7 @@ class RequestReader:
         head.method, head.version = parser.get_method().decode("ascii"), "1.1"
         version = self._came[line_end - 8 : line_end]
         if line_end != len(head.method) + len(head.url) + _LINE_BYTES:
-            raise malformed("the request line has more than two spaces")
+            raise malformed("the request line must be a method, a target and a version, with one space between them")
         head.by_name = dict(reversed(head.fields))
         if len(head.by_name) < len(head.fields):
             _require_sent_once([name for name, _ in head.fields])

@@ -21,7 +21,10 @@ class Refused(Exception):
         self.status, self.code, self.detail = status, code, detail
 
 
-def malformed(detail: str = "this is not HTTP/1.1, or a method that does not exist") -> Refused:
+_NOT_HTTP = "this is not HTTP/1.1: the method is unknown, a field is malformed, or the body has more than one length"
+
+
+def malformed(detail: str = _NOT_HTTP) -> Refused:
     """The refusal of what breaks HTTP's own rules (RFC 9112)."""
     return Refused(400, "malformed_request", detail)
 

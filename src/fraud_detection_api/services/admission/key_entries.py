@@ -65,7 +65,10 @@ def _parse_entry(number: int, entry: str) -> Caller:
     name, _, key = entry.partition(":")
     role = next((role for role in get_args(Role) if role == name), None)
     if role is None:
-        raise ValueError(f"entry {number} must be role:key, the role one of {', '.join(get_args(Role))}")
+        roles = ", ".join(get_args(Role))
+        raise ValueError(
+            f"entry {number} must be role:key, the role one of {roles}; in TOML, each key begins with a line [[keys]]"
+        )
     _require_long(key, number)
     digest = digest_of(key)
     return Caller(digest, role, digest)

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import CorruptBundle, FraudError, NoChallenger, NoChampion, UnknownModel
 from fraud_detection_api.model.bundle import read_bundle, read_card, read_manifest
 from fraud_detection_api.services.models.aliases import ALIASES, CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
 
-_FIX: dict[Alias, str] = {
-    CHAMPION: "run `fraud train FILE` or `fraud models promote VERSION`",
-    CHALLENGER: "run `fraud models challenge VERSION`",
+_UNASSIGNED: dict[Alias, tuple[type[FraudError], str]] = {
+    CHAMPION: (NoChampion, "run `fraud train FILE` or `fraud models promote VERSION`"),
+    CHALLENGER: (NoChallenger, "run `fraud models challenge VERSION`"),
 }
 
 
@@ -38,19 +38,19 @@ class ModelService:
         return [self._describe(version) for version in reversed(self._registry.versions())]
 
     def describe(self, version: str) -> ModelDescription:
-        """One version, or the version that an alias stands for. Raises UnknownModel, NoChampion."""
+        """One version, or the version that an alias stands for. Raises UnknownModel, and as `resolve`."""
         version = self.resolve(version)
         if version not in self._registry.versions():
             raise UnknownModel(version)
         return self._describe(version)
 
     def load(self, version_or_alias: str) -> ServedModel:
-        """The model, verified. Raises UnknownModel, NoChampion for an unassigned alias, CorruptBundle."""
+        """The model, verified. Raises UnknownModel, CorruptBundle, and as `resolve`."""
         version = self.resolve(version_or_alias)
         return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
 
     def document(self, version_or_alias: str, name: str) -> bytes:
-        """A file of a version's verified bundle, such as `report.html`. Raises UnknownModel, NoChampion, CorruptBundle."""
+        """A file of a version's verified bundle, such as `report.html`. Raises as `load`."""
         version = self.resolve(version_or_alias)
         files = self._registry.fetch(version)
         read_manifest(files, source=f"version {version}")
@@ -61,13 +61,14 @@ class ModelService:
         return self._registry.assigned(alias)
 
     def resolve(self, version_or_alias: str) -> str:
-        """The version that an alias stands for; a version stands for itself. Raises NoChampion for an unassigned alias."""
+        """The version that an alias stands for; a version stands for itself. Raises NoChampion, NoChallenger."""
         alias = next((alias for alias in ALIASES if alias == version_or_alias), None)
         if alias is None:
             return version_or_alias
         version = self._registry.assigned(alias)
         if version is None:
-            raise NoChampion(f"there is no {alias}; {_FIX[alias]}")
+            kind, fix = _UNASSIGNED[alias]
+            raise kind(f"there is no {alias}; {fix}")
         return version
 
     def _points_at(self, alias: Alias, version: str) -> bool:

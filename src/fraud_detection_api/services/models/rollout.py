@@ -140,7 +140,7 @@ class RolloutService:
         return candidate.version
 
     def end_challenge(self, order: Order = Order(), *, version: str | None = None) -> str:
-        """End the challenge, of `version` if given. Raises NoChampion without a challenger, UnknownModel for another one."""
+        """End the challenge, of `version` if given. Raises NoChallenger, UnknownModel if it is another."""
         challenger = self._models.resolve(aliases.CHALLENGER)
         if version is not None and self._models.resolve(version) != challenger:
             raise errors.UnknownModel(version)

@@ -390,6 +390,29 @@ async def test_beyond_the_limit_there_is_room_for_health_routes_alone():
 
 
 @in_loop
+async def test_a_refused_connection_stays_until_its_caller_has_the_answer():
+    """Closing while the caller's bytes are unread would reset the connection."""
+    bench = Bench(says_ok, DoorLimits(total=0, per_address=0, lingering=2))
+    connection, transport = bench.connect()
+    assert (transport.problem(), transport.ended, transport.closed) == ("too_many_connections", True, False)
+    connection.data_received(GET)
+    await bench.settle()
+    assert transport.statuses() == [503]
+    bench.wait(2.1)
+    assert transport.closed
+
+
+@in_loop
+async def test_refused_connections_do_not_pile_up():
+    bench = Bench(says_ok, DoorLimits(total=0, per_address=0, lingering=2))
+    (first, _), _, (_, third) = (bench.connect() for _ in range(3))
+    assert (third.problem(), third.closed) == ("too_many_connections", True)
+    first.connection_lost(None)
+    assert not bench.connect()[1].closed
+    assert bench.connect()[1].closed
+
+
+@in_loop
 async def test_a_connection_that_cannot_be_ended_keeps_no_other():
     bench = Bench(says_ok)
     stuck, other = bench.connect()[1], bench.connect()[1]

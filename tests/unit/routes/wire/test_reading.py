@@ -88,6 +88,10 @@ MALFORMED = {
     "two spaces behind a target": b"GET /  HTTP/1.1\r\nhost: a\r\n\r\n",
     "line feed in a path": b"GET /ping%0a HTTP/1.1\r\nhost: a\r\n\r\n",
     "NUL in a path": b"GET /%00 HTTP/1.1\r\nhost: a\r\n\r\n",
+    "slash that is encoded": b"GET /v1%2fmodels HTTP/1.1\r\nhost: a\r\n\r\n",
+    "slash that is encoded in a server's target": b"GET http://a/v1%2Fmodels HTTP/1.1\r\nhost: a\r\n\r\n",
+    "backslash that is encoded": b"GET /v1%5Cmodels HTTP/1.1\r\nhost: a\r\n\r\n",
+    "backslash": b"GET /v1\\models HTTP/1.1\r\nhost: a\r\n\r\n",
     "two hosts of HTTP 1.0": b"GET / HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n",
     "identity, chunked": START + b"transfer-encoding: identity, chunked\r\n\r\n",
     "chunked, chunked": START + b"transfer-encoding: chunked, chunked\r\n\r\n",
@@ -125,6 +129,10 @@ MALFORMED = {
 @pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
 def test_what_breaks_the_rules_of_http_is_refused(sent):
     assert refusal(sent) == (400, "malformed_request")
+
+
+def test_a_query_may_have_any_encoded_character():
+    assert [path for _, path, _, _ in read(b"GET /x?a=%2F%5c%0a HTTP/1.1\r\nhost: a\r\n\r\n")] == ["/x"]
 
 
 @pytest.mark.parametrize("host", ["", "a_b.c:80", "a:", "[::1]", "[::1]:8000", "127.0.0.1:1", "xn--a%20", "A.b"])

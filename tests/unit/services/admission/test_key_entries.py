@@ -48,6 +48,12 @@ def test_an_entry_without_a_known_role_is_refused_by_number_and_never_shown(entr
     assert SCORE_KEY not in str(caught.value)
 
 
+def test_toml_without_the_line_that_begins_a_key_is_refused_with_that_line():
+    with pytest.raises(ValueError, match=r"in TOML, each key begins with a line \[\[keys\]\]") as caught:
+        parse_keys(f'name = "payments"\nrole = "score"\nkey = "{SCORE_KEY}"\n')
+    assert SCORE_KEY not in str(caught.value)
+
+
 def test_a_short_key_is_refused_by_number_and_never_shown():
     with pytest.raises(ValueError, match="key of entry 1 is shorter than 16") as caught:
         parse_keys("admin:s3cret")

@@ -3,7 +3,7 @@
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.errors import CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import CorruptBundle, NoChallenger, UnknownModel
 from fraud_detection_api.schemas.models import model_summary
 from fraud_detection_api.services.models.registered import ModelService
 from support.builders import credit_files
@@ -100,5 +100,5 @@ def test_a_version_stands_for_itself(service):
 
 
 def test_an_unassigned_alias_is_reported_with_its_fix(service):
-    with pytest.raises(NoChampion, match="there is no challenger; run `fraud models challenge VERSION`"):
+    with pytest.raises(NoChallenger, match="there is no challenger; run `fraud models challenge VERSION`"):
         service.resolve("challenger")

@@ -11,6 +11,7 @@ from fraud_detection_api.errors import (
     CorruptBundle,
     GateRefused,
     InvalidChallenger,
+    NoChallenger,
     NoChampion,
     NoStore,
     StoreUnavailable,
@@ -356,7 +357,7 @@ def test_a_model_of_another_contract_does_not_challenge(registry):
 
 def test_only_the_challengers_own_challenge_ends(waiting):
     service = RolloutService(waiting)
-    with pytest.raises(NoChampion, match="there is no challenger"):
+    with pytest.raises(NoChallenger, match="there is no challenger"):
         service.end_challenge()
     service.challenge("2")
     with pytest.raises(UnknownModel):
