@@ -21,6 +21,7 @@ _FAULTS = {
     "decision_missing": "a stored decision is gone",
     "decision_changed": "a decision was changed",
     "decision_not_logged": "a decision is not in the log",
+    "decision_logged_again": "a decision was added again after it was removed, or its entry was repeated",
     "label_missing": "a label of the decision is gone",
     "label_changed": "a label of the decision was changed",
     "label_not_logged": "labels that are not in the log",
