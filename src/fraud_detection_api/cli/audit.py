@@ -35,6 +35,7 @@ _FAULTS = {
     "root_forged": "a root was signed with another key",
     "log_cut_off": "the end of the log is gone; a root exists of so many leaves",
     "other_log": "a root is of another log",
+    "file_damaged": "the store's file is damaged, or an index of it was changed",
 }
 
 

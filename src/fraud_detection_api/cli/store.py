@@ -192,7 +192,7 @@ def _checked(store: str | None, sample: int | None, seed: int) -> _Checked:
         if sample is not None:
             checked = upkeep.check_sample(sample, seed=seed, report=report)
             return _Checked([], checked.altered, len(checked.altered), [], checked.decisions)
-        verified = verified_store(settings_with(store=store), report, with_registry=False)
+        verified = verified_store(settings_with(store=store), report, with_registry=False, with_file=False)
     altered = [each.subject for each in verified.breaks if each.fault == "decision_changed"]
     others = [each for each in verified.breaks if each.fault != "decision_changed"]
     return _Checked([], altered, verified.altered, others, verified.decisions)

@@ -1,6 +1,8 @@
 """fraud audit: verify, export and prove, with an exit status that a job can rely on."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,18 @@ def test_a_sound_store_verifies_and_a_removed_row_fails(fraud, kept):
     assert told.exit_code == 1
     assert kept_row(1).decision_id in told.stderr
     assert fraud("store", "check", **KEY).exit_code == 1
+
+
+def test_a_row_that_an_index_hides_fails(fraud, kept):
+    index = "CREATE INDEX decisions_by_outcome ON decisions (outcome, decision_id)"
+    kept.close()
+    with closing(sqlite3.connect("decisions.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DROP INDEX decisions_by_outcome")
+        connection.execute(f"{index} WHERE outcome = 'nothing'")
+        connection.execute(f"UPDATE sqlite_schema SET sql = '{index}' WHERE name = 'decisions_by_outcome'")
+    broken = fraud("audit", "verify", "--json", **KEY)
+    assert (broken.exit_code, {each["fault"] for each in json.loads(broken.stdout)["breaks"]}) == (1, {"file_damaged"})
 
 
 def test_a_registry_that_is_not_there_is_an_error(fraud, kept):

@@ -33,6 +33,7 @@ Fault = Literal[
     "root_forged",
     "log_cut_off",
     "other_log",
+    "file_damaged",
 ]
 
 
@@ -41,7 +42,7 @@ CLOCKS_DIFFER_MS = 300_000
 
 
 class Break(NamedTuple):
-    """Where the store and its log differ. `subject` is a decision's id, or the number of a change or of leaves.
+    """Where the store and its log differ. `subject` is a decision's id, the number of a change or of leaves, or a problem.
 
     `position` is the leaf's in the log; None where the log has none.
     """
