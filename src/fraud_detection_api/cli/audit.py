@@ -93,10 +93,17 @@ def prove(
     decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The decision.")],
     store: Store = None,
 ) -> None:
-    """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store."""
+    """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store.
+
+    The exit status is 1 if the stored decision is not what was logged.
+    """
     from fraud_detection_api.jobs.auditing import proof_of
 
-    print_json(proof_of(settings_with(store=store), decision_id).as_json())
+    proof, difference = proof_of(settings_with(store=store), decision_id)
+    print_json(proof.as_json())
+    if difference is not None:
+        say(f"the proof is of what was logged, and not of what is stored: {proof.decision_id}: {difference}")
+        raise typer.Exit(1)
 
 
 @app.command(name="accept-registry", epilog="Example: `fraud audit accept-registry`")

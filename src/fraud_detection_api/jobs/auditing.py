@@ -24,7 +24,7 @@ from fraud_detection_api.container.storage import (
 )
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
-from fraud_detection_api.services.auditing.proofs import Proof, parsed_proof, prove
+from fraud_detection_api.services.auditing.proofs import Proof, difference, parsed_proof, prove
 from fraud_detection_api.services.auditing.replacements import enter_replacement
 from fraud_detection_api.services.auditing.verification import Break, Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
@@ -131,10 +131,16 @@ def accept_registry(settings: Settings) -> int:
     return len(changes)
 
 
-def proof_of(settings: Settings, decision_id: str) -> Proof:
-    """The proof that a decision is in the log. Raises UnknownDecision, NotLogged, and as `existing_stores`."""
-    existing_stores(settings).decisions.close()
-    return prove(build_log(settings), decision_id)
+def proof_of(settings: Settings, decision_id: str) -> tuple[Proof, str | None]:
+    """The proof that a decision is in the log, and what keeps its stored row from being what was logged, if anything does.
+
+    Raises UnknownDecision, NotLogged, and as `existing_stores`.
+    """
+    log = build_log(settings)
+    with closing(existing_stores(settings).decisions) as store:
+        proof = prove(log, decision_id)
+        row = next(iter(store.find_each([proof.decision_id])), None)
+    return proof, difference(log, row, build_recorder(settings), proof)
 
 
 def proof_holds(settings: Settings, file: Path) -> bool:

@@ -122,6 +122,33 @@ def test_a_proof_holds_without_the_store_and_not_for_another_key(fraud, kept):
     assert (other.exit_code, json.loads(other.stdout)) == (1, {"holds": False})
 
 
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE decisions SET outcome = 'approve', risk_score = 0", "was changed"),
+        ("DELETE FROM decisions", "is not stored any more"),
+        (f"UPDATE decisions SET seal = X'{'00' * 17}'", "was changed"),
+    ],
+)
+def test_a_proof_of_a_row_that_is_not_what_was_logged_says_so(fraud, kept, statement, says):
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
+    with kept._database.writing() as session:
+        session.change(f"{statement} WHERE request_id = 'request-1'")
+    told = fraud("audit", "prove", kept_row(1).decision_id, **KEY)
+    assert (told.exit_code, json.loads(told.stdout)["position"]) == (1, 1)
+    assert says in told.stderr
+    assert fraud("audit", "prove", kept_row(2).decision_id, **KEY).exit_code == 0
+
+
+def test_an_erased_decision_has_a_proof(fraud, kept):
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("store", "erase", "1", **KEY).exit_code == 0
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"size": "1"}', b"\xff"])
 def test_a_file_that_is_no_evidence_is_refused(fraud, kept, content):
     Path("evidence").write_bytes(content)
