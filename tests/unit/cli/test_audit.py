@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.cli.audit import _show
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.errors import (
@@ -18,6 +19,7 @@ from fraud_detection_api.errors import (
     StoreUnavailable,
     UnknownDecision,
 )
+from fraud_detection_api.services.auditing.verification import Break, Verified
 from fraud_detection_api.settings import Settings
 from support.refusals import refusal_of
 from support.sealed_rows import NOON, keep_rows, kept_row
@@ -71,6 +73,22 @@ def test_a_row_that_an_index_hides_fails(fraud, kept):
         connection.execute(f"UPDATE sqlite_schema SET sql = '{index}' WHERE name = 'decisions_by_outcome'")
     broken = fraud("audit", "verify", "--json", **KEY)
     assert (broken.exit_code, {each["fault"] for each in json.loads(broken.stdout)["breaks"]}) == (1, {"file_damaged"})
+
+
+def test_people_read_each_breaks_code_and_are_asked_for_the_key_only_if_most_seals_are_broken(fraud, kept):
+    assert "none yet" in fraud("audit", "verify", **KEY).stdout
+    with kept._database.writing() as session:
+        session.change("UPDATE decisions SET outcome = 'approve', risk_score = 0 WHERE request_id = 'request-1'")
+    told = fraud("audit", "verify", **KEY)
+    assert told.stderr.startswith("decision_changed: a decision was changed: ")
+    assert "FRAUD_SEAL_KEY" not in told.stderr
+    assert "FRAUD_SEAL_KEY" in fraud("audit", "verify", FRAUD_SEAL_KEY="another secret of some length").stderr
+
+
+def test_more_breaks_than_are_listed_are_said_to_be_more(capsys):
+    breaks = [Break("decision_changed", kept_row(n).decision_id, n) for n in range(1000)]
+    _show(Verified(2000, 0, 2000, 0, 0, 1, True, breaks, altered=1500))
+    assert "more than 1,000" in capsys.readouterr().out
 
 
 def test_a_registry_that_is_not_there_is_an_error(fraud, kept):
