@@ -150,10 +150,6 @@ def test_purges_and_erasures_keep_the_log_sound(logged):
     logged.sign()
     verified = logged.verified()
     assert (verified.breaks, verified.decisions, verified.labels) == ([], 5, 0)
-    keep_rows(logged.store, [logged.rows[3]])  # a journal that is drained twice
-    assert logged.faults() == []
-    logged.change("DELETE FROM decisions WHERE request_id = 'request-3'")
-    assert logged.faults() == [("decision_missing", logged.rows[3].decision_id)]
 
 
 def test_an_erasure_that_somebody_makes_up_hides_no_label(logged):
@@ -184,6 +180,24 @@ def test_a_purged_decision_that_is_put_back_is_a_break(logged):
     logged.change("DELETE FROM log_queue WHERE kind = 'decision'")
     logged.sign()
     assert logged.faults() == [("decision_not_logged", row.decision_id)]
+
+
+def test_a_purged_decision_that_is_put_back_and_logged_is_a_break_until_it_is_purged_again(logged):
+    logged.upkeep.purge(30 * DAY / 1000, lambda _removed: None)
+    logged.sign()
+    keep_rows(logged.store, [logged.rows[3]])
+    expected = [("decision_logged_again", logged.rows[3].decision_id)]
+    assert logged.faults() == expected
+    logged.sign()
+    assert logged.faults() == expected
+    logged.upkeep.purge(30 * DAY / 1000, lambda _removed: None)
+    assert logged.faults() == []
+
+
+def test_a_decision_that_was_deleted_and_is_put_back_is_a_break(logged):
+    logged.change("DELETE FROM decisions WHERE request_id = 'request-5'")
+    keep_rows(logged.store, [logged.rows[5]])
+    assert logged.faults() == [("decision_logged_again", logged.rows[5].decision_id)]
 
 
 def test_a_decision_that_nobody_finds_any_more_is_a_break(logged):
@@ -248,7 +262,8 @@ def test_an_entry_that_is_repeated_does_not_make_up_for_a_decision_without_one(l
     added = kept_row(30, recorder=SEALING)
     keep_rows(logged.store, [added])
     logged.change("DELETE FROM log_queue")
-    assert logged.faults() == [("decision_not_logged", added.decision_id)]
+    repeated = ("decision_logged_again", logged.rows[0].decision_id)
+    assert logged.faults() == [repeated, ("decision_not_logged", added.decision_id)]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,13 @@ def test_keys_that_were_stored_before_a_time_are_removed(kept):
     assert len(kept.ids()) == 3
 
 
+def test_decisions_about_entities_are_found_in_the_table(kept):
+    rows = [kept_row(n) for n in range(4)]
+    keep_rows(kept.store, rows)
+    assert sorted(kept.upkeep.ids_about([rows[1].entity, rows[3].entity])) == [rows[n].decision_id for n in (1, 3)]
+    assert kept.upkeep.ids_about(["nobody"]) == []
+
+
 def test_erased_rows_replace_the_stored_ones(kept):
     row, other = kept_row(0), kept_row(1)
     keep_rows(kept.store, [row, other])

@@ -1,5 +1,6 @@
 """fraud audit …"""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli.options import AsJson, Store, settings_with
-from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+from fraud_detection_api.cli.terminal import MOST_SHOWN, counted, print_json, print_table, progress, say, say_other_key
 from fraud_detection_api.telemetry import utc_text
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -21,6 +22,7 @@ _FAULTS = {
     "decision_missing": "a stored decision is gone",
     "decision_changed": "a decision was changed",
     "decision_not_logged": "a decision is not in the log",
+    "decision_logged_again": "a decision was added again after it was removed, or its entry was repeated",
     "label_missing": "a label of the decision is gone",
     "label_changed": "a label of the decision was changed",
     "label_not_logged": "labels that are not in the log",
@@ -34,6 +36,7 @@ _FAULTS = {
     "root_forged": "a root was signed with another key",
     "log_cut_off": "the end of the log is gone; a root exists of so many leaves",
     "other_log": "a root is of another log",
+    "file_damaged": "the store's file is damaged, or an index of it was changed",
 }
 
 
@@ -91,10 +94,17 @@ def prove(
     decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The decision.")],
     store: Store = None,
 ) -> None:
-    """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store."""
+    """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store.
+
+    The exit status is 1 if the stored decision is not what was logged.
+    """
     from fraud_detection_api.jobs.auditing import proof_of
 
-    print_json(proof_of(settings_with(store=store), decision_id).as_json())
+    proof, difference = proof_of(settings_with(store=store), decision_id)
+    print_json(proof.as_json())
+    if difference is not None:
+        say(f"the proof is of what was logged, and not of what is stored: {proof.decision_id}: {difference}")
+        raise typer.Exit(1)
 
 
 @app.command(name="accept-registry", epilog="Example: `fraud audit accept-registry`")
@@ -114,12 +124,13 @@ def say_breaks(breaks: Sequence["Break"]) -> None:
     """Name the first breaks for people."""
     for each in breaks[:MOST_SHOWN]:
         at = "" if each.position is None else f" (leaf {each.position:,})"
-        say(f"{_FAULTS[each.fault]}: {each.subject}{at}")
+        say(f"{each.fault}: {_FAULTS[each.fault]}: {each.subject}{at}")
     if len(breaks) > MOST_SHOWN:
         say(f"and {len(breaks) - MOST_SHOWN:,} more")
 
 
 def _show(verified: "Verified") -> None:
+    faults = Counter(each.fault for each in verified.breaks)
     rows = [
         ("leaves", f"{verified.leaves:,}"),
         ("waiting for a position", f"{verified.waiting:,}"),
@@ -130,16 +141,18 @@ def _show(verified: "Verified") -> None:
             "registry replaced",
             ", ".join(f"{utc_text(each.at)} (leaf {each.position:,})" for each in verified.replaced) or "never",
         ),
-        (
-            "roots",
-            f"{verified.roots:,}, {'signed' if verified.is_signed else 'not signed: there is no FRAUD_SEAL_KEY'}",
-        ),
-        ("breaks", f"{len(verified.breaks):,}"),
+        ("roots", _roots_text(verified)),
+        ("breaks", f"{'more than ' if verified.altered > faults['decision_changed'] else ''}{len(verified.breaks):,}"),
     ]
     print_table(("log", ""), rows)
     say_breaks(verified.breaks)
-    if any(each.fault in ("decision_changed", "root_forged") for each in verified.breaks):
-        say(OTHER_KEY)
+    say_other_key(verified.altered + faults["root_forged"], of=verified.decisions + verified.roots)
+
+
+def _roots_text(verified: "Verified") -> str:
+    if not verified.roots:
+        return "none yet: the observer of `fraud serve` signs one a minute, and so does `fraud audit export`"
+    return f"{verified.roots:,}, {'signed' if verified.is_signed else 'not signed: there is no FRAUD_SEAL_KEY'}"
 
 
 def _show_proof(path: Path, holds: bool, *, as_json: bool) -> None:  # noqa: FBT001 a verdict

@@ -9,7 +9,7 @@ import typer
 
 from fraud_detection_api.cli.audit import say_breaks
 from fraud_detection_api.cli.options import AsJson, EntityId, Store, duration_seconds, settings_with
-from fraud_detection_api.cli.terminal import MOST_SHOWN, OTHER_KEY, counted, print_json, print_table, progress, say
+from fraud_detection_api.cli.terminal import MOST_SHOWN, counted, print_json, print_table, progress, say, say_other_key
 from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.telemetry import utc_text
 
@@ -174,7 +174,7 @@ def check(
 
 
 class _Checked(NamedTuple):
-    """Problems of the files; the first decisions with a broken seal, and their number; other breaks of the log."""
+    """Problems of the files; the first decisions that were changed, and their number; other breaks of the log."""
 
     faults: list[str]
     altered: list[str]
@@ -192,10 +192,10 @@ def _checked(store: str | None, sample: int | None, seed: int) -> _Checked:
         if sample is not None:
             checked = upkeep.check_sample(sample, seed=seed, report=report)
             return _Checked([], checked.altered, len(checked.altered), [], checked.decisions)
-        verified = verified_store(settings_with(store=store), report, with_registry=False)
-    altered = [each.subject for each in verified.breaks if each.fault == "decision_changed"]
+        verified = verified_store(settings_with(store=store), report, with_registry=False, with_file=False)
+    altered = list(dict.fromkeys(each.subject for each in verified.breaks if each.fault == "decision_changed"))
     others = [each for each in verified.breaks if each.fault != "decision_changed"]
-    return _Checked([], altered, verified.altered, others, verified.decisions)
+    return _Checked([], altered, max(verified.altered, len(altered)), others, verified.decisions)
 
 
 def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str, object]:
@@ -259,8 +259,7 @@ def _say_checked(checked: _Checked) -> None:
         f"checked {counted(checked.decisions, 'decision')}: {changed:,} changed, "
         f"{counted(len(checked.faults), 'problem')} in the file"
     )
-    if changed > MOST_SHOWN or 0 < changed == checked.decisions:
-        say(OTHER_KEY)
+    say_other_key(changed, of=checked.decisions)
 
 
 def _time(milliseconds: int | None) -> str | None:

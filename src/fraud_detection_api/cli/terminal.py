@@ -25,10 +25,6 @@ Table: TypeAlias = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 MOST_SHOWN = 20
 """This many decisions with a broken seal are named to people; JSON names all."""
 
-OTHER_KEY = (
-    "is FRAUD_SEAL_KEY (or FRAUD_SEAL_KEY_FILE) the server's? With another key, or none, every seal looks broken"
-)
-
 
 class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
@@ -72,6 +68,14 @@ def _text(error: FraudError) -> str:
     if isinstance(error, InvalidFile) and len(error.problems) > 1:
         return "\n  ".join([f"{error.source}: {len(error.problems)} problems", *error.problems])
     return str(error)
+
+
+def say_other_key(broken: int, *, of: int) -> None:
+    """Ask for the key if most seals or signatures are broken: one that was changed is no matter of the key."""
+    if 2 * broken > of:
+        say(
+            "is FRAUD_SEAL_KEY (or FRAUD_SEAL_KEY_FILE) the server's? With another key, or none, every seal looks broken"
+        )
 
 
 def print_json(document: object) -> None:

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 from fraud_detection_api.container.registry import build_registry, existing_registry
 from fraud_detection_api.container.secrets import build_recorder
@@ -15,15 +17,16 @@ from fraud_detection_api.container.storage import (
     build_log,
     build_root_file,
     build_sequencer,
+    build_upkeep,
     build_verification,
     existing_stores,
     require_database,
 )
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
-from fraud_detection_api.services.auditing.proofs import Proof, parsed_proof, prove
+from fraud_detection_api.services.auditing.proofs import Proof, difference, parsed_proof, prove
 from fraud_detection_api.services.auditing.replacements import enter_replacement
-from fraud_detection_api.services.auditing.verification import Verified, joined
+from fraud_detection_api.services.auditing.verification import Break, Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
 from fraud_detection_api.services.history.seals import SealCheck
 from fraud_detection_api.services.observing.leadership import LOCK
@@ -32,6 +35,8 @@ from fraud_detection_api.settings import Settings
 
 _REPLACING = "registry"
 
+_Result = TypeVar("_Result")
+
 
 def verified_store(
     settings: Settings,
@@ -39,12 +44,15 @@ def verified_store(
     *,
     copies: Sequence[SignedRoot] = (),
     with_registry: bool = True,
+    with_file: bool = True,
 ) -> Verified:
     """Compare every decision with its seal, and the store, the registry's aliases and copies of roots with the log.
 
-    A process for each core checks seals. Raises as `existing_stores` and `existing_registry`.
+    Also checks the store's file, whose indexes may hide rows. A process for each core checks seals. Raises as
+    `existing_stores` and `existing_registry`.
     """
     existing_stores(settings).decisions.close()
+    problems = _in_thread(lambda: _problems(settings) if with_file else [])
     verification = build_verification(settings, existing_registry(settings.registry) if with_registry else None)
     walked = _in_thread(lambda: verification.verify(copies=copies))
     checked = replay_range(
@@ -55,13 +63,19 @@ def verified_store(
     )
     verified, altered = walked.result(), [result.decision_id for result in checked.unsound]
     return verified._replace(
-        breaks=joined([*verified.breaks, *verification.located(altered)]), altered=checked.unsound_count
+        breaks=joined([*verified.breaks, *verification.located(altered), *problems.result()]),
+        altered=checked.unsound_count,
     )
 
 
-def _in_thread(call: Callable[[], Verified]) -> Future[Verified]:
+def _problems(settings: Settings) -> list[Break]:
+    with closing(build_upkeep(settings)) as upkeep:
+        return [Break("file_damaged", problem) for problem in upkeep.problems()]
+
+
+def _in_thread(call: Callable[[], _Result]) -> Future[_Result]:
     """What the call returns; Ctrl-C does not wait for it, as it would for a pool's thread."""
-    result: Future[Verified] = Future()
+    result: Future[_Result] = Future()
 
     def run() -> None:
         try:
@@ -69,7 +83,7 @@ def _in_thread(call: Callable[[], Verified]) -> Future[Verified]:
         except BaseException as error:  # noqa: BLE001 the caller raises it
             result.set_exception(error)
 
-    Thread(target=run, name="log-walk", daemon=True).start()
+    Thread(target=run, name="audit", daemon=True).start()
     return result
 
 
@@ -122,10 +136,16 @@ def accept_registry(settings: Settings) -> int:
     return len(changes)
 
 
-def proof_of(settings: Settings, decision_id: str) -> Proof:
-    """The proof that a decision is in the log. Raises UnknownDecision, NotLogged, and as `existing_stores`."""
-    existing_stores(settings).decisions.close()
-    return prove(build_log(settings), decision_id)
+def proof_of(settings: Settings, decision_id: str) -> tuple[Proof, str | None]:
+    """The proof that a decision is in the log, and what keeps its stored row from being what was logged, if anything does.
+
+    Raises UnknownDecision, NotLogged, and as `existing_stores`.
+    """
+    log = build_log(settings)
+    with closing(existing_stores(settings).decisions) as store:
+        proof = prove(log, decision_id)
+        row = next(iter(store.find_each([proof.decision_id])), None)
+    return proof, difference(log, row, build_recorder(settings), proof)
 
 
 def proof_holds(settings: Settings, file: Path) -> bool:

@@ -1,11 +1,14 @@
 """fraud audit: verify, export and prove, with an exit status that a job can rely on."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
+from fraud_detection_api.cli.audit import _show
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.errors import (
@@ -16,6 +19,7 @@ from fraud_detection_api.errors import (
     StoreUnavailable,
     UnknownDecision,
 )
+from fraud_detection_api.services.auditing.verification import Break, Verified
 from fraud_detection_api.settings import Settings
 from support.refusals import refusal_of
 from support.sealed_rows import NOON, keep_rows, kept_row
@@ -57,6 +61,34 @@ def test_a_sound_store_verifies_and_a_removed_row_fails(fraud, kept):
     assert told.exit_code == 1
     assert kept_row(1).decision_id in told.stderr
     assert fraud("store", "check", **KEY).exit_code == 1
+
+
+def test_a_row_that_an_index_hides_fails(fraud, kept):
+    index = "CREATE INDEX decisions_by_outcome ON decisions (outcome, decision_id)"
+    kept.close()
+    with closing(sqlite3.connect("decisions.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DROP INDEX decisions_by_outcome")
+        connection.execute(f"{index} WHERE outcome = 'nothing'")
+        connection.execute(f"UPDATE sqlite_schema SET sql = '{index}' WHERE name = 'decisions_by_outcome'")
+    broken = fraud("audit", "verify", "--json", **KEY)
+    assert (broken.exit_code, {each["fault"] for each in json.loads(broken.stdout)["breaks"]}) == (1, {"file_damaged"})
+
+
+def test_people_read_each_breaks_code_and_are_asked_for_the_key_only_if_most_seals_are_broken(fraud, kept):
+    assert "none yet" in fraud("audit", "verify", **KEY).stdout
+    with kept._database.writing() as session:
+        session.change("UPDATE decisions SET outcome = 'approve', risk_score = 0 WHERE request_id = 'request-1'")
+    told = fraud("audit", "verify", **KEY)
+    assert told.stderr.startswith("decision_changed: a decision was changed: ")
+    assert "FRAUD_SEAL_KEY" not in told.stderr
+    assert "FRAUD_SEAL_KEY" in fraud("audit", "verify", FRAUD_SEAL_KEY="another secret of some length").stderr
+
+
+def test_more_breaks_than_are_listed_are_said_to_be_more(capsys):
+    breaks = [Break("decision_changed", kept_row(n).decision_id, n) for n in range(1000)]
+    _show(Verified(2000, 0, 2000, 0, 0, 1, True, breaks, altered=1500))
+    assert "more than 1,000" in capsys.readouterr().out
 
 
 def test_a_registry_that_is_not_there_is_an_error(fraud, kept):
@@ -107,6 +139,33 @@ def test_a_proof_holds_without_the_store_and_not_for_another_key(fraud, kept):
     assert fraud("audit", "verify", "--proof", "proof.json", **KEY).exit_code == 0
     other = fraud("audit", "verify", "--proof", "proof.json", "--json", FRAUD_SEAL_KEY="another secret of some length")
     assert (other.exit_code, json.loads(other.stdout)) == (1, {"holds": False})
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE decisions SET outcome = 'approve', risk_score = 0", "was changed"),
+        ("DELETE FROM decisions", "is not stored any more"),
+        (f"UPDATE decisions SET seal = X'{'00' * 17}'", "was changed"),
+    ],
+)
+def test_a_proof_of_a_row_that_is_not_what_was_logged_says_so(fraud, kept, statement, says):
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
+    with kept._database.writing() as session:
+        session.change(f"{statement} WHERE request_id = 'request-1'")
+    told = fraud("audit", "prove", kept_row(1).decision_id, **KEY)
+    assert (told.exit_code, json.loads(told.stdout)["position"]) == (1, 1)
+    assert says in told.stderr
+    assert fraud("audit", "prove", kept_row(2).decision_id, **KEY).exit_code == 0
+
+
+def test_an_erased_decision_has_a_proof(fraud, kept):
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("store", "erase", "1", **KEY).exit_code == 0
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
+    fraud("audit", "export", "roots.jsonl", **KEY)
+    assert fraud("audit", "prove", kept_row(1).decision_id, **KEY).exit_code == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"size": "1"}', b"\xff"])

@@ -12,6 +12,7 @@ from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.sql import sqlite_files
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import BackupFailed, NoStore, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
@@ -190,6 +191,16 @@ def test_a_check_names_what_was_changed_and_fails(fraud, kept):
     sampled = fraud("store", "check", "--sample", "50", "--json", FRAUD_SEAL_KEY="another secret of some length")
     assert sampled.exit_code == 1
     assert json.loads(sampled.stdout)["decisions"] == 3
+
+
+def test_a_check_counts_a_row_that_was_sealed_again_without_its_entry(fraud, kept):
+    row = kept.following(DecisionFilter(), limit=1)[0]
+    resealed = build_recorder(Settings(seal_key=SEAL_KEY)).sealed(row._replace(outcome="approve", latency_ms=9.0))
+    with kept._database.writing() as session:
+        change = "UPDATE decisions SET outcome = ?, latency_ms = 9.0, seal = ? WHERE decision_id = ?"
+        session.change(change, (resealed.outcome, resealed.seal, uuid_bytes(row.decision_id)))
+    checked = json.loads(fraud("store", "check", "--json", FRAUD_SEAL_KEY=SEAL_KEY).stdout)
+    assert (checked["altered"], checked["altered_count"]) == ([row.decision_id], 1)
 
 
 def test_with_another_key_than_the_servers_a_check_asks_about_it_once_and_names_twenty(fraud, kept):

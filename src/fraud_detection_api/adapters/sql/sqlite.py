@@ -1,6 +1,7 @@
 """SQLite: the embedded database. One file, shared by the worker processes of one machine."""
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Literal
 
 from fraud_detection_api.adapters.sql.database import Connections, Parameters, Row, Session
 from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.telemetry import log_event
 
 _OWNER_ONLY = 0o600
 
@@ -19,10 +21,23 @@ _NOT_UTF_8 = "Could not decode to UTF-8"
 _CACHED_STATEMENTS = 256  # the store has one for each number of rows up to a hundred
 
 
-class _Connection(sqlite3.Connection):
-    """A connection that knows which file it has open."""
+_RESCUE_WAIT_MS = 2_000
+"""For other connections, before what is only in a log that is lost is written to the file."""
 
-    file: tuple[int, int]
+Identity = tuple[int, int] | None
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that knows which files it has open: the database, and its write-ahead log."""
+
+    file: Identity
+    log: Identity
+    has_lost_file = False
+
+    def close(self) -> None:
+        """Close it, unless its file is lost: the last to close would remove the log of the new file at the path."""
+        if not self.has_lost_file:
+            super().close()
 
 
 class _Session(Session):
@@ -56,7 +71,9 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, timeout_seconds: float, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
         self.name = str(path)
         self.path, self._timeout_seconds, self._synchronous = path, timeout_seconds, synchronous
+        self._log = path.with_name(f"{path.name}-wal")
         self._connections = Connections[_Connection]()
+        self._lost: list[_Connection] = []
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -116,12 +133,35 @@ class SqliteDatabase:
     @contextmanager
     def _leased(self) -> Iterator[_Connection]:
         with self._connections.lease(self._connections.idle() or self._open()) as connection:
+            self._require_files(connection)
             yield connection
-            # SQLite continues to write to a deleted file; so check before anything is reported as stored
-            if connection.file != _identity(self.path):
-                raise StoreUnavailable(
-                    f"the decision store {self.path} was replaced; what it held is in the other file"
-                )
+            # SQLite continues to write to deleted files; so check before anything is reported as stored
+            self._require_files(connection)
+
+    def _require_files(self, connection: _Connection) -> None:
+        """Raise StoreUnavailable if the connection's files are not those at the path, and save what only they hold."""
+        file, log = _identity(self.path), _identity(self._log)
+        if connection.file != file:
+            self._leave_file(connection, has_log=connection.log == log)
+            what = "was moved or deleted" if file is None else "was replaced"
+            raise StoreUnavailable(f"the decision store {self.path} {what}; a new file does not have what it held")
+        if connection.log != log:
+            # others have written to a log that is not empty: do not mix its pages with this one's
+            is_saved = (log is None or not self._log.stat().st_size) and _checkpointed(connection)
+            log_event("store_log_lost", level=logging.ERROR, is_saved=is_saved)
+            raise StoreUnavailable(
+                f"the decision store {self.path}: its write-ahead log (-wal) was removed or replaced"
+            )
+
+    def _leave_file(self, connection: _Connection, *, has_log: bool) -> None:
+        """Write the log to the file that it belongs to, wherever that is now, and leave none of it to a new file."""
+        is_saved = _checkpointed(connection)
+        connection.has_lost_file = True
+        self._lost.append(connection)
+        if has_log and is_saved:
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
+        log_event("store_file_lost", level=logging.ERROR, is_saved=is_saved)
 
     def _open(self) -> _Connection:
         # records are private; SQLite gives its other files the same mode. Do not open a file that exists: closing it would
@@ -142,6 +182,8 @@ class SqliteDatabase:
             connection.file = _identity(self.path)
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # takes effect if this creates the file
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA schema_version")  # the first read opens the log
+            connection.log = _identity(self._log)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of rows that moved
@@ -151,9 +193,22 @@ class SqliteDatabase:
         return connection
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116 twice as fast as Path.stat, in each transaction
+def _identity(path: Path) -> Identity:
+    """Which file is at the path; None if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 twice as fast as Path.stat, in each transaction
+    except FileNotFoundError:
+        return None
     return status.st_dev, status.st_ino
+
+
+def _checkpointed(connection: sqlite3.Connection) -> bool:
+    """Whether all that the connection's log holds is in the database file that it has open."""
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_RESCUE_WAIT_MS}")
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error:
+        return False
 
 
 def _lacks_reference(error: sqlite3.Error) -> bool:
@@ -171,6 +226,8 @@ def _reason(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a backup (docs/how-to/decision-store.md)",
         sqlite3.SQLITE_NOTADB: "the file is not a SQLite database, or it is damaged",
     }
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return "its write-ahead log (-wal) was removed or cut off; a running server saves what it held, so try again"
     if _lacks_reference(error):
         return "rows that others refer to are missing"
     code = getattr(error, "sqlite_errorcode", None)

@@ -9,12 +9,11 @@ from fraud_detection_api.cli.options import AsJson, Registry, Since, Until, sett
 from fraud_detection_api.cli.terminal import (
     LISTENER,
     MOST_SHOWN,
-    OTHER_KEY,
     counted,
     print_json,
     print_table,
     print_text,
-    say,
+    say_other_key,
 )
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -79,8 +78,7 @@ def _show(summary: "Summary", seconds: float, *, as_json: bool) -> None:
     rows = [(status, f"{count:,}") for status, count in summary.counts.most_common()]
     print_table(("status", "decisions"), rows)
     print_text(f"{counted(summary.decisions, 'decision')} in {seconds:.1f} s")
-    if summary.counts["tampered"]:
-        say(OTHER_KEY)
+    say_other_key(summary.counts["tampered"], of=summary.decisions)
 
 
 def _rows(verdict: "VerdictBody") -> list[tuple[str, str]]:

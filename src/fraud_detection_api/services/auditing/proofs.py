@@ -6,10 +6,12 @@ from typing import NamedTuple
 from pydantic import ConfigDict, TypeAdapter
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.log import LogKey, SignedRoot
+from fraud_detection_api.decision.log import LogKey, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import inclusion_path, leaf_hash, root_of_path
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NotLogged, UnknownDecision
 from fraud_detection_api.services.auditing.log_store import LogStore
+from fraud_detection_api.services.deciding.recording import Recorder
 
 
 class Proof(NamedTuple):
@@ -47,6 +49,19 @@ _PROOF = TypeAdapter(Proof, config=ConfigDict(val_json_bytes="hex", strict=True)
 def parsed_proof(text: bytes) -> Proof:
     """The proof of a JSON object that `as_json` describes. Raises ValueError."""
     return _PROOF.validate_json(text)
+
+
+def difference(log: LogStore, row: StoredDecision | None, recorder: Recorder, proof: Proof) -> str | None:
+    """What keeps the stored row from being what the proof is about; None if it is that, or that after its erasure."""
+    if row is None:
+        return "it is not stored any more; `fraud audit verify` says whether it was purged"
+    if not recorder.is_intact(row):
+        return "its row was changed since, or FRAUD_SEAL_KEY is not the server's"
+    subject = uuid_bytes(proof.decision_id)
+    with log.snapshot() as snapshot:
+        runs = [*snapshot.runs_about(subject), *runs_of(snapshot.waiting(), 0)]
+    seals = [seal for run in runs if run.kind == "erased" for other, seal in run.pairs() if other == subject]
+    return None if row.seal in (proof.seal, *seals) else "its row has another seal than was logged"
 
 
 def prove(log: LogStore, decision_id: str) -> Proof:

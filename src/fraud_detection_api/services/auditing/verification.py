@@ -19,6 +19,7 @@ Fault = Literal[
     "decision_missing",
     "decision_changed",
     "decision_not_logged",
+    "decision_logged_again",
     "label_missing",
     "label_changed",
     "label_not_logged",
@@ -32,6 +33,7 @@ Fault = Literal[
     "root_forged",
     "log_cut_off",
     "other_log",
+    "file_damaged",
 ]
 
 
@@ -40,7 +42,7 @@ CLOCKS_DIFFER_MS = 300_000
 
 
 class Break(NamedTuple):
-    """Where the store and its log differ. `subject` is a decision's id, or the number of a change or of leaves.
+    """Where the store and its log differ. `subject` is a decision's id, the number of a change or of leaves, or a problem.
 
     `position` is the leaf's in the log; None where the log has none.
     """
@@ -189,7 +191,8 @@ class _Walk:
     """Compares what is stored with the leaves, one run after another.
 
     A later leaf may explain why a row differs from an earlier one: an erasure changes a row and its seal, and a removal is
-    signed. What none explains is a break, and so is a row that is again as it was before the last leaf about it.
+    signed. What none explains is a break, and so is a row that is again as it was before the last leaf about it. A
+    decision is added once: a second leaf that adds one that is stored is a break, too.
     """
 
     def __init__(
@@ -201,6 +204,7 @@ class _Walk:
         self._missing: dict[bytes, int] = {}
         self._changed: dict[bytes, int] = {}
         self._put_back: dict[bytes, int] = {}
+        self._logged_again: dict[bytes, int] = {}
         self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
         self._present: set[bytes] = set()
@@ -237,11 +241,12 @@ class _Walk:
             *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
             *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
             *(Break("decision_not_logged", uuid_text(subject), at) for subject, at in self._put_back.items()),
+            *(Break("decision_logged_again", uuid_text(subject), at) for subject, at in self._logged_again.items()),
             *chain.from_iterable(self._label_breaks.values()),
         ]
         decisions, labels = self._snapshot.counts()
         # an entry that somebody repeats must not make up for a decision without one
-        if decisions != len(self._present) - len(self._put_back):
+        if decisions != len(self._present):
             found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
         if labels != len(self._labels_matched):
             found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
@@ -253,11 +258,14 @@ class _Walk:
 
     def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
-        self._present.update(stored)
         for at, (subject, seal) in enumerate(pairs, position):
-            self._put_back.pop(subject, None)
+            if subject in self._present:  # an id is stored once, so whoever adds it again puts back what was removed
+                self._put_back.pop(subject, None)
+                self._logged_again[subject] = at
             if stored.get(subject) != seal:
                 (self._changed if subject in stored else self._missing)[subject] = at
+            if subject in stored:
+                self._present.add(subject)
 
     def _visit_erased(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         subjects = [subject for subject, _ in pairs]
@@ -276,7 +284,7 @@ class _Walk:
                 self._breaks.append(Break("removal_forged", uuid_text(subject), at))
                 continue
             if subject in stored:
-                self._put_back[subject] = at  # unless it is stored again later
+                self._put_back[subject] = at  # unless it is logged again later
             for explained in (self._missing, self._changed, self._label_breaks):
                 explained.pop(subject, None)
 

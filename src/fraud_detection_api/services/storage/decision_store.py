@@ -145,6 +145,9 @@ class StoreUpkeep(Protocol):
     def remove_keys(self, before: int, *, limit: int) -> int:
         """Remove idempotency keys stored before that time, with their answers; returns their number."""
 
+    def ids_about(self, entities: Sequence[str]) -> list[str]:
+        """The decisions about these entities, found in the table itself: somebody may have changed an index."""
+
     def erase(self, erased: Sequence[StoredDecision]) -> None:
         """Store these rows without an entity, and remove what else was stored: answers, labels' notes, shadow decisions."""
 

@@ -3,13 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.stored import ERASED, StoredDecision
-from fraud_detection_api.errors import FraudError
+from fraud_detection_api.errors import FraudError, StoreUnavailable
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, StoreSummary, StoreUpkeep
 from fraud_detection_api.telemetry import log_event, log_failure
@@ -105,11 +105,11 @@ class UpkeepService:
         """Remove the entity, record and reasons from all decisions about the entity, and remove their stored answers.
 
         The id counts as text and, if it can be one, as a whole number. With pseudonyms, decisions stored before there were
-        any are found too.
+        any are found too. Raises StoreUnavailable where decisions about it remain.
         """
         self._upkeep.require_ready()
         names = self._recorder.entities(entity_id)
-        intact = [sound for name in names for sound in self._erase(name)]
+        intact = [*(sound for name in names for sound in self._erase(name)), *self._erase_unlisted(names)]
         if intact:
             self._upkeep.files.scrub()
         searched = {name.removeprefix('"').removesuffix('"') for name in names}
@@ -189,10 +189,24 @@ class UpkeepService:
     def _erase(self, entity: str) -> Iterator[bool]:
         """Erase decisions stored under that name; for each, whether it was intact."""
         while rows := self._store.following(DecisionFilter(entity=entity), limit=ROWS_A_TRANSACTION):
-            intact = [self._recorder.is_intact(row) for row in rows]
-            self._upkeep.erase([self._without(row, sound) for row, sound in zip(rows, intact, strict=True)])
-            yield from intact
-            self._pause(PAUSE_SECONDS)
+            yield from self._erase_rows(rows)
+
+    def _erase_unlisted(self, entities: Sequence[str]) -> Iterator[bool]:
+        """Erase decisions that lists do not show, as somebody changed their index."""
+        ids = self._upkeep.ids_about(entities)
+        for first in range(0, len(ids), ROWS_A_TRANSACTION):
+            yield from self._erase_rows(self._store.find_each(ids[first : first + ROWS_A_TRANSACTION]))
+        if ids and (remaining := self._upkeep.ids_about(entities)):
+            raise StoreUnavailable(
+                f"decisions about the id that cannot be read, and were not erased: {len(remaining)}; `fraud store check` "
+                "says what is wrong with the store"
+            )
+
+    def _erase_rows(self, rows: Sequence[StoredDecision]) -> list[bool]:
+        intact = [self._recorder.is_intact(row) for row in rows]
+        self._upkeep.erase([self._without(row, sound) for row, sound in zip(rows, intact, strict=True)])
+        self._pause(PAUSE_SECONDS)
+        return intact
 
     def _without(self, row: StoredDecision, sound: bool) -> StoredDecision:  # noqa: FBT001
         """The row without its entity, sealed again; a row that was changed must not get a valid seal."""

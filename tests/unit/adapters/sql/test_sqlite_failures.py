@@ -71,6 +71,31 @@ for changed, mode in ((path, 0o444), (path, 0), (path.parent, 0o555), (path.pare
 """
 
 
+READ = """
+import sys
+from pathlib import Path
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from support.kept import numbers_of
+store = SqlDecisionStore(SqliteDatabase(Path(sys.argv[1]), timeout_seconds=5), idempotency_seconds=86_400)
+try:
+    print(numbers_of(store.following(DecisionFilter(), limit=10_000)))
+except StoreUnavailable as error:
+    print(error)
+"""
+
+SAYS_LOG_GONE = (
+    "the decision store {}: its write-ahead log (-wal) was removed or cut off; "
+    "a running server saves what it held, so try again"
+)
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
 def store_at(path: Path, *, timeout_seconds: float = 0.2) -> SqlDecisionStore:
     return SqlDecisionStore(SqliteDatabase(path, timeout_seconds=timeout_seconds), idempotency_seconds=86_400)
 
@@ -186,7 +211,7 @@ def test_a_truncated_file_is_damaged(store, path):
 
 def test_a_write_to_a_deleted_file_fails(store, path):
     path.unlink()
-    assert "No such file or directory" in refusal(lambda: store.save([request_of(2)]))
+    assert "was moved or deleted" in refusal(lambda: store.save([request_of(2)]))
     store.migrate()
     store.save([request_of(3)])
     assert held(store) == [3]
@@ -208,6 +233,40 @@ def test_a_write_to_a_replaced_file_fails(store, path, tmp_path):
     store.save([request_of(9)])
     rows = store.following(DecisionFilter(), limit=10)
     assert [(row.model_version, *numbers_of([row])) for row in rows] == [("of the backup", 8), ("7", 9)]
+
+
+def test_a_log_that_is_removed_is_noticed_and_loses_nothing(store, path):
+    store.save([request_of(2)])
+    log_of(path).unlink()
+    assert run(READ, path) == [SAYS_LOG_GONE.format(path)]  # another process has a new log, which is empty
+    assert "write-ahead log (-wal) was removed" in refusal(lambda: store.save([request_of(3)]))
+    store.save([request_of(4)])
+    assert log_of(path).exists()
+    assert run(READ, path) == ["[1, 2, 4]"]
+
+
+def test_a_log_that_is_removed_within_a_transaction_is_noticed_before_it_counts_as_stored(store, path):
+    database = SqliteDatabase(path, timeout_seconds=0.2)
+    with pytest.raises(StoreUnavailable, match="write-ahead log"), database.reading():
+        log_of(path).unlink()
+    database.close()
+
+
+def test_a_file_that_is_moved_keeps_what_was_stored_and_takes_nothing_of_the_new_one(store, path):
+    store.save([request_of(2)])
+    other = store_at(path)
+    assert held(other) == [1, 2]
+    moved = path.rename(path.with_name("moved.db"))
+    assert "was moved or deleted" in refusal(lambda: store.save([request_of(3)]))
+    store.migrate()
+    store.save([request_of(4)])
+    assert "was replaced" in refusal(lambda: other.save([request_of(5)]))
+    store.save([request_of(6)])
+    assert held(other) == held(store) == [4, 6]
+    assert run(READ, path) == ["[4, 6]"]
+    assert run(READ, moved) == ["[1, 2]"]
+    assert run(INTEGRITY, moved) == run(INTEGRITY, path) == ["ok"]
+    other.close()
 
 
 class SmallDisk(SqliteDatabase):

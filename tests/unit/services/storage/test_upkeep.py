@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -187,6 +189,39 @@ def test_every_byte_of_erased_entities_is_gone_or_reported(kept):
 def test_another_record_with_the_same_number_is_reported_as_a_trace(kept):
     keep_rows(kept.store, [row(1, entity_id=345435), row(2, record='{"total_balance":345435}')])
     assert kept.service.erase("345435") == (1, 0, 1)
+
+
+def damage(kept, *statements):
+    """Change the store as its owner can with `writable_schema`."""
+    kept.database.close()
+    with closing(sqlite3.connect(kept.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_decision_that_an_index_hides_is_never_taken_for_erased(kept):
+    about = row(1)
+    keep_rows(kept.store, [about, row(2)])
+    index = "CREATE INDEX decisions_of_entity ON decisions (entity, decision_id, outcome) WHERE entity"
+    damage(
+        kept,
+        "DROP INDEX decisions_of_entity",
+        f"{index} <> '{about.entity}'",
+        f"UPDATE sqlite_schema SET sql = '{index} IS NOT NULL' WHERE name = 'decisions_of_entity'",
+    )
+    assert kept.store.following(DecisionFilter(entity=about.entity), limit=10) == []
+    with pytest.raises(StoreUnavailable, match="restore a backup"):  # SQLite does not change what an index lacks
+        kept.service.erase("1")
+    damage(kept, "REINDEX")
+    assert kept.service.erase("1") == (1, 0, 0)
+
+
+def test_a_decision_that_cannot_be_read_makes_its_erasure_fail(kept):
+    keep_rows(kept.store, [row(1)])
+    damage(kept, "UPDATE decisions SET decider_id = 99")
+    with pytest.raises(StoreUnavailable, match="were not erased: 1"):
+        kept.service.erase("1")
 
 
 def test_an_unknown_entity_erases_nothing(kept):
