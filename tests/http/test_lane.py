@@ -152,6 +152,11 @@ def test_keys_are_checked_in_the_lane(authorization, status, in_lane):
     assert (found, was_in_lane) == (status, in_lane)
 
 
+def test_a_body_above_the_limit_is_refused_however_small():
+    [(status, _, body)], in_lane = both(Settings(store="none", max_body_bytes=len(GOOD) - 1), request(SCORE, GOOD))
+    assert (status, json.loads(body)["code"], in_lane) == (413, "body_too_large", False)
+
+
 def test_a_full_server_refuses_on_both_roads():
     def fill(app):
         full(app).__enter__()

@@ -58,7 +58,7 @@ def test_without_the_training_libraries_their_commands_say_so_in_one_line_and_th
         "tune none.csv",
     ]
     serving = ["contract show", "models list", "models history", "store migrate", "store info", "decisions list"]
-    serving += ["store check", "replay --sample 1"]
+    serving += ["store check", f"replay --sample 1 --registry {file_registry_path}"]
     serving += [f"models report champion --out report.html --registry {file_registry_path}"]
     found = outcomes([*training, *serving], tmp_path)
     for command in training:

@@ -53,7 +53,7 @@ class ScoringLane:
         """Whether it takes the request; the application then knows nothing of it."""
         headers = head.by_name
         deployment = self._services.champion.current
-        if deployment is None or self.context.drain.begun or not _is_plain(headers, body):
+        if deployment is None or self.context.drain.begun or not self._is_plain(headers, body):
             return False
         try:
             caller = self._admitted(headers)
@@ -81,15 +81,17 @@ class ScoringLane:
         services.entrance.places.take(caller)
         return caller
 
+    def _is_plain(self, headers: Headers, body: bytes) -> bool:
+        return (
+            UNUSUAL.isdisjoint(headers)
+            and media_problem(headers.get(b"content-type", b"")) is None
+            and len(body) <= self._services.limits.body_bytes
+            and not is_large(body)
+        )
+
     def leave(self, caller: Caller) -> None:
         """Give the caller's place back."""
         self._services.entrance.places.give_back(caller)
-
-
-def _is_plain(headers: Headers, body: bytes) -> bool:
-    return (
-        UNUSUAL.isdisjoint(headers) and media_problem(headers.get(b"content-type", b"")) is None and not is_large(body)
-    )
 
 
 class _Waiting:
