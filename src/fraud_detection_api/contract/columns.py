@@ -22,10 +22,7 @@ def columns_from_records(contract: Contract, records: Sequence[Record]) -> Colum
 
     Shapes (n,), in the records' order: the features, and the time column where the contract has one.
     """
-    dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in contract.features.items()}
-    if contract.time is not None:
-        dtypes[contract.time.name] = "datetime"
-    return {name: _column([record.get(name) for record in records], dtype) for name, dtype in dtypes.items()}
+    return {name: _column([record.get(name) for record in records], dtype) for name, dtype in contract.dtypes.items()}
 
 
 def _column(values: list[Any], dtype: Dtype) -> NDArray[Any]:

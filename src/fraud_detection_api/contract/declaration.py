@@ -211,6 +211,17 @@ class Contract(Declared):
         return document
 
     @cached_property
+    def dtypes(self) -> dict[str, Dtype]:
+        """The dtype of each column that a model may read: the features, then the time column if there is one."""
+        dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in self.features.items()}
+        return dtypes if self.time is None else {**dtypes, self.time.name: "datetime"}
+
+    @property
+    def times(self) -> list[str]:
+        """The columns that hold times, in the same order."""
+        return [name for name, dtype in self.dtypes.items() if dtype == "datetime"]
+
+    @cached_property
     def record_columns(self) -> tuple[str, ...]:
         """The columns of a record on the wire, in order: id, time, features."""
         named = (self.identifier, self.time)

@@ -151,9 +151,7 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
 
 def _reads(contract: Contract) -> list[ast.expr]:
     """Expressions that read each field into a variable: a float (seconds for a datetime, NaN for none), a level or None."""
-    dtypes = {name: feature.dtype for name, feature in contract.features.items()}
-    dtypes |= {contract.time.name: "datetime"} if contract.time is not None else {}
-    return [_read(_variable(index), name, dtype) for index, (name, dtype) in enumerate(dtypes.items())]
+    return [_read(_variable(index), name, dtype) for index, (name, dtype) in enumerate(contract.dtypes.items())]
 
 
 def _read(variable: str, name: str, dtype: str) -> ast.expr:
@@ -185,8 +183,7 @@ def _elapsed_days(contract: Contract, value: ast.expr, feature: Feature) -> ast.
 
 def _values(contract: Contract) -> dict[str, ast.expr]:
     """The variable that each field is read into."""
-    fields = [*contract.features, *([contract.time.name] if contract.time is not None else [])]
-    return {name: _loaded(_variable(index)) for index, name in enumerate(fields)}
+    return {name: _loaded(_variable(index)) for index, name in enumerate(contract.dtypes)}
 
 
 def _loaded(name: str) -> ast.expr:

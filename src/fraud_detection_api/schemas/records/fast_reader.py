@@ -28,11 +28,8 @@ class FastReader:
     """Reads bodies with records of one contract: arrays, or requests for decisions."""
 
     def __init__(self, contract: Contract) -> None:
-        dtypes = {name: feature.dtype for name, feature in contract.features.items()}
-        if contract.time is not None:
-            dtypes[contract.time.name] = "datetime"
-        self._levels = [name for name, dtype in dtypes.items() if dtype == "category"]
-        self._times = [name for name, dtype in dtypes.items() if dtype == "datetime"]
+        self._levels = [name for name, dtype in contract.dtypes.items() if dtype == "category"]
+        self._times = contract.times
         identifier = contract.identifier
         has_text_id = identifier is not None and identifier.dtype == "str"
         self._texts = [*self._levels, *self._times, *([identifier.name] if identifier and has_text_id else [])]

@@ -81,9 +81,7 @@ def stored_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[d
     records: list[dict[str, Any]] = from_json("[" + ",".join([row.record or "" for row in rows]) + "]")
     if len(records) != len(rows):
         raise ValueError("a row does not hold one record")
-    times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
-    times += [] if contract.time is None else [contract.time.name]
-    for name in times:
+    for name in contract.times:
         for record in records:
             if (text := record.get(name)) is not None and (moment := parse_time(text)) is not None:
                 record[name] = moment

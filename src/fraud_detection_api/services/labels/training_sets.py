@@ -125,14 +125,11 @@ class TrainingSetExporter:
         contract, sent = self.contract, from_json(decision.record)
         if contract.identifier is not None:
             sent[contract.identifier.name] = self._identifier(sent.get(contract.identifier.name), decision)
-        times = [name for name, feature in contract.features.items() if feature.dtype == "datetime"]
-        if contract.time is not None:
-            times.append(contract.time.name)
-            # training needs a time, and a record without one is of the time of its decision
-            if sent.get(contract.time.name) is None:
-                done.untimed += 1
-                sent[contract.time.name] = utc_text(decision.decided_at)
-        for name in times:
+        # training needs a time, and a record without one is of the time of its decision
+        if contract.time is not None and sent.get(contract.time.name) is None:
+            done.untimed += 1
+            sent[contract.time.name] = utc_text(decision.decided_at)
+        for name in contract.times:
             sent[name] = None if sent.get(name) is None else parse_time(sent[name])
         return [sent.get(name) for name in contract.record_columns]
 
