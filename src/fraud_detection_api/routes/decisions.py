@@ -5,6 +5,7 @@ from typing import Any
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.body import Headers
+from fraud_detection_api.routes.protocol.deadlines import DEADLINE, DEADLINE_HEADER
 from fraud_detection_api.routes.protocol.problems import problem
 from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
@@ -16,9 +17,7 @@ from fraud_detection_api.services.deciding.decisions import NEVER, DecisionServi
 
 PATH = "/v1/decisions"
 
-DEADLINE = "X-Deadline-Ms"
 LONGEST_DEADLINE_MS = 3_600_000
-_DEADLINE_HEADER = DEADLINE.lower().encode()
 
 _REPLAYED = {
     "description": "`true` if this key was answered before; the records are not scored again.",
@@ -104,10 +103,10 @@ def deadlines(default_ms: float | None) -> Callable[[Headers, SentHeaders], floa
 
 def _stated_deadline_ms(headers: Headers, sent: SentHeaders) -> int | None:
     """The caller's deadline. Raises InvalidHeader."""
-    stated = headers.get(_DEADLINE_HEADER)
+    stated = headers.get(DEADLINE_HEADER)
     if stated is None:
         return None
-    if sum(name == _DEADLINE_HEADER for name, _ in sent) > 1:
+    if sum(name == DEADLINE_HEADER for name, _ in sent) > 1:
         raise errors.InvalidHeader(DEADLINE, "occurs more than once; send one")
     stated = stated.strip()  # as RFC 9110 says, though not every server does it
     if not (stated.isdigit() and len(stated) < 10 and 1 <= int(stated) <= LONGEST_DEADLINE_MS):

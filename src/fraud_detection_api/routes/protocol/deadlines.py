@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fraud_detection_api.errors import DeadlinePassed
 from fraud_detection_api.routes.protocol.body import RequestLimits
 
+DEADLINE = "X-Deadline-Ms"
+DEADLINE_HEADER = DEADLINE.lower().encode()
+
 SHORTEST_ANSWER_SECONDS = 0.02
 """A shorter deadline only limits the scoring: no commit could meet it."""
 

@@ -16,6 +16,7 @@ from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.routes.protocol.body import Headers, is_large, media_problem
 from fraud_detection_api.routes.protocol.browsers import Protection
 from fraud_detection_api.routes.protocol.context import REQUEST_ID_HEADER, TRACEPARENT, request_fields, request_id_of
+from fraud_detection_api.routes.protocol.deadlines import DEADLINE_HEADER
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER
 from fraud_detection_api.routes.scoring.route import ScoringRoute, answer_headers
 from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
@@ -25,7 +26,7 @@ from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.telemetry import Stopwatch, log_failure, log_often
 
-UNUSUAL = frozenset({KEY_HEADER, TRACEPARENT, b"x-deadline-ms", b"content-encoding"})
+UNUSUAL = frozenset({KEY_HEADER, TRACEPARENT, DEADLINE_HEADER, b"content-encoding"})
 """Headers that ask for more than an answer."""
 
 _OK = b"HTTP/1.1 200 OK\r\n"

@@ -63,18 +63,11 @@ class RecordParser:
         Raises MalformedBody where the body is not JSON, TooManyRecords above `limit`, and otherwise InvalidRecords with
         every bad field (up to MAX_PROBLEMS).
         """
-        accepted = self._fast.read_array(body, limit=limit)
-        if accepted is not None and not any(map(self._broken, accepted.records)):
-            return accepted.records
-        _, records = self._read(self.array, body, limit)
-        return records
+        return self._accepted(self._fast.read_array, self.array, body, limit).records
 
     def parse_decisions(self, body: bytes, *, limit: int) -> ParsedRequest:
         """What a request for decisions asks for. Raises as `parse`."""
-        accepted = self._fast.read_request(body, limit=limit)
-        if accepted is None or any(map(self._broken, accepted.records)):
-            accepted = Accepted(*self._read(self.decision_request, body, limit))
-        request, records = accepted
+        request, records = self._accepted(self._fast.read_request, self.decision_request, body, limit)
         return ParsedRequest(
             records, explain=request.get(record_type.EXPLAIN, False), dry_run=request.get(record_type.DRY_RUN, False)
         )
@@ -84,7 +77,16 @@ class RecordParser:
         """Of one record, for its JSON Schema."""
         return TypeAdapter(record_type.record_type(self.contract))
 
-    def _read(self, kind: record_type.BodyType, body: bytes, limit: int) -> tuple[Any, list[dict[str, Any]]]:
+    def _accepted(
+        self, fast: Callable[..., Accepted | None], kind: record_type.BodyType, body: bytes, limit: int
+    ) -> Accepted:
+        """What a body holds, by the `fast` reader where it is good beyond doubt."""
+        accepted = fast(body, limit=limit)
+        if accepted is None or any(map(self._broken, accepted.records)):
+            return self._read(kind, body, limit)
+        return accepted
+
+    def _read(self, kind: record_type.BodyType, body: bytes, limit: int) -> Accepted:
         is_large = len(body) >= LARGE_BODY_BYTES
         if is_large:
             self._refuse_stuffed(kind, body, limit)
@@ -109,7 +111,7 @@ class RecordParser:
             raise self._invalid(kind, body, parsed)
         if any(map(self._broken, records)):
             raise self._invalid(kind, body, json_keys.parsed_json(body))
-        return request, records
+        return Accepted(request if kind.path else {}, records)
 
     def _refuse_stuffed(self, kind: record_type.BodyType, body: bytes, limit: int) -> None:
         """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.
