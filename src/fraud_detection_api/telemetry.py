@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TextIO, TypeAlias
 
-from pydantic_core import to_json
+import msgspec
 
 LOGGER_NAME = "fraud_detection_api"
 
@@ -24,8 +24,13 @@ Render: TypeAlias = Callable[[float, str, str, Mapping[str, object]], str]
 LONGEST_WAIT_SECONDS = 0.05
 """Lines about requests are made and written together: making one between two system calls takes longer than scoring."""
 
+LINES_TOGETHER = 64
+"""So many are written at once: more would keep the requests waiting that come meanwhile."""
+
 _CHATTY = ("alembic", "matplotlib", "uvicorn.error")
 """Libraries that log every plugin, every start and every font cache at INFO."""
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 _LOGGER, _ROOT = logging.getLogger(LOGGER_NAME), logging.getLogger()
 
@@ -90,10 +95,6 @@ class Stopwatch:
         other.began, other.lapped, other.stages = self.began, self.lapped, self.stages.copy()
         return other
 
-    def elapsed_ms(self) -> float:
-        """Milliseconds since it was made, to the microsecond."""
-        return round((time.perf_counter() - self.began) * 1000, 3)
-
     def server_timing(self) -> str:
         """The stages in milliseconds, as the header Server-Timing has them. Source: W3C, "Server Timing"."""
         if self._text is None:  # many requests of a turn ask for the same
@@ -115,7 +116,9 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def write_soon(self, seconds: float, event: str, fields: Callable[..., Mapping[str, object]], *of: object) -> None:
         """Write a line with `fields(*of)` within LONGEST_WAIT_SECONDS; at once where no event loop runs."""
         self._waiting.append((seconds, event, fields, *of))
-        if not self._due:
+        if len(self._waiting) >= LINES_TOGETHER:
+            self._write_waiting()
+        elif not self._due:
             self._due = True
             try:
                 asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self.flush)
@@ -125,6 +128,9 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def flush(self) -> None:
         """Write what waits. A log that cannot be written to stops nothing, as everywhere in `logging`."""
         self._due = False  # before anything is taken: what comes meanwhile is taken now or due again
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
         with self.lock or nullcontext(), suppress(OSError, ValueError):
             if lines := self._taken():
                 self.stream.write("\n".join(lines) + self.terminator)
@@ -140,8 +146,8 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
 def json_line(seconds: float, level: str, event: str, fields: Mapping[str, object]) -> str:
     """A JSON object: time, level, event and the event's fields."""
-    return to_json(
-        {"time": utc_text(int(seconds * 1000)), "level": level, "event": event, **fields}, fallback=str
+    return _ENCODER.encode(
+        {"time": utc_text(int(seconds * 1000)), "level": level, "event": event, **fields}
     ).decode()
 
 

@@ -110,7 +110,7 @@ GREEDY, OTHER = (Caller(name, "score", "") for name in ("greedy", "other"))
 
 
 def of(caller: Caller) -> ScoringRequest:
-    return ScoringRequest(None, "", {}, (), b"", Stopwatch(), caller)
+    return ScoringRequest(None, "", {}, (), b"", 0.0, caller)
 
 
 def test_callers_take_turns():

@@ -18,13 +18,14 @@ from fraud_detection_api.routes.protocol.browsers import Protection
 from fraud_detection_api.routes.protocol.context import REQUEST_ID_HEADER, TRACEPARENT, request_fields, request_id_of
 from fraud_detection_api.routes.protocol.deadlines import DEADLINE_HEADER
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER
-from fraud_detection_api.routes.scoring.route import ScoringRoute, answer_headers
-from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
-from fraud_detection_api.routes.wire.lane import Guest
+from fraud_detection_api.routes.scoring.answer import Answer
+from fraud_detection_api.routes.scoring.route import ScoringRoute
+from fraud_detection_api.routes.scoring.turns import ScoringRequest
+from fraud_detection_api.routes.wire.lane import Guest, Road, field_lines
 from fraud_detection_api.routes.wire.reading import Head
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.admission.drain import Drain
-from fraud_detection_api.telemetry import Stopwatch, log_failure, log_often
+from fraud_detection_api.telemetry import log_failure, log_often
 
 UNUSUAL = frozenset({KEY_HEADER, TRACEPARENT, DEADLINE_HEADER, b"content-encoding"})
 """Headers that ask for more than an answer."""
@@ -48,60 +49,67 @@ class ScoringLane:
     def __init__(self, route: ScoringRoute, context: LaneContext) -> None:
         self.path, self._route, self.context = route.path, route, context
         self._services, self._guard = route.services, context.protection.guard
-        self.fields = b"".join([b"%b: %b\r\n" % field for field in context.protection.fields])
+        self.places = route.services.entrance.places
+        self.fields = field_lines(context.protection.fields)
 
-    def take(self, head: Head, body: bytes, guest: Guest) -> bool:
-        """Whether it takes the request; the application then knows nothing of it."""
-        headers = head.by_name
-        deployment = self._services.champion.current
-        if deployment is None or self.context.drain.begun or not self._is_plain(headers, body):
+    def take(self, head: Head, body: bytes, road: Road) -> Guest | None:
+        """The request, which waits for its answer; None where the application must answer it, and nothing is changed."""
+        if head.is_plain is None:
+            head.is_plain = self._is_plain(head.by_name)
+        services = self._services
+        deployment = services.champion.current
+        if (
+            not head.is_plain
+            or deployment is None
+            or self.context.drain.begun
+            or len(body) > services.limits.body_bytes
+            or is_large(body)
+        ):
+            return None
+        try:
+            caller = self._admitted(head.by_name)
+        except FraudError:  # the application words it
+            return None
+        if caller is None:
+            return None
+        headers, began = head.by_name, time.perf_counter()
+        request = ScoringRequest(deployment, request_id_of(headers), headers, head.fields, body, began, caller)
+        waiting = _Waiting(self, request, road)
+        self._route.turn.add(request, waiting)
+        return waiting
+
+    def _is_plain(self, headers: Headers) -> bool:
+        """Whether the headers ask for nothing but an answer, and may ask for that."""
+        if not UNUSUAL.isdisjoint(headers) or media_problem(headers.get(b"content-type", b"")) is not None:
             return False
         try:
-            caller = self._admitted(headers)
-        except FraudError:  # the application words it
+            if self._guard is not None:
+                self._guard.check("POST", self.path, headers)
+        except FraudError:
             return False
-        if caller is None:
-            return False
-        request_id, watch = request_id_of(headers), Stopwatch()
-        request = ScoringRequest(deployment, request_id, headers, head.fields, body, watch, caller)
-        self._route.turn.add(request, _Waiting(self, request, guest))
         return True
 
     def _admitted(self, headers: Headers) -> Caller | None:
         """The caller, who has a place now; None where the application must look closer. Raises FraudError."""
-        services = self._services
-        if self._guard is not None:
-            self._guard.check("POST", self.path, headers)
-        caller = ANYBODY
+        services, caller = self._services, ANYBODY
         if services.keys.callers:
             caller = services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
-        if caller.limits.has_rates:
-            return None
+            if caller.limits.has_rates:
+                return None
         if services.writer is not None:
             services.writer.require_room()
-        services.entrance.places.take(caller)
+        self.places.take(caller)
         return caller
 
-    def _is_plain(self, headers: Headers, body: bytes) -> bool:
-        return (
-            UNUSUAL.isdisjoint(headers)
-            and media_problem(headers.get(b"content-type", b"")) is None
-            and len(body) <= self._services.limits.body_bytes
-            and not is_large(body)
-        )
 
-    def leave(self, caller: Caller) -> None:
-        """Give the caller's place back."""
-        self._services.entrance.places.give_back(caller)
-
-
-class _Waiting:
+class _Waiting(Guest):
     """A request of a lane, which waits for its answer."""
 
-    __slots__ = ("_guest", "_lane", "_request")
+    __slots__ = ("_lane", "_request")
 
-    def __init__(self, lane: ScoringLane, request: ScoringRequest, guest: Guest) -> None:
-        self._lane, self._request, self._guest = lane, request, guest
+    def __init__(self, lane: ScoringLane, request: ScoringRequest, road: Road) -> None:
+        super().__init__(road)
+        self._lane, self._request = lane, request
 
     def done(self) -> bool:
         """Never before its answer: whoever hung up gets none, but the work is as good as done."""
@@ -109,9 +117,8 @@ class _Waiting:
 
     def set_result(self, answer: Answer, /) -> None:
         """Write the answer."""
-        lane, version = self._lane, self._request.deployment.champion.version
-        lines = b"".join([b"%b: %b\r\n" % field for field in answer_headers(answer, version)])
-        self._finish(200, _OK, lines + lane.fields, answer.body, answer.size, version)
+        origin = answer.origin
+        self._finish(200, _OK, origin.lines, answer.body, answer.size, origin.version)
 
     def set_exception(self, error: Exception, /) -> None:
         """Write the problem."""
@@ -121,10 +128,10 @@ class _Waiting:
         error.__traceback__ = error.__cause__ = error.__context__ = None  # as in RequestBoundary
         response = lane.context.answer_to(error, request_id, self._request.headers)
         status, headers = response.status_code, response.raw_headers
-        lines = b"".join([b"%b: %b\r\n" % field for field in headers if field[0] not in _OF_THE_CONNECTION])
+        lines = field_lines(field for field in headers if field[0] not in _OF_THE_CONNECTION)
         close = any(field[0] == b"connection" for field in headers)
         status_line = b"HTTP/1.1 %d %b\r\n" % (status, responses[status].encode())
-        self._finish(status, status_line, lines + lane.fields, bytes(response.body), None, None, close=close)
+        self._finish(status, status_line, lines, bytes(response.body), None, None, close=close)
 
     def _finish(  # noqa: PLR0913 what is written, and what is logged
         self,
@@ -139,10 +146,10 @@ class _Waiting:
     ) -> None:
         lane, request = self._lane, self._request
         context, request_id = lane.context, request.request_id
-        lane.leave(request.caller)
-        lines += b"%b: %b\r\n" % (REQUEST_ID_HEADER, request_id.encode())
-        self._guest.answer(status_line, lines, body, close=close or context.drain.begun)
-        seconds = time.perf_counter() - request.watch.began
+        lane.places.give_back(request.caller)
+        lines = b"%b%b%b: %b\r\n" % (lines, lane.fields, REQUEST_ID_HEADER, request_id.encode())
+        self.answer(status_line, lines, body, close=close or context.drain.begun)
+        seconds = time.perf_counter() - request.began
         context.metrics.answered(lane.path, "POST", status, seconds)
         state = {"request_id": request_id, "records": records, "model_version": version}
         log_often("request", request_fields, state, "POST", lane.path, status, seconds, None)

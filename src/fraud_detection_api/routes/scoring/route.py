@@ -30,15 +30,9 @@ from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
-from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, packed, recall
-from fraud_detection_api.routes.scoring.turns import (
-    Answer,
-    ScoringRequest,
-    SentHeaders,
-    Turn,
-    Worked,
-    first_ids,
-)
+from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, first_ids, given_before
+from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, packed, recall
+from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders, Turn, Worked
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.callers import ANYBODY
@@ -51,9 +45,6 @@ from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads
-from fraud_detection_api.telemetry import Stopwatch
-
-MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
 
 ANSWER_HEADERS = {
     MODEL_VERSION: {"description": "The version of the model that scored.", "schema": {"type": "string"}},
@@ -126,9 +117,8 @@ class ScoringRoute:
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        services, state, watch = self.services, scope["state"], Stopwatch()
+        services, state, began = self.services, scope["state"], time.perf_counter()
         scope["route"] = self  # as FastAPI does, for the log
-        state["watch"] = watch
         headers, caller = state["headers"], ANYBODY
         if services.keys.callers:  # where there are keys
             caller = services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
@@ -137,12 +127,12 @@ class ScoringRoute:
             services.writer.require_room()
         deployment = services.champion.current or services.champion.require()
         seconds = None if self._seconds is None else self._seconds(headers, scope["headers"])
-        deadline = None if seconds is None else Deadline(watch.began, seconds, self.turn.tails)
+        deadline = None if seconds is None else Deadline(began, seconds, self.turn.tails)
         limits = services.limits if deadline is None else deadline.shortened(services.limits)
         body, held = await read_json_body(headers, receive, limits, services.entrance.bodies, caller)
         try:
             request = ScoringRequest(
-                deployment, state["request_id"], headers, scope["headers"], body, watch, caller, None, deadline
+                deployment, state["request_id"], headers, scope["headers"], body, began, caller, None, deadline
             )
             if caller is not ANYBODY and caller.limits.has_rates:
                 services.rates.spend(caller, records=records_in(body))
@@ -194,16 +184,10 @@ class ScoringRoute:
 
     def _start(self, request: ScoringRequest, answer: Answer, scope: Scope) -> Message:
         """The start of an answer."""
-        version = request.deployment.champion.version
-        # nothing was scored for a repeated answer, and another model may have made it
-        state = {
-            "records": answer.size,
-            "model_version": None if answer.is_replayed else version,
-            "watch": answer.watch,
-        }
-        scope["state"] |= state
+        origin = answer.origin
+        scope["state"] |= {"records": answer.size, "model_version": origin.version, "watch": origin.watch}
         length = (b"content-length", str(len(answer.body)).encode())
-        headers = [*answer_headers(answer, version), length]
+        headers = [*origin.fields, length]
         if request.caller is not ANYBODY and request.caller.limits.has_rates:
             headers += rate_limit_fields(self.services.rates.quotas(request.caller))
         return {"type": "http.response.start", "status": 200, "headers": headers}
@@ -215,7 +199,7 @@ class ScoringRoute:
         body = recall(self.services.store, key)
         if body is None and caller.is_named:  # answers from before the key had a name
             body = recall(self.services.store, key._replace(caller=caller.digest))
-        return request._replace(key=key), None if body is None else Answer(body)
+        return request._replace(key=key), None if body is None else given_before(body)
 
     def _work(self, requests: Sequence[ScoringRequest]) -> list[Worked]:
         """What becomes of requests that are answered together."""
@@ -238,7 +222,7 @@ class ScoringRoute:
         answer, sealed = worked
         assert answer.part is not None, "it was just answered"
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
-            self.turn.tails.took(answer.size, time.perf_counter() - answer.watch.lapped)
+            self.turn.tails.took(answer.size, time.perf_counter() - answer.origin.watch.lapped)
         summary, ids = summarised(answer.part.decisions), first_ids(answer.part)
         return answer._replace(part=None, records=None, summary=summary, first_ids=ids), sealed
 
@@ -250,14 +234,7 @@ class ScoringRoute:
             request.request_id,
             None if key is None else key.key,
             request.deployment.contract,
-            request.watch.elapsed_ms(),
+            round((time.perf_counter() - request.began) * 1000, 3),
         )
         rows = self.services.recorder.rows(part.decisions, records, context)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))
-
-
-def answer_headers(answer: Answer, version: str) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer, but its length."""
-    # a stored answer may be another model's than the one that serves now
-    origin = (REPLAYED.lower().encode(), b"true") if answer.is_replayed else (b"x-model-version", version.encode())
-    return [origin, (b"server-timing", answer.watch.server_timing().encode()), (b"content-type", b"application/json")]

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.errors import FraudError
-from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest
+from fraud_detection_api.routes.scoring.answer import Answer, Origin
+from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part, Task
 from fraud_detection_api.telemetry import Stopwatch
 
@@ -62,16 +63,16 @@ class Answers:
             return
         group = [(request, asked) for request, asked in alike if isinstance(asked, Asked)]  # all of them
         records = [record for _, asked in group for record in asked.records]
-        task = Task(first.deployment.champion, like.explain, like.deadline, watch)
-        decided, wording, begin = self._service.decide(task, records), self._wording, 0
+        model = first.deployment.champion
+        decided = self._service.decide(Task(model, like.explain, like.deadline, watch), records)
+        origin, wording, begin = Origin(model.version, watch), self._wording, 0
         texts = wording.each(decided.decisions, first.deployment.contract)
         for _, asked in group:
             part = Part(decided, begin, begin + len(asked.records))
             state, own, begin = part.explanations, texts[begin : part.last], part.last
             body = wording.whole(own, state).encode()
-            yield Answer(
-                body, part, None if asked.dry_run else asked.records, watch, state if wording.explains else None
-            )
+            records_kept, given = None if asked.dry_run else asked.records, state if wording.explains else None
+            yield Answer(body, origin, part, records_kept, given)
 
 
 def _alike(asked: tuple[ScoringRequest, Asked | FraudError]) -> tuple[Any, ...]:

@@ -8,19 +8,16 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
-from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Explanations
 from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
-from fraud_detection_api.metrics.requests import AnswerMetrics, AnswerSummary
+from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
+from fraud_detection_api.routes.scoring.answer import Answer, first_ids, given_before
 from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
-from fraud_detection_api.services.deciding.decisions import Part
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
-from fraud_detection_api.telemetry import Stopwatch
 
 SentHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -30,12 +27,9 @@ LONGEST_SECONDS = 0.005
 RECORDS_TOGETHER = 64
 """Records that are decided in one step; with reasons, they take a millisecond or two."""
 
-MOST_DECISION_IDS = 100
-"""Decisions that are named when their commit is in doubt: those of a request are stored together."""
-
 
 class ScoringRequest(NamedTuple):
-    """An admitted request, and the deployment that answers it. `watch` has run since the request came in.
+    """An admitted request, and the deployment that answers it. `began` is when it came in, on the clock of `perf_counter`.
 
     `sent` are the headers as they came; `key` is the `caller`'s Idempotency-Key, where the route takes one.
     """
@@ -45,42 +39,10 @@ class ScoringRequest(NamedTuple):
     headers: Headers
     sent: SentHeaders
     body: bytes
-    watch: Stopwatch
+    began: float
     caller: Caller = ANYBODY
     key: IdempotencyKey | None = None
     deadline: Deadline | None = None
-
-
-_NOTHING_TIMED = Stopwatch()
-
-
-class Answer(NamedTuple):
-    """The JSON body of an answer, and what was decided. `records` are stored with it; None for a dry run.
-
-    `watch` timed the stages; requests that were decided together share it. `explanations` says whether reasons were given,
-    where the route gives any. In a large answer, `summary` replaces the decisions but the `first_ids`. An answer that was
-    given before has none of them.
-    """
-
-    body: bytes
-    part: Part | None = None
-    records: Sequence[Record] | None = None
-    watch: Stopwatch = _NOTHING_TIMED
-    explanations: Explanations | None = None
-    summary: AnswerSummary | None = None
-    first_ids: Sequence[str] = ()
-
-    @property
-    def is_replayed(self) -> bool:
-        """Whether it was given before."""
-        return self.part is None and self.summary is None
-
-    @property
-    def size(self) -> int:
-        """The number of records that were decided on; 0 for an answer that was given before."""
-        if self.part is None:
-            return 0 if self.summary is None else self.summary.records
-        return self.part.last - self.part.first
 
 
 class Answered(Protocol):
@@ -212,11 +174,12 @@ class Turn:
         for (request, answer, _, waiting), result in zip(finished, results, strict=True):
             if waiting.done():
                 continue
-            if "store" not in answer.watch.stages:  # of the first among those that were decided together
-                answer.watch.lap("store")
+            watch = answer.origin.watch
+            if "store" not in watch.stages:  # of the first among those that were decided together
+                watch.lap("store")
             if result is None:
                 if request.deadline is not None:
-                    self.tails.took(answer.size, answer.watch.stages["store"])
+                    self.tails.took(answer.size, watch.stages["store"])
                 self._count(answer)
                 waiting.set_result(answer)
             elif isinstance(result, errors.CommitInDoubt):
@@ -253,15 +216,10 @@ def _in_doubt(answer: Answer, reason: str) -> errors.CommitInDoubt:
     return errors.CommitInDoubt(reason, answer.first_ids if answer.part is None else first_ids(answer.part))
 
 
-def first_ids(part: Part) -> Sequence[str]:
-    """The decisions that an error names."""
-    return part.whole.decisions.ids[part.first : min(part.last, part.first + MOST_DECISION_IDS)]
-
-
 def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: Answered) -> None:
     """Give the stored answer: another request with this key was quicker."""
     assert request.key is not None, "only a key has an answer stored"
     try:
-        waiting.set_result(Answer(replayed(request.key, stored)))
+        waiting.set_result(given_before(replayed(request.key, stored)))
     except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
         waiting.set_exception(error)

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from fraud_detection_api.routes.protocol.context import new_request_id
 from fraud_detection_api.routes.wire.doors import Admission, Door, counted_as
 from fraud_detection_api.routes.wire.exchange import Exchange
-from fraud_detection_api.routes.wire.lane import LANES, Guest, Lanes
+from fraud_detection_api.routes.wire.lane import LANES, Guest, Lane, Lanes, field_lines
 from fraud_detection_api.routes.wire.reading import Head, RequestReader
 from fraud_detection_api.routes.wire.refusal import Refused, answer_to, failed, head_too_slow, too_many_connections
 from fraud_detection_api.routes.wire.watch import NEVER, Watch
@@ -75,6 +75,7 @@ class HttpProtocol(asyncio.Protocol):
         self.phase = Phase.IDLE
         self.deadline = self.write_deadline = NEVER
         self._exchange: Exchange | Guest | None = None
+        self._lane: Lane | None = None  # of the last request's head
         self._gone: Callable[[], None] | None = None  # tells the door that counts this connection
         self._admission = Admission.OPEN
         self._writable: asyncio.Event | None = None  # where the transport has too much to write
@@ -122,7 +123,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        if self.phase is Phase.LEAVING:
+        if self.phase is Phase.LEAVING or (self.phase is Phase.IDLE and self._is_taken_again(data)):
             return
         self.reader.feed(data)
         if self.phase is not Phase.ANSWER:
@@ -187,7 +188,7 @@ class HttpProtocol(asyncio.Protocol):
         """The header lines that the server adds to each answer: its date. It makes another list of them each second."""
         headers = self._server.default_headers
         if headers is not self._headers:
-            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % field for field in headers])
+            self._headers, self._lines = headers, field_lines(headers)
         return self._lines
 
     def read_on(self) -> None:
@@ -272,7 +273,10 @@ class HttpProtocol(asyncio.Protocol):
             raise too_many_connections()
         exists = not self._is_health_only or target.path in HEALTH_PATHS
         keep_alive = head.persists and self._admission is Admission.OPEN
-        if keep_alive and exists and target.path in self._lanes and self._is_taken(head, target.path):
+        can_take = keep_alive and exists and head.method == "POST" and not head.expects_continue
+        self._lane = self._lanes.get(target.path) if can_take else None
+        if self._is_taken(head, self.reader.whole_body(LANE_BYTES)):
+            self.reader.drop_body()
             return
         scope: Scope = {
             **self._scope,
@@ -297,13 +301,17 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._close()
 
-    def _is_taken(self, head: Head, path: str) -> bool:
-        """Whether a lane takes the request."""
-        body = self.reader.whole_body(LANE_BYTES)
-        if body is None or head.method != "POST" or head.expects_continue or not self.is_writable:
+    def _is_taken_again(self, data: bytes) -> bool:
+        """Whether `data` is a whole request with the head of the last one, and the lane takes it as it took that."""
+        again = None if self._lane is None else self.reader.same_again(data)
+        return again is not None and self._is_taken(*again)
+
+    def _is_taken(self, head: Head, body: bytes | None) -> bool:
+        """Whether there is a lane, and it takes the request, whose `body` is None where it has not come whole."""
+        if self._lane is None or body is None or self._writable is not None:
             return False
-        guest = Guest(self)
-        if not self._lanes[path].take(head, body, guest):
+        guest = self._lane.take(head, body, self)
+        if guest is None:
             return False
         self._exchange, self.phase, self.deadline = guest, Phase.ANSWER, NEVER
         return True

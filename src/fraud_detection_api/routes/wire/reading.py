@@ -39,8 +39,8 @@ class Head:
     """A request's head. The parser fills it in; `RequestReader` checks it."""
 
     __slots__ = (
-        *("by_name", "expects_continue", "fields", "host", "is_chunked", "is_complete", "length", "method", "persists"),
-        *("url", "version"),
+        *("by_name", "expects_continue", "fields", "host", "is_chunked", "is_complete", "is_plain", "length", "method"),
+        *("persists", "url", "version"),
     )
 
     def __init__(self) -> None:
@@ -52,6 +52,7 @@ class Head:
         self.length = 0
         self.is_chunked = self.expects_continue = self.is_complete = False
         self.persists = True
+        self.is_plain: bool | None = None  # as the lane of its path finds, which asks once: the head may come again
 
     def on_url(self, part: bytes) -> None:
         """Part of the request's target."""
@@ -157,6 +158,16 @@ class RequestReader:
     def is_interrupted(self) -> bool:
         """Whether `body()` stopped before the end of what has come, so that others get a turn."""
         return self._chunks is not None and self._chunks.interrupted
+
+    def same_again(self, data: bytes) -> tuple[Head, bytes] | None:
+        """Head and body, where `data` is the whole of the next request, and has the head of the last one; else None.
+
+        Nothing is taken in; `feed` does that. The body in hand has ended.
+        """
+        if self._last is None or self._came or not data.startswith(self._last[0]):
+            return None
+        sent, head = self._last
+        return (head, data[len(sent) :]) if len(data) == len(sent) + head.length and not head.is_chunked else None
 
     def head(self) -> Head | None:
         """The next request's head, None while it is incomplete. The body before it has ended. Raises Refused."""

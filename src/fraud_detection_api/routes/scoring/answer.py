@@ -1,0 +1,74 @@
+"""An answer to a scoring request: its body, the headers that say how it came about, and what was decided."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.decision.decided import Explanations
+from fraud_detection_api.metrics.requests import AnswerSummary
+from fraud_detection_api.routes.scoring.idempotency import REPLAYED
+from fraud_detection_api.routes.wire.lane import field_lines
+from fraud_detection_api.services.deciding.decisions import Part
+from fraud_detection_api.telemetry import Stopwatch
+
+MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
+
+MOST_DECISION_IDS = 100
+"""Decisions that are named when their commit is in doubt: those of a request are stored together."""
+
+
+class Origin:
+    """How answers came about. Requests that were decided together share it.
+
+    `version` is the model's; None for an answer that was given before, perhaps by another model. `watch` timed the stages:
+    all of them have ended when the headers are made.
+    """
+
+    def __init__(self, version: str | None, watch: Stopwatch) -> None:
+        self.version, self.watch = version, watch
+
+    @cached_property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer, but its length."""
+        name, text = (REPLAYED, "true") if self.version is None else (MODEL_VERSION, self.version)
+        own = {name: text, SERVER_TIMING: self.watch.server_timing(), "Content-Type": "application/json"}
+        return [(name.lower().encode(), text.encode()) for name, text in own.items()]
+
+    @cached_property
+    def lines(self) -> bytes:
+        """The headers as they go over the wire."""
+        return field_lines(self.fields)
+
+
+class Answer(NamedTuple):
+    """The JSON body of an answer, and what was decided. `records` are stored with it; None for a dry run.
+
+    `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
+    decisions but the `first_ids`. An answer that was given before has none of them.
+    """
+
+    body: bytes
+    origin: Origin
+    part: Part | None = None
+    records: Sequence[Record] | None = None
+    explanations: Explanations | None = None
+    summary: AnswerSummary | None = None
+    first_ids: Sequence[str] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of records that were decided on; 0 for an answer that was given before."""
+        if self.part is None:
+            return 0 if self.summary is None else self.summary.records
+        return self.part.last - self.part.first
+
+
+def given_before(body: bytes) -> Answer:
+    """An answer that was stored."""
+    return Answer(body, Origin(None, Stopwatch()))
+
+
+def first_ids(part: Part) -> Sequence[str]:
+    """The decisions that an error names."""
+    return part.whole.decisions.ids[part.first : min(part.last, part.first + MOST_DECISION_IDS)]
