@@ -85,9 +85,10 @@ class Encoder(Generic[Levels]):
         Numbers beyond float32 are clipped to its largest number.
         """
         rows = len(next(iter(columns.values())))
-        matrix = np.empty((rows, len(self._steps)), dtype=np.float32)
+        exact, matrix = np.empty((len(self._steps), rows)), np.empty((rows, len(self._steps)), dtype=np.float32)
         for position, step in enumerate(self._steps.values()):
-            np.clip(step(columns), -FLOAT32_MAX, FLOAT32_MAX, out=matrix[:, position], casting="same_kind")
+            exact[position] = step(columns)
+        np.clip(exact.T, -FLOAT32_MAX, FLOAT32_MAX, out=matrix, casting="same_kind")
         return matrix
 
 

@@ -33,8 +33,7 @@ Operations: TypeAlias = Mapping[type[ast.AST] | str, Callable[..., Any]]
 
 def _divide(numerator: Any, denominator: Any) -> Any:
     """Division. An undefined quotient (x / 0, 0 / 0) is missing, not infinite."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.divide(numerator, denominator)
+    quotient = np.divide(numerator, denominator)
     return np.where(np.isfinite(quotient), quotient, np.nan)
 
 
@@ -81,7 +80,7 @@ class Formula:
         >>> parse_formula("balance / max(limit, 1)").evaluate({"balance": np.array([50.0]), "limit": np.array([0.0])})
         array([50.])
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return self._evaluate(values)
 
     def of_floats(self, operands: Mapping[str, ast.expr]) -> ast.expr:

@@ -110,13 +110,13 @@ class AnswerMetrics:
         Every request pays for this, so it calls as little as it can.
         """
         self._records.value += last - first
-        histogram, by_model = self._probabilities, self._by_model
-        outcomes, probabilities = decisions.outcomes[first:last], decisions.probabilities[first:last]
-        for outcome, probability in zip(outcomes, probabilities, strict=True):
+        histogram, outcomes, probabilities = self._probabilities, decisions.outcomes, decisions.probabilities
+        for index in range(first, last):
+            probability = probabilities[index]
             if probability is None:
-                self._by_fallback[outcome].value += 1
+                self._by_fallback[outcomes[index]].value += 1
                 continue
-            by_model[outcome].value += 1
+            self._by_model[outcomes[index]].value += 1
             histogram.counts[bisect_left(PROBABILITY_BUCKETS, probability)] += 1
             histogram.total += probability
 

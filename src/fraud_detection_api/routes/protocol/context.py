@@ -141,7 +141,7 @@ def request_fields(
     state: dict[str, Any], method: str, route: str, status: int, seconds: float, trace: Trace | None
 ) -> dict[str, object]:
     """The fields of a request's log line."""
-    return {
+    fields = {
         "request_id": state["request_id"],
         "method": method,
         "route": route,
@@ -149,8 +149,8 @@ def request_fields(
         "duration_ms": round(seconds * 1000, 3),
         "records": state.get("records"),
         "model_version": state.get("model_version"),
-        **_trace_ids(trace),
     }
+    return fields if trace is None else fields | _trace_ids(trace)
 
 
 def _template(scope: Scope) -> str:
