@@ -1,13 +1,15 @@
 """Records as columns, the form that constraints and the encoding read in training and in serving."""
 
-from collections.abc import Mapping, Sequence
+import ast
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.declaration import Contract, Dtype
+from fraud_detection_api.contract.declaration import Constraint, Contract, Dtype
+from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
 
 Record: TypeAlias = Mapping[str, Any]
 """Column name → value of one record: int, float, bool, str or datetime. A column that is None or absent is missing."""
@@ -50,6 +52,32 @@ def constraint_violations(contract: Contract, columns: Columns) -> dict[str, NDA
         name: _broken(constraint.parsed.names, constraint.parsed.evaluate(columns), columns)
         for name, constraint in contract.constraints.items()
     }
+
+
+def constraint_check(contract: Contract) -> Callable[[Record], bool] | None:
+    """A function that says whether a validated record satisfies all constraints; None where there are none."""
+    checks = [_satisfied(number, each) for number, each in enumerate(contract.constraints.values())]
+    return function_of("record", _all_of(checks), {**OF_FLOATS, "float": float}) if checks else None
+
+
+def _all_of(checks: list[ast.expr]) -> ast.expr:
+    return ast.BoolOp(ast.And(), checks) if len(checks) > 1 else checks[0]
+
+
+def _satisfied(number: int, constraint: Constraint) -> ast.expr:
+    """For example, `(a := record.get("a")) is None or (b := record.get("b")) is None or float(a) <= float(b)`."""
+    variables = {name: f"field_{number}_{index}" for index, name in enumerate(constraint.parsed.names)}
+    get = ast.Attribute(ast.Name("record", ast.Load()), "get", ast.Load())
+    missing: list[ast.expr] = [
+        ast.Compare(
+            ast.NamedExpr(ast.Name(variable, ast.Store()), ast.Call(get, [ast.Constant(name)], [])),
+            [ast.Is()],
+            [ast.Constant(None)],
+        )
+        for name, variable in variables.items()
+    ]
+    floats = {name: called("float", ast.Name(variable, ast.Load())) for name, variable in variables.items()}
+    return ast.BoolOp(ast.Or(), [*missing, constraint.parsed.of_floats(floats)])
 
 
 def _broken(names: Sequence[str], satisfied: NDArray[np.bool_], columns: Columns) -> NDArray[np.bool_]:

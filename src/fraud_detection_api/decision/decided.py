@@ -49,6 +49,8 @@ class Decisions(NamedTuple):
 
     def part(self, first: int, last: int) -> "Decisions":
         """Those on the records from index `first` to before `last`."""
+        if last - first == self.size:
+            return self
         return Decisions(
             self.ids[first:last],
             self.entity_ids[first:last],

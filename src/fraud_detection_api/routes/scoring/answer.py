@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Explanations
-from fraud_detection_api.metrics.requests import AnswerSummary
+from fraud_detection_api.metrics.requests import AnswerSummary, summarised
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
 from fraud_detection_api.routes.wire.lane import field_lines
-from fraud_detection_api.services.deciding.decisions import Part
+from fraud_detection_api.services.deciding.decisions import Decided
 from fraud_detection_api.telemetry import Stopwatch
 
 MODEL_VERSION, SERVER_TIMING = "X-Model-Version", "Server-Timing"
@@ -42,15 +42,18 @@ class Origin:
 
 
 class Answer(NamedTuple):
-    """The JSON body of an answer, and what was decided. `records` are stored with it; None for a dry run.
+    """The JSON body of an answer, and what was decided: on its own records, `decided` from index `first` to before `last`.
 
+    `records` are stored with it; None for a dry run.
     `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
     decisions but the `first_ids`. An answer that was given before has none of them.
     """
 
     body: bytes
     origin: Origin
-    part: Part | None = None
+    decided: Decided | None = None
+    first: int = 0
+    last: int = 0
     records: Sequence[Record] | None = None
     explanations: Explanations | None = None
     summary: AnswerSummary | None = None
@@ -59,16 +62,22 @@ class Answer(NamedTuple):
     @property
     def size(self) -> int:
         """The number of records that were decided on; 0 for an answer that was given before."""
-        if self.part is None:
-            return 0 if self.summary is None else self.summary.records
-        return self.part.last - self.part.first
+        return self.last - self.first if self.summary is None else self.summary.records
+
+    @property
+    def decision_ids(self) -> Sequence[str]:
+        """The decisions that an error names."""
+        if self.decided is None:
+            return self.first_ids
+        return self.decided.decisions.ids[self.first : min(self.last, self.first + MOST_DECISION_IDS)]
+
+    def summarised(self) -> "Answer":
+        """The same, with a summary in place of the decisions."""
+        assert self.decided is not None, "it has decisions"
+        summary = summarised(self.decided.decisions.part(self.first, self.last))
+        return self._replace(decided=None, records=None, summary=summary, first_ids=self.decision_ids)
 
 
 def given_before(body: bytes) -> Answer:
     """An answer that was stored."""
     return Answer(body, Origin(None, Stopwatch()))
-
-
-def first_ids(part: Part) -> Sequence[str]:
-    """The decisions that an error names."""
-    return part.whole.decisions.ids[part.first : min(part.last, part.first + MOST_DECISION_IDS)]

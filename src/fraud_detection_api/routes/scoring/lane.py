@@ -151,8 +151,7 @@ class _Waiting(Guest):
         self.answer(status_line, lines, body, close=close or context.drain.begun)
         seconds = time.perf_counter() - request.began
         context.metrics.answered(lane.path, "POST", status, seconds)
-        state = {"request_id": request_id, "records": records, "model_version": version}
-        log_often("request", request_fields, state, "POST", lane.path, status, seconds, None)
+        log_often("request", request_fields, request_id, "POST", lane.path, status, seconds, records, version)
 
 
 _OF_THE_CONNECTION = frozenset({b"connection", b"content-length"})

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from fraud_detection_api import errors
 from fraud_detection_api.decision.stored import SealedRequest
-from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
+from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.body import (
     Headers,
@@ -30,7 +30,7 @@ from fraud_detection_api.routes.protocol.deadlines import Deadline
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
-from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, first_ids, given_before
+from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, given_before
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, packed, recall
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders, Turn, Worked
 from fraud_detection_api.schemas.records.parser import RecordParser
@@ -220,15 +220,13 @@ class ScoringRoute:
         if isinstance(worked, Exception):
             raise worked
         answer, sealed = worked
-        assert answer.part is not None, "it was just answered"
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
             self.turn.tails.took(answer.size, time.perf_counter() - answer.origin.watch.lapped)
-        summary, ids = summarised(answer.part.decisions), first_ids(answer.part)
-        return answer._replace(part=None, records=None, summary=summary, first_ids=ids), sealed
+        return answer.summarised(), sealed
 
     def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
-        part, records, key = answer.part, answer.records, request.key
-        if part is None or records is None or self.services.writer is None:
+        decided, records, key = answer.decided, answer.records, request.key
+        if decided is None or records is None or self.services.writer is None:
             return None
         context = RequestContext(
             request.request_id,
@@ -236,5 +234,5 @@ class ScoringRoute:
             request.deployment.contract,
             round((time.perf_counter() - request.began) * 1000, 3),
         )
-        rows = self.services.recorder.rows(part.decisions, records, context)
+        rows = self.services.recorder.rows(decided.decisions.part(answer.first, answer.last), records, context)
         return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))

@@ -1,7 +1,6 @@
 """Requests of one turn are decided together, and each gets the answer that it would get alone."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from fraud_detection_api.contract.declaration import Contract
@@ -9,7 +8,9 @@ from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.routes.scoring.answer import Answer, Origin
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
-from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Part, Task
+from fraud_detection_api.schemas.records.parser import RecordParser
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.telemetry import Stopwatch
 
 
@@ -41,10 +42,18 @@ class Answers:
 
     def __call__(self, requests: Sequence[ScoringRequest]) -> list[Answer | FraudError]:
         """The answer to each request, in order, or its error."""
-        watch = Stopwatch()
-        asked = [(request, self._asked(request)) for request in requests]
+        watch, answers = Stopwatch(), list[Answer | FraudError]()
+        asked = [self._asked(request) for request in requests]
         watch.lap("parse")
-        return [answer for _, group in groupby(asked, _alike) for answer in self._answered(list(group), watch.split())]
+        while (first := len(answers)) < len(asked):
+            what, last = asked[first], first + 1
+            if isinstance(what, FraudError):
+                answers.append(what)
+                continue
+            while last < len(asked) and _are_alike(requests[first], what, requests[last], asked[last]):
+                last += 1
+            answers += self._answered(requests[first].deployment, asked[first:last], watch.split())
+        return answers
 
     def _asked(self, request: ScoringRequest) -> Asked | FraudError:
         try:
@@ -55,29 +64,27 @@ class Answers:
             return error
 
     def _answered(
-        self, alike: Sequence[tuple[ScoringRequest, Asked | FraudError]], watch: Stopwatch
-    ) -> Iterator[Answer | FraudError]:
-        first, like = alike[0]
-        if isinstance(like, FraudError):
-            yield like
-            return
-        group = [(request, asked) for request, asked in alike if isinstance(asked, Asked)]  # all of them
-        records = [record for _, asked in group for record in asked.records]
-        model = first.deployment.champion
-        decided = self._service.decide(Task(model, like.explain, like.deadline, watch), records)
-        origin, wording, begin = Origin(model.version, watch), self._wording, 0
-        texts = wording.each(decided.decisions, first.deployment.contract)
-        for _, asked in group:
-            part = Part(decided, begin, begin + len(asked.records))
-            state, own, begin = part.explanations, texts[begin : part.last], part.last
-            body = wording.whole(own, state).encode()
-            records_kept, given = None if asked.dry_run else asked.records, state if wording.explains else None
-            yield Answer(body, origin, part, records_kept, given)
+        self, deployment: Deployment[RecordParser], alike: Sequence[Any], watch: Stopwatch
+    ) -> Iterator[Answer]:
+        """Answers to what was `Asked` of a deployment, decided together."""
+        model, wording, begin = deployment.champion, self._wording, 0
+        records = [record for asked in alike for record in asked.records]
+        decided = self._service.decide(Task(model, alike[0].explain, alike[0].deadline, watch), records)
+        texts, origin = wording.each(decided.decisions, deployment.contract), Origin(model.version, watch)
+        for asked in alike:
+            end = begin + len(asked.records)
+            state = decided.explanations_of(begin, end)
+            body = wording.whole(texts[begin:end], state).encode()
+            kept, given = None if asked.dry_run else asked.records, state if wording.explains else None
+            yield Answer(body, origin, decided, begin, end, kept, given)
+            begin = end
 
 
-def _alike(asked: tuple[ScoringRequest, Asked | FraudError]) -> tuple[Any, ...]:
-    """What requests that are decided together have in common."""
-    request, what = asked
-    if isinstance(what, FraudError):
-        return (id(what),)
-    return id(request.deployment), what.explain, what.deadline
+def _are_alike(one: ScoringRequest, asks: Asked, other: ScoringRequest, other_asks: Asked | FraudError) -> bool:
+    """Whether two requests can be decided together."""
+    return (
+        isinstance(other_asks, Asked)
+        and one.deployment is other.deployment
+        and asks.explain == other_asks.explain
+        and asks.deadline == other_asks.deadline
+    )

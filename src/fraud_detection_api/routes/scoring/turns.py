@@ -12,7 +12,7 @@ from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, S
 from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
-from fraud_detection_api.routes.scoring.answer import Answer, first_ids, given_before
+from fraud_detection_api.routes.scoring.answer import Answer, given_before
 from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
@@ -193,8 +193,8 @@ class Turn:
         """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""
         if answer.summary is not None:
             self._metrics.add(answer.summary)
-        elif answer.part is not None:
-            self._metrics.count(answer.part.whole.decisions, answer.part.first, answer.part.last)
+        elif answer.decided is not None:
+            self._metrics.count(answer.decided.decisions, answer.first, answer.last)
         if answer.explanations is not None:
             self._metrics.explained(answer.explanations)
 
@@ -213,7 +213,7 @@ def _expire(finished: _Finished, left: float) -> None:
 
 
 def _in_doubt(answer: Answer, reason: str) -> errors.CommitInDoubt:
-    return errors.CommitInDoubt(reason, answer.first_ids if answer.part is None else first_ids(answer.part))
+    return errors.CommitInDoubt(reason, answer.decision_ids)
 
 
 def _settle_as_before(request: ScoringRequest, stored: StoredAnswer, waiting: Answered) -> None:

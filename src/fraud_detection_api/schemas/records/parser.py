@@ -14,7 +14,7 @@ from fraud_detection_api.errors import FraudError, InvalidRecords, MalformedBody
 from fraud_detection_api.schemas.problem import first_problems
 from fraud_detection_api.schemas.records import json_keys, record_type
 from fraud_detection_api.schemas.records.errors_by_part import errors_by_part, errors_of
-from fraud_detection_api.schemas.records.fast_reader import Accepted, FastReader
+from fraud_detection_api.schemas.records.fast_reader import FastReader
 from fraud_detection_api.schemas.records.problems import constraint_problems, field_problem, json_problem
 
 LARGE_BODY_BYTES = 64 * 1024
@@ -63,30 +63,27 @@ class RecordParser:
         Raises MalformedBody where the body is not JSON, TooManyRecords above `limit`, and otherwise InvalidRecords with
         every bad field (up to MAX_PROBLEMS).
         """
-        return self._accepted(self._fast.read_array, self.array, body, limit).records
+        records = self._fast.read_array(body, limit=limit)
+        return self._read(self.array, body, limit)[1] if records is None else records
 
     def parse_decisions(self, body: bytes, *, limit: int) -> ParsedRequest:
         """What a request for decisions asks for. Raises as `parse`."""
-        request, records = self._accepted(self._fast.read_request, self.decision_request, body, limit)
-        return ParsedRequest(
-            records, explain=request.get(record_type.EXPLAIN, False), dry_run=request.get(record_type.DRY_RUN, False)
-        )
+        request = self._fast.read_request(body, limit=limit)
+        if request is None:
+            own, records = self._read(self.decision_request, body, limit)
+            request = own | {record_type.RECORDS: records}
+        explain, dry_run = request.get(record_type.EXPLAIN, False), request.get(record_type.DRY_RUN, False)
+        return ParsedRequest(request[record_type.RECORDS], explain, dry_run)
 
     @cached_property
     def record(self) -> TypeAdapter[Any]:
         """Of one record, for its JSON Schema."""
         return TypeAdapter(record_type.record_type(self.contract))
 
-    def _accepted(
-        self, fast: Callable[..., Accepted | None], kind: record_type.BodyType, body: bytes, limit: int
-    ) -> Accepted:
-        """What a body holds, by the `fast` reader where it is good beyond doubt."""
-        accepted = fast(body, limit=limit)
-        if accepted is None or any(map(self._broken, accepted.records)):
-            return self._read(kind, body, limit)
-        return accepted
-
-    def _read(self, kind: record_type.BodyType, body: bytes, limit: int) -> Accepted:
+    def _read(
+        self, kind: record_type.BodyType, body: bytes, limit: int
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The request's own fields, none for an array, and its records. Raises as `parse`."""
         is_large = len(body) >= LARGE_BODY_BYTES
         if is_large:
             self._refuse_stuffed(kind, body, limit)
@@ -111,7 +108,7 @@ class RecordParser:
             raise self._invalid(kind, body, parsed)
         if any(map(self._broken, records)):
             raise self._invalid(kind, body, json_keys.parsed_json(body))
-        return Accepted(request if kind.path else {}, records)
+        return request if kind.path else {}, records
 
     def _refuse_stuffed(self, kind: record_type.BodyType, body: bytes, limit: int) -> None:
         """Refuse a bad body that holds more than `limit` records do, before pydantic reads it.

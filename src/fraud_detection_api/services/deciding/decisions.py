@@ -34,25 +34,9 @@ class Decided(NamedTuple):
     decisions: Decisions
     explanations: Explanations
 
-
-class Part(NamedTuple):
-    """What was decided on the records from index `first` to before `last`: those of one request among others."""
-
-    whole: Decided
-    first: int
-    last: int
-
-    @property
-    def decisions(self) -> Decisions:
-        """The decisions alone."""
-        decisions = self.whole.decisions
-        return decisions if self.last - self.first == decisions.size else decisions.part(self.first, self.last)
-
-    @property
-    def explanations(self) -> Explanations:
-        """Whether their reasons were given."""
-        state, reasons = self.whole.explanations, self.whole.decisions.reasons
-        return _state(reasons[self.first : self.last]) if state == "partial" else state
+    def explanations_of(self, first: int, last: int) -> Explanations:
+        """Whether reasons were given on the records from index `first` to before `last`."""
+        return _state(self.decisions.reasons[first:last]) if self.explanations == "partial" else self.explanations
 
 
 class Task(NamedTuple):
