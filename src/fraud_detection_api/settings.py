@@ -51,6 +51,9 @@ class Settings(BaseModel):
         "callers have its address: set it to FRAUD_MAX_CONNECTIONS there (docs/how-to/security.md).",
     )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
+    scoring_threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Maximum number of threads of one process that share a large request. Results are the same."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal, else JSON.")
     traces: Annotated[str, Field(min_length=1)] | None = Field(

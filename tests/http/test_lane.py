@@ -86,8 +86,8 @@ def nothing(_app) -> None:
     pass
 
 
-def ask(settings: Settings, sent: bytes, *, prepare: Callable = nothing, by_lane: bool = True):
-    """The answers, and the scopes of the requests that the application answered."""
+def ask(settings: Settings, *sent: bytes, prepare: Callable = nothing, by_lane: bool = True):
+    """The answers to what is `sent` on one connection, and the scopes of the requests that the application answered."""
 
     async def talk():
         app = create_app(settings, container=build_container(settings, registry=registry_with_champion()))
@@ -95,20 +95,22 @@ def ask(settings: Settings, sent: bytes, *, prepare: Callable = nothing, by_lane
             prepare(app)
             bench = Bench(app, lanes=app.state.lanes if by_lane else {})
             connection, transport = bench.connect()
-            connection.data_received(sent)
-            wanted = sent.count(b"HTTP/1.")
-            for _ in range(500):
-                if len(transport.statuses()) >= wanted and (transport.closed or connection._exchange is None):
-                    break
-                await asyncio.sleep(0.01)
+            wanted = 0
+            for piece in sent:
+                connection.data_received(piece)
+                wanted += piece.count(b"HTTP/1.")
+                for _ in range(500):
+                    if len(transport.statuses()) >= wanted and (transport.closed or connection._exchange is None):
+                        break
+                    await asyncio.sleep(0.01)
             return answers(transport.written.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")), bench.scopes
 
     return asyncio.run(talk())
 
 
-def both(settings: Settings, sent: bytes, prepare: Callable = nothing):
+def both(settings: Settings, *sent: bytes, prepare: Callable = nothing):
     """The lane's answers, which are those of the application, and whether the lane gave them."""
-    (mine, scopes), (theirs, _) = (ask(settings, sent, prepare=prepare, by_lane=lane) for lane in (True, False))
+    (mine, scopes), (theirs, _) = (ask(settings, *sent, prepare=prepare, by_lane=lane) for lane in (True, False))
     assert list(map(lasting, mine)) == list(map(lasting, theirs))
     return mine, not scopes
 
@@ -126,6 +128,25 @@ def test_a_plain_request_is_answered_in_the_lane_as_by_the_application(name):
 def test_whatever_is_unusual_is_answered_by_the_application(name):
     _, in_lane = both(OPEN, PASSED[name])
     assert not in_lane
+
+
+def of_length(body: bytes, length: int) -> bytes:
+    return b" " * (length - len(body)) + body
+
+
+TALKS = {
+    "the same again": [request(SCORE, GOOD)] * 3,
+    "another body of the same length": [request(SCORE, body) for body in (GOOD, of_length(b"[]", len(GOOD)), GOOD)],
+    "two at once": [request(SCORE, GOOD), request(SCORE, GOOD) * 2, request(SCORE, GOOD)],
+    "another route": [request(SCORE, GOOD), request(DECIDE, EXPLAINED), request(SCORE, GOOD)],
+    "a bad body": [request(SCORE, body) for body in (GOOD, of_length(b"[{", len(GOOD)), GOOD)],
+}
+
+
+@pytest.mark.parametrize("name", TALKS)
+def test_a_head_that_comes_again_changes_no_answer(name):
+    _, in_lane = both(OPEN, *TALKS[name])
+    assert in_lane
 
 
 def test_decisions_are_stored_by_the_lane_too(tmp_path):
@@ -161,12 +182,14 @@ def test_a_full_server_refuses_on_both_roads():
     def fill(app):
         full(app).__enter__()
 
-    [(status, headers, _)], in_lane = both(OPEN, request(SCORE, GOOD), fill)
+    [(status, headers, _)], in_lane = both(OPEN, request(SCORE, GOOD), prepare=fill)
     assert (status, headers["retry-after"], in_lane) == (429, "1", False)
 
 
 def test_a_server_that_is_about_to_end_closes_connections():
-    [(status, headers, _)], in_lane = both(OPEN, request(SCORE, GOOD), lambda app: app.state.container.drain.begin())
+    [(status, headers, _)], in_lane = both(
+        OPEN, request(SCORE, GOOD), prepare=lambda app: app.state.container.drain.begin()
+    )
     assert (status, headers["connection"], in_lane) == (200, "close", False)
 
 
@@ -177,7 +200,7 @@ def test_an_unexpected_error_is_answered_and_logged_on_both_roads(events):
 
         app.state.container.decisions.decide = broken
 
-    [(status, _, body)], in_lane = both(OPEN, request(SCORE, GOOD), break_down)
+    [(status, _, body)], in_lane = both(OPEN, request(SCORE, GOOD), prepare=break_down)
     assert (status, json.loads(body)["code"], in_lane) == (500, "unexpected_error", True)
     assert len(events("unexpected_error")) == 2
 
@@ -189,7 +212,7 @@ def test_a_store_that_fails_after_scoring_is_not_tried_again(tmp_path):
         )
 
     settings = Settings(store=f"sqlite:///{tmp_path / 'decisions.db'}")
-    [(status, _, body)], in_lane = both(settings, request(DECIDE, EXPLAINED), refuse)
+    [(status, _, body)], in_lane = both(settings, request(DECIDE, EXPLAINED), prepare=refuse)
     assert (status, json.loads(body)["code"], in_lane) == (503, "commit_in_doubt", True)
     assert len(json.loads(body)["decision_ids"]) == 2
 
@@ -202,7 +225,7 @@ def test_the_reason_of_an_outage_is_for_monitors_on_both_roads(tmp_path, key, ki
 
     settings = Settings(store=f"sqlite:///{tmp_path / 'decisions.db'}", api_keys=API_KEYS)
     sent = request(DECIDE, EXPLAINED, authorization=f"Bearer {key}")
-    [(status, _, body)], in_lane = both(settings, sent, refuse)
+    [(status, _, body)], in_lane = both(settings, sent, prepare=refuse)
     assert (status, in_lane, b"/data" in body) == (503, True, key == ADMIN_KEY)
 
 

@@ -14,7 +14,6 @@ from fraud_detection_api.routes.scoring import turns
 from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, Turn
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.settings import Settings
-from fraud_detection_api.telemetry import Stopwatch
 from support.builders import record, registry_with_champion
 from support.http import entrance_of
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.telemetry import (
+    LINES_TOGETHER,
     LONGEST_WAIT_SECONDS,
     Stopwatch,
     configure_logging,
@@ -213,6 +214,17 @@ def test_what_happens_often_is_written_soon_and_in_order():
     waiting, written = asyncio.run(three_requests())
     assert waiting == ""
     assert [json.loads(line)["number"] for line in written.splitlines()] == [0, 1, 2]
+
+
+def test_many_lines_do_not_wait_for_their_time():
+    stream = configured()
+
+    async def many_requests() -> int:
+        for number in range(LINES_TOGETHER + 1):
+            log_often("request", numbered, number)
+        return len(stream.getvalue().splitlines())
+
+    assert asyncio.run(many_requests()) == LINES_TOGETHER
 
 
 def test_other_events_push_out_what_waits_and_follow_it():

@@ -83,7 +83,7 @@ def build_container(
         deployment=build_deployment(
             settings, registry, metrics.tallies, store=seen, labels=labels, observations=observations
         ),
-        decisions=DecisionService(fallback=settings.fallback_outcome),
+        decisions=DecisionService(fallback=settings.fallback_outcome, threads=settings.scoring_threads),
         store=store,
         lookups=lookups,
         upkeep=upkeep,

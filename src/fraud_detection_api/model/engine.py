@@ -17,7 +17,7 @@ from fraud_detection_api.contract.columns import Columns, Record, columns_from_r
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
 from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.trees.compilation import kernels
-from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.model.trees.forest import CORES, Forest
 from fraud_detection_api.policy.outcomes import Policy
 
 
@@ -69,14 +69,16 @@ class Engine:
     risk: RiskScale
     amount_at_risk: str | None
 
-    def assess(self, columns: Columns) -> Assessment:
-        """Assess records in columns, (n,) each."""
+    def assess(self, columns: Columns, *, threads: int = CORES) -> Assessment:
+        """Assess records in columns, (n,) each; at most so many `threads` share thousands of them."""
         amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
-        return self.assess_matrix(self.scorer.encoder.encode(columns), amounts)
+        return self.assess_matrix(self.scorer.encoder.encode(columns), amounts, threads=threads)
 
-    def assess_matrix(self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None) -> Assessment:
+    def assess_matrix(
+        self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None, *, threads: int = CORES
+    ) -> Assessment:
         """Assess encoded records, float32 (n, columns); `amounts` float64 (n,) with NaN for missing, or None."""
-        margins = self.scorer.forest.margins(matrix)
+        margins = self.scorer.forest.margins(matrix, threads=threads)
         return Assessment(matrix, margins, *self._finish(margins, amounts))
 
     def assess_records(self, records: Sequence[Record]) -> Assessment:
@@ -96,9 +98,9 @@ class Engine:
         column = self.amount_at_risk
         return None if column is None else np.array([record.get(column) for record in records], dtype=np.float64)
 
-    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float64]:
         """Log-odds that each column adds to a record's margin, float64 (n, columns)."""
-        return self.scorer.forest.contributions(matrix)
+        return self.scorer.forest.contributions(matrix, threads=threads)
 
     @cached_property
     def _row(self) -> Callable[[Callable[[str], Any]], list[float]]:

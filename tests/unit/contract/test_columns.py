@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_detection_api.contract.columns import columns_from_records, constraint_violations, epoch_seconds
+from fraud_detection_api.contract.columns import (
+    columns_from_records,
+    constraint_check,
+    constraint_violations,
+    epoch_seconds,
+)
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from support.builders import every_dtype_contract, record
 
@@ -73,6 +78,7 @@ def test_a_constraint_is_broken_where_its_comparison_fails():
     assert {name: mask.tolist() for name, mask in broken.items()} == {
         "arrears_within_open_accounts": [False, True, False]
     }
+    assert list(map(constraint_check(credit), records)) == [True, False, True]
 
 
 def test_a_missing_operand_never_breaks_a_constraint():
@@ -81,10 +87,23 @@ def test_a_missing_operand_never_breaks_a_constraint():
         '[constraints.r]\ncheck = "x < z"\nfield = "x"\nmessage = "m"\n',
         source="a.toml",
     )
-    columns = columns_from_records(contract, [{"x": None, "z": 1}, {"x": 1, "z": 1}, {"x": 0, "z": 1}])
-    assert constraint_violations(contract, columns)["r"].tolist() == [False, True, False]
+    records = [{"x": None, "z": 1}, {"z": 1}, {"x": 1, "z": 1}, {"x": 0, "z": 1}]
+    broken = constraint_violations(contract, columns_from_records(contract, records))["r"].tolist()
+    assert broken == [False, False, True, False]
+    assert list(map(constraint_check(contract), records)) == [True, True, False, True]
+
+
+def test_a_record_satisfies_all_constraints_or_not():
+    contract = contract_from_toml(
+        'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "int"\n'
+        '[constraints.r]\ncheck = "x / 2 < 5"\nfield = "x"\nmessage = "m"\n'
+        '[constraints.s]\ncheck = "x / 2 > 1"\nfield = "x"\nmessage = "m"\n',
+        source="a.toml",
+    )
+    assert [constraint_check(contract)({"x": x}) for x in (2, 3, 9, 10)] == [False, True, True, False]
 
 
 def test_a_contract_without_constraints_is_never_broken():
     contract = contract_from_toml('name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "int"\n', source="a.toml")
     assert constraint_violations(contract, columns_from_records(contract, [{"x": 1}])) == {}
+    assert constraint_check(contract) is None

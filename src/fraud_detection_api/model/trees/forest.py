@@ -1,10 +1,11 @@
 """The trees: a matrix to margins, and what each feature adds to them."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 CORES = os.cpu_count() or 1
 """Asked for once, because asking takes longer than scoring a record."""
 
-ROWS_A_THREAD = 2048
-"""Fewer rows are scored before a thread has started."""
+ROWS_A_THREAD, EXPLAINED_A_THREAD = 2048, 128
+"""Fewer rows are scored, or explained, before a thread has started."""
 
 FEW_ROWS = 12
 """Fewer rows walk through the trees faster than they are compared with masks of leaves."""
@@ -59,20 +60,21 @@ class Forest:
 
         return cls(read_trees(load_booster(booster)), booster)
 
-    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def margins(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float32]:
         """Log-odds, float32 of shape (n,), before calibration; `matrix` is float32 (n, features), finite or NaN for missing.
 
-        They are XGBoost's own to the bit, and a row's does not depend on the rows beside it. Raises ValueError for another
-        number of features.
+        They are XGBoost's own to the bit, and a row's does not depend on the rows beside it. At most so many `threads` share
+        thousands of rows. Raises ValueError for another number of features.
         """
-        return self._walker.margins(self._checked(matrix))
+        return _shared_out(self._walker.margins, self._checked(matrix), threads, ROWS_A_THREAD)
 
-    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float64]:
         """Log-odds that each feature adds to a row's margin, float64 (n, features).
 
-        Exact path-dependent TreeSHAP; see `model.trees.attribution`. Raises ValueError for another number of features.
+        Exact path-dependent TreeSHAP; see `model.trees.attribution`. At most so many `threads` share hundreds of rows.
+        Raises ValueError for another number of features.
         """
-        return self._walker.contributions(self._checked(matrix))
+        return _shared_out(self._walker.contributions, self._checked(matrix), threads, EXPLAINED_A_THREAD)
 
     def _checked(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if matrix.ndim != 2 or matrix.shape[1] != self.features:
@@ -89,13 +91,11 @@ class CompiledTrees:
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-odds, float32 (n,)."""
         margins = np.empty(len(matrix), dtype=np.float32)
-        threads = min(CORES, len(matrix) // ROWS_A_THREAD)
-        if threads < 2:
-            self._walk(matrix, margins)
+        base = self._trees.base_margin
+        if self._masks is None or len(matrix) < FEW_ROWS:
+            self._loops.add_margins(matrix, self._trees.trees, self._trees.nodes, base, margins)
         else:
-            bounds = [len(matrix) * part // threads for part in range(threads + 1)]
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(lambda first, end: self._walk(matrix[first:end], margins[first:end]), bounds, bounds[1:]))
+            self._loops.add_margins_together(matrix, *self._masks, base, margins)
         return margins
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -108,12 +108,17 @@ class CompiledTrees:
 
         return Attribution(self._trees)  # its tables take memory, which batch scoring has no use for
 
-    def _walk(self, matrix: NDArray[np.float32], margins: NDArray[np.float32]) -> None:
-        base = self._trees.base_margin
-        if self._masks is None or len(matrix) < FEW_ROWS:
-            self._loops.add_margins(matrix, self._trees.trees, self._trees.nodes, base, margins)
-        else:
-            self._loops.add_margins_together(matrix, *self._masks, base, margins)
+
+def _shared_out(work: "_Work", matrix: NDArray[np.float32], threads: int, least_rows: int) -> NDArray[Any]:
+    """What `work` finds for each row, by at most so many threads, with at least so many rows each."""
+    threads = min(threads, len(matrix) // least_rows)
+    if threads < 2:
+        return work(matrix)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate([*pool.map(work, np.array_split(matrix, threads))])
+
+
+_Work: TypeAlias = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 
 def _walker(trees: Trees, booster: bytes) -> Walker:

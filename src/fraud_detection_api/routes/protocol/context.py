@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
 from random import Random
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
@@ -116,7 +115,15 @@ class RequestBoundary:
             self._metrics.answered(route, scope["method"], status, ended - started)
             of_answer = state.get("records"), state.get("model_version")
             log_often(
-                "request", request_fields, request_id, scope["method"], route, status, ended - started, *of_answer, trace
+                "request",
+                request_fields,
+                request_id,
+                scope["method"],
+                route,
+                status,
+                ended - started,
+                *of_answer,
+                trace,
             )
             if self._tracer is not None and trace is not None and trace.span_id is not None:
                 self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
@@ -149,7 +156,7 @@ def new_request_id() -> str:
         return new_request_id()
 
 
-def request_fields(  # noqa: PLR0913 one for each field
+def request_fields(  # noqa: PLR0913, PLR0917 one for each field
     request_id: str,
     method: str,
     route: str,

@@ -17,8 +17,8 @@ from fraud_detection_api.routes.protocol.body import Headers, is_large, media_pr
 from fraud_detection_api.routes.protocol.browsers import Protection
 from fraud_detection_api.routes.protocol.context import REQUEST_ID_HEADER, TRACEPARENT, request_fields, request_id_of
 from fraud_detection_api.routes.protocol.deadlines import DEADLINE_HEADER
-from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER
 from fraud_detection_api.routes.scoring.answer import Answer
+from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER
 from fraud_detection_api.routes.scoring.route import ScoringRoute
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.routes.wire.lane import Guest, Road, field_lines

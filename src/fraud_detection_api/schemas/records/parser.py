@@ -80,9 +80,7 @@ class RecordParser:
         """Of one record, for its JSON Schema."""
         return TypeAdapter(record_type.record_type(self.contract))
 
-    def _read(
-        self, kind: record_type.BodyType, body: bytes, limit: int
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _read(self, kind: record_type.BodyType, body: bytes, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The request's own fields, none for an array, and its records. Raises as `parse`."""
         is_large = len(body) >= LARGE_BODY_BYTES
         if is_large:

@@ -49,16 +49,21 @@ class Task(NamedTuple):
 
 
 class DecisionService:
-    """Decides on records. `fallback` is the outcome of a record that is not scored in time; clocks are in seconds."""
+    """Decides on records. `fallback` is the outcome of a record that is not scored in time; clocks are in seconds.
+
+    At most so many `threads` share a large request.
+    """
 
     def __init__(
         self,
         *,
         fallback: Outcome,
+        threads: int = 1,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        self._threads = threads
         self._fallback, self._clock, self._wall_clock, self._random = fallback, clock, wall_clock, random
         self._seconds_to_explain = _FIRST_GUESS_SECONDS
 
@@ -81,7 +86,7 @@ class DecisionService:
         for first in range(0, len(records), size or 1):
             if self._clock() >= task.deadline:
                 return
-            assessment = _assess(task, records[first : first + size])
+            assessment = self._assess(task, records[first : first + size])
             if self._clock() >= task.deadline:
                 return
             yield assessment
@@ -116,31 +121,30 @@ class DecisionService:
                 adverse = piece.outcomes[start : start + RECORDS_AT_A_TIME] != _APPROVE
                 began, last = self._clock(), first + len(rows)
                 if began + self._seconds_to_explain * len(rows) < task.deadline:
-                    reasons[first:last] = _explained(task, records[first:last], rows, adverse)
+                    reasons[first:last] = self._explained(task, records[first:last], rows, adverse)
                     taken = (self._clock() - began) / len(rows)
                     self._seconds_to_explain += _LEARNING_RATE * (taken - self._seconds_to_explain)
                 first = last
         return reasons
 
+    def _assess(self, task: Task, records: Sequence[Record]) -> Assessment:
+        engine = task.model.bundle.engine
+        matrix = engine.encode(records)
+        task.watch.lap("encode")
+        assessment = engine.assess_matrix(matrix, engine.amounts(records), threads=self._threads)
+        task.watch.lap("score")
+        return assessment
+
+    def _explained(
+        self, task: Task, records: Sequence[Record], matrix: NDArray[np.float32], adverse: NDArray[np.bool_]
+    ) -> list[str]:
+        bundle = task.model.bundle
+        contributions = bundle.engine.contributions(matrix, threads=self._threads)
+        explained = bundle.reasoner.texts(contributions, records, matrix, adverse)
+        task.watch.lap("explain")
+        return explained
+
 
 def _state(reasons: Sequence[str | None]) -> Explanations:
     without = reasons.count(None)
     return "given" if not without else "dropped" if without == len(reasons) else "partial"
-
-
-def _assess(task: Task, records: Sequence[Record]) -> Assessment:
-    engine = task.model.bundle.engine
-    matrix = engine.encode(records)
-    task.watch.lap("encode")
-    assessment = engine.assess_matrix(matrix, engine.amounts(records))
-    task.watch.lap("score")
-    return assessment
-
-
-def _explained(
-    task: Task, records: Sequence[Record], matrix: NDArray[np.float32], adverse: NDArray[np.bool_]
-) -> list[str]:
-    bundle = task.model.bundle
-    explained = bundle.reasoner.texts(bundle.engine.contributions(matrix), records, matrix, adverse)
-    task.watch.lap("explain")
-    return explained

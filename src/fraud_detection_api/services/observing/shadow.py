@@ -100,7 +100,7 @@ class Shadowing:
 
     def _scored(self, model: ServedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[ShadowDecision]:
         bundle, began = model.bundle, self._clock()
-        _matrix, margins, probabilities, _scores, codes = bundle.engine.assess(columns)
+        _matrix, margins, probabilities, _scores, codes = bundle.engine.assess(columns, threads=1)
         duration_us = (self._clock() - began) / len(rows) * 1e6
         made_by = (model.version, bundle.digest, bundle.policy.version)
         observed_at = int(self._wall_clock() * 1000)

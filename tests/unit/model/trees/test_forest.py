@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.errors import CorruptBundle, MissingExtra
 from fraud_detection_api.model.trees import compilation
-from fraud_detection_api.model.trees import forest as forest_module
 from fraud_detection_api.model.trees.boosters import read_trees
-from fraud_detection_api.model.trees.forest import FEW_ROWS, Forest
+from fraud_detection_api.model.trees.forest import EXPLAINED_A_THREAD, FEW_ROWS, ROWS_A_THREAD, Forest
 from fraud_detection_api.model.trees.leaf_masks import MOST_LEAVES, leaf_masks
 from fraud_detection_api.training.train_xgboost import average_boosters
 from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
@@ -81,12 +80,11 @@ def test_a_tree_has_masks_up_to_64_leaves():
     assert masks_of(MOST_LEAVES + 1) is None
 
 
-def test_several_threads_give_the_bits_of_one(forest, monkeypatch):
-    matrix = random_matrix(5, 3 * forest_module.ROWS_A_THREAD + 7)
-    monkeypatch.setattr(forest_module, "CORES", 1)
-    alone = forest.margins(matrix)
-    monkeypatch.setattr(forest_module, "CORES", 4)
-    np.testing.assert_array_equal(forest.margins(matrix), alone)
+@pytest.mark.parametrize(("asked", "least_rows"), [("margins", ROWS_A_THREAD), ("contributions", EXPLAINED_A_THREAD)])
+def test_several_threads_give_the_bits_of_one(forest, asked, least_rows):
+    matrix = random_matrix(5, 3 * least_rows + 7)
+    alone, together = (getattr(forest, asked)(matrix, threads=threads) for threads in (1, 4))
+    np.testing.assert_array_equal(together, alone)
 
 
 def test_columns_side_by_side_in_memory_score_as_rows_do(forest):
