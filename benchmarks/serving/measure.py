@@ -8,7 +8,7 @@ from time import sleep
 
 from benchmarks.serving.fleet import Fleet
 from benchmarks.serving.memory import measure_memory
-from benchmarks.serving.processes import start
+from benchmarks.serving.processes import Running, start
 from benchmarks.serving.results import WHEN_READY, Load, Loaded, Neighbour, Started
 from benchmarks.serving.servers import SERVERS
 from benchmarks.serving.targets import EMPTY, Scenario, Target
@@ -91,12 +91,16 @@ def _loaded(fleet: Fleet, target: Target, scenario: Scenario, seconds: int) -> L
     ask = _ask(fleet, target, scenario)
     seconds *= BATCH_SECONDS if scenario.records == BATCH_RECORDS else 1
     with fleet.awake(target):
-        return _measured(lambda: _warmed_up(ask, seconds))
+        return _measured(lambda: _warmed_up(ask, seconds, fleet.running[target.server]))
 
 
-def _warmed_up(ask: Callable[[int], Ask], seconds: int) -> Load:
+def _warmed_up(ask: Callable[[int], Ask], seconds: int, running: Running) -> Load:
     run_wrk(ask(WARM_UP_SECONDS))
-    return run_wrk(ask(seconds))
+    before = running.processor_seconds()
+    load = run_wrk(ask(seconds))
+    answers = load.requests_per_second * seconds
+    used = running.processor_seconds() - before
+    return replace(load, processor_us=used / answers * 1e6) if answers else load
 
 
 def _neighbour(fleet: Fleet, target: Target, seconds: int) -> tuple[Load, Load]:

@@ -141,8 +141,9 @@ _METHOD = """\
   each server is measured in turn for {seconds} s after two seconds of warm-up (batches of 10,000: twice as long).
   The other servers are suspended (SIGSTOP) meanwhile.
 - A figure is the median of the rounds. Brackets show the lowest and the highest. "Of the empty application" is the
-  median of each round's ratio. "Failed" counts answers with a status of 400 or more, broken connections and
-  time-outs in all rounds.
+  median of each round's ratio. "Processor" is the time, user and system, that all processes of a server take for an
+  answer; other work on the machine changes it less than requests/s. "Failed" counts answers with a status of 400 or
+  more, broken connections and time-outs in all rounds.
 - `wrk` sends the next request on a connection as soon as the previous answer arrives. Delays are therefore those of
   a server at its limit.
 

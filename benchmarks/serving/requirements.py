@@ -1,20 +1,40 @@
 """The targets for serving, and whether the measurements meet them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from benchmarks.serving.in_process import MARGINS, OURS, REASONS, XGBOOST
-from benchmarks.serving.measure import COLD, WARM
+from benchmarks.serving.in_process import MARGINS, REASONS, XGBOOST
+from benchmarks.serving.in_process import OURS as OUR_ENGINE
+from benchmarks.serving.measure import BATCH_RECORDS, COLD, WARM
 from benchmarks.serving.results import AFTER_LOAD, WHEN_READY, Loaded, Results
 from benchmarks.serving.summary import failures, p50, p99, ratio_to, summarised
-from benchmarks.serving.targets import DECIDE, DECIDE_SQLITE, EMPTY, SCORE, SCORE_POSTGRES, SCORE_SQLITE
+from benchmarks.serving.targets import DECIDE, DECIDE_SQLITE, EMPTY, SCORE, SCORE_POSTGRES, SCORE_SQLITE, Scenario
 
 CONNECTIONS, RECORDS = 32, 1
 """Where requests a second are compared."""
 MEGABYTE = 1e6
-OURS_LOADED = {SCORE, DECIDE, SCORE_SQLITE, DECIDE_SQLITE, SCORE_POSTGRES}
+OURS = {
+    SCORE: "`/fraud_detection`",
+    DECIDE: "`/v1/decisions` with reasons",
+    SCORE_SQLITE: "`/fraud_detection` stored in SQLite",
+    DECIDE_SQLITE: "`/v1/decisions` with reasons, stored in SQLite",
+    SCORE_POSTGRES: "`/fraud_detection` stored in PostgreSQL",
+}
+MLSERVER, PANDAS = "mlserver", "pandas"
+OTHERS = {EMPTY: "the empty application", MLSERVER: "MLServer, which stores nothing", PANDAS: "the pandas handler"}
+RATES: Mapping[str, Mapping[str, float]] = {
+    SCORE: {EMPTY: 0.8, MLSERVER: 25, PANDAS: 25},
+    DECIDE: {EMPTY: 0.45, MLSERVER: 5},
+    SCORE_SQLITE: {EMPTY: 0.45, MLSERVER: 8},
+    DECIDE_SQLITE: {EMPTY: 0.25},
+    SCORE_POSTGRES: {EMPTY: 0.25},
+}
+"""Requests a second, at least so many times those of another."""
+
+ALONE_MS = {SCORE: 40, DECIDE: 300, SCORE_SQLITE: 150, DECIDE_SQLITE: 600}
+"""Milliseconds for BATCH_RECORDS records of a single caller, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +64,34 @@ def _at_most(subject: str, bound: float, measured: float | None, unit: str) -> V
 
 
 def _rates(results: Results) -> Iterator[Verdict]:
-    for route, target, others in (
-        ("`/fraud_detection`", SCORE, ((EMPTY, "the empty application", 0.45), ("mlserver", "MLServer", 10.0))),
-        ("`/fraud_detection`", SCORE, (("pandas", "the pandas handler", 25.0),)),
-        (
-            "`/v1/decisions` with reasons",
-            DECIDE,
-            ((EMPTY, "the empty application", 0.2), ("mlserver", "MLServer", 5.0)),
-        ),
-        (
-            "`/fraud_detection` stored in SQLite",
-            SCORE_SQLITE,
-            ((EMPTY, "the empty application", 0.3), ("mlserver", "MLServer, which stores nothing,", 8.0)),
-        ),
-        ("`/fraud_detection` stored in PostgreSQL", SCORE_POSTGRES, ((EMPTY, "the empty application", 0.15),)),
-    ):
-        loaded = results.loaded(target, CONNECTIONS, RECORDS)
-        for other, name, bound in others:
-            measured = None if loaded is None else ratio_to(results, loaded, other)
-            yield _at_least(f"{route}: requests/s compared with {name}", bound, measured, " times")
+    for target, bounds in RATES.items():
+        for other, bound in bounds.items():
+            yield _rate(results, target, other, bound, Scenario(CONNECTIONS, RECORDS))
+    yield _rate(results, SCORE, MLSERVER, 1.2, Scenario(4, BATCH_RECORDS))
+
+
+def _rate(results: Results, target: str, other: str, bound: float, scenario: Scenario) -> Verdict:
+    loaded = results.loaded(target, scenario.connections, scenario.records)
+    records = "" if scenario.records == RECORDS else f", {scenario.records:,} records"
+    subject = f"{OURS[target]}{records}: requests/s compared with {OTHERS[other]}"
+    return _at_least(subject, bound, None if loaded is None else ratio_to(results, loaded, other), " times")
 
 
 def _delays(results: Results) -> Iterator[Verdict]:
-    loaded = results.loaded(SCORE, CONNECTIONS, RECORDS)
-    subject = "`/fraud_detection`: p99 compared with p50"
-    yield _at_most(subject, 3, None if loaded is None else _tail(loaded), " times")
-    beside = next((one for one in results.neighbours if one.target == SCORE), None)
-    singles = None if beside is None else summarised(beside.singles, p99).median
-    yield _at_most("p99 of single records while a caller sends batches of 10,000, nothing stored", 25, singles, " ms")
-    failed = sum(failures(one.rounds) for one in results.loads if one.target in OURS_LOADED)
+    for connections in (32, 128):
+        loaded = results.loaded(SCORE, connections, RECORDS)
+        subject = f"`/fraud_detection`, {connections} connections: p99 compared with p50"
+        yield _at_most(subject, 3, None if loaded is None else _tail(loaded), " times")
+    for target, bound in ALONE_MS.items():
+        alone = results.loaded(target, 1, BATCH_RECORDS)
+        measured = None if alone is None else summarised(alone.rounds, p50).median
+        yield _at_most(f"{OURS[target]}: p50 of {BATCH_RECORDS:,} records of a single caller", bound, measured, " ms")
+    for target, stored in ((SCORE, "nothing stored"), (SCORE_SQLITE, "stored in SQLite")):
+        beside = next((one for one in results.neighbours if one.target == target), None)
+        singles = None if beside is None else summarised(beside.singles, p99).median
+        subject = f"p99 of single records while a caller sends batches of {BATCH_RECORDS:,}, {stored}"
+        yield _at_most(subject, 25, singles, " ms")
+    failed = sum(failures(one.rounds) for one in results.loads if one.target in OURS)
     yield _at_most("failed requests of this product", 0, failed if results.loads else None, "")
 
 
@@ -83,7 +102,7 @@ def _tail(loaded: Loaded) -> float | None:
 
 
 def _in_process(results: Results) -> Iterator[Verdict]:
-    ours = partial(_us_per_row, results, engine=OURS)
+    ours = partial(_us_per_row, results, engine=OUR_ENGINE)
     theirs = partial(_us_per_row, results, engine=XGBOOST)
     yield _at_most("margin of one row, in process", 10, ours(MARGINS, 1), " µs")
     yield _at_least(

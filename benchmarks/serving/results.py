@@ -9,12 +9,16 @@ WHEN_READY, AFTER_LOAD = "when ready", "after the load"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One measurement of wrk. `failed` are answers of status 400 and more, broken connections and time-outs."""
+    """One measurement of wrk. `failed` are answers of status 400 and more, broken connections and time-outs.
+
+    `processor_us` is the processor's time of all processes of the server, user and system, in µs for each answer.
+    """
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
     failed: int
+    processor_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

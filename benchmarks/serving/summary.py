@@ -42,6 +42,11 @@ def p99(load: Load) -> float:
     return load.p99_ms
 
 
+def processor(load: Load) -> float:
+    """Microseconds of the processor for an answer; 0 where that was not measured."""
+    return load.processor_us or 0.0
+
+
 def summarised(loads: Sequence[Load], figure: Callable[[Load], float]) -> Summary:
     """One figure of several measurements."""
     return Summary.of([figure(load) for load in loads])

@@ -6,7 +6,7 @@ from benchmarks.serving.in_process import ENGINES, ROWS
 from benchmarks.serving.measure import COLD, WARM
 from benchmarks.serving.requirements import MEGABYTE, Verdict, verdicts
 from benchmarks.serving.results import Loaded, Results
-from benchmarks.serving.summary import Summary, failures, p50, p99, rate, ratio_to, summarised
+from benchmarks.serving.summary import Summary, failures, p50, p99, processor, rate, ratio_to, summarised
 from benchmarks.serving.targets import EMPTY, TARGETS, Scenario
 
 NOT_MEASURED = "not measured"
@@ -47,8 +47,9 @@ def load_table(results: Results, scenario: Scenario) -> str:
         if loaded is not None:
             rows.append([target.label, *_load_figures(results, loaded)])
         elif target.name in results.absent and scenario in target.scenarios:
-            rows.append([target.label, f"{NOT_MEASURED}: {results.absent[target.name]}", "", "", "", ""])
-    return table(("", "requests/s", "p50, ms", "p99, ms", "of the empty application", "failed"), rows)
+            rows.append([target.label, f"{NOT_MEASURED}: {results.absent[target.name]}", "", "", "", "", ""])
+    headings = ("", "requests/s", "p50, ms", "p99, ms", "processor, µs an answer", "of the empty application", "failed")
+    return table(headings, rows)
 
 
 def neighbour_table(results: Results) -> str:
@@ -133,10 +134,10 @@ def figure(number: float) -> str:
 def _load_figures(results: Results, loaded: Loaded) -> list[str]:
     failed = failures(loaded.rounds)
     if not failed and not any(map(rate, loaded.rounds)):
-        return ["no answer within the time of a measurement", "", "", "", "0"]
+        return ["no answer within the time of a measurement", "", "", "", "", "0"]
     share = None if loaded.target == EMPTY else ratio_to(results, loaded)
     return [
-        *(spread(summarised(loaded.rounds, of)) for of in (rate, p50, p99)),
+        *(spread(summarised(loaded.rounds, of)) for of in (rate, p50, p99, processor)),
         "" if share is None else figure(share),
         f"**{failed:,}**" if failed else "0",
     ]

@@ -18,7 +18,7 @@ class Scenario:
 
 
 SINGLE = tuple(Scenario(connections, records=1) for connections in (1, 32, 128))
-BATCHES = (Scenario(32, records=100), Scenario(4, records=10_000))
+BATCHES = (Scenario(32, records=100), Scenario(1, records=10_000), Scenario(4, records=10_000))
 SCENARIOS = SINGLE + BATCHES
 
 Ask = Callable[[BenchmarkModel, int], object]

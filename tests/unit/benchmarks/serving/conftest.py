@@ -22,7 +22,7 @@ MB = 10**6
 
 
 def loads(*rates: float, p50_ms: float = 2.0, p99_ms: float = 5.0, failed: int = 0) -> list[Load]:
-    return [Load(rate, p50_ms, p99_ms, failed) for rate in rates]
+    return [Load(rate, p50_ms, p99_ms, failed, processor_us=45.0) for rate in rates]
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def results() -> Results:
             Loaded("mlserver", 32, 1, loads(1_000, 500, failed=3)),
             Loaded("empty", 4, 10_000, loads(500, 500)),
             Loaded("score", 4, 10_000, loads(20, 21)),
+            Loaded("score", 1, 10_000, loads(20, 21, p50_ms=35)),
         ],
         neighbours=[Neighbour("score", 4, 10_000, loads(900, 800, p99_ms=12.5), loads(15, 16))],
         starts=[Started(COLD, [6.0]), Started(WARM, [2.0, 2.5, 2.1]), Started("mlserver", [4.0])],
