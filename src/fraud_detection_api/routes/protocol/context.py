@@ -104,10 +104,7 @@ class RequestBoundary:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 whatever it was, the caller gets an answer without a stack trace
             failure = type(error).__name__
-            if not isinstance(error, FraudError):
-                log_failure("unexpected_error", error, request_id=request_id, **_trace_ids(trace))
-            # its frames hold the body, and futures in them hold the error: all would stay until the collector runs
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+            note_error(error, request_id, trace)
             if not status:
                 await self._answer_to(error, request_id, state["headers"])(scope, receive, send_with_id)
         finally:
@@ -127,6 +124,14 @@ class RequestBoundary:
             )
             if self._tracer is not None and trace is not None and trace.span_id is not None:
                 self._tracer.record(_answered_request(scope, trace, route, (status, failure), (started, ended)))
+
+
+def note_error(error: Exception, request_id: str, trace: Trace | None = None) -> None:
+    """Log an error that nobody expected. It loses its frames."""
+    if not isinstance(error, FraudError):
+        log_failure("unexpected_error", error, request_id=request_id, **_trace_ids(trace))
+    # the frames hold the body, and futures in them hold the error: all would stay until the collector runs
+    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _identify(headers: Headers, sent: Iterable[tuple[bytes, bytes]]) -> tuple[str, TraceParent | None]:

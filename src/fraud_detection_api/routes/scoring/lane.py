@@ -15,7 +15,13 @@ from fraud_detection_api.errors import FraudError
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.routes.protocol.body import Headers, is_large, media_problem
 from fraud_detection_api.routes.protocol.browsers import Protection
-from fraud_detection_api.routes.protocol.context import REQUEST_ID_HEADER, TRACEPARENT, request_fields, request_id_of
+from fraud_detection_api.routes.protocol.context import (
+    REQUEST_ID_HEADER,
+    TRACEPARENT,
+    note_error,
+    request_fields,
+    request_id_of,
+)
 from fraud_detection_api.routes.protocol.deadlines import DEADLINE_HEADER
 from fraud_detection_api.routes.scoring.answer import Answer
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER
@@ -25,7 +31,7 @@ from fraud_detection_api.routes.wire.lane import Guest, Road, field_lines
 from fraud_detection_api.routes.wire.reading import Head
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
 from fraud_detection_api.services.admission.drain import Drain
-from fraud_detection_api.telemetry import log_failure, log_often
+from fraud_detection_api.telemetry import log_often
 
 UNUSUAL = frozenset({KEY_HEADER, TRACEPARENT, DEADLINE_HEADER, b"content-encoding"})
 """Headers that ask for more than an answer."""
@@ -123,9 +129,7 @@ class _Waiting(Guest):
     def set_exception(self, error: Exception, /) -> None:
         """Write the problem."""
         lane, request_id = self._lane, self._request.request_id
-        if not isinstance(error, FraudError):
-            log_failure("unexpected_error", error, request_id=request_id)
-        error.__traceback__ = error.__cause__ = error.__context__ = None  # as in RequestBoundary
+        note_error(error, request_id)
         response = lane.context.answer_to(error, request_id, self._request.headers)
         status, headers = response.status_code, response.raw_headers
         lines = field_lines(field for field in headers if field[0] not in _OF_THE_CONNECTION)
