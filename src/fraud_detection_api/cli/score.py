@@ -16,12 +16,16 @@ def score(
     model: Annotated[
         str, typer.Option("--model", metavar="VERSION", help=f"The model that scores. {A_VERSION}")
     ] = CHAMPION,
+    reasons: Annotated[
+        bool, typer.Option("--reasons", help="Add the column reasons: the strongest ones, as JSON.")
+    ] = False,
     registry: Registry = None,
 ) -> None:
     """Score a file of records.
 
     The output has the input's columns and `fraud_probability`, `risk_score` (how many of 1,000 legitimate records score
-    lower) and `outcome` (approve, review or decline, by the model's policy). Both files may be larger than memory.
+    lower) and `outcome` (approve, review or decline, by the model's policy), and if you ask for them `reasons`. Both files
+    may be larger than memory.
 
     Example: `fraud score applications.csv --out scored.parquet`
     """
@@ -33,5 +37,5 @@ def score(
 
     served = ModelService(existing_registry(settings.registry)).load(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
-        done = BatchScorer(served.bundle, on_progress=report).score_file(file, out)
+        done = BatchScorer(served.bundle, explains=reasons, on_progress=report).score_file(file, out)
     say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")

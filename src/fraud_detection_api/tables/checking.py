@@ -47,11 +47,16 @@ class TableCheck:
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
         """The checked columns of a CSV's `frame`, in the types of `column_types`, null for missing."""
         types = column_types(contract)
-        columns = [_typed(name, self.columns[name], types[name]) for name in self.columns if name in frame.columns]
+        columns = [column for column in self.features(contract) if column.name in frame.columns]
         identifier = contract.identifier
         if identifier is not None and identifier.name in frame.columns:
             columns.append(frame[identifier.name].str.strip_chars().cast(types[identifier.name]))
         return columns
+
+    def features(self, contract: Contract) -> list[pl.Series]:
+        """The checked columns in the types of `column_types`, null for missing."""
+        types = column_types(contract)
+        return [_typed(name, column, types[name]) for name, column in self.columns.items()]
 
 
 _TYPES: dict[str, pl.DataType] = {

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
 from fraud_detection_api.tables.files import (
@@ -24,21 +25,28 @@ from fraud_detection_api.tables.whole_files import written_whole
 
 CHUNK_ROWS = 100_000
 
+EXPLAINED_ROWS = 5_000
+"""Rows whose reasons are made at a time: each is an object of Python's meanwhile."""
+
 ADDED = {PROBABILITY: pl.Float64(), RISK_SCORE: pl.Int16(), OUTCOME: pl.String()}
 """The columns that scoring adds, in order."""
+
+REASONS = "reasons"
+"""The column of reasons: JSON, as in the answers of the server."""
 
 _OUTCOMES = np.array(OUTCOMES)
 
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """Scores files with one model; `on_progress` is called with the share of rows that is done, 0 to 1."""
+    """Scores files with one model, and `explains` them; `on_progress` gets the share of rows that is done, 0 to 1."""
 
     bundle: Bundle
+    explains: bool = False
     on_progress: Callable[[float], None] = lambda _share: None
 
     def score_file(self, source: Path, target: Path) -> int:
-        """Write `source`'s columns and those of ADDED to `target`; both are CSV or Parquet by suffix. Returns rows.
+        """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
 
         `target` appears whole or not at all. Raises InvalidDataset: unreadable file, missing columns, rows that break
         the contract (first row numbers, no values), a target that is the source or cannot be written.
@@ -49,18 +57,23 @@ class BatchScorer:
             raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
         with reading(source):
             names = scan.collect_schema().names()
-        if taken := [name for name in ADDED if name in names]:
+        if taken := [name for name in self.added if name in names]:
             raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])
         with written_whole(target) as waiting:
             self._write(source, scan, waiting, rows=rows)
         return rows
+
+    @property
+    def added(self) -> dict[str, pl.DataType]:
+        """The columns that are added, in order."""
+        return {**ADDED, REASONS: pl.String()} if self.explains else ADDED
 
     def _write(self, source: Path, scan: pl.LazyFrame, waiting: Path, *, rows: int) -> None:
         # a CSV's text goes to a Parquet file as what the contract says it is
         typed = source.suffix == ".csv" and waiting.suffix == ".parquet"
         types = column_types(self.bundle.contract) if typed else {}
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
-        write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **ADDED}, waiting)
+        write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **self.added}, waiting)
 
     def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
         done = 0
@@ -77,9 +90,20 @@ class BatchScorer:
         if problems:
             raise InvalidDataset(str(source), problems)
         typed_columns = check.typed(frame, self.bundle.contract) if typed else []
-        return frame.with_columns(*typed_columns, *self._added(check.columns))
+        assessment = self.bundle.engine.assess(check.columns)
+        added: list[Any] = [assessment.probabilities, assessment.risk_scores, _OUTCOMES[assessment.outcomes]]
+        if self.explains:
+            added.append(self._reasons(pl.DataFrame(check.features(self.bundle.contract)), assessment))
+        named = zip(self.added.items(), added, strict=True)
+        return frame.with_columns(*typed_columns, *(pl.Series(name, column, dtype) for (name, dtype), column in named))
 
-    def _added(self, columns: Columns) -> list[pl.Series]:
-        _matrix, _margins, probabilities, scores, codes = self.bundle.engine.assess(columns)
-        added = (probabilities, scores, _OUTCOMES[codes])
-        return [pl.Series(name, column, dtype=ADDED[name]) for name, column in zip(ADDED, added, strict=True)]
+    def _reasons(self, records: pl.DataFrame, assessment: Assessment) -> list[str]:
+        """The reasons of each record, as JSON."""
+        matrix, adverse = assessment.matrix, _OUTCOMES[assessment.outcomes] != "approve"
+        contributions, reasoner = self.bundle.engine.contributions(matrix), self.bundle.reasoner
+        parts = [slice(first, first + EXPLAINED_ROWS) for first in range(0, records.height, EXPLAINED_ROWS)]
+        return [
+            text
+            for part in parts
+            for text in reasoner.texts(contributions[part], records[part].to_dicts(), matrix[part], adverse[part])
+        ]

@@ -5,16 +5,20 @@ import os
 
 import polars as pl
 import pytest
+from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.schemas.records.parser import record_parser
 from fraud_detection_api.services.batch import files as batch
-from fraud_detection_api.services.batch.files import ADDED, BatchScorer
+from fraud_detection_api.services.batch.files import ADDED, REASONS, BatchScorer
+from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.builders import credit_files, every_dtype_files, every_dtype_frame
+from support.decided import decided
 from support.forgery import resealed
 from support.scoring import fraud_probabilities
 
@@ -49,6 +53,19 @@ def problems_of(bundle, source, target) -> tuple[str, ...]:
     with pytest.raises(InvalidDataset) as caught:
         BatchScorer(bundle).score_file(source, target)
     return caught.value.problems
+
+
+@pytest.mark.parametrize("given", ["csv", "parquet"])
+def test_reasons_are_those_of_the_service(tmp_path, given, monkeypatch):
+    monkeypatch.setattr(batch, "EXPLAINED_ROWS", CHUNK // 3)
+    source, target = tmp_path / f"in.{given}", tmp_path / "out.parquet"
+    loans, bundle = every_dtype_frame(ROWS).drop("outcome", "note"), read_bundle(every_dtype_files(), source="test")
+    write(loans, source)
+    assert BatchScorer(bundle, explains=True).score_file(source, target) == ROWS
+    found = read(target)
+    assert found.columns == [*loans.columns, *ADDED, REASONS]
+    sent = record_parser(bundle.contract).parse(to_json(loans.to_dicts()), limit=ROWS)
+    assert found[REASONS].to_list() == [row.reasons for row in decided(ServedModel("1", bundle), sent, explain=True)]
 
 
 @pytest.mark.parametrize("written", ["csv", "parquet"])
