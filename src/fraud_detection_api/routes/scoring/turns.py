@@ -130,12 +130,16 @@ class Turn:
         taken, records = [], 0
         while self._waiting and records < RECORDS_TOGETHER:
             caller, queue = self._waiting.popitem(last=False)
-            waiting = queue.popleft()
+            has_rivals = bool(self._waiting)
+            while queue and records < RECORDS_TOGETHER:
+                waiting = queue.popleft()
+                if not waiting[1].done():
+                    taken.append(waiting)
+                    records += records_in(waiting[0].body)
+                if has_rivals:
+                    break
             if queue:
                 self._waiting[caller] = queue
-            if not waiting[1].done():
-                taken.append(waiting)
-                records += records_in(waiting[0].body)
         return taken
 
     def _answer_some(self, waiting: Sequence[_Waiting], finished: list[_Finished]) -> None:
