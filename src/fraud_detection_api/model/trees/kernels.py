@@ -158,8 +158,8 @@ def _add_group(group, code, nodes, place, way_shares, points, weights, passes, s
             _integrate(group, np.float64(nodes[leaf].value), passes, shares, points, weights, found)
 
 
-@compiled(void(_NODES, int32[::1], _GROUPS, float64[::1], *_POINTS, float64[:, ::1], float32[::1]))
-def fill_tables(nodes, place, groups, way_shares, points, weights, room, table) -> None:
+@compiled(void(_NODES, int32[::1], _GROUPS, uint16[::1], float64[::1], *_POINTS, float64[:, ::1], float32[::1]))
+def fill_tables(nodes, place, groups, columns, way_shares, points, weights, room, table) -> None:
     """The contributions for each code of each group into `table`. `room` is float64 (3, most features of a group)."""
     for number in range(len(groups)):
         group = groups[number]
@@ -167,7 +167,7 @@ def fill_tables(nodes, place, groups, way_shares, points, weights, room, table) 
             room[2, : group.count] = 0
             _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
             for slot in range(group.count):
-                table[group.table + code * group.count + slot] = room[2, slot]
+                table[group.table + code * group.stride + columns[group.first + slot]] = room[2, slot]
 
 
 @njit(inline="always")
@@ -205,8 +205,8 @@ def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
 _CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, _ASKED, float32[::1], uint16[::1])
 
 
-@compiled(void(*_CUT_TREES, float32[::1], float64[:, ::1]))
-def look_up_contributions(matrix, groups, ways, asked, thresholds, features, table, found) -> None:
+@compiled(void(*_CUT_TREES, uint16[::1], float32[::1], float64[:, ::1]))
+def look_up_contributions(matrix, groups, ways, asked, thresholds, features, columns, table, found) -> None:
     """Add each feature's log-odds to `found`, (rows, features), by `table`."""
     right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
     tops = len(ways) - len(groups)
@@ -215,72 +215,11 @@ def look_up_contributions(matrix, groups, ways, asked, thresholds, features, tab
         mine = found[row]
         for number in range(len(groups)):
             group = groups[number]
-            start = group.table + codes[tops + number] * group.count
+            start = group.table + codes[tops + number] * group.stride
             for slot in range(group.count):
                 # unsigned, for Numba asks of any other whether it counts from the end
-                mine[features[np.uint64(group.first + slot)]] += table[np.uint64(start + slot)]
-
-
-@njit(inline="always")
-def _answer_together(matrix, first, rows, asked, thresholds, values, right):
-    """As `_answer`, of `rows` rows from `first` on: the answers to one split stand together, (splits + 1, rows)."""
-    for number in range(len(asked) - 1):
-        question = asked[number]
-        for row in range(rows):
-            values[row] = matrix[first + row, question.feature]
-        for split in range(question.first, asked[number + 1].first):
-            threshold, answers = thresholds[split], right[split]
-            if question.default_left:
-                for row in range(rows):
-                    answers[row] = values[row] >= threshold  # no for NaN
-            else:
-                for row in range(rows):
-                    answers[row] = not (values[row] < threshold)
-
-
-@njit(inline="always")
-def _fail_together(way, right, failures, rows, into):
-    """As `_failures`, of rows; `failures` (tops, rows) are those at tops."""
-    before, answers = failures[way.top], right[way.split]
-    for row in range(rows):
-        into[row] = before[row] | (np.uint32(answers[row] ^ way.right) << np.uint32(way.place))
-
-
-@njit(inline="always")
-def _start_together(group, right, rows, starts):
-    """Where in the table each row's contributions begin; in `starts` are the rows' failures on the way to the group."""
-    one, left, other = right[group.split], right[group.left_split], right[group.right_split]
-    decisions, count, table = np.uint32(group.decisions), np.uint32(group.count), np.uint32(group.table)
-    for row in range(rows):
-        decided = np.uint32(one[row]) | np.uint32(left[row]) << np.uint32(1) | np.uint32(other[row]) << np.uint32(2)
-        starts[row] = table + (starts[row] << decisions | decided) * count
-
-
-@compiled(void(*_CUT_TREES, float32[::1], int64, float64[:, ::1]))
-def look_up_together(matrix, groups, ways, asked, thresholds, features, table, together, found) -> None:
-    """As `look_up_contributions`, to the bit, for blocks of `together` rows.
-
-    A group's part of the table is fetched once for all rows of a block, and a processor takes several rows at a step.
-    """
-    tops = len(ways) - len(groups)
-    right, failures = np.zeros((len(thresholds) + 1, together), np.uint8), np.zeros((tops, together), np.uint32)
-    values, starts = np.empty(together, np.float32), np.empty(together, np.uint32)
-    sums = np.empty((matrix.shape[1], together), np.float64)
-    for first in range(0, len(matrix), together):
-        rows = min(together, len(matrix) - first)
-        _answer_together(matrix, first, rows, asked, thresholds, values, right)
-        for number in range(1, tops):
-            _fail_together(ways[number], right, failures, rows, failures[number])
-        sums[:] = 0
-        for number in range(len(groups)):
-            group = groups[number]
-            _fail_together(ways[tops + number], right, failures, rows, starts)
-            _start_together(group, right, rows, starts)
-            for slot in range(group.count):
-                mine = sums[features[np.uint64(group.first + slot)]]
-                for row in range(rows):
-                    mine[row] += table[np.uint64(starts[row]) + np.uint64(slot)]
-        found[first : first + rows] = sums[:, :rows].T
+                place = np.uint64(group.first + slot)
+                mine[features[place]] += table[np.uint64(start + columns[place])]
 
 
 _TO_INTEGRATE = (_NODES, int32[::1], float64[::1], *_POINTS, float64[:, ::1])
