@@ -1,7 +1,7 @@
 """Compiled loops that choose reasons; import it where `compilation.kernels` has found Numba."""
 
 # mypy: disable-error-code="no-untyped-call,no-untyped-def,untyped-decorator"
-# ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
+# ruff: noqa: ANN001, ANN202
 
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, void
@@ -53,7 +53,7 @@ def _rank(totals, adverse, most, places, contributions):
 
 @compiled(void(float64[:, :], boolean[:], float32[:, :], int64[::1], int64[::1], float64[:, ::1]))
 def choose(totals, adverse, matrix, derived, whole, real) -> None:
-    """As `reasons.choose_plainly`: sizes and codes into `whole`, and then contributions, numbers and encoded values into `real`.
+    """As `reasons.choose_plainly`: sizes and codes into `whole`, and contributions, numbers and encoded values into `real`.
 
     `real` is (3, most reasons of all rows). A number is infinite where only NumPy can tell it from the encoded value.
     """

@@ -1,8 +1,9 @@
 """Why a record scored as it did: the features that moved it most, in the contract's words."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -43,12 +44,11 @@ class Reasoner:
         self._spread = [(place, feature) for place, feature in enumerate(features) if len(feature.columns) > 1]
         derived = [feature.columns[0] if feature.is_derived else -1 for feature in features]
         self._derived = np.array(derived, dtype=np.int64)
-        self._choose = choose_plainly if kernels() is None else _choose_compiled
+        self._is_whole = self._first == list(range(len(column_names)))
+        self._choose = _loop()
         ranks = range(1, MOST_REASONS + 1)
-        self._worded = [feature for _ in ranks for feature in features for _ in _DIRECTIONS]
-        self._heads = [
-            f'{{"rank":{rank},{head}' for rank in ranks for feature in features for head in feature.heads
-        ]
+        self._words = [feature.worded for _ in ranks for feature in features for _ in feature.heads]
+        self._heads = [f'{{"rank":{rank},{head}' for rank in ranks for feature in features for head in feature.heads]
 
     def texts(
         self,
@@ -64,43 +64,24 @@ class Reasoner:
         The parts of a datetime count as one feature.
         """
         chosen = self._choose(self._totals(contributions), adverse, matrix, self._derived)
-        values, ends = self._described(records, chosen)
-        heads, directions = self._heads, _DIRECTIONS
-        parts = zip(chosen.codes, json_texts(values), json_texts(chosen.contributions), ends, strict=True)
-        reasons = iter([f"{heads[code]}{value}{directions[code & 1]}{added}{end}" for code, value, added, end in parts])
+        words, numbered = self._words, zip(chosen.codes, chosen.numbers, strict=True)
+        worded = [
+            words[code](record, number)
+            for record, size in zip(records, chosen.sizes, strict=True)
+            for code, number in islice(numbered, size)
+        ]
+        values = json_texts([value for value, _ in worded])
+        parts = zip(chosen.codes, values, json_texts(chosen.contributions), worded, strict=True)
+        heads, middles = self._heads, _MIDDLES
+        reasons = iter(
+            [f"{heads[code]}{value}{middles[code & 1]}{added}{end}" for code, value, added, (_, end) in parts]
+        )
         return [f"[{','.join(islice(reasons, size))}]" for size in chosen.sizes]
-
-    def _described(
-        self, records: Sequence[Mapping[str, Any]], chosen: Chosen
-    ) -> tuple[list[Shown | None], list[str]]:
-        """Value and end of each reason."""
-        worded, values, ends = self._worded, list[Shown | None](), list[str]()
-        numbered = zip(chosen.codes, chosen.numbers, strict=True)
-        for record, size in zip(records, chosen.sizes, strict=True):
-            for code, number in islice(numbered, size):
-                feature = worded[code]
-                if feature.is_derived:
-                    value = number if number == number else None
-                else:
-                    value = record.get(feature.name)
-                    if feature.is_time and value is not None:
-                        value = value.isoformat().replace("+00:00", "Z")
-                values.append(value)
-                if value is None:
-                    ends.append(feature.missing)
-                    continue
-                for floored in feature.floored:
-                    if floored.applies_to(record):
-                        ends.append(floored.end(value, record))
-                        break
-                else:
-                    ends.append((readable(value) if type(value) is not str else _inner_json(value)).join(feature.around))
-        return values, ends
 
     def _totals(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds, float64 (n, features)."""
-        if not self._spread:
-            return contributions  # whose columns are the features, in their order
+        if self._is_whole:
+            return contributions
         totals = contributions[:, self._first]
         for place, feature in self._spread:
             # `sum` rounds one way before Python 3.12 and another way since
@@ -126,11 +107,11 @@ def choose_plainly(
     return Chosen(sizes.tolist(), codes.tolist(), contributions.tolist(), numbers)
 
 
-def _choose_compiled(
+def choose_compiled(
     totals: NDArray[np.float64], adverse: NDArray[np.bool_], matrix: NDArray[np.float32], derived: NDArray[np.int64]
 ) -> Chosen:
     """As `choose_plainly`, in a compiled loop."""
-    from fraud_detection_api.model.reason_kernels import choose  # noqa: PLC0415 only where Numba can be loaded
+    from fraud_detection_api.model.reason_kernels import choose  # noqa: PLC0415 see `_loop`
 
     most = MOST_REASONS * len(totals)
     whole, real = np.empty(len(totals) + most, np.int64), np.empty((3, most))
@@ -144,6 +125,14 @@ def _choose_compiled(
     return Chosen(sizes, integers[len(totals) : len(totals) + end], contributions, numbers)
 
 
+def _loop() -> Callable[..., Chosen]:
+    """`choose_compiled`, loaded before a request needs it, or where Numba cannot be loaded `choose_plainly`."""
+    if kernels() is None:
+        return choose_plainly
+    import_module("fraud_detection_api.model.reason_kernels")
+    return choose_compiled
+
+
 def shortest(value: np.float32) -> float:
     """The shortest number that is rounded to `value`.
 
@@ -153,7 +142,7 @@ def shortest(value: np.float32) -> float:
     return float(str(value))  # NumPy's own function takes ten times as long
 
 
-_DIRECTIONS = tuple(f',"direction":"{verb}_risk","contribution_log_odds":' for verb in ("decreases", "increases"))
+_MIDDLES = tuple(f',"direction":"{verb}_risk","contribution_log_odds":' for verb in ("decreases", "increases"))
 """What stands in JSON between a reason's value and its contribution, by whether that is above 0."""
 
 
@@ -193,21 +182,20 @@ class _Worded:
             floored=_floored(name, item) if isinstance(item, Derived) else (),
         )
 
-    def value(self, record: Mapping[str, Any], number: float) -> Shown | None:
-        """The value as JSON has it; `number` is that of a derived feature, or NaN."""
+    def worded(self, record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
+        """A record's value and the end of the reason; `number` is the value of a derived feature, NaN for none."""
         if self.is_derived:
-            return None if number != number else number  # noqa: PLR0124 at half the price of `isnan`
-        value: Any = record.get(self.name)
-        return value.isoformat().replace("+00:00", "Z") if self.is_time and value is not None else value
-
-    def end(self, value: Shown | None, record: Mapping[str, Any]) -> str:
-        """What follows the contribution."""
+            value: Any = None if number != number else number  # noqa: PLR0124 at half the price of `isnan`
+        else:
+            value = record.get(self.name)
+            if self.is_time and value is not None:
+                value = value.isoformat().replace("+00:00", "Z")
         if value is None:
-            return self.missing
+            return None, self.missing
         for floored in self.floored:
             if floored.applies_to(record):
-                return floored.end(value, record)
-        return _readable_json(value).join(self.around)
+                return value, floored.end(value, record)
+        return value, _readable_json(value).join(self.around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +275,8 @@ def readable(value: Shown) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
-    return f"{value:,}" if abs(value) < _MOST_WHOLE else plain_number(float(value))
+    # an int, which mypy takes for a float
+    return f"{value:,}" if abs(value) < _MOST_WHOLE else plain_number(float(value))  # type: ignore[unreachable]
 
 
 def _readable_extreme(value: float) -> str:

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.trees.block_kernels import VECTOR, look_up_together
+from fraud_detection_api.model.trees.block_kernels import CODE_BITS, VECTOR, look_up_together
 from fraud_detection_api.model.trees.groups import Groups, cut_into_groups
 from fraud_detection_api.model.trees.kernels import fill_tables, look_up_contributions, work_out_contributions
 from fraud_detection_api.model.trees.nodes import Trees
@@ -28,11 +28,8 @@ MOST_TABLE_ENTRIES = 12_000_000
 WIDE = 2 * VECTOR
 """Models of no more features have a column for each of them in every table, and a row of it is added in a step or two."""
 
-CODE_BITS = 8
-"""Of groups that are looked up for several rows together. Trees of depth 7 have no more."""
-
 FEW_ROWS = 3
-"""Fewer rows are looked up one by one."""
+"""Fewer rows are looked up one by one, and so are all rows of models with longer codes than CODE_BITS."""
 
 
 class Attribution:

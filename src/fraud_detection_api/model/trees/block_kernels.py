@@ -4,7 +4,7 @@ What is a bit of a row is a byte here, and the bytes of LANES rows are a word: a
 price of a byte. Codes must have no more than CODE_BITS for that.
 """
 
-# mypy: disable-error-code="no-untyped-call,no-untyped-def,untyped-decorator"
+# mypy: disable-error-code="call-arg,import-untyped,no-untyped-call,no-untyped-def,untyped-decorator"
 # ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
 
 import numpy as np
@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 from fraud_detection_api.model.trees.compilation import compiled
 from fraud_detection_api.model.trees.groups import ASKED, GROUP, WAY
 
-LANES = 8
-"""Rows of a word."""
+LANES, CODE_BITS = 8, 8
+"""Rows of a word, and bits of each. Codes at trees of depth 7 have no more."""
 
 MOST_WORDS, MOST_GROUPS = 8, 32
 """Rows of a block, in words, and groups whose codes are at hand together."""
@@ -48,9 +48,10 @@ def _answer(matrix, first, rows, asked, thresholds, values, right):
 @njit(inline="always")
 def _fail(way, right, failures, into, number):
     """Which features on the way to a node send rows elsewhere, once those of the way to its top are known, as words."""
-    top, split, right_ways, place = np.uint64(way.top), np.uint64(way.split), _EACH * np.uint64(way.right), np.uint64(way.place)
+    top, split, place = np.uint64(way.top), np.uint64(way.split), np.uint64(way.place)
+    rights = _EACH * np.uint64(way.right)
     for word in range(into.shape[1]):
-        into[number, word] = failures[top, word] | (right[split, word] ^ right_ways) << place
+        into[number, word] = failures[top, word] | (right[split, word] ^ rights) << place
 
 
 @njit(inline="always")
@@ -69,29 +70,23 @@ def _add_vectors(_context, sums, at, table, begins, codes, code, step, count, st
 
     The vector of number n stands at begins[n] + codes[code + n · step] · stride. Numba itself would add number by number.
     """
+    numbers, sum_vector = ir.VectorType(ir.FloatType(), VECTOR), ir.VectorType(ir.DoubleType(), VECTOR)
 
     def generate(context, builder, signature, arguments):
-        def array(number):
-            return context.make_array(signature.args[number])(context, builder, arguments[number]).data
-
-        def vector(address, kind, align):
-            found = builder.load(builder.bitcast(address, ir.VectorType(kind, VECTOR).as_pointer()))
-            found.align = align
-            return found
+        def element(number, index):
+            array = context.make_array(signature.args[number])(context, builder, arguments[number])
+            return builder.gep(array.data, [index])
 
         _, at, _, _, _, code, step, count, stride = arguments
-        sums, table, begins, codes = (array(number) for number in (0, 2, 3, 4))
-        place = builder.gep(sums, [at])
-        total = cgutils.alloca_once_value(builder, vector(place, ir.DoubleType(), 8))
+        place = builder.bitcast(element(0, at), sum_vector.as_pointer())
+        total = cgutils.alloca_once_value(builder, builder.load(place, align=8))
         with cgutils.for_range(builder, count) as loop:
-            mine = builder.load(builder.gep(codes, [builder.add(code, builder.mul(loop.index, step))]))
-            begin = builder.load(builder.gep(begins, [loop.index]))
+            mine = builder.load(element(4, builder.add(code, builder.mul(loop.index, step))))
+            begin = builder.load(element(3, loop.index))
             start = builder.add(begin, builder.mul(builder.zext(mine, ir.IntType(64)), stride))
-            found = vector(builder.gep(table, [start]), ir.FloatType(), 4)
-            wide = builder.fpext(found, ir.VectorType(ir.DoubleType(), VECTOR))
-            builder.store(builder.fadd(builder.load(total), wide), total)
-        stored = builder.store(builder.load(total), builder.bitcast(place, ir.VectorType(ir.DoubleType(), VECTOR).as_pointer()))
-        stored.align = 8
+            row = builder.load(builder.bitcast(element(2, start), numbers.as_pointer()), align=4)
+            builder.store(builder.fadd(builder.load(total), builder.fpext(row, sum_vector)), total)
+        builder.store(builder.load(total), place, align=8)
         return context.get_dummy_value()
 
     return types.void(sums, at, table, begins, codes, code, step, count, stride), generate
@@ -132,7 +127,7 @@ def look_up_together(matrix, groups, ways, asked, thresholds, features, begins, 
     right, failures = np.zeros((len(thresholds) + 1, words), np.uint64), np.zeros((tops, words), np.uint64)
     codes, values = np.zeros((MOST_GROUPS, words), np.uint64), np.empty(words * LANES, np.float32)
     answers, code_bytes = right.view(np.uint8), codes.view(np.uint8)
-    sums = np.empty((words * LANES, width if width else columns), np.float64)
+    sums = np.empty((words * LANES, width or columns), np.float64)
     for first in range(0, len(matrix), words * LANES):
         rows = min(words * LANES, len(matrix) - first)
         _answer(matrix, first, rows, asked, thresholds, values, answers)

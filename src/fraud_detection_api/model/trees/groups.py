@@ -65,8 +65,8 @@ GROUP = np.dtype(
 """A node `root` with few splits below. A record's code there has a bit for each of the `on_way` features, between the tree's
 root and this one, that would send it elsewhere; they are shifted by `decisions` bits, which say where it goes right from
 here: at `root`, at its left child, at its right child, by the splits of those numbers. The features on the way and below,
-`count` in all, begin at `first` among those of all groups, and the rows of its table, one of `stride` numbers for each code, at
-`table`."""
+`count` in all, begin at `first` among those of all groups. The rows of its table, one of `stride` numbers for each code,
+begin at `table`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Groups:
     `groups` has dtype GROUP; those of one `count` stand together, or a processor would guess wrong at the end of each.
     `ways` has WAY: first that of top 0, then those to the nodes above groups, the tops, parents first, then those to the
     groups. `place` int32 (nodes,) is where among its group's features a node's own one stands. `features` uint16,
-    `columns` uint16 and `shares` float64 hold each group's features, their columns in its table, and the share of the training
-    records, by cover, that those on the way would send to the group; 1 for those below.
+    `columns` uint16 and `shares` float64 hold each group's features, their columns in its table, and the share of the
+    training records, by cover, that those on the way would send to the group; 1 for those below.
     """
 
     groups: NDArray[np.void]
