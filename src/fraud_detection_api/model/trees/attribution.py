@@ -17,9 +17,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.trees.block_kernels import CODE_BITS, VECTOR, look_up_together
+from fraud_detection_api.model.trees.attribution_kernels import (
+    CODE_BITS,
+    VECTOR,
+    fill_tables,
+    look_up_contributions,
+    look_up_together,
+    work_out_contributions,
+)
 from fraud_detection_api.model.trees.groups import Groups, cut_into_groups
-from fraud_detection_api.model.trees.kernels import fill_tables, look_up_contributions, work_out_contributions
 from fraud_detection_api.model.trees.nodes import Trees
 
 MOST_TABLE_ENTRIES = 12_000_000
@@ -28,7 +34,7 @@ MOST_TABLE_ENTRIES = 12_000_000
 WIDE = 2 * VECTOR
 """Models of no more features have a column for each of them in every table, and a row of it is added in a step or two."""
 
-FEW_ROWS = 3
+FEW_ROWS = 4
 """Fewer rows are looked up one by one, and so are all rows of models with longer codes than CODE_BITS."""
 
 
@@ -58,10 +64,9 @@ class Attribution:
         if self._table is None:
             points = (self._points, self._weights)
             work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)
-        elif len(matrix) < self._few:
-            look_up_contributions(*asked, cut.columns, self._table, found)
         else:
-            look_up_together(*asked, self._begins, self._table, self._width, found)
+            look_up = look_up_contributions if len(matrix) < self._few else look_up_together
+            look_up(*asked, self._begins, self._table, self._width, found)
         return found
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.model.trees import attribution
 from fraud_detection_api.model.trees.attribution import FEW_ROWS, Attribution
-from fraud_detection_api.model.trees.block_kernels import LANES, MOST_WORDS
+from fraud_detection_api.model.trees.attribution_kernels import LANES, MOST_WORDS
 from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.train_xgboost import average_boosters
