@@ -47,7 +47,8 @@ class Reasoner:
         self._is_whole = self._first == list(range(len(column_names)))
         self._choose = _loop()
         ranks = range(1, MOST_REASONS + 1)
-        self._words = [feature.worded for _ in ranks for feature in features for _ in feature.heads]
+        words = [feature.of_number if feature.is_derived else feature.of_record for feature in features]
+        self._words = [word for _ in ranks for word in words for _ in _MIDDLES]
         self._heads = [f'{{"rank":{rank},{head}' for rank in ranks for feature in features for head in feature.heads]
 
     def texts(
@@ -182,20 +183,23 @@ class _Worded:
             floored=_floored(name, item) if isinstance(item, Derived) else (),
         )
 
-    def worded(self, record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
-        """A record's value and the end of the reason; `number` is the value of a derived feature, NaN for none."""
-        if self.is_derived:
-            value: Any = None if number != number else number  # noqa: PLR0124 at half the price of `isnan`
-        else:
-            value = record.get(self.name)
-            if self.is_time and value is not None:
-                value = value.isoformat().replace("+00:00", "Z")
+    def of_record(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        """A record's value and the end of the reason."""
+        value: Any = record.get(self.name)
         if value is None:
+            return None, self.missing
+        if self.is_time:
+            value = value.isoformat().replace("+00:00", "Z")
+        return value, _readable_json(value).join(self.around)
+
+    def of_number(self, record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
+        """A derived value, NaN for none, and the end of the reason."""
+        if number != number:  # noqa: PLR0124 at half the price of `isnan`
             return None, self.missing
         for floored in self.floored:
             if floored.applies_to(record):
-                return value, floored.end(value, record)
-        return value, _readable_json(value).join(self.around)
+                return number, floored.end(number, record)
+        return number, readable(number).join(self.around)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Loops that find the contributions of features, compiled when this module is imported. Arrays are those of `Groups`.
 
-Where rows are looked up together, a bit of a row is a byte, and the bytes of LANES rows are a word, which is shifted and joined
-at the price of a byte. Codes must have no more than CODE_BITS for that.
+Where rows are looked up together, a bit of a row is a byte, and the bytes of LANES rows are a word, which is shifted and
+joined at the price of a byte. Codes must have no more than CODE_BITS for that.
 """
 
 # mypy: disable-error-code="call-arg,import-untyped,no-untyped-call,no-untyped-def,untyped-decorator"
