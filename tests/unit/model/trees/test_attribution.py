@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_detection_api.model.trees import attribution
-from fraud_detection_api.model.trees.attribution import FEW_ROWS, Attribution
-from fraud_detection_api.model.trees.attribution_kernels import LANES, MOST_WORDS
+from fraud_detection_api.model.trees.attribution import FEW_ROWS, WIDE, Attribution
+from fraud_detection_api.model.trees.attribution_kernels import LANES, MOST_WORDS, VECTOR
 from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.train_xgboost import average_boosters
@@ -106,6 +106,15 @@ def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it_or_on_the_tab
     singles = [one.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
     for rows in (FEW_ROWS - 1, FEW_ROWS, LANES, LANES + 1, BLOCK, BLOCK + 1, len(matrix)):
         np.testing.assert_array_equal(found.contributions(matrix[:rows]), singles[:rows])
+
+
+@pytest.mark.parametrize("features", [1, VECTOR, VECTOR + 1, WIDE, WIDE + 1])
+def test_tables_with_a_column_for_each_feature_add_the_same_bits(features):
+    booster, matrix = random_booster(7, depth=5, rounds=30, features=features), random_matrix(8, 40, features=features)
+    wide, narrow = attribution_of(booster), attribution_of(booster, wide=False)
+    assert (wide._width, narrow._width) == (-(-features // VECTOR) * VECTOR if features <= WIDE else 0, 0)
+    for rows in (1, len(matrix)):
+        np.testing.assert_array_equal(wide.contributions(matrix[:rows]), narrow.contributions(matrix[:rows]))
 
 
 def test_no_rows_have_no_contributions():
