@@ -81,8 +81,9 @@ def _in_service(name: str, required: str | None, champion: ServedModel) -> Deplo
     """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
     require_contract(champion, required)
     bundle = champion.bundle
-    # fills the tables that explanations read
-    bundle.engine.contributions(np.zeros((1, bundle.scorer.forest.features), dtype=np.float32))
+    # fills the tables and loads the loops that explanations need
+    unknown = np.full((1, bundle.scorer.forest.features), np.nan, dtype=np.float32)
+    bundle.reasoner.texts(bundle.engine.contributions(unknown), [{}], unknown, np.array([True]))
     return Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
 
 

@@ -7,7 +7,7 @@ The text itself is never run. A formula is rebuilt from a few operations, all of
 import ast
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -105,11 +105,7 @@ class Formula:
         >>> parse_formula("balance / max(limit, 1)").for_one_record()({"balance": 50.0, "limit": 0.0})
         50.0
         """
-        record = ast.Name("record", ast.Load())
-        operands: dict[str, ast.expr] = {
-            name: ast.Subscript(record, ast.Constant(name), ast.Load()) for name in self.names
-        }
-        return function_of("record", self.of_floats(operands), OF_FLOATS)
+        return function_of("record", self.of_floats(_record_operands(self.names)), OF_FLOATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +114,19 @@ class Floor:
 
     divisor: Formula
     at_least: float
+
+    def for_one_record(self) -> Callable[[Mapping[str, Any]], bool]:
+        """A function from a record that has the formula's columns to whether its divisor counts as `at_least`.
+
+        >>> (floor,) = parse_formula("balance / max(limit, 1)").floors
+        >>> [floor.for_one_record()({"balance": 50, "limit": limit}) for limit in (0, 1)]
+        [True, False]
+        """
+        operands: dict[str, ast.expr] = {
+            name: called("float", operand) for name, operand in _record_operands(self.divisor.names).items()
+        }
+        is_less = ast.Compare(self.divisor.of_floats(operands), [ast.Lt()], [ast.Constant(self.at_least)])
+        return function_of("record", is_less, {**OF_FLOATS, "float": float})
 
 
 def parse_formula(source: str) -> Formula:
@@ -265,6 +274,12 @@ def _variable(node: ast.expr, letter: str, value: ast.expr | None) -> tuple[ast.
     name = f"{letter}_{type(node).__name__}_{node.col_offset}_{node.end_col_offset}"
     read = ast.Name(name, ast.Load())
     return ast.NamedExpr(ast.Name(name, ast.Store()), read if value is None else value), read
+
+
+def _record_operands(names: Sequence[str]) -> dict[str, ast.expr]:
+    """The columns of a variable `record`."""
+    record = ast.Name("record", ast.Load())
+    return {name: ast.Subscript(record, ast.Constant(name), ast.Load()) for name in names}
 
 
 def called(function: str, *arguments: ast.expr) -> ast.expr:

@@ -110,14 +110,13 @@ class RowFormat(Generic[Row]):
 
 
 def json_texts(column: Sequence[Any]) -> list[str]:
-    """The JSON of each value of a column: numbers or None, or texts.
+    """The JSON of each value of a column: numbers, truths, texts or None.
 
-    >>> json_texts([0.1, None, 5.0]), json_texts(["a,b"])
-    (['0.1', 'null', '5.0'], ['"a,b"'])
+    >>> json_texts([0.1, None, 5.0]), json_texts(["a,b", 1])
+    (['0.1', 'null', '5.0'], ['"a,b"', '1'])
     """
-    if any(isinstance(each, str) for each in column):
-        return [to_json(each).decode() for each in column]
-    return to_json(column).decode()[1:-1].split(",") if column else []  # in one step
+    # in one step; the JSON of a text has no line breaks
+    return to_json(column, indent=1).decode()[3:-2].split(",\n ") if column else []
 
 
 def _column(field: str, hint: Any) -> Column:

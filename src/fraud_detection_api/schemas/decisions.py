@@ -66,7 +66,10 @@ class DecisionsBody(BaseModel):
 
 def decisions_body(texts: Sequence[str], explanations: Explanations) -> str:
     """An answer: the JSON of a DecisionsBody, from that of its decisions."""
-    return f'{{"decisions":[{",".join(texts)}],"explanations":"{explanations}"}}'
+    parts = list(texts) or [""]
+    parts[0] = f'{{"decisions":[{parts[0]}'
+    parts[-1] += f'],"explanations":"{explanations}"}}'
+    return ",".join(parts)  # so that megabytes are copied once
 
 
 def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:

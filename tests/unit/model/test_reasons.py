@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.model.reasons import MOST_REASONS, Reasoner, readable
+from fraud_detection_api.model.reasons import MOST_REASONS, Reasoner, choose_compiled, choose_plainly, readable
 from support.builders import record
 
 CONTRACT = contract_from_toml(
@@ -171,6 +171,12 @@ def test_no_more_than_four_and_none_without_a_part_in_it(contributions):
         (-16.25, "-16.2"),
         (999.96, "1,000"),
         (0.1 + 0.2, "0.3"),
+        (-0.0, "0"),
+        (99.96, "100"),
+        (0.09999, "0.1"),
+        (0.0001, "0.0001"),
+        (0.000099996, "0.0001"),
+        (1e16, "1e+16"),
         (1e300, "1e+300"),
         (-3, "-3"),
         (False, "no"),
@@ -208,3 +214,34 @@ def test_texts_of_contracts_and_records_are_quoted_as_json(level):
 def test_numbers_are_those_of_record_and_model_to_the_bit(amount, contribution):
     (found,) = reasons([contribution, 0, 0, 0, 0, 0], record={**RECORD, "amount": amount})
     assert (found.value.hex(), found.contribution_log_odds.hex()) == (amount.hex(), contribution.hex())
+
+
+FLOATS = st.floats(width=32, allow_infinity=False) | st.floats(-100, 100, width=32) | st.integers(-30, 30).map(float)
+
+
+@given(
+    values=st.lists(FLOATS, min_size=1, max_size=20),
+    strengths=st.lists(st.sampled_from([-0.5, -0.0, 0.0, 0.5, 0.25, 1e-9]), min_size=6, max_size=6),
+    adverse=st.booleans(),
+)
+def test_compiled_loops_choose_the_same_reasons_and_numbers(values, strengths, adverse):
+    matrix = np.array(values, dtype=np.float32)[:, np.newaxis]
+    totals = np.array([strengths] * len(values)) * np.arange(1, len(values) + 1)[:, np.newaxis]
+    columns = np.array([0, -1, 0, 0, -1, 0])
+    told = (totals, np.full(len(values), adverse), matrix, columns)
+    assert repr(choose_compiled(*told)) == repr(choose_plainly(*told))
+
+
+def test_the_number_of_a_derived_feature_is_the_shortest_for_all_that_it_can_be():
+    """Numbers beside powers of two and of ten, where the digits of a nearest number and of the shortest may differ."""
+    edges = np.concatenate([2.0 ** np.arange(-14, 26), 10.0 ** np.arange(-5, 8)]).astype(np.float32).view(np.int32)
+    values = np.concatenate([(edges + step).view(np.float32) for step in range(-20, 21)])[:, np.newaxis]
+    chosen = choose_compiled(np.ones(values.shape), np.ones(len(values), bool), values, np.zeros(1, np.int64))
+    assert chosen.numbers == [float(str(value)) for value in values[:, 0]]
+
+
+def test_without_compiled_loops_the_reasons_are_the_same(monkeypatch):
+    contributions = [0.2, -0.3, 0, 0.1, 0.2, 0.2]
+    compiled = reasons(contributions, adverse=False)
+    monkeypatch.setattr("fraud_detection_api.model.reasons.kernels", lambda: None)
+    assert reasons(contributions, adverse=False) == compiled

@@ -12,34 +12,44 @@ integrates exactly with half as many points. Features with o = z = 1 change noth
 and as the o_j are but a few bits, all that can come of a group stands in a table.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.model.trees.groups import cut_into_groups
-from fraud_detection_api.model.trees.kernels import (
+from fraud_detection_api.model.trees.attribution_kernels import (
+    CODE_BITS,
+    VECTOR,
     fill_tables,
     look_up_contributions,
     look_up_together,
     work_out_contributions,
 )
+from fraud_detection_api.model.trees.groups import Groups, cut_into_groups
 from fraud_detection_api.model.trees.nodes import Trees
 
 MOST_TABLE_ENTRIES = 12_000_000
 """Float32 numbers, 48 MB. Deeper trees have more; theirs are worked out for each record."""
 
-FEW_ROWS, MOST_TOGETHER = 8, 128
-"""Fewer rows are looked up one by one; of more, so many together. A hundred rows take a third of the time then."""
+WIDE = 2 * VECTOR
+"""Models of no more features have a column for each of them in every table, and a row of it is added in a step or two."""
+
+FEW_ROWS = 4
+"""Fewer rows are looked up one by one, and so are all rows of models with longer codes than CODE_BITS."""
 
 
 class Attribution:
     """Contributions of features to margins; safe to use from several threads."""
 
     def __init__(self, trees: Trees) -> None:
-        self._trees, self._cut = trees, cut_into_groups(trees)
-        self._most_features = int(self._cut.groups["count"].max())
+        self._trees, cut = trees, cut_into_groups(trees)
+        self._most_features = int(cut.groups["count"].max())
         points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
         self._points, self._weights = (points + 1) / 2, weights / 2
-        self._table = self._filled() if self._cut.table_entries <= MOST_TABLE_ENTRIES else None
+        self._cut, self._width = _widened(cut, trees.features)
+        self._begins = np.ascontiguousarray(self._cut.groups["table"])
+        self._few = FEW_ROWS if cut.code_bits <= CODE_BITS else math.inf
+        self._table = self._filled() if cut.table_entries <= MOST_TABLE_ENTRIES else None
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds that each feature adds to a row's margin, float64 (n, features).
@@ -51,13 +61,12 @@ class Attribution:
         cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
         asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
-        if self._table is not None and len(matrix) >= FEW_ROWS:
-            look_up_together(*asked, self._table, min(len(matrix), MOST_TOGETHER), found)
-        elif self._table is not None:
-            look_up_contributions(*asked, self._table, found)
-        else:
+        if self._table is None:
             points = (self._points, self._weights)
             work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)
+        else:
+            look_up = look_up_contributions if len(matrix) < self._few else look_up_together
+            look_up(*asked, self._begins, self._table, self._width, found)
         return found
 
     @property
@@ -66,7 +75,16 @@ class Attribution:
 
     def _filled(self) -> NDArray[np.float32]:
         cut = self._cut
-        table = np.empty(cut.table_entries, dtype=np.float32)
+        table = np.zeros(cut.table_entries, dtype=np.float32)
         points = (self._points, self._weights)
-        fill_tables(self._trees.nodes, cut.place, cut.groups, cut.shares, *points, self._room, table)
+        fill_tables(self._trees.nodes, cut.place, cut.groups, cut.columns, cut.shares, *points, self._room, table)
         return table
+
+
+def _widened(cut: Groups, features: int) -> tuple[Groups, int]:
+    """Groups with wide tables and their stride, where that is within bounds; or as they were, and 0."""
+    width = -(-features // VECTOR) * VECTOR
+    if features > WIDE or cut.code_bits > CODE_BITS:
+        return cut, 0
+    wide = cut.widened(width)
+    return (wide, width) if wide.table_entries <= MOST_TABLE_ENTRIES else (cut, 0)

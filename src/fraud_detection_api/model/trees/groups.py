@@ -1,7 +1,7 @@
 """Trees cut for attribution: tops, and below them groups of at most four leaves that are looked up together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ ASKED = np.dtype([("first", np.int32), ("feature", np.int16), ("default_left", n
 class Splits:
     """`asked` has dtype ASKED, one more than there are questions; `thresholds` float32 (splits,) is in their order.
 
-    `number` uint32 (nodes,) is a node's place there; a leaf's is the one after the last.
+    `number` uint32 (nodes,) is a node's place there; a leaf's is the one after the last. Nodes that ask the same share one.
     """
 
     asked: NDArray[np.void]
@@ -29,14 +29,15 @@ def sort_splits(nodes: NDArray[np.void]) -> Splits:
     """The splits among `nodes`, of dtype NODE."""
     splitting = np.flatnonzero(nodes["left"] != np.arange(len(nodes)))
     question = 2 * nodes["feature"][splitting].astype(np.int64) + nodes["default_left"][splitting]
-    order = np.argsort(question, kind="stable")
-    questions, first = np.unique(question[order], return_index=True)
+    pairs = np.column_stack([question, nodes["threshold"][splitting]])
+    found, place = np.unique(pairs, axis=0, return_inverse=True)
+    questions, first = np.unique(found[:, 0].astype(np.int64), return_index=True)
     asked = np.zeros(len(questions) + 1, dtype=ASKED)
-    asked["first"] = np.append(first, len(order))
+    asked["first"] = np.append(first, len(found))
     asked["feature"][:-1], asked["default_left"][:-1] = questions // 2, questions % 2
-    number = np.full(len(nodes), len(order), dtype=np.uint32)
-    number[splitting[order]] = np.arange(len(order))
-    return Splits(asked, nodes["threshold"][splitting[order]], number)
+    number = np.full(len(nodes), len(found), dtype=np.uint32)
+    number[splitting] = place.reshape(-1)
+    return Splits(asked, np.ascontiguousarray(found[:, 1], dtype=np.float32), number)
 
 
 GROUP_HEIGHT = 2
@@ -57,13 +58,15 @@ GROUP = np.dtype(
         ("count", np.int16),
         ("on_way", np.int16),
         ("decisions", np.int16),
+        ("stride", np.int16),
     ],
     align=True,
 )
 """A node `root` with few splits below. A record's code there has a bit for each of the `on_way` features, between the tree's
 root and this one, that would send it elsewhere; they are shifted by `decisions` bits, which say where it goes right from
 here: at `root`, at its left child, at its right child, by the splits of those numbers. The features on the way and below,
-`count` in all, begin at `first` among those of all groups, and the rows of its table, one for each code, at `table`."""
+`count` in all, begin at `first` among those of all groups. The rows of its table, one of `stride` numbers for each code,
+begin at `table`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,9 @@ class Groups:
 
     `groups` has dtype GROUP; those of one `count` stand together, or a processor would guess wrong at the end of each.
     `ways` has WAY: first that of top 0, then those to the nodes above groups, the tops, parents first, then those to the
-    groups. `place` int32 (nodes,) is where among its group's features a node's own one stands. `features` uint16 and
-    `shares` float64 hold each group's features, and the share of the training records, by cover, that those on the way would
-    send to the group; 1 for those below.
+    groups. `place` int32 (nodes,) is where among its group's features a node's own one stands. `features` uint16,
+    `columns` uint16 and `shares` float64 hold each group's features, their columns in its table, and the share of the
+    training records, by cover, that those on the way would send to the group; 1 for those below.
     """
 
     groups: NDArray[np.void]
@@ -82,13 +85,26 @@ class Groups:
     splits: Splits
     place: NDArray[np.int32]
     features: NDArray[np.uint16]
+    columns: NDArray[np.uint16]
     shares: NDArray[np.float64]
 
     @property
     def table_entries(self) -> int:
         """Numbers that the tables of all groups hold."""
         last = self.groups[-1]
-        return int(last["table"]) + (int(last["count"]) << int(last["on_way"] + last["decisions"]))
+        return int(last["table"]) + (int(last["stride"]) << int(last["on_way"] + last["decisions"]))
+
+    @property
+    def code_bits(self) -> int:
+        """Bits of the longest code."""
+        return int((self.groups["on_way"] + self.groups["decisions"]).max())
+
+    def widened(self, stride: int) -> "Groups":
+        """The same with tables that have a column for each feature of a row, and more up to `stride`."""
+        groups = self.groups.copy()
+        codes = np.left_shift(1, groups["on_way"].astype(np.int64) + groups["decisions"])
+        groups["stride"], groups["table"] = stride, stride * (np.cumsum(codes) - codes)
+        return replace(self, groups=groups, columns=self.features)
 
 
 def cut_into_groups(trees: Trees) -> Groups:
@@ -142,12 +158,14 @@ class _Cutting:
     def groups(self) -> Groups:
         """What was found in all trees."""
         groups, features, shares, entries = list[tuple[int, ...]](), list[int](), list[float](), 0
+        columns = list[int]()
         found = sorted(self._groups, key=lambda group: len(group.shares))
         for group in found:
             count, splits = len(group.shares), [self._split[node] for node in self._deciding(group.root)]
-            groups.append((entries, group.root, len(features), *splits, count, group.on_way, group.decisions))
+            groups.append((entries, group.root, len(features), *splits, count, group.on_way, group.decisions, count))
             entries += count << (group.on_way + group.decisions)
             features += group.shares
+            columns += range(count)
             shares += group.shares.values()
         return Groups(
             np.array(groups, dtype=GROUP),
@@ -155,6 +173,7 @@ class _Cutting:
             self._splits,
             self._place,
             np.array(features, dtype=np.uint16),
+            np.array(columns, dtype=np.uint16),
             np.array(shares, dtype=np.float64),
         )
 

@@ -1,18 +1,17 @@
 """Loops over trees, compiled when this module is imported, or read from the cache of an earlier time.
 
 Values of a matrix are finite or NaN: at a leaf, whose threshold is infinite, a walk stays. Arrays are those of `Trees` and
-`Groups`, one by one, for that is what is compiled without a price at each call; Numba has no types for a type checker.
+`Masks`, one by one, for that is what is compiled without a price at each call; Numba has no types for a type checker.
 """
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 # ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
 
 import numpy as np
-from numba import float32, float64, from_dtype, int8, int32, int64, njit, uint16, void
+from numba import float32, float64, from_dtype, int8, int64, njit, void
 
 from fraud_detection_api.model.calibration import KNOTS, LOWEST_MARGIN, STEPS_PER_UNIT
 from fraud_detection_api.model.trees.compilation import compiled
-from fraud_detection_api.model.trees.groups import ASKED, GROUP, LEAST_SHARE, WAY
 from fraud_detection_api.model.trees.leaf_masks import (
     ALL_LEAVES,
     BIT_PRODUCT,
@@ -110,209 +109,6 @@ def add_margins_together(matrix, trees, splits, leaves, base_margin, margins) ->
                 lowest = reached[row] & (np.uint64(0) - reached[row])
                 sums[row] += mine[_BITS[(lowest * BIT_PRODUCT) >> PRODUCT_BITS]]
         margins[first : first + rows] = sums[:rows]
-
-
-_GROUPS, _WAYS, _ASKED = (from_dtype(layout)[::1] for layout in (GROUP, WAY, ASKED))
-_POINTS = (float64[::1], float64[::1])
-
-
-@njit(inline="always")
-def _pass(side, decision, node, child, slot, nodes, passes, shares):
-    """Note of a split on the way to a leaf whether the record takes it, and what share of records does."""
-    passes[slot] *= np.float64(side == decision)
-    cover = np.float64(nodes[node].cover)
-    shares[slot] *= max(np.float64(nodes[child].cover) / cover, LEAST_SHARE) if cover > 0 else 1.0
-
-
-@njit(inline="always")
-def _integrate(group, value, passes, shares, points, weights, found):
-    """Add the contributions of one leaf to `found`, (count,)."""
-    for point in range(len(points)):
-        product = weights[point] * value
-        for slot in range(group.count):
-            product *= passes[slot] * points[point] + shares[slot] * (1 - points[point])
-        for slot in range(group.count):
-            factor = passes[slot] * points[point] + shares[slot] * (1 - points[point])
-            found[slot] += (passes[slot] - shares[slot]) * product / factor
-
-
-@njit(inline="always")
-def _add_group(group, code, nodes, place, way_shares, points, weights, passes, shares, found):
-    """Add the contributions of a group's leaves for a record with that code to `found`, (count,).
-
-    `passes` and `shares` are room for as many numbers.
-    """
-    failures, root = code >> group.decisions, group.root
-    for first in range(2 if group.decisions > 0 else 1):
-        child = nodes[root].left + first if group.decisions > 0 else root
-        inner = group.decisions == 3 and nodes[child].left != child
-        for second in range(2 if inner else 1):
-            leaf = nodes[child].left + second if inner else child
-            for slot in range(group.count):
-                passes[slot] = np.float64(slot >= group.on_way or (failures >> slot) & 1 == 0)
-                shares[slot] = way_shares[group.first + slot]
-            if group.decisions > 0:
-                _pass(first, code & 1, root, child, place[root], nodes, passes, shares)
-            if inner:
-                _pass(second, (code >> (1 + first)) & 1, child, leaf, place[child], nodes, passes, shares)
-            _integrate(group, np.float64(nodes[leaf].value), passes, shares, points, weights, found)
-
-
-@compiled(void(_NODES, int32[::1], _GROUPS, float64[::1], *_POINTS, float64[:, ::1], float32[::1]))
-def fill_tables(nodes, place, groups, way_shares, points, weights, room, table) -> None:
-    """The contributions for each code of each group into `table`. `room` is float64 (3, most features of a group)."""
-    for number in range(len(groups)):
-        group = groups[number]
-        for code in range(np.int64(1) << (group.on_way + group.decisions)):
-            room[2, : group.count] = 0
-            _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
-            for slot in range(group.count):
-                table[group.table + code * group.count + slot] = room[2, slot]
-
-
-@njit(inline="always")
-def _answer(matrix, row, asked, thresholds, right):
-    """Of each split, and of a leaf at the end, whether a row goes right there, into `right`."""
-    for number in range(len(asked) - 1):
-        question, first, end = asked[number], asked[number].first, asked[number + 1].first
-        value, mine, answers = matrix[row, question.feature], thresholds[first:end], right[first:end]
-        missing_left = question.default_left & np.isnan(value)
-        for place in range(len(mine)):
-            answers[place] = not ((value < mine[place]) | missing_left)
-    right[len(thresholds)] = 0
-
-
-@njit(inline="always")
-def _failures(way, right, codes):
-    """Which features on the way to a node send a row elsewhere, as bits, once those of the way to its top are known."""
-    return codes[way.top] | np.int64(right[way.split] ^ way.right) << way.place
-
-
-@njit(inline="always")
-def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
-    """A row's code at each group into the last of `codes`; those before are failures at tops."""
-    _answer(matrix, row, asked, thresholds, right)
-    tops = len(ways) - len(groups)
-    codes[0] = 0
-    for number in range(1, tops):
-        codes[number] = _failures(ways[number], right, codes)
-    for number in range(len(groups)):
-        group, failures = groups[number], _failures(ways[tops + number], right, codes)
-        decided = right[group.split] | right[group.left_split] << 1 | right[group.right_split] << 2
-        codes[tops + number] = failures << group.decisions | decided
-
-
-_CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, _ASKED, float32[::1], uint16[::1])
-
-
-@compiled(void(*_CUT_TREES, float32[::1], float64[:, ::1]))
-def look_up_contributions(matrix, groups, ways, asked, thresholds, features, table, found) -> None:
-    """Add each feature's log-odds to `found`, (rows, features), by `table`."""
-    right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
-    tops = len(ways) - len(groups)
-    for row in range(matrix.shape[0]):
-        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
-        mine = found[row]
-        for number in range(len(groups)):
-            group = groups[number]
-            start = group.table + codes[tops + number] * group.count
-            for slot in range(group.count):
-                # unsigned, for Numba asks of any other whether it counts from the end
-                mine[features[np.uint64(group.first + slot)]] += table[np.uint64(start + slot)]
-
-
-@njit(inline="always")
-def _answer_together(matrix, first, rows, asked, thresholds, values, right):
-    """As `_answer`, of `rows` rows from `first` on: the answers to one split stand together, (splits + 1, rows)."""
-    for number in range(len(asked) - 1):
-        question = asked[number]
-        for row in range(rows):
-            values[row] = matrix[first + row, question.feature]
-        for split in range(question.first, asked[number + 1].first):
-            threshold, answers = thresholds[split], right[split]
-            if question.default_left:
-                for row in range(rows):
-                    answers[row] = values[row] >= threshold  # no for NaN
-            else:
-                for row in range(rows):
-                    answers[row] = not (values[row] < threshold)
-
-
-@njit(inline="always")
-def _fail_together(way, right, failures, rows, into):
-    """As `_failures`, of rows; `failures` (tops, rows) are those at tops."""
-    before, answers = failures[way.top], right[way.split]
-    for row in range(rows):
-        into[row] = before[row] | (np.uint32(answers[row] ^ way.right) << np.uint32(way.place))
-
-
-@njit(inline="always")
-def _start_together(group, right, rows, starts):
-    """Where in the table each row's contributions begin; in `starts` are the rows' failures on the way to the group."""
-    one, left, other = right[group.split], right[group.left_split], right[group.right_split]
-    decisions, count, table = np.uint32(group.decisions), np.uint32(group.count), np.uint32(group.table)
-    for row in range(rows):
-        decided = np.uint32(one[row]) | np.uint32(left[row]) << np.uint32(1) | np.uint32(other[row]) << np.uint32(2)
-        starts[row] = table + (starts[row] << decisions | decided) * count
-
-
-@compiled(void(*_CUT_TREES, float32[::1], int64, float64[:, ::1]))
-def look_up_together(matrix, groups, ways, asked, thresholds, features, table, together, found) -> None:
-    """As `look_up_contributions`, to the bit, for blocks of `together` rows.
-
-    A group's part of the table is fetched once for all rows of a block, and a processor takes several rows at a step.
-    """
-    tops = len(ways) - len(groups)
-    right, failures = np.zeros((len(thresholds) + 1, together), np.uint8), np.zeros((tops, together), np.uint32)
-    values, starts = np.empty(together, np.float32), np.empty(together, np.uint32)
-    sums = np.empty((matrix.shape[1], together), np.float64)
-    for first in range(0, len(matrix), together):
-        rows = min(together, len(matrix) - first)
-        _answer_together(matrix, first, rows, asked, thresholds, values, right)
-        for number in range(1, tops):
-            _fail_together(ways[number], right, failures, rows, failures[number])
-        sums[:] = 0
-        for number in range(len(groups)):
-            group = groups[number]
-            _fail_together(ways[tops + number], right, failures, rows, starts)
-            _start_together(group, right, rows, starts)
-            for slot in range(group.count):
-                mine = sums[features[np.uint64(group.first + slot)]]
-                for row in range(rows):
-                    mine[row] += table[np.uint64(starts[row]) + np.uint64(slot)]
-        found[first : first + rows] = sums[:, :rows].T
-
-
-_TO_INTEGRATE = (_NODES, int32[::1], float64[::1], *_POINTS, float64[:, ::1])
-
-
-@compiled(void(*_CUT_TREES, *_TO_INTEGRATE, float64[:, ::1]))
-def work_out_contributions(
-    matrix,
-    groups,
-    ways,
-    asked,
-    thresholds,
-    features,
-    nodes,
-    place,
-    way_shares,
-    points,
-    weights,
-    room,
-    found,
-) -> None:
-    """As `look_up_contributions`, without a table. `room` is float64 (3, most features of a group)."""
-    right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
-    tops = len(ways) - len(groups)
-    for row in range(matrix.shape[0]):
-        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
-        for number in range(len(groups)):
-            group, code = groups[number], codes[tops + number]
-            room[2, : group.count] = 0
-            _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
-            for slot in range(group.count):
-                found[row, features[group.first + slot]] += room[2, slot]
 
 
 @compiled(

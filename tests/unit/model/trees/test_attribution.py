@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_detection_api.model.trees import attribution
-from fraud_detection_api.model.trees.attribution import FEW_ROWS, MOST_TOGETHER, Attribution
+from fraud_detection_api.model.trees.attribution import FEW_ROWS, WIDE, Attribution
+from fraud_detection_api.model.trees.attribution_kernels import LANES, MOST_WORDS, VECTOR
 from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.train_xgboost import average_boosters
@@ -19,10 +20,15 @@ from support.boosters import FEATURES, as_bytes, random_booster, random_matrix
 WITHIN = 1e-5
 
 
-def attribution_of(booster: xgboost.Booster, *, tables: bool = True) -> Attribution:
+BLOCK = LANES * MOST_WORDS
+
+
+def attribution_of(booster: xgboost.Booster, *, tables: bool = True, wide: bool = True) -> Attribution:
     with pytest.MonkeyPatch.context() as patched:
         if not tables:
             patched.setattr(attribution, "MOST_TABLE_ENTRIES", -1)
+        if not wide:
+            patched.setattr(attribution, "WIDE", 0)
         return Attribution(read_trees(booster))
 
 
@@ -92,13 +98,23 @@ def test_a_tree_without_splits_contributes_nothing():
     assert not attribution_of(booster).contributions(random_matrix(2, 5)).any()
 
 
-@given(booster=boosters())
+@given(booster=boosters(), wide=st.booleans())
 @settings(max_examples=20, deadline=None, derandomize=True)
-def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it(booster):
-    found, matrix = attribution_of(booster), random_matrix(6, 2 * MOST_TOGETHER + 3, missing=0.2)
-    singles = [found.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
-    for rows in (2, FEW_ROWS, FEW_ROWS + 1, MOST_TOGETHER, MOST_TOGETHER + 1, len(matrix)):
+def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it_or_on_the_table(booster, wide):
+    matrix = random_matrix(6, 2 * BLOCK + 3, missing=0.2)
+    one, found = attribution_of(booster), attribution_of(booster, wide=wide)
+    singles = [one.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
+    for rows in (FEW_ROWS - 1, FEW_ROWS, LANES, LANES + 1, BLOCK, BLOCK + 1, len(matrix)):
         np.testing.assert_array_equal(found.contributions(matrix[:rows]), singles[:rows])
+
+
+@pytest.mark.parametrize("features", [1, VECTOR, VECTOR + 1, WIDE, WIDE + 1])
+def test_tables_with_a_column_for_each_feature_add_the_same_bits(features):
+    booster, matrix = random_booster(7, depth=5, rounds=30, features=features), random_matrix(8, 40, features=features)
+    wide, narrow = attribution_of(booster), attribution_of(booster, wide=False)
+    assert (wide._width, narrow._width) == (-(-features // VECTOR) * VECTOR if features <= WIDE else 0, 0)
+    for rows in (1, len(matrix)):
+        np.testing.assert_array_equal(wide.contributions(matrix[:rows]), narrow.contributions(matrix[:rows]))
 
 
 def test_no_rows_have_no_contributions():

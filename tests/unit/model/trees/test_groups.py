@@ -9,11 +9,12 @@ from support.boosters import random_booster
 
 
 @pytest.mark.parametrize("depth", [1, 6])
-def test_every_split_stands_once_among_those_that_ask_the_same(depth):
+def test_splits_that_ask_the_same_of_the_same_feature_stand_once(depth):
     nodes = read_trees(random_booster(1, depth=depth, rounds=10)).nodes
     splits = sort_splits(nodes)
     is_leaf = nodes["left"] == np.arange(len(nodes))
-    assert sorted(splits.number[~is_leaf]) == list(range(len(splits.thresholds)))
+    asked = nodes[["feature", "default_left", "threshold"]][~is_leaf]
+    assert set(splits.number[~is_leaf]) == set(range(len(np.unique(asked)))) == set(range(len(splits.thresholds)))
     assert set(splits.number[is_leaf]) == {len(splits.thresholds)}
     for node in np.flatnonzero(~is_leaf):
         number = splits.number[node]
