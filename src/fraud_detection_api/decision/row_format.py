@@ -71,10 +71,9 @@ class RowFormat(Generic[Row]):
         self._covered = {bytes([version]): bisect_right(versions, version) for version in range(1, versions[-1] + 1)}
         self._absent = {covered: (None,) * (len(columns) - covered) for covered in self._covered.values()}
 
-    def json(self, fields: Iterable[str], key: bytes) -> bytes:
-        """The JSON of a new row from the JSON of its fields, in declared order without the seal, sealed with `key`."""
-        content = f"[{','.join(fields)}]".encode()
-        return b'%b,"%b"]' % (content[:-1], seal(self._version, content, key).hex().encode())
+    def seals(self, rows: Iterable[Iterable[str]], key: bytes) -> list[bytes]:
+        """The seals of new rows from the JSON of their fields, in declared order without the seal."""
+        return [seal(self._version, f"[{','.join(fields)}]".encode(), key) for fields in rows]
 
     def values(self, row: Row) -> tuple[Any, ...]:
         """The values of the JSON of a row that has its seal."""
