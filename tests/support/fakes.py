@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
@@ -12,7 +11,6 @@ from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Wa
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     UNEXPLAINED,
@@ -124,8 +122,8 @@ class InMemoryDecisionStore:
 
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         with self._working():
-            if any(row.outcome not in get_args(Outcome) for request in requests for row in request.decisions):
-                raise ValueError("no such outcome")
+            if any((row.risk_score or 0) >= 1 << 63 for request in requests for row in request.decisions):
+                raise OverflowError("too large an integer")  # as a database's driver has it
             return [self._kept(request) for request in requests]
 
     def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:

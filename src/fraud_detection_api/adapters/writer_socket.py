@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from msgspec import msgpack
 
-from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
+from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
 from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -30,7 +30,8 @@ RETRY_SECONDS = 0.1
 
 _UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
 _LENGTH_BYTES = 4
-_ENCODER, _DECODER = msgpack.Encoder(), msgpack.Decoder()
+_ENCODER = msgpack.Encoder()
+_SUBMITTED = msgpack.Decoder(tuple[int, float | None, list[StoredRequest]])
 
 
 class _Frames(asyncio.Protocol):
@@ -50,10 +51,9 @@ class _Frames(asyncio.Protocol):
             end = _LENGTH_BYTES + int.from_bytes(self._read[:_LENGTH_BYTES], "big")
             if len(self._read) < end:
                 return
-            with memoryview(self._read) as read:
-                frame = _DECODER.decode(read[_LENGTH_BYTES:end])
+            content = bytes(self._read[_LENGTH_BYTES:end])
             del self._read[:end]
-            self._owner.received(self, frame)
+            self._owner.received(self, content)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._owner.lost(self)
@@ -153,8 +153,9 @@ class WriterClient:
         """The other side has accepted; its first frame states its error."""
         self._connection = connection
 
-    def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
+    def received(self, _connection: _Frames, content: bytes) -> None:
         """Take results of the requests that were sent first, or a changed error."""
+        frame = msgpack.decode(content)
         self._error = frame["error"]
         self._greeted.set()
         if "results" in frame:
@@ -209,17 +210,17 @@ class WriterServer:
         if not self._connections:
             self._all_gone.set()
 
-    def received(self, connection: _Frames, frame: list[Any]) -> None:
+    def received(self, connection: _Frames, content: bytes) -> None:
         """A worker's requests."""
         loop = asyncio.get_running_loop()
-        number, seconds, requests = frame
+        number, seconds, requests = _SUBMITTED.decode(content)
 
         def done(results: Sequence[Result]) -> None:
             reports = [_report(result) for result in results]
             report = {"error": self._commit.error, "number": number, "results": reports}
             loop.call_soon_threadsafe(connection.send, report)
 
-        self._commit.submit([_request(sent) for sent in requests], done, seconds=seconds)
+        self._commit.submit(requests, done, seconds=seconds)
 
     async def _report_errors(self) -> None:
         reported = self._commit.error
@@ -229,11 +230,6 @@ class WriterServer:
                 reported = error
                 for connection in self._connections:
                     connection.send({"error": error})
-
-
-def _request(sent: list[Any]) -> StoredRequest:
-    rows, key, answer = sent
-    return StoredRequest(list(map(StoredDecision._make, rows)), None if key is None else IdempotencyKey(*key), answer)
 
 
 def _report(result: Result) -> Any:

@@ -51,15 +51,15 @@ class Recorder:
 
         Made together, as what is done for each column costs as much for one row as for thirty.
         """
-        made_by, identifier = decisions.made_by, None if contract.identifier is None else contract.identifier.name
+        made_by = decisions.made_by
         columns = (  # in the order of StoredDecision, without the seal
             _each(decisions.ids),
             _always(decisions.decided_at),
             _each([request.request_id for request in requests for _ in range(request.records)]),
             _each([index for request in requests for index in range(request.records)]),
             _each([request.idempotency_key for request in requests for _ in range(request.records)]),
-            _each([self.entity(each) for each in decisions.entity_ids]),
-            _each([self._record(record, identifier) for record in records]),
+            _each(self._entities(decisions.entity_ids)),
+            _each(self._records(records, contract)),
             _always(contract.record_fingerprint),
             _always(made_by.version),
             _always(made_by.digest),
@@ -114,11 +114,17 @@ class Recorder:
         kept = [to_json(form).decode() for form in forms] + [self.entity(form) for form in forms]
         return [entity for entity in dict.fromkeys(kept) if entity is not None]
 
-    def _record(self, record: Record, identifier: str | None) -> str:
-        """The record as JSON; without its id, where a pseudonym replaces it."""
-        if self.pseudonym_key is not None and identifier is not None:
-            record = {name: sent for name, sent in record.items() if name != identifier}
-        return to_json(record).decode()
+    def _entities(self, entity_ids: Sequence[int | str | None]) -> list[str | None]:
+        if self.pseudonym_key is None and None not in entity_ids:
+            return list(json_texts(entity_ids))  # as `entity` has it
+        return [self.entity(each) for each in entity_ids]
+
+    def _records(self, records: Sequence[Record], contract: Contract) -> list[str]:
+        """Each record as JSON; without its id, where a pseudonym replaces it."""
+        if self.pseudonym_key is not None and contract.identifier is not None:
+            identifier = contract.identifier.name
+            records = [{name: sent for name, sent in record.items() if name != identifier} for record in records]
+        return [to_json(record).decode() for record in records]
 
 
 def _each(fields: Sequence[Any]) -> _Column:
