@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_json
@@ -49,6 +49,15 @@ class Column(NamedTuple):
 def columns_of(row_type: type[NamedTuple]) -> tuple[Column, ...]:
     """The columns that a row type declares, in order."""
     return tuple(_column(field, hint) for field, hint in get_type_hints(row_type, include_extras=True).items())
+
+
+def types_of(row_type: type[NamedTuple]) -> dict[str, type]:
+    """The type of each field's values that are not None; that of a Literal of texts is str."""
+    hints = get_type_hints(row_type).items()
+    return {name: next((each for each in (hint, *get_args(hint)) if each in _NOT_TEXT), str) for name, hint in hints}
+
+
+_NOT_TEXT = (int, float, bytes)
 
 
 def picked(row_type: type[NamedTuple], fields: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:

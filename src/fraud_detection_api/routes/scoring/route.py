@@ -31,7 +31,7 @@ from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, REPLAYED, idempotency_key, recall
-from fraud_detection_api.routes.scoring.sealing import sealed_requests
+from fraud_detection_api.routes.scoring.together import sealed_requests
 from fraud_detection_api.routes.scoring.turns import (
     Answer,
     ScoringRequest,

@@ -14,7 +14,7 @@ from support.fakes import InMemoryDecisionStore, InMemoryJournal
 from support.kept import keyed, numbers_of, request_of
 from support.polling import eventually
 
-POISON = {"risk_score": 1 << 63}
+POISON = {"outcome": "perhaps"}
 
 
 class Store(InMemoryDecisionStore):
@@ -195,7 +195,7 @@ def test_a_request_that_cannot_be_stored_fails_alone(writer_of, store):
     store.free.set()
     assert [result for results in (first, *later) for result in results.result(20)].count(None) == 3
     [failed] = later[1].result()
-    assert isinstance(failed, OverflowError)
+    assert isinstance(failed, ValueError)
     assert store.held() == [0, 1, 3]
     assert writer.error is None
 
