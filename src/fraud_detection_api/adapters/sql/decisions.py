@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Literal
 
 from fraud_detection_api.adapters.sql.database import (
@@ -47,10 +46,9 @@ class DecisionTable:
         self._erase = f"UPDATE decisions SET {', '.join(f'{column.name} = ?' for column in erased)} WHERE {_ID} = ?"  # noqa: S608
 
     def insert(self, session: Session, rows: Iterable[StoredDecision], decider_ids: Mapping[Row, int]) -> None:
-        """Add the decisions whose id is new, in the order of ids: those of one millisecond have come in any order."""
+        """Add the decisions whose id is new."""
         own, decider = self._own, self.decider
         parameters = [(uuid_bytes(row.decision_id), *own(row), decider_ids[decider(row)]) for row in rows]
-        parameters.sort(key=itemgetter(0))
         session.insert(self._insertion, parameters)
 
     def erase(self, session: Session, rows: Iterable[StoredDecision]) -> None:
