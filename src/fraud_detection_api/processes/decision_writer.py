@@ -35,7 +35,7 @@ def decision_writer_process() -> Iterator[None]:
 
 def main() -> None:
     """Serve at FRAUD_KEEPER until standard input ends; then remove the given folder, which a killed server leaves behind."""
-    # uvloop takes half the time of asyncio's own loop for a frame
+    # uvloop takes less time than asyncio's own loop for a frame
     with begun("keeper") as (settings, tallies), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:
