@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fraud_detection_api.decision.stored import SealedRequest, StoredDecision
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -25,5 +25,5 @@ def decided(
     """Rows of one request with these validated records."""
     service = DecisionService(fallback="review", wall_clock=lambda: at / 1000)
     decisions = service.decide(Task(model, explain, deadline, Stopwatch()), records).decisions
-    sealed = (recorder or Recorder()).rows(decisions, records, RequestContext("r-1", None, model.bundle.contract, 1.5))
-    return list(SealedRequest(sealed, len(records)).opened().decisions)
+    context = RequestContext("r-1", None, 1.5, len(records))
+    return (recorder or Recorder()).rows(decisions, records, model.bundle.contract, [context])

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from threading import Lock, RLock
-from typing import get_args
 
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
@@ -12,7 +12,7 @@ from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Wa
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import AliasMoved, NoChampion, StoreUnavailable, UnknownDecision, UnknownModel
-from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.models.aliases import (
     ANYWHERE,
     UNEXPLAINED,
@@ -24,6 +24,11 @@ from fraud_detection_api.services.models.aliases import (
 )
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
+
+
+def _is_unstorable(row: StoredDecision) -> bool:
+    """Whether a database refuses the row: a rule of the table, or an integer of more than 64 bits."""
+    return row.outcome not in OUTCOMES or (row.risk_score or 0) >= 1 << 63
 
 
 class InMemoryRegistry:
@@ -124,8 +129,8 @@ class InMemoryDecisionStore:
 
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         with self._working():
-            if any(row.outcome not in get_args(Outcome) for request in requests for row in request.decisions):
-                raise ValueError("no such outcome")
+            if any(map(_is_unstorable, chain.from_iterable(request.decisions for request in requests))):
+                raise ValueError("the row breaks the table's rules")
             return [self._kept(request) for request in requests]
 
     def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:

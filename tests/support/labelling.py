@@ -19,6 +19,10 @@ def kept(
     sent = record(customer_id=number) if sent is None else sent
     identifier = contract.identifier.name if contract.identifier else None
     entity = recorder.entity(sent[identifier] if identifier else None)
-    about = {"entity": entity, "record": recorder._record(sent, identifier), "contract": contract.record_fingerprint}
+    about = {
+        "entity": entity,
+        "record": recorder._records([sent], contract)[0],
+        "contract": contract.record_fingerprint,
+    }
     said = {"outcome": "review", "margin": 0.5, "fraud_probability": 0.25, "risk_score": 900}
     return Recorder().sealed(decided(number, at, **{**about, **said, **changes}))

@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from fraud_detection_api.decision.stored import ROWS, StoredDecision, StoredRequest
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.services.deciding.recording import Recorder
 from support.kept import decided
 
@@ -30,11 +30,6 @@ def kept_row(number: int, *, recorder: Recorder = PLAIN, at: int | None = None, 
         "risk_score": 100 + number % 900,
     }
     return recorder.sealed(decided(number, at, **{**about, **said, **changes}))
-
-
-def sealed_json(row: StoredDecision, key: bytes) -> bytes:
-    """The JSON of the row, sealed with `key`, whatever seal it had."""
-    return ROWS.json([to_json(field).decode() for field in row[:-1]], key)
 
 
 def keep_rows(store, rows, idempotency=None, answer=b"") -> None:

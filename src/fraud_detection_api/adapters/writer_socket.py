@@ -2,13 +2,12 @@
 
 Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
-Frames are JSON after four bytes of length. Workers send [number, seconds, request, …]: a number of theirs, the seconds for
-the store or null, and requests: [rows], or [rows, caller, key, digest, answer]. They receive {"error": …, "number": …,
-"results": …} for each frame, in any order, and {"error": …} when the error changes in between.
+Frames are MessagePack after four bytes of length; it is read three times as fast as JSON. Workers send [number, seconds,
+requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays. They receive {"error": …,
+"number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes in between.
 """
 
 import asyncio
-import base64
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -16,15 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from pydantic_core import from_json, to_json
+from msgspec import msgpack
 
-from fraud_detection_api.decision.stored import (
-    ROWS,
-    IdempotencyKey,
-    SealedRequest,
-    StoredAnswer,
-    StoredRequest,
-)
+from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
 from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -37,6 +30,8 @@ RETRY_SECONDS = 0.1
 
 _UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
 _LENGTH_BYTES = 4
+_ENCODER = msgpack.Encoder()
+_SUBMITTED = msgpack.Decoder(tuple[int, float | None, list[StoredRequest]])
 
 
 class _Frames(asyncio.Protocol):
@@ -58,14 +53,15 @@ class _Frames(asyncio.Protocol):
                 return
             content = bytes(self._read[_LENGTH_BYTES:end])
             del self._read[:end]
-            self._owner.received(self, from_json(content))
+            self._owner.received(self, content)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._owner.lost(self)
 
-    def send(self, content: bytes) -> None:
+    def send(self, frame: object) -> None:
         """Send a frame; a lost connection drops it."""
-        self.transport.write(len(content).to_bytes(_LENGTH_BYTES, "big") + content)
+        content = _ENCODER.encode(frame)
+        self.transport.writelines((len(content).to_bytes(_LENGTH_BYTES, "big"), content))
 
 
 class _Sent(NamedTuple):
@@ -120,12 +116,12 @@ class WriterClient:
 
     def submit(
         self,
-        requests: Sequence[SealedRequest],
+        requests: Sequence[StoredRequest],
         done: Callable[[Sequence[Result]], None],
         *,
         seconds: float | None = None,
     ) -> None:
-        records = sum(request.records for request in requests)
+        records = sum(len(request.decisions) for request in requests)
         if self._connection is None:
             done([StoreUnavailable(_UNAVAILABLE)] * len(requests))
             return
@@ -133,8 +129,7 @@ class WriterClient:
         due = asyncio.get_running_loop().time() + self._patience_seconds
         self._sent[self._number] = _Sent(due, len(requests), records, done)
         self._records += records
-        stated = b"null" if seconds is None else b"%f" % seconds
-        self._connection.send(b"[%d,%b,%b]" % (self._number, stated, b",".join(map(_request_frame, requests))))
+        self._connection.send((self._number, seconds, requests))
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -158,8 +153,9 @@ class WriterClient:
         """The other side has accepted; its first frame states its error."""
         self._connection = connection
 
-    def received(self, _connection: _Frames, frame: dict[str, Any]) -> None:
+    def received(self, _connection: _Frames, content: bytes) -> None:
         """Take results of the requests that were sent first, or a changed error."""
+        frame = msgpack.decode(content)
         self._error = frame["error"]
         self._greeted.set()
         if "results" in frame:
@@ -206,7 +202,7 @@ class WriterServer:
     def connected(self, connection: _Frames) -> None:
         """Greet a worker."""
         self._connections.add(connection)
-        connection.send(to_json({"error": self._commit.error}))
+        connection.send({"error": self._commit.error})
 
     def lost(self, connection: _Frames) -> None:
         """Forget a worker."""
@@ -214,17 +210,17 @@ class WriterServer:
         if not self._connections:
             self._all_gone.set()
 
-    def received(self, connection: _Frames, frame: list[Any]) -> None:
+    def received(self, connection: _Frames, content: bytes) -> None:
         """A worker's requests."""
         loop = asyncio.get_running_loop()
-        number, seconds, *requests = frame
+        number, seconds, requests = _SUBMITTED.decode(content)
 
         def done(results: Sequence[Result]) -> None:
             reports = [_report(result) for result in results]
             report = {"error": self._commit.error, "number": number, "results": reports}
-            loop.call_soon_threadsafe(connection.send, to_json(report))
+            loop.call_soon_threadsafe(connection.send, report)
 
-        self._commit.submit([_request(sent) for sent in requests], done, seconds=seconds)
+        self._commit.submit(requests, done, seconds=seconds)
 
     async def _report_errors(self) -> None:
         reported = self._commit.error
@@ -233,30 +229,14 @@ class WriterServer:
             if (error := self._commit.error) != reported:
                 reported = error
                 for connection in self._connections:
-                    connection.send(to_json({"error": error}))
-
-
-def _request_frame(request: SealedRequest) -> bytes:
-    if request.idempotency is None:
-        return b"[%b]" % request.rows
-    caller, key, digest = request.idempotency
-    return b"[%b,%b" % (request.rows, to_json([caller, key, digest.hex(), _text(request.answer)])[1:])
-
-
-def _request(sent: list[Any]) -> StoredRequest:
-    rows, *keyed = sent
-    decisions = [ROWS.row(values) for values in rows]
-    if not keyed:
-        return StoredRequest(decisions)
-    caller, key, digest, answer = keyed
-    return StoredRequest(decisions, IdempotencyKey(caller, key, bytes.fromhex(digest)), base64.b64decode(answer))
+                    connection.send({"error": error})
 
 
 def _report(result: Result) -> Any:
     if result is None:
         return None
     if isinstance(result, StoredAnswer):
-        return {"body_digest": result.body_digest.hex(), "answer": _text(result.answer)}
+        return {"stored": result}
     if isinstance(result, CommitInDoubt):
         return {"in_doubt": result.reason}
     if isinstance(result, StoreBusy):
@@ -265,21 +245,15 @@ def _report(result: Result) -> Any:
 
 
 def _result(report: Any) -> Result:
+    if report is None:
+        return None
     match report:
-        case None:
-            return None
+        case {"stored": answer}:
+            return StoredAnswer(*answer)
         case {"in_doubt": reason}:
             return CommitInDoubt(reason)
         case {"busy": seconds}:
             return StoreBusy(retry_after_seconds=seconds)
         case {"unavailable": reason}:
             return StoreUnavailable(reason)
-        case {"unexpected": _}:
-            return RuntimeError(
-                "a decision could not be stored; the log of the process that stores decisions has the reason"
-            )
-    return StoredAnswer(bytes.fromhex(report["body_digest"]), base64.b64decode(report["answer"]))
-
-
-def _text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+    return RuntimeError("a decision could not be stored; the log of the process that stores decisions has the reason")

@@ -1,6 +1,9 @@
 """Identifiers of decisions."""
 
+import re
+
 _VERSION, _VARIANT = 7, 0b10
+_WRITTEN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LAST_MILLISECOND = 0xFFFFFFFFFFFF
 _VARIANTS = {f"{digit:x}": f"{_VARIANT << 2 | digit & 3:x}" for digit in range(16)}
 
@@ -27,10 +30,9 @@ def uuid_bytes(identifier: str) -> bytes:
     >>> uuid_bytes("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
     '017f22e279b07cc398c4dc0c0c07398f'
     """
-    packed = bytes.fromhex(identifier.replace("-", ""))
-    if uuid_text(packed) != identifier:
+    if not _WRITTEN.fullmatch(identifier):
         raise ValueError("not a UUID in lower-case digits")
-    return packed
+    return bytes.fromhex(identifier.replace("-", ""))
 
 
 def uuid_text(packed: bytes) -> str:

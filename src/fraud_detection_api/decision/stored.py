@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
-from pydantic_core import from_json
 
 from fraud_detection_api.decision.decided import Source
 from fraud_detection_api.decision.row_format import RowFormat, Stored, columns_of
@@ -81,16 +80,3 @@ class StoredRequest(NamedTuple):
     decisions: Sequence[StoredDecision]
     idempotency: IdempotencyKey | None = None
     answer: bytes = b""
-
-
-class SealedRequest(NamedTuple):
-    """A request on its way to the store: `rows` are its decisions as a JSON array, and `records` their number."""
-
-    rows: bytes
-    records: int
-    idempotency: IdempotencyKey | None = None
-    answer: bytes = b""
-
-    def opened(self) -> StoredRequest:
-        """The same as objects."""
-        return StoredRequest([ROWS.row(values) for values in from_json(self.rows)], self.idempotency, self.answer)

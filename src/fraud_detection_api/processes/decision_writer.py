@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import uvloop
+
 from fraud_detection_api.container.storage import build_writer_server
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.processes.child_process import BEAT_SECONDS, beat, begun, child_process
@@ -33,8 +35,9 @@ def decision_writer_process() -> Iterator[None]:
 
 def main() -> None:
     """Serve at FRAUD_KEEPER until standard input ends; then remove the given folder, which a killed server leaves behind."""
-    with begun("keeper") as (settings, tallies):
-        asyncio.run(_serve(settings, tallies))
+    # uvloop takes less time than asyncio's own loop for a frame
+    with begun("keeper") as (settings, tallies), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """What the stores need of a database: transactions, durable when they end, over connections that are opened as needed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from itertools import chain
@@ -27,6 +27,12 @@ class Session:
     def change(self, statement: str, parameters: Parameters = ()) -> int:
         """Execute a statement; returns how many rows it changed."""
         return int(self._connection.execute(self._marked(statement), parameters).rowcount)
+
+    def insert(self, insertion: "Insertion", rows: Sequence[Row]) -> None:
+        """Add the rows, whose values are in the columns' order."""
+        for first in range(0, len(rows), ROWS_A_STATEMENT):
+            some = rows[first : first + ROWS_A_STATEMENT]
+            self.change(insertion.of_rows(len(some)), list(chain.from_iterable(some)))
 
     def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
         """Execute a statement once for each set of parameters."""
@@ -135,26 +141,29 @@ def parts(ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
 
 
 class Insertion:
-    """Adds rows to a table; rows whose `key` exists stay as they are."""
+    """Adds rows to a table; rows whose `key` exists stay as they are. `columns` are names with the types of their values.
 
-    def __init__(self, table: str, columns: Sequence[str], *, key: Sequence[str]) -> None:
+    `of_rows` is the statement for a number of rows, and `of_columns` the one for all of them, with an array for each column,
+    in PostgreSQL.
+    """
+
+    def __init__(self, table: str, columns: Mapping[str, type], *, key: Sequence[str]) -> None:
         marks = f"({', '.join('?' * len(columns))})"
-        head, tail = f"INSERT INTO {table} ({', '.join(columns)}) VALUES", f"ON CONFLICT ({', '.join(key)}) DO NOTHING"
+        head, tail = f"INSERT INTO {table} ({', '.join(columns)})", f"ON CONFLICT ({', '.join(key)}) DO NOTHING"
         # one statement for each number of rows, which databases know again
-        self._statement = lru_cache(ROWS_A_STATEMENT)(lambda rows: f"{head} {', '.join([marks] * rows)} {tail}")
+        self.of_rows = lru_cache(ROWS_A_STATEMENT)(lambda rows: f"{head} VALUES {', '.join([marks] * rows)} {tail}")
+        arrays = ", ".join(f"%b::{_ARRAYS[each]}" for each in columns.values())
+        self.of_columns = f"{head} SELECT * FROM unnest({arrays}) {tail}"  # noqa: S608 names of columns
 
-    def insert(self, session: Session, rows: Sequence[Row]) -> None:
-        """Add the rows, whose values are in the columns' order."""
-        for first in range(0, len(rows), ROWS_A_STATEMENT):
-            some = rows[first : first + ROWS_A_STATEMENT]
-            session.change(self._statement(len(some)), list(chain.from_iterable(some)))
+
+_ARRAYS = {str: "text[]", int: "bigint[]", float: "double precision[]", bytes: "bytea[]"}
 
 
 class SharedRows:
-    """A table of what many rows of others have in common: each combination of `columns` once, under the number `id_`."""
+    """A table of what many rows of others have in common: each combination of texts once, under the number `id_`."""
 
     def __init__(self, table: str, id_: str, columns: Sequence[str]) -> None:
-        self._insertion = Insertion(table, columns, key=columns)
+        self._insertion = Insertion(table, dict.fromkeys(columns, str), key=columns)
         self._select = f"SELECT {id_}, {', '.join(columns)} FROM {table}"  # noqa: S608 names of columns
 
     def ids(self, session: Session) -> dict[Row, int]:
@@ -163,4 +172,4 @@ class SharedRows:
 
     def insert(self, session: Session, rows: Iterable[Row]) -> None:
         """Add those that are missing."""
-        self._insertion.insert(session, sorted(rows))
+        session.insert(self._insertion, sorted(rows))

@@ -14,7 +14,7 @@ from fraud_detection_api.adapters.sql.database import (
     parts,
 )
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
-from fraud_detection_api.decision.row_format import columns_of, picked
+from fraud_detection_api.decision.row_format import columns_of, picked, types_of
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
@@ -30,12 +30,13 @@ class DecisionTable:
     """
 
     def __init__(self, row_type: type[StoredDecision]) -> None:
-        identifier, *others = columns_of(row_type)
+        (identifier, *others), types = columns_of(row_type), types_of(row_type)
         own = [column for column in others if column.table == "decisions"]
         shared = [column for column in others if column.table == "deciders"]
         self._make: Callable[[Iterable[Any]], StoredDecision] = row_type._make
         self._own = picked(row_type, [column.field for column in own])
-        self._insertion = Insertion("decisions", [_ID, *(column.name for column in own), _DECIDER_ID], key=[_ID])
+        stored = {_ID: bytes, **{column.name: types[column.field] for column in own}, _DECIDER_ID: int}
+        self._insertion = Insertion("decisions", stored, key=[_ID])
         self.decider = picked(row_type, [column.field for column in shared])
         self.deciders = SharedRows("deciders", _DECIDER_ID, [column.name for column in shared])
         self.columns = [f"{'decision.' * (column not in shared)}{column.name}" for column in (identifier, *others)]
@@ -48,7 +49,7 @@ class DecisionTable:
         """Add the decisions whose id is new."""
         own, decider = self._own, self.decider
         parameters = [(uuid_bytes(row.decision_id), *own(row), decider_ids[decider(row)]) for row in rows]
-        self._insertion.insert(session, parameters)
+        session.insert(self._insertion, parameters)
 
     def erase(self, session: Session, rows: Iterable[StoredDecision]) -> None:
         """Write the columns that an erasure changes, and the seal."""

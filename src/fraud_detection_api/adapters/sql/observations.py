@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.adapters.sql.database import Database, Insertion, Row, Session, SharedRows, alone
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, have_records, id_bounds
 from fraud_detection_api.decision.identifiers import uuid_bytes
-from fraud_detection_api.decision.row_format import picked
+from fraud_detection_api.decision.row_format import picked, types_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
@@ -34,8 +34,11 @@ _CHALLENGERS = SharedRows("challengers", "challenger_id", _CHALLENGER_FIELDS)
 
 _OWN_FIELDS = tuple(field for field in ShadowDecision._fields if field not in {"decision_id", *_CHALLENGER_FIELDS})
 _own = picked(ShadowDecision, _OWN_FIELDS)
+_OWN_TYPES = {name: kind for name, kind in types_of(ShadowDecision).items() if name in _OWN_FIELDS}
 _SHADOWS = Insertion(
-    "shadow_decisions", ("challenger_id", "decision_id", *_OWN_FIELDS), key=("challenger_id", "decision_id")
+    "shadow_decisions",
+    {"challenger_id": int, "decision_id": bytes, **_OWN_TYPES},
+    key=("challenger_id", "decision_id"),
 )
 
 # walk a challenger's shadows in order and look up each one's decision, never the other way round
@@ -111,7 +114,7 @@ def _insert(session: Session, shadows: Sequence[ShadowDecision]) -> None:
         identifiers = _CHALLENGERS.ids(session)
     rows = [(identifiers[_challenger(shadow)], uuid_bytes(shadow.decision_id), *_own(shadow)) for shadow in shadows]
     has_record = have_records(session, [row[1] for row in rows])  # others may be erased or removed since they were read
-    _SHADOWS.insert(session, [row for row in rows if has_record.get(row[1])])
+    session.insert(_SHADOWS, [row for row in rows if has_record.get(row[1])])
 
 
 def _compared(row: Row, challenger: Mapping[str, Any]) -> tuple[StoredDecision, ShadowDecision]:

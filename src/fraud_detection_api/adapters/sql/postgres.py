@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from fraud_detection_api.adapters.sql.database import Connections, Row, Session
+from fraud_detection_api.adapters.sql.database import Connections, Insertion, Row, Session
 from fraud_detection_api.errors import BackupFailed, CommitInDoubt, MissingExtra, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import FileSize
 
@@ -19,6 +19,14 @@ ANSWER_SECONDS = 0.1
 """The server's own timeouts say more than those of this side, so they come first."""
 
 _ISOLATED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class _Session(Session):
+    """Inserts all rows in one statement, with an array for each column: values take ten times as long to send."""
+
+    def insert(self, insertion: Insertion, rows: Sequence[Row]) -> None:
+        if rows:
+            self._connection.execute(insertion.of_columns, list(map(list, zip(*rows, strict=True))))
 
 
 class PostgresDatabase:
@@ -42,24 +50,24 @@ class PostgresDatabase:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         with self.failures(writing=True), self._leased() as connection, connection.transaction():
-            yield Session(connection, _marked)
+            yield _Session(connection, _marked)
 
     @contextmanager
     def stating(self) -> Iterator[Session]:
         with self.failures(writing=True), self._leased() as connection:
-            yield Session(connection, _marked)
+            yield _Session(connection, _marked)
 
     @contextmanager
     def maintaining(self) -> Iterator[Session]:
         """A session for statements that take as long as the tables are large."""
         with self.failures(), closing(self._open_for_long()) as connection:
-            yield Session(connection, _marked)
+            yield _Session(connection, _marked)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection, connection.transaction():
             connection.execute(_ISOLATED)
-            yield Session(connection, _marked)
+            yield _Session(connection, _marked)
 
     def upgrade(self, revision: str) -> None:
         from fraud_detection_api.adapters.sql.migrating import upgrade  # noqa: PLC0415 it takes a while to import

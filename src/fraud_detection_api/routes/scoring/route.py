@@ -14,7 +14,7 @@ from functools import partial
 from starlette.types import Message, Receive, Scope, Send
 
 from fraud_detection_api import errors
-from fraud_detection_api.decision.stored import SealedRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.body import (
@@ -31,7 +31,8 @@ from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, given_before
-from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, packed, recall
+from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, recall
+from fraud_detection_api.routes.scoring.together import sealed_requests
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders, Turn, Worked
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
@@ -39,7 +40,7 @@ from fraud_detection_api.services.admission.callers import ANYBODY
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.admission.rates import Rates
 from fraud_detection_api.services.admission.turns import Turn as LargeTurn
-from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
+from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.storage.decision_store import DecisionStore
@@ -112,6 +113,7 @@ class ScoringRoute:
     ) -> None:
         self.path = path
         self.services, self._answers, self._idempotent, self._seconds = services, answers, idempotent, deadline
+        self._recorder = None if services.writer is None else services.recorder
         self.turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
@@ -205,16 +207,17 @@ class ScoringRoute:
         """What becomes of requests that are answered together."""
         try:
             answers = self._answers(requests)
+            sealed = sealed_requests(self._recorder, requests, answers)
             return [
-                answer if isinstance(answer, Exception) else (answer, self._sealed(request, answer))
-                for request, answer in zip(requests, answers, strict=True)
+                answer if isinstance(answer, Exception) else (answer, rows)
+                for answer, rows in zip(answers, sealed, strict=True)
             ]
         except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
             if len(requests) == 1:
                 return [error]
         return [worked for request in requests for worked in self._work([request])]  # one must not fail the others
 
-    def _work_aside(self, request: ScoringRequest) -> tuple[Answer, SealedRequest | None]:
+    def _work_aside(self, request: ScoringRequest) -> tuple[Answer, StoredRequest | None]:
         """Summarise the decisions here: only the event loop's thread may write to a metric's cell."""
         [worked] = self._work([request])
         if isinstance(worked, Exception):
@@ -223,16 +226,3 @@ class ScoringRoute:
         if request.deadline is not None and request.deadline.left() < 0:  # nobody gets this answer; the next is earlier
             self.turn.tails.took(answer.size, time.perf_counter() - answer.origin.watch.lapped)
         return answer.summarised(), sealed
-
-    def _sealed(self, request: ScoringRequest, answer: Answer) -> SealedRequest | None:
-        decided, records, key = answer.decided, answer.records, request.key
-        if decided is None or records is None or self.services.writer is None:
-            return None
-        context = RequestContext(
-            request.request_id,
-            None if key is None else key.key,
-            request.deployment.contract,
-            round((time.perf_counter() - request.began) * 1000, 3),
-        )
-        rows = self.services.recorder.rows(decided.decisions.part(answer.first, answer.last), records, context)
-        return SealedRequest(rows, len(records), key, b"" if key is None else packed(answer.body))

@@ -1,15 +1,23 @@
-"""Requests of one turn are decided together, and each gets the answer that it would get alone."""
+"""Requests of one turn are decided together, and each gets the answer that it would get alone.
 
+Rows of what was decided together are made together, too.
+"""
+
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import groupby, islice, starmap
+from typing import Any, NamedTuple, TypeAlias
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, Explanations
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.routes.scoring.answer import Answer, Origin
+from fraud_detection_api.routes.scoring.idempotency import packed
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.telemetry import Stopwatch
 
@@ -88,3 +96,43 @@ def _are_alike(one: ScoringRequest, asks: Asked, other: ScoringRequest, other_as
         and asks.explain == other_asks.explain
         and asks.deadline == other_asks.deadline
     )
+
+
+_Kept: TypeAlias = tuple[ScoringRequest, Answer]
+"""An answer whose decisions are stored."""
+
+
+def sealed_requests(
+    recorder: Recorder | None, requests: Sequence[ScoringRequest], answers: Sequence[Answer | FraudError]
+) -> list[StoredRequest | None]:
+    """What is to be stored with each answer; None for an error and a dry run, and where there is no recorder."""
+    sealed: list[StoredRequest | None] = []
+    if recorder is None:
+        return [None] * len(answers)
+    for decided, group in groupby(zip(requests, answers, strict=True), _to_be_stored):
+        alike: list[Any] = list(group)
+        sealed += [None] * len(alike) if decided is None else _sealed(recorder, alike)
+    return sealed
+
+
+def _to_be_stored(one: tuple[ScoringRequest, Answer | FraudError]) -> int | None:
+    """What neighbours have in common that were decided together; None where nothing is stored."""
+    answer = one[1]
+    return None if isinstance(answer, FraudError) or answer.records is None else id(answer.decided)
+
+
+def _sealed(recorder: Recorder, kept: Sequence[_Kept]) -> Iterator[StoredRequest]:
+    """What is to be stored of neighbours that were decided together."""
+    (request, first), (_, last) = kept[0], kept[-1]
+    assert first.decided is not None, "there are records to be stored with it"
+    decisions = first.decided.decisions.part(first.first, last.last)
+    records = [record for _, answer in kept for record in answer.records or ()]
+    contexts = list(starmap(_context, kept))
+    rows = iter(recorder.rows(decisions, records, request.deployment.contract, contexts))
+    for each, answer in kept:
+        yield StoredRequest(list(islice(rows, answer.size)), each.key, b"" if each.key is None else packed(answer.body))
+
+
+def _context(request: ScoringRequest, answer: Answer) -> RequestContext:
+    key, milliseconds = None if request.key is None else request.key.key, (time.perf_counter() - request.began) * 1000
+    return RequestContext(request.request_id, key, round(milliseconds, 3), answer.size)

@@ -5,10 +5,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
-from fraud_detection_api.decision.stored import IdempotencyKey, SealedRequest, StoredAnswer
+from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
@@ -66,11 +66,11 @@ class _Finished(NamedTuple):
 
     request: ScoringRequest
     answer: Answer
-    sealed: SealedRequest
+    sealed: StoredRequest
     waiting: Answered
 
 
-Worked: TypeAlias = tuple[Answer, SealedRequest | None] | Exception
+Worked: TypeAlias = tuple[Answer, StoredRequest | None] | Exception
 """An answer, and what is to be stored before it leaves, None where nothing is; or why there is no answer."""
 
 
@@ -104,7 +104,7 @@ class Turn:
             asyncio.get_running_loop().call_soon(self._answer_all)  # after all that is ready now
         self._waiting.setdefault(request.caller.identity, deque()).append((request, answered))
 
-    async def stored(self, request: ScoringRequest, answer: Answer, sealed: SealedRequest | None) -> Answer:
+    async def stored(self, request: ScoringRequest, answer: Answer, sealed: StoredRequest | None) -> Answer:
         """The answer, once its request is stored."""
         if sealed is None:
             self._count(answer)
@@ -170,7 +170,7 @@ class Turn:
 
     def _submit(self, finished: list[_Finished], *, seconds: float | None = None) -> None:
         assert self._writer is not None, "nothing is sealed without a writer"
-        requests: list[Any] = [each.sealed for each in finished]
+        requests = [each.sealed for each in finished]
         self._writer.submit(requests, partial(self._settle, finished), seconds=seconds)
 
     def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:

@@ -99,7 +99,7 @@ class DecisionService:
         now, random = int(self._wall_clock() * 1000), self._random(_RANDOM_BYTES * len(records))
         identifier = bundle.contract.identifier
         return Decisions(
-            ids=uuids7(now, random),
+            ids=sorted(uuids7(now, random)),  # a database appends rows that come in the order of their ids
             entity_ids=[None if identifier is None else record[identifier.name] for record in records],
             outcomes=[OUTCOMES[code] for piece in pieces for code in piece.outcomes.tolist()] + [self._fallback] * left,
             margins=[margin for piece in pieces for margin in piece.margins.tolist()] + none,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from fraud_detection_api.decision.stored import SealedRequest, StoredAnswer, StoredRequest
+from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
 
 Result: TypeAlias = StoredAnswer | Exception | None
 """The result for a request: stored (None), answered before under its idempotency key, or failed."""
@@ -31,7 +31,7 @@ class DecisionWriter(Protocol):
 
     def submit(
         self,
-        requests: Sequence[SealedRequest],
+        requests: Sequence[StoredRequest],
         done: Callable[[Sequence[Result]], None],
         *,
         seconds: float | None = None,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from fraud_detection_api.decision.stored import SealedRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.services.storage.decision_writer import Result
 from fraud_detection_api.services.storage.writing import GroupCommit
 
@@ -11,7 +11,7 @@ from fraud_detection_api.services.storage.writing import GroupCommit
 class LocalWriter:
     """A DecisionWriter in this process: takes requests from an event loop to the thread of `commit`, and results back.
 
-    GroupCommit itself knows no event loop: the other DecisionWriter's process gives it requests that are parsed already.
+    GroupCommit itself knows no event loop: the other DecisionWriter's process has one of its own.
     """
 
     def __init__(self, commit: GroupCommit) -> None:
@@ -36,7 +36,7 @@ class LocalWriter:
 
     def submit(
         self,
-        requests: Sequence[SealedRequest],
+        requests: Sequence[StoredRequest],
         done: Callable[[Sequence[Result]], None],
         *,
         seconds: float | None = None,
@@ -46,4 +46,4 @@ class LocalWriter:
         def report(results: Sequence[Result]) -> None:
             loop.call_soon_threadsafe(done, results)
 
-        self._commit.submit([request.opened() for request in requests], report, seconds=seconds)
+        self._commit.submit(requests, report, seconds=seconds)

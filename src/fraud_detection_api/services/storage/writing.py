@@ -19,7 +19,7 @@ from fraud_detection_api.services.storage.store_metrics import StoreMetrics
 from fraud_detection_api.telemetry import log_failure
 
 RECORDS_A_TRANSACTION = 2_000
-"""More records wait for the next transaction, unless a single request has more."""
+"""More records wait for the next transaction. A group that has as many is large, and has a transaction of its own."""
 
 GRACE_SECONDS = 0.25
 """A store's own timeouts say more than the watch from outside, so they come first."""
@@ -62,6 +62,7 @@ class GroupCommit:
             store, journal, self._metrics, longest_seconds=self._longest_seconds, require=self._require_few_abandoned
         )
         self._waiting: deque[Group] = deque()
+        self._had_large = False
         self._records = 0
         self._changed = threading.Condition()
         self._closing, self._closed, self._sooner = threading.Event(), threading.Event(), threading.Event()
@@ -145,13 +146,26 @@ class GroupCommit:
                 return None
             self._work = None
             self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
-            taken, records = [], 0
-            while self._waiting and records < RECORDS_A_TRANSACTION:
-                taken.append(self._waiting.popleft())
-                records += taken[-1].records
-            self._records -= records
+            taken = self._taken()
+            self._records -= sum(group.records for group in taken)
             self._work = _Work(taken, math.inf) if taken else None
             return self._work
+
+    def _taken(self) -> list[Group]:
+        """The first small groups that wait, or a large one. So a small one waits for one large one at most."""
+        large = next((group for group in self._waiting if group.records >= RECORDS_A_TRANSACTION), None)
+        small = (group for group in self._waiting if group.records < RECORDS_A_TRANSACTION)
+        taken, records = [], 0
+        if large is None or self._had_large:
+            while records < RECORDS_A_TRANSACTION and (group := next(small, None)) is not None:
+                taken.append(group)
+                records += group.records
+        self._had_large = not taken
+        if large is not None and not taken:
+            taken.append(large)
+        for group in taken:
+            self._waiting.remove(group)
+        return taken
 
     def _is_current(self) -> bool:
         return self._writer is threading.current_thread()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fraud_detection_api.decision.stored import SealedRequest
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
@@ -29,8 +29,8 @@ def decided(model, *, explain=True, deadline=NEVER):
 
 def rows_of(model, recorder, decisions=None, *, key=None):
     decisions = decided(model) if decisions is None else decisions
-    context = RequestContext("a request", key, model.bundle.contract, 0.1 + 0.2)
-    return SealedRequest(recorder.rows(decisions, RECORDS, context), decisions.size).opened().decisions
+    context = RequestContext("a request", key, 0.1 + 0.2, decisions.size)
+    return recorder.rows(decisions, RECORDS, model.bundle.contract, [context])
 
 
 def test_a_row_says_what_the_decision_says(model):
@@ -71,11 +71,19 @@ def test_without_reasons_none_are_kept(model):
 @pytest.mark.parametrize("key", [b"", SEAL])
 def test_a_row_is_intact_as_it_was_made_and_after_it_was_kept(model, key):
     recorder, store = Recorder(key), InMemoryDecisionStore()
-    request = SealedRequest(
-        recorder.rows(decided(model), RECORDS, RequestContext("r", None, model.bundle.contract, 1.5)), 2
-    ).opened()
-    store.save([request])
-    assert all(recorder.is_intact(store.find(row.decision_id)) for row in request.decisions)
+    rows = rows_of(model, recorder)
+    store.save([StoredRequest(rows)])
+    assert all(recorder.is_intact(store.find(row.decision_id)) for row in rows)
+
+
+def test_rows_of_several_requests_say_whose_they_are(model):
+    recorder, contexts = Recorder(SEAL), [RequestContext("one", None, 1.5, 1), RequestContext("other", "a key", 2.5, 1)]
+    rows = recorder.rows(decided(model), RECORDS, model.bundle.contract, contexts)
+    assert [(row.request_id, row.record_index, row.idempotency_key, row.latency_ms) for row in rows] == [
+        ("one", 0, None, 1.5),
+        ("other", 0, "a key", 2.5),
+    ]
+    assert all(map(recorder.is_intact, rows))
 
 
 def changed(field):

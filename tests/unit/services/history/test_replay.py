@@ -19,7 +19,6 @@ from support.builders import EVERY_DTYPE, credit_files, every_dtype_files, recor
 from support.decided import decided
 from support.fakes import InMemoryRegistry
 from support.http import flipped
-from support.sealed_rows import sealed_json
 
 RECORDER = Recorder(seal_key=b"a key of seals")
 
@@ -64,7 +63,7 @@ def statuses(rows, *given, **more):
 
 def resealed(row, recorder=RECORDER):
     """The row with a valid seal, as someone with the key could write it."""
-    return ROWS.row(json.loads(sealed_json(row, recorder.seal_key)))
+    return ROWS.sealed(row, recorder.seal_key)
 
 
 @pytest.mark.parametrize("explain", [False, True], ids=["without_reasons", "with_reasons"])

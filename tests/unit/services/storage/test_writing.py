@@ -18,11 +18,12 @@ POISON = {"outcome": "perhaps"}
 
 
 class Store(InMemoryDecisionStore):
-    """A store that notes its transactions, and ends none until it is `free`."""
+    """A store that notes the requests and records of its transactions, and ends none until it is `free`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.transactions: list[int] = []
+        self.records: list[int] = []
         self.begun, self.free = threading.Semaphore(0), threading.Event()
         self.free.set()
 
@@ -31,6 +32,7 @@ class Store(InMemoryDecisionStore):
         assert self.free.wait(20)
         results = super().save(requests)
         self.transactions.append(len(requests))
+        self.records.append(sum(len(request.decisions) for request in requests))
         return results
 
     def held(self) -> list[int]:
@@ -122,6 +124,20 @@ def test_a_transaction_takes_a_limited_number_of_records(writer_of, store, monke
     for results in (first, *later):
         results.result(20)
     assert store.transactions == [1, 2, 2]
+
+
+def test_a_small_request_waits_for_one_large_one_at_most(writer_of, store, monkeypatch):
+    monkeypatch.setattr(writing, "RECORDS_A_TRANSACTION", 5)
+    writer = writer_of(limit=1000)
+    store.free.clear()
+    first = submit(writer, request_of(*range(5)))
+    store.begun.acquire()
+    sizes = (6, 7, 1, 2, 8)
+    later = [submit(writer, request_of(*range(10 * size, 11 * size))) for size in sizes]
+    store.free.set()
+    for results in (first, *later):
+        results.result(20)
+    assert store.records == [5, 3, 6, 7, 8]
 
 
 def test_the_number_of_waiting_records_is_limited(writer_of, store):
