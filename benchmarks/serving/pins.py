@@ -32,7 +32,7 @@ def product_environment() -> Environment:
         "pydantic",
         "numba",
         "numpy",
-        "xgboost-cpu",
+        "msgspec",
         POSTGRESQL,
     )
     return Environment("product", ("--editable", f"{FOLDER}[postgres]", POSTGRESQL), stated, tuple(sorted(installed)))
