@@ -97,6 +97,15 @@ def test_an_invalid_id_is_not_found(store):
             store.find(unknown)
 
 
+def test_requests_are_stored_in_one_transaction_as_long_as_it_goes_on(store):
+    requests = [request_of(1, 2), request_of(3), request_of(4)]
+    asked = []
+    assert store.save_while(lambda: asked.append(0) or len(asked) < 2, requests) == 2
+    assert numbers_of(store.following(DecisionFilter(), limit=10)) == [1, 2, 3]
+    assert store.save_while(lambda: True, requests) == 3
+    assert numbers_of(store.following(DecisionFilter(), limit=10)) == [1, 2, 3, 4]
+
+
 def test_all_decisions_of_all_requests_are_stored(store):
     assert store.save([request_of(1, 2), request_of(3), request_of(4, 5, 6)]) == [None, None, None]
     assert everything(store) == [1, 2, 3, 4, 5, 6]

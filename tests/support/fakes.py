@@ -127,6 +127,13 @@ class InMemoryDecisionStore:
         with self._working():
             """A dict can always be written to."""
 
+    def save_while(self, goes_on: Callable[[], bool], requests: Sequence[StoredRequest]) -> int:
+        for number, request in enumerate(requests, 1):
+            self.save([request])
+            if not goes_on():
+                return number
+        return len(requests)
+
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         with self._working():
             if any(map(_is_unstorable, chain.from_iterable(request.decisions for request in requests))):
@@ -369,6 +376,20 @@ class InMemoryExclusiveLock:
             raise StoreUnavailable(f"the lock {name!r} is not held")
 
 
+class HeldInMemory:
+    """Held in a list."""
+
+    def __init__(self) -> None:
+        self.requests: list[StoredRequest] = []
+        self.is_complete = False
+
+    def add(self, request: StoredRequest) -> None:
+        self.requests.append(request)
+
+    def complete(self) -> None:
+        self.is_complete = True
+
+
 class InMemoryJournal:
     """DecisionJournal in lists; while it has a `error`, nothing can be written."""
 
@@ -384,6 +405,17 @@ class InMemoryJournal:
     def append(self, requests: Sequence[StoredRequest]) -> None:
         self.check()
         self.written += requests
+
+    @contextmanager
+    def holding(self) -> Iterator["HeldInMemory"]:
+        self.check()
+        held = HeldInMemory()
+        try:
+            yield held
+        except BaseException:
+            if held.is_complete:
+                self.written += held.requests
+            raise
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         while self.written:

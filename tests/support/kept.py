@@ -1,9 +1,11 @@
 """Rows of the decision store, as a server would make them."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from fraud_detection_api.decision.identifiers import uuids7
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredDecision, StoredRequest
+from fraud_detection_api.services.storage.decision_writer import DecisionJournal
 
 BEGINNING = 1_700_000_000_000
 """When the decisions of the tests begin, in milliseconds since 1970; number n was decided n milliseconds later."""
@@ -63,6 +65,16 @@ def keyed(
     """A request for decision `number` under an idempotency key."""
     answer = b"answer %d" % number if answer is None else answer
     return StoredRequest([kept(number, idempotency_key=key)], IdempotencyKey(caller, key, body), answer)
+
+
+def left_held(journal: DecisionJournal, *requests: StoredRequest, complete: bool = True) -> None:
+    """Have the journal hold the requests, as a process that is killed then."""
+    with suppress(KeyboardInterrupt), journal.holding() as held:
+        for request in requests:
+            held.add(request)
+        if complete:
+            held.complete()
+        raise KeyboardInterrupt
 
 
 def numbers_of(rows: Iterable[StoredDecision]) -> list[int]:

@@ -6,6 +6,7 @@ A file belongs to the process that holds its lock, so that other processes can t
 import fcntl
 import logging
 import os
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,11 +18,13 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.stored import ROWS, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.services.storage.decision_writer import JournalBacklog
+from fraud_detection_api.services.storage.decision_writer import Held, JournalBacklog
 from fraud_detection_api.tables.whole_files import sync
 from fraud_detection_api.telemetry import log_event
 
-_SUFFIX, _DAMAGED = ".journal", ".damaged"
+_SUFFIX, _DAMAGED, _UNNAMED = ".journal", ".damaged", "[0-9a-f]" * 32
+_UNNAMED_SECONDS = 60.0
+"""A younger file may be one that another process has not locked yet."""
 _RECORDS_A_BATCH = 2_000
 _CHECKSUM_DIGITS = 8
 _PROBE = b" " * 4096
@@ -51,10 +54,27 @@ class FileJournal:
         with self._alone(), self._written(lines):
             self._size += len(lines)
 
+    @contextmanager
+    def holding(self) -> Iterator[Held]:
+        with self._failures("written"):
+            held = _HeldFile(*self._begin())
+        try:
+            with self._failures("written"):
+                yield held
+            held.remove()
+        except BaseException:
+            if not held.is_complete:
+                held.remove()
+            raise
+        finally:
+            held.close()
+
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         with self._alone():
             self._release()
         with self._failures("read"):
+            for path in self._folder.glob(_UNNAMED):
+                self._remove_unnamed(path)
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
                 yield from self._batches(path)
 
@@ -139,14 +159,25 @@ class FileJournal:
                 raise
 
     def _create(self) -> int:
+        file, path = self._begin()
+        _name(path)
+        return file
+
+    def _begin(self) -> tuple[int, Path]:
+        """A file without the journal's suffix, which nobody drains. Locked: who drains removes what nobody locks."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # name it once it is locked: a draining process would take a file that nobody locks, and remove it
         path = self._folder / uuid4().hex
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
-        path.rename(path.with_suffix(_SUFFIX))
-        sync(self._folder)
-        return file
+        return file, path
+
+    @staticmethod
+    def _remove_unnamed(path: Path) -> None:
+        """Remove what a killed process was writing: it was never reported as stored."""
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.fstat(file.fileno()).st_mtime > _UNNAMED_SECONDS:
+                path.unlink()
 
     def _release(self) -> None:
         if self._file is not None:
@@ -160,6 +191,35 @@ class FileJournal:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise StoreUnavailable(f"the journal {self._folder} cannot be {verb}: {reason}") from error
+
+
+class _HeldFile:
+    """A file that gets its name when it is complete."""
+
+    def __init__(self, file: int, path: Path) -> None:
+        self._file, self._path, self.is_complete = file, path, False
+
+    def add(self, request: StoredRequest) -> None:
+        _write_all(self._file, _line(request))
+
+    def complete(self) -> None:
+        os.fsync(self._file)
+        self._path = _name(self._path)
+        self.is_complete = True
+
+    def remove(self) -> None:
+        with suppress(OSError):  # what is stored a second time changes nothing
+            self._path.unlink()
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def _name(path: Path) -> Path:
+    """Make it a file of the journal."""
+    named = path.rename(path.with_suffix(_SUFFIX))
+    sync(path.parent)
+    return named
 
 
 def _line(request: StoredRequest) -> bytes:

@@ -231,10 +231,13 @@ def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) ->
     # also where nothing drains the journal: an earlier outage may have left decisions there
     store_metrics.measure_journal(tallies, journal)
     outage_journal = journal if settings.store_outage == "journal" else None
+    # a server's own disk is no place for what is on its way to a database elsewhere
+    holding = journal if settings.store.startswith(SQLITE) else outage_journal
     return GroupCommit(
         store,
         limit=settings.store_queue,
         timeout_seconds=settings.store_timeout_seconds,
         journal=outage_journal,
+        holding=holding,
         metrics=store_metrics.StoreMetrics(tallies),
     )

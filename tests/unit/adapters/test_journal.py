@@ -12,7 +12,7 @@ import pytest
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
-from support.kept import kept, numbers_of, request_of
+from support.kept import kept, left_held, numbers_of, request_of
 
 ANOTHER_PROCESS = """
 import sys
@@ -254,3 +254,38 @@ def test_requests_put_aside_are_not_drained(journal, folder):
     [path] = files(folder, ".damaged")
     assert len(path.read_bytes().splitlines()) == 2
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_held_requests_are_removed_once_all_is_done(journal, folder):
+    with journal.holding() as held:
+        held.add(request_of(1, 2))
+        held.complete()
+        assert drained(FileJournal(folder)) == []  # another process lets them alone meanwhile
+        assert len(files(folder)) == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_held_requests_that_are_complete_are_drained_after_a_failure(journal):
+    left_held(journal, request_of(1, 2), request_of(3))
+    assert drained(journal) == [1, 2, 3]
+
+
+def test_held_requests_that_are_incomplete_were_never_there(journal, folder):
+    left_held(journal, request_of(1, 2), complete=False)
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_process_was_writing_is_removed_after_a_minute(journal, folder):
+    folder.mkdir()
+    young, old = folder / ("0" * 32), folder / ("a" * 32)
+    for file in (young, old):
+        file.write_bytes(b"half a li")
+    os.utime(old, (0, 0))
+    assert drained(journal) == []
+    assert list(folder.iterdir()) == [young]
+
+
+def test_a_folder_that_cannot_be_written_holds_nothing(folder):
+    folder.write_text("a file")
+    with pytest.raises(StoreUnavailable, match="cannot be written"), FileJournal(folder).holding():
+        pytest.fail("it holds nothing")

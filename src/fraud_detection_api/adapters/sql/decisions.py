@@ -116,6 +116,15 @@ class SqlDecisionStore:
             DECISIONS.insert(session, rows, decider_ids)
         return [answers.get(index) for index in range(len(requests))]
 
+    def save_while(self, goes_on: Callable[[], bool], requests: Sequence[StoredRequest]) -> int:
+        decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
+        with self._database.writing() as session:
+            for number, request in enumerate(requests, 1):
+                DECISIONS.insert(session, request.decisions, decider_ids)
+                if not goes_on():
+                    return number
+        return len(requests)
+
     def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:
         with self._database.reading() as session:
             return self._answer(session, key, self._now())

@@ -17,6 +17,8 @@ _OWNER_ONLY = 0o600
 
 _PAGE_BYTES = 8192
 """A row above a quarter of a page takes another page to itself; with SQLite's 4,096 bytes, a row with reasons would."""
+_CACHE_KIB = 32_768
+"""At most, for a connection. With SQLite's 2,000, rows cost half as much again once their indexes are larger than that."""
 _NOT_UTF_8 = "Could not decode to UTF-8"
 _CACHED_STATEMENTS = 256  # the store has one for each number of rows up to a hundred
 
@@ -186,6 +188,7 @@ class SqliteDatabase:
             connection.log = _identity(self._log)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("PRAGMA secure_delete = ON")  # pages that split keep no copies of rows that moved
         except (sqlite3.Error, OSError):
             connection.close()

@@ -1,6 +1,6 @@
 """The store of decisions, its exclusive locks and its upkeep, as the services use them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -35,6 +35,12 @@ class DecisionStore(Protocol):
 
         Where a request's idempotency key is taken, store nothing of the request and return the answer stored under the key.
         Decisions whose id is stored already stay as they are, so that a doubtful write can be repeated.
+        """
+
+    def save_while(self, goes_on: Callable[[], bool], requests: Sequence[StoredRequest]) -> int:
+        """Store the first requests, which have no keys, in one transaction: one, and others while `goes_on()` after each.
+
+        Returns how many, once they are durable.
         """
 
     def find_answer(self, key: IdempotencyKey) -> StoredAnswer | None:

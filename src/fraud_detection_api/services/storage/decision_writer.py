@@ -1,6 +1,7 @@
 """What stores decisions before they are answered, and the journal that takes them while the store is unavailable."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
@@ -50,6 +51,16 @@ class JournalBacklog(NamedTuple):
     damaged: int
 
 
+class Held(Protocol):
+    """Requests that the journal holds while they are stored: removed in the end, left to be drained after a failure."""
+
+    def add(self, request: StoredRequest) -> None:
+        """Write one more; it counts for nothing before `complete`."""
+
+    def complete(self) -> None:
+        """All is written, and durable once this returns."""
+
+
 class DecisionJournal(Protocol):
     """Holds decisions while the store is unavailable. One process writes; any process may drain."""
 
@@ -58,6 +69,9 @@ class DecisionJournal(Protocol):
 
     def append(self, requests: Sequence[StoredRequest]) -> None:
         """Write the requests, durably, before returning. Raises StoreUnavailable."""
+
+    def holding(self) -> AbstractContextManager["Held"]:
+        """For what the block stores piece by piece. Raises StoreUnavailable, and Held's methods do."""
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         """What was written, in batches; asking for the next batch removes the one before.

@@ -24,6 +24,16 @@ class Group:
         self.records = sum(len(request.decisions) for request in requests)
         self._done = [done]
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a request has an idempotency key, which the store claims in one transaction with the decisions."""
+        return any(request.idempotency for request in self.requests)
+
+    def pieces(self, records: int) -> list[StoredRequest]:
+        """The decisions in pieces of so many."""
+        rows = [row for request in self.requests for row in request.decisions]
+        return [StoredRequest(rows[first : first + records]) for first in range(0, len(rows), records)]
+
     def is_late(self, now: float) -> bool:
         """Whether it is due and was not reported. A late group whose report is under way has no end: it is due no more."""
         return self.due <= now and self.due < math.inf and bool(self._done)

@@ -28,10 +28,10 @@ NOT_OPENED = "the decision store is not open"
 
 
 class Recovery:
-    """Knows the errors of `store` and `journal`. After a failure, its own thread tries the store until it works again.
+    """Knows the errors of `store` and `journal`, and moves what the `drained` journals have into the store.
 
-    An attempt longer than `longest_seconds` hangs; others begin beside it before that. `require` raises StoreUnavailable
-    where the store may not be used again.
+    After a failure, its own thread tries the store until it works again. An attempt longer than `longest_seconds` hangs;
+    others begin beside it before that. `require` raises StoreUnavailable where the store may not be used again.
     """
 
     def __init__(
@@ -40,11 +40,12 @@ class Recovery:
         journal: DecisionJournal | None,
         metrics: StoreMetrics,
         *,
+        drained: Sequence[DecisionJournal],
         longest_seconds: float,
         require: Callable[[], None],
     ) -> None:
         self._store, self._journal, self._metrics = store, journal, metrics
-        self._longest_seconds, self._require = longest_seconds, require
+        self._drained, self._longest_seconds, self._require = drained, longest_seconds, require
         self.store_error: str | None = NOT_OPENED
         self.journal_error: str | None = None
         self._hold = threading.Lock()
@@ -180,14 +181,13 @@ class Recovery:
             self.journal_error = None
 
     def _drain(self) -> None:
-        if self._journal is None:
-            return
-        drained = 0
-        for requests in self._journal.waiting():
-            self._move(requests, self._journal)
-            drained += sum(len(request.decisions) for request in requests)
-        if drained:
-            log_event("journal_drained", records=drained)
+        moved = 0
+        for journal in self._drained:
+            for requests in journal.waiting():
+                self._move(requests, journal)
+                moved += sum(len(request.decisions) for request in requests)
+        if moved:
+            log_event("journal_drained", records=moved)
 
     def _move(self, requests: Sequence[StoredRequest], journal: DecisionJournal) -> None:
         """Store what the journal holds. Put aside what the store refuses, or the store would never be ready again."""

@@ -1,11 +1,13 @@
 """Group commit: requests that arrive together are stored in one transaction, and answered once it has ended."""
 
+import logging
 import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
@@ -16,10 +18,13 @@ from fraud_detection_api.services.storage.groups import Done, Group, report
 from fraud_detection_api.services.storage.late import JOURNAL_HANGS, JOURNAL_SECONDS, LateRequests
 from fraud_detection_api.services.storage.recovery import Recovery, hangs
 from fraud_detection_api.services.storage.store_metrics import StoreMetrics
-from fraud_detection_api.telemetry import log_failure
+from fraud_detection_api.telemetry import log_event, log_failure
 
 RECORDS_A_TRANSACTION = 2_000
-"""More records wait for the next transaction. A group that has as many is large, and has a transaction of its own."""
+"""More records wait for the next transaction. A group that has as many is large."""
+
+RECORDS_A_PIECE = 250
+"""Of a large group; what small groups wait for, 10 ms in SQLite."""
 
 GRACE_SECONDS = 0.25
 """A store's own timeouts say more than the watch from outside, so they come first."""
@@ -30,6 +35,9 @@ MOST_ABANDONED = 8
 """Writing threads that may hang. The store is not used again before one of so many goes on."""
 
 
+_Save: TypeAlias = Callable[[Sequence[StoredRequest]], Sequence[Result]]
+
+
 @dataclass(slots=True)
 class _Work:
     """What a thread stores now; it hangs if it takes longer than until `ends`."""
@@ -38,12 +46,27 @@ class _Work:
     ends: float
 
 
+class _Unfinished(Exception):
+    """Some pieces of a request are stored, and the journal that holds it must be drained for the others.
+
+    They will be stored, unless the `error` is that the store refuses them.
+    """
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error = None if isinstance(error, StoreUnavailable) else error
+
+
 class GroupCommit:
     """Stores decisions in a thread of its own. At most `limit` records wait.
 
     While the store fails, requests are refused; with a `journal`, decisions are written there instead, and moved into the
     store when it works again. A store that does not answer within `timeout_seconds` has failed: a thread that watches
     reports what the writing thread was to store, and abandons it. What that thread does later is reported to nobody.
+
+    A large group is written to `holding` first, which is a journal, too; then its pieces are stored, and others between
+    them. What a crash leaves there is moved into the store, so each request is stored whole or not at all. Without
+    `holding`, large groups have transactions of their own.
     """
 
     def __init__(
@@ -53,13 +76,19 @@ class GroupCommit:
         limit: int,
         timeout_seconds: float = 5.0,
         journal: DecisionJournal | None = None,
+        holding: DecisionJournal | None = None,
         metrics: StoreMetrics | None = None,
     ) -> None:
-        self._store, self._journal, self._limit = store, journal, limit
+        self._store, self._journal, self._holding, self._limit = store, journal, holding, limit
         self._timeout_seconds, self._longest_seconds = timeout_seconds, timeout_seconds + GRACE_SECONDS
         self._metrics = metrics or StoreMetrics(Tallies())
         self._recovery = Recovery(
-            store, journal, self._metrics, longest_seconds=self._longest_seconds, require=self._require_few_abandoned
+            store,
+            journal,
+            self._metrics,
+            drained=[each for each in dict.fromkeys((journal, holding)) if each is not None],
+            longest_seconds=self._longest_seconds,
+            require=self._require_few_abandoned,
         )
         self._waiting: deque[Group] = deque()
         self._had_large = False
@@ -136,8 +165,75 @@ class GroupCommit:
 
     def _write(self) -> None:
         while (work := self._next()) is not None:
-            results = iter(self._results(work, [request for group in work.groups for request in group.requests]))
-            report([(group, [next(results) for _ in group.requests]) for group in work.groups], self._metrics)
+            large = work.groups[0]
+            if self._holding is None or large.records < RECORDS_A_TRANSACTION or large.has_keys:
+                self._write_groups(work, work.groups)
+            else:
+                self._write_pieces(work, large, self._holding)
+
+    def _write_groups(self, work: _Work, groups: Sequence[Group]) -> None:
+        results = iter(self._results(work, [request for group in groups for request in group.requests]))
+        report([(group, [next(results) for _ in group.requests]) for group in groups], self._metrics)
+
+    def _write_pieces(self, work: _Work, large: Group, holding: DecisionJournal) -> None:
+        """Have the journal hold all of a large group, then store it in pieces."""
+        pieces = large.pieces(RECORDS_A_PIECE)
+        error: Result = None
+        try:
+            with holding.holding() as held:
+                for piece in pieces:
+                    work.ends = time.monotonic() + self._longest_seconds
+                    held.add(piece)
+                    if (going_on := self._write_small_beside(large)) is None:
+                        return
+                    work = going_on
+                held.complete()
+                error = self._store_pieces(work, large, pieces)
+        except StoreUnavailable as failed:
+            log_event("large_request_whole", level=logging.WARNING, reason=str(failed))
+            self._write_groups(work, [large])
+            return
+        except _Unfinished as unfinished:
+            self._recovery.journaled()
+            error = unfinished.error
+        report([(large, [error] * len(large.requests))], self._metrics)
+
+    def _store_pieces(self, work: _Work, large: Group, pieces: Sequence[StoredRequest]) -> Result:
+        """Store the pieces, in one transaction if no small groups wait. The error is for nothing stored.
+
+        Raises _Unfinished where only some are stored.
+        """
+        stored = 0
+        while stored < len(pieces):
+            results = self._results(work, pieces[stored:], self._save_until_small_wait)
+            if isinstance(error := results[0], Exception):
+                if stored:
+                    raise _Unfinished(error)
+                return error
+            stored += len(results)
+            if (going_on := self._write_small_beside(large)) is None:
+                raise _Unfinished(None)
+            work = going_on
+        return None
+
+    def _save_until_small_wait(self, pieces: Sequence[StoredRequest]) -> Sequence[Result]:
+        return [None] * self._store.save_while(lambda: not self._has_small(), pieces)
+
+    def _has_small(self) -> bool:
+        with self._changed:
+            return any(group.records < RECORDS_A_TRANSACTION for group in self._waiting)
+
+    def _write_small_beside(self, large: Group) -> _Work | None:
+        """Store the small groups that wait; returns the work that goes on, None for a thread that was abandoned."""
+        with self._changed:
+            if not self._is_current():
+                return None
+            small = self._small()
+            self._take(small)
+            self._work = work = _Work([*small, large], math.inf)
+        if small:
+            self._write_groups(work, small)
+        return work
 
     def _next(self) -> _Work | None:
         """Groups for one transaction, as soon as there are any; None at the end, and for a thread that was abandoned."""
@@ -147,43 +243,51 @@ class GroupCommit:
             self._work = None
             self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
             taken = self._taken()
-            self._records -= sum(group.records for group in taken)
+            self._take(taken)
             self._work = _Work(taken, math.inf) if taken else None
             return self._work
 
     def _taken(self) -> list[Group]:
         """The first small groups that wait, or a large one. So a small one waits for one large one at most."""
         large = next((group for group in self._waiting if group.records >= RECORDS_A_TRANSACTION), None)
-        small = (group for group in self._waiting if group.records < RECORDS_A_TRANSACTION)
+        small = self._small() if large is None or self._had_large else []
+        self._had_large = not small
+        return small or ([] if large is None else [large])
+
+    def _small(self) -> list[Group]:
+        """The first small groups that wait, for one transaction."""
         taken, records = [], 0
-        if large is None or self._had_large:
-            while records < RECORDS_A_TRANSACTION and (group := next(small, None)) is not None:
+        for group in self._waiting:
+            if records >= RECORDS_A_TRANSACTION:
+                break
+            if group.records < RECORDS_A_TRANSACTION:
                 taken.append(group)
                 records += group.records
-        self._had_large = not taken
-        if large is not None and not taken:
-            taken.append(large)
-        for group in taken:
-            self._waiting.remove(group)
         return taken
+
+    def _take(self, groups: Sequence[Group]) -> None:
+        for group in groups:
+            self._waiting.remove(group)
+            self._records -= group.records
 
     def _is_current(self) -> bool:
         return self._writer is threading.current_thread()
 
-    def _results(self, work: _Work, requests: Sequence[StoredRequest]) -> Sequence[Result]:
+    def _results(self, work: _Work, requests: Sequence[StoredRequest], save: _Save | None = None) -> Sequence[Result]:
+        """What became of the requests. `save`, in place of the store's, may stop after the first ones."""
         if (reason := self._recovery.store_error) is not None:
             return self._without_store(work, requests, StoreUnavailable(reason))
         try:
             began = time.monotonic()
             work.ends = began + self._longest_seconds
-            results = self._store.save(requests)
+            results = (save or self._store.save)(requests)
             self._metrics.committed(time.monotonic() - began)
         except StoreUnavailable as error:
             if self._is_current():
                 self._recovery.store_failed(str(error))
             return self._without_store(work, requests, error)
         except Exception as error:  # noqa: BLE001 one bad request must not fail the others, nor end the writer
-            if len(requests) == 1:
+            if len(requests) == 1 or save is not None:
                 log_failure("decision_not_kept", error)
                 return [error]
             return [result for request in requests for result in self._results(work, [request])]
