@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.written import Written
+from fraud_detection_api.field_texts import plain_number
 
 FLOAT32_MAX = 3.4028234663852886e38
 INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none beyond it rounds into it
@@ -254,6 +255,21 @@ class Contract(Declared):
         """The columns of a record on the wire, in order: id, time, features."""
         named = (self.identifier, self.time)
         return (*(column.name for column in named if column is not None), *self.features)
+
+    @cached_property
+    def enforced(self) -> dict[str, Constraint]:
+        """The constraints, and one for each number that marks a missing value: a file's is missing, a request's an error."""
+        numeric = (name for name, dtype in self.dtypes.items() if dtype in ("int", "float"))
+        markers = {
+            f"{name} is not {plain_number(number)}": Constraint(
+                check=f"`{name}` != {number!r}",
+                field=name,
+                message=f"must not be {plain_number(number)}, which means a missing value; write null",
+            )
+            for name in numeric
+            for number in self.written(name).missing_numbers
+        }
+        return {**self.constraints, **markers}
 
     @cached_property
     def monotone_columns(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """How files write values: the markers of missing ones, and the formats of numbers and times. JSON has its own ways."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -72,14 +73,14 @@ class Written(NamedTuple):
     @property
     def missing_numbers(self) -> list[float]:
         """The markers that are numbers."""
-        return [number for text in self.missing if (number := _number(text)) is not None]
+        return [number for text in self.missing if math.isfinite(number := _number(text))]
 
 
 PLAINLY = Written()
 
 
-def _number(text: str) -> float | None:
+def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return None
+        return math.nan

@@ -104,7 +104,7 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
     if not check.bad_rows:
         for name, broken in constraint_violations(contract, check.columns).items():
-            check.bad_rows |= _found(constraint_problem(contract.constraints[name]), broken, first_row)
+            check.bad_rows |= _found(constraint_problem(contract.enforced[name]), broken, first_row)
     return check
 
 

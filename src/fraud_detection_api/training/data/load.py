@@ -119,7 +119,7 @@ class _Reader:
 
     def reported(self) -> dict[str, NDArray[np.int64]]:
         """The problems; broken constraints only if there are no others, which keep constraints from being checked."""
-        constraints = {constraint_problem(each) for each in self.contract.constraints.values()}
+        constraints = {constraint_problem(each) for each in self.contract.enforced.values()}
         others = {problem: rows for problem, rows in self.problems.items() if problem not in constraints}
         return others or self.problems
 
