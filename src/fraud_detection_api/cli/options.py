@@ -107,7 +107,10 @@ def policy_option(default: str) -> Any:
 
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=A_VERSION)]
-DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files.")]
+DataFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files."),
+]
 Registry = Annotated[
     str | None,
     typer.Option(

@@ -46,7 +46,9 @@ COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 
 
-Markers = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)], ...], Field(strict=False)]
+Markers = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)], ...], Field(strict=False)
+]
 
 
 class Declared(BaseModel):
@@ -179,8 +181,8 @@ _IN_FILES: dict[str, Any] = {"missing": True, "time": {"format"}, "features": {"
 class Contract(Declared):
     """What a record is. `contract.loading` makes one, and also checks what types cannot.
 
-    `amount_at_risk` names the numeric feature that says how much money an approved fraud could take. `missing` are texts that
-    mean a missing value in all columns of a file, beside the usual markers.
+    `amount_at_risk` names the numeric feature that says how much money an approved fraud could take. `missing` are texts
+    that mean a missing value in all columns of a file, beside the usual markers.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -243,7 +245,9 @@ class Contract(Declared):
         if self.time is not None and name == self.time.name:
             return Written(self.time.format, self.missing)
         feature = self.features.get(name)
-        return Written(None, self.missing) if feature is None else Written(feature.format, self.missing + feature.missing)
+        return (
+            Written(None, self.missing) if feature is None else Written(feature.format, self.missing + feature.missing)
+        )
 
     @property
     def times(self) -> list[str]:

@@ -28,7 +28,7 @@ class NumberFormat(NamedTuple):
 
 def _formats(suffix: str, number: str, decimal: str, shown: str, grouped: str) -> Iterator[tuple[str, NumberFormat]]:
     sign = r"[+\-\u2212]?\s*"
-    amount = rf"\(?{sign}{_CURRENCY}?\s*{sign}(?:{number})\s*{_CURRENCY}?\)?"
+    amount = rf"\(?{sign}(?:{_CURRENCY}\s*{sign})?(?:{number})\s*{_CURRENCY}?\)?"
     yield f"percent{suffix}", NumberFormat(rf"^{sign}(?:{number})\s*%?$", decimal, f"{shown}% is 12.5")
     yield f"currency{suffix}", NumberFormat(rf"^{amount}$", decimal, f"${grouped} is 1234.5")
 

@@ -39,7 +39,6 @@ class TableCheck:
 
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
         """The checked columns of a CSV's `frame`, in the types of `column_types`, null for missing."""
-        types = column_types(contract)
         columns = [column for column in self.features(contract) if column.name in frame.columns]
         identifier = contract.identifier
         if identifier is not None and identifier.name in frame.columns:
@@ -113,7 +112,7 @@ def constraint_problem(constraint: Constraint) -> str:
     return f"{constraint.field} {constraint.message}"
 
 
-def _check_column(  # noqa: PLR0913 what is read, and how
+def _check_column(
     check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, written: Written, first_row: int
 ) -> None:
     if name not in frame.columns:

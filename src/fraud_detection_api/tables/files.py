@@ -152,9 +152,9 @@ def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
         _require_file(path)
         if not is_csv(path):
             return _parquet(path, [path])
-        layout = layout_of(path)
-        options = {"infer_schema": False, "n_rows": layout.records, "separator": layout.separator}
-        return _as_meant(pl.scan_csv(path, **options), layout.header), layout.records
+        header, records, separator = layout_of(path)
+        scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator)
+        return _as_meant(scan, header), records
 
 
 def _parquet(path: Path, files: list[Path]) -> tuple[pl.LazyFrame, int]:
@@ -188,12 +188,17 @@ def _as_meant(scan: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
 
 def require_rows(path: Path, read: int, expected: int) -> None:
     """Raise InvalidDataset unless all records were read. Polars takes a quote in an unquoted field for an opening one."""
-    if read == expected:
-        return
-    row = _row_of_bare_quote(path)
-    where = "a field" if row is None else f"row {row}: a field"
-    problem = f'{where} that contains " must be in quotes, and that " written twice; {read} of {expected} records were read'
-    raise InvalidDataset(str(path), [problem])
+    if read != expected:
+        problem = f"of {expected} records {read} were read; did the file change meanwhile?"
+        raise InvalidDataset(str(path), [_quote_problem(path) or problem])
+
+
+def _quote_problem(path: Path) -> str | None:
+    """Where a field that is not in quotes has a quote, if one has."""
+    if not is_csv(path) or (row := _row_of_bare_quote(path)) is None:
+        return None
+    where = f"row {row}" if row else "the header"
+    return f'{where} has a quote in a field that is not in quotes; write "…" around the field, and that quote twice'
 
 
 def _noted(lines: Iterable[str], record: list[str]) -> Iterator[str]:
@@ -204,9 +209,7 @@ def _noted(lines: Iterable[str], record: list[str]) -> Iterator[str]:
 
 
 def _row_of_bare_quote(path: Path) -> int | None:
-    """The first record with a quote in a field that is not in quotes."""
-    if not is_csv(path):
-        return None
+    """The first record with a quote in a field that is not in quotes; 0 for the header."""
     separator = layout_of(path).separator
     field = rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]*)'
     well_formed = re.compile(rf"{field}(?:{re.escape(separator)}{field})*[\r\n]*")
@@ -231,7 +234,8 @@ def reading(path: Path) -> Iterator[None]:
         raise InvalidDataset(str(path), ["is empty"]) from None
     except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         kind = "UTF-8 CSV with a header line" if is_csv(path) else "Parquet"
-        raise InvalidDataset(str(path), [f"cannot be read as {kind} ({type(error).__name__})"]) from None
+        quotes = _quote_problem(path) if isinstance(error, pl.exceptions.PolarsError) else None
+        raise InvalidDataset(str(path), [quotes or f"cannot be read as {kind} ({type(error).__name__})"]) from None
 
 
 _OTHER_KINDS = {

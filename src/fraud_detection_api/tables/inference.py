@@ -76,7 +76,8 @@ def infer_contract(
     sections = [_head(name, source, frame), _ignored(guesses)]
     if identifier is not None:
         sections.append("\n".join(["[id]", f"name = {_quoted(identifier)}", *_id_lines(frame[identifier])]))
-    sections.append(_target(_as_read(frame[target]), source, known_probability))
+    labels = frame[target]
+    sections.append(_target(_as_read(labels) if labels.dtype == pl.String else labels, source, known_probability))
     if time is not None:
         sections.append("\n".join(["[time]", f"name = {_quoted(time)}", *_format_lines(_time_written(frame[time]))]))
     for column, guess in guesses.items():
@@ -146,7 +147,8 @@ def _head(name: str, source: str, frame: pl.DataFrame) -> str:
     rows = [_quoted(column) for column in frame.columns if is_row_number(column)]
     return "\n".join(
         [
-            f"# Drafted from {frame.height:,} rows of {file_name}. Review it, and add units, ranges and the texts of reasons.",
+            f"# Drafted from {frame.height:,} rows of {file_name}. "
+            "Review it, and add units, ranges and the texts of reasons.",
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]
@@ -215,18 +217,20 @@ def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Gues
         return _Guess(ignored_because=reason)
     if times := _as_times(series):
         return _datetime_guess(series, times, time, columns)
-    if series.dtype == pl.String:  # markers are levels
-        markers = ()
+    if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
+        return _guess_of_texts(series, present)
     nullable = (*markers, "nullable = true") if len(present) < len(series) else ()
-    if series.dtype.is_integer() or series.dtype.is_float():
-        return _numeric_guess(present, nullable)
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
+    return _numeric_guess(present, nullable)
+
+
+def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if (numbers := number_format(series)) is not None:
         return _formatted_guess(series, numbers)
     if reason := _strays(series):
         return _Guess(ignored_because=reason)
-    return _text_guess(present, nullable)
+    return _text_guess(present, ("nullable = true",) if len(present) < len(series) else ())
 
 
 def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
@@ -247,13 +251,12 @@ def _strays(series: pl.Series) -> str:
     where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
     return (
         f"{present - rows.size:,} of {present:,} values are numbers; {where}: correct the file, declare a category, or, if "
-        "they mean missing, declare a number with missing = [\"…\"]"
+        'they mean missing, declare a number with missing = ["…"]'
     )
 
 
 def _as_read(series: pl.Series) -> pl.Series:
-    """The column as training will read it: Decimal as float, and text as numbers or truths where only blanks or markers of
-    missing values made it text.
+    """The column as training will read it: Decimal as float, and text that only blanks or markers made text by its values.
 
     Other text stays text: a CSV's numbers have been recognized already, and a typed file means its types.
     """
@@ -324,7 +327,9 @@ def _datetime_guess(
     if unreadable.any() or np.unique(seconds[~missing]).size < 2:
         return _Guess(ignored_because="never varies")
     parts = ("weekday", "hour") if np.unique(seconds[~missing] % 86_400 // 3_600).size > 1 else ("month", "weekday")
-    if taken := [column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}]:
+    if taken := [
+        column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}
+    ]:
         return _Guess(ignored_because=f"its parts would be named as the column {taken[0]!r} is; rename that one")
     nullable = (*_marker_lines(series), "nullable = true") if missing.any() else ()
     return _Guess((*_datetime_lines(parts, time), *_format_lines(found), *nullable))

@@ -100,10 +100,10 @@ def plain_numbers(texts: pl.Series, format_: NumberFormat | None) -> pl.Series:
 
 def _as_seconds(series: pl.Series, written: Written) -> NDArray[np.float64]:
     """float64 of shape (n,), NaN where a value is no time."""
-    if written.format in TIME_UNITS and (series.dtype.is_numeric() or series.dtype == pl.String):
-        numbers = series.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-        if series.dtype.is_numeric() or np.isfinite(numbers).any():
-            return _in_years_1_to_9999(numbers * TIME_UNITS[written.format])
+    unit = TIME_UNITS.get(written.format or "")
+    if unit is not None and (series.dtype.is_numeric() or series.dtype == pl.String):
+        seconds = _in_years_1_to_9999(series.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() * unit)
+        return np.where(np.isnan(seconds), _parsed(series, None), seconds) if series.dtype == pl.String else seconds
     if series.dtype.is_numeric() and written.format is not None:  # such as 20251231
         series = series.cast(pl.Int64, strict=False).cast(pl.String)
     if series.dtype == pl.String:
@@ -124,7 +124,7 @@ def _parsed(texts: pl.Series, format_: str | None) -> NDArray[np.float64]:
     """Seconds of ISO 8601 texts, and of others in the format."""
     moments = [None if text is None else parse_time(text) for text in texts.to_list()]
     seconds = np.array([np.nan if moment is None else epoch_seconds(moment) for moment in moments], dtype=np.float64)
-    if format_ is None or format_ in TIME_UNITS:
+    if format_ is None:
         return seconds
     return np.where(np.isnan(seconds), _seconds_of(in_format(texts, format_)), seconds)
 
@@ -145,7 +145,7 @@ def _seconds_of(times: pl.Series) -> NDArray[np.float64]:
 def read_ids(
     series: pl.Series, dtype: Literal["int", "str"], written: Written = PLAINLY
 ) -> tuple[pl.Series, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Ids as Int64 or as stripped text, null for none, with two masks of shape (n,): values that are no ids, and missing ones.
+    """Ids as Int64 or as stripped text, null for none, with two masks of shape (n,): values that are no ids, and missing.
 
     A whole number may end in `.0`, as programs write it where some are missing.
     """

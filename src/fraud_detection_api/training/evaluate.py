@@ -51,8 +51,8 @@ def evaluate(
     """Every measure of METRICS with a bootstrap interval over records (REPLICATES replicates).
 
     Arrays are (n,); `weights` counts a record as more or less than one. With one class alone, the measures are those OF_ANY;
-    otherwise replicates that lack a class are drawn again. The interval is the percentile interval less the bootstrap's bias, because a calibration error
-    grows with the noise that resampling adds.
+    otherwise replicates that lack a class are drawn again. The interval is the percentile interval less the bootstrap's
+    bias, because a calibration error grows with the noise that resampling adds.
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
     weights = np.ones(len(is_fraud)) if weights is None else weights

@@ -72,8 +72,11 @@ def test_a_marker_in_a_text_column_is_a_level_unless_the_contract_says_so(tmp_pa
     drafted = Drafted(tmp_path, ["web", "NA", "app"])
     assert drafted.values == ["web", "NA", "app"]
     assert '"NA" (10)' in drafted.text
-    for own in ('missing = ["NA"]\n' + drafted.text, drafted.text.replace("[features.x]", '[features.x]\nmissing = ["NA"]')):
-        contract = contract_from_toml(own.replace("example", 'nullable = true\nexample'), source="own.toml")
+    for own in (
+        'missing = ["NA"]\n' + drafted.text,
+        drafted.text.replace("[features.x]", '[features.x]\nmissing = ["NA"]'),
+    ):
+        contract = contract_from_toml(own.replace("example", "nullable = true\nexample"), source="own.toml")
         assert check_table(read_file(drafted.path), contract).columns["x"][:3].tolist() == ["web", None, "app"]
 
 
@@ -194,7 +197,8 @@ def test_the_steps_of_a_simulation_are_days(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["2025-01-01 10:00:00+00", "2025-01-01 10:00:00 UTC", "2025-01-01T12:00:00.000 +02", "2025-01-01 10:00:00.0"]
+    "text",
+    ["2025-01-01 10:00:00+00", "2025-01-01 10:00:00 UTC", "2025-01-01T12:00:00.000 +02", "2025-01-01 10:00:00.0"],
 )
 def test_times_as_databases_write_them_are_iso_8601(tmp_path, text):
     drafted = Drafted(tmp_path, [text, "2025-01-02 10:00:00+00"])
@@ -266,7 +270,7 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path):
         ("a.xlsx", b"PK", "Excel"),
         ("a.csv.zst", b"", "zstd -d"),
         ("a.csv", b"x,fraud\r1,0\r2,1\r", "CR alone"),
-        ("a.csv", b'x,fraud\n1,0\nSE"CRET,1\n"a ""b""",0\n', "row 2:"),
+        ("a.csv", b'x,fraud\n1,0\nSE"CRET,1\n"a ""b""",0\n', "row 2 has"),
         ("a.csv.gz", b"not compressed", "cannot be read"),
         ("a.parquet.gz", b"", ".csv.gz"),
         ("a.json", b"[]", ".csv.gz"),
@@ -314,7 +318,7 @@ def test_composed_and_decomposed_accents_are_one_level(tmp_path):
 def test_a_format_that_does_not_fit_is_refused(dtype, format_):
     parts = 'parts = ["hour"]' if dtype == "datetime" else ""
     text = f'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "{dtype}"\nformat = "{format_}"\n{parts}'
-    with pytest.raises(InvalidContract, match="line 6: features.x.format"):
+    with pytest.raises(InvalidContract, match=r"line 6: features\.x\.format"):
         contract_from_toml(text, source="own.toml")
 
 

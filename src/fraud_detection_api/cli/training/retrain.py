@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # they need the training libraries
 
 Since = Annotated[
     str,
-    typer.Option("--since", metavar="TIME", help="Train on decisions from this time on: a date, or how long ago, such as 365d."),
+    typer.Option(
+        "--since", metavar="TIME", help="Train on decisions from this time on: a date, or how long ago, such as 365d."
+    ),
 ]
 Contract = Annotated[
     str | None,

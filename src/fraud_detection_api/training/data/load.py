@@ -25,7 +25,8 @@ CHUNK_ROWS = 100_000
 def load_dataset(path: Path, contract: Contract, *, trains: bool = True) -> Dataset:
     """Dataset from a file that is read in pieces.
 
-    A dataset that only measures a model may have other columns, and records of one class. Raises InvalidDataset with all problems: columns, counts and first rows, never values.
+    A dataset that only measures a model may have other columns, and records of one class. Raises InvalidDataset with all
+    problems: columns, counts and first rows, never values.
     """
     scan, rows = scan_file(path)
     with reading(path):
