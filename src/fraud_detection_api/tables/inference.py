@@ -145,10 +145,10 @@ def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str |
 def _head(name: str, source: str, frame: pl.DataFrame) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     rows = [_quoted(column) for column in frame.columns if is_row_number(column)]
+    drafted = f"# Drafted from {frame.height:,} rows of {file_name}."
     return "\n".join(
         [
-            f"# Drafted from {frame.height:,} rows of {file_name}. "
-            "Review it, and add units, ranges and the texts of reasons.",
+            f"{drafted} Review it, and add units, ranges and the texts of reasons.",
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]
