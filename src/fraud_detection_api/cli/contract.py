@@ -36,7 +36,12 @@ def infer(
 
     frame = read_file(file, infer_types=True)
     draft = infer_contract(
-        frame, source=str(file), name=name or file.stem, target=target, identifier=identifier, time=time
+        frame,
+        source=str(file),
+        name=name or file.name.partition(".")[0],
+        target=target,
+        identifier=identifier,
+        time=time,
     )
     typer.echo(draft, nl=False)
 

@@ -5,6 +5,7 @@ import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,12 +84,13 @@ def _utf8(text: str) -> str:
     return text
 
 
-def _milliseconds(text: str) -> int:
-    from fraud_detection_api.contract.times import parse_moment
+def milliseconds(text: str) -> int:
+    """Milliseconds since 1970 of a time as people write it."""
+    from fraud_detection_api.contract.times import parse_since
 
-    moment = parse_moment(text)
+    moment = parse_since(text, datetime.now(UTC))
     if moment is None:
-        raise typer.BadParameter("give an ISO 8601 time with its offset, such as 2026-11-22T10:00:00Z")
+        raise typer.BadParameter("give a time in UTC, such as 2026-11-22 or 2026-11-22T10:00:00Z, `yesterday` or 7d")
     return moment
 
 
@@ -105,7 +107,10 @@ def policy_option(default: str) -> Any:
 
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=A_VERSION)]
-DataFile = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file (.csv, .parquet).")]
+DataFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files."),
+]
 Registry = Annotated[
     str | None,
     typer.Option(
@@ -133,7 +138,10 @@ Store = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _SINCE = typer.Option(
-    "--since", metavar="TIME", parser=_milliseconds, help="Only decisions made at this time or later."
+    "--since",
+    metavar="TIME",
+    parser=milliseconds,
+    help="Only decisions made at this time or later: a date or time in UTC, `yesterday`, or how long ago, such as 7d.",
 )
 EntityId = Annotated[
     str, typer.Argument(metavar="ENTITY_ID", parser=_utf8, help="The entity's id, as callers send it.")
@@ -151,7 +159,7 @@ Since = Annotated[int | None, _SINCE]
 RequiredSince = Annotated[int, _SINCE]
 Until = Annotated[
     int | None,
-    typer.Option("--until", metavar="TIME", parser=_milliseconds, help="Only decisions made before this time."),
+    typer.Option("--until", metavar="TIME", parser=milliseconds, help="Only decisions made before this time."),
 ]
 
 Seed = Annotated[

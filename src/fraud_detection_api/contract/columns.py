@@ -50,13 +50,13 @@ def constraint_violations(contract: Contract, columns: Columns) -> dict[str, NDA
     """For each constraint, a mask of shape (n,): True where the record breaks it. A missing operand breaks none."""
     return {
         name: _broken(constraint.parsed.names, constraint.parsed.evaluate(columns), columns)
-        for name, constraint in contract.constraints.items()
+        for name, constraint in contract.enforced.items()
     }
 
 
 def constraint_check(contract: Contract) -> Callable[[Record], bool] | None:
     """A function that says whether a validated record satisfies all constraints; None where there are none."""
-    checks = [_satisfied(number, each) for number, each in enumerate(contract.constraints.values())]
+    checks = [_satisfied(number, each) for number, each in enumerate(contract.enforced.values())]
     return function_of("record", _all_of(checks), {**OF_FLOATS, "float": float}) if checks else None
 
 

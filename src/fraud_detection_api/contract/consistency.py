@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from fraud_detection_api.contract.declaration import (
+    ADDED_COLUMNS,
     CONSTRAINTS,
     DECISION_FIELDS,
     FLOAT32_MAX,
     INT_MAX,
     MAX_TEXT,
     OUTCOME,
-    PROBABILITY,
-    RISK_SCORE,
     Constraint,
     Contract,
     Derived,
@@ -20,13 +19,13 @@ from fraud_detection_api.contract.declaration import (
     Reason,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
+from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
 
 Problem = tuple[tuple[str, ...], str]
 
 # the target may be called `outcome`: only a labelled file that is to be scored must then leave that column out
-_ADDED = (PROBABILITY, RISK_SCORE, OUTCOME)
-_DECIDED = {*DECISION_FIELDS} - {*_ADDED}
+_DECIDED = {*DECISION_FIELDS} - {*ADDED_COLUMNS}
 _NUMERIC = ("int", "float", "bool")
 _EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "category": (str,), "datetime": (str,)}
 
@@ -37,6 +36,9 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
         yield ("features",), 'declare at least one feature, for example [features.amount] with dtype = "float"'
     yield from _name_clashes(contract)
     yield from _amount_problems(contract)
+    time = contract.time
+    if time is not None and time.format is not None and (fix := _format_problem("datetime", time.format)):
+        yield ("time", "format"), fix
     for name, feature in contract.features.items():
         for key, fix in _feature_problems(contract, name, feature):
             yield ("features", name, key), fix
@@ -59,7 +61,7 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     yield from (
         ((section,), f"the column {name!r} is one that scoring adds; rename yours")
         for section, name in uses
-        if name in _ADDED and section != "ignored" and (section, name) != ("target", OUTCOME)
+        if name in ADDED_COLUMNS and section != "ignored" and (section, name) != ("target", OUTCOME)
     )
     if contract.identifier is not None and contract.identifier.name in _DECIDED:
         yield ("id", "name"), f"{contract.identifier.name!r} is a field of every decision; rename the column"
@@ -93,7 +95,19 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
         yield from _reason_problems(feature.reason, None)
     if feature.example is not None and not _example_fits(feature):
         yield "example", f"must be a value of this {feature.dtype} feature, within its range"
+    if feature.format is not None and (fix := _format_problem(feature.dtype, feature.format)):
+        yield "format", fix
     yield from _datetime_problems(contract, name, feature)
+
+
+def _format_problem(dtype: str, format_: str) -> str:
+    """What is wrong with a column's format; empty if nothing is."""
+    if dtype == "datetime":
+        example = 'a pattern with year, month and day, such as "%d/%m/%Y %H:%M"'
+        return "" if is_time_format(format_) else f"must be {example}, or one of {', '.join(TIME_UNITS)}"
+    if dtype in ("int", "float"):
+        return "" if format_ in NUMBER_FORMATS else f"must be one of {', '.join(NUMBER_FORMATS)}"
+    return f"a {dtype} has no format; remove the key"
 
 
 def _range_problems(feature: Feature) -> Iterator[tuple[str, str]]:

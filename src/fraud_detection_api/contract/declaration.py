@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
+from fraud_detection_api.contract.written import Written
+from fraud_detection_api.field_texts import plain_number
 
 FLOAT32_MAX = 3.4028234663852886e38
 INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none beyond it rounds into it
 
-PROBABILITY, RISK_SCORE, OUTCOME = "fraud_probability", "risk_score", "outcome"  # columns that scoring adds
+PROBABILITY, RISK_SCORE, OUTCOME = ADDED_COLUMNS = ("fraud_probability", "risk_score", "outcome")
+"""Columns that scoring adds."""
 
 LABEL_AGE = "label_age_days"  # a column of an exported training set, beside the records and the target
 
@@ -41,6 +44,11 @@ ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
+
+
+Markers = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)], ...], Field(strict=False)
+]
 
 
 class Declared(BaseModel):
@@ -86,9 +94,13 @@ class Target(Declared):
 
 
 class Time(Declared):
-    """When a record was made. It splits training data by time, is never a feature, and is optional on the wire."""
+    """When a record was made. It splits training data by time, is never a feature, and is optional on the wire.
+
+    `format` is that of files, as a feature's.
+    """
 
     name: ColumnName
+    format: str | None = None
     description: str = ""
 
 
@@ -97,6 +109,8 @@ class Feature(Declared):
 
     The model reads a `datetime` as `parts` (numbers of the UTC calendar; Monday is weekday 0) or as the days elapsed since
     `elapsed_days_since`, which is an ISO date, another datetime feature or the time column.
+
+    `format` and `missing` say how files write numbers and times, and missing values (`contract.written`).
     """
 
     dtype: Dtype
@@ -105,6 +119,8 @@ class Feature(Declared):
     minimum: int | float | None = None
     maximum: int | float | None = None
     nullable: bool = False
+    format: str | None = None
+    missing: Markers = ()
     monotone: Literal["increasing", "decreasing"] | None = None
     parts: Annotated[tuple[Part, ...], Field(strict=False)] = ()
     elapsed_days_since: str | None = None
@@ -158,11 +174,15 @@ _WORDING: dict[str, Any] = {
 }
 """The parts of a reason that no fingerprint covers."""
 
+_IN_FILES: dict[str, Any] = {"missing": True, "time": {"format"}, "features": {"__all__": {"format", "missing"}}}
+"""What says how files write values."""
+
 
 class Contract(Declared):
     """What a record is. `contract.loading` makes one, and also checks what types cannot.
 
-    `amount_at_risk` names the numeric feature that says how much money an approved fraud could take.
+    `amount_at_risk` names the numeric feature that says how much money an approved fraud could take. `missing` are texts
+    that mean a missing value in all columns of a file, beside the usual markers.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -178,6 +198,7 @@ class Contract(Declared):
         default={}, validation_alias=AliasChoices(CONSTRAINTS, RULES), serialization_alias=RULES
     )
     ignored: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
+    missing: Markers = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -194,8 +215,11 @@ class Contract(Declared):
 
     @cached_property
     def record_fingerprint(self) -> str:
-        """The fingerprint of what callers send: without derived features, purpose, amount at risk and label delay."""
-        document = self.as_json()
+        """The fingerprint of what callers send: without derived features, purpose, amount at risk and label delay.
+
+        Nor does it cover how files write values.
+        """
+        document = self._as_json(without=_IN_FILES)
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
         unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
         return self.model_validate({**document, "target": target, **unsent}).fingerprint
@@ -216,6 +240,15 @@ class Contract(Declared):
         dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in self.features.items()}
         return dtypes if self.time is None else {**dtypes, self.time.name: "datetime"}
 
+    def written(self, name: str) -> Written:
+        """How files write a column."""
+        if self.time is not None and name == self.time.name:
+            return Written(self.time.format, self.missing)
+        feature = self.features.get(name)
+        return (
+            Written(None, self.missing) if feature is None else Written(feature.format, self.missing + feature.missing)
+        )
+
     @property
     def times(self) -> list[str]:
         """The columns that hold times, in the same order."""
@@ -226,6 +259,21 @@ class Contract(Declared):
         """The columns of a record on the wire, in order: id, time, features."""
         named = (self.identifier, self.time)
         return (*(column.name for column in named if column is not None), *self.features)
+
+    @cached_property
+    def enforced(self) -> dict[str, Constraint]:
+        """The constraints, and one for each number that marks a missing value: a file's is missing, a request's an error."""
+        numeric = (name for name, dtype in self.dtypes.items() if dtype in ("int", "float"))
+        markers = {
+            f"{name} is not {plain_number(number)}": Constraint(
+                check=f"`{name}` != {number!r}",
+                field=name,
+                message=f"must not be {plain_number(number)}, which means a missing value; write null",
+            )
+            for name in numeric
+            for number in self.written(name).missing_numbers
+        }
+        return {**self.constraints, **markers}
 
     @cached_property
     def monotone_columns(self) -> dict[str, int]:

@@ -7,26 +7,29 @@ DAY_MS = 86_400_000
 
 # `datetime.fromisoformat` accepts more, and not the same in every version of Python
 _TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-    r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)"
+    r"(?: ?([Zz]|[Uu][Tt][Cc]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?)?"
 )
+_UTC_OFFSET = "+00:00"
 
 
 def parse_time(text: str) -> datetime | None:
     """The UTC time of an ISO 8601 text, truncated to microseconds; None where it is not a time in the years 1 to 9999.
 
-    A date alone means its midnight, and a time without an offset is in UTC. Blanks around the text are ignored.
+    A date alone means its midnight, and a time without an offset is in UTC. Blanks around the text are ignored. As databases
+    write them, an offset may be hours alone or `UTC`, after a blank.
 
-    >>> parse_time("2026-11-22T10:00+02:00").isoformat()
-    '2026-11-22T08:00:00+00:00'
+    >>> parse_time("2026-11-22T10:00+02:00").isoformat(), parse_time("2026-11-22 10:00:00.5 UTC").isoformat()
+    ('2026-11-22T08:00:00+00:00', '2026-11-22T10:00:00.500000+00:00')
     """
-    stripped = text.strip()
-    if not _TIME.fullmatch(stripped):
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
         return None
+    date, clock, zone = found.groups()
+    offset = _UTC_OFFSET if zone is None or zone[0] not in "+-" else zone
     try:
-        moment = datetime.fromisoformat(stripped.upper())
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return datetime.fromisoformat(f"{date}T{clock or '00:00'}{offset}").astimezone(UTC)
     except (ValueError, OverflowError):  # no such day, or outside those years in UTC
         return None
 
@@ -40,7 +43,6 @@ def epoch_milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-_OFFSET = re.compile(r"([Zz]|[+-][0-9]{2}:?[0-9]{2})\s*$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,7 +54,33 @@ def parse_moment(text: str) -> int | None:
     >>> parse_moment("1970-01-01T01:00:00.0015+01:00"), parse_moment("2026-11-22T10:00:00")
     (2, None)
     """
+    found = _TIME.fullmatch(text.strip())
     moment = parse_time(text)
-    if moment is None or not _OFFSET.search(text):
+    if moment is None or found is None or found[3] is None:
         return None
+    return _first_millisecond(moment)
+
+
+_AGO = re.compile(r"([0-9]{1,6})([smhdw])")
+_MILLISECONDS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+
+
+def parse_since(text: str, now: datetime) -> int | None:
+    """The first whole millisecond since 1970 of a time as people write it; None where it is none.
+
+    A time, which is in UTC where it has no offset; `today` or `yesterday`, from midnight in UTC; or how long ago.
+
+    >>> now = datetime(1970, 1, 3, 10, tzinfo=UTC)
+    >>> parse_since("1970-01-02", now), parse_since("yesterday", now), parse_since("2h", now)
+    (86400000, 86400000, 201600000)
+    """
+    written, today = text.strip().lower(), now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if (ago := _AGO.fullmatch(written)) is not None:
+        return max(0, _first_millisecond(now) - int(ago[1]) * _MILLISECONDS[ago[2]])
+    named = {"now": now, "today": today, "yesterday": today - timedelta(days=1)}
+    moment = named.get(written) or parse_time(text)
+    return None if moment is None else _first_millisecond(moment)
+
+
+def _first_millisecond(moment: datetime) -> int:
     return max(0, -((_EPOCH - moment) // timedelta(milliseconds=1)))

@@ -84,6 +84,9 @@ METRICS: dict[str, Metric] = {
     "log_loss": log_loss,
     "expected_calibration_error": expected_calibration_error,
 }
+OF_ANY = ("brier", "log_loss", "expected_calibration_error")
+"""The metrics that are defined for records of one class, too."""
+
 UNBOUNDED = ("log_loss",)
 """The metrics that may exceed 1; none falls below 0."""
 

@@ -8,17 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.columns import constraint_violations, epoch_seconds
-from fraud_detection_api.contract.declaration import (
-    FLOAT32_MAX,
-    MAX_TEXT,
-    Constraint,
-    Contract,
-    Dtype,
-    Feature,
-)
-from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.contract.columns import constraint_violations
+from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contract, Dtype, Feature
+from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
 from fraud_detection_api.field_texts import plain_number
+from fraud_detection_api.tables.reading import read_column, read_ids
 
 ROWS_SHOWN = 5
 
@@ -29,7 +23,6 @@ _ACCEPTED = {
     "category": "text",
     "datetime": "ISO 8601 times",
 }
-_TRUE_FALSE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 
 
 @dataclass
@@ -46,11 +39,10 @@ class TableCheck:
 
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
         """The checked columns of a CSV's `frame`, in the types of `column_types`, null for missing."""
-        types = column_types(contract)
         columns = [column for column in self.features(contract) if column.name in frame.columns]
         identifier = contract.identifier
         if identifier is not None and identifier.name in frame.columns:
-            columns.append(frame[identifier.name].str.strip_chars().cast(types[identifier.name]))
+            columns.append(read_ids(frame[identifier.name], identifier.dtype, contract.written(identifier.name))[0])
         return columns
 
     def features(self, contract: Contract) -> list[pl.Series]:
@@ -84,10 +76,9 @@ def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: i
     identifier = contract.identifier
     if identifier is None or identifier.name not in frame.columns:
         return []
-    text = frame[identifier.name].cast(pl.String).str.strip_chars()
-    broken = text.cast(pl.Int64, strict=False).is_null() if identifier.dtype == "int" else text.fill_null("") == ""
+    _ids, unreadable, missing = read_ids(frame[identifier.name], identifier.dtype, contract.written(identifier.name))
     kind = "a whole number" if identifier.dtype == "int" else "text"
-    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", broken.to_numpy(), first_row))
+    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", unreadable | missing, first_row))
 
 
 def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
@@ -104,14 +95,15 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
     """
     check = TableCheck()
     for name, feature in contract.features.items():
-        _check_column(check, frame, name, feature, first_row)
+        _check_column(check, frame, name, feature, contract.written(name), first_row)
     if contract.time is not None and contract.time.name in frame.columns:
-        _check_column(check, frame, contract.time.name, Feature(dtype="datetime", nullable=True), first_row)
+        time, written = Feature(dtype="datetime", nullable=True), contract.written(contract.time.name)
+        _check_column(check, frame, contract.time.name, time, written, first_row)
     elif contract.time is not None:
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
     if not check.bad_rows:
         for name, broken in constraint_violations(contract, check.columns).items():
-            check.bad_rows |= _found(constraint_problem(contract.constraints[name]), broken, first_row)
+            check.bad_rows |= _found(constraint_problem(contract.enforced[name]), broken, first_row)
     return check
 
 
@@ -120,12 +112,14 @@ def constraint_problem(constraint: Constraint) -> str:
     return f"{constraint.field} {constraint.message}"
 
 
-def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, first_row: int) -> None:
+def _check_column(
+    check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, written: Written, first_row: int
+) -> None:
     if name not in frame.columns:
         check.bad_rows[f"column {name!r} is missing"] = np.empty(0, dtype=np.int64)
         return
-    column, unreadable, missing = read_column(frame[name], feature.dtype)
-    bad_rows = _found(f"{name} must be {_ACCEPTED[feature.dtype]}", unreadable, first_row)
+    column, unreadable, missing = read_column(frame[name], feature.dtype, written)
+    bad_rows = _found(f"{name} must be {accepted(feature.dtype, written)}", unreadable, first_row)
     if not feature.nullable:
         bad_rows |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
     if feature.dtype in ("int", "float"):
@@ -140,64 +134,14 @@ def _check_column(check: TableCheck, frame: pl.DataFrame, name: str, feature: Fe
     check.columns[name] = column
 
 
-def read_column(series: pl.Series, dtype: Dtype) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The column as in `contract.columns`, with two masks of shape (n,): values not of that dtype, and missing values."""
-    if isinstance(series.dtype, pl.Categorical | pl.Enum):
-        series = series.cast(pl.String)
-    missing = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
-    if series.dtype == pl.String:
-        series = series.str.strip_chars()
-        missing = series.is_null() | (series == "")
-        if dtype in ("int", "float"):  # CSV writers write a missing number so
-            missing |= series.str.to_lowercase() == "nan"
-    absent = missing.fill_null(value=True).to_numpy()
-    if dtype == "category":
-        column, readable = _as_text(series, absent)
-        return column, ~readable & ~absent, absent
-    numbers = _as_numbers(series, dtype)
-    unreadable = ~np.isfinite(numbers) & ~absent
-    if dtype == "int":
-        unreadable |= np.isfinite(numbers) & (numbers != np.trunc(numbers))
-    if dtype == "bool":
-        unreadable |= np.isfinite(numbers) & (numbers != 0) & (numbers != 1)
-    return np.where(unreadable, np.nan, numbers), unreadable, absent
-
-
-def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-    textual = series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer()
-    text = series.cast(pl.String) if textual else pl.Series([None] * len(series), dtype=pl.String)
-    column = text.to_numpy().astype(object)
-    column[absent] = None
-    return column, np.full(len(series), textual)
-
-
-def _as_numbers(series: pl.Series, dtype: Dtype) -> NDArray[np.float64]:
-    """float64 of shape (n,); NaN where a value is missing or not of the dtype."""
+def accepted(dtype: Dtype, written: Written) -> str:
+    """What values of a column may be, for its problems."""
+    format_ = written.format
+    if format_ is None:
+        return _ACCEPTED[dtype]
     if dtype == "datetime":
-        return _as_seconds(series)
-    if series.dtype == pl.String and dtype == "bool":
-        series = series.str.to_lowercase().replace_strict(_TRUE_FALSE, default=None, return_dtype=pl.Float64)
-    elif series.dtype == pl.String or series.dtype.is_numeric():
-        series = series.cast(pl.Float64, strict=False)
-    elif series.dtype == pl.Boolean and dtype == "bool":
-        series = series.cast(pl.Float64)
-    else:
-        return np.full(len(series), np.nan)
-    numbers: NDArray[np.float64] = series.fill_null(np.nan).to_numpy().astype(np.float64)
-    return np.where(np.abs(numbers) > FLOAT32_MAX, np.inf, numbers)
-
-
-def _as_seconds(series: pl.Series) -> NDArray[np.float64]:
-    if series.dtype == pl.String:
-        moments = [None if text is None else parse_time(text) for text in series.to_list()]
-        return np.array([np.nan if moment is None else epoch_seconds(moment) for moment in moments], dtype=np.float64)
-    if series.dtype == pl.Date:
-        series = series.cast(pl.Datetime("us"))
-    if not isinstance(series.dtype, pl.Datetime):
-        return np.full(len(series), np.nan)
-    # Python divides integers exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
-    microseconds = series.dt.timestamp("us").to_list()
-    return np.array([np.nan if each is None else each / 1_000_000 for each in microseconds], dtype=np.float64)
+        return f"times in the contract's format {format_!r}, or ISO 8601"
+    return f"{_ACCEPTED[dtype]} in the contract's format {format_!r}: {NUMBER_FORMATS[format_].example}"
 
 
 def _found(problem: str, mask: NDArray[np.bool_], first_row: int) -> dict[str, NDArray[np.int64]]:

@@ -1,12 +1,16 @@
 """CSV and Parquet files, distinguished by suffix. A CSV's columns are text until a contract gives them types."""
 
 import csv
+import gzip
+import re
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple, TextIO
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -14,6 +18,7 @@ from polars.io.plugins import register_io_source
 from fraud_detection_api.errors import FraudError, InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.formulas import guarded, unguarded, unguarded_names
+from fraud_detection_api.tables.recognition import with_plain_types
 
 _QUOTE_PROBLEMS = {  # by the csv module's message
     "unexpected end of data": "row {row} opens a quote that is never closed",
@@ -22,14 +27,23 @@ _QUOTE_PROBLEMS = {  # by the csv module's message
 _OTHER_QUOTE_PROBLEM = "row {row} has text after a closing quote; write a quote within quotes twice"
 
 
-def header_and_count(path: Path) -> tuple[list[str], int]:
-    """A CSV file's column names, and the number of its records. Blank lines at its end are not records.
+class Layout(NamedTuple):
+    """A CSV file's column names, its number of records, and what separates its fields."""
+
+    header: list[str]
+    records: int
+    separator: str
+
+
+def layout_of(path: Path) -> Layout:
+    """The layout of a CSV file. Blank lines at its end are not records.
 
     Takes about half a second for a million rows of six columns. Raises InvalidDataset, with row numbers and no values: not
     UTF-8, empty, a repeated column, rows of another length, stray quotes; OSError where the file cannot be opened.
     """
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = _rows(csv.reader(lines, strict=True), path)
+    with _opened(path) as lines:
+        separator = _separator(lines, path)
+        rows = _rows(csv.reader(lines, strict=True, delimiter=separator), path)
         header = _header(rows, path)
         width = len(header)
         short: list[int] = []
@@ -51,7 +65,33 @@ def header_and_count(path: Path) -> tuple[list[str], int]:
         if numbers
     ]:
         raise InvalidDataset(str(path), problems)
-    return header, last
+    return Layout(header, last, separator)
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+_SEPARATORS = ",;\t|"
+_QUOTED = re.compile(r'"[^"]*"')
+
+
+def _separator(lines: TextIO, path: Path) -> str:
+    """What separates the names in the header; the file is then read from its start again."""
+    try:
+        beginning = lines.read(_BEGINNING)
+    except UnicodeDecodeError:
+        raise InvalidDataset(str(path), ["is not UTF-8; save it as UTF-8"]) from None
+    if "\n" not in beginning and "\r" in beginning:
+        raise InvalidDataset(str(path), ["ends its lines with CR alone; save it with LF or CRLF as line ends"])
+    lines.seek(0)
+    header = next((line for line in re.split(r"[\r\n]+", beginning) if line), "")
+    return max(_SEPARATORS, key=_QUOTED.sub("", header).count)
+
+
+_BEGINNING = 1 << 20
 
 
 def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
@@ -73,10 +113,6 @@ def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
     header = next((row for row in rows if row), None)
     if header is None:
         raise InvalidDataset(str(path), ["is empty"])
-    if len(header) == 1:
-        for separator, name in ((";", "';'"), ("\t", "tabs")):
-            if separator in header[0]:
-                raise InvalidDataset(str(path), [f"the header has no comma; is it separated by {name}?"])
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         listed = ", ".join(repr(name) for name in repeated)
         raise InvalidDataset(str(path), [f"the header repeats {listed}; give every column its own name"])
@@ -84,7 +120,13 @@ def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
 
 
 SUFFIXES = (".csv", ".parquet")
-UNNAMED = ""  # the column under which pandas writes its row numbers; never data
+_COMPRESSED = ".gz"
+_ROW_NUMBERS = re.compile(r"(Unnamed: [0-9]+(\.[0-9]+)?|__index_level_[0-9]+__)?")
+
+
+def is_row_number(column: str) -> bool:
+    """Whether pandas writes row numbers under this name, or under none. They are never data."""
+    return _ROW_NUMBERS.fullmatch(column) is not None
 
 
 def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
@@ -92,29 +134,45 @@ def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
 
     Raises InvalidDataset.
     """
-    _require_file(path)
+    scan, rows = scan_file(path)
     with reading(path):
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        header, rows = header_and_count(path)
-        types = {"infer_schema_length": None} if infer_types else {"infer_schema": False}
-        frame = _as_meant(pl.read_csv(path, n_rows=rows, **types).lazy(), header).collect()
+        frame = scan.collect()
     require_rows(path, frame.height, rows)
-    return frame
+    return with_plain_types(frame) if infer_types and is_csv(path) else frame
 
 
 def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
-    """The file, to be read in pieces with a CSV's columns as text, and its number of records.
+    """The file or folder of Parquet files, to be read in pieces with a CSV's columns as text, and its number of records.
 
     Raises InvalidDataset.
     """
-    _require_file(path)
     with reading(path):
-        if path.suffix == ".csv":
-            header, rows = header_and_count(path)
-            return _as_meant(pl.scan_csv(path, infer_schema=False, n_rows=rows), header), rows
-        scan = pl.scan_parquet(path)
-        return scan, int(scan.select(pl.len()).collect().item())
+        if path.is_dir():
+            return _parquet(path, sorted(path.rglob("*.parquet")))
+        _require_file(path)
+        if not is_csv(path):
+            return _parquet(path, [path])
+        header, records, separator = layout_of(path)
+        scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator)
+        return _as_meant(scan, header), records
+
+
+def _parquet(path: Path, files: list[Path]) -> tuple[pl.LazyFrame, int]:
+    if not files:
+        raise InvalidDataset(str(path), ["is a folder without Parquet files"])
+    scan = pl.scan_parquet(files)
+    return scan, int(scan.select(pl.len()).collect().item())
+
+
+def is_csv(path: Path) -> bool:
+    """Whether it is a CSV file, by its name, and not Parquet."""
+    return _suffix(path) == ".csv"
+
+
+def _suffix(path: Path) -> str:
+    """In small letters, of what is compressed where it is."""
+    name = path.name.lower().removesuffix(_COMPRESSED)
+    return Path(name).suffix
 
 
 def _as_meant(scan: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
@@ -131,10 +189,38 @@ def _as_meant(scan: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
 def require_rows(path: Path, read: int, expected: int) -> None:
     """Raise InvalidDataset unless all records were read. Polars takes a quote in an unquoted field for an opening one."""
     if read != expected:
-        problem = (
-            f'of {expected} records {read} were read; put a field that contains " in quotes, and write that " twice'
-        )
-        raise InvalidDataset(str(path), [problem])
+        problem = f"of {expected} records {read} were read; did the file change meanwhile?"
+        raise InvalidDataset(str(path), [_quote_problem(path) or problem])
+
+
+def _quote_problem(path: Path) -> str | None:
+    """Where a field that is not in quotes has a quote, if one has."""
+    if not is_csv(path) or (row := _row_of_bare_quote(path)) is None:
+        return None
+    where = f"row {row}" if row else "the header"
+    return f'{where} has a quote in a field that is not in quotes; write "…" around the field, and that quote twice'
+
+
+def _noted(lines: Iterable[str], record: list[str]) -> Iterator[str]:
+    """The lines, each of which is added to the record first."""
+    for line in lines:
+        record.append(line)
+        yield line
+
+
+def _row_of_bare_quote(path: Path) -> int | None:
+    """The first record with a quote in a field that is not in quotes; 0 for the header."""
+    separator = layout_of(path).separator
+    field = rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]*)'
+    well_formed = re.compile(rf"{field}(?:{re.escape(separator)}{field})*[\r\n]*")
+    record: list[str] = []
+    with _opened(path) as lines:
+        reader = csv.reader(_noted(lines, record), delimiter=separator)
+        for number, _fields in enumerate(fields for fields in reader if fields):
+            if not well_formed.fullmatch("".join(record).lstrip("\r\n")):
+                return number
+            record.clear()
+    return None
 
 
 @contextmanager
@@ -146,32 +232,45 @@ def reading(path: Path) -> Iterator[None]:
         raise InvalidDataset(str(path), ["no such file"]) from None
     except pl.exceptions.NoDataError:
         raise InvalidDataset(str(path), ["is empty"]) from None
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        kind = "Parquet" if path.suffix == ".parquet" else "UTF-8 CSV with a header line"
-        raise InvalidDataset(str(path), [f"cannot be read as {kind} ({type(error).__name__})"]) from None
+    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        kind = "UTF-8 CSV with a header line" if is_csv(path) else "Parquet"
+        quotes = _quote_problem(path) if isinstance(error, pl.exceptions.PolarsError) else None
+        raise InvalidDataset(str(path), [quotes or f"cannot be read as {kind} ({type(error).__name__})"]) from None
+
+
+_OTHER_KINDS = {
+    ".xlsx": "is an Excel workbook; save its sheet as CSV (UTF-8)",
+    ".xls": "is an Excel workbook; save its sheet as CSV (UTF-8)",
+    ".zst": "is compressed; `zstd -d` makes a .csv of it, which can be read, as a .csv.gz can",
+    ".zip": "is compressed; unpack it, or compress it with gzip",
+    ".bz2": "is compressed; unpack it, or compress it with gzip",
+}
 
 
 def require_suffix(path: Path) -> None:
-    """Raise InvalidDataset unless the name ends in .csv or .parquet."""
-    if path.suffix not in SUFFIXES:
-        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is read"])
+    """Raise InvalidDataset unless the name ends in .csv or .parquet, as a file that is written must."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is written"])
 
 
 def _require_file(path: Path) -> None:
     """Raise InvalidDataset unless the path may be a file of records: a pipe ends when it has been read once, or never."""
-    require_suffix(path)
+    if path.suffix.lower() in _OTHER_KINDS:
+        raise InvalidDataset(str(path), [_OTHER_KINDS[path.suffix.lower()]])
+    if _suffix(path) not in SUFFIXES or (path.suffix.lower() == _COMPRESSED and not is_csv(path)):
+        raise InvalidDataset(str(path), ["name the file .csv, .csv.gz or .parquet; the suffix decides how it is read"])
     if path.exists() and not path.is_file():
         raise InvalidDataset(str(path), ["is not a file, and could not be read more than once"])
 
 
 def write_frame(frame: pl.DataFrame, target: Path) -> None:
     """Write a frame to a CSV or Parquet file, by suffix."""
-    frame.write_parquet(target) if target.suffix == ".parquet" else guarded(frame).write_csv(target)
+    frame.write_parquet(target) if not is_csv(target) else guarded(frame).write_csv(target)
 
 
 def write_frames(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType], target: Path) -> None:
     """Write frames to a CSV or Parquet file, by suffix. An error in making a frame is raised unchanged."""
-    if target.suffix == ".parquet":
+    if not is_csv(target):
         _sink(frames, pl.Schema(schema), target)
     else:
         _sink(map(guarded, frames), guarded(pl.DataFrame(schema=schema)).schema, target)
@@ -192,7 +291,7 @@ def _sink(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Path) -> No
             raise
 
     source = register_io_source(pieces, schema=schema)
-    sink = source.sink_parquet if target.suffix == ".parquet" else source.sink_csv
+    sink = source.sink_parquet if not is_csv(target) else source.sink_csv
     # Python handles signals in its main thread, and not while that thread is inside Polars
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:

@@ -9,11 +9,30 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.declaration import COLUMN_NAME, COLUMN_NAME_LENGTH, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.declaration import (
+    ADDED_COLUMNS,
+    COLUMN_NAME,
+    COLUMN_NAME_LENGTH,
+    DECISION_FIELDS,
+    FLOAT32_MAX,
+    INT_MAX,
+    MAX_TEXT,
+    OUTCOME,
+    Dtype,
+)
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.written import MISSING_MARKERS, NUMBER_FORMATS, Written
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import ROWS_SHOWN, read_column, rows_text
-from fraud_detection_api.tables.files import UNNAMED
+from fraud_detection_api.tables.checking import ROWS_SHOWN, rows_text
+from fraud_detection_api.tables.files import is_row_number
+from fraud_detection_api.tables.reading import read_column, read_ids
+from fraud_detection_api.tables.recognition import (
+    LEADING_ZERO,
+    Recognized,
+    number_format,
+    present_texts,
+    time_format,
+)
 
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
@@ -46,17 +65,21 @@ def infer_contract(
     if time is not None:
         _require_times(frame[time], source)
     known_probability = _known_probability(frame, [target, identifier, time])
-    used = (target, identifier, time, known_probability, UNNAMED)
-    guesses = {column: _guess(frame[column], time) for column in frame.columns if column not in used}
+    used = (target, identifier, time, known_probability)
+    guesses = {
+        column: _guess(frame[column], time, frame.columns)
+        for column in frame.columns
+        if column not in used and not is_row_number(column)
+    }
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
-    sections = [_head(name, source, frame.height), _ignored(guesses)]
+    sections = [_head(name, source, frame), _ignored(guesses)]
     if identifier is not None:
-        dtype = "int" if frame[identifier].dtype.is_integer() else "str"
-        sections.append(f"[id]\nname = {_quoted(identifier)}\ndtype = {_quoted(dtype)}")
-    sections.append(_target(frame[target], source, known_probability))
+        sections.append("\n".join(["[id]", f"name = {_quoted(identifier)}", *_id_lines(frame[identifier])]))
+    labels = frame[target]
+    sections.append(_target(_as_read(labels) if labels.dtype == pl.String else labels, source, known_probability))
     if time is not None:
-        sections.append(f"[time]\nname = {_quoted(time)}")
+        sections.append("\n".join(["[time]", f"name = {_quoted(time)}", *_format_lines(_time_written(frame[time]))]))
     for column, guess in guesses.items():
         if not guess.ignored_because:
             sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, _reason(column)]))
@@ -71,16 +94,39 @@ def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | N
     problems += [
         f"column {column!r}: rename it; a name has 1 to {COLUMN_NAME_LENGTH} characters, and no `, {{, }} or line break"
         for column in present
-        if column != UNNAMED and (len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column))
+        if not is_row_number(column) and (len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column))
     ]
+    problems += [f"column {column!r}: rename it; {why}" for column, why in _reserved(columns) if column in present]
     if problems:
         raise InvalidDataset(source, problems)
     if frame.height == 0:
         raise InvalidDataset(source, ["holds no rows"])
 
 
+def _reserved(columns: Sequence[str | None]) -> Iterator[tuple[str, str]]:
+    """Which of target, id and time have a name that is taken."""
+    target, identifier, time = columns
+    for column in (target, identifier, time):
+        if column in ADDED_COLUMNS and (column, target) != (OUTCOME, OUTCOME):
+            yield column, "scoring adds a column of this name"
+    if identifier in DECISION_FIELDS and identifier not in ADDED_COLUMNS:
+        yield identifier, "every decision has a field of this name"
+
+
+def _are_times(series: pl.Series, format_: str | None) -> bool:
+    """Whether some values are times, and all others are missing."""
+    _seconds, unreadable, missing = read_column(series, "datetime", Written(format_))
+    return not unreadable.any() and not missing.all()
+
+
+def _time_written(series: pl.Series) -> Recognized | None:
+    """The format of the column of times; None if it is ISO 8601."""
+    return None if _are_times(series, None) else time_format(_as_read(series), is_time=True)
+
+
 def _require_times(series: pl.Series, source: str) -> None:
-    _seconds, unreadable, missing = read_column(series, "datetime")
+    written = _time_written(series)
+    _seconds, unreadable, missing = read_column(series, "datetime", Written(written and written.format))
     if (rows := np.flatnonzero(unreadable | missing) + 1).size:
         raise InvalidDataset(
             source, [f"the time column {series.name!r} has values that are not times: {rows_text(rows)}"]
@@ -96,11 +142,16 @@ def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str |
     return name if within.all() else None
 
 
-def _head(name: str, source: str, rows: int) -> str:
+def _head(name: str, source: str, frame: pl.DataFrame) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
-    return (
-        f"# Drafted from {rows:,} rows of {file_name}. Review it, and add units, ranges and the texts of reasons.\n"
-        f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}"
+    rows = [_quoted(column) for column in frame.columns if is_row_number(column)]
+    drafted = f"# Drafted from {frame.height:,} rows of {file_name}."
+    return "\n".join(
+        [
+            f"{drafted} Review it, and add units, ranges and the texts of reasons.",
+            *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
+            f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
+        ]
     )
 
 
@@ -133,8 +184,16 @@ def _target(series: pl.Series, source: str, known_probability: str | None) -> st
     return "\n".join(lines)
 
 
+def _id_lines(series: pl.Series) -> list[str]:
+    """The dtype: a code with leading zeros, and a number beyond 64 bits, are text."""
+    numeric = series.dtype.is_integer() or series.dtype.is_float()
+    whole = numeric and not read_ids(series, "int")[1].any()
+    codes = series.dtype == pl.String and series.str.strip_chars().str.contains(LEADING_ZERO).any()
+    return [f'dtype = "{"int" if whole else "str"}"' + ("  # leading zeros belong to these ids" if codes else "")]
+
+
 def _present(series: pl.Series) -> pl.Series:
-    """The values that are not missing, in the sense of `read_column`."""
+    """The values that are not missing, in the sense of `read_column` for a category."""
     if series.dtype.is_float():
         return series.filter(series.is_not_nan())
     if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
@@ -149,21 +208,29 @@ def _by_count(present: pl.Series) -> list[Any]:
     return counts.sort("count", "value", descending=[True, False])["value"].to_list()
 
 
-def _guess(series: pl.Series, time: str | None) -> _Guess:
-    if reason := _strays(series):
-        return _Guess(ignored_because=reason)
-    series = _as_read(series)
+def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Guess:
+    if series.name in ADDED_COLUMNS:
+        return _Guess(ignored_because="scoring adds a column of this name; rename this one to use it")
+    series, markers = _as_read(series), _marker_lines(series)
     present = _present(series)
     if reason := _why_ignored(series.dtype, present):
         return _Guess(ignored_because=reason)
-    nullable = ("nullable = true",) if len(present) < len(series) else ()
-    if series.dtype.is_integer() or series.dtype.is_float():
-        return _numeric_guess(present, nullable)
+    if times := _as_times(series):
+        return _datetime_guess(series, times, time, columns)
+    if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
+        return _guess_of_texts(series, present)
+    nullable = (*markers, "nullable = true") if len(present) < len(series) else ()
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
-    if not read_column(present, "datetime")[1].any():
-        return _Guess((*_datetime_lines(present, time), *nullable))
-    return _text_guess(present, nullable)
+    return _numeric_guess(present, nullable)
+
+
+def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
+    if (numbers := number_format(series)) is not None:
+        return _formatted_guess(series, numbers)
+    if reason := _strays(series):
+        return _Guess(ignored_because=reason)
+    return _text_guess(present, ("nullable = true",) if len(present) < len(series) else ())
 
 
 def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
@@ -174,7 +241,7 @@ def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
 
 def _strays(series: pl.Series) -> str:
     """The reason to ignore a text column of numbers in which some values are not numbers; empty for any other column."""
-    if series.dtype != pl.String:
+    if series.dtype != pl.String or series.str.contains(LEADING_ZERO).any():
         return ""
     _numbers, unreadable, missing = read_column(series, "float")
     rows, present = np.flatnonzero(unreadable) + 1, int((~missing).sum())
@@ -183,12 +250,13 @@ def _strays(series: pl.Series) -> str:
     shown = ", ".join([*map(str, rows[:ROWS_SHOWN]), *(["…"] if rows.size > ROWS_SHOWN else [])])
     where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
     return (
-        f"{present - rows.size:,} of {present:,} values are numbers; {where}: correct the file, or declare a category"
+        f"{present - rows.size:,} of {present:,} values are numbers; {where}: correct the file, declare a category, or, if "
+        'they mean missing, declare a number with missing = ["…"]'
     )
 
 
 def _as_read(series: pl.Series) -> pl.Series:
-    """The column as training will read it: Decimal as float, and text as numbers where only blanks or NaN made it text.
+    """The column as training will read it: Decimal as float, and text that only blanks or markers made text by its values.
 
     Other text stays text: a CSV's numbers have been recognized already, and a typed file means its types.
     """
@@ -196,14 +264,75 @@ def _as_read(series: pl.Series) -> pl.Series:
         return series.cast(pl.Float64)
     if series.dtype != pl.String:
         return series
-    stripped = series.str.strip_chars()
-    if not ((stripped != series) | (stripped.str.to_lowercase() == "nan")).any():
+    texts = present_texts(series)
+    if not len(texts) or (len(texts) == len(series.drop_nulls()) and (texts == series.drop_nulls()).all()):
         return series
-    numbers, unreadable, missing = read_column(series, "float")
-    if unreadable.any() or missing.all():
+    if texts.str.to_lowercase().is_in(["true", "false"]).all():
+        return _values(series, "bool").cast(pl.Boolean)
+    if texts.str.contains(LEADING_ZERO).any() or read_column(texts, "float")[1].any():
         return series
-    whole = stripped.filter(~missing).cast(pl.Int64, strict=False).is_not_null().all()
-    return pl.Series(series.name, numbers, nan_to_null=True).cast(pl.Int64 if whole else pl.Float64)
+    whole = texts.cast(pl.Int64, strict=False).is_not_null().all()
+    return _values(series, "float").cast(pl.Int64 if whole else pl.Float64)
+
+
+def _values(series: pl.Series, dtype: Dtype) -> pl.Series:
+    return pl.Series(series.name, read_column(series, dtype)[0], nan_to_null=True)
+
+
+def _marker_lines(series: pl.Series) -> tuple[str, ...]:
+    """A comment that counts the texts that are read as missing values."""
+    if series.dtype != pl.String:
+        return ()
+    texts = series.str.strip_chars()
+    found = texts.filter(texts.str.to_lowercase().is_in(list(MISSING_MARKERS)) & (texts != ""))
+    return (f"# missing where it says {_counted(found)}",) if len(found) else ()
+
+
+def _counted(texts: pl.Series) -> str:
+    counts = texts.alias("text").value_counts().sort("count", "text", descending=[True, False])
+    return ", ".join(f"{_quoted(text)} ({count:,})" for text, count in counts.iter_rows())
+
+
+def _formatted_guess(series: pl.Series, found: Recognized) -> _Guess:
+    numbers, _unreadable, missing = read_column(series, "float", Written(found.format))
+    present = pl.Series(numbers[~missing])
+    if (present.abs() > FLOAT32_MAX).any() or present.n_unique() < 2:
+        return _Guess(ignored_because="never varies, or has too large numbers")
+    nullable = (*_marker_lines(series), "nullable = true") if missing.any() else ()
+    example = NUMBER_FORMATS[found.format].example
+    lines = (f"# written as in {_quoted(str(_present(series)[0]))}: {example}; requests have the plain number",)
+    return _Guess((*_numeric_lines(present), *lines, *_format_lines(found), *nullable))
+
+
+def _format_lines(found: Recognized | None) -> Iterator[str]:
+    if found is None:
+        return
+    if found.other is not None:
+        yield f"# a guess: the values can be {_quoted(found.other)} as well"
+    yield f"format = {_quoted(found.format)}"
+
+
+def _as_times(series: pl.Series) -> tuple[Recognized | None] | None:
+    """The format of a column of times, where None is ISO 8601; None for any other column."""
+    if isinstance(series.dtype, pl.Date | pl.Datetime) or _are_times(series, None):
+        return (None,)
+    return None if (found := time_format(series)) is None else (found,)
+
+
+def _datetime_guess(
+    series: pl.Series, written: tuple[Recognized | None], time: str | None, columns: Sequence[str]
+) -> _Guess:
+    (found,) = written
+    seconds, unreadable, missing = read_column(series, "datetime", Written(found and found.format))
+    if unreadable.any() or np.unique(seconds[~missing]).size < 2:
+        return _Guess(ignored_because="never varies")
+    parts = ("weekday", "hour") if np.unique(seconds[~missing] % 86_400 // 3_600).size > 1 else ("month", "weekday")
+    if taken := [
+        column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}
+    ]:
+        return _Guess(ignored_because=f"its parts would be named as the column {taken[0]!r} is; rename that one")
+    nullable = (*_marker_lines(series), "nullable = true") if missing.any() else ()
+    return _Guess((*_datetime_lines(parts, time), *_format_lines(found), *nullable))
 
 
 def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
@@ -223,13 +352,11 @@ def _numeric_lines(present: pl.Series) -> Iterator[str]:
     yield f"example = {json.dumps(middle)}"
 
 
-def _datetime_lines(present: pl.Series, time: str | None) -> Iterator[str]:
+def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
     if time is None:
         yield "# if this is when the record was made, draft again with --time: training is then measured on later records"
     yield 'dtype = "datetime"'
-    seconds, _unreadable, _missing = read_column(present, "datetime")
-    has_hours = np.unique(seconds % 86_400 // 3_600).size > 1
-    yield f"parts = {json.dumps(['weekday', 'hour'] if has_hours else ['month', 'weekday'])}"
+    yield f"parts = {json.dumps(parts)}"
     yield f"elapsed_days_since = {_quoted(time or '2000-01-01')}"
 
 
@@ -240,7 +367,9 @@ def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     if (present.str.len_chars() > MAX_TEXT).any():
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters")
     common = str(_by_count(present)[0])
-    return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *nullable))
+    markers = present.filter(present.str.to_lowercase().is_in(list(MISSING_MARKERS)))
+    lines = [f'# a level is {_counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
+    return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *lines, *nullable))
 
 
 def _reason(column: str) -> str:

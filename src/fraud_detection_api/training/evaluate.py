@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Scorer, Scores
 from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, resamples
-from fraud_detection_api.statistics.metrics import METRICS, UNBOUNDED
+from fraud_detection_api.statistics.metrics import METRICS, OF_ANY, UNBOUNDED
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 
@@ -50,23 +50,24 @@ def evaluate(
 ) -> Evaluation:
     """Every measure of METRICS with a bootstrap interval over records (REPLICATES replicates).
 
-    Arrays are (n,); `weights` counts a record as more or less than one. Both classes must be present; replicates that lack
-    one are drawn again. The interval is the percentile interval less the bootstrap's bias, because a calibration error
-    grows with the noise that resampling adds.
+    Arrays are (n,); `weights` counts a record as more or less than one. With one class alone, the measures are those OF_ANY;
+    otherwise replicates that lack a class are drawn again. The interval is the percentile interval less the bootstrap's
+    bias, because a calibration error grows with the noise that resampling adds.
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10 and 13.
     """
     weights = np.ones(len(is_fraud)) if weights is None else weights
+    names = tuple(METRICS) if 0 < is_fraud.sum() < len(is_fraud) else OF_ANY
     test = ScoredTest.sort(is_fraud, probability)
     best = None if known_probability is None else ScoredTest.sort(is_fraud, known_probability)
     sorted_weights = weights[test.order]
-    values = _values(test, sorted_weights)
-    resampled = np.array([_values(test, sorted_weights * draw[test.order]) for draw in _draws(is_fraud, seed)])
-    limits = [] if best is None else _values(best, weights[best.order])
+    values = _values(test, sorted_weights, names)
+    resampled = np.array([_values(test, sorted_weights * draw[test.order], names) for draw in _draws(is_fraud, seed)])
+    limits = [] if best is None else _values(best, weights[best.order], names)
     metrics = {
         name: estimate.within(0.0, np.inf if name in UNBOUNDED else 1.0)
-        for name, estimate in _estimates(METRICS, values, resampled).items()
+        for name, estimate in _estimates(names, values, resampled).items()
     }
-    return Evaluation(len(is_fraud), int(is_fraud.sum()), metrics, dict(zip(METRICS, limits, strict=False)))
+    return Evaluation(len(is_fraud), int(is_fraud.sum()), metrics, dict(zip(names, limits, strict=False)))
 
 
 def compare(
@@ -117,6 +118,9 @@ def _estimates(names: Iterable[str], values: Sequence[float], resampled: NDArray
 
 
 def _draws(is_fraud: NDArray[np.bool_], seed: int) -> Iterator[NDArray[np.uint16]]:
-    """REPLICATES bootstrap samples that hold both classes."""
+    """REPLICATES bootstrap samples that hold the classes that there are."""
     frauds, count = np.flatnonzero(is_fraud), len(is_fraud)
-    return islice((draw for draw in resamples(count, seed) if 0 < draw[frauds].sum() < count), REPLICATES)
+    draws = resamples(count, seed)
+    if 0 < frauds.size < count:
+        draws = (draw for draw in draws if 0 < draw[frauds].sum() < count)
+    return islice(draws, REPLICATES)

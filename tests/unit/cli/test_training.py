@@ -164,6 +164,15 @@ def test_evaluate_on_the_training_records_says_that_it_flatters(fraud, trained, 
     assert fraud("evaluate", "1", "other.parquet", "--registry", folder).stderr == ""
 
 
+def test_evaluate_ignores_other_columns_and_takes_files_without_fraud(fraud, trained, credit_file):
+    folder, _ = trained
+    legitimate = pl.read_parquet(credit_file).filter(pl.col("is_fraud") == 0).with_columns(note=pl.lit("x"))
+    legitimate.write_parquet("legitimate.parquet")
+    printed = json.loads(fraud("evaluate", "1", "legitimate.parquet", "--registry", folder, "--json").stdout)
+    assert (printed["rows"], printed["frauds"]) == (legitimate.height, 0)
+    assert list(printed["metrics"]) == ["brier", "log_loss", "expected_calibration_error"]
+
+
 def test_evaluate_prints_a_table_for_people(fraud, file_registry_path, credit_file):
     result = fraud("evaluate", "1", credit_file, "--registry", file_registry_path)
     assert "Version 1 on credit.parquet: 3,000 records" in result.stdout

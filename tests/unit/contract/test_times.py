@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.contract.times import parse_since, parse_time
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from fraud_detection_api.contract.times import parse_time
         ("2020-02-29T23:30:00-0030", datetime(2020, 3, 1, tzinfo=UTC)),
         ("2020-02-29T10:00:00.123456789Z", datetime(2020, 2, 29, 10, 0, 0, 123_456, tzinfo=UTC)),
         (" \t2020-02-29T10:00:00Z\n", datetime(2020, 2, 29, 10, tzinfo=UTC)),
+        ("2020-02-29 10:00:00+00", datetime(2020, 2, 29, 10, tzinfo=UTC)),
+        ("2020-02-29T10:00-02", datetime(2020, 2, 29, 12, tzinfo=UTC)),
+        ("2020-02-29 10:00:00.5 UTC", datetime(2020, 2, 29, 10, 0, 0, 500_000, tzinfo=UTC)),
+        ("2020-02-29 10:00 Z", datetime(2020, 2, 29, 10, tzinfo=UTC)),
+        ("2020-02-29 10:00:00 +0530", datetime(2020, 2, 29, 4, 30, tzinfo=UTC)),
         ("0001-01-01", datetime(1, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59.999999", datetime.max.replace(tzinfo=UTC)),
     ],
@@ -58,8 +63,12 @@ def test_a_calendar_time_is_read_as_utc(text, moment):
         "2020-02-29T10:00:00.",
         "2020-02-29T10:00:00,5",
         "2020-02-29T10:00:00.1234567890",
-        "2020-02-29T10:00 Z",
-        "2020-02-29T10:00+02",
+        "2020-02-29T10:00  Z",
+        "2020-02-29T10:00+2",
+        "2020-02-29 UTC",
+        "2020-02-29+02",
+        "2020-02-29T10:00 CET",
+        "2020-02-29T10:00UTC+2",
         "2020-02-29T10:00+24:00",
         "2020-02-29T10:00+02:60",
         "2020-02-29T10:00\N{MINUS SIGN}02:00",
@@ -85,3 +94,31 @@ def test_what_python_writes_is_read_back(moment):
 def test_any_text_is_a_utc_time_or_none(text):
     read = parse_time(text)
     assert read is None or read.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("2020-02-28", -24 - 10),
+        ("2020-02-29T08:00:00Z", -2),
+        ("2020-02-29 08:00", -2),
+        ("now", 0),
+        ("Today", -10),
+        (" yesterday ", -34),
+        ("90m", -1.5),
+        ("7d", -168),
+        ("2w", -336),
+    ],
+)
+def test_people_say_since_when_in_their_own_ways(text, hours):
+    now = datetime(2020, 2, 29, 10, tzinfo=UTC)
+    assert parse_since(text, now) == (now.timestamp() + hours * 3600) * 1000
+
+
+@pytest.mark.parametrize("text", ["", "d", "7", "7 days", "tomorrow", "-7d", "1.5d", "7y", "9999999d"])
+def test_what_is_no_time_since_when_is_none(text):
+    assert parse_since(text, datetime(2020, 2, 29, tzinfo=UTC)) is None
+
+
+def test_long_ago_is_the_beginning():
+    assert parse_since("999999d", datetime(2020, 2, 29, tzinfo=UTC)) == 0

@@ -42,7 +42,7 @@ def test_a_parquet_file_keeps_its_types(tmp_path):
     assert read_file(path).dtypes == [pl.Int64, pl.Boolean]
 
 
-@pytest.mark.parametrize("name", ["loans", "loans.xlsx", "loans.csv.gz", "loans.CSV"])
+@pytest.mark.parametrize("name", ["loans", "loans.txt", "csv"])
 def test_another_suffix_is_refused(name, tmp_path):
     with pytest.raises(InvalidDataset):
         read_file(tmp_path / name)
@@ -120,8 +120,6 @@ def problems_of(path, content: bytes) -> tuple[str, ...]:
         (b'\n\na,b\n1,"' + b"SECRET" * 40_000, "row 1"),
         (b'a,b\n"SECRET"x,2\n', "row 1"),
         (b'"a"x,b\n1,2\n', "header"),
-        (b"a;b\n1;2\n", "';'"),
-        (b"a\tb\n1\t2\n", "tabs"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-8"),
         (b"a,b\n1,2\nSECRET\xff,2\n", "UTF-8"),
         (b"", "empty"),

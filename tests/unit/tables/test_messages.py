@@ -60,8 +60,11 @@ def test_other_problems_of_a_table_read():
         (b'a,b\n1,"' + b"x" * 200_000, "a field in row 1 has no end; is a quote left open?"),
         (b'a,b\n"1"x,2\n', "row 1 has text after a closing quote; write a quote within quotes twice"),
         (b'"a"x,b\n1,2\n', "the header's quotes are not paired"),
-        (b"a;b\n1;2\n", "the header has no comma; is it separated by ';'?"),
-        (b"a\tb\n1\t2\n", "the header has no comma; is it separated by tabs?"),
+        (
+            b'a,b\n1,2\nx"y,2\n"a ""b""",0\n',
+            'row 2 has a quote in a field that is not in quotes; write "…" around the field, and that quote twice',
+        ),
+        (b"a,b\r1,2\r", "ends its lines with CR alone; save it with LF or CRLF as line ends"),
         (b"a,b\n\xff,2\n", "is not UTF-8; save it as UTF-8"),
         (b"", "is empty"),
     ],
@@ -78,9 +81,10 @@ def test_a_problem_of_a_file_reads(tmp_path):
     (tmp_path / "a.csv").mkdir()
     problems = {
         "none.csv": "no such file",
-        "a.xlsx": "name the file .csv or .parquet; the suffix decides how it is read",
+        "a.txt": "name the file .csv, .csv.gz or .parquet; the suffix decides how it is read",
+        "a.xlsx": "is an Excel workbook; save its sheet as CSV (UTF-8)",
         "a.parquet": "cannot be read as Parquet (ComputeError)",
-        "a.csv": "is not a file, and could not be read more than once",
+        "a.csv": "is a folder without Parquet files",
     }
     for name, problem in problems.items():
         with pytest.raises(InvalidDataset) as caught:
@@ -107,7 +111,11 @@ def draft(frame: pl.DataFrame, **options) -> str:
         ),
         ({"x": [], "y": []}, {}, "holds no rows"),
         ({"x": [1, 2], "y": [0, 0]}, {}, "the target 'y' has 1 different values; it must have two"),
-        ({"x": [1, 2], "y": [0, 1]}, {"time": "x"}, "the time column 'x' has values that are not times: 2 rows (1, 2)"),
+        (
+            {"x": ["a", "b"], "y": [0, 1]},
+            {"time": "x"},
+            "the time column 'x' has values that are not times: 2 rows (1, 2)",
+        ),
         ({"x": [1, 1], "y": [0, 1]}, {}, "no column can be a feature; is this the right file?"),
     ],
 )
@@ -127,14 +135,17 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
         ([1e300, 1.0, 2.0, 3.0], "has infinite or too large numbers; correct the file"),
         ([time(1), time(2), time(3), time(4)], "a contract has no type for Time"),
         (
-            [*map(str, range(20)), "NULL"],
-            "20 of 21 values are numbers; the other is in row 21: correct the file, or declare a category",
+            [*map(str, range(20)), "none!"],
+            (
+                "20 of 21 values are numbers; the other is in row 21: correct the file, declare a category, or, if they "
+                'mean missing, declare a number with missing = ["…"]'
+            ),
         ),
         (
-            ["NULL" if n % 20 == 2 else str(n) for n in range(140)],
+            ["none!" if n % 20 == 2 else str(n) for n in range(140)],
             (
-                "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: "
-                "correct the file, or declare a category"
+                "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: correct the file, declare a "
+                'category, or, if they mean missing, declare a number with missing = ["…"]'
             ),
         ),
     ],

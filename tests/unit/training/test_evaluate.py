@@ -35,6 +35,14 @@ def test_every_metric_is_there_with_the_counts(scored):
     assert (evaluation.rows, evaluation.frauds) == (2000, scored[0].sum())
 
 
+@pytest.mark.parametrize("fraud", [False, True])
+def test_with_one_class_there_is_what_is_defined(scored, fraud):
+    evaluation = evaluate(np.full(2000, fraud), scored[1])
+    assert set(evaluation.metrics) == {"brier", "log_loss", "expected_calibration_error"}
+    assert evaluation.frauds == 2000 * fraud
+    assert evaluation.metrics["brier"].lower < evaluation.metrics["brier"].upper
+
+
 def test_the_same_seed_gives_the_same_intervals(scored):
     assert evaluate(*scored, seed=3) == evaluate(*scored, seed=3)
 

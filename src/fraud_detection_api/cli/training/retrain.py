@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
-from fraud_detection_api.cli.options import duration_seconds, order_of, registration, settings_with
+from fraud_detection_api.cli.options import milliseconds, order_of, registration, settings_with
 from fraud_detection_api.cli.tables.measures import print_comparison
 from fraud_detection_api.cli.terminal import LISTENER, print_json, say
 from fraud_detection_api.services.models.aliases import CHAMPION
@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # they need the training libraries
 
 Since = Annotated[
     str,
-    typer.Option("--since", metavar="DURATION", help="Train on decisions that are at most this old, such as 365d."),
+    typer.Option(
+        "--since", metavar="TIME", help="Train on decisions from this time on: a date, or how long ago, such as 365d."
+    ),
 ]
 Contract = Annotated[
     str | None,
@@ -65,7 +67,7 @@ def retrain(
     Example: `fraud retrain --since 365d --assume-legitimate-after 90`
     """
     settings = settings_with(registry=registry, store=store, track=track)
-    seconds, now = duration_seconds(since), int(time.time() * 1000)
+    now = int(time.time() * 1000)
     how = registration(order_of("fraud retrain", reason="retrained on matured labels"))
     from fraud_detection_api.jobs import retraining
     from fraud_detection_api.jobs.labels import Window
@@ -73,7 +75,7 @@ def retrain(
     from fraud_detection_api.training.data.splits import SplitSettings
 
     given = retraining.RetrainingOptions(
-        window=Window(now, max(0, now - int(seconds * 1000)), None, matured_days, assume_legitimate_after),
+        window=Window(now, milliseconds(since), None, matured_days, assume_legitimate_after),
         like=like,
         contract=contract,
         seed=seed,

@@ -88,7 +88,7 @@ def evaluate(
     from fraud_detection_api.training.evaluate import evaluate_bundle
 
     model = ModelService(existing_registry(settings.registry)).load(version)
-    dataset = load_dataset(file, model.bundle.contract)
+    dataset = load_dataset(file, model.bundle.contract, trains=False)
     evaluation = evaluate_bundle(model.bundle, dataset).as_json()
     if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")

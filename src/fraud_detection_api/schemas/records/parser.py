@@ -55,7 +55,7 @@ class RecordParser:
         )
         self._fast = FastReader(contract)
         self._columns = frozenset(contract.record_columns)
-        self._broken = _constraint_reader(list(contract.constraints.values()))
+        self._broken = _constraint_reader(list(contract.enforced.values()))
 
     def parse(self, body: bytes, *, limit: int) -> list[dict[str, Any]]:
         """The records of a JSON array, in its order.

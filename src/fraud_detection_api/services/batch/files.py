@@ -15,6 +15,7 @@ from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
 from fraud_detection_api.tables.files import (
+    is_csv,
     reading,
     require_rows,
     require_suffix,
@@ -70,7 +71,7 @@ class BatchScorer:
 
     def _write(self, source: Path, scan: pl.LazyFrame, waiting: Path, *, rows: int) -> None:
         # a CSV's text goes to a Parquet file as what the contract says it is
-        typed = source.suffix == ".csv" and waiting.suffix == ".parquet"
+        typed = is_csv(source) and not is_csv(waiting)
         types = column_types(self.bundle.contract) if typed else {}
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
         write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **self.added}, waiting)

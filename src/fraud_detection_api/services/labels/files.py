@@ -14,8 +14,9 @@ from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Enti
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.labels.recording import LabelService
-from fraud_detection_api.tables.checking import problem_texts, read_column
+from fraud_detection_api.tables.checking import problem_texts
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
+from fraud_detection_api.tables.reading import read_column, read_ids
 
 ROWS_A_TRANSACTION = 1_000
 """Bounds how long servers that store decisions wait."""
@@ -118,7 +119,7 @@ class LabelImporter:
 
     def _subjects(self, frame: pl.DataFrame, columns: "_Columns", problems: "_Problems") -> list[str | EntityAt]:
         """What each row is about: the decision with its id, or, without an id, its entity's decision at that time."""
-        by_id = _texts(frame, columns.decision_id)
+        by_id = _texts(frame, columns.decision_id).str.to_lowercase()  # some programs write UUIDs in capitals
         without = (by_id == "").to_numpy()
         problems.add(
             "decision_id must be a decision's id, as it was answered",
@@ -127,15 +128,11 @@ class LabelImporter:
         if columns.entity is None:
             problems.add("decision_id is empty", without)
             return by_id.to_list()
-        entity = _texts(frame, columns.entity)
-        problems.add(f"{columns.entity} is empty", without & (entity == "").to_numpy())
-        ids: list[int | str | None] = entity.to_list()
-        if self.contract.identifier is None or self.contract.identifier.dtype == "int":
-            numbers = entity.str.replace(r"\.0$", "").cast(pl.Int64, strict=False)
-            problems.add(
-                f"{columns.entity} must be a whole number", without & (numbers.is_null() & (entity != "")).to_numpy()
-            )
-            ids = numbers.to_list()
+        dtype = "int" if self.contract.identifier is None else self.contract.identifier.dtype
+        entities, unreadable, missing = read_ids(frame[columns.entity], dtype, self.contract.written(columns.entity))
+        problems.add(f"{columns.entity} is empty", without & missing)
+        problems.add(f"{columns.entity} must be a whole number", without & unreadable)
+        ids: list[int | str | None] = entities.to_list()
         moments = problems.moments(frame, "decided_at", required=without)
         return [
             self.labels.entity_at(ids[row] or 0, 0 if np.isnan(moments[row]) else int(moments[row]))

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.times import DAY_MS, parse_time
+from fraud_detection_api.contract.written import NUMBER_FORMATS
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingToExport
@@ -17,7 +18,7 @@ from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
-from fraud_detection_api.tables.files import require_suffix, write_frames
+from fraud_detection_api.tables.files import is_csv, require_suffix, write_frames
 from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
@@ -68,10 +69,20 @@ class TrainingSetExporter:
         done = Exported()
         where = DecisionFilter(since=since, until=until)
         with written_whole(target) as waiting:
-            write_frames(self._frames(where, assumed_before, done), self._schema, waiting)
+            frames, schema = self._frames(where, assumed_before, done), self._schema
+            if is_csv(target):  # as the contract says that files are
+                frames = (_with_commas(frame, self._commas) for frame in frames)
+                schema |= dict.fromkeys(self._commas, pl.String())
+            write_frames(frames, schema, waiting)
             if not done.rows:
                 raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
         return done
+
+    @property
+    def _commas(self) -> list[str]:
+        """The columns whose numbers have a decimal comma in files."""
+        formats = {name: NUMBER_FORMATS.get(each.format or "") for name, each in self.contract.features.items()}
+        return [name for name, format_ in formats.items() if format_ is not None and format_.decimal == ","]
 
     @property
     def _schema(self) -> dict[str, pl.DataType]:
@@ -148,3 +159,7 @@ class TrainingSetExporter:
         if isinstance(positive, bool):
             return not positive
         return f"not {positive}" if isinstance(positive, str) else int(positive == 0)
+
+
+def _with_commas(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    return frame.with_columns(pl.col(columns).cast(pl.String).str.replace(".", ",", literal=True))

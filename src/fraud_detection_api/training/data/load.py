@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
 from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.contract.written import MISSING_MARKERS
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import check_table, constraint_problem, problem_texts, read_column, rows_text
-from fraud_detection_api.tables.files import UNNAMED, reading, require_rows, scan_file
+from fraud_detection_api.tables.checking import check_table, constraint_problem, problem_texts, rows_text
+from fraud_detection_api.tables.files import is_row_number, reading, require_rows, scan_file
+from fraud_detection_api.tables.reading import read_column, read_ids
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 
 CHUNK_ROWS = 100_000
 
 
-def load_dataset(path: Path, contract: Contract) -> Dataset:
+def load_dataset(path: Path, contract: Contract, *, trains: bool = True) -> Dataset:
     """Dataset from a file that is read in pieces.
 
-    Raises InvalidDataset with all problems: columns, counts and first rows, never values.
+    A dataset that only measures a model may have other columns, and records of one class. Raises InvalidDataset with all
+    problems: columns, counts and first rows, never values.
     """
     scan, rows = scan_file(path)
     with reading(path):
-        return _dataset(scan, rows, contract, source=str(path))
+        return _dataset(scan, rows, contract, source=str(path), trains=trains)
 
 
 def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
@@ -35,9 +38,9 @@ def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) 
     return _dataset(frame.lazy(), frame.height, contract, source=source)
 
 
-def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) -> Dataset:
+def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str, trains: bool = True) -> Dataset:
     names = scan.collect_schema().names()
-    problems = _column_problems(names, contract)
+    problems = [*_missing_columns(names, contract), *(_other_columns(names, contract) if trains else ())]
     if not rows:
         raise InvalidDataset(source, [*problems, "holds no rows"])
     reader = _Reader(contract, rows)
@@ -45,9 +48,11 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str) 
         for frame in scan.select(present).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
             reader.add(frame)
     about = _about(scan, names, contract)
+    if contract.target.name in names:
+        about = about.with_columns(_target(about[contract.target.name], contract))
     problems += [problem for problem in problem_texts(reader.reported()) if problem not in problems]
     if contract.target.name in names:
-        problems += _target_problems(about[contract.target.name], contract)
+        problems += _target_problems(about[contract.target.name], contract, trains=trains)
     problems += _known_probability_problems(about, contract)
     if problems:
         raise InvalidDataset(source, problems)
@@ -115,7 +120,7 @@ class _Reader:
 
     def reported(self) -> dict[str, NDArray[np.int64]]:
         """The problems; broken constraints only if there are no others, which keep constraints from being checked."""
-        constraints = {constraint_problem(each) for each in self.contract.constraints.values()}
+        constraints = {constraint_problem(each) for each in self.contract.enforced.values()}
         others = {problem: rows for problem, rows in self.problems.items() if problem not in constraints}
         return others or self.problems
 
@@ -123,7 +128,7 @@ class _Reader:
         """A record without a time has no order relative to others."""
         time = self.contract.time
         if time is not None and time.name in frame.columns:
-            missing = read_column(frame[time.name], "datetime")[2]
+            missing = read_column(frame[time.name], "datetime", self.contract.written(time.name))[2]
             if missing.any():
                 yield f"{time.name} is empty", np.flatnonzero(missing) + self.done + 1
 
@@ -157,21 +162,34 @@ class _Reader:
         return "sha256:" + content.hexdigest()
 
 
-def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
-    target = contract.target
-    required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
-    optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
-    problems = [f"column {name!r} is missing" for name in required if name not in present]
-    known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE}
-    if extra := [name for name in present if name not in known]:
+def _required(contract: Contract) -> list[str]:
+    return [*contract.features, contract.target.name, *([contract.time.name] if contract.time else [])]
+
+
+def _missing_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
+    yield from (f"column {name!r} is missing" for name in _required(contract) if name not in present)
+
+
+def _other_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
+    optional = [contract.target.known_probability, contract.identifier.name if contract.identifier else None]
+    known = {*_required(contract), *optional, *contract.ignored, LABEL_AGE}
+    if extra := [name for name in present if name not in known and not is_row_number(name)]:
         listed = ", ".join(repr(name) for name in extra)
-        problems.append(
-            f"the contract does not declare the columns {listed}; declare them, or list them under `ignored`"
-        )
-    return problems
+        yield f"the contract does not declare the columns {listed}; declare them, or list them under `ignored`"
 
 
-def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
+def _target(series: pl.Series, contract: Contract) -> pl.Series:
+    """The target's column, null where it says that the value is missing."""
+    if series.dtype != pl.String:
+        return series
+    texts, own = series.str.strip_chars(), contract.written(series.name).missing
+    markers = {"", *(each.lower() for each in own)}
+    if not isinstance(contract.target.positive, str):  # a text may be one of these words
+        markers |= MISSING_MARKERS
+    return texts.set(texts.str.to_lowercase().is_in(list(markers)), None)
+
+
+def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> list[str]:
     name, problems = contract.target.name, []
     if series.null_count():
         rows = series.is_null().arg_true().to_numpy() + 1
@@ -181,7 +199,7 @@ def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
         fix = "leave out rows whose outcome is not known yet, and write the rest as two values"
         problems.append(f"target {name} has {levels} different values and must have two; {fix}")
     positives = int(_is_positive(series, contract).sum())
-    if levels <= 2 and positives in (0, len(series)):
+    if trains and levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"
         fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
         problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {fix}")
@@ -215,12 +233,10 @@ def _entities(about: pl.DataFrame, contract: Contract) -> NDArray[np.int64] | No
     identifier = contract.identifier
     if identifier is None or identifier.name not in about.columns:
         return None
-    ids = about[identifier.name]
-    if ids.dtype.is_float():
-        ids = ids.fill_nan(None)
-    elif not ids.dtype.is_integer():
-        ids = ids.cast(pl.String).str.strip_chars()
-        ids = ids.replace(["", "nan", "NaN"] if identifier.dtype == "int" else [""], None)
+    column, written = about[identifier.name], contract.written(identifier.name)
+    ids, unreadable, _missing = read_ids(column, identifier.dtype, written)
+    if unreadable.any():  # pseudonyms are text
+        ids = read_ids(column, "str", written)[0]
     numbers: NDArray[np.float64] = ids.rank("dense").cast(pl.Float64).fill_null(np.nan).to_numpy()
     unknown = np.isnan(numbers)
     return np.where(unknown, -1 - np.arange(len(ids)), np.where(unknown, 0, numbers)).astype(np.int64)

@@ -1,0 +1,86 @@
+"""How files write values: the markers of missing ones, and the formats of numbers and times. JSON has its own ways."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+MISSING_MARKERS = frozenset(
+    ("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "\\n", "?", "-", "--", ".")
+)
+"""What programs write for a missing number, truth or time, in small letters. A text may be one of these words."""
+
+_COMMA_GROUPS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
+_COMMA_DECIMALS = "(?:\\d{1,3}(?:[. '\u2019\u00a0\u202f]\\d{3})+|\\d+)(?:,\\d*)?|,\\d+"
+_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3})"
+
+
+class NumberFormat(NamedTuple):
+    """The texts that `pattern`, a regular expression of Rust, matches are numbers whose decimal point is `decimal`.
+
+    They are read as `example` shows.
+    """
+
+    pattern: str
+    decimal: str
+    example: str
+
+
+def _formats(suffix: str, number: str, decimal: str, shown: str, grouped: str) -> Iterator[tuple[str, NumberFormat]]:
+    sign = r"[+\-\u2212]?\s*"
+    amount = rf"\(?{sign}(?:{_CURRENCY}\s*{sign})?(?:{number})\s*{_CURRENCY}?\)?"
+    yield f"percent{suffix}", NumberFormat(rf"^{sign}(?:{number})\s*%?$", decimal, f"{shown}% is 12.5")
+    yield f"currency{suffix}", NumberFormat(rf"^{amount}$", decimal, f"${grouped} is 1234.5")
+
+
+NUMBER_FORMATS: Mapping[str, NumberFormat] = {
+    "thousands": NumberFormat(rf"^[+\-\u2212]?(?:{_COMMA_GROUPS})$", ".", "1,234.5 is 1234.5"),
+    "decimal_comma": NumberFormat(rf"^[+\-\u2212]?(?:{_COMMA_DECIMALS})$", ",", "1.234,5 is 1234.5"),
+    **dict(_formats("", _COMMA_GROUPS, ".", "12.5", "1,234.50")),
+    **dict(_formats("_decimal_comma", _COMMA_DECIMALS, ",", "12,5", "1.234,50")),
+}
+"""Formats of an int or a float in a file, by the name that a contract gives."""
+
+TIME_UNITS: Mapping[str, float] = {
+    "unix_ms": 0.001,
+    "unix_s": 1.0,
+    "minutes": 60.0,
+    "hours": 3600.0,
+    "days": 86_400.0,
+}
+"""Formats of a time that a file writes as a number since 1970, and the seconds that 1 stands for."""
+
+_DIRECTIVES = re.compile(r"%[-_0]?([A-Za-z%])")
+_DATE_DIRECTIVES = ("Yy", "mbBh", "de")
+
+
+def is_time_format(text: str) -> bool:
+    """Whether it is a unit, or a pattern such as `%d/%m/%Y %H:%M` that has a year, a month and a day.
+
+    >>> is_time_format("%d/%m/%Y"), is_time_format("%H:%M"), is_time_format("unix_s")
+    (True, False, True)
+    """
+    directives = "".join(_DIRECTIVES.findall(text))
+    return text in TIME_UNITS or all(set(some) & set(directives) for some in _DATE_DIRECTIVES)
+
+
+class Written(NamedTuple):
+    """How files write a column: in a `format`, or plainly; with these texts for missing values, beside the usual ones."""
+
+    format: str | None = None
+    missing: Sequence[str] = ()
+
+    @property
+    def missing_numbers(self) -> list[float]:
+        """The markers that are numbers."""
+        return [number for text in self.missing if math.isfinite(number := _number(text))]
+
+
+PLAINLY = Written()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
