@@ -48,11 +48,15 @@ class FastReader:
 
     def read_array(self, body: bytes, *, limit: int) -> list[dict[str, Any]] | None:
         """The records of an array of at most `limit`; None passes the body on."""
-        return self._read(self._arrays, body, limit, lambda array: (array, 0))
+        array: list[dict[str, Any]] | None = self._read(self._arrays, body, limit, lambda array: (array, 0))
+        return array
 
     def read_request(self, body: bytes, *, limit: int) -> dict[str, Any] | None:
         """A request for decisions on at most `limit` records, by the names of its fields; None passes the body on."""
-        return self._read(self._requests, body, limit + 1, lambda request: (request[RECORDS], len(request)))
+        request: dict[str, Any] | None = self._read(
+            self._requests, body, limit + 1, lambda request: (request[RECORDS], len(request))
+        )
+        return request
 
     def _read(
         self, decoders: _Decoders, body: bytes, most_objects: int, parts: Callable[[Any], tuple[list[Any], int]]
@@ -128,7 +132,7 @@ class FastReader:
 def _request_type(records: Any) -> Any:
     """A request for decisions as its decoder knows it."""
     fields = {RECORDS: records, EXPLAIN: NotRequired[bool], DRY_RUN: NotRequired[bool]}
-    return TypedDict("DecisionRequest", fields)  # type: ignore[misc]
+    return TypedDict("DecisionRequest", fields)  # type: ignore[operator]
 
 
 def _record_type(contract: Contract, *, with_floats: bool) -> Any:
