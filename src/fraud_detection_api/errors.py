@@ -21,8 +21,9 @@ class FieldProblem:
     detail: str
 
 
-def invalid_fields(count: int) -> str:
-    """How many fields of a request are bad."""
+def invalid_fields(problems: Sequence[FieldProblem]) -> str:
+    """How many fields of a request are bad; one may have several problems."""
+    count = len({problem.pointer for problem in problems})
     return f"{count} invalid field{'' if count == 1 else 's'}"
 
 
@@ -70,9 +71,9 @@ class InvalidFields(FraudError):
     undone = ""
 
     def __init__(self, problems: Sequence[FieldProblem], *, more: bool = False) -> None:
-        found = invalid_fields(len(problems))
+        found = invalid_fields(problems)
         if more:
-            found = f"more than {found}, of which the first {len(problems)} are listed"
+            found = f"more than {len(problems)} problems, of which the first {len(problems)} are listed"
         super().__init__(f"{found}; nothing was {self.undone}")
         self.problems = tuple(problems)
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +24,6 @@ from starlette.exceptions import HTTPException
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.errors import FieldProblem, invalid_fields
-from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
 from fraud_detection_api.metrics.requests import RequestMetrics
 from fraud_detection_api.metrics.sharing import numbered
@@ -46,6 +45,8 @@ from fraud_detection_api.routes.protocol.body import Headers, RequestLimits
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard, Protection
 from fraud_detection_api.routes.protocol.context import Application, RequestBoundary
 from fraud_detection_api.routes.protocol.dependencies import provide
+from fraud_detection_api.routes.protocol.parameters import field_problem_text, parameters_of
+from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 from fraud_detection_api.routes.protocol.problems import declared_statuses, problem_code
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.protocol.security_headers import OF_SCORES
@@ -54,8 +55,8 @@ from fraud_detection_api.routes.scoring.route import ScoringRoute, ScoringServic
 from fraud_detection_api.routes.wire.connection import WATCH
 from fraud_detection_api.routes.wire.descriptors import door_limits
 from fraud_detection_api.routes.wire.lane import LANES, Lanes
-from fraud_detection_api.routes.wire.watch import Watch
-from fraud_detection_api.schemas.problem import MEDIA_TYPE, json_pointer, problem_body
+from fraud_detection_api.routes.wire.watch import Patience, Watch
+from fraud_detection_api.schemas.problem import MEDIA_TYPE, first_problems, json_pointer, problem_body
 from fraud_detection_api.services.admission.api_keys import ApiKeys
 from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.admission.rates import Rates
@@ -92,7 +93,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     """The application, which opens nothing before its lifespan begins. Raises InvalidSetting, InvalidContract."""
     container = container or build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
-    app = _bare_application()
+    prefix = PublicPrefix(settings.root_path, settings.trusted_proxies)
+    app = _bare_application(prefix)
     app.state.container = container
     request_metrics = RequestMetrics(container.metrics.tallies)
     guard = BrowserGuard(settings.allowed_hosts, has_keys=bool(container.keys))
@@ -121,22 +123,22 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     entrance = Entrance(bodies, of_names, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
     provide(app, [*services, metrics.Expositions(container.metrics), entrance, rates, guard])
-    _describe(app, container)
+    _describe(app, container, prefix)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_middleware(in_context)
     return app
 
 
-def _describe(app: Application, container: Container) -> None:
+def _describe(app: Application, container: Container, prefix: PublicPrefix) -> None:
     """Describe the application at OPENAPI, for the contract in service."""
     describe = partial(describe_api, app, has_keys=bool(container.keys))
     app.openapi = lambda: describe(container.deployment.documented_contract)  # type: ignore[method-assign]
-    described = ApiDescription(describe, lambda: container.deployment.documented_contract)
+    described = ApiDescription(describe, lambda: container.deployment.documented_contract, prefix)
     app.add_route(OPENAPI, described.answer, include_in_schema=False)
 
 
-def _bare_application() -> Application:
+def _bare_application(prefix: PublicPrefix) -> Application:
     """The application with no routes but its documentation."""
     app = Application(
         title="fraud-detection-api",
@@ -151,7 +153,7 @@ def _bare_application() -> Application:
         # FastAPI's own telemetry would send paths, queries and error messages to collectors; ours is the tracer
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.router.routes += documentation.documentation(app.title)
+    app.router.routes += documentation.documentation(app.title, prefix)
     return app
 
 
@@ -251,7 +253,8 @@ def _watch(container: Container) -> Watch:
     """What the server's connections are held to."""
     settings = container.settings
     limits = door_limits(settings.max_connections, settings.max_connections_per_address)
-    return Watch(limits, tallies=container.metrics.tallies, health_port=settings.health_port)
+    patience = Patience(idle=settings.keep_alive_seconds)
+    return Watch(limits, tallies=container.metrics.tallies, health_port=settings.health_port, patience=patience)
 
 
 def _end_with_supervisor() -> None:
@@ -307,9 +310,12 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     if not request.scope["path"]:  # the connection's port has health routes alone
         known[404] = ("not_found", "no such route; this port has /ping, /livez, /readyz and /metrics")
     code, detail = known.get(error.status_code, ("http_error", HTTPStatus(error.status_code).description))
-    allowed = (error.headers or {}).get("Allow", "")
-    detail = detail or f"this route takes {allowed}"
-    return _problem(request.state.request_id, error.status_code, code, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if allowed := headers.get("Allow", ""):
+        methods = {name.strip() for name in allowed.split(",")}
+        headers["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    detail = detail or f"this route takes {headers['Allow']}"
+    return _problem(request.state.request_id, error.status_code, code, detail, headers=headers)
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
@@ -317,8 +323,11 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return _problem(request.state.request_id, 400, "malformed_body", "the body is not JSON")
-    problems = tuple(FieldProblem(json_pointer(each["loc"][1:]), _parameter_text(each)) for each in found)
-    return _problem(request.state.request_id, 422, "invalid_request", invalid_fields(len(problems)), errors=problems)
+    known = parameters_of(request.scope.get("route"))
+    problems, _ = first_problems(
+        FieldProblem(json_pointer(each["loc"][1:]), field_problem_text(each, known)) for each in found
+    )
+    return _problem(request.state.request_id, 422, "invalid_request", invalid_fields(problems), errors=tuple(problems))
 
 
 def _problem(  # noqa: PLR0913 the members of a problem
@@ -335,9 +344,3 @@ def _problem(  # noqa: PLR0913 the members of a problem
         status=status, code=code, detail=detail, request_id=request_id, errors=errors, decision_ids=decision_ids
     )
     return Response(to_json(body), status, headers, media_type=MEDIA_TYPE)
-
-
-def _parameter_text(detail: Mapping[str, Any]) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "unknown parameter" if detail["loc"][0] == "query" else "is not a field of this request"
-    return field_text(detail)

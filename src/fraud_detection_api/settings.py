@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.field_texts import field_text
@@ -15,6 +16,18 @@ PREFIX = "FRAUD_"
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _networks(text: str) -> str:
+    """The text, where it is a list of addresses and networks."""
+    for each in filter(None, map(str.strip, text.split(","))):
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            raise PydanticCustomError(
+                "network", "must be IP addresses or networks, such as 10.0.0.7, 10.0.0.0/8"
+            ) from None
+    return text
 
 
 class Settings(BaseModel):
@@ -49,6 +62,11 @@ class Settings(BaseModel):
         500,
         description="Maximum number of them from one address, or from one /64 network of IPv6. Behind a single proxy all "
         "callers have its address: set it to FRAUD_MAX_CONNECTIONS there (docs/how-to/security.md).",
+    )
+    keep_alive_seconds: PositiveFloat = Field(
+        75.0,
+        description="Seconds for which a connection stays open after an answer, for the next request. A proxy that reuses "
+        "connections must give them up earlier (docs/how-to/run.md).",
     )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(1, description="Server processes.")
     scoring_threads: Annotated[int, Field(ge=1, le=256)] = Field(
@@ -217,6 +235,16 @@ class Settings(BaseModel):
         description="Names that a request's `Host` may have, separated by commas; `*.example.com` stands for names below "
         "it, and `*` for all. IP addresses and `localhost` are always allowed. If unset, no other name is, unless keys are "
         "set (docs/how-to/security.md).",
+    )
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")] = Field(
+        "",
+        description="Path under which callers reach this server, such as `/fraud`, where a proxy takes it off each request "
+        "(docs/how-to/run.md).",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "",
+        description="IP addresses and networks of proxies, separated by commas, whose header `X-Forwarded-Prefix` names "
+        "that path instead (docs/how-to/run.md). If unset, the header is ignored.",
     )
     allow_anonymous: bool = Field(
         default=False, description="Allow an address that other machines can reach without keys."

@@ -13,20 +13,8 @@ def test_a_live_process_says_ok(client, path):
     assert answer.json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("path", ["/ping", "/livez", "/readyz"])
-def test_head_is_answered_as_get_is_but_for_the_body(client, path):
-    head, get = client.head(path), client.get(path)
-    assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["content-length"] == get.headers["content-length"]
-
-
 def test_head_of_readiness_without_a_champion_is_503(client_for):
     assert client_for(InMemoryRegistry()).head("/readyz").status_code == 503
-
-
-def test_head_is_in_no_openapi(client):
-    paths = client.get("/openapi.json").json()["paths"]
-    assert [list(paths[path]) for path in ("/ping", "/livez", "/readyz")] == [["get"]] * 3
 
 
 def test_readiness_names_the_version_that_is_serving(client):

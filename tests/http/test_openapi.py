@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
 from fraud_detection_api.main import STATUS_OF
 from fraud_detection_api.routes.protocol.problems import problem_code
@@ -72,7 +72,7 @@ def test_every_route_is_there(api):
 
 
 def test_every_route_of_the_application_is_documented(client, api):
-    undocumented = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs"}
+    undocumented = {"/", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs"}
     assert {route.path for route in client.app.routes if hasattr(route, "path")} <= set(api["paths"]) | undocumented
 
 
@@ -138,9 +138,100 @@ def test_with_keys_every_protected_route_asks_for_a_bearer_key(client_for):
     assert asking == ROUTES - OPEN
 
 
-def test_operation_ids_are_unique(api):
+OPERATION_IDS = {
+    "ping",
+    "get_liveness",
+    "get_readiness",
+    "get_metrics",
+    "detect_fraud",
+    "decide",
+    "record_labels",
+    "list_decisions",
+    "get_decision",
+    "list_labels",
+    "replay_decision",
+    "get_contract",
+    "get_monitoring",
+    "compare_models",
+    "list_models",
+    "get_model",
+    "promote_model",
+    "list_model_changes",
+    "roll_back",
+    "challenge_champion",
+    "end_challenge",
+}
+"""Generators name functions after them, so they never change."""
+
+
+def test_operations_have_short_names_that_stay(api):
     ids = [operation["operationId"] for operation in operations(api).values()]
-    assert len(set(ids)) == len(ids)
+    assert (len(ids), set(ids)) == (len(OPERATION_IDS), OPERATION_IDS)
+
+
+def schemas_in(document, path=()):
+    """Every schema of a document with its path."""
+    if isinstance(document, dict):
+        yield path, document
+        for name, value in document.items():
+            if name not in ("example", "examples", "default"):
+                yield from schemas_in(value, (*path, name))
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from schemas_in(value, (*path, str(index)))
+
+
+@pytest.mark.parametrize("files", [None, every_dtype_files], ids=["credit", "every dtype"])
+def test_every_object_with_fields_has_a_name_for_generators(client_for, files):
+    """Or they make one up, which changes with the document."""
+    api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
+    named = {("components", "schemas", name) for name in api["components"]["schemas"]}
+    nameless = [path for path, schema in schemas_in(api) if isinstance(schema.get("properties"), dict)]
+    assert [path for path in nameless if path not in named and path[-1] != "properties"] == []
+
+
+UUIDS = {"decision_id", "decision_ids"}
+TIMES = {"decided_at", "effective_at", "recorded_at", "created_at", "at", "since", "until", "matured_until"}
+
+
+def test_ids_of_decisions_and_times_have_a_format(api):
+    fields = {
+        (name, field): schema
+        for name, component in api["components"]["schemas"].items()
+        for field, schema in component.get("properties", {}).items()
+    }
+    fields |= {
+        (operation["operationId"], each["name"]): each["schema"]
+        for operation in operations(api).values()
+        for each in operation.get("parameters", ())
+    }
+    for (owner, field), schema in fields.items():
+        formats = {one["format"] for _, one in schemas_in(schema) if isinstance(one.get("format"), str)}
+        if field in UUIDS | TIMES:
+            assert formats == {"uuid" if field in UUIDS else "date-time"}, (owner, field)
+    assert {field for _, field in fields} >= UUIDS | TIMES
+
+
+@pytest.mark.parametrize("files", [None, every_dtype_files], ids=["credit", "every dtype"])
+def test_every_json_answer_has_an_example_that_its_schema_takes(client_for, files):
+    api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
+    checked = 0
+    for operation in operations(api).values():
+        for response in operation["responses"].values():
+            for media_type, content in response["content"].items():
+                if "json" in media_type:
+                    schema = {**content["schema"], "components": api["components"]}
+                    Draft202012Validator(schema, format_checker=FormatChecker()).validate(content["example"])
+                    checked += 1
+    assert checked > 100
+
+
+def test_the_example_of_a_decision_has_the_records_own_id(api):
+    [decision] = operations(api)["/v1/decisions", "post"]["responses"]["200"]["content"]["application/json"]["example"][
+        "decisions"
+    ]
+    assert decision["customer_id"] == 345435
+    assert len(decision["reasons"]) == 1
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(client):

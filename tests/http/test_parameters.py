@@ -14,7 +14,7 @@ def test_an_unknown_parameter_is_named_and_its_value_not_repeated(client, path):
     problem = assert_problem(client.get(path, params={"version": "2718281828"}), 422, "invalid_request")
     (error,) = problem["errors"]
     assert error["pointer"] == "/version"
-    assert "unknown parameter" in error["detail"]
+    assert "is not a parameter of this route" in error["detail"]
     assert "2718281828" not in str(problem)
 
 
@@ -27,7 +27,33 @@ def test_every_route_with_parameters_is_tested_here():
 def test_a_parameter_that_is_sent_twice_is_named(client, path):
     """Or one of the two would count, and another reader may take the other one."""
     problem = assert_problem(client.get(f"{path}?outcome=approve&limit=1&outcome=decline"), 422, "invalid_request")
-    assert problem["errors"] == [{"pointer": "/outcome", "detail": "was sent more than once"}]
+    assert [error["pointer"] for error in problem["errors"]] == ["/outcome"]
+
+
+def test_a_misspelt_parameter_is_answered_with_those_that_exist_the_closest_first(client):
+    problem = assert_problem(client.get("/v1/decisions?outcom=approve"), 422, "invalid_request")
+    [error] = problem["errors"]
+    assert error["pointer"] == "/outcom"
+    assert "did you mean outcome? Its parameters are outcome, entity_id, since, until, limit, cursor" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("outcom=a&outcom=b", "did you mean outcome?"),
+        ("outcome=approve&outcome=approve", "was sent more than once"),
+        ("x=1", "Its parameters are entity_id, outcome"),
+        *((f"{name}=", "is empty") for name in ("entity_id", "outcome", "since", "until", "limit", "cursor")),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_answered_with_what_to_do(client, query, detail):
+    [error] = assert_problem(client.get(f"/v1/decisions?{query}"), 422, "invalid_request")["errors"]
+    assert detail in error["detail"]
+
+
+def test_a_route_without_parameters_says_so(client):
+    [error] = assert_problem(client.get("/v1/monitoring?window=day"), 422, "invalid_request")["errors"]
+    assert "takes none" in error["detail"]
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -13,7 +13,7 @@ from fraud_detection_api.routes.wire.doors import DoorLimits
 from fraud_detection_api.routes.wire.lane import LANES
 from fraud_detection_api.routes.wire.watch import Patience, Watch
 
-PATIENCE = Patience(head=10, body=5, write=20, leave=2)
+PATIENCE = Patience(head=10, body=5, write=20, leave=2, idle=75, crowded=5)
 ROOMY = DoorLimits(total=9, per_address=9, reserve=2)
 HEALTH_PORT = 9
 
@@ -86,7 +86,7 @@ class Bench:
     def __init__(self, app, limits=ROOMY, lanes=None):
         self.clock, self.state, self.app, self.scopes, self.lanes = Clock(), ServerState(), app, [], lanes or {}
         self.watch = Watch(limits, tallies=Tallies(), health_port=HEALTH_PORT, patience=PATIENCE)
-        self.config = SimpleNamespace(loaded=True, loaded_app=self.ask, root_path="", timeout_keep_alive=5)
+        self.config = SimpleNamespace(loaded=True, loaded_app=self.ask, root_path="")
 
     async def ask(self, scope, receive, send):
         self.scopes.append(scope)

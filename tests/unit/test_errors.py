@@ -12,9 +12,9 @@ TEXTS = {
     errors.InvalidPolicy("costs.toml", ["one", "two"]): "policy costs.toml: one; two",
     errors.InvalidDataset("a.csv", ["one", "two"]): "a.csv: one; two",
     errors.InvalidRecords([PROBLEM]): "1 invalid field; nothing was scored",
-    errors.InvalidRecords([PROBLEM] * 2): "2 invalid fields; nothing was scored",
+    errors.InvalidRecords([PROBLEM] * 2): "1 invalid field; nothing was scored",
     errors.InvalidLabels([PROBLEM] * 2, more=True): (
-        "more than 2 invalid fields, of which the first 2 are listed; nothing was recorded"
+        "more than 2 problems, of which the first 2 are listed; nothing was recorded"
     ),
     errors.InvalidHeader("X-Deadline-Ms", "is empty"): "the header X-Deadline-Ms is empty",
     errors.BodyTooLarge(10): "the body is larger than 10 bytes",

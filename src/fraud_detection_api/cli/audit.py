@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, Store, settings_with
+from fraud_detection_api.cli.options import AsJson, DecisionId, Store, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, counted, print_json, print_table, progress, say, say_other_key
 from fraud_detection_api.telemetry import utc_text
 
@@ -91,7 +91,7 @@ def export(
 
 @app.command(epilog="Example: `fraud audit prove 019a4c3e-… > proof.json`")
 def prove(
-    decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The decision.")],
+    decision_id: DecisionId,
     store: Store = None,
 ) -> None:
     """Print a proof that a decision is in the log, which `fraud audit verify --proof` checks without the store.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.jobs.listener import UnusableOption
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -107,6 +108,9 @@ def policy_option(default: str) -> Any:
 
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=A_VERSION)]
+DecisionId = Annotated[
+    str, typer.Argument(metavar="DECISION_ID", parser=as_answered, help="The id in the decision's answer.")
+]
 DataFile = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files."),

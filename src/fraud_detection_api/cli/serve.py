@@ -54,17 +54,18 @@ def serve(
     )
 
 
-def _say_listening(health_port: int | None, address: str, example: Mapping[str, Any]) -> None:
+def _say_listening(health_port: int | None, address: str, example: Mapping[str, Any], *, has_keys: bool) -> None:
     record = json.dumps([example], ensure_ascii=False)
-    health = (
-        ""
-        if health_port is None
-        else f"\n  health          port {health_port}: /ping, /livez, /readyz and /metrics alone"
-    )
+    notes, key = "", ""
+    if health_port is not None:
+        notes += f"\n  health          port {health_port}: /ping, /livez, /readyz and /metrics alone"
+    if has_keys:
+        notes += "\n  keys            callers send one; set KEY to one of the role `score` for this command"
+        key = """--header "Authorization: Bearer $KEY" \\\n                  """
     say(f"""
 fraud-detection-api listens on {address}
-  documentation   {address}/docs{health}
+  documentation   {address}/docs{notes}
   try it          curl --location '{address}/fraud_detection' --header 'Content-Type: application/json' \\
-                  --data {shlex.quote(record)}
+                  {key}--data {shlex.quote(record)}
   stop            Ctrl-C
 """)

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.schemas.decisions import decision_texts
 from fraud_detection_api.schemas.records.parser import RecordParser, record_parser
+from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.deployment import DEFAULT, Deployment, ServedModel, require_contract
@@ -24,6 +25,7 @@ from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits, MonitoringService
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.telemetry import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,20 @@ def _in_service(name: str, required: str | None, champion: ServedModel) -> Deplo
     """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
     require_contract(champion, required)
     bundle = champion.bundle
-    # fills the tables and loads the loops that explanations need
-    unknown = np.full((1, bundle.scorer.forest.features), np.nan, dtype=np.float32)
-    bundle.reasoner.texts(bundle.engine.contributions(unknown), [{}], unknown, np.array([True]))
-    return Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
+    deployment = Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
+    _rehearse(deployment)
+    return deployment
+
+
+def _rehearse(deployment: Deployment[RecordParser]) -> None:
+    """Answer a request for a record without values: what requests need is built and loaded now, while none waits for it."""
+    contract, identifier = deployment.contract, deployment.contract.identifier
+    record = {} if identifier is None else {identifier.name: 0 if identifier.dtype == "int" else ""}
+    deployment.parser.parse_decisions(b'{"records":[]}', limit=1)
+    task = Task(deployment.champion, explain=True, deadline=NEVER, watch=Stopwatch())
+    decisions = DecisionService(fallback="review").decide(task, [record]).decisions
+    decision_texts(decisions, contract)
+    Recorder().rows(decisions, [record], contract, [RequestContext("", None, 0.0, 1)])
 
 
 def build_monitoring(

@@ -142,10 +142,14 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
 
     As float32, the row has the bits that `Encoder.encode` gives the record among others.
     """
-    contract, codes = encoder.contract, encoder.level_codes
-    names = {**_NAMES, **{_code_name(index): codes[name].encode_one for index, name in enumerate(codes)}}
-    columns = [column for name, feature in contract.features.items() for column in _columns(encoder, name, feature)]
-    columns += [_clipped(item.parsed.of_floats(_values(contract))) for item in contract.derived.values()]
+    contract, values, codes = encoder.contract, _values(encoder.contract), encoder.level_codes
+    coded = {name: _code_name(index) for index, name in enumerate(codes)}
+    names = {**_NAMES, **{coded[name]: levels.encode_one for name, levels in codes.items()}}
+    columns: list[ast.expr] = []
+    for name, feature in contract.features.items():
+        is_level = feature.dtype == "category"
+        columns += [called(coded[name], values[name])] if is_level else _columns(values, name, feature)
+    columns += [_clipped(item.parsed.of_floats(values)) for item in contract.derived.values()]
     both = ast.Tuple([ast.List(_reads(contract), ast.Load()), ast.List(columns, ast.Load())], ast.Load())
     return function_of("get", ast.Subscript(both, ast.Constant(1), ast.Load()), names)
 
@@ -164,19 +168,17 @@ def _read(variable: str, name: str, dtype: str) -> ast.expr:
     return ast.NamedExpr(target, ast.IfExp(is_missing, _loaded("nan"), number))
 
 
-def _columns(encoder: Encoder[LevelCodes], name: str, feature: Feature) -> list[ast.expr]:
-    value = _values(encoder.contract)[name]
-    if feature.dtype == "category":
-        return [called(_code_name(list(encoder.level_codes).index(name)), value)]
+def _columns(values: Mapping[str, ast.expr], name: str, feature: Feature) -> list[ast.expr]:
+    """The columns of a feature that is no category."""
+    value = values[name]
     if feature.dtype != "datetime":
         return [value]  # the contract's bounds keep it within float32
     parts = [called("part", value, ast.Constant(part)) for part in feature.parts]
-    return parts + ([] if feature.elapsed_days_since is None else [_elapsed_days(encoder.contract, value, feature)])
+    return parts + ([] if feature.elapsed_days_since is None else [_elapsed_days(values, value, feature)])
 
 
-def _elapsed_days(contract: Contract, value: ast.expr, feature: Feature) -> ast.expr:
+def _elapsed_days(values: Mapping[str, ast.expr], value: ast.expr, feature: Feature) -> ast.expr:
     since = str(feature.elapsed_days_since)
-    values = _values(contract)
     origin = values[since] if since in values else ast.Constant(epoch_seconds(datetime.fromisoformat(since)))
     elapsed = ast.BinOp(value, ast.Sub(), origin)
     return _clipped(ast.BinOp(elapsed, ast.Div(), ast.Constant(SECONDS_A_DAY)))

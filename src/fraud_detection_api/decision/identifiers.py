@@ -40,6 +40,15 @@ def uuid_text(packed: bytes) -> str:
     return _dashed(packed.hex())
 
 
+def as_answered(identifier: str) -> str:
+    """An identifier as `uuids7` writes it; programs and people may write its digits in upper case. Source: RFC 9562, 4.
+
+    >>> as_answered("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
+    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f'
+    """
+    return identifier.lower()
+
+
 def first_uuid7(milliseconds: int) -> str:
     """The lowest identifier of `milliseconds` since 1970; the lowest of all for a time before 1970.
 

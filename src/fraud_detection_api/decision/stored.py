@@ -29,11 +29,11 @@ class StoredDecision(NamedTuple):
 
     decision_id: str
     decided_at: int
-    request_id: Annotated[str, Field()]
+    request_id: Annotated[str, Field(examples=["0b7e5bffaa8c534aa4b1dbbdf475f903"])]
     record_index: Annotated[
-        int, Stored(name="place"), Field(ge=0, description="The record's index in its request, from 0.")
+        int, Stored(name="place"), Field(ge=0, description="The record's index in its request, from 0.", examples=[0])
     ]
-    idempotency_key: Annotated[str | None, Field()]
+    idempotency_key: Annotated[str | None, Field(examples=["payment-4711"])]
     entity: Annotated[str | None, _PERSONAL]
     record: Annotated[str | None, _PERSONAL]
     contract: Annotated[
@@ -44,11 +44,16 @@ class StoredDecision(NamedTuple):
     policy_version: Annotated[str, _SHARED]
     source: Source
     outcome: Outcome
-    margin: Annotated[float | None, Field(description="The model's log-odds before calibration; null for a fallback.")]
+    margin: Annotated[
+        float | None,
+        Field(description="The model's log-odds before calibration; null for a fallback.", examples=[4.63]),
+    ]
     fraud_probability: float | None
     risk_score: int | None
     reasons: Annotated[str | None, _PERSONAL]
-    latency_ms: Annotated[float, Field(description="Milliseconds from the request's arrival to the decision.")]
+    latency_ms: Annotated[
+        float, Field(description="Milliseconds from the request's arrival to the decision.", examples=[1.204])
+    ]
     seal: bytes
 
 

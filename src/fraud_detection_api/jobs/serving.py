@@ -1,9 +1,9 @@
 """Serve the champion over HTTP; train one first where that is requested."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol
 
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.container.registry import build_registry
@@ -18,16 +18,23 @@ from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging
 
 
+class OnListening(Protocol):
+    """Called once the server listens."""
+
+    def __call__(self, address: str, example: Mapping[str, Any], /, *, has_keys: bool) -> None: ...
+
+
 def serve(
     settings: Settings,
     *,
     train_if_empty_by: str | None,
     listener: Listener,
-    on_listening: Callable[[str, Mapping[str, Any]], None],
+    on_listening: OnListening,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Where no model is champion, `train_if_empty_by` says who wants the default model.
 
-    `on_listening` gets the address, and a record to try. Raises InvalidSetting, MissingExtra, RegistryUnavailable.
+    `on_listening` gets the address, a record to try, and whether callers need keys. Raises InvalidSetting, MissingExtra,
+    RegistryUnavailable.
     """
     configure_logging(settings.log_level, settings.log_format)
     container = build_container(settings)
@@ -38,7 +45,7 @@ def serve(
     run_server(
         settings,
         stores=container.store is not None,
-        on_listening=lambda address: on_listening(address, example),
+        on_listening=lambda address: on_listening(address, example, has_keys=bool(container.keys)),
     )
 
 

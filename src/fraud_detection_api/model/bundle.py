@@ -4,12 +4,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
+from fraud_detection_api.contract.levels import composed
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPolicy
 from fraud_detection_api.model.calibration import Calibration, RiskScale
@@ -139,7 +140,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     try:
         documents = {name: json_object(files[name]) for name in FILES if name.endswith(".json")}
         contract = parse_contract(documents["contract.json"], source=source)
-        codes = {name: LevelCodes(**document) for name, document in documents["encoding.json"].items()}
+        codes = {name: _level_codes(document) for name, document in documents["encoding.json"].items()}
         calibration = Calibration.from_json(documents["calibration.json"])
         scorer = Scorer(
             Encoder(contract, codes), Forest(Trees.from_bytes(files["forest.npz"]), files["booster.ubj"]), calibration
@@ -152,6 +153,12 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         raise CorruptBundle(source, difference)
     card, reference = documents["card.json"], documents["reference.json"]
     return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, card, reference)
+
+
+def _level_codes(document: Any) -> LevelCodes:
+    """The numbers of a category. A level that was learned with accents of their own is also found as requests have it."""
+    codes = LevelCodes(**document)
+    return replace(codes, levels={composed(level): code for level, code in codes.levels.items()} | dict(codes.levels))
 
 
 def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -39,7 +39,8 @@ class Reasoner:
 
     def __init__(self, contract: Contract, column_names: Sequence[str]) -> None:
         declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
-        features = [_Worded.of(name, item, column_names) for name, item in declared.items()]
+        places = {column: place for place, column in enumerate(column_names)}
+        features = [_Worded.of(name, item, places) for name, item in declared.items()]
         self._first = [feature.columns[0] for feature in features]
         self._spread = [(place, feature) for place, feature in enumerate(features) if len(feature.columns) > 1]
         derived = [feature.columns[0] if feature.is_derived else -1 for feature in features]
@@ -165,7 +166,7 @@ class _Worded:
     floored: "tuple[_Floored, ...]"
 
     @classmethod
-    def of(cls, name: str, item: Feature | Derived, column_names: Sequence[str]) -> "_Worded":
+    def of(cls, name: str, item: Feature | Derived, places: Mapping[str, int]) -> "_Worded":
         text = item.reason.text if item.reason is not None else f"{name} is {{value}}"
         code = _code(name, item)
         favourable = item.reason.favourable_code if item.reason is not None else None
@@ -174,7 +175,7 @@ class _Worded:
         )
         return cls(
             name,
-            tuple(column_names.index(column) for column in _columns_of(name, item)),
+            tuple(places[column] for column in _columns_of(name, item)),
             is_derived=isinstance(item, Derived),
             is_time=isinstance(item, Feature) and item.dtype == "datetime",
             heads=(decreases, increases),

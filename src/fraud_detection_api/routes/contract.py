@@ -17,7 +17,13 @@ router = APIRouter(
 )
 
 
-@router.get("/contract", summary="The contract as JSON Schema", response_description="The JSON Schema.")
+@router.get(
+    "/contract",
+    operation_id="get_contract",
+    summary="The contract as JSON Schema",
+    response_description="The JSON Schema.",
+    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ContractSchema"}}}}},
+)
 async def get_contract(champion: Champion) -> dict[str, Any]:
     """The JSON Schema of the champion's records. The `x-` keys have fingerprint, units, constraints and formulas."""
     return contract_schema(champion.require().contract)

@@ -41,7 +41,7 @@ OPERATION: dict[str, Any] = {
         "get a fallback outcome, marked by `decision_source`. If the decisions are not stored by the deadline, the answer "
         "is 503 `commit_in_doubt` with their `decision_ids`."
     ),
-    "operationId": "post_decisions",
+    "operationId": "decide",
     "parameters": [
         {
             "name": DEADLINE,

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from fraud_detection_api.routes.protocol.pages import Assets
+from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 
 PATH, ASSETS = "/docs", "/static-offline-docs"
 _SCRIPT, _STYLE, _ICON = "swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"
@@ -19,8 +20,11 @@ _ASSETS_FOLDER = Path(fastapi_offline.__file__).parent / "static"
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def documentation(title: str) -> list[BaseRoute]:
-    """The page, which is the same for every request, and its assets. A proxy may add a prefix: addresses are relative."""
+def documentation(title: str, prefix: PublicPrefix) -> list[BaseRoute]:
+    """The page, which is the same for every request, its assets, and the way to it from `/`.
+
+    A proxy may add a prefix that nobody names: addresses are relative.
+    """
     page = get_swagger_ui_html(
         openapi_url="./openapi.json",
         title=title,
@@ -33,7 +37,16 @@ def documentation(title: str) -> list[BaseRoute]:
     async def get_docs(_request: Request) -> Response:
         return HTMLResponse(page, headers=headers)
 
-    return [Route(PATH, get_docs, methods=["GET"]), Mount(ASSETS, Assets(_ASSETS_FOLDER, [_SCRIPT, _STYLE, _ICON]))]
+    async def get_root(request: Request) -> Response:
+        # without a host, so that nobody is led to another one; and not for ever, as `/` may get a page of its own
+        known = prefix.of(request.scope)
+        return Response(status_code=307, headers={"Location": f"{known}{PATH}" if known else PATH[1:]})
+
+    return [
+        Route("/", get_root, methods=["GET"]),
+        Route(PATH, get_docs, methods=["GET"]),
+        Mount(ASSETS, Assets(_ASSETS_FOLDER, [_SCRIPT, _STYLE, _ICON])),
+    ]
 
 
 def _policy(page: str) -> str:

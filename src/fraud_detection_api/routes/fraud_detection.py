@@ -17,7 +17,7 @@ OPERATION: dict[str, Any] = {
         "Takes a JSON array of records, and returns a JSON array of calibrated fraud probabilities in the same order.\n\n"
         "One invalid record refuses the whole request; the answer then lists the invalid fields."
     ),
-    "operationId": "post_fraud_detection_fraud_detection_post",
+    "operationId": "detect_fraud",
     "requestBody": {
         "content": {
             "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Record"}}}

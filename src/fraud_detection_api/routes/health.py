@@ -1,15 +1,14 @@
 """Is it alive, and can it score."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided
-from fraud_detection_api.routes.protocol.problems import Responses, problem
+from fraud_detection_api.routes.protocol.problems import problem
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.models.deployment import Deployment
@@ -29,7 +28,7 @@ class Ready(BaseModel):
     """The process can score and store decisions."""
 
     status: Literal["ready"] = "ready"
-    model_version: str
+    model_version: str = Field(examples=["7"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +47,21 @@ class Readiness:
         return self.champion.require().champion.version
 
 
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
-
-
-def _get_or_head(path: str, *, summary: str, responses: Responses | None = None) -> Callable[[_Handler], _Handler]:
-    """Answer GET and HEAD at the path; OpenAPI describes GET only, because HEAD would repeat it."""
-
-    def add(handler: _Handler) -> _Handler:
-        router.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
-        return router.get(path, summary=summary, responses=responses)(handler)
-
-    return add
-
-
-@_get_or_head("/ping", summary="Is the process alive?")
+@router.get("/ping", operation_id="ping", summary="Is the process alive?")
 async def get_ping() -> Alive:
     """200 while the process is alive."""
     return Alive()
 
 
-@_get_or_head("/livez", summary="Liveness, for an orchestrator")
+@router.get("/livez", operation_id="get_liveness", summary="Liveness, for an orchestrator")
 async def get_livez() -> Alive:
     """200 while the process is alive. A restart cannot fix what `/readyz` reports."""
     return Alive()
 
 
-@_get_or_head(
+@router.get(
     "/readyz",
+    operation_id="get_readiness",
     summary="Readiness, for an orchestrator",
     responses=problem(
         503,

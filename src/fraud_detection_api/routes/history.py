@@ -9,13 +9,13 @@ from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.body import headers_of
 from fraud_detection_api.routes.protocol.browsers import BrowserGuard
 from fraud_detection_api.routes.protocol.dependencies import (
-    each_parameter_once,
     provided,
     require_role,
     service_of,
     take_turn,
 )
 from fraud_detection_api.routes.protocol.listed import listed_answer
+from fraud_detection_api.routes.protocol.parameters import each_parameter_once
 from fraud_detection_api.schemas.history import (
     DecisionPage,
     DecisionQuery,
@@ -25,6 +25,7 @@ from fraud_detection_api.schemas.history import (
     verdict_body,
 )
 from fraud_detection_api.schemas.labels import DecisionLabels, decision_labels
+from fraud_detection_api.schemas.request import DecisionId
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import ReplayService
 from fraud_detection_api.services.labels.recording import LabelService
@@ -47,6 +48,7 @@ _INVALID = problems.invalid_request(
 
 @router.get(
     "",
+    operation_id="list_decisions",
     summary="Decisions, the newest first",
     response_model=DecisionPage,
     dependencies=[Depends(each_parameter_once)],
@@ -62,16 +64,20 @@ def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -
     return listed_answer(DecisionPage.model_construct(decisions=bodies, next_cursor=page.next_cursor), "decisions")
 
 
-@router.get("/{decision_id}", summary="A decision", responses=_UNKNOWN)
-def get_decision(history: _History, decision_id: str) -> KeptDecisionBody:
+@router.get("/{decision_id}", operation_id="get_decision", summary="A decision", responses=_UNKNOWN)
+def get_decision(history: _History, decision_id: DecisionId) -> KeptDecisionBody:
     """The decision as it was answered, its record, and whether the stored row was changed since."""
     return kept_decision_body(history.find(decision_id))
 
 
 @router.get(
-    "/{decision_id}/labels", summary="The labels of a decision", response_model=DecisionLabels, responses=_UNKNOWN
+    "/{decision_id}/labels",
+    operation_id="list_labels",
+    summary="The labels of a decision",
+    response_model=DecisionLabels,
+    responses=_UNKNOWN,
 )
-def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision_id: str) -> Response:
+def get_labels(labels: Annotated[LabelService, provided(LabelService)], decision_id: DecisionId) -> Response:
     """Every label of the decision as it was recorded, superseded ones included."""
     return listed_answer(decision_labels(decision_id, labels.history(decision_id)), "labels")
 
@@ -82,6 +88,7 @@ async def _require_preflight(request: Request) -> None:
 
 @router.post(
     "/{decision_id}/replay",
+    operation_id="replay_decision",
     summary="Replay a decision",
     dependencies=[Depends(_require_preflight)],
     responses={
@@ -97,7 +104,7 @@ async def _require_preflight(request: Request) -> None:
         ),
     },
 )
-def post_replay(replays: Annotated[ReplayService, provided(ReplayService)], decision_id: str) -> VerdictBody:
+def post_replay(replays: Annotated[ReplayService, provided(ReplayService)], decision_id: DecisionId) -> VerdictBody:
     """Decide again, from the stored record and with the model that decided, and compare every bit.
 
     Nothing is changed or stored. `status` says if the seal is broken or the model is not available.

@@ -73,6 +73,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 
 @router.post(
     "",
+    operation_id="record_labels",
     summary="Record labels of decisions",
     dependencies=[Depends(require_role("analyst"))],
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},

@@ -47,6 +47,7 @@ _TEXT_CONTENT = {
 
 @router.get(
     "/metrics",
+    operation_id="get_metrics",
     summary="Metrics, for Prometheus",
     dependencies=[Depends(require_role("monitor"))],
     response_class=Response,

@@ -21,7 +21,7 @@ router = APIRouter(
 _Models = Annotated[ModelService, provided(ModelService)]
 
 
-@router.get("", summary="All versions, newest first", response_model=ModelList)
+@router.get("", operation_id="list_models", summary="All versions, newest first", response_model=ModelList)
 def get_models(models: _Models) -> Response:
     """Every version of the registry, with its aliases and its test metrics."""
     found = ModelList(models=[model_summary(description) for description in models.describe_all()])
@@ -30,6 +30,7 @@ def get_models(models: _Models) -> Response:
 
 @router.get(
     "/{version}",
+    operation_id="get_model",
     summary="A version's model card",
     responses=problem(
         404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion, errors.NoChallenger

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
-    each_parameter_once,
     provided,
     require_role,
     take_turn,
 )
+from fraud_detection_api.routes.protocol.parameters import each_parameter_once
 from fraud_detection_api.routes.protocol.problems import KEYED, NO_STORE, Responses, invalid_request, problem
 from fraud_detection_api.schemas.monitoring import (
     ComparisonBody,
@@ -62,7 +62,12 @@ _COMPARISON_PROBLEMS: Responses = {
 }
 
 
-@router.get("/v1/monitoring", summary="Drift, and performance of matured decisions", responses=_MONITORING_PROBLEMS)
+@router.get(
+    "/v1/monitoring",
+    operation_id="get_monitoring",
+    summary="Drift, and performance of matured decisions",
+    responses=_MONITORING_PROBLEMS,
+)
 def get_monitoring(
     champion: Champion,
     monitoring: Annotated[MonitoringService, provided(MonitoringService)],
@@ -75,7 +80,12 @@ def get_monitoring(
     return monitoring_body(monitoring.report(champion.require().champion))
 
 
-@router.get("/v1/models/compare", summary="Champion against challenger", responses=_COMPARISON_PROBLEMS)
+@router.get(
+    "/v1/models/compare",
+    operation_id="compare_models",
+    summary="Champion against challenger",
+    responses=_COMPARISON_PROBLEMS,
+)
 def get_comparison(
     champion: Champion,
     models: Annotated[ModelService, provided(ModelService)],

@@ -15,12 +15,12 @@ from fraud_detection_api.routes.protocol.dependencies import (
     Champion,
     admitted,
     admitted_body,
-    each_parameter_once,
     provided,
     require_role,
     service_of,
     take_turn,
 )
+from fraud_detection_api.routes.protocol.parameters import each_parameter_once
 from fraud_detection_api.schemas import models
 from fraud_detection_api.services.models.rollout import RolloutService
 
@@ -73,7 +73,7 @@ def _validated(kind: type[_Body], body: bytes) -> _Body:
 
 
 def _documented(kind: type[BaseModel], example: dict[str, object]) -> dict[str, object]:
-    content = {"schema": kind.model_json_schema(), "example": example}
+    content = {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}, "example": example}
     return {"requestBody": {"required": False, "content": {"application/json": content}}}
 
 
@@ -90,6 +90,7 @@ def _caller(request: Request) -> str:
 
 @router.get(
     "/history",
+    operation_id="list_model_changes",
     summary="Who was champion and challenger, when and why",
     dependencies=[Depends(take_turn), Depends(each_parameter_once)],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
@@ -102,6 +103,7 @@ def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()
 
 @router.post(
     "/rollback",
+    operation_id="roll_back",
     summary="Go back to the previous champion",
     openapi_extra=_BECAUSE,
     responses={
@@ -125,6 +127,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
 
 @router.post(
     "/{version}/promote",
+    operation_id="promote_model",
     summary="Make a version champion",
     openapi_extra=_documented(models.PromoteRequest, {"reason": "three weeks in shadow"}),
     responses={
@@ -163,6 +166,7 @@ def post_promote(
 
 @router.post(
     "/{version}/challenge",
+    operation_id="challenge_champion",
     summary="Make a version the challenger",
     openapi_extra=_BECAUSE,
     responses={
@@ -184,6 +188,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
 
 @router.delete(
     "/{version}/challenge",
+    operation_id="end_challenge",
     summary="End a challenge",
     dependencies=[Depends(take_turn)],
     responses=problems.problem(404, "The version is not the challenger.", errors.NoChallenger, errors.UnknownModel),

@@ -11,17 +11,23 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions, Explanations, Source
 from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.schemas.answered import DecisionId, TimeText
 from fraud_detection_api.telemetry import utc_text
+
+DIGEST = "sha256:0a5c7c0b2b1f0f6a4f3c0d1b8e7a695847362514f0e1d2c3b4a5968778695a4b"
+"""Of a bundle or a contract, for an example."""
 
 
 class ReasonBody(BaseModel):
     """What a feature adds to a score."""
 
-    rank: int = Field(description="1 is the strongest.")
+    rank: int = Field(description="1 is the strongest.", examples=[1])
     code: str = Field(examples=["UTILISATION_HIGH"])
     feature: str = Field(examples=["credit_utilisation"])
-    value: bool | float | str | None = Field(description="The value in the record, or a value derived from the record.")
-    direction: Literal["increases_risk", "decreases_risk"]
+    value: bool | int | float | str | None = Field(
+        description="The value in the record, or a value derived from the record.", examples=[16.2]
+    )
+    direction: Literal["increases_risk", "decreases_risk"] = Field(examples=["increases_risk"])
     contribution_log_odds: float = Field(description="What the feature adds to the model's log-odds.", examples=[2.31])
     description: str = Field(examples=["Balance is 16.2 times the credit limit"])
 
@@ -30,28 +36,32 @@ class ModelBody(BaseModel):
     """The model that decided."""
 
     version: str = Field(examples=["7"])
-    digest: str = Field(examples=["sha256:…"])
+    digest: str = Field(examples=[DIGEST])
 
 
 class DecisionBody(BaseModel):
     """The decision on one record. The record's id is a field too, under its name in the contract."""
 
-    decision_id: str = Field(description="UUID of version 7: it sorts by time.")
-    fraud_probability: float | None = Field(ge=0, le=1, description="Calibrated; null for a fallback.")
+    decision_id: DecisionId = Field(description="UUID of version 7: it sorts by time.")
+    fraud_probability: float | None = Field(
+        ge=0, le=1, description="Calibrated; null for a fallback.", examples=[0.9904]
+    )
     risk_score: int | None = Field(
         ge=0,
         le=1000,
         description="The share of the test part's legitimate records that score lower, in thousandths; null for a fallback.",
+        examples=[998],
     )
-    outcome: Outcome
+    outcome: Outcome = Field(examples=["decline"])
     reasons: list[ReasonBody] | None = Field(
         description="At most four, strongest first; null if none were requested, or the deadline left no time."
     )
     model: ModelBody | None = Field(description="Null for a fallback.")
     policy_version: str | None = Field(description="Null for a fallback.", examples=["3"])
-    decided_at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
+    decided_at: TimeText
     decision_source: Source = Field(
-        description="`fallback` if the deadline had passed: the outcome is then that of FRAUD_FALLBACK_OUTCOME."
+        description="`fallback` if the deadline had passed: the outcome is then that of FRAUD_FALLBACK_OUTCOME.",
+        examples=["model"],
     )
 
 
@@ -60,7 +70,7 @@ class DecisionsBody(BaseModel):
 
     decisions: list[DecisionBody]
     explanations: Explanations = Field(
-        description="`partial`: the deadline left no time for some reasons; `dropped`: for any."
+        description="`partial`: the deadline left no time for some reasons; `dropped`: for any.", examples=["given"]
     )
 
 

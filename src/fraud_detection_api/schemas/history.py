@@ -9,6 +9,7 @@ from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.decision.row_format import columns_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.schemas.answered import DecisionId
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters, TextId
 from fraud_detection_api.services.history.lookup import Found, HistoryFilter, entity_id_of
@@ -43,7 +44,7 @@ class DecisionQuery(Parameters):
     since: Moment | None = Field(None, description="Decided at this time or later.")
     until: Moment | None = Field(None, description="Decided before this time.")
     limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Maximum number of decisions on a page.")
-    cursor: Annotated[str, Field(max_length=64)] | None = Field(
+    cursor: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="`next_cursor` of the previous page, which had the same filters."
     )
 
@@ -69,7 +70,7 @@ _FIRST = {"entity_id": _EntityId, "margin": _PLAIN["margin"], "record": _Record,
 class KeptDecisionBody(create_model("StoredFields", __base__=DecisionBody, **_FIRST | _PLAIN)):  # type: ignore[misc]
     """A stored decision: the decision as it was answered, and what was stored with it."""
 
-    is_intact: bool = Field(description="Whether the seal is valid; false if the row was changed.")
+    is_intact: bool = Field(description="Whether the seal is valid; false if the row was changed.", examples=[True])
 
 
 _PLAIN_FIELDS = {name: column.field for name, column in _COLUMNS.items() if name in KeptDecisionBody.model_fields}
@@ -79,7 +80,10 @@ class DecisionPage(BaseModel):
     """Decisions, newest first."""
 
     decisions: list[KeptDecisionBody]
-    next_cursor: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next_cursor: str | None = Field(
+        description="The cursor of the next page; null on the last one.",
+        examples=["AX8i4nmwfMOYxNwMDAc5j3Ykq1f0mZ4i"],
+    )
 
 
 def kept_decision_body(found: Found) -> KeptDecisionBody:
@@ -105,24 +109,25 @@ class DifferenceBody(BaseModel):
     """A field whose recomputed value differs from the stored one."""
 
     field: str = Field(examples=["fraud_probability"])
-    kept: Any = Field(description="The stored value.")
-    recomputed: Any
+    kept: Any = Field(description="The stored value.", examples=[0.9904])
+    recomputed: Any = Field(examples=[0.9903])
 
 
 class VerdictBody(BaseModel):
     """The result of replaying a decision."""
 
-    decision_id: str
+    decision_id: DecisionId
     status: Status = Field(
+        examples=["differs"],
         description="`equal` to the last bit; `differs`; `tampered`: the seal is broken; `model_missing`: the model that "
         "decided is not in the registry; `model_changed`: it is not the same any more; `fallback`: no model decided; "
-        "`erased`: the record was erased."
+        "`erased`: the record was erased.",
     )
     is_sound: bool = Field(
-        description="Whether the decision is equal, or has nothing to compare (`fallback`, `erased`)."
+        description="Whether the decision is equal, or has nothing to compare (`fallback`, `erased`).", examples=[False]
     )
     differences: list[DifferenceBody] = Field(description="Empty if nothing differs, or nothing could be compared.")
-    fault: str | None = Field(description="The error of the model, if it could not be used.")
+    fault: str | None = Field(description="The error of the model, if it could not be used.", examples=[None])
 
 
 def verdict_body(result: ReplayResult) -> VerdictBody:

@@ -4,14 +4,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, FailFast, Field, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Discriminator,
+    FailFast,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import epoch_milliseconds
+from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, Label, LabelSource, label_in_force
 from fraud_detection_api.errors import FieldProblem, InvalidLabels, MalformedBody, TooManyLabels
 from fraud_detection_api.field_texts import STORABLE, field_text
+from fraud_detection_api.schemas.answered import DecisionId, TimeText
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.records import json_keys
 from fraud_detection_api.schemas.records.errors_by_part import errors_by_part
@@ -20,7 +31,7 @@ from fraud_detection_api.services.labels.recording import Recorded
 from fraud_detection_api.telemetry import utc_text
 
 LABELS = "labels"
-DECISION_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_WRITTEN_ID = r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
 
 
 class _GivenLabel(RequestBody):
@@ -39,7 +50,9 @@ class _GivenLabel(RequestBody):
 class LabelOfDecision(_GivenLabel):
     """A label for the decision with this id."""
 
-    decision_id: Annotated[str, Field(pattern=DECISION_ID)] = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
+    decision_id: Annotated[str, Field(pattern=_WRITTEN_ID), AfterValidator(as_answered)] = Field(
+        examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"], json_schema_extra={"format": "uuid"}
+    )
 
 
 class LabelOfEntity(_GivenLabel):
@@ -95,26 +108,26 @@ class UnknownLabel(BaseModel):
 class LabelsRecorded(BaseModel):
     """The numbers of recorded and repeated labels, and the labels that could not be recorded."""
 
-    recorded: int = Field(description="Number of new labels.")
-    repeated: int = Field(description="Number of labels that were recorded before; they change nothing.")
+    recorded: int = Field(description="Number of new labels.", examples=[2])
+    repeated: int = Field(description="Number of labels that were recorded before; they change nothing.", examples=[0])
     unknown: list[UnknownLabel]
 
 
 class RecordedLabel(BaseModel):
     """A label of a decision; times are ISO 8601."""
 
-    is_fraud: bool
-    source: LabelSource
-    effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
-    recorded_at: str = Field(description="When it was recorded.", examples=["2026-11-22T10:00:00Z"])
-    note: str
-    in_force: bool = Field(description="Whether this label is in force: it became known last.")
+    is_fraud: bool = Field(examples=[True])
+    source: LabelSource = Field(examples=["chargeback"])
+    effective_at: TimeText = Field(description="When it became known.")
+    recorded_at: TimeText = Field(description="When it was recorded.")
+    note: str = Field(examples=["reported by the card's issuer"])
+    in_force: bool = Field(description="Whether this label is in force: it became known last.", examples=[True])
 
 
 class DecisionLabels(BaseModel):
     """The labels of a decision, in the order of recording; one of them, if there are any, is in force."""
 
-    decision_id: str = Field(examples=["017f22e2-79b0-7cc3-98c4-dc0c0c07398f"])
+    decision_id: DecisionId
     labels: list[RecordedLabel]
 
 
@@ -137,7 +150,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     labels = None if has_too_many_keys or json_keys.repeat_more(objects, MAX_PROBLEMS) else _valid(body)
     if labels is None:
         details = errors_by_part(_EXACT, parsed, (LABELS,), of_request=(LABELS,), of_item=_FIELDS)
-        raise _invalid(chain(dict.fromkeys(map(_problem, details)), json_keys.duplicate_keys(parsed, LABELS)))
+        raise _invalid(chain(map(_problem, details), json_keys.duplicate_keys(parsed, LABELS)))
     refusal = _invalid(chain(_not_yet_known(labels, latest), json_keys.duplicate_keys(parsed, LABELS)))
     if refusal.problems:
         raise refusal

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.schemas.answered import TimeText
+from fraud_detection_api.schemas.decisions import DIGEST
 from fraud_detection_api.schemas.request import Parameters, RequestBody
 from fraud_detection_api.services.models.aliases import LONGEST_TEXT, Action, Alias, AliasChange, GateState, one_line
 from fraud_detection_api.services.models.registered import ModelDescription
@@ -16,13 +19,15 @@ class ModelSummary(BaseModel):
     """A version of the registry."""
 
     version: str = Field(examples=["7"])
-    status: Literal["ok", "damaged"] = Field(description="`damaged`: the files differ from the registered ones.")
+    status: Literal["ok", "damaged"] = Field(
+        description="`damaged`: the files differ from the registered ones.", examples=["ok"]
+    )
     aliases: list[str] = Field(examples=[["champion"]])
-    digest: str | None = Field(examples=["sha256:9f2c…"], description="Identifies the bundle's content.")
-    created_at: str | None = Field(examples=["2026-11-22T10:00:00Z"])
+    digest: str | None = Field(examples=[DIGEST], description="Identifies the bundle's content.")
+    created_at: TimeText | None = Field(examples=["2026-11-22T10:00:00Z"])
     contract: str | None = Field(examples=["credit"])
-    roc_auc: float | None = Field(description="On the test part of its training data.")
-    average_precision: float | None = Field(description="On the test part of its training data.")
+    roc_auc: float | None = Field(description="On the test part of its training data.", examples=[0.9395])
+    average_precision: float | None = Field(description="On the test part of its training data.", examples=[0.6127])
 
 
 class ModelList(BaseModel):
@@ -31,11 +36,19 @@ class ModelList(BaseModel):
     models: list[ModelSummary]
 
 
+_CARD = {
+    "contract": {"name": "credit"},
+    "split": {"kind": "time", "test_share": 0.2},
+    "evaluation": {"metrics": {"roc_auc": {"value": 0.9395, "lower": 0.9321, "upper": 0.9466}}},
+}
+"""A part of a card."""
+
+
 class ModelCard(ModelSummary):
     """A version and its card: data, split, settings, metrics with intervals, software."""
 
-    fault: str | None = Field(default=None, description="The error of the bundle, if it is damaged.")
-    card: dict[str, Any]
+    fault: str | None = Field(default=None, description="The error of the bundle, if it is damaged.", examples=[None])
+    card: dict[str, Any] = Field(examples=[_CARD])
 
 
 def model_summary(description: ModelDescription) -> ModelSummary:
@@ -56,7 +69,8 @@ def _summary_fields(description: ModelDescription) -> dict[str, Any]:
         "status": "ok" if description.problem is None else "damaged",
         "aliases": list(description.aliases),
         "digest": description.digest or None,
-        "created_at": description.created_at or None,
+        # the time is outside the bundle's digest, so it may be anything
+        "created_at": None if parse_moment(description.created_at) is None else description.created_at,
         "contract": card.get("contract", {}).get("name"),
         "roc_auc": metrics.get("roc_auc", {}).get("value"),
         "average_precision": metrics.get("average_precision", {}).get("value"),
@@ -130,26 +144,29 @@ class AliasChangeBody(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    at: str = Field(examples=["2026-11-22T10:00:00.123Z"])
-    alias: Alias
-    action: Action = Field(description="`assign`: set by a program, without a reason.")
+    at: TimeText
+    alias: Alias = Field(examples=["champion"])
+    action: Action = Field(description="`assign`: set by a program, without a reason.", examples=["promote"])
     before: str | None = Field(
-        alias="from", description="The version before; null for none, `?` if it could not be read."
+        alias="from", description="The version before; null for none, `?` if it could not be read.", examples=["6"]
     )
-    after: str | None = Field(alias="to", description="The version after; null for none.")
-    digest: str | None = Field(description="The digest of the version after, if it was verified.")
+    after: str | None = Field(alias="to", description="The version after; null for none.", examples=["7"])
+    digest: str | None = Field(description="The digest of the version after, if it was verified.", examples=[DIGEST])
     by: str = Field(
         description="A key's role and the beginning of its SHA-256, or a user.", examples=["admin 3f2a91c4"]
     )
-    reason: str
-    forced: bool
-    gate: GateState = Field(description="`exempt`: there was no champion to compare with; `off`: FRAUD_GATE was `off`.")
+    reason: str = Field(examples=["three weeks in shadow"])
+    forced: bool = Field(examples=[False])
+    gate: GateState = Field(
+        description="`exempt`: there was no champion to compare with; `off`: FRAUD_GATE was `off`.", examples=["passed"]
+    )
     gate_reasons: list[str] = Field(
         description="The reasons against the promotion, then the findings and their limits.",
         examples=[["changed limits: frauds 0", "ROC AUC +0.0168 (+0.0110 to +0.0229)"]],
     )
     took_effect: bool = Field(
-        description="False if the alias did not change: the process was killed first, or the change was undone."
+        description="False if the alias did not change: the process was killed first, or the change was undone.",
+        examples=[True],
     )
 
 

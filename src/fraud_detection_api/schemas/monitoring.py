@@ -7,12 +7,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from fraud_detection_api.policy.consequences import PER
 from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.schemas.answered import Moment
 from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport
 from fraud_detection_api.statistics.estimates import six_digits
-from fraud_detection_api.telemetry import utc_text
 
 _DRIFT: dict[str, JsonValue] = {
     "feature": "total_balance",
@@ -60,6 +60,7 @@ class ComparisonQuery(Parameters):
     challenger: str = Field(
         "challenger",
         description="A version that is or was challenger, or `challenger`: the current one.",
+        min_length=1,
         max_length=100,
     )
 
@@ -70,8 +71,6 @@ def _listed(features: Any) -> Any:
 
 
 Rounded = Annotated[float, BeforeValidator(six_digits)]
-Moment = Annotated[str, BeforeValidator(utc_text)]
-"""ISO 8601, from milliseconds since 1970."""
 
 
 class Report(BaseModel):

@@ -1,6 +1,6 @@
 """Errors on the wire: RFC 9457 problem details."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from fraud_detection_api.errors import FieldProblem
+from fraud_detection_api.schemas.answered import DecisionId
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:fraud-detection-api:problem:"
@@ -33,11 +34,13 @@ class Problem(BaseModel):
     type: str = Field(examples=[TYPE_PREFIX + "invalid_records"])
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str
+    detail: str = Field(examples=["2 fields are invalid"])
     code: str = Field(description="The kind of problem, for programs.", examples=["invalid_records"])
-    request_id: str = Field(description="The request's X-Request-ID, as in the server's log.")
+    request_id: str = Field(
+        description="The request's X-Request-ID, as in the server's log.", examples=["0b7e5bffaa8c534aa4b1dbbdf475f903"]
+    )
     errors: list[FieldError] | None = Field(default=None, description="The invalid fields, or the first of them.")
-    decision_ids: list[str] | None = Field(
+    decision_ids: list[DecisionId] | None = Field(
         default=None, description="Decisions of the request that may be stored, or the first hundred: all are, or none."
     )
 
@@ -52,9 +55,17 @@ def json_pointer(location: Sequence[int | str]) -> str:
 
 
 def first_problems(problems: Iterable[FieldProblem]) -> tuple[list[FieldProblem], bool]:
-    """The first MAX_PROBLEMS, and whether there are more."""
-    found = list(islice(problems, MAX_PROBLEMS + 1))
+    """The first MAX_PROBLEMS, each once, and whether there are more."""
+    found = list(islice(_each_once(problems), MAX_PROBLEMS + 1))
     return found[:MAX_PROBLEMS], len(found) > MAX_PROBLEMS
+
+
+def _each_once(problems: Iterable[FieldProblem]) -> Iterator[FieldProblem]:
+    seen = set[FieldProblem]()
+    for problem in problems:
+        if problem not in seen:
+            seen.add(problem)
+            yield problem
 
 
 def problem_body(

@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from fraud_detection_api.contract.declaration import MAX_TEXT
+from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT
 from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.field_texts import STORABLE
 
 _INT64 = 2**63
+
+DecisionId = Annotated[str, AfterValidator(as_answered), WithJsonSchema({"type": "string", "format": "uuid"})]
+"""A decision's id as it was answered, with digits of either case. It names no decision if it is anything else."""
 
 
 class Parameters(BaseModel):
@@ -25,7 +29,17 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-IntegerId = Annotated[int, Field(ge=-_INT64, le=_INT64 - 1)]
+def whole_number(sent: Any) -> Any:
+    """An integer for a number that is one, such as 3.0: some clients make that of integers. Anything else stays as it is.
+
+    >>> [whole_number(each) for each in (3.0, 3.5, 2.0**53, "3", True)]
+    [3, 3.5, 9007199254740992.0, '3', True]
+    """
+    is_whole = isinstance(sent, float) and -INT_MAX <= sent <= INT_MAX and sent.is_integer()
+    return int(sent) if is_whole else sent
+
+
+IntegerId = Annotated[int, Field(ge=-_INT64, le=_INT64 - 1), BeforeValidator(whole_number)]
 TextId = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=STORABLE)]
 
 

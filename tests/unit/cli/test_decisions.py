@@ -47,6 +47,11 @@ def test_show_as_json_has_what_the_api_has(fraud, kept):
     assert (told["entity_id"], told["reasons"], told["is_intact"]) == (1, None, True)
 
 
+def test_an_id_may_be_written_in_upper_case(fraud, kept):
+    told = json.loads(fraud("decisions", "show", kept[0].upper(), "--json").stdout)
+    assert told["decision_id"] == kept[0]
+
+
 def test_an_unknown_decision_is_an_error_of_one_line(fraud, kept):
     assert refusal_of(fraud("decisions", "show", first_uuid7(5))) is UnknownDecision
 

@@ -98,10 +98,18 @@ def test_the_default_model_is_not_trained_for_another_contract(fraud, started, t
 
 
 def test_the_announcement_has_a_command_that_a_shell_understands(capsys):
-    _say_listening(9000, "http://127.0.0.1:8000", {"name": "it's"})
+    _say_listening(9000, "http://127.0.0.1:8000", {"name": "it's"}, has_keys=False)
     printed = capsys.readouterr().err
     assert "port 9000: /ping" in printed
     assert "listens on http://127.0.0.1:8000" in printed
     words = shlex.split(printed.partition("try it")[2].partition("stop")[0])
     assert words[:3] == ["curl", "--location", "http://127.0.0.1:8000/fraud_detection"]
     assert json.loads(words[-1]) == [{"name": "it's"}]
+
+
+def test_where_keys_are_needed_the_announced_command_sends_one(capsys):
+    _say_listening(None, "http://127.0.0.1:8000", {"name": 1}, has_keys=True)
+    printed = capsys.readouterr().err
+    words = shlex.split(printed.partition("try it")[2].partition("stop")[0])
+    assert "Authorization: Bearer $KEY" in words
+    assert json.loads(words[-1]) == [{"name": 1}]

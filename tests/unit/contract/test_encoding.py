@@ -1,6 +1,7 @@
 """Columns become the float32 matrix that the trees read."""
 
 import random
+import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -230,3 +231,30 @@ def test_elapsed_days_may_count_from_the_time_column_or_another_feature():
         matrix = encoded(contract, [{"at": at, name: earlier}, {"at": at, name: None}])
         assert matrix[0, 0] == 1.5
         assert np.isnan(matrix[1, 0])
+
+
+def calls_to_build(columns: int) -> int:
+    """How many calls of functions it takes to make the row encoder of a contract with so many columns."""
+    text = 'name = "wide"\n[target]\nname = "y"\n'
+    for index in range(columns):
+        text += f'[features.f{index}]\ndtype = "{("float", "int", "category")[index % 3]}"\n'
+        text += f'[derived.d{index}]\nformula = "f0 + 1"\n' if index % 10 == 0 else ""
+    contract = contract_from_toml(text, source="wide")
+    codes = {name: LevelCodes({}, 0.5, 0.5) for name, dtype in contract.dtypes.items() if dtype == "category"}
+    encoder = Encoder(contract, codes)
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        row_encoder(encoder)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_building_takes_time_that_grows_with_the_number_of_columns():
+    assert calls_to_build(600) < 2.2 * calls_to_build(300)

@@ -25,7 +25,7 @@ def announced(monkeypatch):
             Settings(store="none"),
             train_if_empty_by=None,
             listener=Listener(step=None, say=examples.append),
-            on_listening=lambda _address, example: examples.append(example),
+            on_listening=lambda _address, example, has_keys: examples.append(example),
         )
         (example,) = examples
         return example

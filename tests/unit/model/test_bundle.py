@@ -9,7 +9,7 @@ import pytest
 
 import fraud_detection_api
 from fraud_detection_api.errors import CorruptBundle
-from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_manifest
+from fraud_detection_api.model.bundle import FILES, MANIFEST, _level_codes, read_bundle, read_manifest
 from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
 from support.builders import credit_files, every_dtype_files
@@ -42,6 +42,14 @@ def test_the_policy_and_the_risk_scale_survive_sealing():
 def test_categories_survive_sealing():
     bundle = read_bundle(every_dtype_files(), source="version 1")
     assert set(bundle.scorer.encoder.level_codes["channel"].levels) == {"branch", "phone", "web"}
+
+
+def test_a_level_that_was_learned_in_another_unicode_form_is_found_as_requests_have_it():
+    apart, composed = "e\N{COMBINING ACUTE ACCENT}", "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    document = {"levels": {apart: 0.25, "o\N{COMBINING DIAERESIS}": 0.5}, "unseen": 0.1, "missing": 0.2}
+    codes = _level_codes(document | {"levels": {**document["levels"], "\N{LATIN SMALL LETTER O WITH DIAERESIS}": 0.75}})
+    assert (codes.encode_one(apart), codes.encode_one(composed)) == (0.25, 0.25)
+    assert codes.encode_one("\N{LATIN SMALL LETTER O WITH DIAERESIS}") == 0.75, "its own, where it has one"
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])

@@ -135,6 +135,7 @@ def test_the_schema_is_json():
         {"instalments": 0},
         {"instalments": 601},
         {"instalments": 1.5},
+        {"instalments": 12.0},
         {"is_employed": 1},
         {"is_employed": "true"},
         {"channel": ""},

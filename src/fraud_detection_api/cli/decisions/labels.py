@@ -55,7 +55,7 @@ def import_labels(
 
 @app.command(epilog="Example: `fraud labels show 0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55`")
 def show(
-    decision_id: Annotated[str, typer.Argument(metavar="DECISION_ID", help="The id in the decision's answer.")],
+    decision_id: options.DecisionId,
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:

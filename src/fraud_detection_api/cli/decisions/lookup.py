@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, OfEntity, Since, Until, settings_with
+from fraud_detection_api.cli.options import AsJson, DecisionId, OfEntity, Since, Until, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
@@ -29,7 +29,7 @@ def _history(settings: "Settings") -> "History":
 
 @app.command(epilog="Example: `fraud decisions show 01a20e44-a91c-7151-9d85-4c0f2082c8e3`")
 def show(
-    decision_id: Annotated[str, typer.Argument(metavar="ID", help="The id in the decision's answer.")],
+    decision_id: DecisionId,
     as_json: AsJson = False,
 ) -> None:
     """Show a decision, its record, and whether the row was changed since it was stored."""

@@ -15,6 +15,7 @@ from fraud_detection_api.cli.terminal import (
     print_text,
     say_other_key,
 )
+from fraud_detection_api.decision.identifiers import as_answered
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.schemas.history import VerdictBody
@@ -22,7 +23,9 @@ if TYPE_CHECKING:  # imported when a command runs, so that help is quick
 
 
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of decisions.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", parser=as_answered, help="Ids of decisions.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     sample: Annotated[

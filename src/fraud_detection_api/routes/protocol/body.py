@@ -1,6 +1,7 @@
 """A request's headers, and the bytes of its body, within limits on type, size, time and memory."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import lru_cache
 from types import coroutine
@@ -48,7 +49,7 @@ def has_body(headers: Headers) -> bool:
 async def read_json_body(
     headers: Headers, receive: Receive, limits: RequestLimits, bodies: Shares, caller: Caller
 ) -> _Body:
-    """The whole body, and how much of the caller's share of `bodies` it holds, which is to be given back.
+    """The whole body, without a mark that it is UTF-8, and how much of the caller's share of `bodies` is to be given back.
 
     Raises UnsupportedMedia, BodyTooLarge, BodyTooSlow, Overloaded where bodies take too much memory, and MalformedBody where
     the caller hung up. Nothing is held then.
@@ -62,9 +63,10 @@ async def read_json_body(
     try:
         waiting_for = reading.send(None)
     except StopIteration as whole:  # nearly every body arrives with its headers, and needs no clock
-        body: _Body = whole.value
-        return body
-    return await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
+        body, held = whole.value
+    else:
+        body, held = await _in_time(_resumed(reading, waiting_for), limits.body_seconds)
+    return body.removeprefix(BOM_UTF8), held
 
 
 def is_large(body: bytes) -> bool:

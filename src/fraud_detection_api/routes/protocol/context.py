@@ -86,7 +86,9 @@ class RequestBoundary:
         state["request_id"] = request_id
         trace = _begun(self._tracer, caller, scope)
         started = time.perf_counter()
-        status, failure = 0, None
+        status, failure, method = 0, None, scope["method"]
+        if method == "HEAD":  # every route that answers GET answers it alike; the connection sends no body
+            scope["method"] = "GET"
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -100,7 +102,7 @@ class RequestBoundary:
 
         try:
             if self._guard is not None:
-                self._guard.check(scope["method"], scope["path"], state["headers"])
+                self._guard.check(method, scope["path"], state["headers"])
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 whatever it was, the caller gets an answer without a stack trace
             failure = type(error).__name__
@@ -108,14 +110,14 @@ class RequestBoundary:
             if not status:
                 await self._answer_to(error, request_id, state["headers"])(scope, receive, send_with_id)
         finally:
-            ended, route = time.perf_counter(), _template(scope)
-            self._metrics.answered(route, scope["method"], status, ended - started)
+            ended, route, scope["method"] = time.perf_counter(), _template(scope), method
+            self._metrics.answered(route, method, status, ended - started)
             of_answer = state.get("records"), state.get("model_version")
             log_often(
                 "request",
                 request_fields,
                 request_id,
-                scope["method"],
+                method,
                 route,
                 status,
                 ended - started,

@@ -1,13 +1,11 @@
 """What FastAPI hands to a route: the services that the route names, and the check of the caller's key."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 
 from fraud_detection_api.errors import Overloaded
 from fraud_detection_api.routes.protocol.body import RequestLimits, headers_of, hung_up, is_large, read_json_body
@@ -76,15 +74,6 @@ async def admitted(request: Request) -> AsyncIterator[None]:
         yield
     finally:
         places.give_back(caller)
-
-
-async def each_parameter_once(request: Request) -> None:
-    """Dependency of routes with parameters. Raises RequestValidationError: of two equal names, the second would count."""
-    counts = Counter(name for name, _ in request.query_params.multi_items())
-    if twice := [name for name, count in counts.items() if count > 1]:
-        raise RequestValidationError(
-            [{"type": "repeated", "loc": ("query", name), "msg": "was sent more than once"} for name in twice]
-        )
 
 
 async def take_turn(request: Request) -> AsyncIterator[None]:

@@ -22,9 +22,9 @@ PIECE_BYTES, PAUSE_SECONDS = 64 * 1024, 0.001
 class _InPieces(Response):
     """A response that pauses between the pieces of its body, while others get their turn."""
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        body = b"" if scope["method"] == "HEAD" else bytes(self.body)
+        body = bytes(self.body)
         for start in range(0, len(body), PIECE_BYTES):
             await send({"type": "http.response.body", "body": body[start : start + PIECE_BYTES], "more_body": True})
             await asyncio.sleep(PAUSE_SECONDS)
@@ -63,7 +63,7 @@ class Assets:
         request, name = Request(scope), scope["path"].rpartition("/")[2]
         if scope["path"] != f"{scope['root_path']}/{name}" or name not in self.names:
             raise HTTPException(404)
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] != "GET":
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         await self._page(name).answer(request)(scope, receive, send)
 

@@ -5,6 +5,7 @@ What a lane does not take, and all that is unusual, takes the other road: the ap
 """
 
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import responses
@@ -69,6 +70,7 @@ class ScoringLane:
             or deployment is None
             or self.context.drain.begun
             or len(body) > services.limits.body_bytes
+            or body.startswith(BOM_UTF8)
             or is_large(body)
         ):
             return None

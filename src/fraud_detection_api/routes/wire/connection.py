@@ -74,6 +74,7 @@ class HttpProtocol(asyncio.Protocol):
         self.reader = RequestReader()
         self.phase = Phase.IDLE
         self.deadline = self.write_deadline = NEVER
+        self._idle_since = NEVER  # meaningful in the phase IDLE
         self._exchange: Exchange | Guest | None = None
         self._lane: Lane | None = None  # of the last request's head
         self._gone: Callable[[], None] | None = None  # tells the door that counts this connection
@@ -93,7 +94,7 @@ class HttpProtocol(asyncio.Protocol):
         self._watch.add(self)
         client, local = get_remote_addr(transport), get_local_addr(transport)
         self._address = counted_as(client[0]) if client else ""
-        door = self._watch.door_of(local[1] if local else None)
+        self._door = door = self._watch.door_of(local[1] if local else None)
         now = self.loop.time()
         self._admission = door.admit(self._address, now)
         self._scope = {
@@ -155,6 +156,14 @@ class HttpProtocol(asyncio.Protocol):
             self._close()
         else:
             self._exchange.keep_alive = False
+
+    def is_in_the_way(self, now: float) -> bool:
+        """Whether it waits for another request, and others may need its place."""
+        return (
+            self.phase is Phase.IDLE
+            and self._idle_since + self._watch.patience.crowded <= now
+            and self._door.is_crowded(self._address)
+        )
 
     def expire(self, now: float) -> None:
         """A deadline has passed."""
@@ -258,7 +267,7 @@ class HttpProtocol(asyncio.Protocol):
     def _await_request(self) -> None:
         now = self.loop.time()
         if self.reader.body_ended:
-            self.phase, self.deadline = Phase.IDLE, now + self._config.timeout_keep_alive
+            self.phase, self.deadline, self._idle_since = Phase.IDLE, now + self._watch.patience.idle, now
         else:
             self.phase, self.deadline = Phase.BODY, now + self._watch.patience.body
 

@@ -21,6 +21,10 @@ IPV6_NETWORK = 64
 """Bits of an IPv6 address that one host may not choose at will."""
 
 
+CROWDED = 0.75
+"""From this share of its connections on, a door has none to spare for callers who may send another request."""
+
+
 class Admission(Enum):
     """What becomes of a new connection."""
 
@@ -63,6 +67,11 @@ class Door:
             self.open += 1
             self._of_address[address] = of_address + 1
         return admission
+
+    def is_crowded(self, address: str) -> bool:
+        """Whether few more connections are admitted, from anybody or from this address."""
+        total, per_address, *_ = self._limits
+        return self.open >= CROWDED * total or self._of_address[address] >= CROWDED * per_address
 
     def leave(self, address: str) -> None:
         """An admitted connection is gone."""

@@ -31,12 +31,21 @@ class Patience(NamedTuple):
     leave: float = 2.0
     """For the caller to take the answer's last bytes, while what it sends is dropped."""
 
+    idle: float = 75.0
+    """Between an answer and the first byte of the next request. Proxies reuse connections that were idle for up to 60."""
+
+    crowded: float = 5.0
+    """The same, where the connection takes a place that others may need."""
+
 
 class Waiting(Protocol):
     """A connection, as the watch sees it. Its deadlines are on the event loop's clock."""
 
     deadline: float
     write_deadline: float
+
+    def is_in_the_way(self, now: float) -> bool:
+        """Whether it waits for another request, and others may need its place."""
 
     def expire(self, now: float) -> None:
         """Called once a deadline has passed."""
@@ -93,7 +102,11 @@ class Watch:
 
     def look(self, now: float) -> None:
         """End what has waited too long."""
-        late = [each for each in self._connections if each.deadline <= now or each.write_deadline <= now]
+        late = [
+            each
+            for each in self._connections
+            if each.deadline <= now or each.write_deadline <= now or each.is_in_the_way(now)
+        ]
         for connection in late:
             try:
                 connection.expire(now)

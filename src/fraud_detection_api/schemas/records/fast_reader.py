@@ -4,18 +4,23 @@ Pydantic accepts whatever is accepted here, and makes the same records of it. Wh
 the last word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NotRequired
 
 import msgspec
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.columns import constraint_check
-from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature
+from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT, Contract, Feature
+from fraud_detection_api.contract.levels import composed
 from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.schemas.records.record_type import DRY_RUN, EXPLAIN, RECORDS
 
 _INT64 = 2**63
+
+
+_Decoders = tuple["msgspec.json.Decoder[Any]", ...]
+"""The first reads what most clients send. Where a contract has integers, the second reads floats for them too."""
 
 
 class FastReader:
@@ -26,6 +31,9 @@ class FastReader:
         self._times = contract.times
         identifier = contract.identifier
         has_text_id = identifier is not None and identifier.dtype == "str"
+        self._integers = [name for name, dtype in contract.dtypes.items() if dtype == "int"]
+        if identifier is not None and not has_text_id:
+            self._integers.append(identifier.name)
         checks = (
             self._has_plain_levels if self._levels else None,
             self._has_times if self._times else None,
@@ -33,39 +41,50 @@ class FastReader:
         )
         self._checks = [check for check in checks if check is not None]
         self._texts = [*self._levels, *self._times, *([identifier.name] if identifier and has_text_id else [])]
-        records: Any = list[_record_type(contract)]  # type: ignore[misc]
-        fields = {RECORDS: records, EXPLAIN: NotRequired[bool], DRY_RUN: NotRequired[bool]}
-        request: Any = TypedDict("DecisionRequest", fields)  # type: ignore[misc]
-        self._array, self._request = msgspec.json.Decoder(records), msgspec.json.Decoder(request)
+        kinds = [_record_type(contract, with_floats=with_floats) for with_floats in (False, True)]
+        records = [list[kind] for kind in (kinds if self._integers else kinds[:1])]  # type: ignore[valid-type]
+        self._arrays: _Decoders = tuple(map(msgspec.json.Decoder, records))
+        self._requests: _Decoders = tuple(msgspec.json.Decoder(_request_type(kind)) for kind in records)
 
     def read_array(self, body: bytes, *, limit: int) -> list[dict[str, Any]] | None:
         """The records of an array of at most `limit`; None passes the body on."""
-        array: list[dict[str, Any]] | None = self._decoded(self._array, body, limit)
-        return array if array is not None and self._is_good(array, body, of_request=0) else None
+        array: list[dict[str, Any]] | None = self._read(self._arrays, body, limit, lambda array: (array, 0))
+        return array
 
     def read_request(self, body: bytes, *, limit: int) -> dict[str, Any] | None:
         """A request for decisions on at most `limit` records, by the names of its fields; None passes the body on."""
-        request: dict[str, Any] | None = self._decoded(self._request, body, limit + 1)
-        is_good = request is not None and self._is_good(request[RECORDS], body, of_request=len(request))
-        return request if is_good else None
+        request: dict[str, Any] | None = self._read(
+            self._requests, body, limit + 1, lambda request: (request[RECORDS], len(request))
+        )
+        return request
 
-    def _decoded(self, decoder: "msgspec.json.Decoder[Any]", body: bytes, most_objects: int) -> Any:
+    def _read(
+        self, decoders: _Decoders, body: bytes, most_objects: int, parts: Callable[[Any], tuple[list[Any], int]]
+    ) -> Any:
+        """What a decoder makes of the body, if all is good. `parts` are its records, and the number of its own keys."""
         # escapes may hide what is counted and compared below: colons, blanks, NUL
         if body.count(b"{") > most_objects or b"\\" in body:
             return None
-        try:
-            return decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+        for place, decoder in enumerate(decoders):
+            try:
+                decoded = decoder.decode(body)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            records, own_keys = parts(decoded)
+            is_good = (not place or all(map(self._has_integers, records))) and self._is_good(records, body, own_keys)
+            return decoded if is_good else None
+        return None
 
-    def _is_good(self, records: list[dict[str, Any]], body: bytes, *, of_request: int) -> bool:
+    def _is_good(self, records: list[dict[str, Any]], body: bytes, own_keys: int) -> bool:
         """Whether all is good that the decoder does not check: keys, blanks, times, constraints.
 
-        Texts of times are replaced by the times. The request has `of_request` keys of its own.
+        Texts of times are replaced by the times, and levels are composed. The request has `own_keys` beside its records.
         """
-        colons = body.count(b":") - of_request - sum(map(len, records))
+        colons = body.count(b":") - own_keys - sum(map(len, records))
         # each key has a colon, and so have texts: the rest is of keys that are unknown or occur twice
         if colons and colons != sum(text.count(":") for text in self._texts_in(records)):
+            return False
+        if self._levels and not body.isascii() and not all(map(self._has_composed_levels, records)):
             return False
         for check in self._checks:
             for record in records:  # a generator or a list for `all` would take longer than the check
@@ -75,6 +94,25 @@ class FastReader:
 
     def _texts_in(self, records: list[dict[str, Any]]) -> Iterator[str]:
         return (text for name in self._texts for record in records if (text := record.get(name)) is not None)
+
+    def _has_integers(self, record: dict[str, Any]) -> bool:
+        """Whether each number is one where the contract has integers; a float is replaced by the integer that it equals."""
+        for name in self._integers:
+            number = record.get(name)
+            if isinstance(number, float):
+                if not number.is_integer():
+                    return False
+                record[name] = int(number)
+        return True
+
+    def _has_composed_levels(self, record: dict[str, Any]) -> bool:
+        """Whether no level is too long once it is composed, which it is from now on."""
+        for name in self._levels:
+            if (level := record.get(name)) is not None:
+                record[name] = composed(level)
+                if len(record[name]) > MAX_TEXT:
+                    return False
+        return True
 
     def _has_plain_levels(self, record: dict[str, Any]) -> bool:
         """Whether no level has a blank around it."""
@@ -91,16 +129,22 @@ class FastReader:
         return True
 
 
-def _record_type(contract: Contract) -> Any:
-    """A record as its decoder knows it. Fields are those of `record_type`, in its order."""
+def _request_type(records: Any) -> Any:
+    """A request for decisions as its decoder knows it."""
+    fields = {RECORDS: records, EXPLAIN: NotRequired[bool], DRY_RUN: NotRequired[bool]}
+    return TypedDict("DecisionRequest", fields)  # type: ignore[operator]
+
+
+def _record_type(contract: Contract, *, with_floats: bool) -> Any:
+    """A record as its decoder knows it, which may take floats for integers. Fields are those of `record_type`, in order."""
     fields: dict[str, Any] = {}
     if (identifier := contract.identifier) is not None:
-        whole = Annotated[int, msgspec.Meta(ge=-_INT64, le=_INT64 - 1)]
+        whole = _integer_type(-_INT64, _INT64 - 1, with_floats=with_floats)
         fields[identifier.name] = whole if identifier.dtype == "int" else _TEXT
     if contract.time is not None:
         fields[contract.time.name] = NotRequired[str | None]
     for name, feature in contract.features.items():
-        kind = _feature_type(feature)
+        kind = _feature_type(feature, with_floats=with_floats)
         fields[name] = NotRequired[kind | None] if feature.nullable else kind
     return TypedDict("Record", fields)  # type: ignore[operator]
 
@@ -108,10 +152,20 @@ def _record_type(contract: Contract) -> Any:
 _TEXT = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 
 
-def _feature_type(feature: Feature) -> Any:
+def _integer_type(lower: int, upper: int, *, with_floats: bool) -> Any:
+    """An integer within the bounds, or a float, of which no other integer is the same one."""
+    integer = Annotated[int, msgspec.Meta(ge=lower, le=upper)]
+    return (
+        integer | Annotated[float, msgspec.Meta(ge=max(lower, -INT_MAX), le=min(upper, INT_MAX))]
+        if with_floats
+        else integer
+    )
+
+
+def _feature_type(feature: Feature, *, with_floats: bool) -> Any:
     match feature.dtype:
         case "int":
-            return Annotated[int, msgspec.Meta(ge=int(feature.lower), le=int(feature.upper))]
+            return _integer_type(int(feature.lower), int(feature.upper), with_floats=with_floats)
         case "float":
             return Annotated[float, msgspec.Meta(ge=feature.lower, le=feature.upper)]
         case "bool":

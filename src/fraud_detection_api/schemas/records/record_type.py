@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, with_config
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, with_config
 from pydantic.config import ExtraValues, JsonDict
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature
+from fraud_detection_api.contract.levels import composed
 from fraud_detection_api.field_texts import STORABLE
-from fraud_detection_api.schemas.request import IntegerId, Moment, TextId
+from fraud_detection_api.schemas.request import IntegerId, Moment, TextId, whole_number
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
@@ -18,6 +19,8 @@ DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
 _LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": STORABLE}
 _NOT_BLANK: JsonDict = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}  # in JSON Schema, which strips nothing
 _FALSE: JsonDict = {"default": False}
+_WHOLE = BeforeValidator(whole_number)
+_COMPOSED = BeforeValidator(lambda sent: composed(sent) if isinstance(sent, str) else sent)
 
 
 class BodyType(NamedTuple):
@@ -82,13 +85,13 @@ def _feature_type(feature: Feature) -> Any:
     annotation: Any
     match feature.dtype:
         case "int":
-            annotation = Annotated[int, Field(ge=int(feature.lower), le=int(feature.upper))]
+            annotation = Annotated[int, Field(ge=int(feature.lower), le=int(feature.upper)), _WHOLE]
         case "float":
             annotation = Annotated[float, Field(ge=feature.lower, le=feature.upper, allow_inf_nan=False)]
         case "bool":
             annotation = bool
         case "category":
-            annotation = Annotated[str, StringConstraints(**_LEVEL), Field(json_schema_extra=_NOT_BLANK)]
+            annotation = Annotated[str, StringConstraints(**_LEVEL), Field(json_schema_extra=_NOT_BLANK), _COMPOSED]
         case "datetime":
             annotation = Moment
     return annotation | None if feature.nullable else annotation

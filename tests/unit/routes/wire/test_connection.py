@@ -82,11 +82,49 @@ async def test_an_idle_connection_is_closed_without_a_word():
     connection, transport = bench.connect()
     connection.data_received(GET)
     await bench.settle()
-    bench.wait(4.9)
+    bench.wait(74.9)
     assert not transport.closed
     bench.wait(0.2)
     assert transport.closed
     assert transport.statuses() == [200]
+
+
+@pytest.mark.parametrize(
+    "limits", [DoorLimits(total=4, per_address=9), DoorLimits(total=9, per_address=4)], ids=["all", "one address"]
+)
+@in_loop
+async def test_idle_connections_make_room_once_few_more_are_admitted(limits):
+    bench = Bench(says_ok, limits)
+    idle, fresh, new = (bench.connect() for _ in range(3))
+    idle[0].data_received(GET)
+    await bench.settle()
+    bench.wait(4.9)
+    assert not idle[1].closed
+    bench.wait(0.2)
+    assert [transport.closed for _, transport in (idle, fresh, new)] == [True, False, False]
+
+
+@in_loop
+async def test_an_idle_connection_takes_its_time_while_there_is_room():
+    bench = Bench(says_ok, DoorLimits(total=4, per_address=4))
+    connections = [bench.connect(client=f"192.0.2.{number}") for number in range(2)]
+    connections[0][0].data_received(GET)
+    await bench.settle()
+    bench.wait(9)
+    assert not connections[0][1].closed
+
+
+@in_loop
+async def test_a_head_that_comes_slowly_after_an_answer_has_no_more_time_than_a_first_one():
+    bench = Bench(says_ok)
+    connection, transport = bench.connect()
+    connection.data_received(GET)
+    await bench.settle()
+    bench.wait(60)
+    for byte in GET[:11]:
+        connection.data_received(bytes([byte]))
+        bench.wait(0.99)
+    assert transport.statuses() == [200, 408]
 
 
 @in_loop
@@ -296,7 +334,7 @@ async def test_a_small_answer_that_is_never_read_does_not_keep_the_connection():
     transport.unsent = 100
     connection.data_received(GET)
     await bench.settle()
-    bench.wait(5.1)
+    bench.wait(75.1)
     assert transport.closed
     assert not transport.aborted
     bench.wait(20.1)

@@ -54,10 +54,10 @@ def assert_same(parser: RecordParser, records: bytes) -> None:
 
 
 NUMBERS = """
-0 -0 0.0 -0.0 1.0 1e0 1E1 2e-1 5 600 601 1e5 12.5 0.1 0.30000000000000004441 1e-400 4.9e-324 1e999 -1e999
-1e12 1.1e12 9007199254740991 9007199254740992 9007199254740993 9223372036854775807 9223372036854775808
-18446744073709551616 3.5e38 123456789012345678901234567890 01 1. .5 +1 1e NaN Infinity -Infinity 0x1 1_0
---1
+0 -0 0.0 -0.0 1.0 12.0 12.5e0 1.2e1 600.0 601.0 9007199254740991.0 9007199254740992.0 -9007199254740993.0
+1e400 1e0 1E1 2e-1 5 600 601 1e5 12.5 0.1 0.30000000000000004441 1e-400 4.9e-324 1e999 -1e999 1e12 1.1e12
+9007199254740991 9007199254740992 9007199254740993 9223372036854775807 9223372036854775808
+18446744073709551616 3.5e38 123456789012345678901234567890 01 1. .5 +1 1e NaN Infinity -Infinity 0x1 1_0 --1
 """.split()  # noqa: SIM905 a list would take 40 lines
 NUMBERS += ["1" + "0" * 400, "0.1" + "0" * 900 + "1", "1" * 5000, "0." + "3" * 800]
 TEXTS = [
@@ -74,6 +74,11 @@ TEXTS = [
     '"\\ud83d\\ude00"',
 ]
 TEXTS += [
+    '"Andre\N{COMBINING ACUTE ACCENT}"',
+    '"' + "e\N{COMBINING ACUTE ACCENT}" * 128 + '"',
+    '"' + "e\N{COMBINING ACUTE ACCENT}" * 129 + '"',
+    '"' + "\N{DEVANAGARI LETTER QA}" * 129 + '"',
+    '"\N{EN QUAD}web"',
     '"\x1cweb"',
     '"web\x85"',
     '"\xa0web"',
@@ -189,3 +194,19 @@ def test_good_bodies_are_accepted(parser, good):
     records = json.dumps([good] * LIMIT).encode()
     assert reader.read_array(records, limit=LIMIT) is not None
     assert reader.read_request(b'{"records": %b, "explain": true}' % records, limit=LIMIT) is not None
+
+
+@pytest.mark.parametrize(
+    ("parser", "good", "field"), [(CREDIT, OVERDRAWN, "customer_id"), (LOANS, LOAN, "instalments")]
+)
+def test_integers_that_are_sent_as_floats_are_read_as_integers(parser, good, field):
+    body = json.dumps([{**good, field: 12.0}]).encode()
+    [read] = FastReader(parser.contract).read_array(body, limit=1)
+    assert repr(read[field]) == repr(parser.parse(body, limit=1)[0][field]) == "12"
+
+
+def test_levels_are_composed():
+    sent = {**LOAN, "channel": "Andre\N{COMBINING ACUTE ACCENT}"}
+    body = json.dumps([sent], ensure_ascii=False).encode()
+    [read] = FastReader(LOANS.contract).read_array(body, limit=1)
+    assert read["channel"] == "Andr\N{LATIN SMALL LETTER E WITH ACUTE}"

@@ -42,9 +42,9 @@ REFUSED = {
     "instalments": [
         '"12"',
         "true",
-        "12.0",
-        "1e1",
         "12.5",
+        "1e400",
+        "601.0",
         "[12]",
         "{}",
         "null",
@@ -123,6 +123,25 @@ def test_an_id_must_fit_64_bits():
     assert CREDIT.parse(body(record(customer_id=2**63 - 1)), limit=1)
     for beyond in (2**63, -(2**63) - 1):
         assert pointers_of(CREDIT, body(record(customer_id=beyond))) == ["/0/customer_id"]
+
+
+@pytest.mark.parametrize("text", ["12.0", "1.2e1", "120e-1"])
+def test_an_integer_may_be_written_as_a_float(text):
+    assert repr(LOANS.parse(raw("instalments", text, of=LOAN), limit=1)[0]["instalments"]) == "12"
+    assert repr(CREDIT.parse(raw("customer_id", text), limit=1)[0]["customer_id"]) == "12"
+
+
+@pytest.mark.parametrize("text", ["9007199254740992.0", "-9007199254740992.0", "1e16", "1e400", "12.5"])
+def test_an_id_that_is_a_float_must_be_one_integer(text):
+    [problem] = refused(CREDIT, raw("customer_id", text))
+    assert problem.pointer == "/0/customer_id"
+
+
+def test_a_level_is_composed_before_its_length_is_checked():
+    decomposed = "e\N{COMBINING ACUTE ACCENT}"
+    [read] = LOANS.parse(body(loan(channel=decomposed * 256)), limit=1)
+    assert read["channel"] == "\N{LATIN SMALL LETTER E WITH ACUTE}" * 256
+    assert pointers_of(LOANS, body(loan(channel=decomposed * 257))) == ["/0/channel"]
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2**53 + 1])
