@@ -127,7 +127,9 @@ class Settings(BaseModel):
         1_000_000,
         description="Maximum number of stored decisions waiting for the observer. If there are more, it skips the oldest.",
     )
-    journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal` and for large requests.")
+    journal: Path = Field(
+        Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal` and for large requests."
+    )
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
         24.0, description="Hours to store an answer under its Idempotency-Key (docs/how-to/decision-store.md)."
     )
@@ -203,7 +205,7 @@ class Settings(BaseModel):
         "",
         repr=False,
         description="Keys that callers must send, as `role:key` separated by commas; roles are `score`, "
-        "`analyst`, `monitor` and `admin`.",
+        "`analyst`, `monitor`, `auditor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
         None,

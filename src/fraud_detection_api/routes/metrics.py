@@ -48,7 +48,7 @@ _TEXT_CONTENT = {
 @router.get(
     "/metrics",
     summary="Metrics, for Prometheus",
-    dependencies=[Depends(require_role("monitor"))],
+    dependencies=[Depends(require_role("monitor", "auditor"))],
     response_class=Response,
     responses={
         200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT},

@@ -27,9 +27,10 @@ from fraud_detection_api.services.models.rollout import RolloutService
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    dependencies=[Depends(require_role("admin"))],
     responses={**problems.KEYED, **problems.REGISTRY_UNAVAILABLE},
 )
+
+_ADMIN = [Depends(require_role("admin"))]
 
 MAX_BODY_BYTES = 16 * 1024
 """The longest reason fits, however it is escaped; a hundred thousand unknown keys, each a problem to report, do not."""
@@ -91,7 +92,11 @@ def _caller(request: Request) -> str:
 @router.get(
     "/history",
     summary="Who was champion and challenger, when and why",
-    dependencies=[Depends(take_turn), Depends(each_parameter_once)],
+    dependencies=[
+        Depends(require_role("admin", "analyst", "auditor")),
+        Depends(take_turn),
+        Depends(each_parameter_once),
+    ],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
@@ -103,6 +108,7 @@ def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()
 @router.post(
     "/rollback",
     summary="Go back to the previous champion",
+    dependencies=_ADMIN,
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
@@ -126,6 +132,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
 @router.post(
     "/{version}/promote",
     summary="Make a version champion",
+    dependencies=_ADMIN,
     openapi_extra=_documented(models.PromoteRequest, {"reason": "three weeks in shadow"}),
     responses={
         **_WITH_BODY,
@@ -164,6 +171,7 @@ def post_promote(
 @router.post(
     "/{version}/challenge",
     summary="Make a version the challenger",
+    dependencies=_ADMIN,
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
@@ -185,7 +193,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
 @router.delete(
     "/{version}/challenge",
     summary="End a challenge",
-    dependencies=[Depends(take_turn)],
+    dependencies=[*_ADMIN, Depends(take_turn)],
     responses=problems.problem(404, "The version is not the challenger.", errors.NoChallenger, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:
