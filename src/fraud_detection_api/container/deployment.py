@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.container.storage import open_stores, store_name
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
@@ -22,6 +22,7 @@ from fraud_detection_api.services.models.rollout import RolloutService, Verdict
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits, MonitoringService
+from fraud_detection_api.services.storage.contracts import StoreContract
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
 
@@ -32,6 +33,7 @@ class DeploymentServices:
 
     name: str
     contract: Contract
+    store_contract: StoreContract
     champion: AliasFollower[Deployment[RecordParser]]
     models: ModelService
     rollout: RolloutService
@@ -58,28 +60,37 @@ def build_deployment(
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     comparisons = build_comparisons(settings, labels, observations)
+    held = StoreContract(store, store_name(settings))
     return DeploymentServices(
         name=DEFAULT,
         contract=contract,
+        store_contract=held,
         champion=AliasFollower(
             registry,
             CHAMPION,
-            partial(_in_service, DEFAULT, required),
+            partial(_in_service, DEFAULT, required, held),
             on_refusal="keep",
+            confirm=lambda served: held.claim(served.contract.name),
             metrics=ModelMetrics(tallies),
         ),
         models=ModelService(registry),
         rollout=RolloutService(
-            registry, gate=None if settings.gate == "off" else comparisons, required_fingerprint=required
+            registry,
+            gate=None if settings.gate == "off" else comparisons,
+            required_fingerprint=required,
+            require_store=held.require,
         ),
         monitoring=build_monitoring(settings, store, labels, observations),
         comparisons=comparisons,
     )
 
 
-def _in_service(name: str, required: str | None, champion: ServedModel) -> Deployment[RecordParser]:
+def _in_service(
+    name: str, required: str | None, held: StoreContract, champion: ServedModel
+) -> Deployment[RecordParser]:
     """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
     require_contract(champion, required)
+    held.claim(champion.bundle.contract.name)
     bundle = champion.bundle
     # fills the tables and loads the loops that explanations need
     unknown = np.full((1, bundle.scorer.forest.features), np.nan, dtype=np.float32)
@@ -123,7 +134,7 @@ class StoredGate:
 
     def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
         """Judge by what the observer recorded. Raises as `open_stores`."""
-        with open_stores(self.settings) as stores:
+        with open_stores(self.settings, contract=champion.bundle.contract.name) as stores:
             return build_comparisons(self.settings, stores.labels, stores.observations).verdict(champion, challenger)
 
 

@@ -108,6 +108,9 @@ class RecordedLabel(BaseModel):
     effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
     recorded_at: str = Field(description="When it was recorded.", examples=["2026-11-22T10:00:00Z"])
     note: str
+    reviewer: str | None = Field(
+        description="Who said it: the name of a key or of a person; null if nobody was named.", examples=["back-office"]
+    )
     in_force: bool = Field(description="Whether this label is in force: it became known last.")
 
 

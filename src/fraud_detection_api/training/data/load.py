@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
-from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
+from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import check_table, constraint_problem, problem_texts, read_column, rows_text
@@ -162,7 +162,7 @@ def _column_problems(present: Sequence[str], contract: Contract) -> list[str]:
     required = [*contract.features, target.name, *([contract.time.name] if contract.time else [])]
     optional = [target.known_probability, contract.identifier.name if contract.identifier else None]
     problems = [f"column {name!r} is missing" for name in required if name not in present]
-    known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE}
+    known = {*required, *optional, *contract.ignored, UNNAMED, LABEL_AGE, LABEL_REVIEWER}
     if extra := [name for name in present if name not in known]:
         listed = ", ".join(repr(name) for name in extra)
         problems.append(
@@ -184,7 +184,7 @@ def _target_problems(series: pl.Series, contract: Contract) -> list[str]:
     if levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"
         fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
-        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {fix}")
+        problems.append(f"target {name} has a single class: {share} of {len(series)} has that value; {fix}")
     return problems
 
 
