@@ -110,7 +110,7 @@ def exported_lines(exported: Exported, contract: Contract, suffix: str = "to lea
     """What became of the decisions in the window of a training set."""
     words = words_for(contract.purpose)
     known = f"{exported.fraud:,} {words.events}, {exported.legitimate:,} {words.others}"
-    yield f"{exported.rows:,} records {suffix}: {known}, {exported.assumed_legitimate:,} taken for {words.others}"
+    yield f"{exported.rows:,} records {suffix}: {known}, {exported.assumed_legitimate:,} assumed to be {words.others}"
     others = {
         "without a time, which got the time of their decision": exported.untimed,
         "left out: no label": exported.unlabelled,
