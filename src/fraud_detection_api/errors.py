@@ -283,7 +283,7 @@ class NoStore(FraudError):
     """This server has no decision store."""
 
     def __init__(self) -> None:
-        super().__init__("no decisions are stored here: FRAUD_STORE is `none`")
+        super().__init__("no decisions are stored here: the store is `none` (FRAUD_STORE, --store)")
 
 
 class BackupFailed(FraudError):
@@ -335,9 +335,11 @@ class NothingToExport(FraudError):
 class TooFewLabels(FraudError):
     """There are too few labelled records, or too few frauds among them, to train on."""
 
-    def __init__(self, records: int, frauds: int, *, least_records: int, least_frauds: int) -> None:
+    def __init__(
+        self, records: int, frauds: int, *, least_records: int, least_frauds: int, events: str = "frauds"
+    ) -> None:
         super().__init__(
-            f"too few labels to train on: {records:,} records, {frauds:,} of them frauds; the minimum is "
+            f"too few labels to train on: {records:,} records, {frauds:,} of them {events}; the minimum is "
             f"{least_records:,} and {least_frauds:,} (--min-records, --min-frauds); nothing was trained"
         )
         self.records, self.frauds = records, frauds

@@ -296,9 +296,9 @@ def _answer_to(keys: ApiKeys, error: Exception, request_id: str, headers_sent: H
 
 
 def _may_know(keys: ApiKeys, headers: Headers) -> bool:
-    """Whether the caller may know the server's files and addresses: the roles `monitor` and `admin`; all, without keys."""
+    """Whether the caller may know the server's files and addresses: the roles that watch or audit; all, without keys."""
     try:
-        keys.require("monitor", headers.get(b"authorization", b"").decode("latin-1"))
+        keys.require("monitor", headers.get(b"authorization", b"").decode("latin-1"), "auditor")
     except (errors.Forbidden, errors.Unauthenticated):
         return False
     return True

@@ -223,7 +223,7 @@ class Settings(BaseModel):
         "",
         repr=False,
         description="Keys that callers must send, as `role:key` separated by commas; roles are `score`, "
-        "`analyst`, `monitor` and `admin`.",
+        "`analyst`, `monitor`, `auditor` and `admin`.",
     )
     api_keys_file: Path | None = Field(
         None,

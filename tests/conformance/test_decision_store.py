@@ -219,3 +219,17 @@ def test_many_threads_store_and_read_at_once(opened):
     with ThreadPoolExecutor(8) as pool:
         expected = [number for numbers in pool.map(work, range(8)) for number in numbers]
     assert everything(stores[0]) == sorted(expected)
+
+
+def test_the_first_claim_of_a_contract_counts_for_all(opened):
+    first, second = opened(), opened()
+    assert first.contract() is None
+    assert (first.claim("loans"), second.claim("credit"), second.claim("loans")) == ("loans", "loans", "loans")
+    assert second.contract() == "loans"
+
+
+def test_claims_at_the_same_moment_agree(opened):
+    stores = [opened() for _ in range(4)]
+    with ThreadPoolExecutor() as threads:
+        held = list(threads.map(lambda number: stores[number].claim(f"contract-{number}"), range(4)))
+    assert set(held) == {stores[0].contract()}

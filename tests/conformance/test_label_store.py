@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from itertools import product
 
 import pytest
+from pydantic_core import to_json
 
 from fraud_detection_api.adapters.sql.database import IDS_A_STATEMENT
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
-from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore, sealed_labels
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.decision.label import LABEL_SOURCES, EntityAt, Finding, Label
+from fraud_detection_api.decision.identifiers import uuid_bytes
+from fraud_detection_api.decision.label import LABEL_ROWS, LABEL_SOURCES, EntityAt, Finding, Label, SealedLabel
+from fraud_detection_api.decision.row_format import seal
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
+from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
 from support.fakes import InMemoryLabelStore
 from support.labelling import DAY, NOON, kept
@@ -240,3 +244,33 @@ def test_a_store_from_before_labels_takes_them_after_migration(tmp_path):
     assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
     assert store.find(decision.decision_id) == decision
     database.close()
+
+
+def test_who_said_a_label_is_stored_and_sealed(store):
+    about = store.one().decision_id
+    store.record(Finding(about, True, "analyst", reviewer="ann"))
+    assert store.record(Finding(about, True, "analyst", reviewer="bob")) == ["repeated"]
+    assert [label.reviewer for label in store.labels.history(about)] == ["ann"]
+    sealed = LABEL_ROWS.sealed(SealedLabel(*store.labels.history(about)[0], b""), b"")
+    assert LABEL_ROWS.is_intact(sealed, b"")
+    assert not LABEL_ROWS.is_intact(sealed._replace(reviewer="bob"), b"")
+
+
+def test_labels_of_an_earlier_release_keep_their_seals(database):
+    raw, decision = database(), kept(1)
+    raw.upgrade("0004")
+    store = SqlDecisionStore(raw, idempotency_seconds=1)
+    store.save([StoredRequest([decision])])
+    fields = (decision.decision_id, True, "rule", 5, "", 9)
+    columns = "decision_id, is_fraud, source, effective_at, note, recorded_at, seal"
+    with raw.writing() as session:
+        values = (uuid_bytes(decision.decision_id), 1, *fields[2:], seal(b"\x01", to_json(fields), b""))
+        session.change(f"INSERT INTO labels ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    store.migrate()
+    labels = SqlLabelStore(raw)
+    labels.record([Finding(decision.decision_id, False, "analyst", 6, reviewer="ann")])
+    assert labels.history(decision.decision_id)[0] == Label(*fields)
+    with raw.reading() as session:
+        found = [label for _, label in sealed_labels(session, [uuid_bytes(decision.decision_id)])]
+    assert [(label.reviewer, Recorder().is_intact_label(label)) for label in found] == [(None, True), ("ann", True)]
+    raw.close()

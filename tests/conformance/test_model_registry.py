@@ -1,5 +1,6 @@
 """What every model registry does, whatever it stands on."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ from fraud_detection_api.adapters import file_registry
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.adapters.mlflow import registry as mlflow_registry
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.errors import AliasMoved, NoChampion, UnknownModel
+from fraud_detection_api.errors import AliasMoved, ContractMismatch, NoChampion, UnknownModel
 from fraud_detection_api.services.models.aliases import Cause
 from support.builders import assign_each
 from support.fakes import InMemoryRegistry
@@ -305,3 +306,33 @@ def test_a_change_of_long_ago_is_still_there(registry, monkeypatch):
     register(registry, 2)
     assign_each(registry, *["1", "2"] * 4)
     assert len(registry.audit()) == 8
+
+
+LOANS, CREDIT = ({**FILES, "contract.json": b'{"name": "%s"}' % name} for name in (b"loans", b"credit"))
+
+
+def test_a_registry_takes_models_of_one_contract(registry):
+    registry.register(LOANS, contract="loans")
+    with pytest.raises(ContractMismatch, match=r"'loans'.*'credit'"):
+        registry.register(CREDIT, contract="credit")
+    assert registry.versions() == ["1"]
+    assert registry.register(LOANS, contract="loans") == "2"
+    assert registry.register(CREDIT) == "3"  # if nobody asks
+
+
+def test_of_registrations_at_the_same_moment_the_first_decides(registry):
+    def register_one(files, contract) -> bool:
+        try:
+            registry.register(files, contract=contract)
+        except ContractMismatch:
+            return False
+        return True
+
+    with ThreadPoolExecutor() as threads:
+        tries = [
+            threads.submit(register_one, files, name) for files, name in [(LOANS, "loans"), (CREDIT, "credit")] * 2
+        ]
+    assert [each.result() for each in tries].count(True) == 2
+    assert {registry.fetch(version)["contract.json"] for version in registry.versions()} == {
+        registry.fetch(registry.versions()[0])["contract.json"]
+    }

@@ -2,20 +2,27 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.container.storage import build_store
 from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
+from support import calls
 from support.builders import QUICK
+from support.commands import run_block
 from support.pages import blocks, run_shell
+from support.servers import running_command
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 # `make test` is what runs this very test
-ELSEWHERE = ("make test",)
+ELSEWHERE = ("make test", "export PATH=")
 SERVED_BY_THE_TEST = ("make serve", "curl", "fraud serve")
 
 
@@ -39,6 +46,22 @@ def test_your_own_file_in_five_lines_is_the_tutorial_which_runs():
     lines = [line for block in blocks(tutorial, "sh") for line in block.splitlines()]
     assert len(fraud_commands()) == 5
     assert set(fraud_commands()) <= set(lines)
+
+
+def test_the_commands_on_a_file_of_ones_own_run_as_printed_beside_another_server(file_registry_path, tmp_path):
+    simulate_credit_records(2000, seed=7, fraud_rate=0.05).write_csv(tmp_path / "loans.csv")
+    shutil.copytree(file_registry_path, tmp_path / "registry")
+    store = build_store(Settings(store=f"sqlite:///{tmp_path / 'decisions.db'}"))
+    store.migrate()
+    store.claim("credit")  # the server of the page above
+    store.close()
+    *others, serve = fraud_commands()
+    done = run_block("\n".join(others), tmp_path)
+    assert done.returncode == 0, done.stderr
+    words = [word if word != "8001" else "0" for word in shlex.split(serve)[1:]]
+    with running_command(words, tmp_path) as server:
+        assert calls.get(f"{server.url}/readyz").status_code == 200
+    assert (tmp_path / "loans.db").exists()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ SCORE_ROUTES = [
     ("GET", "/v1/models/1"),
 ]
 PROMOTE = ("POST", "/v1/models/1/promote")
-ROLES = ("score", "analyst", "monitor", "admin")
+ROLES = ("score", "analyst", "monitor", "auditor", "admin")
 KEYS = {role: f"{role}-key-of-the-tests" for role in ROLES}
 SECURITY_PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "security.md").read_text(encoding="utf-8")
 
@@ -104,4 +104,9 @@ def test_a_refusal_names_every_role_that_may(client_for):
     problem = assert_problem(
         call(client_for(api_keys=API_KEYS), ("GET", "/v1/monitoring"), **bearer(SCORE_KEY)), 403, "forbidden"
     )
-    assert problem["detail"] == "this key has the role score; the route needs monitor or analyst"
+    assert problem["detail"] == "this key has the role score; the route needs monitor or analyst or auditor"
+
+
+def test_an_auditor_reads_everything_and_changes_nothing():
+    changing = {route for route in ACCESS if route[0] != "GET"} - {("POST", "/v1/decisions/{decision_id}/replay")}
+    assert {route for route, roles in ACCESS.items() if "auditor" not in roles} == changing

@@ -65,3 +65,16 @@ def test_two_servers_of_different_contracts_live_in_one_process(client_for):
     credit, loans = client_for(), client_for(registry_with_champion(every_dtype_files()))
     assert credit.post("/fraud_detection", json=[OVERDRAWN]).status_code == 200
     assert loans.post("/fraud_detection", json=[LOAN]).status_code == 200
+
+
+def test_a_store_keeps_to_the_contract_of_the_first_model(client_for, registry, tmp_path):
+    store = f"sqlite:///{tmp_path / 'decisions.db'}"
+    client = client_for(registry, store=store)
+    assert client.post("/fraud_detection", json=[OVERDRAWN]).status_code == 200
+    registry.register(every_dtype_files())
+    how = {"allow_contract_change": True, "force": True, "reason": "callers are ready"}
+    problem = assert_problem(client.post("/v1/models/2/promote", json=how), 409, "contract_mismatch")
+    assert all(told in problem["detail"] for told in ("'credit'", "'every_dtype'", "FRAUD_STORE"))
+    other = client_for(registry_with_champion(every_dtype_files()), store=store)
+    assert_problem(other.post("/fraud_detection", json=[LOAN]), 503, "model_not_ready")
+    assert "'credit'" in other.get("/readyz").text

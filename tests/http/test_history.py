@@ -8,6 +8,7 @@ import pytest
 
 from fraud_detection_api.container.storage import build_upkeep
 from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.history import lookup
 from support.builders import every_dtype_files, record, registry_with_champion
 from support.http import API_KEYS, JSON, SCORE_KEY, assert_problem, bearer
 
@@ -305,3 +306,48 @@ def change(store_file, statement):
     with connection:
         connection.execute(statement)
     connection.close()
+
+
+def test_the_label_in_force_is_told_and_selects(client):
+    first, second = decide(client, record(customer_id=1), record(customer_id=2))
+    said = {"decision_id": first["decision_id"], "is_fraud": True, "source": "chargeback"}
+    client.post("/v1/labels", json={"labels": [{**said, "effective_at": "2026-01-02T00:00:00Z"}]})
+    [fraud] = listed(client, label="fraud")["decisions"]
+    label = {"is_fraud": True, "source": "chargeback", "effective_at": "2026-01-02T00:00:00.000Z", "reviewer": None}
+    assert (fraud["decision_id"], fraud["label"]) == (first["decision_id"], label)
+    assert client.get(f"/v1/decisions/{first['decision_id']}").json()["label"] == label
+    [unlabelled] = listed(client, label="unlabelled")["decisions"]
+    assert (unlabelled["decision_id"], unlabelled["label"]) == (second["decision_id"], None)
+    assert listed(client, label="legitimate")["decisions"] == []
+
+
+def test_decisions_are_selected_by_model_score_and_reason(client):
+    low, high = decide(client, record(total_balance=5), record(), explain=True)
+    code = high["reasons"][0]["code"]
+    assert low["risk_score"] < high["risk_score"]
+    selected = {
+        "model": {"model": "1"},
+        "score": {"min_risk_score": high["risk_score"], "max_risk_score": 1000},
+        "reason": {"reason": code},
+        "nothing": {"model": "2"},
+    }
+    found = {name: [each["decision_id"] for each in listed(client, **by)["decisions"]] for name, by in selected.items()}
+    assert found["model"] == [high["decision_id"], low["decision_id"]]
+    assert found["score"] == [high["decision_id"]]
+    assert found["nothing"] == []
+    assert set(found["reason"]) == {
+        each["decision_id"] for each in (low, high) if code in [reason["code"] for reason in each["reasons"]]
+    }
+
+
+def test_a_page_says_how_it_goes_on_after_decisions_that_do_not_match(client, monkeypatch):
+    monkeypatch.setattr(lookup, "MOST_LOOKED_AT", 3)
+    oldest, *_ = [decide(client, record(customer_id=number))[0] for number in range(5)]
+    said = {"decision_id": oldest["decision_id"], "is_fraud": True, "source": "rule"}
+    client.post("/v1/labels", json={"labels": [said]})
+    where = {"label": "fraud", "outcome": oldest["outcome"]}
+    first = listed(client, **where)
+    assert (first["decisions"], first["next_cursor"] is None) == ([], False)
+    second = listed(client, **where, cursor=first["next_cursor"])
+    assert [each["decision_id"] for each in second["decisions"]] == [oldest["decision_id"]]
+    assert second["next_cursor"] is None

@@ -1,5 +1,7 @@
 """POST /v1/labels: what turned out to be true of decisions is recorded, and what is not known is told."""
 
+import re
+
 import pytest
 
 from support.builders import OVERDRAWN, record
@@ -71,6 +73,7 @@ def test_a_decisions_labels_are_read_as_recorded_and_one_is_in_force(client):
     label(client, chargeback(decision["decision_id"], effective_at=early, is_fraud=False, source="customer"))
     first, second = client.get(f"/v1/decisions/{decision['decision_id']}/labels").json()["labels"]
     assert first.pop("recorded_at") <= second.pop("recorded_at")
+    assert (first.pop("reviewer"), second.pop("reviewer")) == (None, None)  # no keys are set
     said = {"is_fraud": True, "source": "chargeback", "effective_at": late, "note": "card stolen", "in_force": True}
     assert first == said
     assert second == {
@@ -206,3 +209,22 @@ def test_nothing_that_was_sent_is_logged(client, log_text):
     label(client, chargeback(decision["decision_id"], note="s3cret" * 200))
     assert "s3cret" not in log_text()
     assert decision["decision_id"] not in log_text()
+
+
+def test_the_name_of_the_key_is_kept_with_the_label(keeping, tmp_path):
+    keys = tmp_path / "keys.toml"
+    entries = [("payments", "score", SCORE_KEY), ("back-office", "analyst", ANALYST_KEY)]
+    keys.write_text("".join(f'[[keys]]\nname = "{n}"\nrole = "{r}"\nkey = "{k}"\n' for n, r, k in entries))
+    client = keeping(api_keys_file=keys)
+    [decision] = decide(client, **bearer(SCORE_KEY))
+    label(client, chargeback(decision["decision_id"]), **bearer(ANALYST_KEY))
+    told = client.get(f"/v1/decisions/{decision['decision_id']}/labels", headers=bearer(ANALYST_KEY)).json()
+    assert [each["reviewer"] for each in told["labels"]] == ["back-office"]
+
+
+def test_a_key_without_a_name_is_known_by_its_role_and_digest(keeping):
+    client = keeping(api_keys=f"score:{SCORE_KEY},analyst:{ANALYST_KEY}")
+    [decision] = decide(client, **bearer(SCORE_KEY))
+    label(client, chargeback(decision["decision_id"]), **bearer(ANALYST_KEY))
+    [kept] = history(client, decision["decision_id"])
+    assert re.fullmatch("analyst [0-9a-f]{8}", kept.reviewer)

@@ -1,6 +1,7 @@
 """The Postman collection covers every route, and its files bind nobody's machine; `tests/drills/test_postman.py` runs it."""
 
 import json
+import re
 from pathlib import Path
 
 from fraud_detection_api.main import create_app
@@ -22,6 +23,15 @@ def test_every_request_has_assertions_of_its_own():
 def test_environment_holds_the_local_address_and_no_key():
     values = {entry["key"]: entry["value"] for entry in json.loads(ENVIRONMENT.read_text())["values"]}
     assert values == {"base_url": "http://127.0.0.1:8000", "api_key": ""}
+
+
+def test_every_variable_has_a_default_so_that_no_environment_is_needed():
+    text = COLLECTION.read_text(encoding="utf-8")
+    used = {*re.findall(r"\{\{(\w+)\}\}", text), *re.findall(r"variables\.get\(\\\"(\w+)\\\"\)", text)}
+    defaults = {entry["key"]: entry["value"] for entry in json.loads(text)["variable"]}
+    assert used == set(defaults)
+    assert (defaults["base_url"], defaults["api_key"]) == ("http://127.0.0.1:8000", "")
+    assert "pm.environment" not in text
 
 
 def test_lock_binds_packages_by_content_and_not_by_host():

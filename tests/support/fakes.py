@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import chain
 from threading import Lock, RLock
 
+from pydantic_core import from_json
+
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
 from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
 from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Waiting
@@ -22,13 +24,27 @@ from fraud_detection_api.services.models.aliases import (
     change_text,
     parsed_change,
 )
+from fraud_detection_api.services.models.contracts import require_registry_of
 from fraud_detection_api.services.observing.observation_store import CountedSlot, ShadowDecision
-from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, Searched, Traits
 
 
 def _is_unstorable(row: StoredDecision) -> bool:
     """Whether a database refuses the row: a rule of the table, or an integer of more than 64 bits."""
     return row.outcome not in OUTCOMES or (row.risk_score or 0) >= 1 << 63
+
+
+def _has(row: StoredDecision, label: Label | None, traits: Traits) -> bool:
+    state = "unlabelled" if label is None else "fraud" if label.is_fraud else "legitimate"
+    codes = [] if row.reasons is None else [reason["code"] for reason in from_json(row.reasons)]
+    score = -1 if row.risk_score is None else row.risk_score
+    return (
+        traits.label in (None, state)
+        and (traits.model is None or (row.source, row.model_version) == ("model", traits.model))
+        and (traits.min_risk_score is None or score >= traits.min_risk_score)
+        and (traits.max_risk_score is None or 0 <= score <= traits.max_risk_score)
+        and (traits.reason is None or traits.reason in codes)
+    )
 
 
 class InMemoryRegistry:
@@ -39,7 +55,9 @@ class InMemoryRegistry:
         self._histories: dict[Alias, list[str]] = {}
         self._changes: list[str] = []
 
-    def register(self, files: Mapping[str, bytes]) -> str:
+    def register(self, files: Mapping[str, bytes], *, contract: str | None = None) -> str:
+        if contract is not None:
+            require_registry_of(self, contract, where="memory")
         version = str(len(self._bundles) + 1)
         self._bundles[version] = dict(files)
         return version
@@ -116,7 +134,9 @@ class InMemoryDecisionStore:
         self._decisions: dict[str, StoredDecision] = {} if beside is None else beside._decisions
         self._answers: dict[tuple[str, str], tuple[int, StoredAnswer]] = {} if beside is None else beside._answers
         self._hold = RLock() if beside is None else beside._hold
+        self._contracts: list[str] = [] if beside is None else beside._contracts
         self.queue: list[Waiting] = [] if beside is None else beside.queue
+        self.label_of: Callable[[str], Label | None] = lambda _decision_id: None
         self.error: str | None = None
 
     def migrate(self) -> None:
@@ -126,6 +146,15 @@ class InMemoryDecisionStore:
     def check(self) -> None:
         with self._working():
             """A dict can always be written to."""
+
+    def contract(self) -> str | None:
+        with self._working():
+            return self._contracts[0] if self._contracts else None
+
+    def claim(self, contract: str) -> str:
+        with self._working():
+            self._contracts.append(contract)
+            return self._contracts[0]
 
     def save_while(self, goes_on: Callable[[], bool], requests: Sequence[StoredRequest]) -> int:
         for number, request in enumerate(requests, 1):
@@ -158,6 +187,17 @@ class InMemoryDecisionStore:
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         rows = [row for row in reversed(self._matching(where)) if before is None or row.decision_id < before]
         return rows[:limit]
+
+    def search(
+        self, where: DecisionFilter, traits: Traits, *, limit: int, among: int, before: str | None = None
+    ) -> Searched:
+        rows = self.page(where, limit=1_000_000, before=before)
+        labels = {row.decision_id: self.label_of(row.decision_id) for row in rows}
+        if traits.label in ("fraud", "legitimate") and where.entity is None and where.outcome is None:
+            rows = [row for row in rows if labels[row.decision_id] is not None]
+        found = [row for row in rows[:among] if _has(row, labels[row.decision_id], traits)]
+        all_seen = len(found) >= limit or len(rows) < among
+        return Searched(found[:limit], None if all_seen else rows[among - 1].decision_id)
 
     def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         rows = [row for row in self._matching(where) if after is None or row.decision_id > after]
@@ -234,7 +274,8 @@ class InMemoryLabelStore:
             return "repeated"
         now = int(self._wall_clock() * 1000)
         effective_at = now if finding.effective_at is None else finding.effective_at
-        self._labels.append(Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now))
+        said = finding.source, effective_at, finding.note, now, finding.reviewer
+        self._labels.append(Label(decision_id, finding.is_fraud, *said))
         return "recorded"
 
     def _decision_id(self, about: str | EntityAt) -> str | None:

@@ -112,6 +112,21 @@ def running_server(
             process.wait()
 
 
+@contextmanager
+def running_command(words: list[str], folder: Path) -> Iterator[Server]:
+    """Run `fraud …` in the folder, with no other setting; the block runs once the server is ready."""
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*FRAUD, *words], cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=clean_environment()
+        )
+    try:
+        yield wait_until_up(process, log, ready=True)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 def wait_until_up(process: subprocess.Popen[bytes], log: Path, ready: bool) -> Server:
     """The server, once it answers; with `ready`, once /readyz answers 200."""
     deadline = time.monotonic() + _START_SECONDS

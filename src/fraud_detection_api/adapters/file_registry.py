@@ -16,7 +16,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import get_args
@@ -25,6 +25,7 @@ from uuid import uuid4
 from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.services.models import aliases
+from fraud_detection_api.services.models.contracts import require_registry_of
 from fraud_detection_api.tables.whole_files import sync
 
 _VERSION = re.compile("[1-9][0-9]{0,17}")
@@ -59,11 +60,11 @@ class FileRegistry:
         """Raise RegistryUnavailable if there is no folder: its volume may not be mounted."""
         if not self.root.is_dir():
             raise RegistryUnavailable(
-                f"the registry folder {self.root} does not exist; name another one (--registry), or run "
+                f"the registry folder {self.root.absolute()} does not exist; name another one (--registry), or run "
                 "`fraud train FILE`, which creates it"
             )
 
-    def register(self, files: Mapping[str, bytes]) -> str:
+    def register(self, files: Mapping[str, bytes], *, contract: str | None = None) -> str:
         with self._failures("written"):
             self._sweep_staging()
             folder = self._staged()
@@ -72,7 +73,12 @@ class FileRegistry:
                 for name, content in files.items():
                     _write_durably(folder / name, content)
                 sync(folder)
-                return self._publish(folder)
+                with nullcontext() if contract is None else self._locked():
+                    if contract is not None:
+                        require_registry_of(self, contract, where=str(self.root))
+                    version = self._publish(folder)
+                self._leave_out_of_git()
+                return version
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -194,6 +200,11 @@ class FileRegistry:
                 if attempt == _ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _leave_out_of_git(self) -> None:
+        """Name what belongs to this machine alone, for those who keep their registry in git."""
+        with suppress(OSError), (self.root / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write(f".gitignore\n{self._staging.name}/\n{self._aliases.name}/{_LOCK}\n")
 
     def _folder(self, version: str) -> Path:
         folder = self._versions / version

@@ -8,6 +8,7 @@ import typer
 from fraud_detection_api.cli.options import AsJson, Registry, Store, settings_with
 from fraud_detection_api.cli.tables.measures import monitoring_notes, monitoring_tables
 from fraud_detection_api.cli.terminal import print_report, say
+from fraud_detection_api.report.document import words_for
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,8 +20,9 @@ def show(registry: Registry = None, store: Store = None, as_json: AsJson = False
     from fraud_detection_api.jobs.monitoring import report_on_champion
     from fraud_detection_api.schemas.monitoring import monitoring_body
 
-    shown = monitoring_body(report_on_champion(settings)).model_dump(mode="json")
-    print_report(shown, monitoring_tables(shown), monitoring_notes(shown), as_json=as_json)
+    found = report_on_champion(settings)
+    shown, words = monitoring_body(found).model_dump(mode="json"), words_for(found.model.bundle.contract.purpose)
+    print_report(shown, monitoring_tables(shown, words), monitoring_notes(shown, words), as_json=as_json)
 
 
 @app.command(epilog="Example: `fraud monitor report --out monitoring.html`")

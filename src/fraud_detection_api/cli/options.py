@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fraud_detection_api.cli.hints import remember
 from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.jobs.listener import UnusableOption
@@ -28,6 +29,7 @@ def settings_with(**overrides: object) -> "Settings":
     from fraud_detection_api.errors import InvalidSetting
     from fraud_detection_api.settings import PREFIX, Settings
 
+    remember(overrides)
     try:
         return Settings.from_environment(os.environ, **overrides)
     except InvalidSetting as error:
@@ -129,6 +131,14 @@ ContractOption = Annotated[
         "--contract",
         metavar="credit|PATH",
         help="The contract of the records: `credit`, which is the default, or a TOML file. [env: FRAUD_CONTRACT]",
+    ),
+]
+StoredContract = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        metavar="credit|PATH",
+        help="The contract of the stored records. Default: the champion's, else `credit`. [env: FRAUD_CONTRACT]",
     ),
 ]
 Store = Annotated[

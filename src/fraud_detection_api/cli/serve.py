@@ -27,6 +27,14 @@ def serve(
     ] = None,
     registry: Registry = None,
     contract: ContractOption = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="sqlite:///FILE|postgresql://…|none",
+            help="The decision store, one for each contract. Default: ./decisions.db. [env: FRAUD_STORE]",
+        ),
+    ] = None,
     train_if_empty: Annotated[
         bool,
         typer.Option(
@@ -38,7 +46,8 @@ def serve(
 
     Example: `fraud serve --port 8000 --workers 2`
     """
-    overrides = {"host": host, "port": port, "workers": workers, "registry": registry, "contract": contract}
+    overrides: dict[str, object] = {"host": host, "port": port, "workers": workers}
+    overrides |= {"registry": registry, "contract": contract, "store": store}
     settings = settings_with(**overrides)
     from fraud_detection_api.jobs import serving
     from fraud_detection_api.settings import PREFIX

@@ -201,6 +201,7 @@ def _checked(store: str | None, sample: int | None, seed: int) -> _Checked:
 def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str, object]:
     return {
         "revision": summary.revision,
+        "contract": summary.contract,
         "decisions": sum(summary.by_outcome.values()),
         "outcomes": dict(summary.by_outcome),
         "first": _time(summary.first),
@@ -216,6 +217,7 @@ def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str,
 def _state_rows(summary: "StoreSummary", journal: "JournalBacklog") -> list[tuple[str, str]]:
     return [
         ("revision", summary.revision),
+        ("contract", summary.contract or ""),
         ("decisions", f"{sum(summary.by_outcome.values()):,}"),
         *((f"  {outcome}", f"{count:,}") for outcome, count in summary.by_outcome.items()),
         ("first", _time(summary.first) or ""),

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
+from fraud_detection_api.cli.hints import begin, with_given
 from fraud_detection_api.errors import FraudError, GateRefused, InvalidFile, MissingExtra
 from fraud_detection_api.jobs.listener import Bar, Listener
 
@@ -30,6 +31,7 @@ class TeachingGroup(TyperGroup):
     """Turns expected failures into one line on stderr and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
+        begin(ctx)
         if logging.lastResort is not None:  # it shows what is logged where no log is configured
             logging.lastResort.setFormatter(_LogLine())
         try:
@@ -57,7 +59,7 @@ class _LogLine(logging.Formatter):
 
 
 def _failed(error: FraudError) -> typer.Exit:
-    typer.echo(f"error: {printable(_text(error))}", err=True)
+    typer.echo(f"error: {printable(with_given(_text(error)))}", err=True)
     return typer.Exit(1)
 
 
@@ -126,12 +128,12 @@ def counted(count: int, noun: str) -> str:
 
 def print_text(text: str) -> None:
     """For people: a sentence of the result, on stdout with the tables."""
-    typer.echo(printable(text))
+    typer.echo(printable(with_given(text)))
 
 
 def say(text: str) -> None:
     """Inform a person on stderr, so that stdout holds only results."""
-    typer.echo(printable(text), err=True)
+    typer.echo(printable(with_given(text)), err=True)
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.container.storage import open_stores, store_name
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
@@ -23,6 +23,7 @@ from fraud_detection_api.services.models.rollout import RolloutService, Verdict
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits, MonitoringService
+from fraud_detection_api.services.storage.contracts import StoreContract
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import Stopwatch
@@ -34,6 +35,7 @@ class DeploymentServices:
 
     name: str
     contract: Contract
+    store_contract: StoreContract
     champion: AliasFollower[Deployment[RecordParser]]
     models: ModelService
     rollout: RolloutService
@@ -60,28 +62,37 @@ def build_deployment(
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     comparisons = build_comparisons(settings, labels, observations)
+    held = StoreContract(store, store_name(settings))
     return DeploymentServices(
         name=DEFAULT,
         contract=contract,
+        store_contract=held,
         champion=AliasFollower(
             registry,
             CHAMPION,
-            partial(_in_service, DEFAULT, required),
+            partial(_in_service, DEFAULT, required, held),
             on_refusal="keep",
+            confirm=lambda served: held.claim(served.contract.name),
             metrics=ModelMetrics(tallies),
         ),
         models=ModelService(registry),
         rollout=RolloutService(
-            registry, gate=None if settings.gate == "off" else comparisons, required_fingerprint=required
+            registry,
+            gate=None if settings.gate == "off" else comparisons,
+            required_fingerprint=required,
+            require_store=held.require,
         ),
         monitoring=build_monitoring(settings, store, labels, observations),
         comparisons=comparisons,
     )
 
 
-def _in_service(name: str, required: str | None, champion: ServedModel) -> Deployment[RecordParser]:
+def _in_service(
+    name: str, required: str | None, held: StoreContract, champion: ServedModel
+) -> Deployment[RecordParser]:
     """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
     require_contract(champion, required)
+    held.claim(champion.bundle.contract.name)
     bundle = champion.bundle
     deployment = Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
     _rehearse(deployment)
@@ -135,7 +146,7 @@ class StoredGate:
 
     def verdict(self, champion: ServedModel, challenger: ServedModel) -> Verdict:
         """Judge by what the observer recorded. Raises as `open_stores`."""
-        with open_stores(self.settings) as stores:
+        with open_stores(self.settings, contract=champion.bundle.contract.name) as stores:
             return build_comparisons(self.settings, stores.labels, stores.observations).verdict(champion, challenger)
 
 

@@ -90,7 +90,7 @@ def build_container(
         writer=None if store is None else build_writer(store, settings, metrics.tallies),
         recorder=recorder,
         labels=LabelService(labels, recorder),
-        history=History(seen, recorder),
+        history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),

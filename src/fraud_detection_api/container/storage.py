@@ -32,6 +32,7 @@ from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.storage import store_metrics
+from fraud_detection_api.services.storage.contracts import store_mismatch
 from fraud_detection_api.services.storage.decision_store import DecisionStore, ExclusiveLock
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
 from fraud_detection_api.services.storage.local_writer import LocalWriter
@@ -95,20 +96,33 @@ def build_store(settings: Settings) -> DecisionStore | None:
     return None if database is None else stores_in(database, settings).decisions
 
 
-def existing_stores(settings: Settings) -> Stores:
-    """The stores for a command, migrated. Raises StoreUnavailable where they do not exist, and as `require_database`."""
+def store_name(settings: Settings) -> str:
+    """The store as errors name it, without a password. Raises as `build_database`."""
+    database = build_database(settings)
+    return settings.store if database is None else database.name
+
+
+def existing_stores(settings: Settings, *, contract: str | None = None) -> Stores:
+    """The stores for a command, migrated.
+
+    Raises StoreUnavailable where they do not exist, ContractMismatch where they hold decisions of another contract than the
+    one of this name, and as `require_database`.
+    """
     database = require_database(settings)
     if isinstance(database, SqliteDatabase) and not database.path.exists():
         raise no_store_in(database)
     stores = stores_in(database, settings)
     stores.decisions.migrate()
+    if contract is not None and (held := stores.decisions.contract()) not in (None, contract):
+        assert held is not None
+        raise store_mismatch(database.name, held, contract)
     return stores
 
 
 @contextmanager
-def open_stores(settings: Settings) -> Iterator[Stores]:
+def open_stores(settings: Settings, *, contract: str | None = None) -> Iterator[Stores]:
     """The stores for a command, while the block runs. Raises as `existing_stores`."""
-    stores = existing_stores(settings)
+    stores = existing_stores(settings, contract=contract)
     try:
         yield stores
     finally:

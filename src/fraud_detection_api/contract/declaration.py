@@ -17,7 +17,8 @@ INT_MAX = 2**53 - 1  # in this range every integer is exact in float64, and none
 PROBABILITY, RISK_SCORE, OUTCOME = ADDED_COLUMNS = ("fraud_probability", "risk_score", "outcome")
 """Columns that scoring adds."""
 
-LABEL_AGE = "label_age_days"  # a column of an exported training set, beside the records and the target
+LABEL_AGE, LABEL_REVIEWER = "label_age_days", "label_reviewer"
+"""Columns of an exported training set, beside the records and the target."""
 
 DECISION_FIELDS = (
     "decision_id",

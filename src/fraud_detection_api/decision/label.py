@@ -1,15 +1,19 @@
 """Labels: whether a decision turned out to be about fraud."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from fraud_detection_api.decision.row_format import RowFormat
+from fraud_detection_api.decision.row_format import RowFormat, Stored
 
 LabelSource = Literal["chargeback", "analyst", "customer", "investigation", "rule", "other"]
 LABEL_SOURCES: tuple[LabelSource, ...] = get_args(LabelSource)
 """Who reports a label."""
 
 LONGEST_NOTE = 1000
+LONGEST_REVIEWER = 200
+
+LabelState = Literal["unlabelled", "fraud", "legitimate"]
+"""What the label in force says of a decision."""
 
 LabelResult = Literal["recorded", "repeated", "unknown_decision", "erased", "nothing_by_then"]
 """The result for a finding: it is a label now, or was one before; or there is no label because the decision is unknown, has
@@ -26,7 +30,8 @@ class EntityAt(NamedTuple):
 class Finding(NamedTuple):
     """A label that is submitted. `about` is a decision's id, or the entity and time of a decision.
 
-    `effective_at`, when it became known, is in milliseconds since 1970; None means the time of recording.
+    `effective_at`, when it became known, is in milliseconds since 1970; None means the time of recording. `reviewer` is who
+    says so: the name of a key, or a person; None where nobody is named.
     """
 
     about: str | EntityAt
@@ -34,10 +39,11 @@ class Finding(NamedTuple):
     source: LabelSource
     effective_at: int | None = None
     note: str = ""
+    reviewer: str | None = None
 
 
 class Label(NamedTuple):
-    """A recorded finding. Times are milliseconds since 1970."""
+    """A recorded finding. Times are milliseconds since 1970. Labels of earlier releases have no `reviewer`."""
 
     decision_id: str
     is_fraud: bool
@@ -45,6 +51,7 @@ class Label(NamedTuple):
     effective_at: int
     note: str
     recorded_at: int
+    reviewer: str | None = None
 
 
 class SealedLabel(NamedTuple):
@@ -56,6 +63,7 @@ class SealedLabel(NamedTuple):
     effective_at: int
     note: str
     recorded_at: int
+    reviewer: Annotated[str | None, Stored(sealed_since=2)]
     seal: bytes
 
 
@@ -114,4 +122,5 @@ class LabelHistory:
 
 
 def _content(of: Finding | Label) -> tuple[bool, LabelSource, str]:
+    """What makes two findings the same, whoever says it: a file that another person imports again changes nothing."""
     return of.is_fraud, of.source, of.note

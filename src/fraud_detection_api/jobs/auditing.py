@@ -21,6 +21,7 @@ from fraud_detection_api.container.storage import (
     build_verification,
     existing_stores,
     require_database,
+    store_name,
 )
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
@@ -29,6 +30,7 @@ from fraud_detection_api.services.auditing.replacements import enter_replacement
 from fraud_detection_api.services.auditing.verification import Break, Verified, joined
 from fraud_detection_api.services.history.ranges import replay_range
 from fraud_detection_api.services.history.seals import SealCheck
+from fraud_detection_api.services.models.contracts import require_models_of
 from fraud_detection_api.services.observing.leadership import LOCK
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
@@ -51,7 +53,10 @@ def verified_store(
     Also checks the store's file, whose indexes may hide rows. A process for each core checks seals. Raises as
     `existing_stores` and `existing_registry`.
     """
-    existing_stores(settings).decisions.close()
+    with closing(existing_stores(settings).decisions) as store:
+        if with_registry:
+            registry = existing_registry(settings.registry)
+            require_models_of(registry, store.contract(), where=store_name(settings))
     problems = _in_thread(lambda: _problems(settings) if with_file else [])
     verification = build_verification(settings, existing_registry(settings.registry) if with_registry else None)
     walked = _in_thread(lambda: verification.verify(copies=copies))

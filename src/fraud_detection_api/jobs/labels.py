@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from fraud_detection_api.container.registry import build_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import Stores, open_stores
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.errors import NoChampion
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.services.labels.files import Imported, LabelImporter
 from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.labels.training_sets import Exported, TrainingSetExporter
+from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.tables.files import require_suffix, write_frame
 from fraud_detection_api.tables.whole_files import written_whole
@@ -43,10 +48,14 @@ class Window(NamedTuple):
         return None if days is None else self.now - int(days * DAY_MS)
 
 
-def export_training_set(settings: Settings, window: Window, target: Path, *, listener: Listener) -> Exported:
-    """Write the training set to `target`. Raises NothingToExport, InvalidContract, InvalidDataset, StoreUnavailable."""
-    contract = load_contract(settings.contract or CREDIT)
-    with open_stores(settings) as stores:
+def export_training_set(
+    settings: Settings, window: Window, target: Path, *, contract: Contract, listener: Listener
+) -> Exported:
+    """Write the training set of a contract to `target`.
+
+    Raises NothingToExport, InvalidContract, ContractMismatch, InvalidDataset, StoreUnavailable.
+    """
+    with open_stores(settings, contract=contract.name) as stores:
         return export_decisions(settings, stores, window, target, contract=contract, listener=listener)
 
 
@@ -60,26 +69,48 @@ def export_decisions(
         return exporter.export(target, since=window.since, until=until, assumed_before=assumed)
 
 
-def import_labels(settings: Settings, file: Path, *, unknown_to: Path | None, listener: Listener) -> Imported:
-    """Record a file of labels; rows that cannot be recorded go to `unknown_to`. Raises UnusableOption, InvalidDataset."""
+def stored_contract(settings: Settings) -> Contract:
+    """The contract of stored records: the one that the settings name, else the champion's, else `credit`.
+
+    Raises InvalidContract, CorruptBundle, RegistryUnavailable.
+    """
+    if settings.contract is not None:
+        return load_contract(settings.contract)
+    try:
+        return ModelService(build_registry(settings.registry)).load(CHAMPION).bundle.contract
+    except NoChampion:
+        return load_contract(CREDIT)
+
+
+def import_labels(
+    settings: Settings, file: Path, *, unknown_to: Path | None, reviewer: str | None, listener: Listener
+) -> Imported:
+    """Record a file of labels, said by `reviewer`; rows that cannot be recorded go to `unknown_to`.
+
+    Raises UnusableOption, InvalidDataset, and as `stored_contract` and `open_stores`.
+    """
     if unknown_to is not None:
         require_suffix(unknown_to)
         if unknown_to.exists() and file.exists() and unknown_to.samefile(file):
             raise UnusableOption("--unknown-to", "is the file to import; name another one")
-    contract = load_contract(settings.contract or CREDIT)
-    with open_stores(settings) as stores, listener.step(f"Importing {file.name}") as progress:
+    contract = stored_contract(settings)
+    with (
+        open_stores(settings, contract=contract.name) as stores,
+        listener.step(f"Importing {file.name}") as progress,
+    ):
         service = LabelService(stores.labels, build_recorder(settings))
-        done = LabelImporter(service, contract, progress).import_file(file)
+        done = LabelImporter(service, contract, progress, reviewer).import_file(file)
     if unknown_to is not None and done.unknown.height:
         with written_whole(unknown_to) as waiting:
             write_frame(done.unknown, waiting)
     return done
 
 
-def exported_lines(exported: Exported, suffix: str = "to learn from") -> Iterator[str]:
+def exported_lines(exported: Exported, contract: Contract, suffix: str = "to learn from") -> Iterator[str]:
     """What became of the decisions in the window of a training set."""
-    known = f"{exported.fraud:,} frauds, {exported.legitimate:,} legitimate"
-    yield f"{exported.rows:,} records {suffix}: {known}, {exported.assumed_legitimate:,} assumed to be legitimate"
+    words = words_for(contract.purpose)
+    known = f"{exported.fraud:,} {words.events}, {exported.legitimate:,} {words.others}"
+    yield f"{exported.rows:,} records {suffix}: {known}, {exported.assumed_legitimate:,} assumed to be {words.others}"
     others = {
         "without a time, which got the time of their decision": exported.untimed,
         "left out: no label": exported.unlabelled,

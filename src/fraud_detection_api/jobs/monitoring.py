@@ -7,6 +7,7 @@ from fraud_detection_api.container.deployment import build_comparisons, build_mo
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.storage import open_stores
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
+from fraud_detection_api.services.models.contracts import contract_held
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.comparison import Compared, ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringReport, MonitoringService
@@ -38,7 +39,8 @@ def monitoring_page(settings: Settings) -> tuple[str, bytes]:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[ModelService, MonitoringService, ComparisonService]]:
-    models = ModelService(existing_registry(settings.registry))
-    with open_stores(settings) as stores:
+    registry = existing_registry(settings.registry)
+    models = ModelService(registry)
+    with open_stores(settings, contract=contract_held(registry)) as stores:
         comparisons = build_comparisons(settings, stores.labels, stores.observations)
         yield models, build_monitoring(settings, *stores), comparisons

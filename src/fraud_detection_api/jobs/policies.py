@@ -63,6 +63,7 @@ def simulate_policy(
             comparison = compare_on_records(priced.bundle.policy, priced.policy, priced.bundle, dataset)
     return {
         "model_version": priced.version,
+        "purpose": priced.bundle.contract.purpose,
         "on": "out-of-fold scores" if records is None else str(records),
         "records_a_day_inherited": terms.records_a_day is None and priced.policy.records_a_day is not None,
         **comparison.as_json(),
@@ -77,7 +78,10 @@ def backtest_policy(
     Returns a JSON value. Raises InvalidPolicy, UnknownModel, NoChampion, CorruptBundle, NoStore, StoreUnavailable.
     """
     priced = _price(settings, model, load_policy(policy), file=policy)
-    with open_stores(settings) as stores, listener.step("Reading stored decisions") as progress:
+    with (
+        open_stores(settings, contract=priced.bundle.contract.name) as stores,
+        listener.step("Reading stored decisions") as progress,
+    ):
         test = backtest(
             Sources(stores.decisions, stores.labels, build_recorder(settings).is_intact),
             priced.policy,
@@ -85,7 +89,7 @@ def backtest_policy(
             period=period,
             report=lambda looked: progress(0, f"{looked:,} decisions"),
         )
-    return {"model_version": priced.version, **test.as_json()}
+    return {"model_version": priced.version, "purpose": priced.bundle.contract.purpose, **test.as_json()}
 
 
 class _Priced(NamedTuple):

@@ -7,9 +7,11 @@ from typing import Any
 
 from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import build_tracker
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import AliasMoved, ContractMismatch, GateRefused
 from fraud_detection_api.jobs.listener import Listener, says_if_interrupted
 from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.contracts import require_registry_of
 from fraud_detection_api.services.models.registry import ExperimentTracker, ModelRegistry
 from fraud_detection_api.services.models.rollout import Order, RolloutService
 from fraud_detection_api.settings import Settings
@@ -41,13 +43,22 @@ class Destination:
 
     @classmethod
     def open(cls, settings: Settings, registration: Registration, listener: Listener) -> "Destination":
-        """Find out early whether a model can be registered and promoted. Raises RegistryUnavailable, GateRefused."""
+        """Find out early whether a model can be registered and tracked. Raises RegistryUnavailable."""
         registry, rollout = build_rollout(settings)
         registry.require_writable()
-        if registration.promote:
-            rollout.require_promotable(registration.order)
         tracker = build_tracker(settings.track, registry=settings.registry, mlflow_uri=registration.mlflow_uri)
         return cls(settings.registry, registry, tracker, rollout, registration, listener)
+
+    def require_welcome(self, contract: Contract) -> None:
+        """Find out early whether a model of that contract can be registered and promoted.
+
+        Raises ContractMismatch where the registry belongs to another contract, and as `require_promotable`.
+        """
+        how = self.registration
+        if not how.allow_contract_change:
+            require_registry_of(self.registry, contract.name, where=self.location)
+        if how.promote:
+            self.rollout.require_promotable(how.order, contract, allow_contract_change=how.allow_contract_change)
 
     def train(
         self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None

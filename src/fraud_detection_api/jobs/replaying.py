@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import existing_stores
+from fraud_detection_api.container.storage import existing_stores, store_name
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.services.history.lookup import sampled
 from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer
+from fraud_detection_api.services.models.contracts import require_models_of
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.settings import Settings
@@ -43,5 +44,6 @@ def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | Non
 
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:
     """What a process of a replay works with. Raises as `existing_stores` and `existing_registry`."""
-    replayer = Replayer(StoredModels(existing_registry(settings.registry)), build_recorder(settings))
-    return existing_stores(settings).decisions, replayer
+    registry, store = existing_registry(settings.registry), existing_stores(settings).decisions
+    require_models_of(registry, store.contract(), where=store_name(settings))
+    return store, Replayer(StoredModels(registry), build_recorder(settings))

@@ -16,6 +16,7 @@ from fraud_detection_api.policy.outcomes import load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
 from fraud_detection_api.services.labels.training_sets import Exported
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
+from fraud_detection_api.services.models.contracts import contract_held
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, ExclusiveLock
 from fraud_detection_api.settings import Settings
@@ -78,7 +79,7 @@ def retrain(
     """
     goal = Destination.open(settings, registration, listener)
     lock = build_lock(require_database(settings))
-    with open_stores(settings) as stores, lock.held(LOCK) as alone:
+    with open_stores(settings, contract=contract_held(goal.registry)) as stores, lock.held(LOCK) as alone:
         if not alone:
             return None
         with scratch_folder(LOCK) as folder:
@@ -109,6 +110,7 @@ class _Retraining:
         models, options = self._models(), self.options
         contract = models.like.contract if options.contract is None else load_contract(options.contract)
         retraining.require_same_records(contract, models.champion.contract)
+        self.goal.require_welcome(contract)
         exported = self._export(contract)
         dataset = load_dataset(self.file, contract)
         retraining.require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
@@ -136,7 +138,7 @@ class _Retraining:
         exported = export_decisions(
             self.settings, self.stores, self.options.window, self.file, contract=contract, listener=listener
         )
-        for line in exported_lines(exported):
+        for line in exported_lines(exported, contract):
             listener.say(line)
         return exported
 

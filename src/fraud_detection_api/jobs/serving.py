@@ -1,6 +1,7 @@
 """Serve the champion over HTTP; train one first where that is requested."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.processes.server import run_server
 from fraud_detection_api.schemas.contract import example_record
 from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.contracts import require_registry_of
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.telemetry import configure_logging
 
@@ -34,14 +36,19 @@ def serve(
     """Serve until SIGTERM or Ctrl-C. Where no model is champion, `train_if_empty_by` says who wants the default model.
 
     `on_listening` gets the address, a record to try, and whether callers need keys. Raises InvalidSetting, MissingExtra,
-    RegistryUnavailable.
+    RegistryUnavailable, and ContractMismatch where the store holds decisions of another contract than the registry's models.
     """
     configure_logging(settings.log_level, settings.log_format)
     container = build_container(settings)
     settings.require_safe_address(has_keys=bool(container.keys))
     if train_if_empty_by is not None and build_registry(settings.registry).assigned(CHAMPION) is None:
         _train_default(container, by=train_if_empty_by, listener=listener)
-    example = example_record(_served_contract(container))
+    champion = _champion_contract(container)
+    if champion is not None:  # a server whose store is another contract's would never be ready
+        container.deployment.store_contract.claim(champion.name)
+        if container.store is not None:
+            container.store.close()  # the workers have connections of their own
+    example = example_record(champion or container.deployment.contract)
     run_server(
         settings,
         stores=container.store is not None,
@@ -49,18 +56,22 @@ def serve(
     )
 
 
-def _served_contract(container: Container) -> Contract:
-    try:
+def _champion_contract(container: Container) -> Contract | None:
+    with suppress(FraudError):
         return container.deployment.models.load(CHAMPION).bundle.contract
-    except FraudError:
-        return container.deployment.contract
+    return None
 
 
 def _train_default(container: Container, *, by: str, listener: Listener) -> None:
-    """Train on simulated credit records. Raises InvalidSetting where another contract is configured."""
+    """Train on simulated credit records.
+
+    Raises InvalidSetting where another contract is configured, ContractMismatch where the registry has models of another.
+    """
     if container.settings.contract not in (None, CREDIT):
-        fix = "train on your own file first: fraud train FILE --contract PATH"
+        fix = "train on your own file first: `fraud train FILE --contract PATH`"
         raise InvalidSetting("FRAUD_CONTRACT", f"the default model is for the contract {CREDIT!r} only; {fix}")
+    location = container.settings.registry
+    require_registry_of(build_registry(location), CREDIT, where=location)
     if find_spec("polars") is None:
         raise MissingExtra("train", "training the default model")
     # before the import, which takes seconds

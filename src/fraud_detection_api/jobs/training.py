@@ -34,13 +34,14 @@ def train_model(
     """Train and register a model. With `like`, that version's contract, settings, policy and base rate are used.
 
     Raises InvalidDataset, InvalidContract, InvalidPolicy, UnusableOption, UnknownModel, NoChampion, and as
-    `Destination.open`.
+    `Destination.open` and `Destination.require_welcome`.
     """
     goal = Destination.open(settings, registration, listener)
     given = None if options.policy_file is None else load_policy(options.policy_file)
     model = None if like is None else ModelService(goal.registry).load(like).bundle
     contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
+    goal.require_welcome(contract)
     dataset = load_dataset(options.file, contract)
     rate = options.deployed_base_rate
     if model is not None and rate is None:
@@ -54,6 +55,7 @@ def train_model(
         deployed_base_rate=rate,
         policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
         succeeds=None if model is None else model.policy,
+        any_contract=registration.allow_contract_change,
     )
     return goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fraud_detection_api.container.registry import MLFLOW
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.jobs.listener import Bar, Listener, says_if_interrupted
@@ -32,6 +33,16 @@ class StudyOptions:
     folds: PrequentialSettings
 
 
+def study_file(settings: Settings, records: Path) -> Path:
+    """Where the study of a file of records is: beside the registry's folder, as studies of other records are others.
+
+    >>> study_file(Settings(registry="models/loans-registry"), Path("data/loans.csv")).as_posix()
+    'models/loans-study.db'
+    """
+    folder = Path() if settings.registry.startswith(MLFLOW) else Path(settings.registry).parent
+    return folder / f"{records.stem}-study.db"
+
+
 def tune_model(
     settings: Settings, options: TrainingOptions, *, study: StudyOptions, registration: Registration, listener: Listener
 ) -> FittedModel:
@@ -48,6 +59,7 @@ def tune_model(
         stride_days=windows.stride_days,
         delay_days=options.split.delay_days,
     )
+    goal.require_welcome(contract)
     dataset = load_dataset(options.file, contract_for_tuning(contract))
     # an incomplete policy is an error now, not after hours of tuning
     costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))
@@ -61,6 +73,7 @@ def tune_model(
         options.split,
         deployed_base_rate=options.deployed_base_rate,
         policy=costs,
+        any_contract=registration.allow_contract_change,
     )
     return goal.train(
         fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary

@@ -47,60 +47,63 @@ class GateVerdict:
         return not self.reasons
 
 
-def judge(comparison: ModelComparison, limits: GateLimits) -> GateVerdict:
-    """The verdict on a challenger. What was not measured does not pass: the reason says what is missing."""
+def judge(comparison: ModelComparison, limits: GateLimits, *, events: str = "frauds") -> GateVerdict:
+    """The verdict on a challenger. What was not measured does not pass: the reason says what is missing.
+
+    `events` is what the models predict, as people call several of them.
+    """
     checks = (_traffic, _ranking, _calibration, _cost, _latency)
-    reasons = tuple(reason for check in checks for reason in check(comparison, limits))
+    reasons = tuple(reason for check in checks for reason in check(comparison, limits, events))
     changed, default = _limits(limits, defaults=False), _limits(limits, defaults=True)
-    return GateVerdict(reasons, (*changed, *_found(comparison), *default))
+    return GateVerdict(reasons, (*changed, *_found(comparison, events), *default))
 
 
-def _traffic(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
+def _traffic(comparison: ModelComparison, limits: GateLimits, events: str) -> Iterator[str]:
     if comparison.decisions < limits.decisions:
         yield f"{comparison.decisions:,} decisions were compared; {limits.decisions:,} are needed"
     if comparison.frauds < limits.frauds:
         yield (
-            f"{comparison.frauds:,} frauds are known among the {comparison.known:,} compared decisions of known truth; "
+            f"{comparison.frauds:,} {events} are known among the {comparison.known:,} compared decisions of known truth; "
             f"{limits.frauds:,} are needed"
         )
 
 
-def _ranking(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
+def _ranking(comparison: ModelComparison, limits: GateLimits, events: str) -> Iterator[str]:
     allowed = {"roc_auc": limits.roc_auc_loss, "average_precision": limits.average_precision_loss}
     for name, loss in allowed.items():
         words = _words(name)
         difference = comparison.differences.get(name)
         if difference is None:
-            yield f"the difference of {words} cannot be measured: too few frauds or legitimate decisions are known"
+            yield f"the difference of {words} cannot be measured: too few {events} or other decisions are known"
         elif difference.lower < -loss:
-            yield _worse(words, difference, loss)
+            yield _worse(words, difference, loss, events)
 
 
 def _words(measure: str) -> str:
     return measure.replace("_", " ").replace("roc auc", "ROC AUC")
 
 
-def _worse(words: str, difference: Estimate, loss: float) -> str:
+def _worse(words: str, difference: Estimate, loss: float, events: str) -> str:
     interval = f"{difference.estimate:+.4f} (95 % interval {difference.lower:+.4f} to {difference.upper:+.4f})"
     if difference.upper < 0:
         return f"{words} is worse than the champion's: {interval}; at most {loss:g} may be lost"
     return (
         f"{words} is not shown to be as good as the champion's: {interval}, whose lower end may be "
-        f"{-loss:g} at the lowest; more known frauds narrow it"
+        f"{-loss:g} at the lowest; more known {events} narrow it"
     )
 
 
-def _calibration(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
+def _calibration(comparison: ModelComparison, limits: GateLimits, events: str) -> Iterator[str]:
     ratio = comparison.observed_to_expected
     if ratio is None:
         yield "calibration cannot be measured: the truth of no decision is known"
     elif abs(ratio.estimate - 1) > limits.calibration and not ratio.lower <= 1 <= ratio.upper:
         interval = f"95 % interval {ratio.lower:.2f} to {ratio.upper:.2f}"
         allowed = f"{1 - limits.calibration:.2f} to {1 + limits.calibration:.2f} times is allowed"
-        yield f"calibration is off: frauds are {ratio.estimate:.2f} times those expected ({interval}); {allowed}"
+        yield f"calibration is off: {events} are {ratio.estimate:.2f} times those expected ({interval}); {allowed}"
 
 
-def _cost(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
+def _cost(comparison: ModelComparison, limits: GateLimits, _events: str) -> Iterator[str]:
     """Decisions that are shown to cost more, however well they are ranked: a policy may approve everything.
 
     At the champion's costs alone: at its own, a challenger could declare that whatever it does is cheap. Without a decision
@@ -121,7 +124,7 @@ def _amount(cost: float, sign: str = "") -> str:
     return f"{cost:{sign},.0f}" if abs(cost) >= 100 else f"{cost:{sign}.3g}"
 
 
-def _latency(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
+def _latency(comparison: ModelComparison, limits: GateLimits, _events: str) -> Iterator[str]:
     latency = comparison.latency
     if latency is None:
         yield "latency was not measured"
@@ -132,16 +135,16 @@ def _latency(comparison: ModelComparison, limits: GateLimits) -> Iterator[str]:
         )
 
 
-def _found(comparison: ModelComparison) -> Iterator[str]:
+def _found(comparison: ModelComparison, events: str) -> Iterator[str]:
     """What was measured, in few words, for a registry keeps them with each promotion."""
     yield (
         f"{comparison.decisions:,} decisions were compared; the truth of {comparison.known:,} is known, "
-        f"{comparison.frauds:,} are fraud"
+        f"{comparison.frauds:,} are {events}"
     )
     for name, difference in comparison.differences.items():
         yield f"{_words(name)} {difference.estimate:+.4f} ({difference.lower:+.4f} to {difference.upper:+.4f})"
     if (ratio := comparison.observed_to_expected) is not None:
-        yield f"frauds are {ratio.estimate:.2f} times those expected ({ratio.lower:.2f} to {ratio.upper:.2f})"
+        yield f"{events} are {ratio.estimate:.2f} times those expected ({ratio.lower:.2f} to {ratio.upper:.2f})"
     for money in comparison.money[:1]:
         estimate, lower, upper = (_amount(number, "+") for number in money.difference)
         champion = _amount(money.champion)

@@ -15,10 +15,8 @@ class Words:
     rate: str
 
 
-PURPOSES = {
-    "fraud": Words("fraud", "frauds", "legitimate records", "fraud rate"),
-    "credit": Words("default", "defaults", "good records", "default rate"),
-}
+FRAUD = Words("fraud", "frauds", "legitimate records", "fraud rate")
+PURPOSES = {"fraud": FRAUD, "credit": Words("default", "defaults", "good records", "default rate")}
 
 
 def words_for(purpose: str) -> Words:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fraud_detection_api.report.document import PURPOSES, Words
+from fraud_detection_api.report.document import FRAUD, Words
 
 _LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
@@ -136,7 +136,7 @@ _TEXTS = MONITORED | {
 }
 
 
-def measure_text(name: str, words: Words = PURPOSES["fraud"]) -> str:
+def measure_text(name: str, words: Words = FRAUD) -> str:
     """A measure in words.
 
     >>> measure_text("roc_auc"), measure_text("recall"), measure_text("some_other")

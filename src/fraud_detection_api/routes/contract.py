@@ -12,7 +12,7 @@ from fraud_detection_api.schemas.contract import contract_schema
 router = APIRouter(
     prefix="/v1",
     tags=["contract"],
-    dependencies=[Depends(require_role("score")), Depends(take_turn)],
+    dependencies=[Depends(require_role("score", "analyst", "auditor")), Depends(take_turn)],
     responses={**KEYED, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
 )
 

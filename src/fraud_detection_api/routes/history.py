@@ -33,7 +33,7 @@ from fraud_detection_api.services.labels.recording import LabelService
 router = APIRouter(
     prefix="/v1/decisions",
     tags=["decisions"],
-    dependencies=[Depends(require_role("analyst")), Depends(take_turn)],
+    dependencies=[Depends(require_role("analyst", "auditor")), Depends(take_turn)],
     responses={**problems.KEYED, **problems.STORE_UNAVAILABLE},
 )
 

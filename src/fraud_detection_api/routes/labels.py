@@ -80,6 +80,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
     responses=_PROBLEMS,
 )
 def post_labels(
+    request: Request,
     labels: Annotated[LabelService, provided(LabelService)],
     limits: Annotated[RequestLimits, provided(RequestLimits)],
     body: Annotated[bytes, Depends(_body)],
@@ -88,17 +89,18 @@ def post_labels(
 
     Labels are added, never changed: the label that became known last is in force. A label that is sent again changes
     nothing. Labels whose decisions are not stored are listed under `unknown`, and the others are recorded. One invalid
-    field refuses the whole request.
+    field refuses the whole request. The name of the caller's key is stored as the label's `reviewer`.
     """
     given = parse_labels(body, limit=limits.records, latest=labels.latest())
-    return labels_recorded(labels.record([_finding(label, labels) for label in given]))
+    reviewer = request.state.caller.reviewer
+    return labels_recorded(labels.record([_finding(label, labels, reviewer) for label in given]))
 
 
-def _finding(given: LabelOfDecision | LabelOfEntity, labels: LabelService) -> Finding:
+def _finding(given: LabelOfDecision | LabelOfEntity, labels: LabelService, reviewer: str | None) -> Finding:
     about = (
         given.decision_id
         if isinstance(given, LabelOfDecision)
         else labels.entity_at(given.entity_id, epoch_milliseconds(given.decided_at))
     )
     effective_at = None if given.effective_at is None else epoch_milliseconds(given.effective_at)
-    return Finding(about, given.is_fraud, given.source, effective_at, given.note)
+    return Finding(about, given.is_fraud, given.source, effective_at, given.note, reviewer)

@@ -49,7 +49,7 @@ _TEXT_CONTENT = {
     "/metrics",
     operation_id="get_metrics",
     summary="Metrics, for Prometheus",
-    dependencies=[Depends(require_role("monitor"))],
+    dependencies=[Depends(require_role("monitor", "auditor"))],
     response_class=Response,
     responses={
         200: {"description": "The metrics of all processes of this server.", "content": _TEXT_CONTENT},

@@ -14,7 +14,7 @@ from fraud_detection_api.services.models.registered import ModelService
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    dependencies=[Depends(require_role("score")), Depends(take_turn)],
+    dependencies=[Depends(require_role("score", "analyst", "auditor")), Depends(take_turn)],
     responses={**KEYED, **REGISTRY_UNAVAILABLE},
 )
 

@@ -27,7 +27,11 @@ from fraud_detection_api.services.reporting.monitoring import MonitoringService
 
 router = APIRouter(
     tags=["monitoring"],
-    dependencies=[Depends(require_role("monitor", "analyst")), Depends(take_turn), Depends(each_parameter_once)],
+    dependencies=[
+        Depends(require_role("monitor", "analyst", "auditor")),
+        Depends(take_turn),
+        Depends(each_parameter_once),
+    ],
     responses=KEYED,
 )
 

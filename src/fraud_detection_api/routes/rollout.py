@@ -27,9 +27,10 @@ from fraud_detection_api.services.models.rollout import RolloutService
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    dependencies=[Depends(require_role("admin"))],
     responses={**problems.KEYED, **problems.REGISTRY_UNAVAILABLE},
 )
+
+_ADMIN = [Depends(require_role("admin"))]
 
 MAX_BODY_BYTES = 16 * 1024
 """The longest reason fits, however it is escaped; a hundred thousand unknown keys, each a problem to report, do not."""
@@ -92,7 +93,11 @@ def _caller(request: Request) -> str:
     "/history",
     operation_id="list_model_changes",
     summary="Who was champion and challenger, when and why",
-    dependencies=[Depends(take_turn), Depends(each_parameter_once)],
+    dependencies=[
+        Depends(require_role("admin", "analyst", "auditor")),
+        Depends(take_turn),
+        Depends(each_parameter_once),
+    ],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )
 def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()]) -> models.ModelHistory:
@@ -105,6 +110,7 @@ def get_history(rollout: _Rollout, query: Annotated[models.ChangesQuery, Query()
     "/rollback",
     operation_id="roll_back",
     summary="Go back to the previous champion",
+    dependencies=_ADMIN,
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
@@ -129,6 +135,7 @@ def post_rollback(request: Request, rollout: _Rollout, champion: Champion, why: 
     "/{version}/promote",
     operation_id="promote_model",
     summary="Make a version champion",
+    dependencies=_ADMIN,
     openapi_extra=_documented(models.PromoteRequest, {"reason": "three weeks in shadow"}),
     responses={
         **_WITH_BODY,
@@ -168,6 +175,7 @@ def post_promote(
     "/{version}/challenge",
     operation_id="challenge_champion",
     summary="Make a version the challenger",
+    dependencies=_ADMIN,
     openapi_extra=_BECAUSE,
     responses={
         **_WITH_BODY,
@@ -190,7 +198,7 @@ def post_challenge(request: Request, rollout: _Rollout, version: str, why: _WHY)
     "/{version}/challenge",
     operation_id="end_challenge",
     summary="End a challenge",
-    dependencies=[Depends(take_turn)],
+    dependencies=[*_ADMIN, Depends(take_turn)],
     responses=problems.problem(404, "The version is not the challenger.", errors.NoChallenger, errors.UnknownModel),
 )
 def delete_challenge(request: Request, rollout: _Rollout, version: str) -> models.ChallengerNow:

@@ -5,15 +5,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, from_json
 
+from fraud_detection_api.contract.declaration import MAX_TEXT, ReasonCode
 from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.decision.label import Label, LabelSource, LabelState
 from fraud_detection_api.decision.row_format import columns_of
 from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.answered import DecisionId
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters, TextId
-from fraud_detection_api.services.history.lookup import Found, HistoryFilter, entity_id_of
+from fraud_detection_api.services.history.lookup import MOST_LOOKED_AT, Found, HistoryFilter, entity_id_of
 from fraud_detection_api.services.history.replay import SOUND, ReplayResult, Status
+from fraud_detection_api.services.storage.decision_store import Traits
 from fraud_detection_api.telemetry import utc_text
 
 MOST_DECISIONS = 1000
@@ -36,11 +40,23 @@ Moment = Annotated[
 """A time with its offset, as milliseconds since 1970."""
 
 
+RiskScore = Annotated[int, Field(ge=0, le=1000)]
+
+
 class DecisionQuery(Parameters):
     """The decisions to list."""
 
     entity_id: TextId | None = Field(None, description="Decisions on the entity with this id, or with this pseudonym.")
     outcome: Outcome | None = Field(None, description="Decisions with this outcome.")
+    label: LabelState | None = Field(None, description="Decisions whose label in force says so, or without a label.")
+    model: Annotated[str, Field(max_length=MAX_TEXT, pattern=STORABLE)] | None = Field(
+        None, description="Decisions by this version of the model.", examples=["7"]
+    )
+    min_risk_score: RiskScore | None = Field(None, description="Decisions with at least this risk score.")
+    max_risk_score: RiskScore | None = Field(None, description="Decisions with at most this risk score.")
+    reason: ReasonCode | None = Field(
+        None, description="Decisions that were answered with this reason code.", examples=["UTILISATION_HIGH"]
+    )
     since: Moment | None = Field(None, description="Decided at this time or later.")
     until: Moment | None = Field(None, description="Decided before this time.")
     limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Maximum number of decisions on a page.")
@@ -50,7 +66,17 @@ class DecisionQuery(Parameters):
 
     def filters(self) -> HistoryFilter:
         """The filter, without the page."""
-        return HistoryFilter(self.entity_id, self.outcome, self.since, self.until)
+        traits = Traits(self.label, self.model, self.min_risk_score, self.max_risk_score, self.reason)
+        return HistoryFilter(self.entity_id, self.outcome, self.since, self.until, traits)
+
+
+class LabelInForce(BaseModel):
+    """What a decision turned out to be, as far as it is known."""
+
+    is_fraud: bool
+    source: LabelSource
+    effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
+    reviewer: str | None = Field(description="Who said it: the name of a key or of a person.", examples=["back-office"])
 
 
 _COLUMNS = {column.name: column for column in columns_of(StoredDecision)}
@@ -71,6 +97,7 @@ class KeptDecisionBody(create_model("StoredFields", __base__=DecisionBody, **_FI
     """A stored decision: the decision as it was answered, and what was stored with it."""
 
     is_intact: bool = Field(description="Whether the seal is valid; false if the row was changed.", examples=[True])
+    label: LabelInForce | None = Field(description="The label in force; null without one.")
 
 
 _PLAIN_FIELDS = {name: column.field for name, column in _COLUMNS.items() if name in KeptDecisionBody.model_fields}
@@ -81,7 +108,8 @@ class DecisionPage(BaseModel):
 
     decisions: list[KeptDecisionBody]
     next_cursor: str | None = Field(
-        description="The cursor of the next page; null on the last one.",
+        description="The cursor of the next page; null on the last one. With `label`, `model`, `reason` or a risk score, "
+        f"a page looks at {MOST_LOOKED_AT:,} decisions at most, so it may have few or none although others follow.",
         examples=["AX8i4nmwfMOYxNwMDAc5j3Ykq1f0mZ4i"],
     )
 
@@ -100,9 +128,15 @@ def kept_decision_body(found: Found) -> KeptDecisionBody:
         "decision_source": row.source,
         "record": None if row.record is None else from_json(row.record),
         "is_intact": found.is_intact,
+        "label": None if found.label is None else _label_in_force(found.label),
     }
     body: KeptDecisionBody = KeptDecisionBody.model_construct(**plain | derived)
     return body
+
+
+def _label_in_force(label: Label) -> LabelInForce:
+    at = utc_text(label.effective_at)
+    return LabelInForce(is_fraud=label.is_fraud, source=label.source, effective_at=at, reviewer=label.reviewer)
 
 
 class DifferenceBody(BaseModel):

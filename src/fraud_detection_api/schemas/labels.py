@@ -121,6 +121,9 @@ class RecordedLabel(BaseModel):
     effective_at: TimeText = Field(description="When it became known.")
     recorded_at: TimeText = Field(description="When it was recorded.")
     note: str = Field(examples=["reported by the card's issuer"])
+    reviewer: str | None = Field(
+        description="Who said it: the name of a key or of a person; null if nobody was named.", examples=["back-office"]
+    )
     in_force: bool = Field(description="Whether this label is in force: it became known last.", examples=[True])
 
 

@@ -43,8 +43,8 @@ class ModelFitter:
 
     `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
     `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
-    report does not say whether more records would help, and those trainings are saved. The bundle depends only on the
-    data, the seed and the settings.
+    report does not say whether more records would help, and those trainings are saved. With `any_contract`, the registry may
+    hold models of other contracts. The bundle depends only on the data, the seed and the settings.
     """
 
     registry: ModelRegistry
@@ -56,6 +56,7 @@ class ModelFitter:
     policy: Policy = field(default_factory=Policy)
     succeeds: Policy | None = None
     training_shares: Sequence[int] = TRAINING_SHARES
+    any_contract: bool = False
 
     def fit(
         self,
@@ -68,7 +69,8 @@ class ModelFitter:
         """Train on `dataset` and register the bundle, created at `now`; if anything fails, nothing is registered.
 
         `tuning` is recorded in the card. Raises InvalidDataset where the split would leave a part without frauds,
-        InvalidPolicy where a review capacity is stated and the number of records a day is not known.
+        InvalidPolicy where a review capacity is stated and the number of records a day is not known, ContractMismatch
+        where the registry's models follow a contract of another name.
         """
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
@@ -88,7 +90,8 @@ class ModelFitter:
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
         ) | {"policy": decided.evidence}
         card, sealed = _sealed(made, train, decided.policy, evidence, now=now)
-        return FittedModel(self.registry.register(sealed.files), sealed.digest, measured.after, card)
+        only = None if self.any_contract else dataset.contract.name
+        return FittedModel(self.registry.register(sealed.files, contract=only), sealed.digest, measured.after, card)
 
 
 def _sealed(

@@ -11,6 +11,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, hold_out
@@ -57,9 +58,9 @@ def _measures_json(measures: Mapping[str, Estimate]) -> dict[str, Any]:
 
 def require_enough(dataset: Dataset, *, records: int, frauds: int) -> None:
     """Raise TooFewLabels where there are fewer records, or fewer frauds among them, than required."""
-    found = int(dataset.is_fraud.sum())
+    found, words = int(dataset.is_fraud.sum()), words_for(dataset.contract.purpose)
     if len(dataset) < records or found < frauds:
-        raise TooFewLabels(len(dataset), found, least_records=records, least_frauds=frauds)
+        raise TooFewLabels(len(dataset), found, least_records=records, least_frauds=frauds, events=words.events)
 
 
 def require_same_records(contract: Contract, champion: Contract) -> None:
@@ -67,7 +68,7 @@ def require_same_records(contract: Contract, champion: Contract) -> None:
     if contract.record_fingerprint != champion.record_fingerprint:
         raise ContractMismatch(
             "this contract describes other records than the champion's, so no stored record follows it; train on a file: "
-            "fraud train FILE --contract PATH"
+            "`fraud train FILE --contract PATH`"
         )
 
 

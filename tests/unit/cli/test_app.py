@@ -170,5 +170,5 @@ def test_help_imports_no_command_and_no_library_of_one():
     package = {
         name.removeprefix("fraud_detection_api.") for name in imported if name.startswith("fraud_detection_api.")
     }
-    assert package == {"cli", "cli.lazy_group", "cli.terminal", "errors", "jobs", "jobs.listener"}
+    assert package == {"cli", "cli.hints", "cli.lazy_group", "cli.terminal", "errors", "jobs", "jobs.listener"}
     assert not imported & {"numpy", "polars", "sklearn", "uvicorn", "xgboost"}

@@ -1,6 +1,7 @@
 """fraud decisions show and list."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,15 @@ def test_a_store_that_is_not_there_is_not_made(fraud, tmp_path):
 
 def test_without_a_store_there_is_nothing_to_list(fraud):
     assert refusal_of(fraud("decisions", "list", FRAUD_STORE="none")) is NoStore
+
+
+def test_the_list_shows_the_first_reason_and_the_label(fraud, kept):
+    Path("labels.csv").write_text(f"decision_id,is_fraud,source\n{kept[2]},1,rule\n")
+    fraud("labels", "import", "labels.csv")
+    result = fraud("decisions", "list", "--label", "fraud")
+    assert kept[2] in result.stdout
+    assert kept[1] not in result.stdout
+    assert "BALANCE" in result.stdout
+    assert kept[2] not in fraud("decisions", "list", "--label", "unlabelled").stdout
+    assert kept[2] in fraud("decisions", "list", "--model", "1", "--min-risk-score", 1).stdout
+    assert fraud("decisions", "list", "--reason", "NOBODYS").stderr.strip() == "no stored decision matches"

@@ -194,3 +194,14 @@ def test_where_every_row_is_recorded_no_file_of_unknown_rows_is_made(fraud, stor
     done = fraud("labels", "import", labels, "--unknown-to", tmp_path / "unknown.csv")
     assert done.exit_code == 0
     assert not (tmp_path / "unknown.csv").exists()
+
+
+def test_who_imports_is_kept_with_the_labels(fraud, store, tmp_path):
+    ids = [decision.decision_id for decision in DECISIONS[:2]]
+    rows = [f"{ids[0]},1,chargeback,ann", f"{ids[1]},0,chargeback,"]
+    (tmp_path / "labels.csv").write_text("\n".join(["decision_id,is_fraud,source,reviewer", *rows]))
+    fraud("labels", "import", "labels.csv", "--by", "bob")
+    first, second = (labels_of(fraud, decision)[0]["reviewer"] for decision in DECISIONS[:2])
+    assert first == "ann"
+    assert second.startswith("bob (")
+    assert "ann" in fraud("labels", "show", ids[0]).stdout

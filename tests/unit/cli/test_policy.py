@@ -71,7 +71,7 @@ def test_set_registers_the_model_anew_and_tells_what_changes(fraud, registry):
     assert numbers_in(lines[0]) == [2, 1, 2]
     assert lines[1].startswith("was: policy 1, with 1,000 at risk reviewed above 5.00 %, declined above 75.00 %;")
     assert lines[2].startswith("now: policy 2, with 1,000 at risk reviewed above ")
-    assert "fraud models challenge 2, then fraud models promote 2" in lines[3]
+    assert "`fraud models challenge 2`, then `fraud models promote 2`" in lines[3]
     assert registry.versions() == ["1", "2"]
     assert registry.assigned("champion") == "1"
     assert read_bundle(registry.fetch("2"), source="x").policy.review_cost == 20

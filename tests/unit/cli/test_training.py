@@ -27,7 +27,7 @@ def test_train_registers_a_model_and_the_first_is_champion(trained):
     assert registry.versions() == ["1"]
     assert registry.assigned("champion") == "1"
     assert result.stderr.splitlines()[0].startswith(f"registered version 1 in {folder} (sha256:")
-    assert result.stderr.splitlines()[1:] == ["version 1 is champion"]
+    assert result.stderr.splitlines()[1] == "version 1 is champion"
 
 
 def test_train_prints_the_card_as_json(trained):
@@ -63,13 +63,25 @@ def test_train_prints_a_table_for_people(fraud, quick, credit_file):
 
 def test_there_is_no_progress_bar_in_a_pipe(fraud, quick, credit_file):
     lines = fraud("train", credit_file).stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["registered", "version", "the"]
+    assert [line.split()[0] for line in lines] == ["registered", "version", "warning:", "the", "the"]
+
+
+def test_a_training_says_what_the_policy_would_do_and_warns_of_many_reviews(fraud, quick, credit_file, tmp_path):
+    (tmp_path / "costs.toml").write_text("review_cost = 900\nrecords_a_day = 2000\n")
+    usual, dear = fraud("train", credit_file), fraud("train", credit_file, "--policy", "costs.toml")
+    shares = json.loads(fraud("policy", "show", "1", "--json").stdout)["shares"]
+    assert shares["review"] > 0.1
+    assert f"review {100 * shares['review']:.2f} % and decline {100 * shares['decline']:.2f} %" in usual.stderr
+    assert "warning: more than 10 % of the records would be reviewed" in usual.stderr
+    assert "warning" not in dear.stderr
+    declined = json.loads(fraud("policy", "show", "2", "--json").stdout)["shares"]["decline"]
+    assert f"decline {100 * declined:.2f} % ({2000 * declined:,.3g} a day)" in dear.stderr
 
 
 def test_a_training_is_tracked_where_asked(fraud, quick, credit_file, mlflow_server, registry):
     result = fraud("train", credit_file, FRAUD_TRACK=mlflow_server.location())
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[-2].startswith(f"tracked at {mlflow_server.url}/#/experiments/")
+    assert result.stderr.splitlines()[1].startswith(f"tracked at {mlflow_server.url}/#/experiments/")
 
 
 def test_a_registry_or_tracker_that_is_down_is_told_before_the_training(fraud, credit_file, registry, monkeypatch):
@@ -115,10 +127,10 @@ def test_a_contract_of_ones_own_is_followed(fraud, quick, own_file, where):
     assert json.loads(result.stdout)["contract"]["name"] == "every_dtype"
 
 
-def test_a_model_of_another_contract_is_registered_but_not_promoted_unasked(fraud, quick, own_file, registry):
+def test_a_model_of_another_contract_is_neither_registered_nor_promoted_unasked(fraud, quick, own_file, registry):
     result = fraud("train", own_file, "--contract", "my.toml", "--promote", "--force", "it is better")
     assert refusal_of(result) is ContractMismatch
-    assert (registry.versions(), registry.assigned("champion")) == (["1", "2"], "1")
+    assert (registry.versions(), registry.assigned("champion")) == (["1"], "1")
 
 
 def test_a_model_of_another_contract_is_promoted_when_asked(fraud, quick, own_file, registry):

@@ -39,7 +39,7 @@ def test_a_model_like_another_has_its_settings_and_not_the_defaults(fraud, regis
 
 
 def test_a_model_like_another_follows_its_contract(fraud, registry, own_file):
-    card = card_of(fraud("train", own_file, "--like", "2", "--json"))
+    card = card_of(fraud("train", own_file, "--like", "2", "--allow-contract-change", "--json"))
     assert card["contract"]["name"] == "every_dtype"
 
 

@@ -38,7 +38,7 @@ def test_tune_registers_the_best_and_tells_what_it_gained(fraud, quick, credit_f
     assert "Held-out test part" in result.stdout
     files = FileRegistry(tmp_path / "registry").fetch("1")
     card = read_bundle(files, source="test").card
-    assert card["tuning"]["study"] == "fraud-study.db"
+    assert card["tuning"]["study"] == "credit-study.db"
     assert card["tuning"]["digest"].startswith("sha256:")
     assert card["tuning"]["trials"] == 2
     assert card["training"]["settings"]["max_depth"] == card["tuning"]["settings"]["max_depth"]
@@ -65,7 +65,7 @@ def test_a_study_of_another_objective_is_refused_in_one_line(fraud, quick, credi
     result = fraud("tune", credit_file, "--trials", 1, "--folds", 2, "--objective", "roc_auc")
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: study fraud-study.db: holds the study of another problem")
+    assert line.startswith("error: study credit-study.db: holds the study of another problem")
 
 
 @pytest.mark.parametrize("duration", ["10", "m", "-5s", "0s", "10 m", "ten"])

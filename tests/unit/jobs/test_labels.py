@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.contract.times import DAY_MS
 from fraud_detection_api.jobs.labels import Window, exported_lines
 
@@ -28,8 +29,16 @@ def test_a_window_in_which_nothing_has_matured_is_empty():
 def test_an_export_reports_what_became_of_the_decisions():
     counts = {"untimed": 1, "unlabelled": 0, "other_contract": 0, "erased": 5, "tampered": 0}
     exported = SimpleNamespace(rows=9, fraud=2, legitimate=4, assumed_legitimate=3, **counts)
-    assert list(exported_lines(exported)) == [
-        "9 records to learn from: 2 frauds, 4 legitimate, 3 assumed to be legitimate",
+    assert list(exported_lines(exported, load_contract("credit"))) == [
+        "9 records to learn from: 2 frauds, 4 legitimate records, 3 assumed to be legitimate records",
         "1 without a time, which got the time of their decision",
         "5 left out: erased",
     ]
+
+
+def test_an_export_for_credit_scoring_counts_defaults():
+    counts = dict.fromkeys(("untimed", "unlabelled", "other_contract", "erased", "tampered"), 0)
+    exported = SimpleNamespace(rows=9, fraud=2, legitimate=4, assumed_legitimate=3, **counts)
+    scoring = load_contract("credit").model_copy(update={"purpose": "credit"})
+    [line] = exported_lines(exported, scoring)
+    assert line == "9 records to learn from: 2 defaults, 4 good records, 3 assumed to be good records"

@@ -48,8 +48,8 @@ def test_without_labels_the_gate_says_what_is_missing():
     reasons = judge(compared(worse, better, np.full(len(is_fraud), np.nan)), LIMITS).reasons
     assert reasons == (
         "0 frauds are known among the 0 compared decisions of known truth; 50 are needed",
-        "the difference of ROC AUC cannot be measured: too few frauds or legitimate decisions are known",
-        "the difference of average precision cannot be measured: too few frauds or legitimate decisions are known",
+        "the difference of ROC AUC cannot be measured: too few frauds or other decisions are known",
+        "the difference of average precision cannot be measured: too few frauds or other decisions are known",
         "calibration cannot be measured: the truth of no decision is known",
     )
 
@@ -152,7 +152,7 @@ def test_what_was_found_is_told_with_its_figures_whether_it_passes_or_not():
         found = comparison.differences["roc_auc"]
         compared, roc_auc, precision, calibration, cost, latency, limits = judge(comparison, LIMITS).evidence
         assert (
-            compared == f"8,000 decisions were compared; the truth of 8,000 is known, {is_fraud.sum():,.0f} are fraud"
+            compared == f"8,000 decisions were compared; the truth of 8,000 is known, {is_fraud.sum():,.0f} are frauds"
         )
         assert roc_auc == f"ROC AUC {found.estimate:+.4f} ({found.lower:+.4f} to {found.upper:+.4f})"
         assert precision.startswith("average precision +0.")
@@ -175,7 +175,7 @@ def test_limits_other_than_the_defaults_are_told_first():
 def test_where_nothing_was_measured_the_evidence_is_that_and_the_limits():
     nothing = compare(Pairs(side([]), side([]), np.array([]), None))
     compared, limits = judge(nothing, LIMITS).evidence
-    assert (compared, limits) == ("0 decisions were compared; the truth of 0 is known, 0 are fraud", DEFAULTS)
+    assert (compared, limits) == ("0 decisions were compared; the truth of 0 is known, 0 are frauds", DEFAULTS)
 
 
 @pytest.mark.parametrize("latency_ratio", [1.23456e-7, LIMITS.latency_ratio], ids=["all changed", "all but one"])
@@ -207,3 +207,10 @@ def test_latency_that_was_not_measured_does_not_pass():
 
 def test_a_side_can_be_cut():
     assert Side.of(side([0.1, 0.2]), np.array([True, False])).policy is POLICY
+
+
+def test_a_model_of_defaults_is_judged_in_their_words():
+    verdict = judge(compare(Pairs(side([]), side([]), np.array([]), None)), LIMITS, events="defaults")
+    told = [*verdict.reasons, verdict.evidence[0]]
+    assert any("0 defaults are known" in text for text in told)
+    assert not any("fraud" in text for text in told)

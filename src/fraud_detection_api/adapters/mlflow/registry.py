@@ -10,8 +10,9 @@ from typing import Any, get_args
 from uuid import uuid4
 
 from fraud_detection_api.adapters.mlflow.connection import BUNDLE, DIGEST_TAG, UNKNOWN, MlflowConnection, stated_digest
-from fraud_detection_api.errors import AliasMoved, CorruptBundle, NoChampion, UnknownModel
+from fraud_detection_api.errors import AliasMoved, ContractMismatch, CorruptBundle, NoChampion, UnknownModel
 from fraud_detection_api.services.models import aliases
+from fraud_detection_api.services.models.contracts import require_registry_of
 
 _VERSION = re.compile("[1-9][0-9]{0,8}")  # MLflow would take 01 and +1 for 1
 _HISTORY_TAG = "fraud_detection_api.history."
@@ -34,8 +35,13 @@ class MlflowRegistry:
         self._client = connection.client
         self._name = connection.location.name
 
-    def register(self, files: Mapping[str, bytes]) -> str:
-        """Creates the version last, from complete artifacts: a killed registration leaves a run and no version."""
+    def register(self, files: Mapping[str, bytes], *, contract: str | None = None) -> str:
+        """Creates the version last, from complete artifacts: a killed registration leaves a run and no version.
+
+        MLflow has no lock: the contract is checked again afterwards, when the oldest version is the same for everybody.
+        """
+        if contract is not None:
+            require_registry_of(self, contract, where=self._name)
         digest = stated_digest(files)
         run = self._connection.start_run(f"bundle {digest[7:19]}".strip())
         run_id, source = run.info.run_id, f"{run.info.artifact_uri}/{BUNDLE}"
@@ -48,7 +54,18 @@ class MlflowRegistry:
         with self._connection.failures():
             tags = {DIGEST_TAG: digest} if digest else {}
             made = self._client.create_model_version(self._name, source, run_id, tags, await_creation_for=0)
-            return str(made.version)
+        if contract is not None:
+            self._require_contract(contract, str(made.version))
+        return str(made.version)
+
+    def _require_contract(self, contract: str, made: str) -> None:
+        """Remove the version that was made if another registration was first, with another contract."""
+        try:
+            require_registry_of(self, contract, where=self._name)
+        except ContractMismatch:
+            with self._connection.failures():
+                self._client.delete_model_version(self._name, made)
+            raise
 
     def require_writable(self) -> None:
         self.versions()  # only an upload shows whether the server accepts files; this checks that it answers

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -78,8 +79,9 @@ def alone(session: Session, dialect: Dialect) -> None:
 
 def no_store_in(database: Database) -> StoreUnavailable:
     """The error where a database has no store's tables."""
+    where = Path(database.name).absolute() if database.dialect == "sqlite" else database.name
     return StoreUnavailable(
-        f"no decision store at {database.name}; run this command in the server's folder, name the store with FRAUD_STORE, "
+        f"no decision store at {where}; run this command in the server's folder, name the store (--store, FRAUD_STORE), "
         "or start `fraud serve`, which creates it"
     )
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from fraud_detection_api.adapters.sql.database import (
     ROWS_A_STATEMENT,
     Database,
+    Dialect,
     Insertion,
     Row,
     Session,
@@ -14,10 +15,11 @@ from fraud_detection_api.adapters.sql.database import (
     parts,
 )
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
+from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.decision.row_format import columns_of, picked, types_of
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
-from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, Searched, Traits
 
 _ID, _DECIDER_ID = "decision_id", "decider_id"
 
@@ -64,7 +66,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -81,6 +83,8 @@ _ANSWER = "SELECT body_digest, answer FROM idempotency_keys WHERE caller = ? AND
 _CHECK = """
 INSERT INTO checks (name, checked_at) VALUES ('write', ?)
 ON CONFLICT (name) DO UPDATE SET checked_at = excluded.checked_at"""
+
+_CLAIM_STORE = "INSERT INTO served_contract (name, contract) VALUES ('contract', ?) ON CONFLICT (name) DO NOTHING"
 
 Order = Literal["ASC", "DESC"]
 
@@ -102,6 +106,17 @@ class SqlDecisionStore:
     def check(self) -> None:
         with self._database.writing() as session:
             session.change(_CHECK, (self._now(),))
+
+    def contract(self) -> str | None:
+        with self._database.reading() as session:
+            return contract_of(session)
+
+    def claim(self, contract: str) -> str:
+        if (held := self.contract()) is not None:
+            return held
+        with self._database.writing() as session:
+            session.change(_CLAIM_STORE, (contract,))
+        return self.contract() or contract
 
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         decider_ids = self._ids_of({DECISIONS.decider(row) for request in requests for row in request.decisions[:1]})
@@ -143,6 +158,31 @@ class SqlDecisionStore:
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         return [DECISIONS.decision(row) for row in self._rows(DECISIONS.select, where, limit, "DESC", before)]
 
+    def search(
+        self, where: DecisionFilter, traits: Traits, *, limit: int, among: int, before: str | None = None
+    ) -> Searched:
+        conditions = _conditions(where, "DESC", before)
+        by_label = traits.label in ("fraud", "legitimate") and where.entity is None and where.outcome is None
+        ids = "SELECT DISTINCT decision_id FROM labels" if by_label else _SELECT_IDS
+        candidates = f"{ids}{_conjunction(conditions)} ORDER BY decision_id DESC LIMIT ?"
+        wanted = _traits(traits, self._database.dialect)
+        statement = " AND ".join([f"{DECISIONS.select} WHERE decision_id IN ({candidates})", *wanted])
+        with self._database.reading() as session:
+            parameters = (
+                *conditions.values(),
+                among,
+                *(value for values in wanted.values() for value in values),
+                limit,
+            )
+            rows = session.rows(f"{statement} ORDER BY decision_id DESC LIMIT ?", parameters)
+            # a full page stopped somewhere; otherwise all candidates were looked at, and there may be more
+            last = (
+                session.rows(f"{candidates} OFFSET ?", (*conditions.values(), 1, among - 1))
+                if len(rows) < limit
+                else []
+            )
+        return Searched([DECISIONS.decision(row) for row in rows], uuid_text(last[0][0]) if last else None)
+
     def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         return [DECISIONS.decision(row) for row in self._rows(DECISIONS.select, where, limit, "ASC", after)]
 
@@ -159,14 +199,8 @@ class SqlDecisionStore:
         self._database.close()
 
     def _rows(self, select: str, where: DecisionFilter, limit: int, order: Order, beyond: str | None) -> list[Row]:
-        conditions: dict[str, object] = dict(id_bounds(where, order, beyond))
-        if where.entity is not None:
-            conditions["entity = ?"] = where.entity
-        if where.outcome is not None:
-            # an entity has few decisions, an outcome millions: of the two indexes never use the outcome's
-            conditions["outcome = ?" if where.entity is None else "outcome || '' = ?"] = where.outcome
-        conjunction = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        page = f"{conjunction} ORDER BY decision_id {order} LIMIT ?"
+        conditions = _conditions(where, order, beyond)
+        page = f"{_conjunction(conditions)} ORDER BY decision_id {order} LIMIT ?"
         statement = f"{select}{page}"
         if where.entity is not None or where.outcome is not None:
             # find the page in an index alone, and only then read the table
@@ -206,6 +240,49 @@ class SqlDecisionStore:
         return now - int(self._idempotency_seconds * 1000)
 
 
+def _conditions(where: DecisionFilter, order: Order, beyond: str | None) -> dict[str, object]:
+    """Conditions that an index serves, with their parameters."""
+    conditions: dict[str, object] = dict(id_bounds(where, order, beyond))
+    if where.entity is not None:
+        conditions["entity = ?"] = where.entity
+    if where.outcome is not None:
+        # an entity has few decisions, an outcome millions: of the two indexes never use the outcome's
+        conditions["outcome = ?" if where.entity is None else "outcome || '' = ?"] = where.outcome
+    return conditions
+
+
+def _conjunction(conditions: Mapping[str, object]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+_LABELS = "FROM labels WHERE labels.decision_id = decision.decision_id"
+_SAYS = f"(SELECT is_fraud {_LABELS} ORDER BY effective_at DESC, label_id DESC LIMIT 1)"
+
+_STATES: Mapping[LabelState, str] = {
+    "unlabelled": f"NOT EXISTS (SELECT 1 {_LABELS})",
+    "fraud": f"{_SAYS} = 1",
+    "legitimate": f"{_SAYS} = 0",
+}
+
+_HAS_REASON = {"sqlite": "instr(reasons, ?) > 0", "postgresql": "strpos(reasons, ?) > 0"}
+
+
+def _traits(traits: Traits, dialect: Dialect) -> dict[str, tuple[object, ...]]:
+    """Conditions for traits, each with its parameters."""
+    conditions: dict[str, tuple[object, ...]] = {}
+    if traits.label is not None:
+        conditions[_STATES[traits.label]] = ()
+    if traits.model is not None:
+        conditions["source = 'model' AND model_version = ?"] = (traits.model,)
+    if traits.min_risk_score is not None:
+        conditions["risk_score >= ?"] = (traits.min_risk_score,)
+    if traits.max_risk_score is not None:
+        conditions["risk_score <= ?"] = (traits.max_risk_score,)
+    if traits.reason is not None:  # within a text of the JSON, its quotes would be escaped
+        conditions[_HAS_REASON[dialect]] = (f'"code":"{traits.reason}"',)
+    return conditions
+
+
 def decisions_of(session: Session, decision_ids: Sequence[bytes]) -> list[StoredDecision]:
     """Those of the decisions that are stored, in no order."""
     return [
@@ -238,6 +315,12 @@ def id_bounds(where: DecisionFilter, order: Order, beyond: str | None) -> dict[s
         upper.append((uuid_bytes(beyond), "decision_id < ?"))
     bounds = [*([max(lower)] if lower else ()), *([min(upper)] if upper else ())]
     return {condition: bound for bound, condition in bounds}
+
+
+def contract_of(session: Session) -> str | None:
+    """The name of the contract that the store belongs to."""
+    rows = session.rows("SELECT contract FROM served_contract")
+    return str(rows[0][0]) if rows else None
 
 
 def revision_of(database: Database) -> str | None:

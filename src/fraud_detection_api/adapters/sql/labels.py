@@ -101,7 +101,7 @@ class SqlLabelStore:
 
 def _label(finding: Finding, decision_id: str, now: int) -> Label:
     effective_at = now if finding.effective_at is None else finding.effective_at
-    return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now)
+    return Label(decision_id, finding.is_fraud, finding.source, effective_at, finding.note, now, finding.reviewer)
 
 
 def _subject(session: Session, about: str | EntityAt) -> bytes | LabelResult:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fraud_detection_api.adapters.sql.database import Database, Session, alone, no_store_in
-from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, revision_of
+from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, contract_of, revision_of
 from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.adapters.sql.log import ENTER
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
@@ -70,10 +70,11 @@ class SqlStoreUpkeep:
         with self._database.reading() as session:
             counts: dict[str, int] = dict(session.rows(_BY_OUTCOME))
             ends = [session.rows(_END.format(order=order)) for order in ("ASC", "DESC")]
+            contract = contract_of(session)
             labels, keys = (session.rows(count)[0][0] for count in (_COUNT_LABELS, _COUNT_KEYS))
         first, last = (rows[0][0] if rows else None for rows in ends)
         by_outcome = {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}
-        return StoreSummary(REVISIONS[-1], by_outcome, first, last, labels, keys, *self.files.size())
+        return StoreSummary(REVISIONS[-1], contract, by_outcome, first, last, labels, keys, *self.files.size())
 
     def count_older(self, before: int) -> int:
         with self._database.reading() as session:

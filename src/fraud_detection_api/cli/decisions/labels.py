@@ -27,25 +27,35 @@ def import_labels(
         Path | None,
         typer.Option("--unknown-to", metavar="FILE", help="File for the rows that cannot be recorded, if any."),
     ] = None,
-    contract: options.ContractOption = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="WHO",
+            help="Who says so, for rows without a `reviewer`; recorded together with the user of this computer.",
+        ),
+    ] = None,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Record a file of labels.
 
     The file has these columns: `decision_id`, or `entity_id` (or the contract's id) and `decided_at`; `is_fraud`;
-    `source`; and optionally `effective_at` and `note`.
+    `source`; and optionally `effective_at`, `note` and `reviewer`.
 
     If any row is unreadable, nothing is recorded. Rows about unknown decisions are reported, and the rest is recorded. A row
     that repeats the current label, or an `effective_at` already recorded, changes nothing. A row without `effective_at`
     takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
     """
-    settings = settings_with(contract=contract, store=store)
+    settings = settings_with(registry=registry, contract=contract, store=store)
+    reviewer = options.order_of(by).by
     from fraud_detection_api.jobs import labels
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     with usage_errors(), leaves_on_sigterm():
-        done = labels.import_labels(settings, file, unknown_to=unknown_to, listener=LISTENER)
+        done = labels.import_labels(settings, file, unknown_to=unknown_to, reviewer=reviewer, listener=LISTENER)
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
         print_json({"rows": done.rows, "recorded": done.recorded, "repeated": done.repeated, "unknown": unknown})
@@ -78,11 +88,12 @@ def show(
                 label.effective_at,
                 label.recorded_at,
                 "yes" if label.in_force else "",
+                label.reviewer or "",
                 label.note,
             )
             for label in shown.labels
         ]
-        print_table(("label", "source", "effective", "recorded", "current", "note"), rows)
+        print_table(("label", "source", "effective", "recorded", "current", "reviewer", "note"), rows)
 
 
 def _say_imported(done: "Imported", unknown_to: Path | None) -> None:
@@ -114,24 +125,32 @@ def training_set(
     until: options.Until = None,
     matured_days: options.MaturedDays = None,
     assume_legitimate_after: options.AssumeLegitimateAfter = None,
-    contract: options.ContractOption = None,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write stored records and their current labels to a file that `fraud train` reads.
 
-    The file has the contract's columns, the target, and `label_age_days`: the days from the decision to its label, null
-    where the label is assumed. Records of another contract, erased records, and records that were changed since they were
-    stored are left out and counted.
+    The file has the contract's columns and the target. It also has `label_age_days`, the days from the decision to its
+    label, and `label_reviewer`, who said it; both are null where the label is assumed. Records of another contract, erased
+    records, and records that were changed since they were stored are left out and counted.
     """
-    settings = settings_with(contract=contract, store=store)
-    from fraud_detection_api.jobs.labels import Window, export_training_set, exported_lines, tampered_lines
+    settings = settings_with(registry=registry, contract=contract, store=store)
+    from fraud_detection_api.jobs.labels import (
+        Window,
+        export_training_set,
+        exported_lines,
+        stored_contract,
+        tampered_lines,
+    )
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     window = Window(int(time.time() * 1000), since, until, matured_days, assume_legitimate_after)
+    described = stored_contract(settings)
     with leaves_on_sigterm():
-        done = export_training_set(settings, window, out, listener=LISTENER)
-    for line in tampered_lines(done) if as_json else exported_lines(done, f"are in {out}"):
+        done = export_training_set(settings, window, out, contract=described, listener=LISTENER)
+    for line in tampered_lines(done) if as_json else exported_lines(done, described, f"are in {out}"):
         say(line)
     if as_json:
         print_json({"rows": done.rows, **asdict(done)})

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, DecisionId, OfEntity, Since, Until, settings_with
+from fraud_detection_api.cli.options import AsJson, DecisionId, OfEntity, Since, Store, Until, settings_with
 from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
@@ -15,7 +16,18 @@ if TYPE_CHECKING:  # imported when a command runs, so that help is quick
 
 app = typer.Typer(no_args_is_help=True)
 
-HEADINGS = ("decision", "decided (UTC)", "entity", "outcome", "probability", "score", "model", "seal")
+HEADINGS = (
+    "decision",
+    "decided (UTC)",
+    "entity",
+    "outcome",
+    "probability",
+    "score",
+    "first reason",
+    "label",
+    "model",
+    "seal",
+)
 _SEALS = {True: "intact", False: "BROKEN"}
 
 
@@ -24,16 +36,18 @@ def _history(settings: "Settings") -> "History":
     from fraud_detection_api.container.storage import existing_stores
     from fraud_detection_api.services.history.lookup import History
 
-    return History(existing_stores(settings).decisions, build_recorder(settings))
+    stores = existing_stores(settings)
+    return History(stores.decisions, build_recorder(settings), stores.labels)
 
 
 @app.command(epilog="Example: `fraud decisions show 01a20e44-a91c-7151-9d85-4c0f2082c8e3`")
 def show(
     decision_id: DecisionId,
+    store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a decision, its record, and whether the row was changed since it was stored."""
-    settings = settings_with()
+    settings = settings_with(store=store)
     shown = kept_decision_body(_history(settings).find(decision_id))
     if as_json:
         print_json(shown.model_dump())
@@ -52,6 +66,21 @@ def show(
 def list_decisions(
     entity: OfEntity = None,
     outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,
+    label: Annotated[
+        LabelState | None, typer.Option("--label", help="Only decisions whose current label says so, or without one.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="VERSION", help="Only decisions by this version of the model.")
+    ] = None,
+    min_risk_score: Annotated[
+        int | None, typer.Option("--min-risk-score", min=0, max=1000, help="Only this risk score or higher ones.")
+    ] = None,
+    max_risk_score: Annotated[
+        int | None, typer.Option("--max-risk-score", min=0, max=1000, help="Only this risk score or lower ones.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="CODE", help="Only decisions answered with this reason code.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -60,22 +89,33 @@ def list_decisions(
     cursor: Annotated[
         str | None, typer.Option("--cursor", help="The cursor that the page before printed; use the same filters.")
     ] = None,
+    store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """List decisions page by page, newest first."""
-    settings = settings_with()
-    from fraud_detection_api.services.history.lookup import HistoryFilter
+    """List decisions page by page, newest first.
 
-    page = _history(settings).page(HistoryFilter(entity, outcome, since, until), limit=limit, cursor=cursor)
+    With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, and may be short or empty
+    although others follow; the command then prints the cursor of the next page.
+    """
+    settings = settings_with(store=store)
+    from fraud_detection_api.services.history.lookup import HistoryFilter
+    from fraud_detection_api.services.storage.decision_store import Traits
+
+    traits = Traits(label, model, min_risk_score, max_risk_score, reason)
+    where = HistoryFilter(entity, outcome, since, until, traits)
+    page = _history(settings).page(where, limit=limit, cursor=cursor)
     shown = [kept_decision_body(found) for found in page.decisions]
     if as_json:
         print_json({"decisions": [each.model_dump() for each in shown], "next_cursor": page.next_cursor})
-    elif not shown:
+        return
+    if shown:
+        print_table(HEADINGS, [_row(each) for each in shown])
+    elif page.next_cursor is None:
         say("no stored decision matches")
     else:
-        print_table(HEADINGS, [_row(each) for each in shown])
-        if page.next_cursor is not None:
-            say(f"the next page: --cursor {page.next_cursor}")
+        say("none of the decisions that this page looked at matches; others follow")
+    if page.next_cursor is not None:
+        say(f"the next page: --cursor {page.next_cursor}")
 
 
 def _facts(shown: KeptDecisionBody) -> list[tuple[str, str]]:
@@ -91,6 +131,7 @@ def _facts(shown: KeptDecisionBody) -> list[tuple[str, str]]:
         ("contract", shown.contract),
         ("request", f"{shown.request_id}, record {shown.place}"),
         ("idempotency key", _text(shown.idempotency_key)),
+        ("label", _label(shown)),
         ("latency", f"{shown.latency_ms:.2f} ms"),
         ("seal", _SEALS[shown.is_intact]),
     ]
@@ -105,9 +146,15 @@ def _row(shown: KeptDecisionBody) -> tuple[str, ...]:
         shown.outcome,
         probability,
         _text(shown.risk_score),
+        shown.reasons[0].code if shown.reasons else "",
+        _label(shown),
         "fallback" if shown.model is None else shown.model.version,
         _SEALS[shown.is_intact],
     )
+
+
+def _label(shown: KeptDecisionBody) -> str:
+    return "" if shown.label is None else "fraud" if shown.label.is_fraud else "legitimate"
 
 
 def _text(content: object) -> str:

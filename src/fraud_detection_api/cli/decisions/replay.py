@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, Registry, Since, Until, settings_with
+from fraud_detection_api.cli.options import AsJson, Registry, Since, Store, Until, settings_with
 from fraud_detection_api.cli.terminal import (
     LISTENER,
     MOST_SHOWN,
@@ -36,6 +36,7 @@ def replay(
         int | None, typer.Option("--jobs", min=1, help="Number of processes. Default: one for each core.")
     ] = None,
     registry: Registry = None,
+    store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute stored decisions with the models that made them, and compare every bit.
@@ -47,7 +48,7 @@ def replay(
     """
     if bool(ids) == (since is not None or until is not None or sample is not None):
         raise typer.BadParameter("name decisions, or a range with --since, --until or --sample")
-    settings = settings_with(registry=registry)
+    settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.jobs.replaying import Choice, replay_decisions
     from fraud_detection_api.services.storage.decision_store import DecisionFilter
 

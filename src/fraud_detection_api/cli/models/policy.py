@@ -17,6 +17,7 @@ from fraud_detection_api.cli.tables.policy import (
     thresholds_text,
 )
 from fraud_detection_api.cli.terminal import LISTENER, print_json, print_report, say
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,10 +42,11 @@ def show(
 
     held = existing_registry(settings.registry)
     version = ModelService(held).resolve(version)
-    policy = read_card(held.fetch(version), source=f"version {version}")[1]["policy"]
+    card = read_card(held.fetch(version), source=f"version {version}")[1]
+    policy, words = card["policy"], words_for(card.get("purpose", "fraud"))
     title = f"Policy {policy['version']} of model version {version}"
     shown = {"model_version": version, **policy}
-    print_report(shown, policy_tables(policy, title=title), policy_notes(policy), as_json=as_json)
+    print_report(shown, policy_tables(policy, title=title, words=words), policy_notes(policy), as_json=as_json)
 
 
 @app.command("set", epilog="Example: `fraud policy set costs.toml --promote`")
@@ -74,7 +76,7 @@ def set_policy(
     say(f"now: {thresholds_text(done['to'])}")
     if not promote:
         version = done["version"]
-        say(f"to use it: fraud models challenge {version}, then fraud models promote {version}")
+        say(f"to use it: `fraud models challenge {version}`, then `fraud models promote {version}`")
 
 
 @app.command(epilog="Example: `fraud policy simulate later.parquet --policy costs.toml`")
@@ -91,6 +93,7 @@ def simulate(
     until: options.Until = None,
     model: Model = CHAMPION,
     registry: options.Registry = None,
+    store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's policy with another one; nothing is registered.
@@ -103,7 +106,7 @@ def simulate(
     follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.
     """
     _require_one_source(since, until, file)
-    settings = settings_with(registry=registry)
+    settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.jobs import policies
     from fraud_detection_api.services.reporting.backtest import Period
 

@@ -11,6 +11,7 @@ from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, or
 from fraud_detection_api.cli.tables.measures import comparison_notes, comparison_tables, print_evaluation
 from fraud_detection_api.cli.tables.policy import thresholds_text
 from fraud_detection_api.cli.terminal import print_json, print_report, print_table, say
+from fraud_detection_api.report.document import Words, words_for
 from fraud_detection_api.services.models.aliases import CHALLENGER
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -62,20 +63,24 @@ def show(version: Version, registry: Registry = None, as_json: AsJson = False) -
         print_json(card.model_dump())
         return
     about = card.card
+    words = words_for(about.get("purpose", "fraud"))
     rows = [
         ("version", f"{card.version} {' '.join(card.aliases)}".strip()),
         ("made", card.created_at or ""),
         ("digest", card.digest or ""),
         ("contract", f"{about['contract']['name']} ({about['contract']['fingerprint']})"),
-        ("data", f"{about['data']['rows']:,} records, {about['data']['frauds']:,} frauds ({about['data']['digest']})"),
-        *_data_rows(about),
+        (
+            "data",
+            f"{about['data']['rows']:,} records, {about['data']['frauds']:,} {words.events} ({about['data']['digest']})",
+        ),
+        *_data_rows(about, words),
         ("trees", f"{about['training']['rounds']} rounds, seed {about['training']['seed']}"),
         ("settings", ", ".join(f"{name} {setting}" for name, setting in about["training"]["settings"].items())),
         ("policy", thresholds_text(about["policy"])),
         ("made with", ", ".join(f"{name} {number}" for name, number in about["software"].items())),
     ]
     print_table(("model card", ""), rows)
-    print_evaluation(about["evaluation"], title="Held-out test part")
+    print_evaluation(about["evaluation"], title="Held-out test part", words=words)
 
 
 @app.command(epilog="Example: `fraud models report champion --out report.html`")
@@ -119,12 +124,16 @@ def compare(
     from fraud_detection_api.jobs.monitoring import compare_models
     from fraud_detection_api.schemas.monitoring import comparison_body
 
-    shown = comparison_body(compare_models(settings, version)).model_dump(mode="json")
-    print_report(shown, comparison_tables(shown), comparison_notes(shown), as_json=as_json)
+    compared = compare_models(settings, version)
+    shown, words = (
+        comparison_body(compared).model_dump(mode="json"),
+        words_for(compared.champion.bundle.contract.purpose),
+    )
+    print_report(shown, comparison_tables(shown, words), comparison_notes(shown, words), as_json=as_json)
 
 
-def _rollout(registry: str | None) -> "RolloutService":
-    settings = settings_with(registry=registry)
+def _rollout(registry: str | None, store: str | None = None) -> "RolloutService":
+    settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.container.deployment import build_rollout
     from fraud_detection_api.container.registry import existing_registry
 
@@ -136,6 +145,7 @@ def _rollout(registry: str | None) -> "RolloutService":
 def promote(
     version: options.Version,
     registry: options.Registry = None,
+    store: options.Store = None,
     allow_contract_change: options.AllowContractChange = False,
     force: options.Force = None,
     reason: options.Reason = "",
@@ -146,7 +156,7 @@ def promote(
     If there is a champion, the version must have passed the gate as its challenger, or be forced with a reason.
     """
     order = order_of(by, reason=reason, force=force)
-    champion = _rollout(registry).promote(version, order, allow_contract_change=allow_contract_change)
+    champion = _rollout(registry, store).promote(version, order, allow_contract_change=allow_contract_change)
     say(f"version {champion} is champion")
 
 
@@ -217,9 +227,9 @@ def _change_row(change: "AliasChangeBody") -> tuple[str, ...]:
     )
 
 
-def _data_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _data_rows(about: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
     split = about["split"]
-    parts = [f"{part} {split[part]['rows']:,} ({split[part]['frauds']:,} frauds)" for part in PARTS]
+    parts = [f"{part} {split[part]['rows']:,} ({split[part]['frauds']:,} {words.events})" for part in PARTS]
     period = [("period", " to ".join(about["data"]["period"]))] if about["data"]["period"] else []
     return [*period, ("split", f"{split['kind']}: {', '.join(parts)}"), ("features", ", ".join(about["features"]))]
 

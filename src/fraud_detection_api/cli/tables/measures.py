@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.terminal import Table, print_table
+from fraud_detection_api.report.document import Words
 from fraud_detection_api.report.numbers import MONITORED, measure_text
 
 if TYPE_CHECKING:  # it needs the training libraries
@@ -12,7 +13,7 @@ if TYPE_CHECKING:  # it needs the training libraries
 SIDES = ("champion", "challenger")
 
 
-def monitoring_tables(report: Mapping[str, Any]) -> Iterator[Table]:
+def monitoring_tables(report: Mapping[str, Any], words: Words) -> Iterator[Table]:
     """Tables of `MonitoringReport.as_json`."""
     headings = ("feature", "PSI", "alarm above", "KS", "missing", "out of range", "unseen", "")
     for window in report["windows"]:
@@ -20,10 +21,10 @@ def monitoring_tables(report: Mapping[str, Any]) -> Iterator[Table]:
         yield f"Last {window['window']}: {window['records']:,} decisions", headings, rows
     performance = report["performance"]
     if performance["measures"]:
-        yield "Matured decisions", ("measure", "", "95 % interval"), _measure_rows(performance["measures"])
+        yield "Matured decisions", ("measure", "", "95 % interval"), _measure_rows(performance["measures"], words)
 
 
-def monitoring_notes(report: Mapping[str, Any]) -> Iterator[str]:
+def monitoring_notes(report: Mapping[str, Any], words: Words) -> Iterator[str]:
     """What the tables do not show."""
     model, matured = report["model"], report["performance"]
     yield f"Version {model['version']} ({model['digest'].removeprefix('sha256:')[:12]}) at {report['at'][:16]}Z."
@@ -31,13 +32,13 @@ def monitoring_notes(report: Mapping[str, Any]) -> Iterator[str]:
         yield "Nothing was counted in the last week: is `fraud serve` running, and has this model decided anything?"
     yield (
         f"Matured: {matured['records']:,} decisions from {matured['since'][:10]} to {matured['until'][:10]}, "
-        f"{matured['labelled']:,} with a label, the others assumed to be legitimate; {matured['frauds']:,} frauds."
+        f"{matured['labelled']:,} with a label, the others taken for {words.others}; {matured['frauds']:,} {words.events}."
     )
     if matured["records"] and "roc_auc" not in matured["measures"]:
-        yield "Measuring the ranking takes at least 10 frauds and 10 legitimate decisions."
+        yield f"Measuring the ranking takes at least 10 {words.events} and 10 other decisions."
 
 
-def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
+def comparison_tables(compared: Mapping[str, Any], words: Words) -> Iterator[Table]:
     """Tables of `Compared.as_json`."""
     swaps = compared["swaps"]
     rows = [(f"from {was}", *(f"{to[now]:,}" for now in swaps)) for was, to in swaps.items()]
@@ -45,7 +46,7 @@ def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
     sides = [compared[side]["measures"] for side in SIDES]
     measured = [
         (
-            measure_text(name),
+            measure_text(name, words),
             *(_measured(side.get(name)) for side in sides),
             _measured(compared["differences"].get(name), signed=True),
         )
@@ -63,13 +64,13 @@ def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
         yield "Cost of 1,000 decisions", ("costs of", *SIDES, "difference"), money
 
 
-def comparison_notes(compared: Mapping[str, Any]) -> Iterator[str]:
+def comparison_notes(compared: Mapping[str, Any], words: Words) -> Iterator[str]:
     """What the tables do not show; the gate's verdict last."""
     versions = [compared["models"][side]["version"] for side in SIDES]
     yield (
         f"Champion {versions[0]} and challenger {versions[1]} on {compared['decisions']:,} decisions since "
         f"{compared['since'][:10]}. Labels are final for decisions before {compared['matured_until'][:10]}: "
-        f"{compared['frauds']:,} of {compared['known']:,} are fraud."
+        f"{compared['frauds']:,} of {compared['known']:,} are {words.events}."
     )
     if compared["agreement"] is not None:
         agreed, psi = compared["agreement"]["estimate"], compared["score_psi"]
@@ -87,9 +88,9 @@ def _drift_row(feature: Mapping[str, Any]) -> tuple[str, ...]:
     return (feature["feature"], *numbers, *shares, "drifted" if feature["drifted"] else "")
 
 
-def _measure_rows(measures: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+def _measure_rows(measures: Mapping[str, Mapping[str, float]], words: Words) -> list[tuple[str, ...]]:
     return [
-        (measure_text(name), f"{each['estimate']:.4f}", f"{each['lower']:.4f} to {each['upper']:.4f}")
+        (measure_text(name, words), f"{each['estimate']:.4f}", f"{each['lower']:.4f} to {each['upper']:.4f}")
         for name in MONITORED
         if (each := measures.get(name)) is not None
     ]
@@ -114,13 +115,15 @@ def _saved(money: Mapping[str, Any]) -> str:
     return _interval(of["estimate"], of["lower"], of["upper"], "+,.0f")
 
 
-def print_evaluation(evaluation: Mapping[str, Any], *, title: str) -> None:
+def print_evaluation(evaluation: Mapping[str, Any], *, title: str, words: Words) -> None:
     """A row for each measure of an evaluation (its JSON form): value, interval, and the best possible where known."""
     metrics: Mapping[str, Mapping[str, float | None]] = evaluation["metrics"]
     known = any(estimate["bayes_limit"] is not None for estimate in metrics.values())
     headings = ["measure", "value", "95 % interval", *(["best possible"] if known else [])]
     rows = [_row(name, estimate, known=known) for name, estimate in metrics.items()]
-    print_table(headings, rows, title=f"{title}: {evaluation['rows']:,} records, {evaluation['frauds']:,} frauds")
+    print_table(
+        headings, rows, title=f"{title}: {evaluation['rows']:,} records, {evaluation['frauds']:,} {words.events}"
+    )
 
 
 def _row(name: str, estimate: Mapping[str, float | None], *, known: bool) -> list[str]:
@@ -128,17 +131,17 @@ def _row(name: str, estimate: Mapping[str, float | None], *, known: bool) -> lis
     return [*cells, *([f"{estimate['bayes_limit']:.4f}"] if known else [])]
 
 
-def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str) -> None:
+def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str, words: Words) -> None:
     """A row for each measure: both models with their 95 % intervals, and how much higher the new model is."""
     rows = []
     for name, of in compared.differences.items():
         sides = (compared.champion[name], compared.challenger[name])
         cells = [_interval(side.estimate, side.lower, side.upper) for side in sides]
-        rows.append((measure_text(name), *cells, _interval(of.estimate, of.lower, of.upper, "+.4f")))
+        rows.append((measure_text(name, words), *cells, _interval(of.estimate, of.lower, of.upper, "+.4f")))
     seen = (
         "which neither model was trained on"
         if compared.unseen
         else "held out from the challenger; the champion may have been trained on some"
     )
-    title = f"{compared.records:,} records, {compared.frauds:,} frauds, {seen}"
+    title = f"{compared.records:,} records, {compared.frauds:,} {words.events}, {seen}"
     print_table(("measure", f"champion {champion}", f"challenger {challenger}", "difference"), rows, title=title)

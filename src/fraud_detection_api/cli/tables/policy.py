@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.terminal import Table
+from fraud_detection_api.report.document import Words, words_for
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.policy.consequences import MeasuredOn
@@ -19,7 +20,7 @@ KEYS = (
 )
 
 
-def policy_tables(policy: Mapping[str, Any], *, title: str) -> Iterator[Table]:
+def policy_tables(policy: Mapping[str, Any], *, title: str, words: Words) -> Iterator[Table]:
     """Tables of a model card's policy."""
     yield title, ("key", "value"), [(key, _amount(policy[key])) for key in KEYS]
     thresholds = [
@@ -31,7 +32,7 @@ def policy_tables(policy: Mapping[str, Any], *, title: str) -> Iterator[Table]:
         (name, *(_percent(policy[kind][name]) for kind in ("shares", "fraud", "legitimate")))
         for name in policy["shares"]
     ]
-    yield "Outcomes", ("outcome", "of all", "of fraud", "of legitimate"), outcomes
+    yield "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), outcomes
     otherwise = [(name.replace("_", " "), _amount(cost)) for name, cost in policy["otherwise"].items()]
     yield "Cost of 1,000 records", ("", "cost"), [("this policy", _amount(policy["cost_per_1000"])), *otherwise]
 
@@ -52,9 +53,11 @@ def comparison_tables(compared: Mapping[str, Any]) -> Iterator[Table]:
         (name, *(f"{_percent(each['shares'][name])}, {each['counts'][name]:,.0f}" for each in both)) for name in changes
     ]
     rows += [("reviews a day", *(_amount(each["expected_reviews_a_day"]) for each in both))]
-    rows += [(f"fraud {name}", *(_percent(each["fraud"][name]) for each in both)) for name in changes]
+    words = words_for(compared["purpose"])
+    for kind, name_of_kind in (("fraud", words.events), ("legitimate", words.others)):
+        rows += [(f"{name_of_kind}: {name}", *(_percent(each[kind][name]) for each in both)) for name in changes]
     rows += [("cost of 1,000, at the new costs", *(_money(each) for each in both))]
-    records = f"{compared['records']:,.0f} records, {compared['frauds']:,.0f} of them fraud"
+    records = f"{compared['records']:,.0f} records, {compared['frauds']:,.0f} {words.events}"
     yield f"Model version {compared['model_version']} on {compared['on']}: {records}", ("", *versions), rows
     yield "Difference", ("", "new minus current"), [("cost of 1,000", _money(compared["difference"]))]
     moved = [(f"from {was}", *(f"{to[now]:,.0f}" for now in changes)) for was, to in changes.items()]
@@ -81,6 +84,30 @@ def thresholds_text(policy: Mapping[str, Any]) -> str:
     listed = ", ".join(f"{name} {_percent(share)}" for name, share in shares.items())
     limits = f"reviewed above {_above(at['review_above'])}, declined above {_above(at['decline_above'])}"
     return f"policy {policy['version']}, with {_amount(at['amount'])} at risk {limits}; {listed}"
+
+
+MANY_REVIEWS = 0.1
+"""Share of records in review above which a policy hardly decides; few have so many reviewers."""
+
+
+def new_policy_text(policy: Mapping[str, Any]) -> str:
+    """What a new model's policy would do, in a line."""
+    shares, records_a_day = policy["shares"], policy["records_a_day"]
+    told = [
+        f"{verb} {_percent(shares[verb])}"
+        + ("" if records_a_day is None else f" ({_short(shares[verb] * records_a_day)} a day)")
+        for verb in ("review", "decline")
+    ]
+    return f"the policy would {' and '.join(told)} of the records: `fraud policy show` has its costs"
+
+
+def policy_warnings(policy: Mapping[str, Any]) -> Iterator[str]:
+    """A warning where a new model's policy leaves much to people."""
+    if policy["shares"]["review"] > MANY_REVIEWS:
+        yield (
+            f"warning: more than {100 * MANY_REVIEWS:g} % of the records would be reviewed; state your costs, or limit "
+            "reviews_a_day: `fraud policy simulate --policy costs.toml` shows what they would change"
+        )
 
 
 _MEASURED_ON: "Mapping[MeasuredOn, str]" = {
@@ -147,13 +174,14 @@ def backtest_tables(test: Mapping[str, Any]) -> Iterator[Table]:
 
 def backtest_notes(test: Mapping[str, Any]) -> Iterator[str]:
     """What the tables do not show."""
+    words = words_for(test["purpose"])
     if not test["decisions"]:
         yield "There is no decision of that time that can be used."
     else:
         yield (
-            f"{test['labelled']:,} decisions are measured by their label; {test['labelled_frauds']:,} of those are fraud. "
-            "The others are measured by the probability that was answered. The intervals assume that decisions do not "
-            "depend on each other."
+            f"{test['labelled']:,} decisions are measured by their label; {test['labelled_frauds']:,} of those are "
+            f"{words.events}. The others are measured by the probability that was answered. The intervals assume that "
+            "decisions do not depend on each other."
         )
     for reason, count in test["left_out"].items():
         yield f"Left out: {count:,} decisions {_LEFT_OUT[reason]}."

@@ -11,6 +11,7 @@ from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import milliseconds, order_of, registration, settings_with
 from fraud_detection_api.cli.tables.measures import print_comparison
 from fraud_detection_api.cli.terminal import LISTENER, print_json, say
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.services.models.aliases import CHAMPION
 
 if TYPE_CHECKING:  # they need the training libraries
@@ -107,9 +108,9 @@ def _show(done: "Retrained | DryRun | None", *, as_json: bool) -> None:
         document = _retrained_json(done)
         if not as_json:
             version = done.fitted.version
-            print_comparison(done.comparison, done.champion, version)
-            say(f"the whole report: fraud models report {version} --out report.html")
-            say("a comparison with the champion on live traffic: fraud models compare")
+            print_comparison(done.comparison, done.champion, version, words_for(done.fitted.card["purpose"]))
+            say(f"the whole report: `fraud models report {version} --out report.html`")
+            say("a comparison with the champion on live traffic: `fraud models compare`")
     if as_json:
         print_json(document)
 

@@ -8,7 +8,9 @@ import typer
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
 from fraud_detection_api.cli.tables.measures import print_evaluation
+from fraud_detection_api.cli.tables.policy import new_policy_text, policy_warnings
 from fraud_detection_api.cli.terminal import LISTENER, print_json, say
+from fraud_detection_api.report.document import words_for
 
 if TYPE_CHECKING:  # it needs the training libraries
     from fraud_detection_api.training.model_fitter import FittedModel
@@ -63,12 +65,17 @@ def train(
 
 
 def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
-    """A new model's card as JSON, or its measures as a table."""
+    """A new model's card as JSON, or its measures as a table, and what its policy would do."""
+    policy = fitted.card["policy"]
+    for warning in policy_warnings(policy):
+        say(warning)
     if as_json:
         print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
     else:
-        print_evaluation(fitted.evaluation.as_json(), title="Held-out test part")
-        say(f"the whole report: fraud models report {fitted.version} --out report.html")
+        words = words_for(fitted.card["purpose"])
+        print_evaluation(fitted.evaluation.as_json(), title="Held-out test part", words=words)
+        say(new_policy_text(policy))
+        say(f"the whole report: `fraud models report {fitted.version} --out report.html`")
 
 
 def evaluate(
@@ -95,4 +102,5 @@ def evaluate(
     if as_json:
         print_json({"version": model.version, "digest": model.bundle.digest, **evaluation})
     else:
-        print_evaluation(evaluation, title=f"Version {model.version} on {file.name}")
+        words = words_for(model.bundle.contract.purpose)
+        print_evaluation(evaluation, title=f"Version {model.version} on {file.name}", words=words)

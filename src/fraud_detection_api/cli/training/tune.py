@@ -32,8 +32,13 @@ CostRatio = Annotated[
     typer.Option("--cost-ratio", min=1, help="For expected_cost: how many false alerts a missed fraud costs."),
 ]
 StudyFile = Annotated[
-    Path,
-    typer.Option("--study", metavar="FILE", help="SQLite file of the study. An interrupted study resumes from it."),
+    Path | None,
+    typer.Option(
+        "--study",
+        metavar="FILE",
+        help="SQLite file of the study, from which an interrupted study resumes. Default: DATA-study.db beside the "
+        "registry's folder, where DATA is the name of the file of records.",
+    ),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Trials that run at the same time.")]
 Folds = Annotated[int, typer.Option("--folds", min=2, max=20, help="Folds on which a trial is measured.")]
@@ -59,7 +64,7 @@ def tune(
     objective: ObjectiveName = "average_precision",
     fpr: FalsePositiveRate = 0.01,
     cost_ratio: CostRatio = 10.0,
-    study: StudyFile = Path("fraud-study.db"),
+    study: StudyFile = None,
     workers: Workers = 1,
     folds: Folds = 4,
     train_days: TrainDays = None,
@@ -87,7 +92,7 @@ def tune(
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.jobs.training import TrainingOptions
-    from fraud_detection_api.jobs.tuning import StudyOptions, tune_model
+    from fraud_detection_api.jobs.tuning import StudyOptions, study_file, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
     from fraud_detection_api.training.tuning.tune import Objective
 
@@ -95,7 +100,7 @@ def tune(
         file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
     )
     searched = StudyOptions(
-        file=study,
+        file=study or study_file(settings, file),
         objective=Objective(objective, fpr, cost_ratio),
         trials=trials,
         timeout_seconds=timeout,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["score", "analyst", "monitor", "admin"]
+Role = Literal["score", "analyst", "monitor", "auditor", "admin"]
+"""What a key may do. An `auditor` reads everything and changes nothing; an `admin` may do everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Caller:
         if not self.identity:
             return "anybody (no keys are set)"
         return f"{self.role} {self.identity if self.is_named else self.digest[:8]}"
+
+    @property
+    def reviewer(self) -> str | None:
+        """How a label names the caller: the key's name, or the label of a key without one; None without keys."""
+        return self.identity if self.is_named else self.label if self.identity else None
 
 
 ANYBODY = Caller("", "admin", "")

@@ -4,6 +4,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -11,11 +12,13 @@ import numpy as np
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import InvalidCursor, NoStore
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.labels.recording import LabelStore
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Searched, Traits
 
 _PSEUDONYM = re.compile("[0-9a-f]{32}")
 _UUID_BYTES, _DIGEST_BYTES = 16, 8
@@ -32,17 +35,26 @@ class HistoryFilter(NamedTuple):
     outcome: Outcome | None = None
     since: int | None = None
     until: int | None = None
+    traits: Traits = Traits()
 
 
 class Found(NamedTuple):
-    """A stored decision; `is_intact` says whether its seal is valid."""
+    """A stored decision; `is_intact` says whether its seal is valid, and `label` is the one in force, if there is any."""
 
     row: StoredDecision
     is_intact: bool
+    label: Label | None
+
+
+MOST_LOOKED_AT = 20_000
+"""Decisions that a page with traits looks at: no index serves them, and a page must not read the whole table."""
 
 
 class Page(NamedTuple):
-    """Decisions, the newest first, and the cursor of the next page; None on the last page."""
+    """Decisions, the newest first, and the cursor of the next page; None on the last page.
+
+    With traits, a page may have few decisions or none although others follow.
+    """
 
     decisions: list[Found]
     next_cursor: str | None
@@ -51,12 +63,12 @@ class Page(NamedTuple):
 class History:
     """Reads stored decisions. Raises NoStore without a store, and StoreUnavailable."""
 
-    def __init__(self, store: DecisionStore | None, recorder: Recorder) -> None:
-        self._configured, self._recorder = store, recorder
+    def __init__(self, store: DecisionStore | None, recorder: Recorder, labels: LabelStore | None = None) -> None:
+        self._configured, self._recorder, self._labels = store, recorder, labels
 
     def find(self, decision_id: str) -> Found:
         """The decision with that id. Raises UnknownDecision."""
-        return self._found(self._store.find(decision_id))
+        return self._found([self._store.find(decision_id)])[0]
 
     def page(self, where: HistoryFilter, *, limit: int, cursor: str | None = None) -> Page:
         """At most `limit` decisions; with the cursor of the page before, those that follow that page.
@@ -66,9 +78,9 @@ class History:
         Raises InvalidCursor if the cursor belongs to another filter, or to none.
         """
         before = None if cursor is None else _decision_id(cursor, where)
-        rows = self._rows(where, limit + 1, before)
-        page = [self._found(row) for row in rows[:limit]]
-        return Page(page, _cursor(rows[limit - 1].decision_id, where) if len(rows) > limit else None)
+        rows, reached = self._rows(where, limit + 1, before)
+        last = rows[limit - 1].decision_id if len(rows) > limit else reached
+        return Page(self._found(rows[:limit]), None if last is None else _cursor(last, where))
 
     @property
     def _store(self) -> DecisionStore:
@@ -76,16 +88,27 @@ class History:
             raise NoStore
         return self._configured
 
-    def _rows(self, where: HistoryFilter, limit: int, before: str | None) -> list[StoredDecision]:
+    def _rows(self, where: HistoryFilter, limit: int, before: str | None) -> Searched:
         entity_id, forms = where.entity_id, list[str | None]([None])
         if entity_id is not None:  # it may also be a pseudonym itself
             forms = [*self._recorder.entities(entity_id), *([entity_id] if _PSEUDONYM.fullmatch(entity_id) else [])]
         conditions = [DecisionFilter(where.since, where.until, form, where.outcome) for form in forms]
-        rows = [row for where in conditions for row in self._store.page(where, limit=limit, before=before)]
-        return sorted(rows, key=lambda row: row.decision_id, reverse=True)[:limit]
+        parts = [self._searched(each, where.traits, limit, before) for each in conditions]
+        reached = max((part.reached for part in parts if part.reached is not None), default=None)
+        rows = sorted((row for part in parts for row in part.rows), key=lambda row: row.decision_id, reverse=True)
+        # those before what all searches have reached come with the next page
+        seen = [row for row in rows if reached is None or row.decision_id >= reached]
+        return Searched(seen[:limit], reached)
 
-    def _found(self, row: StoredDecision) -> Found:
-        return Found(row, self._recorder.is_intact(row))
+    def _searched(self, where: DecisionFilter, traits: Traits, limit: int, before: str | None) -> Searched:
+        if traits == Traits():
+            return Searched(self._store.page(where, limit=limit, before=before), None)
+        return self._store.search(where, traits, limit=limit, among=MOST_LOOKED_AT, before=before)
+
+    def _found(self, rows: Sequence[StoredDecision]) -> list[Found]:
+        ids = [row.decision_id for row in rows]
+        in_force = self._labels.in_force(ids) if self._labels is not None and ids else {}
+        return [Found(row, self._recorder.is_intact(row), in_force.get(row.decision_id)) for row in rows]
 
 
 def entity_id_of(entity: str | None) -> int | str | None:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, EntityAt, Finding
+from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, LONGEST_REVIEWER, EntityAt, Finding
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.labels.recording import LabelService
@@ -26,7 +26,7 @@ ROW, WHY = "row", "why"
 
 _BY_ID, _BY_ENTITY = "decision_id", ("entity_id", "decided_at")
 _REQUIRED = ("is_fraud", "source")
-_OPTIONAL = ("effective_at", "note")
+_OPTIONAL = ("effective_at", "note", "reviewer")
 _DECISION_ID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -41,11 +41,15 @@ class Imported(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelImporter:
-    """Imports files; reads a CSV's entities as ids of the contract. Calls `on_progress` with the share that is done."""
+    """Imports files; reads a CSV's entities as ids of the contract. Calls `on_progress` with the share that is done.
+
+    `reviewer` says the labels of rows that name nobody.
+    """
 
     labels: LabelService
     contract: Contract
     on_progress: Callable[[float], None] = lambda _share: None
+    reviewer: str | None = None
 
     def import_file(self, source: Path) -> Imported:
         """Check all rows of the file, then record its labels.
@@ -109,12 +113,20 @@ class LabelImporter:
         problems.add(
             f"note must be at most {LONGEST_NOTE} characters", (note.str.len_chars() > LONGEST_NOTE).to_numpy()
         )
-        for name, texts in (("note", note), (columns.entity, _texts(frame, columns.entity))):
+        reviewer = _texts(frame, "reviewer")
+        problems.add(
+            f"reviewer must be at most {LONGEST_REVIEWER} characters",
+            (reviewer.str.len_chars() > LONGEST_REVIEWER).to_numpy(),
+        )
+        named = (("note", note), ("reviewer", reviewer), (columns.entity, _texts(frame, columns.entity)))
+        for name, texts in named:
             problems.add(f"{name} must not hold the character U+0000", ~texts.str.contains(STORABLE).to_numpy())
         about = self._subjects(frame, columns, problems)
         return [
-            Finding(one, bool(fraud), who, None if np.isnan(at) else int(at), text)
-            for one, fraud, who, at, text in zip(about, is_fraud == 1, source, effective_at, note, strict=True)
+            Finding(one, bool(fraud), who, None if np.isnan(at) else int(at), text, said_by or self.reviewer)
+            for one, fraud, who, at, text, said_by in zip(
+                about, is_fraud == 1, source, effective_at, note, reviewer, strict=True
+            )
         ]
 
     def _subjects(self, frame: pl.DataFrame, columns: "_Columns", problems: "_Problems") -> list[str | EntityAt]:

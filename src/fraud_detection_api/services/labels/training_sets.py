@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from pydantic_core import from_json
 
-from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
+from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.times import DAY_MS, parse_time
 from fraud_detection_api.contract.written import NUMBER_FORMATS
 from fraud_detection_api.decision.label import Label
@@ -60,12 +60,15 @@ class TrainingSetExporter:
         """Write the labelled records decided from `since` to before `until`, in milliseconds since 1970.
 
         Records without a label that were decided before `assumed_before` count as legitimate. The file holds the contract's
-        columns, its target, and the days from decision to label, null if the label is assumed; it is written whole or not
-        at all. Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
+        columns, its target, the days from decision to label, null if the label is assumed, and who said it; it is written
+        whole or not at all. Raises NothingToExport, InvalidContract, InvalidSetting, InvalidDataset, StoreUnavailable.
         """
         require_suffix(target)
-        if LABEL_AGE in {*self.contract.record_columns, self.contract.target.name}:
-            raise InvalidContract(self.contract.name, [f"{LABEL_AGE} is a column of the export; rename the contract's"])
+        own = {*self.contract.record_columns, self.contract.target.name}
+        if taken := [name for name in (LABEL_AGE, LABEL_REVIEWER) if name in own]:
+            raise InvalidContract(
+                self.contract.name, [f"{name} is a column of the export; rename the contract's" for name in taken]
+            )
         done = Exported()
         where = DecisionFilter(since=since, until=until)
         with written_whole(target) as waiting:
@@ -91,7 +94,12 @@ class TrainingSetExporter:
         if self.contract.identifier is not None and self.recorder.pseudonym_key is not None:
             columns[self.contract.identifier.name] = pl.String()
         kinds: dict[type, pl.DataType] = {bool: pl.Boolean(), int: pl.Int64(), str: pl.String()}
-        return {**columns, target.name: kinds[type(target.positive)], LABEL_AGE: pl.Float64()}
+        return {
+            **columns,
+            target.name: kinds[type(target.positive)],
+            LABEL_AGE: pl.Float64(),
+            LABEL_REVIEWER: pl.String(),
+        }
 
     def _frames(self, where: DecisionFilter, assumed_before: int | None, done: Exported) -> Iterator[pl.DataFrame]:
         assert where.since is not None
@@ -115,7 +123,7 @@ class TrainingSetExporter:
             return None
         age = None if label is None else (label.effective_at - decision.decided_at) / DAY_MS
         target = self._target(is_fraud=label is not None and label.is_fraud)
-        return (*self._record(decision, done), target, age)
+        return (*self._record(decision, done), target, age, None if label is None else label.reviewer)
 
     def _kind(self, decision: StoredDecision, label: Label | None, assumed_before: int | None) -> str:
         """The field of Exported that counts the decision."""

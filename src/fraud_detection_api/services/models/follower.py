@@ -8,7 +8,14 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from fraud_detection_api.errors import CorruptBundle, FraudError, ModelNotReady, NoChampion, UnknownModel
+from fraud_detection_api.errors import (
+    ContractMismatch,
+    CorruptBundle,
+    FraudError,
+    ModelNotReady,
+    NoChampion,
+    UnknownModel,
+)
 from fraud_detection_api.metrics.catalogue import MODEL_CREATED, MODEL_INFO, MODEL_LOADS
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import read_bundle
@@ -30,6 +37,9 @@ and what was refused is not read again.
 class AliasFollower(Generic[T]):
     """Keeps loaded what `make` makes of the alias's model. `make` raises a FraudError to refuse a model.
 
+    `confirm` is asked at every refresh, and raises ContractMismatch to end the service of a model: what `make` could not
+    ask, such as a store that was away, may answer later.
+
     `current` is None where there is no model. It is replaced whole, so any thread may read it at any time.
     """
 
@@ -40,9 +50,11 @@ class AliasFollower(Generic[T]):
         make: Callable[[ServedModel], T],
         *,
         on_refusal: OnRefusal,
+        confirm: Callable[[T], None] = lambda _current: None,
         metrics: "ModelMetrics | None" = None,
     ) -> None:
         self._registry, self._alias, self._make, self._on_refusal = registry, alias, make, on_refusal
+        self._confirm = confirm
         self._metrics = metrics or ModelMetrics(Tallies())
         self.current: T | None = None
         self._seen: tuple[str, str] | None = None
@@ -81,9 +93,18 @@ class AliasFollower(Generic[T]):
             if seen != self._seen:
                 self.current = None if version is None else self._loaded(version)
                 self._seen = seen
+            elif self.current is not None:
+                self._confirm_or_drop(self.current)
             self._reason = ""  # a refused version was withdrawn; if it returns, that is logged again
         except FraudError as error:
             self._refused(error, version, seen)
+
+    def _confirm_or_drop(self, current: T) -> None:
+        try:
+            self._confirm(current)
+        except ContractMismatch:
+            self.current = self._seen = None
+            raise
 
     def _stamped(self, version: str | None) -> tuple[str, str] | None:
         """The version with its stamp, which tells registries apart that number their versions alike."""

@@ -9,8 +9,12 @@ from fraud_detection_api.services.models.aliases import ANYWHERE, UNEXPLAINED, A
 class ModelRegistry(Protocol):
     """Immutable, numbered bundles, and aliases of them. Every change of an alias is recorded before the alias moves."""
 
-    def register(self, files: Mapping[str, bytes]) -> str:
-        """Store a bundle's files, all or none, and return its new version."""
+    def register(self, files: Mapping[str, bytes], *, contract: str | None = None) -> str:
+        """Store a bundle's files, all or none, and return its new version.
+
+        Raises ContractMismatch where a contract is named, and the other models follow one of another name. Of several that
+        register in an empty registry at the same time, the first decides.
+        """
 
     def require_writable(self) -> None:
         """Raise RegistryUnavailable where nothing can be registered; called before hours of training."""

@@ -1,11 +1,12 @@
 """Changes of champion and challenger: people request them, the gate judges promotions, and each is recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api import errors
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.services.models import aliases
 from fraud_detection_api.services.models.deployment import ServedModel, require_contract
 from fraud_detection_api.services.models.registered import ModelService
@@ -66,19 +67,35 @@ class Order:
 class RolloutService:
     """Promotes and rolls back champions, starts and ends challenges.
 
-    A champion must follow the contract of `required_fingerprint`, if one is given. Without a `gate`, every promotion passes.
+    A champion must follow the contract of `required_fingerprint`, if one is given, and `require_store` raises
+    ContractMismatch where a store holds decisions of a contract of another name. Without a `gate`, every promotion passes.
     """
 
     def __init__(
-        self, registry: ModelRegistry, *, gate: Gate | None = None, required_fingerprint: str | None = None
+        self,
+        registry: ModelRegistry,
+        *,
+        gate: Gate | None = None,
+        required_fingerprint: str | None = None,
+        require_store: Callable[[str], None] = lambda _contract: None,
     ) -> None:
         self._registry, self._gate = registry, gate
         self._models = ModelService(registry)
-        self._required_fingerprint = required_fingerprint
+        self._required_fingerprint, self._require_store = required_fingerprint, require_store
 
-    def require_promotable(self, order: Order) -> None:
-        """Raise GateRefused where a new model could not be promoted; ask before hours of training."""
-        if self._gate is None or order.force or self._incumbent() is None:
+    def require_promotable(
+        self, order: Order, contract: Contract | None = None, *, allow_contract_change: bool = False
+    ) -> None:
+        """Raise GateRefused or ContractMismatch where a new model could not be promoted. Ask before hours of training.
+
+        Without a contract, the model follows the champion's.
+        """
+        incumbent = self._incumbent()
+        if incumbent is None:
+            return
+        if contract is not None and not allow_contract_change:
+            _require_same_records(contract, incumbent, order, which="a new model")
+        if self._gate is None or order.force:
             return
         raise errors.GateRefused(
             "the gate compares a model with the champion, and a new model has not been compared yet",
@@ -94,12 +111,12 @@ class RolloutService:
         """
         candidate = self._models.load(version)
         version, digest = candidate.version, candidate.bundle.digest
-        require_contract(candidate, self._required_fingerprint)
+        self._require_servable(candidate)
         if self._assigned(aliases.CHAMPION) == version:
             return version
         incumbent = self._incumbent()
         if incumbent is not None and not allow_contract_change:
-            _require_same_records(candidate, incumbent, order)
+            _require_same_records(candidate.bundle.contract, incumbent, order, which=f"version {version}")
         gate, reasons = self._judged(candidate, incumbent, order)
         cause = order.cause("promote", gate=gate, gate_reasons=reasons, digest=digest)
         expected = aliases.ANYWHERE if incumbent is None else incumbent.version
@@ -115,7 +132,7 @@ class RolloutService:
         not go back two steps, and CorruptBundle and ContractMismatch as `promote` does.
         """
         previous = self._models.load(self._registry.previous(aliases.CHAMPION))
-        require_contract(previous, self._required_fingerprint)
+        self._require_servable(previous)
         reasons = ("it was champion before",)
         cause = order.cause("rollback", gate="exempt", gate_reasons=reasons, digest=previous.bundle.digest)
         restored = self._registry.restore_previous(aliases.CHAMPION, cause, expected=previous.version)
@@ -133,7 +150,7 @@ class RolloutService:
         if candidate.bundle.digest == champion.bundle.digest:
             what = "" if candidate.version == champion.version else " same model as the"
             raise errors.InvalidChallenger(f"version {candidate.version} is the{what} champion; choose another version")
-        _require_same_records(candidate, champion, order)
+        _require_same_records(candidate.bundle.contract, champion, order, which=f"version {candidate.version}")
         cause = order.cause("challenge", digest=candidate.bundle.digest)
         self._registry.assign(aliases.CHALLENGER, candidate.version, cause)
         log_event("challenge_began", version=candidate.version, digest=candidate.bundle.digest)
@@ -179,6 +196,10 @@ class RolloutService:
             raise errors.GateRefused(f"version {candidate.version} did not pass the gate", reasons, remedy=remedy)
         return "passed" if passed else "failed", (*reasons, *evidence)
 
+    def _require_servable(self, model: ServedModel) -> None:
+        require_contract(model, self._required_fingerprint)
+        self._require_store(model.bundle.contract.name)
+
     def _incumbent(self) -> ServedModel | None:
         """The champion; None where there is none, or a damaged one, which must not block the promotion of a sound model."""
         with suppress(errors.CorruptBundle, errors.NoChampion, errors.UnknownModel):
@@ -196,9 +217,7 @@ class RolloutService:
             self._registry.withdraw(aliases.CHALLENGER, order.cause("stop", gate_reasons=("it became champion",)))
 
 
-def _require_same_records(candidate: ServedModel, champion: ServedModel, order: Order) -> None:
-    if candidate.bundle.contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
+def _require_same_records(contract: Contract, champion: ServedModel, order: Order, *, which: str) -> None:
+    if contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
         fix = f"once they are ready, promote it with {order.form.allow_contract_change}"
-        raise errors.ContractMismatch(
-            f"version {candidate.version} follows another contract than the champion: callers must change; {fix}"
-        )
+        raise errors.ContractMismatch(f"{which} follows another contract than the champion: callers must change; {fix}")

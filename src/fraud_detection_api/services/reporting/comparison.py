@@ -15,6 +15,7 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.monitoring.comparison import Latency, ModelComparison, Pairs, Side, compare
 from fraud_detection_api.monitoring.gate import GateLimits, GateVerdict, judge
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.services.history.replay import UNREADABLE_RECORD, stored_records
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -86,7 +87,8 @@ class ComparisonService:
         pairs = reading.pairs(since, until, matured=True) + reading.pairs(until, now + 1, matured=False)
         latency = measured_latency(champion.bundle, challenger.bundle, reading.samples)
         comparison = compare(_columns(pairs, champion.bundle, challenger.bundle), latency=latency)
-        verdict = judge(comparison, self._limits)
+        events = words_for(champion.bundle.contract.purpose).events
+        verdict = judge(comparison, self._limits, events=events)
         period = f"decisions since {utc_text(since)} count; the truth is taken as known before {utc_text(until)}"
         verdict = replace(verdict, evidence=(*verdict.evidence, period))
         return Compared(champion, challenger, since, until, comparison, verdict)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.policy.outcomes import Outcome
 
@@ -21,6 +22,26 @@ class DecisionFilter(NamedTuple):
     outcome: Outcome | None = None
 
 
+class Traits(NamedTuple):
+    """Conditions that no index serves: all that is not None must hold.
+
+    `label` is the state by the label in force, `model` the version that decided, and `reason` the code of a stored reason.
+    """
+
+    label: LabelState | None = None
+    model: str | None = None
+    min_risk_score: int | None = None
+    max_risk_score: int | None = None
+    reason: str | None = None
+
+
+class Searched(NamedTuple):
+    """Decisions that were found, newest first, and the last that was looked at if there may be others before it."""
+
+    rows: list[StoredDecision]
+    reached: str | None
+
+
 class DecisionStore(Protocol):
     """Stores every decision. Any thread may call each method, which raises StoreUnavailable when the store cannot work."""
 
@@ -29,6 +50,12 @@ class DecisionStore(Protocol):
 
     def check(self) -> None:
         """Write something, durably: nothing less proves that a decision can be stored."""
+
+    def contract(self) -> str | None:
+        """The name of the contract whose decisions it stores; None before the first claim."""
+
+    def claim(self, contract: str) -> str:
+        """Give the store to this contract, unless it has one; returns the one that it has then, to all the same."""
 
     def save(self, requests: Sequence[StoredRequest]) -> list[StoredAnswer | None]:
         """Store all requests' decisions in one transaction, durably, before returning.
@@ -55,6 +82,14 @@ class DecisionStore(Protocol):
     def page(self, where: DecisionFilter, *, limit: int, before: str | None = None) -> list[StoredDecision]:
         """The newest decisions, newest first; those before a decision's id, if one is given."""
 
+    def search(
+        self, where: DecisionFilter, traits: Traits, *, limit: int, among: int, before: str | None = None
+    ) -> Searched:
+        """The newest that have the traits, of the newest `among` decisions that `page` lists.
+
+        If the label must be fraud or legitimate and the filter has no entity and no outcome, those are labelled decisions.
+        """
+
     def following(self, where: DecisionFilter, *, limit: int, after: str | None = None) -> list[StoredDecision]:
         """The oldest decisions, oldest first; those after a decision's id, if one is given."""
 
@@ -76,9 +111,13 @@ class ExclusiveLock(Protocol):
 
 
 class StoreSummary(NamedTuple):
-    """What a store holds. Times are milliseconds since 1970; `free_bytes` of the size are free for new rows."""
+    """What a store holds. Times are milliseconds since 1970; `free_bytes` of the size are free for new rows.
+
+    `contract` is the name of the contract that the store belongs to; None before a model was served with it.
+    """
 
     revision: str
+    contract: str | None
     by_outcome: Mapping[Outcome, int]
     first: int | None
     last: int | None

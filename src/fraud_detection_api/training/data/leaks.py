@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fraud_detection_api.report.document import words_for
 from fraud_detection_api.statistics.metrics import roc_auc
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
@@ -43,7 +44,7 @@ def _telltale_columns(data: Dataset) -> Iterator[str]:
         if strength >= TELLTALE_AUC:
             yield (
                 f"{name!r} alone nearly determines the target (ROC AUC {strength:.3f}): is it known when a record is "
-                "scored, or only after the fraud was found?"
+                f"scored, or only after the {words_for(data.contract.purpose).event} was found?"
             )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
-from fraud_detection_api.contract.declaration import LABEL_AGE, Contract
+from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.written import MISSING_MARKERS
 from fraud_detection_api.errors import InvalidDataset
@@ -172,7 +172,7 @@ def _missing_columns(present: Sequence[str], contract: Contract) -> Iterator[str
 
 def _other_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
     optional = [contract.target.known_probability, contract.identifier.name if contract.identifier else None]
-    known = {*_required(contract), *optional, *contract.ignored, LABEL_AGE}
+    known = {*_required(contract), *optional, *contract.ignored, LABEL_AGE, LABEL_REVIEWER}
     if extra := [name for name in present if name not in known and not is_row_number(name)]:
         listed = ", ".join(repr(name) for name in extra)
         yield f"the contract does not declare the columns {listed}; declare them, or list them under `ignored`"
@@ -202,7 +202,7 @@ def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> 
     if trains and levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"
         fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
-        problems.append(f"target {name} has a single class: {share} of {len(series)} is fraud; {fix}")
+        problems.append(f"target {name} has a single class: {share} of {len(series)} has that value; {fix}")
     return problems
 
 

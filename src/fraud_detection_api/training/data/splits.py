@@ -98,9 +98,8 @@ def require_both_classes(is_fraud: NDArray[np.bool_], part: str) -> None:
     """Raise InvalidDataset unless there are MIN_FRAUDS records of each class."""
     frauds = int(is_fraud.sum())
     if min(frauds, len(is_fraud) - frauds) < MIN_FRAUDS:
-        problem = (
-            f"{part} would have {frauds} frauds in {len(is_fraud)} rows, and needs {MIN_FRAUDS} records of each class"
-        )
+        found = f"{frauds} records of the target's positive value in {len(is_fraud)} rows"
+        problem = f"{part} would have {found}, and needs {MIN_FRAUDS} records of each class"
         raise InvalidDataset("the data", [f"{problem}; add labelled records"])
 
 

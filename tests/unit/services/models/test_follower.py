@@ -8,7 +8,7 @@ import time
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
-from fraud_detection_api.errors import ModelNotReady, RegistryUnavailable
+from fraud_detection_api.errors import ContractMismatch, ModelNotReady, RegistryUnavailable
 from fraud_detection_api.model.bundle import MANIFEST, read_bundle
 from fraud_detection_api.services.models import follower
 from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
@@ -320,3 +320,24 @@ def test_without_an_alias_there_is_no_model_on_trial(folder, caplog):
     trial.refresh()
     assert trial.current is None
     assert events(caplog) == []
+
+
+def test_what_is_found_out_later_ends_the_service_of_a_model(registry):
+    refused: list[str] = []
+
+    def claim(model: ServedModel) -> ServedModel:
+        if refused:
+            raise ContractMismatch(refused[0])
+        return model
+
+    service = AliasFollower(registry, CHAMPION, claim, on_refusal="keep", confirm=claim)
+    service.refresh()
+    service.refresh()
+    assert service.current is not None
+    refused.append("the store is another contract's")
+    service.refresh()
+    with pytest.raises(ModelNotReady, match="another contract's"):
+        service.require()
+    refused.clear()
+    service.refresh()
+    assert service.require().version == "1"

@@ -19,7 +19,7 @@ from fraud_detection_api.errors import (
 )
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.rollout import REQUEST, Order, RolloutService
-from support.builders import credit_files, every_dtype_files, other_credit_files
+from support.builders import credit_files, every_dtype_contract, every_dtype_files, other_credit_files
 from support.fakes import InMemoryRegistry
 
 
@@ -379,3 +379,11 @@ def test_another_challenger_stays_after_a_promotion(waiting):
     service.challenge("2")
     service.promote("3")
     assert waiting.assigned("challenger") == "2"
+
+
+def test_another_contract_is_refused_before_it_trains(registry):
+    service, other = RolloutService(registry), every_dtype_contract()
+    with pytest.raises(ContractMismatch, match="--allow-contract-change"):
+        service.require_promotable(Order(), other)
+    service.require_promotable(Order(), other, allow_contract_change=True)
+    RolloutService(InMemoryRegistry()).require_promotable(Order(), other)

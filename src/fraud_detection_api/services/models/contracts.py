@@ -1,0 +1,60 @@
+"""Which contract a registry belongs to. A name identifies it: versions of a contract keep their name."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+
+from fraud_detection_api.errors import ContractMismatch, CorruptBundle, UnknownModel
+from fraud_detection_api.model.documents import json_object
+from fraud_detection_api.services.models.aliases import CHAMPION
+from fraud_detection_api.services.models.registry import ModelRegistry
+
+
+def contract_named(files: Mapping[str, bytes]) -> str | None:
+    """The name of the contract in a bundle's files; None where they hold no readable one."""
+    try:
+        name = json_object(files["contract.json"])["name"]
+    except (KeyError, ValueError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
+
+
+def contract_held(registry: ModelRegistry) -> str | None:
+    """The name of the contract that a registry's models follow; None for a registry without models.
+
+    It is the champion's, or where there is none, that of the oldest version, so that all who ask agree.
+    """
+    return next(_names(registry, registry.versions()), None)
+
+
+def require_registry_of(registry: ModelRegistry, contract: str, *, where: str) -> None:
+    """Raise ContractMismatch where the models of the registry at `where` follow a contract of another name."""
+    held = contract_held(registry)
+    if held not in (None, contract):
+        raise ContractMismatch(
+            f"the registry {where} holds models of the contract {held!r}, and this one is {contract!r}; name another "
+            f"registry (--registry), or add --allow-contract-change if {contract!r} replaces {held!r}"
+        )
+
+
+def require_models_of(registry: ModelRegistry, contract: str | None, *, where: str) -> None:
+    """Raise ContractMismatch where a registry has models, but none of the contract whose decisions a store holds."""
+    held = None
+    for held in _names(registry, registry.versions()[::-1]):
+        if contract in (None, held):
+            return
+    if held is not None:
+        raise ContractMismatch(
+            f"the decision store {where} holds decisions of the contract {contract!r}, and the registry has no model of "
+            "it; name the registry that made them (--registry), or another store (FRAUD_STORE)"
+        )
+
+
+def _names(registry: ModelRegistry, versions: Iterable[str]) -> Iterator[str]:
+    """Names of contracts: the champion's first, then those of the versions; what cannot be read has none."""
+    champion = None
+    with suppress(CorruptBundle):
+        champion = registry.assigned(CHAMPION)
+    for version in [*([champion] if champion else []), *versions]:
+        with suppress(CorruptBundle, UnknownModel):
+            if (name := contract_named(registry.fetch(version))) is not None:
+                yield name

@@ -1,0 +1,104 @@
+"""What every decision store finds by traits that no index serves, among a bounded number of decisions."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic_core import to_json
+
+from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.labels import SqlLabelStore
+from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
+from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.label import Finding, Label
+from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
+from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
+from support.fakes import InMemoryDecisionStore
+from support.kept import BEGINNING, decision_id, kept, numbers_of
+
+EVERYTHING = DecisionFilter()
+FRAUD, LEGITIMATE = range(0, 30, 5), range(1, 30, 5)
+
+
+def decision(number: int) -> StoredDecision:
+    """Every third has outcome review, every second was decided by model 2, number 7 by none; scores are tenfold."""
+    reasons = [{"rank": 1, "code": "HIGH" if number % 4 == 0 else "HIGHER", "description": 'not "code":"LOW"'}]
+    return kept(
+        number,
+        outcome="review" if number % 3 == 0 else "approve",
+        model_version=str(1 + number % 2),
+        source="fallback" if number == 7 else "model",
+        risk_score=None if number == 7 else 10 * number,
+        reasons=None if number > 20 else to_json(reasons).decode(),
+        entity=f"{number % 5}",
+    )
+
+
+@pytest.fixture(params=["in memory", "SQLite", "PostgreSQL"])
+def filled(request, tmp_path) -> Iterator[DecisionStore]:
+    """Decisions 0 to 29. Number 0, 5, … turned out to be fraud after it was taken for legitimate; 1, 6, … the reverse."""
+    rows = [decision(number) for number in range(30)]
+    if request.param == "in memory":
+        memory = InMemoryDecisionStore()
+        says = {decision_id(number): number in FRAUD for number in [*FRAUD, *LEGITIMATE]}
+        memory.label_of = lambda one: Label(one, says[one], "rule", 2, "", 2) if one in says else None
+        memory.save([StoredRequest(rows)])
+        yield memory
+        return
+    database = (
+        SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=20)
+        if request.param == "SQLite"
+        else PostgresDatabase(request.getfixturevalue("postgres_url"), timeout_seconds=20)
+    )
+    store = SqlDecisionStore(database, idempotency_seconds=1)
+    store.migrate()
+    store.save([StoredRequest([row]) for row in rows])
+    findings = [
+        Finding(decision_id(number), (number in FRAUD) is (at == 2), "rule", at)
+        for number in [*FRAUD, *LEGITIMATE]
+        for at in (2, 1)
+    ]
+    SqlLabelStore(database).record(findings)
+    yield store
+    store.close()
+
+
+WANTED = {
+    (EVERYTHING, Traits(label="fraud")): FRAUD,
+    (EVERYTHING, Traits(label="legitimate")): LEGITIMATE,
+    (EVERYTHING, Traits(label="unlabelled")): [number for number in range(30) if number % 5 > 1],
+    (EVERYTHING, Traits(model="2")): [number for number in range(1, 30, 2) if number != 7],
+    (EVERYTHING, Traits(min_risk_score=250)): range(25, 30),
+    (EVERYTHING, Traits(max_risk_score=70)): range(7),
+    (EVERYTHING, Traits(min_risk_score=100, max_risk_score=120)): range(10, 13),
+    (EVERYTHING, Traits(reason="HIGH")): range(0, 21, 4),
+    (EVERYTHING, Traits(reason="LOW")): [],
+    (DecisionFilter(outcome="review"), Traits(label="fraud", model="1")): [0],
+    (DecisionFilter(entity="0"), Traits(label="fraud", min_risk_score=200)): [20, 25],
+    (DecisionFilter(since=BEGINNING + 6, until=BEGINNING + 21), Traits(label="legitimate")): [6, 11, 16],
+}
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+@pytest.mark.parametrize("among", [2, 7, 1000])
+def test_pages_hold_each_decision_that_is_wanted_once(filled, limit, among):
+    for (where, traits), numbers in WANTED.items():
+        found, before, pages = [], None, 0
+        while pages < 100:
+            pages += 1
+            rows, reached = filled.search(where, traits, limit=limit, among=among, before=before)
+            assert len(rows) <= limit
+            found += rows
+            before = rows[-1].decision_id if len(rows) == limit else reached
+            if before is None:
+                break
+        assert numbers_of(found) == sorted(numbers, reverse=True), (where, traits)
+
+
+def test_no_more_decisions_are_looked_at_than_asked(filled):
+    rows, reached = filled.search(EVERYTHING, Traits(max_risk_score=50), limit=10, among=20)
+    assert (rows, reached) == ([], decision_id(10))
+
+
+def test_labelled_decisions_are_found_among_the_labelled_ones(filled):
+    rows, _ = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=5)
+    assert numbers_of(rows) == [25, 20]
