@@ -12,7 +12,7 @@ from fraud_detection_api.decision.row_format import columns_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.policy.outcomes import Outcome
-from fraud_detection_api.schemas.answered import DecisionId
+from fraud_detection_api.schemas.answered import DecisionId, TimeText
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters, TextId
 from fraud_detection_api.services.history.lookup import MOST_LOOKED_AT, Found, HistoryFilter, entity_id_of
@@ -73,9 +73,9 @@ class DecisionQuery(Parameters):
 class LabelInForce(BaseModel):
     """What a decision turned out to be, as far as it is known."""
 
-    is_fraud: bool
-    source: LabelSource
-    effective_at: str = Field(description="When it became known.", examples=["2026-11-22T10:00:00Z"])
+    is_fraud: bool = Field(examples=[True])
+    source: LabelSource = Field(examples=["chargeback"])
+    effective_at: TimeText = Field(description="When it became known.")
     reviewer: str | None = Field(description="Who said it: the name of a key or of a person.", examples=["back-office"])
 
 
