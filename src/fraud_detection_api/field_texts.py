@@ -21,6 +21,7 @@ _TEXTS = {
     "string_type": "must be a string",
     "string_too_short": "must not be empty",
     "string_unicode": "must be valid Unicode",
+    "missing_marker": "is what files write for a missing value; send null",
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT
@@ -40,7 +41,13 @@ def whole_number(sent: Any) -> Any:
 
 
 IntegerId = Annotated[int, Field(ge=-_INT64, le=_INT64 - 1), BeforeValidator(whole_number)]
-TextId = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=STORABLE)]
+NOT_BLANK: JsonDict = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+"""The pattern of stripped texts in JSON Schema, which strips nothing."""
+
+STRIPPED: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": STORABLE}
+"""Constraints of a text whose blanks around it are ignored, as they are in files."""
+
+TextId = Annotated[str, StringConstraints(**STRIPPED), Field(json_schema_extra=NOT_BLANK)]
 
 
 def _parsed_time(text: Any) -> datetime:

@@ -34,13 +34,16 @@ class FastReader:
         self._integers = [name for name, dtype in contract.dtypes.items() if dtype == "int"]
         if identifier is not None and not has_text_id:
             self._integers.append(identifier.name)
+        self._markers = {name: set(contract.written(name).missing) for name in self._levels}
+        self._padded = [*self._levels, *([identifier.name] if identifier and has_text_id else [])]
         checks = (
-            self._has_plain_levels if self._levels else None,
+            self._has_plain_texts if self._padded else None,
+            self._has_no_markers if any(self._markers.values()) else None,
             self._has_times if self._times else None,
             constraint_check(contract),
         )
         self._checks = [check for check in checks if check is not None]
-        self._texts = [*self._levels, *self._times, *([identifier.name] if identifier and has_text_id else [])]
+        self._texts = [*self._padded, *self._times]
         kinds = [_record_type(contract, with_floats=with_floats) for with_floats in (False, True)]
         records = [list[kind] for kind in (kinds if self._integers else kinds[:1])]  # type: ignore[valid-type]
         self._arrays: _Decoders = tuple(map(msgspec.json.Decoder, records))
@@ -114,10 +117,14 @@ class FastReader:
                     return False
         return True
 
-    def _has_plain_levels(self, record: dict[str, Any]) -> bool:
-        """Whether no level has a blank around it."""
-        levels = [level for name in self._levels if (level := record.get(name)) is not None]
-        return levels == [level.strip() for level in levels]
+    def _has_plain_texts(self, record: dict[str, Any]) -> bool:
+        """Whether no level and no id has a blank around it."""
+        texts = [text for name in self._padded if (text := record.get(name)) is not None]
+        return texts == [text.strip() for text in texts]
+
+    def _has_no_markers(self, record: dict[str, Any]) -> bool:
+        """Whether no level is one that files write for a missing value."""
+        return all(record.get(name) not in markers for name, markers in self._markers.items())
 
     def _has_times(self, record: dict[str, Any]) -> bool:
         """Whether each text of a time is one; it is replaced by the time."""

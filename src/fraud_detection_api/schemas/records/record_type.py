@@ -1,23 +1,30 @@
 """A contract as pydantic types: of one record, and of the request bodies that hold records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple, NotRequired
 
-from pydantic import BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    with_config,
+)
 from pydantic.config import ExtraValues, JsonDict
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from fraud_detection_api.contract.declaration import MAX_TEXT, Contract, Feature
+from fraud_detection_api.contract.declaration import Contract, Feature
 from fraud_detection_api.contract.levels import composed
-from fraud_detection_api.field_texts import STORABLE
-from fraud_detection_api.schemas.request import IntegerId, Moment, TextId, whole_number
+from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, TextId, whole_number
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
 
-# a file's texts are stripped as well: a level must be the same one in serving and in training
-_LEVEL: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_length": MAX_TEXT, "pattern": STORABLE}
-_NOT_BLANK: JsonDict = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}  # in JSON Schema, which strips nothing
 _FALSE: JsonDict = {"default": False}
 _WHOLE = BeforeValidator(whole_number)
 _COMPOSED = BeforeValidator(lambda sent: composed(sent) if isinstance(sent, str) else sent)
@@ -73,7 +80,8 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     if contract.time is not None:
         fields[contract.time.name] = NotRequired[_documented(Moment | None, contract.time.description)]
     for name, feature in contract.features.items():
-        annotation = _documented(_feature_type(feature), _description(feature), feature.example)
+        kind = _feature_type(feature, contract.written(name).missing)
+        annotation = _documented(kind, _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
     config = ConfigDict(extra=extra, strict=True, title=f"{contract.name} record")
     record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
@@ -81,7 +89,7 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     return record
 
 
-def _feature_type(feature: Feature) -> Any:
+def _feature_type(feature: Feature, markers: Sequence[str]) -> Any:
     annotation: Any
     match feature.dtype:
         case "int":
@@ -91,10 +99,18 @@ def _feature_type(feature: Feature) -> Any:
         case "bool":
             annotation = bool
         case "category":
-            annotation = Annotated[str, StringConstraints(**_LEVEL), Field(json_schema_extra=_NOT_BLANK), _COMPOSED]
+            annotation = Annotated[str, StringConstraints(**STRIPPED), Field(json_schema_extra=NOT_BLANK), _COMPOSED]
+            if markers:
+                annotation = Annotated[annotation, AfterValidator(partial(_no_marker, frozenset(markers)))]
         case "datetime":
             annotation = Moment
     return annotation | None if feature.nullable else annotation
+
+
+def _no_marker(markers: frozenset[str], level: str) -> str:
+    if level in markers:
+        raise PydanticCustomError("missing_marker", "a marker of a missing value")
+    return level
 
 
 def _documented(annotation: Any, description: str, example: object = None) -> Any:

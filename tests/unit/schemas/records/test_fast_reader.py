@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fraud_detection_api.errors import FraudError
+from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.errors import FraudError, InvalidRecords
 from fraud_detection_api.schemas.records.fast_reader import FastReader
 from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN
@@ -210,3 +211,51 @@ def test_levels_are_composed():
     body = json.dumps([sent], ensure_ascii=False).encode()
     [read] = FastReader(LOANS.contract).read_array(body, limit=1)
     assert read["channel"] == "Andr\N{LATIN SMALL LETTER E WITH ACUTE}"
+
+
+MARKED = contract_from_toml(
+    """
+name = "marked"
+missing = ["-999"]
+[id]
+name = "account"
+dtype = "str"
+[target]
+name = "y"
+[features.amount]
+dtype = "float"
+nullable = true
+[features.channel]
+dtype = "category"
+nullable = true
+missing = ["NA"]
+""",
+    source="marked.toml",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "sent"),
+    [("amount", -999), ("amount", -999.0), ("channel", "NA"), ("channel", " NA "), ("channel", "-999")],
+)
+def test_what_marks_a_missing_value_in_files_is_refused(field, sent):
+    body = json.dumps([{"account": "7", "amount": 1, "channel": "web", field: sent}]).encode()
+    assert FastReader(MARKED).read_array(body, limit=1) is None
+    with pytest.raises(InvalidRecords) as caught:
+        RecordParser(MARKED).parse(body, limit=1)
+    [problem] = caught.value.problems
+    assert problem.pointer == f"/0/{field}"
+    assert "null" in problem.detail
+
+
+@pytest.mark.parametrize("sent", [None, 999, -999.5])
+def test_other_values_are_accepted_beside_markers(sent):
+    body = json.dumps([{"account": "7", "amount": sent, "channel": "na"}]).encode()
+    assert FastReader(MARKED).read_array(body, limit=1) == RecordParser(MARKED).parse(body, limit=1)
+
+
+def test_blanks_around_a_text_id_are_ignored_as_in_files():
+    for body, account in ((b'[{"account":" 7 "}]', "7"), (b'[{"account":"7"}]', "7")):
+        assert RecordParser(MARKED).parse(body, limit=1) == [{"account": account}]
+    with pytest.raises(InvalidRecords):
+        RecordParser(MARKED).parse(b'[{"account":"  "}]', limit=1)
