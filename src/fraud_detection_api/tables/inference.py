@@ -53,13 +53,20 @@ class _Guess:
 
 
 def infer_contract(
-    frame: pl.DataFrame, *, source: str, name: str, target: str, identifier: str | None, time: str | None
+    frame: pl.DataFrame,
+    *,
+    source: str,
+    name: str,
+    target: str,
+    identifier: str | None,
+    time: str | None,
+    separator: str = ",",
 ) -> str:
     """The TOML text of a contract for the columns of `frame`.
 
-    Only a minimum of 0 is declared, for columns without negative values: the largest value seen is not a limit. Raises
-    InvalidDataset where `target`, `identifier` or `time` is not a column, the target is not binary, a time cannot be read,
-    or no column can be a feature.
+    The draft says so where another `separator` than a comma is between the fields. Only a minimum of 0 is declared, for
+    columns without negative values: the largest value seen is not a limit. Raises InvalidDataset where `target`, `identifier`
+    or `time` is not a column, the target is not binary, a time cannot be read, or no column can be a feature.
     """
     _require_columns(frame, source, [target, identifier, time])
     if time is not None:
@@ -73,7 +80,7 @@ def infer_contract(
     }
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
-    sections = [_head(name, source, frame), _ignored(guesses)]
+    sections = [_head(name, source, frame, separator), _ignored(guesses)]
     if identifier is not None:
         sections.append("\n".join(["[id]", f"name = {_quoted(identifier)}", *_id_lines(frame[identifier])]))
     labels = frame[target]
@@ -142,13 +149,14 @@ def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str |
     return name if within.all() else None
 
 
-def _head(name: str, source: str, frame: pl.DataFrame) -> str:
+def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     rows = [_quoted(column) for column in frame.columns if is_row_number(column)]
     drafted = f"# Drafted from {frame.height:,} rows of {file_name}."
     return "\n".join(
         [
             f"{drafted} Review it, and add units, ranges and the texts of reasons.",
+            *([f"# Its fields are separated by {separator!r}."] if separator != "," else []),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]
