@@ -52,7 +52,7 @@ class _Guess:
     ignored_because: str = ""
 
 
-def infer_contract(
+def infer_contract(  # noqa: PLR0913 what the command's options say
     frame: pl.DataFrame,
     *,
     source: str,
@@ -65,8 +65,8 @@ def infer_contract(
     """The TOML text of a contract for the columns of `frame`.
 
     The draft says so where another `separator` than a comma is between the fields. Only a minimum of 0 is declared, for
-    columns without negative values: the largest value seen is not a limit. Raises InvalidDataset where `target`, `identifier`
-    or `time` is not a column, the target is not binary, a time cannot be read, or no column can be a feature.
+    columns without negative values: the largest value seen is not a limit. Raises InvalidDataset where `target`,
+    `identifier` or `time` is not a column, the target is not binary, a time cannot be read, or no column can be a feature.
     """
     _require_columns(frame, source, [target, identifier, time])
     if time is not None:
