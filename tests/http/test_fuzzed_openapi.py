@@ -89,7 +89,7 @@ def fuzz(operation, mode, checks, **fixed) -> None:
 
 
 def whole(value):
-    """The same JSON with 1 for 1.0, which JSON Schema takes for an integer and a server that is strict does not."""
+    """The same JSON with integers for floats such as 1e18, which the server does not take for integers beyond 2**53."""
     if isinstance(value, dict):
         return {name: whole(item) for name, item in value.items()}
     if isinstance(value, list):
