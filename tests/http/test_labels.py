@@ -54,11 +54,12 @@ def test_a_decision_is_labelled_by_its_id(client):
     assert kept.effective_at == 1_795_338_000_500
 
 
+@pytest.mark.parametrize("entity_id", [7, "7", 7.0])
 @pytest.mark.parametrize("pseudonym_key", ["", "k" * 32], ids=["plain", "pseudonyms"])
-def test_a_decision_is_labelled_by_its_entity_and_time(keeping, pseudonym_key):
+def test_a_decision_is_labelled_by_its_entity_and_time(keeping, pseudonym_key, entity_id):
     client = keeping(pseudonym_key=pseudonym_key)
     first, other = decide(client, record(customer_id=7), record(customer_id=8))
-    sent = {"entity_id": 7, "decided_at": first["decided_at"], "is_fraud": False, "source": "customer"}
+    sent = {"entity_id": entity_id, "decided_at": first["decided_at"], "is_fraud": False, "source": "customer"}
     assert label(client, sent).json() == {"recorded": 1, "repeated": 0, "unknown": []}
     assert len(history(client, first["decision_id"])) == 1
     assert history(client, other["decision_id"]) == []

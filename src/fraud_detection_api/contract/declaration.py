@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -52,6 +53,9 @@ Markers = Annotated[
 ]
 
 
+_WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
+
+
 class Declared(BaseModel):
     """The base of all declarations: immutable, with strict types and no unknown keys."""
 
@@ -78,6 +82,16 @@ class Identifier(Declared):
     name: ColumnName
     dtype: Literal["int", "str"] = "int"
     description: str = ""
+
+    def as_declared(self, sent: int | str) -> int | str:
+        """The id in its dtype: the number that a text says, or the text of a number; a text that says none as it is.
+
+        >>> Identifier(name="id").as_declared("7"), Identifier(name="id", dtype="str").as_declared(7)
+        (7, '7')
+        """
+        if self.dtype == "str":
+            return str(sent)
+        return int(sent) if isinstance(sent, int) or _WHOLE_NUMBER.fullmatch(sent) else sent
 
 
 class Target(Declared):

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from fraud_detection_api import errors
+from fraud_detection_api.contract.declaration import Identifier
 from fraud_detection_api.contract.times import epoch_milliseconds
-from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.decision.label import EntityAt, Finding
 from fraud_detection_api.routes.protocol.body import RequestLimits
-from fraud_detection_api.routes.protocol.dependencies import admitted_body, provided, require_role, service_of
+from fraud_detection_api.routes.protocol.dependencies import Champion, admitted_body, provided, require_role, service_of
 from fraud_detection_api.routes.protocol.problems import (
     BODY,
     KEYED,
@@ -83,6 +84,7 @@ def post_labels(
     request: Request,
     labels: Annotated[LabelService, provided(LabelService)],
     limits: Annotated[RequestLimits, provided(RequestLimits)],
+    champion: Champion,
     body: Annotated[bytes, Depends(_body)],
 ) -> LabelsRecorded:
     """Record labels of decisions by their id, or of an entity's last decision at or before a time.
@@ -92,15 +94,20 @@ def post_labels(
     field refuses the whole request. The name of the caller's key is stored as the label's `reviewer`.
     """
     given = parse_labels(body, limit=limits.records, latest=labels.latest())
-    reviewer = request.state.caller.reviewer
-    return labels_recorded(labels.record([_finding(label, labels, reviewer) for label in given]))
+    served, reviewer = champion.current, request.state.caller.reviewer
+    identifier = None if served is None else served.contract.identifier
+    findings = [_finding(label, labels, identifier, reviewer) for label in given]
+    return labels_recorded(labels.record(findings))
 
 
-def _finding(given: LabelOfDecision | LabelOfEntity, labels: LabelService, reviewer: str | None) -> Finding:
-    about = (
-        given.decision_id
-        if isinstance(given, LabelOfDecision)
-        else labels.entity_at(given.entity_id, epoch_milliseconds(given.decided_at))
-    )
+def _finding(
+    given: LabelOfDecision | LabelOfEntity, labels: LabelService, identifier: Identifier | None, reviewer: str | None
+) -> Finding:
+    about: str | EntityAt
+    if isinstance(given, LabelOfDecision):
+        about = given.decision_id
+    else:
+        entity_id = given.entity_id if identifier is None else identifier.as_declared(given.entity_id)
+        about = labels.entity_at(entity_id, epoch_milliseconds(given.decided_at))
     effective_at = None if given.effective_at is None else epoch_milliseconds(given.effective_at)
     return Finding(about, given.is_fraud, given.source, effective_at, given.note, reviewer)
