@@ -1,5 +1,6 @@
 """The page on policies: its costs, its table of thresholds, and its commands, executed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -63,8 +64,16 @@ def commands(folder):
 def test_the_commands_of_the_page_run(folder, commands):
     registry = FileRegistry(folder / "registry")
     assert registry.assigned("champion") == "1"
-    assert read_bundle(registry.fetch("2"), source="x").policy.reviews_a_day == 60
+    assert read_bundle(registry.fetch("2"), source="x").policy.reviews_a_day == 120
     assert "now: policy 2, with 1,500 at risk" in commands.stderr
+
+
+@pytest.mark.usefixtures("commands")
+def test_the_costs_of_the_page_make_sense_on_the_default_data(folder):
+    done = run_block("fraud policy simulate later.parquet --policy costs.toml --model 1 --json", folder)
+    compared = json.loads(done.stdout)
+    assert compared["new"]["shares"]["review"] < 0.1
+    assert compared["new"]["legitimate"]["decline"] < 0.01
 
 
 @pytest.mark.usefixtures("commands")

@@ -341,7 +341,7 @@ def test_decisions_are_selected_by_model_score_and_reason(client):
 
 
 def test_a_page_says_how_it_goes_on_after_decisions_that_do_not_match(client, monkeypatch):
-    monkeypatch.setattr(lookup, "MOST_LOOKED_AT", 3)
+    monkeypatch.setattr(lookup, "MOST_SCATTERED", 3)
     oldest, *_ = [decide(client, record(customer_id=number))[0] for number in range(5)]
     said = {"decision_id": oldest["decision_id"], "is_fraud": True, "source": "rule"}
     client.post("/v1/labels", json={"labels": [said]})

@@ -23,7 +23,7 @@ def changes(client, **headers):
 def test_what_was_not_compared_is_refused_with_the_reason(client_for, waiting):
     client = client_for(waiting)
     problem = assert_problem(client.post("/v1/models/2/promote"), 409, "gate_refused")
-    assert "FRAUD_STORE is `none`" in problem["detail"]
+    assert "the store is `none`" in problem["detail"]
     assert client.get("/readyz").json()["model_version"] == "1"
     assert len(changes(client)) == 1
 

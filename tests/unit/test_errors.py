@@ -44,7 +44,7 @@ TEXTS = {
     ),
     errors.DeadlinePassed(): "the deadline passed before decisions were made; nothing was stored",
     errors.StoreBusy(2): "the decision store is behind; try again in 2 s",
-    errors.NoStore(): "no decisions are stored here: FRAUD_STORE is `none`",
+    errors.NoStore(): "no decisions are stored here: the store is `none` (FRAUD_STORE, --store)",
     errors.UnknownDecision(): "no decision with that id is stored",
     errors.NotLogged("019a"): (
         "no signed root covers 019a yet: the observer of `fraud serve` signs one a minute, and so does `fraud audit export`"

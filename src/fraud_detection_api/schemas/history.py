@@ -15,7 +15,13 @@ from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.answered import DecisionId, TimeText
 from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
 from fraud_detection_api.schemas.request import Parameters, TextId
-from fraud_detection_api.services.history.lookup import MOST_LOOKED_AT, Found, HistoryFilter, entity_id_of
+from fraud_detection_api.services.history.lookup import (
+    MOST_LOOKED_AT,
+    MOST_SCATTERED,
+    Found,
+    HistoryFilter,
+    entity_id_of,
+)
 from fraud_detection_api.services.history.replay import SOUND, ReplayResult, Status
 from fraud_detection_api.services.storage.decision_store import Traits
 from fraud_detection_api.telemetry import utc_text
@@ -109,7 +115,8 @@ class DecisionPage(BaseModel):
     decisions: list[KeptDecisionBody]
     next_cursor: str | None = Field(
         description="The cursor of the next page; null on the last one. With `label`, `model`, `reason` or a risk score, "
-        f"a page looks at {MOST_LOOKED_AT:,} decisions at most, so it may have few or none although others follow.",
+        f"a page looks at {MOST_LOOKED_AT:,} decisions at most, or at {MOST_SCATTERED:,} that an index finds, so it may "
+        "have few or none although others follow.",
         examples=["AX8i4nmwfMOYxNwMDAc5j3Ykq1f0mZ4i"],
     )
 

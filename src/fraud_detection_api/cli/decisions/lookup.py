@@ -94,8 +94,8 @@ def list_decisions(
 ) -> None:
     """List decisions page by page, newest first.
 
-    With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, and may be short or empty
-    although others follow; the command then prints the cursor of the next page.
+    With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, or with --entity, --outcome or
+    a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is printed.
     """
     settings = settings_with(store=store)
     from fraud_detection_api.services.history.lookup import HistoryFilter

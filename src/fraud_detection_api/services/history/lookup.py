@@ -46,8 +46,11 @@ class Found(NamedTuple):
     label: Label | None
 
 
-MOST_LOOKED_AT = 20_000
-"""Decisions that a page with traits looks at: no index serves them, and a page must not read the whole table."""
+MOST_LOOKED_AT, MOST_SCATTERED = 20_000, 2_000
+"""Decisions that a page with traits looks at: no index serves them, and a page must not read the whole table.
+
+The second is for those that an index finds: scattered over the table, each costs as much as ten that lie together.
+"""
 
 
 class Page(NamedTuple):
@@ -103,7 +106,9 @@ class History:
     def _searched(self, where: DecisionFilter, traits: Traits, limit: int, before: str | None) -> Searched:
         if traits == Traits():
             return Searched(self._store.page(where, limit=limit, before=before), None)
-        return self._store.search(where, traits, limit=limit, among=MOST_LOOKED_AT, before=before)
+        are_scattered = (where.entity, where.outcome) != (None, None) or traits.label in ("fraud", "legitimate")
+        among = MOST_SCATTERED if are_scattered else MOST_LOOKED_AT
+        return self._store.search(where, traits, limit=limit, among=among, before=before)
 
     def _found(self, rows: Sequence[StoredDecision]) -> list[Found]:
         ids = [row.decision_id for row in rows]

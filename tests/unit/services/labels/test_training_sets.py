@@ -38,7 +38,7 @@ class Exporting:
         self.store.save([StoredRequest([decision]) for decision in decisions])
 
     def label(self, decision, *, is_fraud=True, at=None):
-        self.labels.record([Finding(decision.decision_id, is_fraud, "chargeback", at)])
+        self.labels.record([Finding(decision.decision_id, is_fraud, "chargeback", at, reviewer="ann")])
 
     def export(self, contract=CREDIT, recorder=None, *, since=NOON, until=NOON + 30 * DAY, assumed_before=None):
         exporter = TrainingSetExporter(self.store, self.labels, recorder or Recorder(), contract)
@@ -63,8 +63,8 @@ def test_records_and_labels_are_joined_in_the_contracts_columns(exporting):
     done = exporting.export()
     assert (done.rows, done.fraud, done.legitimate) == (2, 1, 1)
     table = exporting.table()
-    assert table.columns == [*OVERDRAWN, CREDIT.target.name, "label_age_days"]
-    assert table.row(0) == (*{**OVERDRAWN, "customer_id": 1}.values(), 1, 1.5)
+    assert table.columns == [*OVERDRAWN, CREDIT.target.name, "label_age_days", "label_reviewer"]
+    assert table.row(0) == (*{**OVERDRAWN, "customer_id": 1}.values(), 1, 1.5, "ann")
     assert table[CREDIT.target.name].to_list() == [1, 0]
 
 
@@ -132,7 +132,12 @@ def test_values_of_every_dtype_come_back_as_they_were_sent(exporting):
     exporting.keep(kept(1, sent=PAYMENT, contract=contract))
     exporting.label(kept(1, sent=PAYMENT, contract=contract))
     exporting.export(contract)
-    assert exporting.table().row(0, named=True) == {**PAYMENT, "outcome": "fraud", "label_age_days": 9.0}
+    assert exporting.table().row(0, named=True) == {
+        **PAYMENT,
+        "outcome": "fraud",
+        "label_age_days": 9.0,
+        "label_reviewer": "ann",
+    }
 
 
 def test_a_record_without_a_time_gets_that_of_its_decision(exporting):
