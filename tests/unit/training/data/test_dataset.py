@@ -155,7 +155,7 @@ def test_no_value_is_quoted(credit):
 def test_a_target_of_one_class_is_told_with_the_mend(credit, label):
     (problem,) = problems_of(credit.with_columns(is_fraud=pl.lit(label)))
     share = "every row" if label else "no row"
-    assert problem.startswith(f"target is_fraud has a single class: {share} of {ROWS} is fraud; positive = 1 in")
+    assert problem.startswith(f"target is_fraud has a single class: {share} of {ROWS} has that value; positive = 1 in")
 
 
 def test_a_target_spelled_otherwise_than_the_contract_says_is_a_single_class(credit):

@@ -164,17 +164,22 @@ def test_a_contract_with_a_time_column_splits_by_it():
 
 @pytest.mark.parametrize("frauds", [1, 8])
 def test_too_few_frauds_are_refused_with_counts(frauds):
-    with pytest.raises(InvalidDataset, match=r"the \w+ part would have \d frauds in \d+ rows, and needs 3"):
+    with pytest.raises(
+        InvalidDataset,
+        match=r"the \w+ part would have \d records of the target's positive value in \d+ rows, and needs 3",
+    ):
         split_of(labelled(np.arange(500) < frauds))
 
 
 def test_too_few_legitimate_records_are_refused():
-    with pytest.raises(InvalidDataset, match="the test part would have 99 frauds in 100 rows"):
+    with pytest.raises(
+        InvalidDataset, match="the test part would have 99 records of the target's positive value in 100 rows"
+    ):
         split_of(labelled(np.arange(500) >= 5))
 
 
 def test_frauds_that_all_came_early_are_refused():
-    with pytest.raises(InvalidDataset, match="the test part would have 0 frauds"):
+    with pytest.raises(InvalidDataset, match="the test part would have 0 records"):
         split_of(labelled(np.arange(500) < 50, seconds=np.arange(500.0)))
 
 
