@@ -145,9 +145,7 @@ class Settings(BaseModel):
         1_000_000,
         description="Maximum number of stored decisions waiting for the observer. If there are more, it skips the oldest.",
     )
-    journal: Path = Field(
-        Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal` and for large requests."
-    )
+    journal: Path = Field(Path("journal"), description="Folder of the journal, for `FRAUD_STORE_OUTAGE=journal`.")
     idempotency_hours: Annotated[float, Field(ge=24, allow_inf_nan=False)] = Field(
         24.0, description="Hours to store an answer under its Idempotency-Key (docs/how-to/decision-store.md)."
     )

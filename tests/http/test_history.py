@@ -207,7 +207,7 @@ def test_decisions_are_listed_by_entity_and_outcome(client):
 
 def test_an_id_of_digits_may_be_a_text(client_for, store_file):
     client = client_for(registry_with_champion(every_dtype_files()), store=f"sqlite:///{store_file}")
-    decide(client, {**PAYMENT, "application": "12"}, {**PAYMENT, "application": "12 "})
+    decide(client, {**PAYMENT, "application": "12"}, {**PAYMENT, "application": "12."})
     assert [told["entity_id"] for told in listed(client, entity_id="12")["decisions"]] == ["12"]
 
 

@@ -103,7 +103,7 @@ def test_fallbacks_are_kept_as_such(kept):
 def test_what_the_contract_lets_pass_is_kept_as_it_came(kept):
     client = kept.client(registry_with_champion(every_dtype_files()))
     sent = {
-        "application": "Ø \U0001f680 '\"\\ \u0001 \u2028",
+        "application": "Ø \U0001f680 '\"\\ \u2028 \u0001",
         "applied_at": "2026-11-22T10:00:00Z",
         "amount_eur": 0.1 + 0.2,
         "instalments": 600 - 599,

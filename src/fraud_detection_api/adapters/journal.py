@@ -6,7 +6,6 @@ A file belongs to the process that holds its lock, so that other processes can t
 import fcntl
 import logging
 import os
-import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,8 +22,6 @@ from fraud_detection_api.tables.whole_files import sync
 from fraud_detection_api.telemetry import log_event
 
 _SUFFIX, _DAMAGED, _UNNAMED = ".journal", ".damaged", "[0-9a-f]" * 32
-_UNNAMED_SECONDS = 60.0
-"""A younger file may be one that another process has not locked yet."""
 _RECORDS_A_BATCH = 2_000
 _CHECKSUM_DIGITS = 8
 _PROBE = b" " * 4096
@@ -58,23 +55,21 @@ class FileJournal:
     def holding(self) -> Iterator[Held]:
         with self._failures("written"):
             held = _HeldFile(*self._begin())
+        is_done = False
         try:
             with self._failures("written"):
                 yield held
-            held.remove()
-        except BaseException:
-            if not held.is_complete:
-                held.remove()
-            raise
+            is_done = True
         finally:
+            if is_done or not held.is_complete:
+                held.remove()
             held.close()
 
     def waiting(self) -> Iterator[Sequence[StoredRequest]]:
         with self._alone():
             self._release()
         with self._failures("read"):
-            for path in self._folder.glob(_UNNAMED):
-                self._remove_unnamed(path)
+            self._remove_unnamed()
             for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
                 yield from self._batches(path)
 
@@ -89,7 +84,8 @@ class FileJournal:
 
     def backlog(self) -> JournalBacklog:
         with self._failures("read"):
-            sizes = [path.stat().st_size for path in self._folder.glob(f"*{_SUFFIX}")]
+            names = (f"*{_SUFFIX}", _UNNAMED)
+            sizes = [path.stat().st_size for name in names for path in self._folder.glob(name)]
             return JournalBacklog(len(sizes), sum(sizes), len(list(self._folder.glob(f"*{_DAMAGED}"))))
 
     def close(self) -> None:
@@ -167,17 +163,31 @@ class FileJournal:
         """A file without the journal's suffix, which nobody drains. Locked: who drains removes what nobody locks."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / uuid4().hex
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with self._locked_folder():
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
         return file, path
 
-    @staticmethod
-    def _remove_unnamed(path: Path) -> None:
-        """Remove what a killed process was writing: it was never reported as stored."""
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - os.fstat(file.fileno()).st_mtime > _UNNAMED_SECONDS:
-                path.unlink()
+    @contextmanager
+    def _locked_folder(self) -> Iterator[None]:
+        """While nobody else has it, each file that nobody locks was left by a process that is gone."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _remove_unnamed(self) -> None:
+        """Remove what killed processes were writing: it was never reported as stored."""
+        unnamed = list(self._folder.glob(_UNNAMED))
+        if not unnamed:
+            return
+        with self._locked_folder():
+            for path in unnamed:
+                with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
 
     def _release(self) -> None:
         if self._file is not None:
@@ -204,8 +214,9 @@ class _HeldFile:
 
     def complete(self) -> None:
         os.fsync(self._file)
-        self._path = _name(self._path)
+        self._path = self._path.rename(self._path.with_suffix(_SUFFIX))
         self.is_complete = True
+        sync(self._path.parent)
 
     def remove(self) -> None:
         with suppress(OSError):  # what is stored a second time changes nothing

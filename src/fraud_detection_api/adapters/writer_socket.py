@@ -60,6 +60,8 @@ class _Frames(asyncio.Protocol):
 
     def send(self, frame: object) -> None:
         """Send a frame; a lost connection drops it."""
+        if self.transport.is_closing():
+            return
         content = _ENCODER.encode(frame)
         self.transport.writelines((len(content).to_bytes(_LENGTH_BYTES, "big"), content))
 

@@ -31,9 +31,10 @@ def _upkeep(store: str | None) -> Iterator["UpkeepService"]:
 
 
 def _journal(store: str | None) -> "JournalBacklog":
-    from fraud_detection_api.container.storage import build_journal
+    from fraud_detection_api.container.storage import build_journals
+    from fraud_detection_api.services.storage.decision_writer import JournalBacklog
 
-    return build_journal(settings_with(store=store)).backlog()
+    return JournalBacklog.of(build_journals(settings_with(store=store)))
 
 
 @app.command(epilog="Example: `fraud store migrate`")

@@ -218,6 +218,22 @@ def build_journal(settings: Settings) -> DecisionJournal:
     return FileJournal(settings.journal)
 
 
+def build_holding(settings: Settings) -> DecisionJournal | None:
+    """The journal of large requests on their way into SQLite: beside the database, on its disk, and of no other one.
+
+    None for a database elsewhere: a server's own disk is no place for what is on its way there.
+    """
+    if not settings.store.startswith(SQLITE):
+        return None
+    database = Path(settings.store.removeprefix(SQLITE))
+    return FileJournal(database.with_name(f"{database.name}-large"))
+
+
+def build_journals(settings: Settings) -> list[DecisionJournal]:
+    """All journals that may hold decisions of the store."""
+    return [each for each in (build_journal(settings), build_holding(settings)) if each is not None]
+
+
 def build_writer(store: DecisionStore, settings: Settings, tallies: Tallies) -> DecisionWriter:
     """What stores decisions for a worker: the process at FRAUD_KEEPER, or this process if the setting names none."""
     writer: DecisionWriter
@@ -241,12 +257,10 @@ def build_writer_server(settings: Settings, tallies: Tallies) -> WriterServer:
 
 
 def _group_commit(store: DecisionStore, settings: Settings, tallies: Tallies) -> GroupCommit:
-    journal = build_journal(settings)
+    journal, holding = build_journal(settings), build_holding(settings)
     # also where nothing drains the journal: an earlier outage may have left decisions there
-    store_metrics.measure_journal(tallies, journal)
+    store_metrics.measure_journals(tallies, build_journals(settings))
     outage_journal = journal if settings.store_outage == "journal" else None
-    # a server's own disk is no place for what is on its way to a database elsewhere
-    holding = journal if settings.store.startswith(SQLITE) else outage_journal
     return GroupCommit(
         store,
         limit=settings.store_queue,

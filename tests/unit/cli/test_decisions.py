@@ -88,8 +88,8 @@ def test_a_list_of_nothing_says_so(fraud, kept):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_time_without_an_offset_is_refused(fraud, kept):
-    result = fraud("decisions", "list", "--since", "2026-11-22T10:00:00")
+def test_a_time_that_is_none_is_refused(fraud, kept):
+    result = fraud("decisions", "list", "--since", "tomorrow")
     assert result.exit_code == 2
     assert "--since" in result.stderr
 

@@ -234,7 +234,7 @@ def test_a_feature_that_tells_nothing_gives_everybody_the_base_rate():
 class FullRegistry(InMemoryRegistry):
     """A registry that cannot be written."""
 
-    def register(self, files):
+    def register(self, files, **_contract):
         raise RegistryUnavailable("the registry cannot be written: No space left on device")
 
 

@@ -1,6 +1,6 @@
 """What stores decisions before they are answered, and the journal that takes them while the store is unavailable."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -49,6 +49,11 @@ class JournalBacklog(NamedTuple):
     files: int
     size_bytes: int
     damaged: int
+
+    @classmethod
+    def of(cls, journals: "Iterable[DecisionJournal]") -> "JournalBacklog":
+        """Of all of them. Raises StoreUnavailable."""
+        return cls(*map(sum, zip(*(journal.backlog() for journal in journals), strict=True)))
 
 
 class Held(Protocol):

@@ -25,13 +25,13 @@ class Group:
         self._done = [done]
 
     @property
-    def has_keys(self) -> bool:
-        """Whether a request has an idempotency key, which the store claims in one transaction with the decisions."""
-        return any(request.idempotency for request in self.requests)
+    def may_be_cut(self) -> bool:
+        """Whether it is one request without an idempotency key, which a transaction claims together with all decisions."""
+        return len(self.requests) == 1 and self.requests[0].idempotency is None
 
     def pieces(self, records: int) -> list[StoredRequest]:
-        """The decisions in pieces of so many."""
-        rows = [row for request in self.requests for row in request.decisions]
+        """The decisions of its request in pieces of so many."""
+        rows = self.requests[0].decisions
         return [StoredRequest(rows[first : first + records]) for first in range(0, len(rows), records)]
 
     def is_late(self, now: float) -> bool:

@@ -1,13 +1,13 @@
 """Metrics of the store: what is stored, what waits to be stored, and failures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter
+from fraud_detection_api.services.storage.decision_writer import DecisionJournal, DecisionWriter, JournalBacklog
 
 
 class StoreMetrics:
@@ -49,14 +49,14 @@ def measure_writer(tallies: Tallies, writer: DecisionWriter, limit: int) -> None
     measure_queue(tallies, lambda: writer.waiting, limit)
 
 
-def measure_journal(tallies: Tallies, journal: DecisionJournal) -> None:
-    """Report what waits in the journal, of all processes, from now on."""
+def measure_journals(tallies: Tallies, journals: Sequence[DecisionJournal]) -> None:
+    """Report what waits in the journals, of all processes, from now on."""
     size, files = tallies.gauge(catalogue.JOURNAL_SIZE), tallies.gauge(catalogue.JOURNAL_FILES)
     damaged = tallies.gauge(catalogue.JOURNAL_DAMAGED_FILES)
 
     def read() -> None:
         with suppress(StoreUnavailable):  # the last known numbers stay
-            backlog = journal.backlog()
+            backlog = JournalBacklog.of(journals)
             size.set(backlog.size_bytes)
             files.set(backlog.files)
             damaged.set(backlog.damaged)

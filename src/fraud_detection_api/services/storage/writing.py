@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fraud_detection_api.decision.stored import StoredRequest
-from fraud_detection_api.errors import StoreBusy, StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionJournal, Result
@@ -47,14 +47,11 @@ class _Work:
 
 
 class _Unfinished(Exception):
-    """Some pieces of a request are stored, and the journal that holds it must be drained for the others.
+    """Some pieces of a request are stored, and the journal that holds it must be drained for the others."""
 
-    They will be stored, unless the `error` is that the store refuses them.
-    """
-
-    def __init__(self, error: Exception | None) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.error = None if isinstance(error, StoreUnavailable) else error
+        self.error = error
 
 
 class GroupCommit:
@@ -166,7 +163,7 @@ class GroupCommit:
     def _write(self) -> None:
         while (work := self._next()) is not None:
             large = work.groups[0]
-            if self._holding is None or large.records < RECORDS_A_TRANSACTION or large.has_keys:
+            if self._holding is None or large.records < RECORDS_A_TRANSACTION or not large.may_be_cut:
                 self._write_groups(work, work.groups)
             else:
                 self._write_pieces(work, large, self._holding)
@@ -176,27 +173,36 @@ class GroupCommit:
         report([(group, [next(results) for _ in group.requests]) for group in groups], self._metrics)
 
     def _write_pieces(self, work: _Work, large: Group, holding: DecisionJournal) -> None:
-        """Have the journal hold all of a large group, then store it in pieces."""
+        """Have the journal hold all of a large request, then store it in pieces."""
+        work.ends = self._longest_end()
         pieces = large.pieces(RECORDS_A_PIECE)
         error: Result = None
         try:
             with holding.holding() as held:
                 for piece in pieces:
-                    work.ends = time.monotonic() + self._longest_seconds
                     held.add(piece)
                     if (going_on := self._write_small_beside(large)) is None:
                         return
                     work = going_on
                 held.complete()
                 error = self._store_pieces(work, large, pieces)
-        except StoreUnavailable as failed:
+        except _Unfinished as unfinished:
+            self._recovery.journaled()
+            error = self._of_unfinished(unfinished.error)
+        except Exception as failed:  # noqa: BLE001 whatever is wrong with the journal, the store may take the request
             log_event("large_request_whole", level=logging.WARNING, reason=str(failed))
             self._write_groups(work, [large])
             return
-        except _Unfinished as unfinished:
-            self._recovery.journaled()
-            error = unfinished.error
-        report([(large, [error] * len(large.requests))], self._metrics)
+        report([(large, [error])], self._metrics)
+
+    def _of_unfinished(self, error: Exception) -> Result:
+        """The result of a request of which pieces are stored, and the rest will be unless the store refuses a row."""
+        if not isinstance(error, StoreUnavailable):
+            return error
+        return CommitInDoubt(str(error)) if self._journal is None else None
+
+    def _longest_end(self) -> float:
+        return time.monotonic() + self._longest_seconds
 
     def _store_pieces(self, work: _Work, large: Group, pieces: Sequence[StoredRequest]) -> Result:
         """Store the pieces, in one transaction if no small groups wait. The error is for nothing stored.
@@ -212,7 +218,7 @@ class GroupCommit:
                 return error
             stored += len(results)
             if (going_on := self._write_small_beside(large)) is None:
-                raise _Unfinished(None)
+                raise _Unfinished(StoreUnavailable(hangs(self._timeout_seconds)))
             work = going_on
         return None
 
@@ -230,9 +236,10 @@ class GroupCommit:
                 return None
             small = self._small()
             self._take(small)
-            self._work = work = _Work([*small, large], math.inf)
+            self._work = work = _Work([*small, large], self._longest_end())
         if small:
             self._write_groups(work, small)
+            work.ends = self._longest_end()
         return work
 
     def _next(self) -> _Work | None:

@@ -8,7 +8,7 @@ from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.storage import recovery
 from fraud_detection_api.services.storage.decision_writer import JournalBacklog
-from fraud_detection_api.services.storage.store_metrics import StoreMetrics, measure_journal, measure_queue
+from fraud_detection_api.services.storage.store_metrics import StoreMetrics, measure_journals, measure_queue
 from fraud_detection_api.services.storage.writing import GroupCommit
 from support.fakes import InMemoryDecisionStore, InMemoryJournal
 from support.kept import keyed, request_of
@@ -152,7 +152,7 @@ def test_an_unreadable_journal_leaves_the_last_numbers(tallies):
             return JournalBacklog(2, 1000, 1)
 
     journal = Journal()
-    measure_journal(tallies, journal)
+    measure_journals(tallies, [journal])
     for journal.unavailable in (False, True):
         shown = reported(tallies)
         assert [shown[f"fraud_journal_{name}"][0] for name in ("files", "size_bytes", "damaged_files")] == [2, 1000, 1]

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from fraud_detection_api.decision.stored import IdempotencyKey
-from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.errors import CommitInDoubt, StoreUnavailable
 from fraud_detection_api.services.storage import recovery, writing
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from fraud_detection_api.services.storage.writing import GroupCommit
@@ -55,12 +55,13 @@ def journal():
     return InMemoryJournal()
 
 
-@pytest.fixture
-def writer(store, journal, monkeypatch):
+@pytest.fixture(params=["refuse"])
+def writer(request, store, journal, monkeypatch):
     monkeypatch.setattr(recovery, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(writing, "RECORDS_A_TRANSACTION", 5)
     monkeypatch.setattr(writing, "RECORDS_A_PIECE", 2)
-    writer = GroupCommit(store, limit=1000, holding=journal)
+    of_outages = InMemoryJournal() if request.param == "journal" else None
+    writer = GroupCommit(store, limit=1000, journal=of_outages, holding=journal)
     writer.start()
     yield writer
     store.free.set()
@@ -96,9 +97,9 @@ def test_small_requests_go_between_the_pieces(writer, store):
     assert store.saved == [[100, 101], [1, 2], [102, 103], [104]]
 
 
-def test_requests_that_were_submitted_together_are_answered_together(writer, store):
+def test_requests_that_were_submitted_together_stay_in_one_transaction(writer, store):
     assert stored(writer, request_of(1), request_of(*LARGE)) == [None, None]
-    assert store.kept() == [1, *LARGE]
+    assert (store.saved, store.transactions) == ([[1, *LARGE]], 0)
 
 
 def test_nothing_is_stored_if_the_first_piece_is_not(writer, store, journal):
@@ -110,7 +111,10 @@ def test_nothing_is_stored_if_the_first_piece_is_not(writer, store, journal):
     assert (store.kept(), journal.written) == ([], [])
 
 
-def test_a_request_of_which_a_piece_is_stored_is_kept_and_completed_later(writer, store, journal):
+@pytest.mark.parametrize(
+    ("writer", "answer"), [("refuse", CommitInDoubt), ("journal", type(None))], indirect=["writer"]
+)
+def test_a_request_of_which_a_piece_is_stored_is_completed_later(writer, store, journal, answer):
     store.fails_at = 1
     store.free.clear()
     results = submit(writer, request_of(*LARGE))
@@ -118,7 +122,7 @@ def test_a_request_of_which_a_piece_is_stored_is_kept_and_completed_later(writer
     submit(writer, request_of(1))  # so that the first piece is committed by itself
     store.free.set()
     eventually(lambda: results, "it is answered")
-    assert results == [None]
+    assert [type(result) for result in results] == [answer]
     store.fails_at = 1_000
     eventually(lambda: store.kept() == [*LARGE], "the journal is drained")
     eventually(lambda: not journal.written, "the journal is empty")
