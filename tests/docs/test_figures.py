@@ -71,6 +71,18 @@ def test_the_figures_of_speed_are_those_of_the_page():
         assert figures == by_server[SERVERS.get(server, server)], server
 
 
+def test_the_ratios_to_mlserver_are_those_of_the_page():
+    section = README.split("## How fast it serves")[1].split("\n## ")[0]
+    _, targets = table(SPEED, "Targets and results")
+    measured = {what: ratio for what, _, ratio, _ in targets}
+    subjects = ("", " stored in SQLite", ", 10,000 records")
+    expected = [
+        measured[f"`/fraud_detection`{each}: requests/s compared with MLServer, which stores nothing"]
+        for each in subjects
+    ]
+    assert re.findall(r"[\d.]+ times", section) == expected
+
+
 def test_the_pages_have_the_words_that_the_benchmarks_write():
     method = serving_page._METHOD
     for line in method.split("\n\n")[0].replace("\n  ", " ").splitlines():
