@@ -156,7 +156,8 @@ class FileJournal:
 
     def _create(self) -> int:
         file, path = self._begin()
-        _name(path)
+        _named(path)
+        sync(self._folder)
         return file
 
     def _begin(self) -> tuple[int, Path]:
@@ -214,8 +215,7 @@ class _HeldFile:
 
     def complete(self) -> None:
         os.fsync(self._file)
-        self._path = self._path.rename(self._path.with_suffix(_SUFFIX))
-        self.is_complete = True
+        self._path, self.is_complete = _named(self._path), True
         sync(self._path.parent)
 
     def remove(self) -> None:
@@ -226,11 +226,9 @@ class _HeldFile:
         os.close(self._file)
 
 
-def _name(path: Path) -> Path:
-    """Make it a file of the journal."""
-    named = path.rename(path.with_suffix(_SUFFIX))
-    sync(path.parent)
-    return named
+def _named(path: Path) -> Path:
+    """The file of the journal that this one is from now on."""
+    return path.rename(path.with_suffix(_SUFFIX))
 
 
 def _line(request: StoredRequest) -> bytes:

@@ -31,7 +31,7 @@ def infer(
 ) -> None:
     """Draft a contract from a file of records, and print it for a person to review and correct."""
     settings_with()  # no setting is used, but every command reports a misspelt variable
-    from fraud_detection_api.tables.files import is_csv, layout_of, read_file
+    from fraud_detection_api.tables.files import is_csv, read_file, separator_of
     from fraud_detection_api.tables.inference import infer_contract
 
     frame = read_file(file, infer_types=True)
@@ -42,7 +42,7 @@ def infer(
         target=target,
         identifier=identifier,
         time=time,
-        separator=layout_of(file).separator if is_csv(file) else ",",
+        separator=separator_of(file) if is_csv(file) else ",",
     )
     typer.echo(draft, nl=False)
 

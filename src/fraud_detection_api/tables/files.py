@@ -78,6 +78,12 @@ _SEPARATORS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 
 
+def separator_of(path: Path) -> str:
+    """What separates the fields of a CSV file. Raises InvalidDataset."""
+    with reading(path), _opened(path) as lines:
+        return _separator(lines, path)
+
+
 def _separator(lines: TextIO, path: Path) -> str:
     """What separates the names in the header; the file is then read from its start again."""
     try:
@@ -210,11 +216,11 @@ def _noted(lines: Iterable[str], record: list[str]) -> Iterator[str]:
 
 def _row_of_bare_quote(path: Path) -> int | None:
     """The first record with a quote in a field that is not in quotes; 0 for the header."""
-    separator = layout_of(path).separator
-    field = rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]*)'
-    well_formed = re.compile(rf"{field}(?:{re.escape(separator)}{field})*[\r\n]*")
     record: list[str] = []
     with _opened(path) as lines:
+        separator = _separator(lines, path)
+        field = rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]*)'
+        well_formed = re.compile(rf"{field}(?:{re.escape(separator)}{field})*[\r\n]*")
         reader = csv.reader(_noted(lines, record), delimiter=separator)
         for number, _fields in enumerate(fields for fields in reader if fields):
             if not well_formed.fullmatch("".join(record).lstrip("\r\n")):
@@ -265,15 +271,15 @@ def _require_file(path: Path) -> None:
 
 def write_frame(frame: pl.DataFrame, target: Path) -> None:
     """Write a frame to a CSV or Parquet file, by suffix."""
-    frame.write_parquet(target) if not is_csv(target) else guarded(frame).write_csv(target)
+    guarded(frame).write_csv(target) if is_csv(target) else frame.write_parquet(target)
 
 
 def write_frames(frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType], target: Path) -> None:
     """Write frames to a CSV or Parquet file, by suffix. An error in making a frame is raised unchanged."""
-    if not is_csv(target):
-        _sink(frames, pl.Schema(schema), target)
-    else:
+    if is_csv(target):
         _sink(map(guarded, frames), guarded(pl.DataFrame(schema=schema)).schema, target)
+    else:
+        _sink(frames, pl.Schema(schema), target)
 
 
 def _sink(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Path) -> None:
@@ -291,7 +297,7 @@ def _sink(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Path) -> No
             raise
 
     source = register_io_source(pieces, schema=schema)
-    sink = source.sink_parquet if not is_csv(target) else source.sink_csv
+    sink = source.sink_csv if is_csv(target) else source.sink_parquet
     # Python handles signals in its main thread, and not while that thread is inside Polars
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:

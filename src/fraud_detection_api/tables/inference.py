@@ -21,11 +21,11 @@ from fraud_detection_api.contract.declaration import (
     Dtype,
 )
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.contract.written import MISSING_MARKERS, NUMBER_FORMATS, Written
+from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import ROWS_SHOWN, rows_text
 from fraud_detection_api.tables.files import is_row_number
-from fraud_detection_api.tables.reading import read_column, read_ids
+from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
 from fraud_detection_api.tables.recognition import (
     LEADING_ZERO,
     Recognized,
@@ -292,7 +292,7 @@ def _marker_lines(series: pl.Series) -> tuple[str, ...]:
     if series.dtype != pl.String:
         return ()
     texts = series.str.strip_chars()
-    found = texts.filter(texts.str.to_lowercase().is_in(list(MISSING_MARKERS)) & (texts != ""))
+    found = texts.filter(are_markers(texts) & (texts != ""))
     return (f"# missing where it says {_counted(found)}",) if len(found) else ()
 
 
@@ -375,7 +375,7 @@ def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     if (present.str.len_chars() > MAX_TEXT).any():
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters")
     common = str(_by_count(present)[0])
-    markers = present.filter(present.str.to_lowercase().is_in(list(MISSING_MARKERS)))
+    markers = present.filter(are_markers(present))
     lines = [f'# a level is {_counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
     return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *lines, *nullable))
 

@@ -48,6 +48,11 @@ def read_column(
     return np.where(unreadable | absent, np.nan, numbers), unreadable, absent
 
 
+def are_markers(texts: pl.Series) -> pl.Series:
+    """Whether each stripped text is a usual marker of a missing value; null for null."""
+    return texts.str.to_lowercase().is_in(list(MISSING_MARKERS))
+
+
 def _absent(series: pl.Series, dtype: Dtype, written: Written) -> NDArray[np.bool_]:
     """Missing values of shape (n,), but for those that a number marks."""
     missing = series.is_null()
@@ -56,7 +61,7 @@ def _absent(series: pl.Series, dtype: Dtype, written: Written) -> NDArray[np.boo
     elif series.dtype == pl.String:
         missing |= series.is_in(["", *written.missing])
         if dtype != "category":
-            missing |= series.str.to_lowercase().is_in(list(MISSING_MARKERS))
+            missing |= are_markers(series)
     return missing.fill_null(value=True).to_numpy()
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.written import MISSING_MARKERS, NUMBER_FORMATS, TIME_UNITS
-from fraud_detection_api.tables.reading import in_format
+from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS
+from fraud_detection_api.tables.reading import are_markers, in_format
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]+$"
@@ -50,7 +50,7 @@ class Recognized(NamedTuple):
 def present_texts(series: pl.Series) -> pl.Series:
     """The stripped texts that are no usual markers of missing values."""
     texts = series.cast(pl.String).str.strip_chars().drop_nulls()
-    return texts.filter(~texts.str.to_lowercase().is_in(list(MISSING_MARKERS)))
+    return texts.filter(~are_markers(texts))
 
 
 def with_plain_types(frame: pl.DataFrame) -> pl.DataFrame:
