@@ -23,7 +23,9 @@ from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 
-FORMAT = 3
+FORMAT, READABLE = 4, (3, 4)
+"""The format that is written, and those that are read. In format 3, the trees split only numbers."""
+
 MANIFEST = "manifest.json"
 DOCUMENTS = ("card.md", "report.html")
 """What is in a bundle for people to read."""
@@ -204,8 +206,9 @@ def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
         created_at = manifest["created_at"]
     except _MALFORMED:
         raise CorruptBundle(source, f"{MANIFEST} is missing or broken") from None
-    if version != FORMAT or not isinstance(created_at, str):
-        raise CorruptBundle(source, f"its format is {version!r:.20}, and this program reads format {FORMAT}")
+    if version not in READABLE or not isinstance(created_at, str):
+        formats = " and ".join(map(str, READABLE))
+        raise CorruptBundle(source, f"its format is {version!r:.20}, and this program reads formats {formats}")
     if set(files) - {MANIFEST} != set(FILES) or set(stated) != set(FILES):
         raise CorruptBundle(source, "files are missing or do not belong to it")
     for name in FILES:

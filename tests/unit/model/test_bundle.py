@@ -106,8 +106,14 @@ def test_a_manifest_whose_files_are_no_table_is_refused(stated):
 @pytest.mark.parametrize("number", [0, 2, "3", None])
 def test_another_format_is_refused_by_its_number(number):
     files = credit_files()
-    with pytest.raises(CorruptBundle, match="reads format 3"):
+    with pytest.raises(CorruptBundle, match="reads formats 3 and 4"):
         read_bundle({**files, MANIFEST: manifest_of(files, format=number)}, source="version 1")
+
+
+def test_a_bundle_of_the_former_format_is_read():
+    files = credit_files()
+    former = read_bundle({**files, MANIFEST: manifest_of(files, format=3)}, source="version 1")
+    assert former.digest == read_bundle(files, source="version 1").digest
 
 
 def test_a_manifest_whose_digest_is_not_that_of_its_files_is_refused():
