@@ -96,7 +96,7 @@ def credit_files():
     """Files of a small sealed bundle of the credit contract."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(6000, seed=1), load_contract("credit"), source="simulated")
-    ModelFitter(registry, 1, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 1, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 
@@ -105,7 +105,7 @@ def other_credit_files():
     """Files of another small bundle of the credit contract, with other scores."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(3000, seed=2), load_contract("credit"), source="simulated")
-    ModelFitter(registry, 2, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 2, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 
@@ -114,7 +114,7 @@ def every_dtype_files():
     """Files of a small sealed bundle of the every-dtype contract."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="made up")
-    ModelFitter(registry, 1, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 1, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 

@@ -120,9 +120,12 @@ class _Retraining:
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
         fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records")
-        made = ModelService(self.goal.registry).load(fitted.version).bundle
         compared = retraining.compare_held_out(
-            models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed
+            models.champion.scorer,
+            fitted.measured,  # the registered model may be trained on the records that are compared
+            chosen,
+            lambda wanted: self._following(wanted, dataset),
+            seed=options.seed,
         )
         before = self._challenge(fitted)
         return Retrained(exported, fitted, models.champion_version, before, compared)

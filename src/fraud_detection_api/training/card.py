@@ -21,9 +21,17 @@ from fraud_detection_api.training.fit_scorer import FittedScorer, MeasuredTest, 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A fitted scorer and the records that it was fitted on."""
+
+    fitted: FittedScorer
+    data: Dataset
+
+
 @dataclass(frozen=True)
 class Making:
-    """How a model was made and how good it is."""
+    """How a model was made and how good it is: `fitted` was measured, and `final` is registered."""
 
     data: Dataset
     split: Split
@@ -31,6 +39,7 @@ class Making:
     fitter: ScorerFitter
     fitted: FittedScorer
     measured: MeasuredTest
+    final: Learned
     warnings: Sequence[str]
     constraint_prices: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
@@ -55,6 +64,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "seed": fitter.seed,
             "settings": asdict(fitter.settings),
             "rounds": list(making.fitted.trees.rounds),
+            **_refit(making),
         },
         "evaluation": making.measured.after.as_json(),
         "calibration": {
@@ -75,6 +85,15 @@ def model_card(making: Making) -> dict[str, Any]:
         },
     }
     return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+
+
+def _refit(making: Making) -> dict[str, Any]:
+    """The training of the registered model, where it is not the one that was measured."""
+    final = making.final
+    if final.fitted is making.fitted:
+        return {}
+    frauds, rounds = int(final.data.is_fraud.sum()), list(final.fitted.trees.rounds)
+    return {"refit": {"rows": len(final.data), "frauds": frauds, "rounds": rounds}}
 
 
 def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:

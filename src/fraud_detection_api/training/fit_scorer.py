@@ -11,7 +11,8 @@ from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
-from fraud_detection_api.training.data.dataset import Dataset, learn_level_codes
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
 from fraud_detection_api.training.evaluate import Evaluation, compare, evaluate, score_dataset
 from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
 
@@ -47,7 +48,8 @@ class ScorerFitter:
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
-        encoder = Encoder(data.contract, learn_level_codes(data))
+        by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
+        encoder = Encoder(data.contract, learn_level_codes(data, by_sets))
         trees = self._trees(data, data.contract.monotone_columns, on_progress)
         booster = bytes(trees.booster.save_raw(raw_format="ubj"))
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)

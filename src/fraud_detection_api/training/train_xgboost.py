@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -13,7 +13,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
-from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables, cross_fitted_tables
+from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 
 Progress = Callable[[float], None]
@@ -49,6 +50,7 @@ class XGBoostSettings:
     colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
     max_bin: int = 4096
+    most_levels_by_sets: int = 64
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -64,7 +66,7 @@ class XGBoostSettings:
         return {**named, "max_bin": self.bins(records)}
 
 
-OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds")
+OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds", "most_levels_by_sets")
 """Settings that XGBoost does not have."""
 
 
@@ -124,10 +126,11 @@ class XGBoostTrainer:
     def _grow(self, parts: list["_Part"], data: Dataset, folds: NDArray[np.int64], monotone: tuple[int, ...]) -> None:
         """Grow all parts. Few records keep a thread busy and no more, so then each thread grows parts of its own."""
         at_once = min(self._threads, len(parts)) if len(data) <= BLOCK_ROWS else 1
-        tables = cross_fitted_tables(data, folds)
+        by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
+        encoded = _Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
 
         def grow(worker: int) -> None:
-            matrix = self._quantised(data, tables, folds)
+            matrix = self._quantised(encoded)
             for part in parts[worker::at_once]:
                 part.grow(matrix, self._parameters(data, monotone, part.number, threads=self._threads // at_once))
 
@@ -137,11 +140,12 @@ class XGBoostTrainer:
             with ThreadPoolExecutor(at_once) as pool:
                 list(pool.map(grow, range(at_once)))
 
-    def _quantised(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> xgboost.QuantileDMatrix:
-        options = {"max_bin": self.settings.bins(len(data)), "nthread": self._threads}
-        if len(data) <= BLOCK_ROWS:
-            return xgboost.QuantileDMatrix(data.matrix(tables, folds), data.is_fraud, **options)
-        return xgboost.QuantileDMatrix(_Blocks(data, tables, folds), **options)
+    def _quantised(self, data: "_Encoded") -> xgboost.QuantileDMatrix:
+        options = {"max_bin": self.settings.bins(len(data.data)), "nthread": self._threads, "enable_categorical": True}
+        if len(data.data) <= BLOCK_ROWS:
+            (block,) = data.blocks()
+            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
+        return xgboost.QuantileDMatrix(_Blocks(data), **options)
 
     def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int, *, threads: int) -> dict[str, Any]:
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
@@ -201,22 +205,41 @@ class _Checking(xgboost.callback.TrainingCallback):
         return epoch % CHECK_EVERY == 0 and self._part.check(model, epoch + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A dataset with the numbers that stand for its categories, those of them that are split `by_sets`, and its folds."""
+
+    data: Dataset
+    tables: LevelTables
+    folds: NDArray[np.int64]
+    by_sets: frozenset[str]
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        return self.data.blocks(self.tables, self.folds)
+
+    @property
+    def types(self) -> list[str]:
+        """XGBoost's type of each column."""
+        return ["c" if name in self.by_sets else "q" for name in self.data.records.column_names]
+
+
 class _Blocks(xgboost.DataIter):
     """A dataset in blocks, so that it is not copied as a whole."""
 
-    def __init__(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> None:
+    def __init__(self, encoded: _Encoded) -> None:
         super().__init__()
-        self._data, self._tables, self._folds = data, tables, folds
+        self._encoded, self._is_fraud = encoded, encoded.data.is_fraud
 
     def reset(self) -> None:
         self._done = 0
-        self._blocks = self._data.blocks(self._tables, self._folds)
+        self._blocks = self._encoded.blocks()
 
     def next(self, input_data: Callable[..., Any]) -> bool:
         block = next(self._blocks, None)
         if block is None:
             return False
-        input_data(data=block, label=self._data.is_fraud[self._done : self._done + len(block)])
+        label = self._is_fraud[self._done : self._done + len(block)]
+        input_data(data=block, label=label, feature_types=self._encoded.types)
         self._done += len(block)
         return True
 

@@ -37,7 +37,7 @@ _TREES, _STEPS = from_dtype(TREE)[::1], from_dtype(STEP)[::1]
 
 
 @njit(inline="always")
-def answers_row(value, question) -> int:
+def answers_row(value, question) -> np.int64:
     """Which row of a category's answers is a value's."""
     levels = question.levels
     if np.isnan(value):

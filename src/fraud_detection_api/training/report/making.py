@@ -44,7 +44,23 @@ def split(material: Material) -> Section:
     items.append(("requested share of the test part", percent(card["test_share"])))
     if card["kind"] == "time":
         items += _in_time(card, words.events)
-    return Section("split", "Split", [Paragraph(SPLITS[card["kind"]].format(event=words.event)), Facts(items)])
+    divided = Paragraph(SPLITS[card["kind"]].format(event=words.event))
+    return Section("split", "Split", [divided, Facts(items), *_registered(material)])
+
+
+def _registered(material: Material) -> list[Paragraph]:
+    """Which model the figures belong to, and which one is registered."""
+    refit, events = material.card["training"].get("refit"), material.words.events
+    if refit is None:
+        return [Paragraph("The registered model was trained on the training part alone.")]
+    return [
+        Paragraph(
+            "The measures, curves and explanations of this report belong to a model that was trained on the training part "
+            f"alone. The registered model was then trained with the same settings on all {_part(refit, events)}. No record "
+            "is left to measure that model on. Its calibration, policy and review load come from the scores that its "
+            "boosters give to records that they were not trained on."
+        )
+    ]
 
 
 def _in_time(card: Mapping[str, Any], events: str) -> list[tuple[str, Cell]]:
@@ -71,7 +87,14 @@ def settings(material: Material) -> Section:
     items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
     items += [(name, setting_text(setting)) for name, setting in training["settings"].items()]
     items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
+    items += _refit(training.get("refit"))
     return Section("settings", "Settings", [Facts(items), Paragraph(_origin(material))])
+
+
+def _refit(refit: Mapping[str, Any] | None) -> list[tuple[str, Cell]]:
+    if refit is None:
+        return []
+    return [("rounds kept by each booster of the registered model", ", ".join(map(count, refit["rounds"])))]
 
 
 def _origin(material: Material) -> str:

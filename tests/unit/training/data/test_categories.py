@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from fraud_detection_api.training.data.dataset import SMOOTHING, cross_fitted_tables, learn_level_codes
+from fraud_detection_api.contract.encoding import LevelCodes
+from fraud_detection_api.training.data.levels import (
+    RARE_RECORDS,
+    SMOOTHING,
+    cross_fitted_tables,
+    learn_level_codes,
+    split_by_sets,
+)
 from support.builders import labelled
 
 
@@ -95,3 +102,35 @@ def test_no_training_record_sees_its_own_outcome():
         after = codes(np.where(np.arange(60) == record, ~is_fraud, is_fraud))
         assert after[record] == before[record]
         assert (after != before).any()
+
+
+def numbered(levels) -> LevelCodes:
+    return learn_level_codes(categorical(levels, [True] + [False] * (len(levels) - 1)), {"c0"})["c0"]
+
+
+MANY, FEW = RARE_RECORDS, RARE_RECORDS - 1
+
+
+def test_levels_that_are_split_by_sets_are_numbered_by_their_frequency_and_rare_ones_share_the_last_number():
+    codes = numbered(["a"] * MANY + ["b"] * (MANY + 1) + ["c"] * FEW + ["d"])
+    assert codes == LevelCodes({"a": 1, "b": 0, "c": 2, "d": 2}, unseen=2, missing=2)
+
+
+def test_missing_has_a_number_of_its_own_where_some_are_missing():
+    assert numbered(["a"] * MANY + [None]).missing == 1
+    assert numbered(["a"] * MANY + ["b", None]).missing == 2
+
+
+def test_without_rare_levels_an_unseen_or_missing_one_counts_as_the_most_frequent():
+    assert numbered(["a"] * MANY + ["b"] * (MANY + 1)) == LevelCodes({"a": 1, "b": 0}, unseen=0, missing=0)
+
+
+def test_numbers_of_levels_are_the_same_in_all_folds():
+    data = categorical(["a"] * 6 + ["b"] * 7 + [None], [True, False] * 7)
+    table = cross_fitted_tables(data, np.arange(14) % 3, {"c0"})["c0"]
+    np.testing.assert_array_equal(table, [[1, 0, 2]] * 3)
+
+
+@pytest.mark.parametrize(("most", "chosen"), [(1, set()), (2, {"c0"})])
+def test_categories_of_few_frequent_levels_are_split_by_sets(most, chosen):
+    assert split_by_sets(categorical(["a"] * MANY + ["b"] * MANY + ["c"], [True] * 11), most) == chosen
