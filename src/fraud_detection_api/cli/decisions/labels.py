@@ -35,6 +35,7 @@ def import_labels(
             help="Who says so, for rows without a `reviewer`; recorded together with the user of this computer.",
         ),
     ] = None,
+    separator: options.Separator = None,
     registry: options.Registry = None,
     contract: options.StoredContract = None,
     store: options.Store = None,
@@ -50,12 +51,14 @@ def import_labels(
     takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
-    reviewer = options.order_of(by).by
+    reviewer, given = options.order_of(by).by, options.of_csv(separator, file)
     from fraud_detection_api.jobs import labels
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     with usage_errors(), leaves_on_sigterm():
-        done = labels.import_labels(settings, file, unknown_to=unknown_to, reviewer=reviewer, listener=LISTENER)
+        done = labels.import_labels(
+            settings, file, separator=given, unknown_to=unknown_to, reviewer=reviewer, listener=LISTENER
+        )
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
         print_json({"rows": done.rows, "recorded": done.recorded, "repeated": done.repeated, "unknown": unknown})

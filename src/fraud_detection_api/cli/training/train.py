@@ -30,6 +30,7 @@ Policy = Annotated[
 
 def train(
     file: options.DataFile,
+    separator: options.Separator = None,
     contract: options.ContractOption = None,
     registry: options.Registry = None,
     seed: options.Seed = 7,
@@ -56,9 +57,8 @@ def train(
     from fraud_detection_api.jobs.training import TrainingOptions, train_model
     from fraud_detection_api.training.data.splits import SplitSettings
 
-    given = TrainingOptions(
-        file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
-    )
+    split = SplitSettings(test_share, delay_days, leave_out_known)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))
     with usage_errors():
         fitted = train_model(settings, given, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)
@@ -81,6 +81,7 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
 def evaluate(
     version: options.Version,
     file: options.DataFile,
+    separator: options.Separator = None,
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -88,14 +89,14 @@ def evaluate(
 
     Example: `fraud evaluate champion later.parquet`
     """
-    settings = settings_with(registry=registry)
+    settings, given = settings_with(registry=registry), options.of_csv(separator, file)
     from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
     from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
 
     model = ModelService(existing_registry(settings.registry)).load(version)
-    dataset = load_dataset(file, model.bundle.contract, trains=False)
+    dataset = load_dataset(file, model.bundle.contract, trains=False, separator=given)
     evaluation = evaluate_bundle(model.bundle, dataset).as_json()
     if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")
