@@ -56,7 +56,10 @@ def order_of(by: str | None = None, *, reason: str = "", force: str | None = Non
 
 
 def registration(order: "Order", *, promote: bool = False, allow_contract_change: bool = False) -> "Registration":
-    """How a trained model is registered."""
+    """How a trained model is registered. Raises BadParameter for a forced promotion without a promotion."""
+    if order.force and not promote:
+        hint = "without --promote nothing is promoted: add it, or omit --force and run `fraud models promote` later"
+        raise typer.BadParameter(hint, param_hint="--force")
     from fraud_detection_api.jobs.registering import Registration
 
     return Registration(order, promote, allow_contract_change, os.environ.get("MLFLOW_TRACKING_URI"))
