@@ -151,7 +151,7 @@ _LEFT_OUT = {
 
 
 def backtest_tables(test: Mapping[str, Any]) -> Iterator[Table]:
-    """Tables of `Backtest.as_json`; none where no decision was counted."""
+    """Tables of `Backtest.as_json`, with the purpose; none where no decision was counted."""
     if not test["decisions"]:
         return
     outcomes, changes = test["outcomes"], test["changes"]
@@ -159,6 +159,12 @@ def backtest_tables(test: Mapping[str, Any]) -> Iterator[Table]:
         (name, *(_count(outcomes[side][name], test["decisions"]) for side in ("kept", "new")), "") for name in changes
     ]
     rows += [("reviews a day", *(_interval(test["reviews_a_day"][side], "reviews") for side in _SIDES))]
+    words = words_for(test["purpose"])
+    for kind, name_of_kind in (("fraud", words.events), ("legitimate", words.others)):
+        rows += [
+            (f"{name_of_kind}: {name}", *(_share_interval(test[kind][name][side]) for side in _SIDES))
+            for name in changes
+        ]
     rows += [("cost of 1,000, at the new costs", *(_interval(test["cost_per_1000"][side], "cost") for side in _SIDES))]
     title = f"{test['decisions']:,} stored decisions in {test['days']:,.3g} days, {test['labelled']:,} labelled"
     yield title, ("", "as decided", "new policy", "difference"), rows
@@ -193,6 +199,10 @@ def _count(number: int, of: int) -> str:
 
 def _interval(each: Mapping[str, float], name: str) -> str:
     return f"{_short(each[name])} ({_short(each['low'])} to {_short(each['high'])})"
+
+
+def _share_interval(each: Mapping[str, float]) -> str:
+    return f"{_percent(each['share'])} ({100 * each['low']:.2f} to {100 * each['high']:.2f})"
 
 
 def _short(number: float) -> str:
