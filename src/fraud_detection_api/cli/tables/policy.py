@@ -28,13 +28,16 @@ def policy_tables(policy: Mapping[str, Any], *, title: str, words: Words) -> Ite
         for each in policy["thresholds"]
     ]
     yield "Thresholds", ("amount", "reviewed above", "declined above"), thresholds
-    outcomes = [
-        (name, *(_percent(policy[kind][name]) for kind in ("shares", "fraud", "legitimate")))
-        for name in policy["shares"]
-    ]
-    yield "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), outcomes
+    yield outcomes_table(policy, words)
     otherwise = [(name.replace("_", " "), _amount(cost)) for name, cost in policy["otherwise"].items()]
     yield "Cost of 1,000 records", ("", "cost"), [("this policy", _amount(policy["cost_per_1000"])), *otherwise]
+
+
+def outcomes_table(shares: Mapping[str, Any], words: Words) -> Table:
+    """Shares of all records and of both kinds, by outcome; of a kind that is None there are no records."""
+    kinds = [shares[kind] for kind in ("shares", "fraud", "legitimate")]
+    rows = [(name, *("" if by is None else _percent(by[name]) for by in kinds)) for name in shares["shares"]]
+    return "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), rows
 
 
 def policy_notes(policy: Mapping[str, Any]) -> Iterator[str]:

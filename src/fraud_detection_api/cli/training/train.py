@@ -8,8 +8,8 @@ import typer
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
 from fraud_detection_api.cli.tables.measures import print_evaluation
-from fraud_detection_api.cli.tables.policy import new_policy_text, policy_warnings
-from fraud_detection_api.cli.terminal import LISTENER, print_json, say
+from fraud_detection_api.cli.tables.policy import new_policy_text, outcomes_table, policy_warnings
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 from fraud_detection_api.report.document import words_for
 
 if TYPE_CHECKING:  # it needs the training libraries
@@ -85,7 +85,7 @@ def evaluate(
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure a registered model on a file of labelled records.
+    """Measure a registered model on a file of labelled records, and show which outcomes its policy gives them.
 
     Example: `fraud evaluate champion later.parquet`
     """
@@ -97,11 +97,15 @@ def evaluate(
 
     model = ModelService(existing_registry(settings.registry)).load(version)
     dataset = load_dataset(file, model.bundle.contract, trains=False, separator=given)
-    evaluation = evaluate_bundle(model.bundle, dataset).as_json()
+    measured, outcomes = evaluate_bundle(model.bundle, dataset)
+    evaluation, none = measured.as_json(), {0: "fraud", measured.rows: "legitimate"}.get(measured.frauds)
+    shares = {kind: None if kind == none else by for kind, by in outcomes.shares_as_json().items()}
     if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")
     if as_json:
-        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation})
+        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation, "outcomes": shares})
     else:
         words = words_for(model.bundle.contract.purpose)
         print_evaluation(evaluation, title=f"Version {model.version} on {file.name}", words=words)
+        title, headings, rows = outcomes_table(shares, words)
+        print_table(headings, rows, title=title)
