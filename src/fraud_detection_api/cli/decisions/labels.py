@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
+from fraud_detection_api.cli.decisions.wording import label_text, words_of_labels
 from fraud_detection_api.cli.options import settings_with, usage_errors
 from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 
@@ -69,11 +70,13 @@ def import_labels(
 @app.command(epilog="Example: `fraud labels show 0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55`")
 def show(
     decision_id: options.DecisionId,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show all labels of a decision in the order in which they were recorded, and which one is current."""
-    settings = settings_with(store=store)
+    settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.container.storage import open_stores
     from fraud_detection_api.schemas.labels import decision_labels
 
@@ -84,9 +87,10 @@ def show(
     elif not shown.labels:
         say("this decision has no label")
     else:
+        words = words_of_labels(settings)
         rows = [
             (
-                "fraud" if label.is_fraud else "legitimate",
+                label_text(words, is_fraud=label.is_fraud),
                 label.source,
                 label.effective_at,
                 label.recorded_at,
