@@ -85,7 +85,9 @@ def evaluate(
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure a registered model on a file of labelled records, and show which outcomes its policy gives them.
+    """Measure a registered model on a file of labelled records.
+
+    The command also shows which outcomes the policy of the model gives them. The file may hold no fraud at all.
 
     Example: `fraud evaluate champion later.parquet`
     """
