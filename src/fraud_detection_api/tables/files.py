@@ -61,7 +61,7 @@ def layout_of(path: Path, separator: str | None = None) -> Layout:
                 (short if len(row) < width else long).append(number)
     lengths = {"fewer": sorted(short + [number for number in blank if number < last]), "more": long}
     if problems := [
-        f"{length} fields than the header's {width}, separated by {separator!r}: {rows_text(numbers)}{hint}"
+        f"{length} fields than the header's {width} (separated by {separator!r}{hint}): {rows_text(numbers)}"
         for length, numbers in lengths.items()
         if numbers
     ]:
