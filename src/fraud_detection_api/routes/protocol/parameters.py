@@ -12,13 +12,17 @@ from pydantic import BaseModel
 from fraud_detection_api.field_texts import field_text
 
 
-async def each_parameter_once(request: Request) -> None:
-    """Dependency of routes with parameters. Raises RequestValidationError: of two equal names, the second would count."""
+async def only_own_parameters(request: Request) -> None:
+    """Dependency of every route of the API: refuses parameters that the route does not have, or that are sent twice.
+
+    Ignored, they would be believed to have been heeded; of two equal names, the second would count. Those of a route that
+    has some are compared with its model later, together with the values. Raises RequestValidationError.
+    """
     counts = Counter(name for name, _ in request.query_params.multi_items())
     known = parameters_of(request.scope.get("route"))
-    if twice := [name for name, count in counts.items() if count > 1]:
+    if wrong := [name for name, count in counts.items() if count > 1 or not known]:
         raise RequestValidationError(
-            [{"type": "repeated" if name in known else "extra_forbidden", "loc": ("query", name)} for name in twice]
+            [{"type": "repeated" if name in known else "extra_forbidden", "loc": ("query", name)} for name in wrong]
         )
 
 
