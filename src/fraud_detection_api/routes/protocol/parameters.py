@@ -4,12 +4,15 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.field_texts import field_text
+from fraud_detection_api.schemas.problem import json_pointer
 
 
 async def only_own_parameters(request: Request) -> None:
@@ -24,6 +27,16 @@ async def only_own_parameters(request: Request) -> None:
         raise RequestValidationError(
             [{"type": "repeated" if name in known else "extra_forbidden", "loc": ("query", name)} for name in wrong]
         )
+
+
+def problems_of_query(query: bytes) -> list[FieldProblem]:
+    """What is wrong with the parameters of a request to a route that takes none.
+
+    >>> problems_of_query(b"dry_run=true")
+    [FieldProblem(pointer='/dry_run', detail='is not a parameter of this route, which takes none')]
+    """
+    names = dict.fromkeys(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    return [FieldProblem(json_pointer((name,)), _unknown(name, ())) for name in names]
 
 
 def parameters_of(route: Any) -> list[str]:
