@@ -144,7 +144,10 @@ PROVOKED = {
     (MONITORING, 503): no_tables,
     (COMPARE, 503): lambda start, operation: call(start(unavailable(), keeps=True), operation),
     (COMPARE, 409): damaged_challenger,
-    (MONITORING, 422): lambda start, operation: call(start(), operation, params={"window": "day"}),
+    **{
+        (operation, 422): lambda start, operation: call(start(), operation, params={"window": "day"})
+        for operation in [CONTRACT, MODELS, MODEL, END, DECISION, LABELS, REPLAY, MONITORING]
+    },
     (COMPARE, 422): lambda start, operation: call(start(), operation, params={"challenger": "1" * 101}),
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{

@@ -78,7 +78,7 @@ def score(bundle: Bundle, frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_auc_comes_near_the_bayes_limit(credit):
     later = dataset_from_frame(simulate_credit_records(20_000, seed=1234), credit.contract, source="later")
-    found = evaluate_bundle(credit, later)
+    found, _outcomes = evaluate_bundle(credit, later)
     auc, limit = found.metrics["roc_auc"].estimate, found.bayes_limits["roc_auc"]
     assert limit > 0.93
     assert auc > limit - 0.02
@@ -86,7 +86,7 @@ def test_the_auc_comes_near_the_bayes_limit(credit):
 
 def test_probabilities_are_calibrated_on_unseen_records(credit):
     later = dataset_from_frame(simulate_credit_records(20_000, seed=4321), credit.contract, source="later")
-    found = evaluate_bundle(credit, later)
+    found, _outcomes = evaluate_bundle(credit, later)
     metrics = found.metrics
     assert metrics["expected_calibration_error"].estimate < 0.01
     assert metrics["log_loss"].estimate < found.bayes_limits["log_loss"] + 0.01
@@ -174,8 +174,8 @@ def test_the_order_of_training_records_hardly_matters_to_quality(credit):
     dataset = dataset_from_frame(shuffled, load_contract("credit"), source="shuffled")
     ModelFitter(registry, 7, SETTINGS, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     later = dataset_from_frame(simulate_credit_records(10_000, seed=55), load_contract("credit"), source="later")
-    one = evaluate_bundle(credit, later).metrics["roc_auc"].estimate
-    other = evaluate_bundle(read_bundle(registry.fetch("1"), source="test"), later).metrics["roc_auc"].estimate
+    one = evaluate_bundle(credit, later)[0].metrics["roc_auc"].estimate
+    other = evaluate_bundle(read_bundle(registry.fetch("1"), source="test"), later)[0].metrics["roc_auc"].estimate
     assert one == pytest.approx(other, abs=0.015)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, DataFile, settings_with
+from fraud_detection_api.cli.options import AsJson, DataFile, Separator, of_csv, settings_with
 from fraud_detection_api.cli.terminal import counted, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,13 +28,15 @@ def infer(
         typer.Option("--time", metavar="COL", help="The time of a record. Training holds out the latest records."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The contract's name. Default: the file's name.")] = None,
+    separator: Separator = None,
 ) -> None:
     """Draft a contract from a file of records, and print it for a person to review and correct."""
     settings_with()  # no setting is used, but every command reports a misspelt variable
+    given = of_csv(separator, file)
     from fraud_detection_api.tables.files import is_csv, read_file, separator_of
     from fraud_detection_api.tables.inference import infer_contract
 
-    frame = read_file(file, infer_types=True)
+    frame = read_file(file, infer_types=True, separator=given)
     draft = infer_contract(
         frame,
         source=str(file),
@@ -42,7 +44,7 @@ def infer(
         target=target,
         identifier=identifier,
         time=time,
-        separator=separator_of(file) if is_csv(file) else ",",
+        separator=given or (separator_of(file) if is_csv(file) else ","),
     )
     typer.echo(draft, nl=False)
 

@@ -56,7 +56,10 @@ def order_of(by: str | None = None, *, reason: str = "", force: str | None = Non
 
 
 def registration(order: "Order", *, promote: bool = False, allow_contract_change: bool = False) -> "Registration":
-    """How a trained model is registered."""
+    """How a trained model is registered. Raises BadParameter for a forced promotion without a promotion."""
+    if order.force and not promote:
+        hint = "without --promote nothing is promoted: add it, or omit --force and run `fraud models promote` later"
+        raise typer.BadParameter(hint, param_hint="--force")
     from fraud_detection_api.jobs.registering import Registration
 
     return Registration(order, promote, allow_contract_change, os.environ.get("MLFLOW_TRACKING_URI"))
@@ -97,6 +100,16 @@ def milliseconds(text: str) -> int:
     return moment
 
 
+def of_csv(separator: str | None, file: Path | None) -> str | None:
+    """The separator of a command's file. Raises BadParameter where the file has none: ignored, it would mislead."""
+    if separator is not None:
+        from fraud_detection_api.tables.files import is_csv
+
+        if file is None or not is_csv(file):
+            raise typer.BadParameter("goes with a CSV file; omit it", param_hint="--separator")
+    return separator
+
+
 A_VERSION = "A version, such as 7, or `champion` or `challenger`."
 
 
@@ -116,6 +129,26 @@ DecisionId = Annotated[
 DataFile = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files."),
+]
+
+
+def _separator(text: str) -> str:
+    """A character that may separate a CSV's fields; a tab may be written as a word."""
+    character = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
+    if len(character) != 1 or not character.isascii() or character in '"\r\n\0' or character.isalnum():
+        raise typer.BadParameter("give one character, such as ';' or ':', or `tab`; no letter, digit or quote")
+    return character
+
+
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        metavar="CHARACTER",
+        parser=_separator,
+        help="What separates the fields of a CSV file, such as ';' or `tab`. Default: of , ; tab and |, what its header has "
+        "most of.",
+    ),
 ]
 Registry = Annotated[
     str | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import A_VERSION, DataFile, Registry, settings_with
+from fraud_detection_api.cli.options import A_VERSION, DataFile, Registry, Separator, of_csv, settings_with
 from fraud_detection_api.cli.terminal import counted, progress, say
 from fraud_detection_api.services.models.aliases import CHAMPION
 
@@ -19,6 +19,7 @@ def score(
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Add the column reasons: the strongest ones, as JSON.")
     ] = False,
+    separator: Separator = None,
     registry: Registry = None,
 ) -> None:
     """Score a file of records.
@@ -29,7 +30,7 @@ def score(
 
     Example: `fraud score applications.csv --out scored.parquet`
     """
-    settings = settings_with(registry=registry)
+    settings, given = settings_with(registry=registry), of_csv(separator, file)
     from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
     from fraud_detection_api.services.batch.files import BatchScorer
@@ -37,5 +38,6 @@ def score(
 
     served = ModelService(existing_registry(settings.registry)).load(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
-        done = BatchScorer(served.bundle, explains=reasons, on_progress=report).score_file(file, out)
+        scorer = BatchScorer(served.bundle, explains=reasons, on_progress=report, separator=given)
+        done = scorer.score_file(file, out)
     say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")

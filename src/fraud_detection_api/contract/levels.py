@@ -1,6 +1,8 @@
 """The levels of a category, as text."""
 
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 
 
 def composed(text: str) -> str:
@@ -10,3 +12,15 @@ def composed(text: str) -> str:
     True
     """
     return unicodedata.normalize("NFC", text)
+
+
+def composed_counts(levels: Mapping[str, int]) -> dict[str, int]:
+    r"""Counts by level, in order, with those of one level added up where it was written in several ways.
+
+    >>> composed_counts({"e\N{COMBINING ACUTE ACCENT}": 2, "a": 3, "\N{LATIN SMALL LETTER E WITH ACUTE}": 1})
+    {'é': 3, 'a': 3}
+    """
+    counts: Counter[str] = Counter()
+    for level, count in levels.items():
+        counts[composed(level)] += count
+    return dict(counts)

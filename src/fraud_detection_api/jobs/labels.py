@@ -83,9 +83,17 @@ def stored_contract(settings: Settings) -> Contract:
 
 
 def import_labels(
-    settings: Settings, file: Path, *, unknown_to: Path | None, reviewer: str | None, listener: Listener
+    settings: Settings,
+    file: Path,
+    *,
+    separator: str | None,
+    unknown_to: Path | None,
+    reviewer: str | None,
+    listener: Listener,
 ) -> Imported:
     """Record a file of labels, said by `reviewer`; rows that cannot be recorded go to `unknown_to`.
+
+    The `separator` of a CSV is taken from its header if it is None.
 
     Raises UnusableOption, InvalidDataset, and as `stored_contract` and `open_stores`.
     """
@@ -99,7 +107,7 @@ def import_labels(
         listener.step(f"Importing {file.name}") as progress,
     ):
         service = LabelService(stores.labels, build_recorder(settings))
-        done = LabelImporter(service, contract, progress, reviewer).import_file(file)
+        done = LabelImporter(service, contract, progress, reviewer, separator).import_file(file)
     if unknown_to is not None and done.unknown.height:
         with written_whole(unknown_to) as waiting:
             write_frame(done.unknown, waiting)

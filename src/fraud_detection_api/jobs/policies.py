@@ -47,18 +47,19 @@ def set_policy(
 
 
 def simulate_policy(
-    settings: Settings, model: str, policy: Path, *, records: Path | None, listener: Listener
+    settings: Settings, model: str, policy: Path, *, records: Path | None, separator: str | None, listener: Listener
 ) -> dict[str, Any]:
     """Compare a model's policy with another on a file of labelled records, or on the model's own out-of-fold scores.
 
-    Returns a JSON value. Raises InvalidPolicy, InvalidDataset, UnknownModel, NoChampion, CorruptBundle.
+    The `separator` of a CSV is taken from its header if it is None. Returns a JSON value. Raises InvalidPolicy,
+    InvalidDataset, UnknownModel, NoChampion, CorruptBundle.
     """
     terms = load_policy(policy)
     priced = _price(settings, model, terms, file=policy)
     if records is None:
         comparison = compare_on_evidence(priced.bundle.policy, priced.policy, priced.population)
     else:
-        dataset = load_dataset(records, priced.bundle.contract)
+        dataset = load_dataset(records, priced.bundle.contract, separator=separator)
         with listener.step(f"Scoring {len(dataset):,} records"):
             comparison = compare_on_records(priced.bundle.policy, priced.policy, priced.bundle, dataset)
     return {

@@ -19,13 +19,17 @@ from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """What a training is made from: the records, how they are split, and the policy that its model gets."""
+    """What a training is made from: the records, how they are split, and the policy that its model gets.
+
+    The `separator` of a CSV is taken from its header unless it is given.
+    """
 
     file: Path
     seed: int
     split: SplitSettings
     deployed_base_rate: float | None
     policy_file: Path | None
+    separator: str | None = None
 
 
 def train_model(
@@ -42,7 +46,7 @@ def train_model(
     contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
-    dataset = load_dataset(options.file, contract)
+    dataset = load_dataset(options.file, contract, separator=options.separator)
     rate = options.deployed_base_rate
     if model is not None and rate is None:
         rate = model.card["calibration"]["deployed_base_rate"]

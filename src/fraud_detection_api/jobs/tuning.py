@@ -60,7 +60,7 @@ def tune_model(
         delay_days=options.split.delay_days,
     )
     goal.require_welcome(contract)
-    dataset = load_dataset(options.file, contract_for_tuning(contract))
+    dataset = load_dataset(options.file, contract_for_tuning(contract), separator=options.separator)
     # an incomplete policy is an error now, not after hours of tuning
     costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))
     known = dataset.take(hold_out(dataset, options.split, seed=options.seed).train)

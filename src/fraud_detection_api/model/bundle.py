@@ -17,7 +17,7 @@ from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.engine import Engine, Scorer
 from fraud_detection_api.model.reasons import Reasoner
-from fraud_detection_api.model.reference import golden_difference, golden_rows
+from fraud_detection_api.model.reference import golden_difference, golden_rows, reference_of
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
@@ -148,13 +148,15 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
             Encoder(contract, codes), Forest(Trees.from_bytes(files["forest.npz"]), files["booster.ubj"]), calibration
         )
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
+        reference = reference_of(documents["reference.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
     except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
         raise CorruptBundle(source, difference)
-    card, reference = documents["card.json"], documents["reference.json"]
-    return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, card, reference)
+    return Bundle(
+        manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, documents["card.json"], reference
+    )
 
 
 def _level_codes(document: Any) -> LevelCodes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.levels import composed_counts
 
 BINS = 20
 
@@ -61,6 +62,18 @@ def level_counts(levels: NDArray[np.object_]) -> dict[str, Any]:
     counts = Counter(levels.tolist())
     missing = counts.pop(None, 0)
     return {"levels": dict(sorted(counts.items())), "missing": missing}
+
+
+def reference_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The histograms of a bundle's `reference.json`. Levels that were counted with accents of their own are composed.
+
+    Requests are, and would be taken for levels that training never saw.
+    """
+    features = {
+        name: {**counted, "levels": composed_counts(counted["levels"])} if "levels" in counted else counted
+        for name, counted in document["features"].items()
+    }
+    return {**document, "features": features}
 
 
 ROWS = 64

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.levels import composed_counts
 from fraud_detection_api.policy.outcomes import OUTCOMES
 
 UNREADABLE_COUNTS = (ValueError, LookupError, TypeError, AttributeError)
@@ -91,7 +92,7 @@ def _merged(one: FeatureCounts, other: FeatureCounts) -> FeatureCounts:
 def _from_json(document: Mapping[str, Any]) -> FeatureCounts:
     if "levels" not in document:
         return _numbers_from_json(document)
-    return LevelCounts(dict(document["levels"]), int(document["unseen"]), int(document["missing"]))
+    return LevelCounts(composed_counts(document["levels"]), int(document["unseen"]), int(document["missing"]))
 
 
 def _numbers_from_json(document: Mapping[str, Any]) -> NumberCounts:

@@ -47,10 +47,14 @@ class Consequences:
         """Share of the legitimate records by outcome; 0 where there is none."""
         return _shares({outcome: self.counts[outcome] - self.fraud_counts[outcome] for outcome in OUTCOMES})
 
-    def as_json(self) -> dict[str, Any]:
+    def shares_as_json(self) -> dict[str, dict[Outcome, float]]:
+        """Shares by outcome: of all records, of the fraud, and of the legitimate records."""
         shares = {"shares": self.shares, "fraud": self.fraud_shares, "legitimate": self.legitimate_shares}
+        return {name: {o: six_digits(share) for o, share in by.items()} for name, by in shares.items()}
+
+    def as_json(self) -> dict[str, Any]:
         return {
-            **{name: {o: six_digits(share) for o, share in by.items()} for name, by in shares.items()},
+            **self.shares_as_json(),
             "expected_reviews_a_day": None if self.reviews_a_day is None else six_digits(self.reviews_a_day),
             f"cost_per_{PER}": six_digits(self.cost),
         }

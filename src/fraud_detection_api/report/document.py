@@ -14,6 +14,11 @@ class Words:
     others: str
     rate: str
 
+    @property
+    def other(self) -> str:
+        """What a record without the event is."""
+        return self.others.removesuffix(" records")
+
 
 FRAUD = Words("fraud", "frauds", "legitimate records", "fraud rate")
 PURPOSES = {"fraud": FRAUD, "credit": Words("default", "defaults", "good records", "default rate")}

@@ -6,14 +6,19 @@ from fastapi import APIRouter, Depends
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import Champion, require_role, take_turn
-from fraud_detection_api.routes.protocol.problems import KEYED, problem
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
+from fraud_detection_api.routes.protocol.problems import KEYED, NO_PARAMETERS, problem
 from fraud_detection_api.schemas.contract import contract_schema
 
 router = APIRouter(
     prefix="/v1",
     tags=["contract"],
-    dependencies=[Depends(require_role("score", "analyst", "auditor")), Depends(take_turn)],
-    responses={**KEYED, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
+    dependencies=[
+        Depends(require_role("score", "analyst", "auditor")),
+        Depends(only_own_parameters),
+        Depends(take_turn),
+    ],
+    responses={**KEYED, **NO_PARAMETERS, **problem(503, "No verified model is loaded.", errors.ModelNotReady)},
 )
 
 

@@ -15,7 +15,7 @@ from fraud_detection_api.routes.protocol.dependencies import (
     take_turn,
 )
 from fraud_detection_api.routes.protocol.listed import listed_answer
-from fraud_detection_api.routes.protocol.parameters import each_parameter_once
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
 from fraud_detection_api.schemas.history import (
     DecisionPage,
     DecisionQuery,
@@ -33,8 +33,8 @@ from fraud_detection_api.services.labels.recording import LabelService
 router = APIRouter(
     prefix="/v1/decisions",
     tags=["decisions"],
-    dependencies=[Depends(require_role("analyst", "auditor")), Depends(take_turn)],
-    responses={**problems.KEYED, **problems.STORE_UNAVAILABLE},
+    dependencies=[Depends(require_role("analyst", "auditor")), Depends(only_own_parameters), Depends(take_turn)],
+    responses={**problems.KEYED, **problems.NO_PARAMETERS, **problems.STORE_UNAVAILABLE},
 )
 
 _History = Annotated[History, provided(History)]
@@ -51,7 +51,6 @@ _INVALID = problems.invalid_request(
     operation_id="list_decisions",
     summary="Decisions, the newest first",
     response_model=DecisionPage,
-    dependencies=[Depends(each_parameter_once)],
     responses={**problems.NO_STORE, **_INVALID},
 )
 def get_decisions(history: _History, query: Annotated[DecisionQuery, Query()]) -> Response:

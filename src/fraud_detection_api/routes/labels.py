@@ -11,6 +11,7 @@ from fraud_detection_api.contract.times import epoch_milliseconds
 from fraud_detection_api.decision.label import EntityAt, Finding
 from fraud_detection_api.routes.protocol.body import RequestLimits
 from fraud_detection_api.routes.protocol.dependencies import Champion, admitted_body, provided, require_role, service_of
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
 from fraud_detection_api.routes.protocol.problems import (
     BODY,
     KEYED,
@@ -53,7 +54,7 @@ _PROBLEMS: Responses = {
     **problem(413, "The body or the number of labels is above the limit.", errors.TooManyLabels, errors.BodyTooLarge),
     **problem(
         422,
-        "Labels are invalid; `errors` lists the invalid fields.",
+        "Labels are invalid, or a parameter was sent (`invalid_request`); `errors` lists what is wrong.",
         errors.InvalidLabels,
         field=errors.FieldProblem("/labels/0/source", "must be one of chargeback, analyst, customer, …"),
     ),
@@ -76,7 +77,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
     "",
     operation_id="record_labels",
     summary="Record labels of decisions",
-    dependencies=[Depends(require_role("analyst"))],
+    dependencies=[Depends(require_role("analyst")), Depends(only_own_parameters)],
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},
     responses=_PROBLEMS,
 )

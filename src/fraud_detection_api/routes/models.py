@@ -7,15 +7,20 @@ from fastapi import APIRouter, Depends, Response
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.dependencies import provided, require_role, take_turn
 from fraud_detection_api.routes.protocol.listed import listed_answer
-from fraud_detection_api.routes.protocol.problems import KEYED, REGISTRY_UNAVAILABLE, problem
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
+from fraud_detection_api.routes.protocol.problems import KEYED, NO_PARAMETERS, REGISTRY_UNAVAILABLE, problem
 from fraud_detection_api.schemas.models import ModelCard, ModelList, model_card, model_summary
 from fraud_detection_api.services.models.registered import ModelService
 
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    dependencies=[Depends(require_role("score", "analyst", "auditor")), Depends(take_turn)],
-    responses={**KEYED, **REGISTRY_UNAVAILABLE},
+    dependencies=[
+        Depends(require_role("score", "analyst", "auditor")),
+        Depends(only_own_parameters),
+        Depends(take_turn),
+    ],
+    responses={**KEYED, **NO_PARAMETERS, **REGISTRY_UNAVAILABLE},
 )
 
 _Models = Annotated[ModelService, provided(ModelService)]

@@ -11,8 +11,15 @@ from fraud_detection_api.routes.protocol.dependencies import (
     require_role,
     take_turn,
 )
-from fraud_detection_api.routes.protocol.parameters import each_parameter_once
-from fraud_detection_api.routes.protocol.problems import KEYED, NO_STORE, Responses, invalid_request, problem
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
+from fraud_detection_api.routes.protocol.problems import (
+    KEYED,
+    NO_PARAMETERS,
+    NO_STORE,
+    Responses,
+    invalid_request,
+    problem,
+)
 from fraud_detection_api.schemas.monitoring import (
     ComparisonBody,
     ComparisonQuery,
@@ -20,7 +27,6 @@ from fraud_detection_api.schemas.monitoring import (
     comparison_body,
     monitoring_body,
 )
-from fraud_detection_api.schemas.request import Parameters
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.monitoring import MonitoringService
@@ -29,15 +35,14 @@ router = APIRouter(
     tags=["monitoring"],
     dependencies=[
         Depends(require_role("monitor", "analyst", "auditor")),
+        Depends(only_own_parameters),
         Depends(take_turn),
-        Depends(each_parameter_once),
     ],
-    responses=KEYED,
+    responses={**KEYED, **NO_PARAMETERS},
 )
 
 _MONITORING_PROBLEMS: Responses = {
     **NO_STORE,
-    **invalid_request("A parameter was sent; this route takes none."),
     **problem(
         503,
         "The decision store cannot be read now, or no model is in service.",
@@ -75,7 +80,6 @@ _COMPARISON_PROBLEMS: Responses = {
 def get_monitoring(
     champion: Champion,
     monitoring: Annotated[MonitoringService, provided(MonitoringService)],
-    _query: Annotated[Parameters, Query()],
 ) -> MonitoringBody:
     """Drift of the records of the last hour, day and week from the training data, and performance of matured decisions.
 

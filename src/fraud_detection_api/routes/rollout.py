@@ -20,17 +20,17 @@ from fraud_detection_api.routes.protocol.dependencies import (
     service_of,
     take_turn,
 )
-from fraud_detection_api.routes.protocol.parameters import each_parameter_once
+from fraud_detection_api.routes.protocol.parameters import only_own_parameters
 from fraud_detection_api.schemas import models
 from fraud_detection_api.services.models.rollout import RolloutService
 
 router = APIRouter(
     prefix="/v1/models",
     tags=["models"],
-    responses={**problems.KEYED, **problems.REGISTRY_UNAVAILABLE},
+    responses={**problems.KEYED, **problems.NO_PARAMETERS, **problems.REGISTRY_UNAVAILABLE},
 )
 
-_ADMIN = [Depends(require_role("admin"))]
+_ADMIN = [Depends(require_role("admin")), Depends(only_own_parameters)]
 
 MAX_BODY_BYTES = 16 * 1024
 """The longest reason fits, however it is escaped; a hundred thousand unknown keys, each a problem to report, do not."""
@@ -40,7 +40,9 @@ _Rollout = Annotated[RolloutService, provided(RolloutService)]
 
 _WITH_BODY: problems.Responses = {
     **problems.BODY,
-    **problems.invalid_request("The body is not a valid request; `errors` lists the invalid fields."),
+    **problems.invalid_request(
+        "The body is not a valid request, or a parameter was sent; `errors` lists what is wrong."
+    ),
 }
 _UNKNOWN = problems.problem(
     404, "The registry has no such version.", errors.UnknownModel, errors.NoChampion, errors.NoChallenger
@@ -95,8 +97,8 @@ def _caller(request: Request) -> str:
     summary="Who was champion and challenger, when and why",
     dependencies=[
         Depends(require_role("admin", "analyst", "auditor")),
+        Depends(only_own_parameters),
         Depends(take_turn),
-        Depends(each_parameter_once),
     ],
     responses=problems.invalid_request("A parameter is invalid or unknown."),
 )

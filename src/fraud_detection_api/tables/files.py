@@ -35,14 +35,15 @@ class Layout(NamedTuple):
     separator: str
 
 
-def layout_of(path: Path) -> Layout:
-    """The layout of a CSV file. Blank lines at its end are not records.
+def layout_of(path: Path, separator: str | None = None) -> Layout:
+    """The layout of a CSV file with that separator, or that of its header. Blank lines at its end are not records.
 
     Takes about half a second for a million rows of six columns. Raises InvalidDataset, with row numbers and no values: not
     UTF-8, empty, a repeated column, rows of another length, stray quotes; OSError where the file cannot be opened.
     """
     with _opened(path) as lines:
-        separator = _separator(lines, path)
+        hint = "; --separator names another" if separator is None else ""
+        separator = _separator(lines, path, separator)
         rows = _rows(csv.reader(lines, strict=True, delimiter=separator), path)
         header = _header(rows, path)
         width = len(header)
@@ -60,7 +61,7 @@ def layout_of(path: Path) -> Layout:
                 (short if len(row) < width else long).append(number)
     lengths = {"fewer": sorted(short + [number for number in blank if number < last]), "more": long}
     if problems := [
-        f"{length} fields than the header's {width}: {rows_text(numbers)}"
+        f"{length} fields than the header's {width} (separated by {separator!r}{hint}): {rows_text(numbers)}"
         for length, numbers in lengths.items()
         if numbers
     ]:
@@ -81,11 +82,11 @@ _QUOTED = re.compile(r'"[^"]*"')
 def separator_of(path: Path) -> str:
     """What separates the fields of a CSV file. Raises InvalidDataset."""
     with reading(path), _opened(path) as lines:
-        return _separator(lines, path)
+        return _separator(lines, path, None)
 
 
-def _separator(lines: TextIO, path: Path) -> str:
-    """What separates the names in the header; the file is then read from its start again."""
+def _separator(lines: TextIO, path: Path, given: str | None) -> str:
+    """The given one, or what separates the names in the header; the file is then read from its start again."""
     try:
         beginning = lines.read(_BEGINNING)
     except UnicodeDecodeError:
@@ -94,7 +95,7 @@ def _separator(lines: TextIO, path: Path) -> str:
         raise InvalidDataset(str(path), ["ends its lines with CR alone; save it with LF or CRLF as line ends"])
     lines.seek(0)
     header = next((line for line in re.split(r"[\r\n]+", beginning) if line), "")
-    return max(_SEPARATORS, key=_QUOTED.sub("", header).count)
+    return given or max(_SEPARATORS, key=_QUOTED.sub("", header).count)
 
 
 _BEGINNING = 1 << 20
@@ -135,30 +136,30 @@ def is_row_number(column: str) -> bool:
     return _ROW_NUMBERS.fullmatch(column) is not None
 
 
-def read_file(path: Path, *, infer_types: bool = False) -> pl.DataFrame:
+def read_file(path: Path, *, infer_types: bool = False, separator: str | None = None) -> pl.DataFrame:
     """The whole file. A CSV's columns are text, or with `infer_types` numbers and booleans where all values are.
 
     Raises InvalidDataset.
     """
-    scan, rows = scan_file(path)
-    with reading(path):
+    scan, rows = scan_file(path, separator)
+    with reading(path, separator):
         frame = scan.collect()
-    require_rows(path, frame.height, rows)
+    require_rows(path, frame.height, rows, separator)
     return with_plain_types(frame) if infer_types and is_csv(path) else frame
 
 
-def scan_file(path: Path) -> tuple[pl.LazyFrame, int]:
+def scan_file(path: Path, separator: str | None = None) -> tuple[pl.LazyFrame, int]:
     """The file or folder of Parquet files, to be read in pieces with a CSV's columns as text, and its number of records.
 
-    Raises InvalidDataset.
+    A CSV's `separator` is taken from its header unless it is given. Raises InvalidDataset.
     """
-    with reading(path):
+    with reading(path, separator):
         if path.is_dir():
             return _parquet(path, sorted(path.rglob("*.parquet")))
         _require_file(path)
         if not is_csv(path):
             return _parquet(path, [path])
-        header, records, separator = layout_of(path)
+        header, records, separator = layout_of(path, separator)
         scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator)
         return _as_meant(scan, header), records
 
@@ -192,16 +193,16 @@ def _as_meant(scan: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
     return scan.rename({name: meant for name, meant in names.items() if meant != name}).with_columns(texts)
 
 
-def require_rows(path: Path, read: int, expected: int) -> None:
+def require_rows(path: Path, read: int, expected: int, separator: str | None = None) -> None:
     """Raise InvalidDataset unless all records were read. Polars takes a quote in an unquoted field for an opening one."""
     if read != expected:
         problem = f"of {expected} records {read} were read; did the file change meanwhile?"
-        raise InvalidDataset(str(path), [_quote_problem(path) or problem])
+        raise InvalidDataset(str(path), [_quote_problem(path, separator) or problem])
 
 
-def _quote_problem(path: Path) -> str | None:
+def _quote_problem(path: Path, separator: str | None) -> str | None:
     """Where a field that is not in quotes has a quote, if one has."""
-    if not is_csv(path) or (row := _row_of_bare_quote(path)) is None:
+    if not is_csv(path) or (row := _row_of_bare_quote(path, separator)) is None:
         return None
     where = f"row {row}" if row else "the header"
     return f'{where} has a quote in a field that is not in quotes; write "…" around the field, and that quote twice'
@@ -214,11 +215,11 @@ def _noted(lines: Iterable[str], record: list[str]) -> Iterator[str]:
         yield line
 
 
-def _row_of_bare_quote(path: Path) -> int | None:
+def _row_of_bare_quote(path: Path, separator: str | None) -> int | None:
     """The first record with a quote in a field that is not in quotes; 0 for the header."""
     record: list[str] = []
     with _opened(path) as lines:
-        separator = _separator(lines, path)
+        separator = _separator(lines, path, separator)
         field = rf'(?:"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]*)'
         well_formed = re.compile(rf"{field}(?:{re.escape(separator)}{field})*[\r\n]*")
         reader = csv.reader(_noted(lines, record), delimiter=separator)
@@ -230,7 +231,7 @@ def _row_of_bare_quote(path: Path) -> int | None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, separator: str | None = None) -> Iterator[None]:
     """Turn errors of reading `path` into InvalidDataset. A library's message is left out, because it may quote the file."""
     try:
         yield
@@ -240,7 +241,7 @@ def reading(path: Path) -> Iterator[None]:
         raise InvalidDataset(str(path), ["is empty"]) from None
     except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         kind = "UTF-8 CSV with a header line" if is_csv(path) else "Parquet"
-        quotes = _quote_problem(path) if isinstance(error, pl.exceptions.PolarsError) else None
+        quotes = _quote_problem(path, separator) if isinstance(error, pl.exceptions.PolarsError) else None
         raise InvalidDataset(str(path), [quotes or f"cannot be read as {kind} ({type(error).__name__})"]) from None
 
 

@@ -156,7 +156,11 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
     return "\n".join(
         [
             f"{drafted} Review it, and add units, ranges and the texts of reasons.",
-            *([f"# Its fields are separated by {separator!r}."] if separator != "," else []),
+            *(
+                [f"# Its fields are separated by {separator!r}; --separator names another one."]
+                if separator != ","
+                else []
+            ),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]

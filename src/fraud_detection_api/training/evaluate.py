@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Scorer, Scores
+from fraud_detection_api.policy.consequences import Consequences, consequences
+from fraud_detection_api.policy.population import Population
 from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, resamples
 from fraud_detection_api.statistics.metrics import METRICS, OF_ANY, UNBOUNDED
 from fraud_detection_api.statistics.scored import ScoredTest
@@ -93,10 +95,18 @@ def compare(
     return _estimates(metrics, values, resampled)
 
 
-def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> Evaluation:
-    """Every measure of a model on all records of a dataset of its contract."""
+def evaluate_bundle(bundle: Bundle, dataset: Dataset) -> tuple[Evaluation, Consequences]:
+    """Every measure of a model on all records of a dataset of its contract, and what its policy does to them."""
     _margins, probability = score_dataset(bundle.scorer, dataset)
-    return evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
+    evaluation = evaluate(dataset.is_fraud, probability, known_probability=dataset.known_probability)
+    return evaluation, consequences(bundle.policy, population_of(bundle, dataset, probability))
+
+
+def population_of(bundle: Bundle, dataset: Dataset, probability: NDArray[np.float64]) -> Population:
+    """The records of a dataset with the probabilities, float64 (n,), that the model gives them."""
+    amount = bundle.contract.amount_at_risk
+    amounts = None if amount is None else dataset.columns[amount]
+    return Population.of_records(dataset.is_fraud, probability, amounts, None)
 
 
 def score_dataset(scorer: Scorer, dataset: Dataset) -> Scores:

@@ -27,7 +27,7 @@ from fraud_detection_api.statistics.estimates import Estimate, percentile_estima
 from fraud_detection_api.training.calibrate import deployment_weights
 from fraud_detection_api.training.card import timestamp
 from fraud_detection_api.training.data.dataset import Dataset
-from fraud_detection_api.training.evaluate import score_dataset
+from fraud_detection_api.training.evaluate import population_of, score_dataset
 from fraud_detection_api.training.fit_scorer import FittedScorer
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
@@ -201,9 +201,7 @@ def compare_on_records(
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
     _margins, probabilities = score_dataset(bundle.scorer, dataset)
-    amount = bundle.contract.amount_at_risk
-    amounts = None if amount is None else dataset.columns[amount]
-    population = Population.of_records(dataset.is_fraud, probabilities, amounts, None)
+    population = population_of(bundle, dataset, probabilities)
     return PolicyComparison("records", current, new, population, _intervals(current, new, population, seed))
 
 

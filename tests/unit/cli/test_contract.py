@@ -30,7 +30,7 @@ def test_infer_prints_a_contract_that_is_sound(fraud, suffix):
 def test_infer_says_what_separates_the_fields(fraud):
     every_dtype_frame(200).write_csv("loans.csv", separator=";")
     result = fraud("contract", "infer", "loans.csv", "--target", "outcome")
-    assert "# Its fields are separated by ';'." in result.stdout
+    assert "# Its fields are separated by ';'; --separator names another one." in result.stdout
 
 
 def test_infer_takes_a_name(fraud):

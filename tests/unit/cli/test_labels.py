@@ -6,6 +6,7 @@ import sqlite3
 import time
 from contextlib import closing
 from importlib.resources import files
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import InvalidDataset, NoStore, NothingToExport, UnknownDecision
+from support.forgery import resealed
 from support.labelling import DAY, kept
 from support.refusals import numbers_in, refusal_of
 
@@ -104,6 +106,33 @@ def test_show_tells_the_history(fraud, store, labels):
     table = fraud("labels", "show", about).stdout
     assert "fraud" in table
     assert "chargeback" in table
+
+
+@pytest.fixture
+def of_credit(registry) -> dict[str, list[str]]:
+    """Options and settings by which the store's contract is one of credit: a champion, or a file."""
+    contract = json.loads(registry.fetch("1")["contract.json"]) | {"purpose": "credit"}
+    forged = resealed(registry.fetch("1"), contract_json=json.dumps(contract).encode())
+    registry.assign("champion", registry.register(forged))
+    credit = files("fraud_detection_api.contract").joinpath("credit.toml").read_text()
+    Path("loans.toml").write_text('purpose = "credit"\n' + credit)
+    return {"champion": [], "file": ["--contract", "loans.toml", "--registry", "none"]}
+
+
+@pytest.mark.parametrize("named_by", ["champion", "file"])
+@pytest.mark.parametrize("decision", [0, 1])
+def test_a_label_is_in_the_words_of_the_contracts_purpose(fraud, store, labels, of_credit, named_by, decision):
+    fraud("labels", "import", labels)
+    about, options = DECISIONS[decision].decision_id, of_credit[named_by]
+    for command in (["labels", "show", about], ["decisions", "show", about], ["decisions", "list"]):
+        shown = fraud(*command, *options, COLUMNS="200").stdout
+        assert ("good", "default")[decision == 0] in shown
+        assert ("legitimate" in shown, "fraud" in shown) == (False, False)
+
+
+def test_a_registry_that_cannot_be_read_keeps_nobody_from_reading_labels(fraud, store, labels):
+    fraud("labels", "import", labels)
+    assert "fraud" in fraud("labels", "show", DECISIONS[0].decision_id, "--registry", labels).stdout
 
 
 def test_show_of_an_unknown_decision_fails(fraud, store):

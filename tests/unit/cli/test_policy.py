@@ -248,7 +248,13 @@ def kept(registry):
 def test_simulate_tells_what_a_policy_would_have_done_with_kept_decisions(fraud, kept):
     result = fraud("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z")
     assert result.exit_code == 0, result.stderr
-    for text in ("as decided", "from approve", "by probabilities", "Left out: 1 decisions"):
+    for text in (
+        "as decided",
+        "from approve",
+        "by probabilities",
+        "legitimate records: decline",
+        "Left out: 1 decisions",
+    ):
         assert text in result.stdout
     assert numbers_in(result.stdout.splitlines()[0]) == [3, 2, 1]
 

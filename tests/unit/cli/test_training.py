@@ -183,12 +183,21 @@ def test_evaluate_ignores_other_columns_and_takes_files_without_fraud(fraud, tra
     printed = json.loads(fraud("evaluate", "1", "legitimate.parquet", "--registry", folder, "--json").stdout)
     assert (printed["rows"], printed["frauds"]) == (legitimate.height, 0)
     assert list(printed["metrics"]) == ["brier", "log_loss", "expected_calibration_error"]
+    assert sum(printed["outcomes"]["shares"].values()) == pytest.approx(1)
+    assert printed["outcomes"]["legitimate"] == printed["outcomes"]["shares"]
+    assert printed["outcomes"]["fraud"] is None
 
 
 def test_evaluate_prints_a_table_for_people(fraud, file_registry_path, credit_file):
     result = fraud("evaluate", "1", credit_file, "--registry", file_registry_path)
     assert "Version 1 on credit.parquet: 3,000 records" in result.stdout
     assert "best possible" in result.stdout
+    shares = json.loads(fraud("evaluate", "1", credit_file, "--registry", file_registry_path, "--json").stdout)[
+        "outcomes"
+    ]
+    decline = [f"{100 * shares[kind]['decline']:.2f} %" for kind in ("shares", "fraud", "legitimate")]
+    row = next(line for line in result.stdout.splitlines() if "decline" in line)
+    assert [cell.strip() for cell in row.split("│")[2:5]] == decline
 
 
 def test_a_table_without_known_limits_has_no_column_for_them(fraud, file_registry_path, credit_file):

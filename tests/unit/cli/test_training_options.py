@@ -167,3 +167,13 @@ def test_an_option_that_a_job_cannot_use_is_an_error_of_usage():
     with pytest.raises(typer.BadParameter) as caught, usage_errors():
         raise UnusableOption("--delay-days", "the contract has no [time]")
     assert caught.value.param_hint == "--delay-days"
+
+
+@pytest.mark.parametrize(
+    "command", [["train", "none.parquet"], ["tune", "none.parquet"], ["policy", "set", "none.toml"]], ids=" ".join
+)
+def test_a_forced_promotion_without_a_promotion_is_a_usage_error(fraud, command):
+    result = fraud(*command, "--force", "it is better", COLUMNS="200")
+    assert result.exit_code == 2
+    assert "--force" in result.stderr
+    assert "--promote" in result.stderr

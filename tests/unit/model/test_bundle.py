@@ -52,6 +52,16 @@ def test_a_level_that_was_learned_in_another_unicode_form_is_found_as_requests_h
     assert codes.encode_one("\N{LATIN SMALL LETTER O WITH DIAERESIS}") == 0.75, "its own, where it has one"
 
 
+def test_a_reference_with_accents_of_their_own_counts_a_level_as_requests_have_it():
+    apart, composed = "cafe\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+    files = every_dtype_files()
+    reference = json.loads(files["reference.json"])
+    reference["features"]["channel"]["levels"] = {apart: 5, "web": 4, composed: 2}
+    bundle = read_bundle(resealed(files, **{"reference.json": json.dumps(reference).encode()}), source="version 1")
+    assert bundle.reference["features"]["channel"]["levels"] == {composed: 7, "web": 4}
+    assert bundle.reference["probability"] == reference["probability"]
+
+
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_in_any_file_is_refused_by_name(name, place):

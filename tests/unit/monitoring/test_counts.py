@@ -27,6 +27,13 @@ def counted(rows=ALL) -> Counts:
     return Bins(REFERENCE).count(COLUMNS, PROBABILITIES, OUTCOMES, rows)
 
 
+def test_counts_from_before_levels_were_composed_add_up_with_later_ones():
+    apart, composed = "e\N{COMBINING ACUTE ACCENT}", "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    document = json.loads(json.dumps(counted().as_json()))
+    document["features"]["channel"]["levels"] = {apart: 3, composed: 1}
+    assert Counts.from_json(document).features["channel"].levels == {composed: 4}
+
+
 def test_the_reference_counted_again_is_the_reference():
     counts = counted()
     assert counts.rows == REFERENCE["rows"]

@@ -54,8 +54,8 @@ def test_other_problems_of_a_table_read():
     ("content", "problem"),
     [
         (b"id,x,x,c\n1,2,3,4\n", "the header repeats 'x'; give every column its own name"),
-        (b"a,b\n1,2\n3\n", "fewer fields than the header's 2: 1 row (2)"),
-        (b"a,b\n1,2,3\n", "more fields than the header's 2: 1 row (1)"),
+        (b"a,b\n1,2\n3\n", "fewer fields than the header's 2 (separated by ','; --separator names another): 1 row (2)"),
+        (b"a,b\n1,2,3\n", "more fields than the header's 2 (separated by ','; --separator names another): 1 row (1)"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "row 2 opens a quote that is never closed"),
         (b'a,b\n1,"' + b"x" * 200_000, "a field in row 1 has no end; is a quote left open?"),
         (b'a,b\n"1"x,2\n', "row 1 has text after a closing quote; write a quote within quotes twice"),

@@ -15,6 +15,7 @@ from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.tables.files import read_file
 from fraud_detection_api.tables.inference import infer_contract
 from fraud_detection_api.training.data.load import load_dataset
+from support.refusals import numbers_in
 
 ROWS = 30
 
@@ -245,6 +246,22 @@ def test_other_separators_are_recognized(tmp_path, separator):
     frame = read_file(path)
     assert frame.columns == lines[0]
     assert frame.row(1) == ("1,5", "1")
+
+
+@pytest.mark.parametrize("separator", [":", ";", " "])
+def test_a_separator_that_is_named_is_taken(tmp_path, separator):
+    path = tmp_path / "file.csv"
+    path.write_text(f"a,,,b{separator}c\n1,5{separator}0\n2,25{separator}1\n")
+    frame = read_file(path, separator=separator)
+    assert (frame.columns, frame.row(1)) == (["a,,,b", "c"], ("2,25", "1"))
+
+
+def test_a_bare_quote_is_found_with_the_separator_that_is_named(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text('a,,,b:c\n"1":x"y\n2:z\n')
+    with pytest.raises(InvalidDataset) as caught:
+        read_file(path, separator=":")
+    assert numbers_in(caught.value.problems[0]) == [1]
 
 
 def test_a_compressed_csv_and_capital_suffixes_are_read(tmp_path):

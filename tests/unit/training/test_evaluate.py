@@ -98,7 +98,7 @@ def test_an_evaluation_is_json(scored):
 def test_a_bundle_is_evaluated_on_records_it_has_not_seen():
     bundle = read_bundle(credit_files(), source="test")
     dataset = dataset_from_frame(simulate_credit_records(4000, seed=77), load_contract("credit"), source="later")
-    evaluation = evaluate_bundle(bundle, dataset)
+    evaluation, _outcomes = evaluate_bundle(bundle, dataset)
     auc = evaluation.metrics["roc_auc"]
     assert (evaluation.rows, evaluation.frauds) == (4000, dataset.is_fraud.sum())
     assert 0.8 < auc.estimate < evaluation.bayes_limits["roc_auc"]

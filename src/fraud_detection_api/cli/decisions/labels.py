@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_detection_api.cli import options
+from fraud_detection_api.cli.decisions.wording import label_text, words_of_labels
 from fraud_detection_api.cli.options import settings_with, usage_errors
 from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 
@@ -35,6 +36,7 @@ def import_labels(
             help="Who says so, for rows without a `reviewer`; recorded together with the user of this computer.",
         ),
     ] = None,
+    separator: options.Separator = None,
     registry: options.Registry = None,
     contract: options.StoredContract = None,
     store: options.Store = None,
@@ -50,12 +52,14 @@ def import_labels(
     takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
-    reviewer = options.order_of(by).by
+    reviewer, given = options.order_of(by).by, options.of_csv(separator, file)
     from fraud_detection_api.jobs import labels
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 
     with usage_errors(), leaves_on_sigterm():
-        done = labels.import_labels(settings, file, unknown_to=unknown_to, reviewer=reviewer, listener=LISTENER)
+        done = labels.import_labels(
+            settings, file, separator=given, unknown_to=unknown_to, reviewer=reviewer, listener=LISTENER
+        )
     if as_json:
         unknown = [{"row": row, "detail": why} for row, why in _unknown(done)]
         print_json({"rows": done.rows, "recorded": done.recorded, "repeated": done.repeated, "unknown": unknown})
@@ -66,11 +70,13 @@ def import_labels(
 @app.command(epilog="Example: `fraud labels show 0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55`")
 def show(
     decision_id: options.DecisionId,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
     store: options.Store = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show all labels of a decision in the order in which they were recorded, and which one is current."""
-    settings = settings_with(store=store)
+    settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.container.storage import open_stores
     from fraud_detection_api.schemas.labels import decision_labels
 
@@ -81,9 +87,10 @@ def show(
     elif not shown.labels:
         say("this decision has no label")
     else:
+        words = words_of_labels(settings)
         rows = [
             (
-                "fraud" if label.is_fraud else "legitimate",
+                label_text(words, is_fraud=label.is_fraud),
                 label.source,
                 label.effective_at,
                 label.recorded_at,

@@ -1,13 +1,26 @@
 """fraud decisions …"""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, DecisionId, OfEntity, Since, Store, Until, settings_with
+from fraud_detection_api.cli.decisions.wording import label_text, words_of_labels
+from fraud_detection_api.cli.options import (
+    AsJson,
+    DecisionId,
+    OfEntity,
+    Registry,
+    Since,
+    Store,
+    StoredContract,
+    Until,
+    settings_with,
+)
 from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
+from fraud_detection_api.report.document import FRAUD
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -43,16 +56,18 @@ def _history(settings: "Settings") -> "History":
 @app.command(epilog="Example: `fraud decisions show 01a20e44-a91c-7151-9d85-4c0f2082c8e3`")
 def show(
     decision_id: DecisionId,
+    registry: Registry = None,
+    contract: StoredContract = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a decision, its record, and whether the row was changed since it was stored."""
-    settings = settings_with(store=store)
+    settings = settings_with(registry=registry, contract=contract, store=store)
     shown = kept_decision_body(_history(settings).find(decision_id))
     if as_json:
         print_json(shown.model_dump())
         return
-    print_table(("decision", shown.decision_id), _facts(shown))
+    print_table(("decision", shown.decision_id), _facts(shown, _label_texts(settings, [shown])))
     if shown.record is not None:
         print_table(("field", "sent"), [(name, _text(sent)) for name, sent in shown.record.items()], title="Record")
     if shown.reasons:
@@ -89,6 +104,8 @@ def list_decisions(
     cursor: Annotated[
         str | None, typer.Option("--cursor", help="The cursor that the page before printed; use the same filters.")
     ] = None,
+    registry: Registry = None,
+    contract: StoredContract = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -97,7 +114,7 @@ def list_decisions(
     With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, or with --entity, --outcome or
     a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is printed.
     """
-    settings = settings_with(store=store)
+    settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.services.history.lookup import HistoryFilter
     from fraud_detection_api.services.storage.decision_store import Traits
 
@@ -109,7 +126,8 @@ def list_decisions(
         print_json({"decisions": [each.model_dump() for each in shown], "next_cursor": page.next_cursor})
         return
     if shown:
-        print_table(HEADINGS, [_row(each) for each in shown])
+        texts = _label_texts(settings, shown)
+        print_table(HEADINGS, [_row(each, texts) for each in shown])
     elif page.next_cursor is None:
         say("no stored decision matches")
     else:
@@ -118,7 +136,14 @@ def list_decisions(
         say(f"the next page: --cursor {page.next_cursor}")
 
 
-def _facts(shown: KeptDecisionBody) -> list[tuple[str, str]]:
+def _label_texts(settings: "Settings", shown: Sequence[KeptDecisionBody]) -> dict[str, str]:
+    """What the label of each decision that has one says, by the decision's id. The registry is read if there is any."""
+    labels = {each.decision_id: each.label for each in shown if each.label is not None}
+    words = words_of_labels(settings) if labels else FRAUD
+    return {decision_id: label_text(words, is_fraud=label.is_fraud) for decision_id, label in labels.items()}
+
+
+def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
         ("decided", shown.decided_at),
         ("entity", _text(shown.entity_id)),
@@ -131,13 +156,13 @@ def _facts(shown: KeptDecisionBody) -> list[tuple[str, str]]:
         ("contract", shown.contract),
         ("request", f"{shown.request_id}, record {shown.place}"),
         ("idempotency key", _text(shown.idempotency_key)),
-        ("label", _label(shown)),
+        ("label", labels.get(shown.decision_id, "")),
         ("latency", f"{shown.latency_ms:.2f} ms"),
         ("seal", _SEALS[shown.is_intact]),
     ]
 
 
-def _row(shown: KeptDecisionBody) -> tuple[str, ...]:
+def _row(shown: KeptDecisionBody, labels: Mapping[str, str]) -> tuple[str, ...]:
     probability = "" if shown.fraud_probability is None else f"{shown.fraud_probability:.4f}"
     return (
         shown.decision_id,
@@ -147,14 +172,10 @@ def _row(shown: KeptDecisionBody) -> tuple[str, ...]:
         probability,
         _text(shown.risk_score),
         shown.reasons[0].code if shown.reasons else "",
-        _label(shown),
+        labels.get(shown.decision_id, ""),
         "fallback" if shown.model is None else shown.model.version,
         _SEALS[shown.is_intact],
     )
-
-
-def _label(shown: KeptDecisionBody) -> str:
-    return "" if shown.label is None else "fraud" if shown.label.is_fraud else "legitimate"
 
 
 def _text(content: object) -> str:

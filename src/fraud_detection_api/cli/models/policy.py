@@ -89,6 +89,7 @@ def simulate(
             help="Labelled records, CSV or Parquet. Default: the out-of-fold scores in the model's bundle.",
         ),
     ] = None,
+    separator: options.Separator = None,
     since: options.Since = None,
     until: options.Until = None,
     model: Model = CHAMPION,
@@ -106,12 +107,13 @@ def simulate(
     follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.
     """
     _require_one_source(since, until, file)
+    given = options.of_csv(separator, file)
     settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.jobs import policies
     from fraud_detection_api.services.reporting.backtest import Period
 
     if since is None:
-        shown = policies.simulate_policy(settings, model, policy, records=file, listener=LISTENER)
+        shown = policies.simulate_policy(settings, model, policy, records=file, separator=given, listener=LISTENER)
         tables, notes = comparison_tables(shown), comparison_notes(shown)
     else:
         shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=LISTENER)

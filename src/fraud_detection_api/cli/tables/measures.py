@@ -120,14 +120,14 @@ def print_evaluation(evaluation: Mapping[str, Any], *, title: str, words: Words)
     metrics: Mapping[str, Mapping[str, float | None]] = evaluation["metrics"]
     known = any(estimate["bayes_limit"] is not None for estimate in metrics.values())
     headings = ["measure", "value", "95 % interval", *(["best possible"] if known else [])]
-    rows = [_row(name, estimate, known=known) for name, estimate in metrics.items()]
+    rows = [_row(name, estimate, words, known=known) for name, estimate in metrics.items()]
     print_table(
         headings, rows, title=f"{title}: {evaluation['rows']:,} records, {evaluation['frauds']:,} {words.events}"
     )
 
 
-def _row(name: str, estimate: Mapping[str, float | None], *, known: bool) -> list[str]:
-    cells = [measure_text(name), f"{estimate['value']:.4f}", f"{estimate['low']:.4f} to {estimate['high']:.4f}"]
+def _row(name: str, estimate: Mapping[str, float | None], words: Words, *, known: bool) -> list[str]:
+    cells = [measure_text(name, words), f"{estimate['value']:.4f}", f"{estimate['low']:.4f} to {estimate['high']:.4f}"]
     return [*cells, *([f"{estimate['bayes_limit']:.4f}"] if known else [])]
 
 

@@ -28,13 +28,16 @@ def policy_tables(policy: Mapping[str, Any], *, title: str, words: Words) -> Ite
         for each in policy["thresholds"]
     ]
     yield "Thresholds", ("amount", "reviewed above", "declined above"), thresholds
-    outcomes = [
-        (name, *(_percent(policy[kind][name]) for kind in ("shares", "fraud", "legitimate")))
-        for name in policy["shares"]
-    ]
-    yield "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), outcomes
+    yield outcomes_table(policy, words)
     otherwise = [(name.replace("_", " "), _amount(cost)) for name, cost in policy["otherwise"].items()]
     yield "Cost of 1,000 records", ("", "cost"), [("this policy", _amount(policy["cost_per_1000"])), *otherwise]
+
+
+def outcomes_table(shares: Mapping[str, Any], words: Words) -> Table:
+    """Shares of all records and of both kinds, by outcome; of a kind that is None there are no records."""
+    kinds = [shares[kind] for kind in ("shares", "fraud", "legitimate")]
+    rows = [(name, *("" if by is None else _percent(by[name]) for by in kinds)) for name in shares["shares"]]
+    return "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), rows
 
 
 def policy_notes(policy: Mapping[str, Any]) -> Iterator[str]:
@@ -151,7 +154,7 @@ _LEFT_OUT = {
 
 
 def backtest_tables(test: Mapping[str, Any]) -> Iterator[Table]:
-    """Tables of `Backtest.as_json`; none where no decision was counted."""
+    """Tables of `Backtest.as_json`, with the purpose; none where no decision was counted."""
     if not test["decisions"]:
         return
     outcomes, changes = test["outcomes"], test["changes"]
@@ -159,6 +162,12 @@ def backtest_tables(test: Mapping[str, Any]) -> Iterator[Table]:
         (name, *(_count(outcomes[side][name], test["decisions"]) for side in ("kept", "new")), "") for name in changes
     ]
     rows += [("reviews a day", *(_interval(test["reviews_a_day"][side], "reviews") for side in _SIDES))]
+    words = words_for(test["purpose"])
+    for kind, name_of_kind in (("fraud", words.events), ("legitimate", words.others)):
+        rows += [
+            (f"{name_of_kind}: {name}", *(_share_interval(test[kind][name][side]) for side in _SIDES))
+            for name in changes
+        ]
     rows += [("cost of 1,000, at the new costs", *(_interval(test["cost_per_1000"][side], "cost") for side in _SIDES))]
     title = f"{test['decisions']:,} stored decisions in {test['days']:,.3g} days, {test['labelled']:,} labelled"
     yield title, ("", "as decided", "new policy", "difference"), rows
@@ -193,6 +202,10 @@ def _count(number: int, of: int) -> str:
 
 def _interval(each: Mapping[str, float], name: str) -> str:
     return f"{_short(each[name])} ({_short(each['low'])} to {_short(each['high'])})"
+
+
+def _share_interval(each: Mapping[str, float]) -> str:
+    return f"{_percent(each['share'])} ({100 * each['low']:.2f} to {100 * each['high']:.2f})"
 
 
 def _short(number: float) -> str:

@@ -8,8 +8,8 @@ import typer
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
 from fraud_detection_api.cli.tables.measures import print_evaluation
-from fraud_detection_api.cli.tables.policy import new_policy_text, policy_warnings
-from fraud_detection_api.cli.terminal import LISTENER, print_json, say
+from fraud_detection_api.cli.tables.policy import new_policy_text, outcomes_table, policy_warnings
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 from fraud_detection_api.report.document import words_for
 
 if TYPE_CHECKING:  # it needs the training libraries
@@ -30,6 +30,7 @@ Policy = Annotated[
 
 def train(
     file: options.DataFile,
+    separator: options.Separator = None,
     contract: options.ContractOption = None,
     registry: options.Registry = None,
     seed: options.Seed = 7,
@@ -56,9 +57,8 @@ def train(
     from fraud_detection_api.jobs.training import TrainingOptions, train_model
     from fraud_detection_api.training.data.splits import SplitSettings
 
-    given = TrainingOptions(
-        file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
-    )
+    split = SplitSettings(test_share, delay_days, leave_out_known)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))
     with usage_errors():
         fitted = train_model(settings, given, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)
@@ -81,26 +81,33 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
 def evaluate(
     version: options.Version,
     file: options.DataFile,
+    separator: options.Separator = None,
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure a registered model on a file of labelled records.
 
+    The command also shows which outcomes the policy of the model gives them. The file may hold no fraud at all.
+
     Example: `fraud evaluate champion later.parquet`
     """
-    settings = settings_with(registry=registry)
+    settings, given = settings_with(registry=registry), options.of_csv(separator, file)
     from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
     from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
 
     model = ModelService(existing_registry(settings.registry)).load(version)
-    dataset = load_dataset(file, model.bundle.contract, trains=False)
-    evaluation = evaluate_bundle(model.bundle, dataset).as_json()
+    dataset = load_dataset(file, model.bundle.contract, trains=False, separator=given)
+    measured, outcomes = evaluate_bundle(model.bundle, dataset)
+    evaluation, none = measured.as_json(), {0: "fraud", measured.rows: "legitimate"}.get(measured.frauds)
+    shares = {kind: None if kind == none else by for kind, by in outcomes.shares_as_json().items()}
     if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")
     if as_json:
-        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation})
+        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation, "outcomes": shares})
     else:
         words = words_for(model.bundle.contract.purpose)
         print_evaluation(evaluation, title=f"Version {model.version} on {file.name}", words=words)
+        title, headings, rows = outcomes_table(shares, words)
+        print_table(headings, rows, title=title)

@@ -57,6 +57,7 @@ Policy = Annotated[Path | None, options.policy_option("built-in values")]
 
 def tune(
     file: options.DataFile,
+    separator: options.Separator = None,
     contract: options.ContractOption = None,
     registry: options.Registry = None,
     trials: Trials = 50,
@@ -96,9 +97,8 @@ def tune(
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
     from fraud_detection_api.training.tuning.tune import Objective
 
-    given = TrainingOptions(
-        file, seed, SplitSettings(test_share, delay_days, leave_out_known), deployed_base_rate, policy
-    )
+    split = SplitSettings(test_share, delay_days, leave_out_known)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))
     searched = StudyOptions(
         file=study or study_file(settings, file),
         objective=Objective(objective, fpr, cost_ratio),

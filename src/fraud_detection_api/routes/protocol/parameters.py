@@ -4,22 +4,39 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from fraud_detection_api.errors import FieldProblem
 from fraud_detection_api.field_texts import field_text
+from fraud_detection_api.schemas.problem import json_pointer
 
 
-async def each_parameter_once(request: Request) -> None:
-    """Dependency of routes with parameters. Raises RequestValidationError: of two equal names, the second would count."""
+async def only_own_parameters(request: Request) -> None:
+    """Dependency of every route of the API: refuses parameters that the route does not have, or that are sent twice.
+
+    Ignored, they would be believed to have been heeded; of two equal names, the second would count. Those of a route that
+    has some are compared with its model later, together with the values. Raises RequestValidationError.
+    """
     counts = Counter(name for name, _ in request.query_params.multi_items())
     known = parameters_of(request.scope.get("route"))
-    if twice := [name for name, count in counts.items() if count > 1]:
+    if wrong := [name for name, count in counts.items() if count > 1 or not known]:
         raise RequestValidationError(
-            [{"type": "repeated" if name in known else "extra_forbidden", "loc": ("query", name)} for name in twice]
+            [{"type": "repeated" if name in known else "extra_forbidden", "loc": ("query", name)} for name in wrong]
         )
+
+
+def problems_of_query(query: bytes) -> list[FieldProblem]:
+    """What is wrong with the parameters of a request to a route that takes none.
+
+    >>> problems_of_query(b"dry_run=true")
+    [FieldProblem(pointer='/dry_run', detail='is not a parameter of this route, which takes none')]
+    """
+    names = dict.fromkeys(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    return [FieldProblem(json_pointer((name,)), _unknown(name, ())) for name in names]
 
 
 def parameters_of(route: Any) -> list[str]:

@@ -35,9 +35,11 @@ def problem(
     return {str(status): response}
 
 
-def invalid_request(when: str, *kinds: type[FraudError]) -> Responses:
+_BAD_FIELD = FieldProblem("/allow_contract_change", "input should be a valid boolean")
+
+
+def invalid_request(when: str, *kinds: type[FraudError], field: FieldProblem = _BAD_FIELD) -> Responses:
     """The response to a request whose fields or parameters cannot be used."""
-    field = FieldProblem("/allow_contract_change", "input should be a valid boolean")
     return problem(422, when, *kinds, code="invalid_request", field=field)
 
 
@@ -81,6 +83,12 @@ KEYED = {
     ),
 }
 """Of routes that need a key, where the server has keys. Without keys, they take a place all the same."""
+
+NO_PARAMETERS = invalid_request(
+    "A parameter was sent; this route takes none.",
+    field=FieldProblem("/limit", "is not a parameter of this route, which takes none"),
+)
+"""Of routes that declare no query parameters."""
 
 NO_STORE = problem(404, "This server has no decision store.", errors.NoStore)
 STORE_UNAVAILABLE = problem(503, "The decision store cannot be read now.", errors.StoreUnavailable)

@@ -27,6 +27,7 @@ from fraud_detection_api.routes.protocol.body import (
     records_in,
 )
 from fraud_detection_api.routes.protocol.deadlines import Deadline
+from fraud_detection_api.routes.protocol.parameters import problems_of_query
 from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
@@ -125,6 +126,8 @@ class ScoringRoute:
         if services.keys.callers:  # where there are keys
             caller = services.keys.require("score", headers.get(b"authorization", b"").decode("latin-1"))
             services.rates.spend(caller, requests=1)
+        if self._idempotent and scope["query_string"]:  # callers of `/fraud_detection` may always have sent some
+            raise errors.InvalidRecords(problems_of_query(scope["query_string"]))
         if services.writer is not None:
             services.writer.require_room()
         deployment = services.champion.current or services.champion.require()

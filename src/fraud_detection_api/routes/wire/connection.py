@@ -282,7 +282,8 @@ class HttpProtocol(asyncio.Protocol):
             raise too_many_connections()
         exists = not self._is_health_only or target.path in HEALTH_PATHS
         keep_alive = head.persists and self._admission is Admission.OPEN
-        can_take = keep_alive and exists and head.method == "POST" and not head.expects_continue
+        is_usual = head.method == "POST" and not head.expects_continue and not target.query
+        can_take = keep_alive and exists and is_usual
         self._lane = self._lanes.get(target.path) if can_take else None
         if self._is_taken(head, self.reader.whole_body(LANE_BYTES)):
             self.reader.drop_body()

@@ -40,11 +40,15 @@ _OUTCOMES = np.array(OUTCOMES)
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """Scores files with one model, and `explains` them; `on_progress` gets the share of rows that is done, 0 to 1."""
+    """Scores files with one model, and `explains` them; `on_progress` gets the share of rows that is done, 0 to 1.
+
+    A CSV's `separator` is taken from its header unless it is given.
+    """
 
     bundle: Bundle
     explains: bool = False
     on_progress: Callable[[float], None] = lambda _share: None
+    separator: str | None = None
 
     def score_file(self, source: Path, target: Path) -> int:
         """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
@@ -53,10 +57,10 @@ class BatchScorer:
         the contract (first row numbers, no values), a target that is the source or cannot be written.
         """
         require_suffix(target)
-        scan, rows = scan_file(source)
+        scan, rows = scan_file(source, self.separator)
         if target.exists() and target.samefile(source):
             raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
-        with reading(source):
+        with reading(source, self.separator):
             names = scan.collect_schema().names()
         if taken := [name for name in self.added if name in names]:
             raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])
@@ -78,12 +82,12 @@ class BatchScorer:
 
     def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
         done = 0
-        with reading(source):
+        with reading(source, self.separator):
             for frame in scan.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
                 yield self._score(frame, source, first_row=done + 1, typed=typed)
                 done += frame.height
                 self.on_progress(done / rows)
-        require_rows(source, done, rows)
+        require_rows(source, done, rows, self.separator)
 
     def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int, typed: bool) -> pl.DataFrame:
         check = check_table(frame, self.bundle.contract, first_row=first_row)

@@ -43,21 +43,22 @@ class Imported(NamedTuple):
 class LabelImporter:
     """Imports files; reads a CSV's entities as ids of the contract. Calls `on_progress` with the share that is done.
 
-    `reviewer` says the labels of rows that name nobody.
+    `reviewer` says the labels of rows that name nobody. A CSV's `separator` is taken from its header unless it is given.
     """
 
     labels: LabelService
     contract: Contract
     on_progress: Callable[[float], None] = lambda _share: None
     reviewer: str | None = None
+    separator: str | None = None
 
     def import_file(self, source: Path) -> Imported:
         """Check all rows of the file, then record its labels.
 
         Raises InvalidDataset (nothing was recorded), StoreUnavailable (earlier batches were; import the file again).
         """
-        scan, rows = scan_file(source)
-        with reading(source):
+        scan, rows = scan_file(source, self.separator)
+        with reading(source, self.separator):
             names = self._required_columns(scan.collect_schema().names(), source)
         problems = _Problems()
         for first, frame in self._batches(scan, source):
@@ -73,7 +74,7 @@ class LabelImporter:
             unknown.append(_unknown_rows(frame, dict(result.unknown), first_row=first))
             done += frame.height
             self.on_progress(0.5 + done / rows / 2)
-        require_rows(source, done, rows)
+        require_rows(source, done, rows, self.separator)
         return Imported(done, recorded, repeated, pl.concat(unknown) if unknown else pl.DataFrame())
 
     def _required_columns(self, present: Sequence[str], source: Path) -> "_Columns":
@@ -94,7 +95,7 @@ class LabelImporter:
     def _batches(self, scan: pl.LazyFrame, source: Path) -> Iterator[tuple[int, pl.DataFrame]]:
         """Frames of at most ROWS_A_TRANSACTION rows, each with the number of its first row, from 1."""
         first = 1
-        with reading(source):
+        with reading(source, self.separator):
             for frame in scan.collect_batches(chunk_size=ROWS_A_TRANSACTION, maintain_order=True):
                 for batch in frame.iter_slices(ROWS_A_TRANSACTION):
                     yield first, batch

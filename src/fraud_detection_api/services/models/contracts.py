@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 from fraud_detection_api.errors import ContractMismatch, CorruptBundle, UnknownModel
 from fraud_detection_api.model.documents import json_object
@@ -11,11 +12,17 @@ from fraud_detection_api.services.models.registry import ModelRegistry
 
 def contract_named(files: Mapping[str, bytes]) -> str | None:
     """The name of the contract in a bundle's files; None where they hold no readable one."""
+    contract = _contract_in(files)
+    return None if contract is None else contract["name"]
+
+
+def _contract_in(files: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """The contract in a bundle's files, as JSON with a name; None where they hold no readable one."""
     try:
-        name = json_object(files["contract.json"])["name"]
+        contract = json_object(files["contract.json"])
+        return contract if isinstance(contract["name"], str) else None
     except (KeyError, ValueError, TypeError):
         return None
-    return name if isinstance(name, str) else None
 
 
 def contract_held(registry: ModelRegistry) -> str | None:
@@ -24,6 +31,13 @@ def contract_held(registry: ModelRegistry) -> str | None:
     It is the champion's, or where there is none, that of the oldest version, so that all who ask agree.
     """
     return next(_names(registry, registry.versions()), None)
+
+
+def purpose_held(registry: ModelRegistry) -> str | None:
+    """The purpose of the same contract, `fraud` or `credit`; None for a registry without models."""
+    contract = next(_contracts(registry, registry.versions()), None)
+    purpose = None if contract is None else contract.get("purpose", "fraud")
+    return purpose if purpose in {"fraud", "credit"} else None
 
 
 def require_registry_of(registry: ModelRegistry, contract: str, *, where: str) -> None:
@@ -50,11 +64,15 @@ def require_models_of(registry: ModelRegistry, contract: str | None, *, where: s
 
 
 def _names(registry: ModelRegistry, versions: Iterable[str]) -> Iterator[str]:
-    """Names of contracts: the champion's first, then those of the versions; what cannot be read has none."""
+    return (contract["name"] for contract in _contracts(registry, versions))
+
+
+def _contracts(registry: ModelRegistry, versions: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Contracts as JSON: the champion's first, then those of the versions; what cannot be read has none."""
     champion = None
     with suppress(CorruptBundle):
         champion = registry.assigned(CHAMPION)
     for version in [*([champion] if champion else []), *versions]:
         with suppress(CorruptBundle, UnknownModel):
-            if (name := contract_named(registry.fetch(version))) is not None:
-                yield name
+            if (contract := _contract_in(registry.fetch(version))) is not None:
+                yield contract

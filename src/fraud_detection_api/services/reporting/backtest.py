@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,21 +25,23 @@ ROWS_AT_A_TIME = 2_000
 
 _PAIRS = len(OUTCOMES) ** 2
 _REVIEW = OUTCOMES.index("review")
-_KEPT_COST, _NEW_COST, _COLUMNS = _PAIRS, _PAIRS + 1, _PAIRS + 2
+_FRAUD = slice(_PAIRS, 2 * _PAIRS)
+_KEPT_COST, _NEW_COST, _COLUMNS = 2 * _PAIRS, 2 * _PAIRS + 1, 2 * _PAIRS + 2
 
 
 Measure: TypeAlias = Callable[[NDArray[np.float64]], Any]
-"""A number from sums, float64 (11,), or one for each row of those of samples, float64 (400, 11)."""
+"""A number from sums, float64 (20,), or one for each row of those of samples, float64 (400, 20)."""
 
 
 @dataclass
 class Backtest:
     """Sums over decisions; its memory does not grow with their number.
 
-    `sums` float64 (11,) are decisions by kept and new outcome (nine pairs, in order), and what both cost;
-    `drawn` float64 (400, 11) are the same of bootstrap samples, in which each decision counts a Poisson number of times, as
-    if decisions did not depend on each other. Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using
-    Poisson frequencies", Computer Methods and Programs in Biomedicine 83, 2006.
+    `sums` float64 (20,) are decisions by kept and new outcome (nine pairs, in order), frauds by the same pairs (decisions
+    without a label count by their probability), and what both cost; `drawn` float64 (400, 20) are the same of bootstrap
+    samples, in which each decision counts a Poisson number of times, as if decisions did not depend on each other.
+    Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson frequencies", Computer Methods
+    and Programs in Biomedicine 83, 2006.
     """
 
     policy: Policy
@@ -69,7 +72,9 @@ class Backtest:
         kept = np.array([OUTCOMES.index(row.outcome) for row in rows], dtype=np.int8)
         new = self.policy.outcomes(probabilities, population.amounts)
         columns = np.zeros((len(rows), _COLUMNS))
-        columns[np.arange(len(rows)), kept * len(OUTCOMES) + new] = 1
+        pair = kept.astype(np.int64) * len(OUTCOMES) + new
+        columns[np.arange(len(rows)), pair] = 1
+        columns[np.arange(len(rows)), _FRAUD.start + pair] = chance
         columns[:, _KEPT_COST] = chosen_costs(self.policy, population, kept)
         columns[:, _NEW_COST] = chosen_costs(self.policy, population, new)
         self.sums += columns.sum(axis=0)
@@ -111,6 +116,10 @@ class Backtest:
             "outcomes": {
                 side: dict(zip(OUTCOMES, map(int, _table(self.sums).sum(axis=axis)), strict=True))
                 for side, axis in _SIDES.items()
+            },
+            **{
+                kind: {outcome: self._sides(partial(_share_of, kind, outcome), "share") for outcome in OUTCOMES}
+                for kind in _KINDS
             },
             "reviews_a_day": self._sides(self._reviews_a_day, "reviews"),
             f"cost_per_{PER}": self._sides(_cost_per, "cost"),
@@ -202,6 +211,28 @@ _COST = {"kept": _KEPT_COST, "new": _NEW_COST}
 
 def _table(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums[..., :_PAIRS].reshape(*sums.shape[:-1], len(OUTCOMES), len(OUTCOMES))
+
+
+def _frauds(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[..., _FRAUD].reshape(*sums.shape[:-1], len(OUTCOMES), len(OUTCOMES))
+
+
+_KINDS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "fraud": _frauds,
+    "legitimate": lambda sums: _table(sums) - _frauds(sums),
+}
+
+
+def _share_of(kind: str, outcome: Outcome, side: str) -> Measure:
+    """Of the records of that kind, the share with that outcome; 0 where there are none of them."""
+
+    def share(sums: NDArray[np.float64]) -> Any:
+        by_outcome = _KINDS[kind](sums).sum(axis=_SIDES[side])
+        total = by_outcome.sum(axis=-1)
+        part = by_outcome[..., OUTCOMES.index(outcome)]
+        return np.divide(part, total, out=np.zeros_like(total), where=total > 0)
+
+    return share
 
 
 def _count(sums: NDArray[np.float64]) -> Any:

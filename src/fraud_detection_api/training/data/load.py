@@ -22,15 +22,15 @@ from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 CHUNK_ROWS = 100_000
 
 
-def load_dataset(path: Path, contract: Contract, *, trains: bool = True) -> Dataset:
-    """Dataset from a file that is read in pieces.
+def load_dataset(path: Path, contract: Contract, *, trains: bool = True, separator: str | None = None) -> Dataset:
+    """Dataset from a file that is read in pieces; a CSV's `separator` is taken from its header unless it is given.
 
     A dataset that only measures a model may have other columns, and records of one class. Raises InvalidDataset with all
     problems: columns, counts and first rows, never values.
     """
-    scan, rows = scan_file(path)
-    with reading(path):
-        return _dataset(scan, rows, contract, source=str(path), trains=trains)
+    scan, rows = scan_file(path, separator)
+    with reading(path, separator):
+        return _dataset(scan, rows, contract, source=str(path), trains=trains, separator=separator)
 
 
 def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
@@ -38,7 +38,9 @@ def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) 
     return _dataset(frame.lazy(), frame.height, contract, source=source)
 
 
-def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str, trains: bool = True) -> Dataset:
+def _dataset(
+    scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str, trains: bool = True, separator: str | None = None
+) -> Dataset:
     names = scan.collect_schema().names()
     problems = [*_missing_columns(names, contract), *(_other_columns(names, contract) if trains else ())]
     if not rows:
@@ -56,7 +58,7 @@ def _dataset(scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str, 
     problems += _known_probability_problems(about, contract)
     if problems:
         raise InvalidDataset(source, problems)
-    require_rows(Path(source), reader.done, rows)
+    require_rows(Path(source), reader.done, rows, separator)
     is_fraud = _is_positive(about[contract.target.name], contract)
     return Dataset(
         contract=contract,

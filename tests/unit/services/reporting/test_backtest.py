@@ -87,6 +87,23 @@ def test_money_is_by_the_label_where_there_is_one_and_else_by_the_probability():
     assert shown["cost_per_1000"]["difference"]["cost"] == pytest.approx(1000 * -1370 / 3, rel=1e-5)
 
 
+def test_shares_of_each_kind_are_by_the_label_where_there_is_one_and_else_by_the_probability():
+    rows = [row(1, 0.4), row(2, 0.4, "decline"), row(3, 0.25, "decline"), row(4, 0.001)]
+    shown = run(rows, {rows[0].decision_id: True, rows[1].decision_id: False, rows[3].decision_id: False}).json
+    declined = {kind: shown[kind]["decline"] for kind in ("fraud", "legitimate")}
+    assert declined["fraud"]["kept"]["share"] == pytest.approx(0.25 / 1.25, rel=1e-5)
+    assert declined["legitimate"]["kept"]["share"] == pytest.approx(1.75 / 2.75, rel=1e-5)
+    assert (declined["legitimate"]["new"]["share"], declined["legitimate"]["new"]["high"]) == (0, 0)
+    assert declined["legitimate"]["difference"]["share"] == -declined["legitimate"]["kept"]["share"]
+    assert declined["legitimate"]["kept"]["low"] < 1.75 / 2.75 < declined["legitimate"]["kept"]["high"]
+
+
+def test_a_kind_without_records_has_no_shares():
+    rows = [row(1, 0.4)]
+    shown = run(rows, {rows[0].decision_id: False}).json
+    assert {each["kept"]["share"] for each in shown["fraud"].values()} == {0}
+
+
 def test_a_wrong_decline_costs_as_the_label_says():
     rows = [row(1, 0.9, "decline")]
     assert run(rows, {rows[0].decision_id: False}).json["cost"]["by_labels"]["kept"] == 200
@@ -161,7 +178,7 @@ def test_pages_of_any_length_give_the_same_sums(monkeypatch):
 
 def test_memory_does_not_grow_with_the_decisions():
     few, many = (run([row(n, 0.3) for n in range(count)]).test for count in (10, 1000))
-    assert [each.drawn.nbytes + each.sums.nbytes for each in (few, many)] == [400 * 11 * 8 + 88] * 2
+    assert [each.drawn.nbytes + each.sums.nbytes for each in (few, many)] == [400 * 20 * 8 + 160] * 2
 
 
 def test_the_same_seed_gives_the_same_intervals_and_another_does_not():
