@@ -12,7 +12,8 @@ from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, prequential_folds
-from fraud_detection_api.training.tuning.tune import ObjectiveName, contract_for_tuning
+from fraud_detection_api.training.tuning.objective import ObjectiveName
+from fraud_detection_api.training.tuning.tune import contract_for_tuning
 
 CONTRACTS = Path(__file__).parent / "contracts"
 TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)
@@ -90,5 +91,21 @@ PROTOCOLS: dict[str, Protocol] = {
         "polish_bankruptcy_1year.parquet",
         ("AUC", "AP"),
         _stratified(1),
+    ),
+    "5": Protocol(
+        "lending_club",
+        "LendingClub loans, 823 zip codes, stratified 3-fold",
+        "lending_club_loans.parquet",
+        ("AUC", "AP"),
+        _stratified(1),
+        tuned_for="average_precision",
+    ),
+    "6": Protocol(
+        "sba",
+        "SBA loans, categories of up to 6,200 levels, stratified 3-fold",
+        "sba_loans.parquet",
+        ("AUC", "AP"),
+        _stratified(1),
+        tuned_for="average_precision",
     ),
 }

@@ -161,7 +161,8 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
 
 def _level_codes(document: Any) -> LevelCodes:
     """The numbers of a category. A level that was learned with accents of their own is also found as requests have it."""
-    codes = LevelCodes(**document)
+    records = document.get("records")
+    codes = LevelCodes(**{**document, "records": None if records is None else _level_codes(records)})
     return replace(codes, levels={composed(level): code for level, code in codes.levels.items()} | dict(codes.levels))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract, Derived, Feature
+from fraud_detection_api.contract.encoding import records_column
 from fraud_detection_api.decision.decided import Shown
 from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.field_texts import plain_number
@@ -175,7 +176,7 @@ class _Worded:
         )
         return cls(
             name,
-            tuple(places[column] for column in _columns_of(name, item)),
+            tuple(places[column] for column in _columns_of(name, item) if column in places),
             is_derived=isinstance(item, Derived),
             is_time=isinstance(item, Feature) and item.dtype == "datetime",
             heads=(decreases, increases),
@@ -233,7 +234,11 @@ def _floored(name: str, item: Derived) -> tuple[_Floored, ...]:
 
 
 def _columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:
-    return item.encoded(name) if isinstance(item, Feature) and item.dtype == "datetime" else (name,)
+    if not isinstance(item, Feature):
+        return (name,)
+    if item.dtype == "datetime":
+        return item.encoded(name)
+    return (name, records_column(name)) if item.dtype == "category" else (name,)
 
 
 def _end(text: str) -> str:

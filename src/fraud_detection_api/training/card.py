@@ -58,7 +58,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "period": _period(data),
             "digest": data.digest,
         },
-        "features": list(data.records.column_names),
+        "features": list(making.final.fitted.scorer.encoder.column_names),
         "split": split_card(data, making.split, making.split_settings),
         "training": {
             "seed": fitter.seed,

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
 from fraud_detection_api.training.evaluate import Evaluation, compare, evaluate, score_dataset
 from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
 
-PRICED = ("average_precision", "roc_auc")
+PRICED = {name: METRICS[name] for name in ("average_precision", "roc_auc")}
 MOST_PRICED_ALONE = 5
 
 

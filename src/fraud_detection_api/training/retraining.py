@@ -14,11 +14,12 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.report.document import words_for
 from fraud_detection_api.statistics.estimates import Estimate
+from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, hold_out
 from fraud_detection_api.training.evaluate import compare, evaluate, score_dataset
 
-COMPARED = ("roc_auc", "average_precision")
+COMPARED = {name: METRICS[name] for name in ("roc_auc", "average_precision")}
 
 
 @dataclass(frozen=True, slots=True)

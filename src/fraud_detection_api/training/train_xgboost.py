@@ -36,21 +36,22 @@ class XGBoostSettings:
     """Hyper-parameters; those of XGBoost have its names. What was measured: docs/decisions/0006.
 
     `folds` boosters are grown for each of `repeats` ways to divide the records into folds. `max_bin` is for many records;
-    see `bins`. Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
+    see `bins`. Categories of at most `most_levels_by_sets` levels are split by sets, others by their rates. Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
     """
 
     folds: int = 5
     repeats: int = 1
     max_rounds: int = 2000
     early_stopping_rounds: int = 50
-    learning_rate: float = 0.03
+    learning_rate: float = 0.05
     max_depth: int = 4
     min_child_weight: float = 1.0
     subsample: float = 0.9
     colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
     max_bin: int = 4096
-    most_levels_by_sets: int = 64
+    most_levels_by_sets: int = 32
+    max_cat_to_onehot: int = 32
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -132,7 +133,7 @@ class XGBoostTrainer:
         def grow(worker: int) -> None:
             matrix = self._quantised(encoded)
             for part in parts[worker::at_once]:
-                part.grow(matrix, self._parameters(data, monotone, part.number, threads=self._threads // at_once))
+                part.grow(matrix, self._parameters(encoded, monotone, part.number, threads=self._threads // at_once))
 
         if at_once == 1:
             grow(0)
@@ -147,9 +148,12 @@ class XGBoostTrainer:
             return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
         return xgboost.QuantileDMatrix(_Blocks(data), **options)
 
-    def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int, *, threads: int) -> dict[str, Any]:
+    def _parameters(
+        self, encoded: "_Encoded", monotone: tuple[int, ...], number: int, *, threads: int
+    ) -> dict[str, Any]:
+        data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
-        constraints = {"monotone_constraints": monotone} if any(monotone) else {}
+        constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}
         seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes a signed number of 64 bits
         own = {"base_score": data.base_rate, "nthread": threads, "seed": seed}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
@@ -219,8 +223,9 @@ class _Encoded:
 
     @property
     def types(self) -> list[str]:
-        """XGBoost's type of each column."""
-        return ["c" if name in self.by_sets else "q" for name in self.data.records.column_names]
+        """XGBoost's type of each column of the matrix."""
+        own = ["c" if name in self.by_sets else "q" for name in self.data.records.column_names]
+        return own + ["q"] * sum(table.shape[2] - 1 for table in self.tables.values())
 
 
 class _Blocks(xgboost.DataIter):

@@ -95,7 +95,7 @@ def tune(
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, study_file, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
-    from fraud_detection_api.training.tuning.tune import Objective
+    from fraud_detection_api.training.tuning.objective import Objective
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
     given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))

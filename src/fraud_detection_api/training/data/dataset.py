@@ -50,7 +50,10 @@ class EncodedRecords:
 
 
 LevelTables = Mapping[str, NDArray[np.float32]]
-"""Codes of each category's levels, float32 (folds, levels + 1): a row for each fold; the last column is for missing."""
+"""Codes of each category's levels, float32 (folds, levels + 1, columns): a row for each fold; the last level is missing.
+
+The first column replaces the level's number in the matrix. The others are added at its end.
+"""
 
 
 @dataclass(frozen=True)
@@ -105,18 +108,19 @@ class Dataset:
         return _level_numbers(self.records.values(name, self.rows), len(self.records.levels[name]))
 
     def blocks(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
-        """The encoded matrix in blocks of at most BLOCK_ROWS rows, with categories coded by `tables`.
+        """The encoded matrix in blocks of at most BLOCK_ROWS rows, with categories coded by `tables`, float32 (k, columns).
 
         `folds` int64 (n,) chooses each record's row of the tables; without it, the first row is used for all.
         """
         for start in range(0, len(self), BLOCK_ROWS):
             piece = slice(start, start + BLOCK_ROWS)
-            block = self.records.block(self.rows[piece])
+            block, added = self.records.block(self.rows[piece]), list[NDArray[np.float32]]()
             for name, table in tables.items():
                 column = block[:, self.records.position(name)]
-                numbers = _level_numbers(column, table.shape[1] - 1)
-                column[:] = table[0 if folds is None else folds[piece], numbers]
-            yield block
+                codes = table[0 if folds is None else folds[piece], _level_numbers(column, table.shape[1] - 1)]
+                column[:] = codes[:, 0]
+                added += [codes[:, 1:]] if codes.shape[1] > 1 else []
+            yield np.concatenate([block, *added], axis=1) if added else block
 
     def matrix(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """The encoded matrix, float32 (n, columns): all blocks in one."""
@@ -128,7 +132,9 @@ class Dataset:
 
     def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
         names: NDArray[np.object_] = np.array([*self.records.levels[name], None], dtype=object)
-        return np.clip(codes.encode(names), -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)[np.newaxis]
+        columns = [codes] if codes.records is None else [codes, codes.records]
+        table = np.stack([column.encode(names) for column in columns], axis=1)
+        return np.clip(table, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)[np.newaxis]
 
 
 _NO_LEVELS = LevelCodes({}, unseen=0.0, missing=0.0)

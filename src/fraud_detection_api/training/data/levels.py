@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_detection_api.contract.encoding import LevelCodes
+from fraud_detection_api.contract.encoding import LevelCodes, records_column
 from fraud_detection_api.training.data.dataset import Dataset, LevelTables
 
 RARE_RECORDS = 5
@@ -14,17 +14,18 @@ RARE_RECORDS = 5
 
 
 def split_by_sets(data: Dataset, most_levels: int) -> frozenset[str]:
-    """The categories with at most so many levels of RARE_RECORDS or more."""
+    """The categories with at most so many levels."""
     counts = {name: _counts(data, name)[:-1] for name in data.records.levels}
-    return frozenset(name for name, count in counts.items() if np.sum(count >= RARE_RECORDS) <= most_levels)
+    return frozenset(name for name, count in counts.items() if np.count_nonzero(count) <= most_levels)
 
 
 def learn_level_codes(data: Dataset, by_sets: Collection[str] = ()) -> Mapping[str, LevelCodes]:
-    """The numbers of each category: of its levels where it is one of `by_sets`, else rates.
+    """The numbers of each category: of its levels where it is one of `by_sets`, else rates and frequencies.
 
     A rate is (frauds + m·prior) / (count + m), m = SMOOTHING. A level without records gets the prior, which is therefore
     the code of unseen levels; missing is a level as well. Source: Micci-Barreca, "A preprocessing scheme for
-    high-cardinality categorical attributes", SIGKDD Explorations 3(1), 2001.
+    high-cardinality categorical attributes", SIGKDD Explorations 3(1), 2001. A frequency is log(1 + count); it tells the
+    trees how far to trust the rate.
     """
     return {name: _level_numbers(data, name) if name in by_sets else _rates(data, name) for name in data.records.levels}
 
@@ -56,19 +57,33 @@ SMOOTHING = 20.0
 
 def _rates(data: Dataset, name: str) -> LevelCodes:
     levels = data.records.levels[name]
-    numbers = data.level_numbers(name)
-    counts = np.bincount(numbers, minlength=len(levels) + 1)
+    counts, frauds = _counts(data, name), np.bincount(data.level_numbers(name), data.is_fraud, len(levels) + 1)
     prior = data.base_rate
-    rates = _smoothed(counts, np.bincount(numbers, data.is_fraud, minlength=len(levels) + 1), prior)
-    seen = {level: float(rates[number]) for number, level in enumerate(levels) if counts[number]}
-    return LevelCodes(dict(sorted(seen.items())), unseen=prior, missing=float(rates[-1]))
+    rates, frequencies = _smoothed(counts, frauds, prior), np.log1p(counts)
+    seen = sorted((level, number) for number, level in enumerate(levels) if counts[number])
+    return LevelCodes(
+        {level: float(rates[number]) for level, number in seen},
+        unseen=prior,
+        missing=float(rates[-1]),
+        records=LevelCodes(
+            {level: float(frequencies[number]) for level, number in seen}, unseen=0.0, missing=float(frequencies[-1])
+        )
+        if adds_column(data, name)
+        else None,
+    )
+
+
+def adds_column(data: Dataset, name: str) -> bool:
+    """Whether the frequencies of a category can have a column: none where a feature has the column's name."""
+    return records_column(name) not in data.records.column_names
 
 
 def cross_fitted_tables(data: Dataset, folds: NDArray[np.int64], by_sets: Collection[str] = ()) -> LevelTables:
     """Codes for a training matrix: row k of a table of rates is learned from the records of every fold except k.
 
-    Otherwise a rare level's code would reveal its own records' outcomes, and trees would trust it too much. The numbers
-    of levels say nothing of outcomes, and have the same rows. `folds` is int64 (n,) from 0.
+    Otherwise a rare level's code would reveal its own records' outcomes, and trees would trust it too much. Counts are
+    those of the other folds, scaled to all. The numbers of levels say nothing of outcomes, and have the same rows. `folds`
+    is int64 (n,) from 0.
     """
     rows = np.zeros(int(folds.max()) + 1, np.int64)
     numbers = data.tables_of({name: _level_numbers(data, name) for name in data.records.levels if name in by_sets})
@@ -85,7 +100,9 @@ def _cross_fitted(data: Dataset, name: str, folds: NDArray[np.int64]) -> NDArray
     frauds = np.bincount(cells, data.is_fraud, minlength=count * width).reshape(count, width)
     others, other_frauds = counts.sum(axis=0) - counts, frauds.sum(axis=0) - frauds
     priors = other_frauds.sum(axis=1, keepdims=True) / others.sum(axis=1, keepdims=True)
-    return _smoothed(others, other_frauds, priors).astype(np.float32)
+    rates, folds_share = _smoothed(others, other_frauds, priors), count / (count - 1)
+    columns = [rates, np.log1p(others * folds_share)] if adds_column(data, name) else [rates]
+    return np.stack(columns, axis=2).astype(np.float32)
 
 
 def _smoothed(counts: NDArray[np.int64], frauds: NDArray[Any], prior: Any) -> NDArray[np.float64]:

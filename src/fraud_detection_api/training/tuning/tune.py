@@ -6,22 +6,19 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived, Reason
-from fraud_detection_api.report.numbers import measure_text
-from fraud_detection_api.statistics.metrics import average_precision, recall_at_fpr, roc_auc
-from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objective import Objective
 from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
 
 MOST_CANDIDATES = 100
@@ -67,65 +64,6 @@ def contract_for_tuning(contract: Contract) -> Contract:
     return with_ratios(contract, ratios, ratios)
 
 
-ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A measure of scored records; larger is better.
-
-    `false_positive_rate` is the one at which recall is measured; `cost_ratio` is how many false alerts a missed fraud costs.
-    """
-
-    name: ObjectiveName = "average_precision"
-    false_positive_rate: float = 0.01
-    cost_ratio: float = 10.0
-
-    def value(self, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-        """For labels bool (n,) and calibrated probabilities float64 (n,), both classes among them."""
-        return _VALUES[self.name](self, is_fraud, probability)
-
-    @property
-    def text(self) -> str:
-        """The objective in words.
-
-        >>> Objective("recall_at_fpr", false_positive_rate=0.01).text
-        'recall at a false positive rate of 0.01'
-        """
-        return _TEXTS[self.name].format(self=self)
-
-
-def _cost(objective: Objective, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """The negative cost of a record, in false alerts, if alerts start at the probability from which they pay.
-
-    Source: Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
-    """
-    alerts = probability >= 1 / (1 + objective.cost_ratio)
-    return -float(np.mean(np.where(is_fraud, objective.cost_ratio * ~alerts, alerts)))
-
-
-def _ranking(metric: Callable[[ScoredTest, NDArray[np.float64]], float]) -> Callable[..., float]:
-    return lambda _objective, is_fraud, probability: metric(
-        ScoredTest.sort(is_fraud, probability), np.ones(len(is_fraud))
-    )
-
-
-_VALUES: dict[str, Callable[[Objective, NDArray[np.bool_], NDArray[np.float64]], float]] = {
-    "average_precision": _ranking(average_precision),
-    "roc_auc": _ranking(roc_auc),
-    "recall_at_fpr": lambda objective, *scored: _ranking(recall_at_fpr(objective.false_positive_rate))(
-        objective, *scored
-    ),
-    "expected_cost": _cost,
-}
-_TEXTS = {
-    "average_precision": measure_text("average_precision"),
-    "roc_auc": measure_text("roc_auc"),
-    "recall_at_fpr": "recall at a false positive rate of {self.false_positive_rate:g}",
-    "expected_cost": "the negative expected cost, where a missed fraud costs {self.cost_ratio:g} false alerts",
-}
-
-
 RATIO_COUNTS = (0, 6, 12, 24)
 
 
@@ -140,10 +78,14 @@ class TuningProgress:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a study found: settings, and a contract with the chosen ratios. `summary` is a JSON value for the card."""
+    """What a study found: settings, and a contract with the chosen ratios. `summary` is a JSON value for the card.
+
+    `defaults` are the settings of the first trial.
+    """
 
     contract: Contract
     settings: XGBoostSettings
+    defaults: XGBoostSettings
     summary: dict[str, Any]
 
 
@@ -290,7 +232,7 @@ class _Run:
             ],
             "importance": _importance(self.study, measured),
         }
-        return Tuned(contract, replace(self.tuner.defaults, **chosen), summary)
+        return Tuned(contract, replace(self.tuner.defaults, **chosen), self.tuner.defaults, summary)
 
     def _contract_with(self, ratios: int) -> Contract:
         return with_ratios(self.contract, candidate_ratios(self.contract), self.ranking[:ratios])

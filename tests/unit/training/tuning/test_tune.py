@@ -12,10 +12,10 @@ from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objective import Objective
 from fraud_detection_api.training.tuning.tune import (
     MOST_CANDIDATES,
     SEARCH_SPACE,
-    Objective,
     Tuner,
     candidate_ratios,
     contract_for_tuning,
