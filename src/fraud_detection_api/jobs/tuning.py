@@ -80,6 +80,7 @@ def tune_model(
         deployed_base_rate=options.deployed_base_rate,
         policy=costs,
         any_contract=registration.allow_contract_change,
+        refit=options.refit,
     )
     return goal.train(
         fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary

@@ -17,6 +17,7 @@ from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split, SplitSettings, delay_in_days, rows_before_test
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, MeasuredTest, ScorerFitter
+from fraud_detection_api.training.recipes import Race
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
@@ -40,6 +41,7 @@ class Making:
     fitted: FittedScorer
     measured: MeasuredTest
     final: Learned
+    race: Race | None
     warnings: Sequence[str]
     constraint_prices: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
@@ -64,6 +66,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "seed": fitter.seed,
             "settings": asdict(fitter.settings),
             "rounds": list(making.fitted.trees.rounds),
+            **_race(making),
             **_refit(making),
         },
         "evaluation": making.measured.after.as_json(),
@@ -85,6 +88,11 @@ def model_card(making: Making) -> dict[str, Any]:
         },
     }
     return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+
+
+def _race(making: Making) -> dict[str, Any]:
+    """The recipes that were compared to choose the settings, if any were."""
+    return {} if making.race is None else {"race": [runner.as_json() for runner in making.race.runners]}
 
 
 def _refit(making: Making) -> dict[str, Any]:

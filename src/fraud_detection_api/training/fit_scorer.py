@@ -56,6 +56,14 @@ class ScorerFitter:
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
         return FittedScorer(Scorer(encoder, Forest.of_booster(booster), calibration), booster, trees)
 
+    def held_out_losses(
+        self, data: Dataset, fold: int, *, on_progress: Progress = lambda _share: None
+    ) -> NDArray[np.float64]:
+        """The log loss of each record of a fold of the cross-fitting, float64 (k,) in nats."""
+        return self._trainer.held_out_losses(
+            data, fold, monotone=_monotone(data, data.contract.monotone_columns), on_progress=on_progress
+        )
+
     def constraint_prices(
         self, data: Dataset, fitted: FittedScorer, *, on_progress: Progress = lambda _share: None
     ) -> list[dict[str, Any]]:
@@ -77,10 +85,16 @@ class ScorerFitter:
         return [self._price(data, constraints, margins, free) for constraints, margins in priced]
 
     def _trees(self, data: Dataset, constraints: Mapping[str, int], on_progress: Progress) -> TrainedTrees:
-        monotone = tuple(constraints.get(name, 0) for name in data.records.column_names)
-        return XGBoostTrainer(self.settings, self.seed, self.threads).fit(
-            data, monotone=monotone, on_progress=on_progress
-        )
+        return self._trainer.fit(data, monotone=_monotone(data, constraints), on_progress=on_progress)
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads 0 stands for here, or the given number."""
+        return self._trainer.thread_count
+
+    @property
+    def _trainer(self) -> XGBoostTrainer:
+        return XGBoostTrainer(self.settings, self.seed, self.threads)
 
     def _price(
         self,
@@ -94,6 +108,10 @@ class ScorerFitter:
             "constraints": list(constraints),
             **{name: difference.as_json("difference") for name, difference in found.items()},
         }
+
+
+def _monotone(data: Dataset, constraints: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(constraints.get(name, 0) for name in data.records.column_names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """ModelFitter: data → split → scorer → evaluation → bundle → registry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrat
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
 from fraud_detection_api.training.policies import decided_policy, with_records_a_day
+from fraud_detection_api.training.recipes import Changes, race
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
 from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings, stages
@@ -49,8 +50,9 @@ class ModelFitter:
     `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
     `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
     report does not say whether more records would help, and those trainings are saved. With `any_contract`, the registry may
-    hold models of other contracts. With `refit`, the model is trained on all records once it was measured; else it is the
-    one that was measured. The bundle depends only on the data, the seed and the settings.
+    hold models of other contracts. With `recipes`, the one that suits the training part best changes the settings. With
+    `refit`, the model is trained on all records once it was measured; else it is the one that was measured. The bundle
+    depends only on the data, the seed and the settings.
     """
 
     registry: ModelRegistry
@@ -63,6 +65,7 @@ class ModelFitter:
     succeeds: Policy | None = None
     training_shares: Sequence[int] = TRAINING_SHARES
     any_contract: bool = False
+    recipes: Mapping[str, Changes] = field(default_factory=dict)
     refit: bool = True
 
     def fit(
@@ -82,10 +85,12 @@ class ModelFitter:
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
-        fitter = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
+        given = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
         pricing = 10 if dataset.contract.monotone_columns else 0
-        efforts = 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
-        on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)
+        efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
+        on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)
+        raced = race(given, train, self.recipes, on_progress=on_race) if self.recipes else None
+        fitter = given if raced is None else replace(given, settings=raced.settings)
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
@@ -95,7 +100,7 @@ class ModelFitter:
         )
         warnings = leak_warnings(dataset, split)
         made = Making(
-            dataset, split, self.split, fitter, fitted, measured, final, warnings, prices, decided.card, tuning
+            dataset, split, self.split, fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning
         )
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -36,7 +36,8 @@ class XGBoostSettings:
     """Hyper-parameters; those of XGBoost have its names. What was measured: docs/decisions/0006.
 
     `folds` boosters are grown for each of `repeats` ways to divide the records into folds. `max_bin` is for many records;
-    see `bins`. Categories of at most `most_levels_by_sets` levels are split by sets, others by their rates. Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
+    see `bins`. Categories of at most `most_levels_by_sets` levels are split by sets of levels, others by their rates.
+    Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
     """
 
     folds: int = 5
@@ -65,6 +66,11 @@ class XGBoostSettings:
         """The settings of XGBoost, for this number of records."""
         named = {name: setting for name, setting in asdict(self).items() if name not in OWN_SETTINGS}
         return {**named, "max_bin": self.bins(records)}
+
+
+def settings_of(card: Mapping[str, Any]) -> XGBoostSettings:
+    """The settings that a model card states. Cards from before trees split sets of levels mean rates for all categories."""
+    return XGBoostSettings(**{"most_levels_by_sets": 0, **card["training"]["settings"]})
 
 
 OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds", "most_levels_by_sets")
@@ -124,16 +130,27 @@ class XGBoostTrainer:
             learning_curve=_learning_curve(parts),
         )
 
+    def held_out_losses(
+        self, data: Dataset, fold: int, *, monotone: tuple[int, ...] = (), on_progress: Progress = lambda _share: None
+    ) -> NDArray[np.float64]:
+        """The log loss of each record of a fold, float64 (k,) in nats, by a booster of the others."""
+        folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed)
+        part = _Part(data.is_fraud, folds == fold, on_progress, self.settings, fold)
+        self._grow([part], data, folds, monotone)
+        return _losses(part.margins, data.is_fraud[part.held_out])
+
     def _grow(self, parts: list["_Part"], data: Dataset, folds: NDArray[np.int64], monotone: tuple[int, ...]) -> None:
         """Grow all parts. Few records keep a thread busy and no more, so then each thread grows parts of its own."""
-        at_once = min(self._threads, len(parts)) if len(data) <= BLOCK_ROWS else 1
+        at_once = min(self.thread_count, len(parts)) if len(data) <= BLOCK_ROWS else 1
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
         encoded = _Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
 
         def grow(worker: int) -> None:
             matrix = self._quantised(encoded)
             for part in parts[worker::at_once]:
-                part.grow(matrix, self._parameters(encoded, monotone, part.number, threads=self._threads // at_once))
+                part.grow(
+                    matrix, self._parameters(encoded, monotone, part.number, threads=self.thread_count // at_once)
+                )
 
         if at_once == 1:
             grow(0)
@@ -142,7 +159,11 @@ class XGBoostTrainer:
                 list(pool.map(grow, range(at_once)))
 
     def _quantised(self, data: "_Encoded") -> xgboost.QuantileDMatrix:
-        options = {"max_bin": self.settings.bins(len(data.data)), "nthread": self._threads, "enable_categorical": True}
+        options = {
+            "max_bin": self.settings.bins(len(data.data)),
+            "nthread": self.thread_count,
+            "enable_categorical": True,
+        }
         if len(data.data) <= BLOCK_ROWS:
             (block,) = data.blocks()
             return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
@@ -159,7 +180,8 @@ class XGBoostTrainer:
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property
-    def _threads(self) -> int:
+    def thread_count(self) -> int:
+        """How many threads `threads` stands for."""
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
@@ -249,8 +271,12 @@ class _Blocks(xgboost.DataIter):
         return True
 
 
+def _losses(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.logaddexp(0, np.where(is_fraud, -margins, margins)).astype(np.float64)
+
+
 def _log_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    return float(np.mean(np.logaddexp(0, np.where(is_fraud, -margins, margins)), dtype=np.float64))
+    return float(_losses(margins, is_fraud).mean())
 
 
 def _held_out(parts: list[_Part], repeats: int) -> NDArray[np.float32]:

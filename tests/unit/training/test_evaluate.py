@@ -186,7 +186,9 @@ def test_turned_round_a_difference_changes_its_sign(scored):
 
 def test_the_paired_interval_is_much_narrower_than_that_of_one_model(scored):
     is_fraud, probability = scored
-    paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics={"roc_auc": METRICS["roc_auc"]})["roc_auc"]
+    paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics={"roc_auc": METRICS["roc_auc"]})[
+        "roc_auc"
+    ]
     alone = evaluate(is_fraud, probability).metrics["roc_auc"]
     assert paired.upper - paired.lower < (alone.upper - alone.lower) / 3
 
