@@ -19,7 +19,9 @@ from fraud_detection_api.training.data.splits import PrequentialSettings, Split,
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policies import with_records_a_day
+from fraud_detection_api.training.recipes import RECIPES, race
 from fraud_detection_api.training.report.learning import verdict_text
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from fraud_detection_api.training.tuning.objective import Objective
 from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgress, contract_for_tuning
 from fraud_detection_api.training.tuning.verdict import Candidate, judge
@@ -90,11 +92,15 @@ def tune_model(
 def _search(
     study: StudyOptions, known: Dataset, folds: Sequence[Split], *, contract: Contract, seed: int, listener: Listener
 ) -> Tuned:
+    with listener.step("Choosing the default recipe") as progress:
+        default = race(ScorerFitter(XGBoostSettings(), seed), known.following(contract), RECIPES, on_progress=progress)
     tuner = Tuner(
         path=study.file,
         objective=study.objective,
         seed=seed,
         workers=study.workers,
+        defaults=default.settings,
+        recipes=tuple(RECIPES.values()),
         threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
     )
     stopped = says_if_interrupted(listener, "stopped; finished trials are stored, and the same command continues")

@@ -18,15 +18,13 @@ TINY = XGBoostSettings(folds=2, max_rounds=30, max_bin=64, learning_rate=0.1, ma
 @pytest.fixture
 def quick(monkeypatch):
     """Training and tuning in a moment."""
-    from fraud_detection_api.training.tuning import tune
+    from fraud_detection_api.jobs import tuning
+    from fraud_detection_api.training.recipes import Race
 
-    monkeypatch.setattr(tune.Tuner, "__init__", _with_defaults(tune.Tuner.__init__, TINY))
+    monkeypatch.setattr(tuning, "race", lambda *_asked, **_options: Race(TINY, ()))
+    monkeypatch.setattr(tuning, "RECIPES", {})
     with commands.trainings_with(threads=1, training_shares=()):
         yield
-
-
-def _with_defaults(initialise, settings):
-    return lambda self, **given: initialise(self, defaults=settings, **{**given, "threads": 1})
 
 
 def test_tune_registers_the_best_and_tells_what_it_gained(fraud, quick, credit_file, tmp_path):

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,19 @@ _LOCK_TIMEOUT_SECONDS = 60
 
 @contextmanager
 def open_study(
-    path: Path, problem: Mapping[str, Any], *, seed: int, first: Mapping[str, Any]
+    path: Path, problem: Mapping[str, Any], *, seed: int, first: Sequence[Mapping[str, Any]]
 ) -> Iterator[optuna.Study]:
     """The study in the SQLite file at `path`, created if missing and locked for this process while the block runs.
 
     `problem` (a JSON value) states what is tuned; a file holds the study of one problem only. `first` are the parameters of
-    the first trial. Trials that a killed process was running are repeated. Raises StudyUnavailable.
+    the first trials. Trials that a killed process was running are repeated. Raises StudyUnavailable.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _held(path):
         study = _load(path, problem, seed)
         if not study.trials:
-            study.enqueue_trial(dict(first))
+            for parameters in first:
+                study.enqueue_trial(dict(parameters), skip_if_exists=True)
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params)

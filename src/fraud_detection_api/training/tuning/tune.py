@@ -17,6 +17,7 @@ from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.recipes import Changes
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from fraud_detection_api.training.tuning.objective import Objective
 from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
@@ -91,7 +92,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Tuner:
-    """Searches with multivariate TPE, beginning with `defaults`; trials that fall behind after a fold are stopped.
+    """Searches with multivariate TPE, beginning with `defaults` and `recipes`; trials that fall behind are stopped.
 
     The study is stored in the SQLite file `path` and continues from there after a kill. `workers` trials run at the same
     time, in threads of one process; with one worker the same seed gives the same result. Source: Bergstra et al.,
@@ -105,6 +106,7 @@ class Tuner:
     workers: int = 1
     threads: int = 0
     defaults: XGBoostSettings = field(default_factory=XGBoostSettings)
+    recipes: Sequence[Changes] = ()
 
     def tune(
         self,
@@ -122,11 +124,15 @@ class Tuner:
         Raises StudyUnavailable.
         """
         problem = self._problem(data, folds)
-        first = {**{name: getattr(self.defaults, name) for name in SEARCH_SPACE}, "ratios": 0}
-        with open_study(self.path, problem, seed=self.seed, first=first) as study:
+        space = search_space(data)
+        first, *others = (
+            {name: getattr(settings, name) for name in space} | {"ratios": 0}
+            for settings in (self.defaults, *(replace(self.defaults, **changes) for changes in self.recipes))
+        )
+        with open_study(self.path, problem, seed=self.seed, first=[first, *others]) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
-            run = _Run(self, study, data, folds, contract, ranking, first)
+            run = _Run(self, study, data, folds, contract, ranking, first, space)
 
             def stop_or_report(study: optuna.Study, _trial: FrozenTrial) -> None:
                 done = finished(study)
@@ -148,6 +154,7 @@ class Tuner:
             "folds": sizes,
             "objective": asdict(self.objective),
             "defaults": asdict(self.defaults),
+            "recipes": [dict(changes) for changes in self.recipes],
             "seed": self.seed,
         }
 
@@ -167,14 +174,27 @@ class Tuner:
         return names
 
 
-SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
-    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 6),
+Space = Mapping[str, Callable[[Trial, str], Any]]
+"""How the value of each setting is drawn."""
+
+SEARCH_SPACE: Space = {
+    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 8),
     "learning_rate": lambda trial, name: trial.suggest_float(name, 0.03, 0.12, log=True),
     "min_child_weight": lambda trial, name: trial.suggest_float(name, 0.1, 20, log=True),
     "subsample": lambda trial, name: trial.suggest_float(name, 0.4, 1.0),
     "colsample_bytree": lambda trial, name: trial.suggest_float(name, 0.3, 1.0),
     "reg_lambda": lambda trial, name: trial.suggest_float(name, 0.1, 30, log=True),
 }
+
+OF_CATEGORIES: Space = {
+    "most_levels_by_sets": lambda trial, name: trial.suggest_categorical(name, [0, 8, 32, 128]),
+    "max_cat_to_onehot": lambda trial, name: trial.suggest_categorical(name, [1, 8, 32, 128]),
+}
+
+
+def search_space(data: Dataset) -> Space:
+    """The settings that are searched over for these records."""
+    return {**SEARCH_SPACE, **OF_CATEGORIES} if data.records.levels else SEARCH_SPACE
 
 
 @dataclass(frozen=True)
@@ -188,12 +208,11 @@ class _Run:
     contract: Contract
     ranking: list[str]
     first: Mapping[str, Any]
+    space: Space
 
     def objective(self, trial: Trial) -> float:
         """Mean over the folds. Raises TrialPruned where it falls behind other trials after the same folds."""
-        settings = replace(
-            self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        )
+        settings = replace(self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in self.space.items()})
         counts = [count for count in RATIO_COUNTS if count <= len(self.ranking)]
         ratios = int(trial.suggest_categorical("ratios", sorted({*counts, min(len(self.ranking), RATIO_COUNTS[-1])})))
         data = self.data.following(self._contract_with(ratios))
@@ -215,7 +234,7 @@ class _Run:
         done = finished(self.study)
         measured = [trial for trial in done if trial.state == TrialState.COMPLETE]
         best = max(measured, key=lambda trial: (trial.value, -trial.number))
-        chosen = {name: best.params[name] for name in SEARCH_SPACE}
+        chosen = {name: best.params[name] for name in self.space}
         contract = self._contract_with(best.params["ratios"])
         added = [name for name in contract.derived if name not in self.contract.derived]
         summary = {
