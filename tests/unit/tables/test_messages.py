@@ -103,18 +103,21 @@ def draft(frame: pl.DataFrame, **options) -> str:
 @pytest.mark.parametrize(
     ("frame", "options", "problem"),
     [
-        ({"x": [1, 2], "y": [0, 1]}, {"time": "z"}, "no column 'z'; the columns are x, y"),
+        ({"x": [1, 2], "y": [0, 1]}, {"time": "z"}, "no column 'z'; the columns are 'x', 'y'"),
         (
             {"a`b": [1, 2], "y": [0, 1]},
             {},
             "column 'a`b': rename it; a name has 1 to 128 characters, and no `, {, } or line break",
         ),
         ({"x": [], "y": []}, {}, "holds no rows"),
-        ({"x": [1, 2], "y": [0, 0]}, {}, "the target 'y' has 1 different values; it must have two"),
+        ({"x": [1, 2], "y": [0, 0]}, {}, "the target 'y' has 1 value; it must have two"),
         (
             {"x": ["a", "b"], "y": [0, 1]},
             {"time": "x"},
-            "the time column 'x' has values that are not times: 2 rows (1, 2)",
+            (
+                "the time column 'x' has values that are not times: 2 rows (1, 2); write ISO 8601, such as "
+                "2025-01-31T10:00:00+01:00 (or Z, or UTC), or a form that docs/how-to/files.md lists"
+            ),
         ),
         ({"x": [1, 1], "y": [0, 1]}, {}, "no column can be a feature; is this the right file?"),
     ],
@@ -130,7 +133,7 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
     [
         ([3, 3, 3, 3], "never varies"),
         (["a", "b", "c", "d"], "4 different texts are too many for a category"),
-        (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters"),
+        (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters: 1 row (1)"),
         ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be stored exactly; is it an id?"),
         ([1e300, 1.0, 2.0, 3.0], "has infinite or too large numbers; correct the file"),
         ([time(1), time(2), time(3), time(4)], "a contract has no type for Time"),
@@ -138,14 +141,14 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
             [*map(str, range(20)), "none!"],
             (
                 "20 of 21 values are numbers; the other is in row 21: correct the file, declare a category, or, if they "
-                'mean missing, declare a number with missing = ["…"]'
+                'mean missing, declare a number with missing = ["none!"] and nullable = true'
             ),
         ),
         (
             ["none!" if n % 20 == 2 else str(n) for n in range(140)],
             (
                 "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: correct the file, declare a "
-                'category, or, if they mean missing, declare a number with missing = ["…"]'
+                'category, or, if they mean missing, declare a number with missing = ["none!"] and nullable = true'
             ),
         ),
     ],
