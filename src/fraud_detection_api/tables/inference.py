@@ -28,6 +28,7 @@ from fraud_detection_api.tables.recognition import (
 from fraud_detection_api.tables.remarks import (
     counted,
     day_sentinel_lines,
+    footer_lines,
     format_lines,
     marker_lines,
     quoted,
@@ -36,6 +37,10 @@ from fraud_detection_api.tables.remarks import (
 )
 from fraud_detection_api.tables.roles import are_times, require_columns, require_times, target_lines, time_written
 
+_TAKEN = (
+    "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
+    "unless it was scored before and has all that scoring adds: that is replaced"
+)
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
 
@@ -59,12 +64,14 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     identifier: str | None,
     time: str | None,
     separator: str = ",",
+    remarks: Sequence[str] = (),
 ) -> str:
     """The TOML text of a contract for the columns of `frame`.
 
-    The draft says so where another `separator` than a comma is between the fields. Only a minimum of 0 is declared, for
-    columns without negative values: the largest value seen is not a limit. Raises InvalidDataset where `target`,
-    `identifier` or `time` is not a column, the target is not binary, a time cannot be read, or no column can be a feature.
+    The draft says so where another `separator` than a comma is between the fields, and has the `remarks` about the header.
+    Only a minimum of 0 is declared, for columns without negative values: the largest value seen is not a limit. Raises
+    InvalidDataset where `target`, `identifier` or `time` is not a column, the target is not binary, a time cannot be read,
+    or no column can be a feature.
     """
     require_columns(frame, source, [target, identifier, time])
     if time is not None:
@@ -78,7 +85,7 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     }
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
-    sections = [_head(name, source, frame, separator), _ignored(guesses)]
+    sections = [_head(name, source, frame, separator, remarks), _ignored(guesses)]
     if identifier is not None:
         sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *_id_lines(frame[identifier])]))
     lines = target_lines(frame[target], source)
@@ -102,7 +109,7 @@ def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str |
     return name if within.all() else None
 
 
-def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
+def _head(name: str, source: str, frame: pl.DataFrame, separator: str, remarks: Sequence[str]) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
     rows = [quoted(column) for column in frame.columns if is_row_number(column)]
     drafted = f"# Drafted from {frame.height:,} rows of {file_name}."
@@ -110,6 +117,8 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
         [
             f"{drafted} Review it, and add units, ranges and the texts of reasons.",
             *([f"# Its fields are separated by {separator!r}."] if separator != "," else []),
+            *(f"# {remark}" for remark in remarks),
+            *footer_lines(frame),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]
@@ -139,7 +148,7 @@ def _id_lines(series: pl.Series) -> list[str]:
 
 def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Guess:
     if series.name in ADDED_COLUMNS:
-        return _Guess(ignored_because="scoring adds a column of this name; rename this one to use it")
+        return _Guess(ignored_because=_TAKEN)
     series, markers = as_read(series), marker_lines(series)
     present = present_values(series)
     if reason := _why_ignored(series.dtype, present):

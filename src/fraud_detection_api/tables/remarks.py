@@ -1,6 +1,7 @@
 """What a draft says about a column's values, beside what it declares: counts, other readings, strays."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -26,6 +27,13 @@ _LEAST_SHARE = 0.01
 _WORDS_SHOWN = 3
 _WORD_LENGTH = 20
 _EXCEL_DAYS = (32_874, 54_789)  # from 1990 to 2050
+
+
+_HARDLY = 3  # a footer has fewer values than the other rows, by this factor
+_FOOTER = re.compile(
+    r"^(grand |sub)?totals?\b|^(sum|summe|somme)\b|\b(rows|records) (exported|selected|affected|returned)",
+    re.IGNORECASE,
+)
 
 
 def quoted(text: str) -> str:
@@ -127,6 +135,14 @@ def _written_lines(texts: pl.Series, found: Recognized) -> Iterator[str]:
         currencies = texts.str.extract(f"({CURRENCY})").drop_nulls()
         if currencies.n_unique() > 1:
             yield f"# values in {counted(currencies)} are read as one unit; convert them first"
+
+
+def footer_lines(frame: pl.DataFrame) -> Iterator[str]:
+    """A comment where the last row looks like a total or a footer: hardly any cell has a value, or one says so."""
+    cells = [str(value).strip() for value in frame.row(-1) if value is not None]
+    usual = frame.width - sum(column.null_count() for column in frame) / frame.height
+    if len(cells) < usual / _HARDLY or any(_FOOTER.search(cell) for cell in cells if cell):
+        yield "# The last row looks like a total or a footer: remove it if it is not a record."
 
 
 def strays(series: pl.Series) -> str:

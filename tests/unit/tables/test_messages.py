@@ -54,7 +54,10 @@ def test_other_problems_of_a_table_read():
     ("content", "problem"),
     [
         (b"id,x,x,c\n1,2,3,4\n", "the header repeats 'x'; give every column its own name"),
-        (b"a,b\n1,2\n3\n", "fewer fields than the header's 2: 1 row (2)"),
+        (
+            b"a,b\n1,2\n3\n",
+            "fewer fields than the header's 2: 1 row (2); is the last row a footer, or was the file cut off?",
+        ),
         (b"a,b\n1,2,3\n", "more fields than the header's 2: 1 row (1)"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "row 2 opens a quote that is never closed"),
         (b'a,b\n1,"' + b"x" * 200_000, "a field in row 1 has no end; is a quote left open?"),
@@ -65,7 +68,28 @@ def test_other_problems_of_a_table_read():
             'row 2 has a quote in a field that is not in quotes; write "…" around the field, and that quote twice',
         ),
         (b"a,b\r1,2\r", "ends its lines with CR alone; save it with LF or CRLF as line ends"),
-        (b"a,b\n\xff,2\n", "is not UTF-8; save it as UTF-8"),
+        (
+            b"a,b\n1,2\n\xff,2\n",
+            "line 3 is not UTF-8; save it as UTF-8, for example with `iconv -f CP1252 -t UTF-8`",
+        ),
+        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16; save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`"),
+        (
+            b"PK\x03\x04\xff",
+            "is a ZIP archive or an Excel workbook, whatever its name says; save its sheet as CSV (UTF-8)",
+        ),
+        (
+            b" a,b,a\n1,2,3\n",
+            "the names ' a' and 'a' differ only in blanks; give every column its own name",
+        ),
+        (b"a,,\n1,2,\n3,,4\n", "columns 2 and 3 of the header: no name, but values; name or remove what is there"),
+        (
+            b"Report\na,b\n1,2\n",
+            "more fields than the header's 1: 2 rows (1, 2); is the first line a title? remove it",
+        ),
+        (
+            b"a,b\n1,2\n3,4\n2 rows\n",
+            "fewer fields than the header's 2: 1 row (3); is the last row a footer, or was the file cut off?",
+        ),
         (b"", "is empty"),
     ],
 )
