@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import epoch_seconds
-from fraud_detection_api.contract.written import CURRENCY, NUMBER_FORMATS
+from fraud_detection_api.contract.written import CURRENCY, NUMBER_FORMATS, Written
 from fraud_detection_api.tables.checking import ROWS_SHOWN
-from fraud_detection_api.tables.reading import are_markers
+from fraud_detection_api.tables.reading import are_markers, read_column
 from fraud_detection_api.tables.recognition import PLAIN_NUMBER, Nearly, Recognized, are_iso, nearly_all, present_texts
 
 _MAY_MEAN_MISSING = (
@@ -110,8 +110,9 @@ def format_lines(series: pl.Series, found: Recognized | None) -> Iterator[str]:
         return
     if series.dtype == pl.String:
         yield from _written_lines(present_texts(series), found)
-    elif (plain := series.drop_nulls()).dtype.is_integer():
-        yield f'# {len(plain):,} values are written as in "{plain[0]}"; requests have ISO 8601'
+    elif len(plain := series.drop_nulls().drop_nans() if series.dtype.is_float() else series.drop_nulls()):
+        written = f'written as in "{plain[0]}"' if plain.dtype.is_integer() else "numbers"
+        yield f"# {len(plain):,} values are {written}; requests have ISO 8601"
     if found.format == "days" and bool(series.drop_nulls().is_between(*_EXCEL_DAYS).all()):
         yield "# if these are days of Excel, counted from 1899-12-30, subtract 25569 in the file: here they count from 1970"
     if found.other is not None:
@@ -156,8 +157,15 @@ def strays(series: pl.Series) -> str:
     where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
     return (
         f"{present - rows.size:,} of {present:,} values are {nearly.kind}; {where}: correct the file, declare a category, "
-        f"or, if they mean missing, declare {_declared(nearly, series)}"
+        f"or, if they mean missing, declare {_declared(nearly, series)}{_also_missing(nearly, series)}"
     )
+
+
+def _also_missing(nearly: Nearly, series: pl.Series) -> str:
+    if nearly.kind == "times":
+        return ""
+    numbers = read_column(series.filter(nearly.fits), "float", Written(nearly.format))[0]
+    return "".join(line.replace("# ", "; ", 1) for line in sentinel_lines(pl.Series(numbers).drop_nans()))
 
 
 def _declared(nearly: Nearly, series: pl.Series) -> str:

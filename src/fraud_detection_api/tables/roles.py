@@ -98,8 +98,11 @@ def require_times(series: pl.Series, source: str) -> None:
         hint = _nearest_hint(texts, nearest, pl.Series(missing))
     elif unreadable.any():
         hint = "name another column, or write ISO 8601"
-    rows = rows_text(np.flatnonzero(bad) + 1)
-    raise InvalidDataset(source, [f"the time column {series.name!r} has values that are not times: {rows}; {hint}"])
+    rows = np.flatnonzero(bad) + 1
+    if rows.tolist() == [len(series)]:
+        hint = "is the last row a total or a footer? remove it"
+    problem = f"the time column {series.name!r} has values that are not times: {rows_text(rows)}; {hint}"
+    raise InvalidDataset(source, [problem])
 
 
 def _nearest_hint(texts: pl.Series, nearest: Nearly | None, missing: pl.Series) -> str:

@@ -35,6 +35,7 @@ DAYS = [f"2024-{month:02}-{day:02}" for month in (1, 5, 9) for day in range(1, 1
         ([-8, -9, 0, *range(70, 77)], "-8 in 12 rows and -9 in 12 rows, and all other values are 0 or more"),
         ([-9999, -3, *range(8)], "-9999 in 12 rows, and all other values are -3 or more"),
         ([99999, *range(18, 85)], "99999 in 2 rows, and all other values are 84 or less"),
+        (["$-99", "?!", *(f"${n}.50" for n in range(8))], "; -99 in 12 rows, and all other values are 0 or more"),
         (["$-99", *(f"${n}.50" for n in range(9))], "-99 in 12 rows, and all other values are 0 or more"),
         (["9999-12-31", *DAYS[:9]], "9999-12-31 in 12 rows, and all other values are earlier; if that means missing"),
         (["31/12/9999", *(f"{day}/07/2024" for day in range(20, 29))], 'missing = ["9999-12-31"] and nullable = true'),

@@ -47,7 +47,8 @@ def written(*formats: str) -> list[str]:
         (written("%Y-%m-%d", "soon"), "30 rows (2, 4, 6, 8, 10, …); 30 of 60 are in ISO 8601: correct the others"),
         (written("%Y-%m-%d %H:%M:%S EST"), "nearly all are times with the name of a zone: write an offset"),
         (written("week %W"), "write ISO 8601, such as 2025-01-31T10:00:00+01:00 (or Z, or UTC), or a form that docs"),
-        ([*written("%Y-%m-%d"), None], "1 row (61); every record needs its time"),
+        ([None, *written("%Y-%m-%d")], "1 row (1); every record needs its time"),
+        ([*written("%Y-%m-%d"), None], "1 row (61); is the last row a total or a footer? remove it"),
     ],
 )
 def test_a_time_column_in_another_form_says_what_is_near_and_what_to_do(values, said):
