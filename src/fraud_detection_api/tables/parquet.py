@@ -8,6 +8,9 @@ import polars as pl
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.csv_problems import column_names
 
+_TEXTS = (pl.String, pl.Categorical, pl.Enum)
+_SHOWN = 10  # differences of files
+
 
 def scan_parquet(path: Path, files: Sequence[Path]) -> tuple[pl.LazyFrame, int]:
     """The files at or below `path` and their number of records. Raises InvalidDataset where their columns differ."""
@@ -21,11 +24,16 @@ def scan_parquet(path: Path, files: Sequence[Path]) -> tuple[pl.LazyFrame, int]:
         for problem in _differences(schema, first)
     ]
     if problems:
-        raise InvalidDataset(str(path), problems)
+        more = [f"and {len(problems) - _SHOWN:,} more differences"] if len(problems) > _SHOWN else []
+        raise InvalidDataset(str(path), [*problems[:_SHOWN], *more])
     if all(list(schema.items()) == list(first.items()) for schema in schemas):
         scan = pl.scan_parquet(list(files))
     else:
-        scan = pl.concat([pl.scan_parquet(file).select(list(first)) for file in files], how="vertical_relaxed")
+        # two enumerations have no type in common but text
+        columns = [
+            pl.col(name).cast(pl.String) if isinstance(dtype, _TEXTS) else pl.col(name) for name, dtype in first.items()
+        ]
+        scan = pl.concat([pl.scan_parquet(file).select(columns) for file in files], how="vertical_relaxed")
     names = dict(zip(first, column_names(list(first), str(path)), strict=True))
     scan = scan.rename({written: name for written, name in names.items() if written != name})
     return scan, int(scan.select(pl.len()).collect().item())
@@ -44,11 +52,10 @@ def _differences(schema: Mapping[str, pl.DataType], first: Mapping[str, pl.DataT
 
 def _merge(one: pl.DataType, other: pl.DataType) -> bool:
     """Whether values of both types can be in one column."""
-    texts = (pl.String, pl.Categorical, pl.Enum)
     return (
         one == other
         or pl.Null in (one, other)
         or (one.is_numeric() and other.is_numeric())
-        or (isinstance(one, texts) and isinstance(other, texts))
+        or (isinstance(one, _TEXTS) and isinstance(other, _TEXTS))
         or (isinstance(one, pl.Datetime) and isinstance(other, pl.Datetime) and one.time_zone == other.time_zone)
     )

@@ -47,6 +47,7 @@ NEARLY_ALL = 0.8
 """From this share on, values in a format are what the column is about, and the others are strays."""
 
 _NUMBERS_SHARE = 0.9  # levels such as 1, 2, 3, 4+ are plain numbers more often by accident
+_GLUED_CODE = r"^(?:[A-Z]{3}[0-9]+|[0-9]+[A-Z]{3})$"  # may be a level such as VIP1 as well as an amount
 _KINDS = {"percent": "percentages", "currency": "amounts of money"}
 _LOOKS = {  # by a pattern, in small letters
     r"^[+-]?[^a-z]{0,3}[0-9][0-9.,]*\s?[kmb]$": "numbers with K, M or B: write them out in the file",
@@ -162,10 +163,11 @@ def nearly_all(series: pl.Series) -> Nearly | None:
     if series.dtype != pl.String or not count or texts.str.contains(LEADING_ZERO).any():
         return None if series.dtype != pl.String or not count else _nearly_times(texts, absent)
     plain = texts.str.contains(PLAIN_NUMBER).fill_null(value=False)
+    shows_none = plain | texts.str.contains(_GLUED_CODE).fill_null(value=False)
     found = [Nearly("numbers", None, plain)] if plain.sum() >= _NUMBERS_SHARE * count else []
     for name, each in NUMBER_FORMATS.items():
         fits = texts.str.contains(each.pattern).fill_null(value=False)
-        if fits.sum() >= NEARLY_ALL * count and (fits & ~plain).any():
+        if fits.sum() >= NEARLY_ALL * count and (fits & ~shows_none).any():
             found.append(Nearly(_KINDS.get(name.removesuffix("_decimal_comma"), "numbers"), name, fits | plain))
     if found:
         best = max(found, key=lambda each: int(each.fits.sum()))

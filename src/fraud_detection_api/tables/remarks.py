@@ -66,7 +66,7 @@ def sentinel_lines(numbers: pl.Series) -> Iterator[str]:
     for candidates in _MAY_MEAN_MISSING:
         found = _frequent(numbers, candidates)
         others = numbers.filter(~numbers.is_in([float(number) for number in found]))
-        if not found or not len(others):
+        if not found or others.n_unique() < _FEWEST:
             continue
         low, high = float(others.min()), float(others.max())  # type: ignore[arg-type]
         if candidates[0] < 0:

@@ -41,6 +41,7 @@ DAYS = [f"2024-{month:02}-{day:02}" for month in (1, 5, 9) for day in range(1, 1
         (["31/12/9999", *(f"{day}/07/2024" for day in range(20, 29))], 'missing = ["9999-12-31"] and nullable = true'),
         (["1970-01-01", *DAYS[:9]], "1970-01-01 in 12 rows, and all other values are later"),
         ([-999, -998, *range(9)], None),
+        ([-1, 1], None),
         ([999, *range(900, 1100, 7)], None),
         (["1970-01-01", "1961-05-05", *DAYS[:8]], None),
     ],
@@ -89,6 +90,10 @@ def test_a_column_that_is_nearly_all_in_a_form_names_the_rows_that_are_not(tmp_p
     text = draft(tmp_path, [*values, "unknown"])
     assert f"108 of 120 values are {kind}; the others are in rows 10, 20, 30, 40, 50, …: correct the file" in text
     assert f"declare {declared}" in text
+
+
+def test_levels_that_only_look_like_amounts_stay_a_category(tmp_path):
+    assert 'dtype = "category"' in draft(tmp_path, ["VIP1", "VIP2", "AGE3", "AGE4", "other"])
 
 
 def test_many_or_long_other_words_are_not_repeated(tmp_path):

@@ -284,6 +284,11 @@ def parts(folder, *frames):
         ({"x": [1]}, {"x": [None]}, [1, None]),
         ({"x": [1], "y": [2]}, {"y": [4], "x": [3]}, [1, 3]),
         ({" x ": [1]}, {" x ": [2]}, [1, 2]),
+        (
+            {"x": pl.Series(["a"], dtype=pl.Enum(["a"]))},
+            {"x": pl.Series(["b"], dtype=pl.Enum(["b"]))},
+            ["a", "b"],
+        ),
     ],
 )
 def test_numbers_of_several_parquet_files_are_merged(tmp_path, one, other, values):
@@ -314,6 +319,13 @@ def test_blanks_around_names_and_columns_without_anything_are_set_aside(tmp_path
     ]
     contract = contract_from_toml(draft_of(path), source="draft.toml")
     assert len(load_dataset(path, contract).rows) == 30
+    other = contract_from_toml(draft_of(path).replace("[features.x]", '[features." X "]'), source="other.toml")
+    with pytest.raises(InvalidDataset) as caught:
+        load_dataset(path, other)
+    assert caught.value.problems == (
+        "column ' X ' is missing; 'x' is there: write the name alike in the file and the contract",
+        "the contract does not declare the columns 'x'; declare them, or list them under `ignored`",
+    )
 
 
 @pytest.mark.parametrize("footer", ["Total,,,435,", "30 rows exported,,,,", ",,,,0"])
