@@ -22,6 +22,7 @@ def test_an_unknown_parameter_is_named_and_its_value_not_repeated(client, path):
 LENIENT = {"/ping", "/livez", "/readyz", "/metrics", "/fraud_detection"}
 """Probes and proxies may add parameters, and callers of the first version may send some."""
 
+
 def test_no_operation_of_the_document_takes_a_parameter_that_it_does_not_declare(client):
     paths = client.get("/openapi.json").json()["paths"]
     operations = [(path, method) for path, item in paths.items() for method in item]
