@@ -33,7 +33,8 @@ def infer(
     """Draft a contract from a file of records, and print it for a person to review and correct."""
     settings_with()  # no setting is used, but every command reports a misspelt variable
     given = of_csv(separator, file)
-    from fraud_detection_api.tables.files import is_csv, read_file, separator_of
+    from fraud_detection_api.tables.csv_problems import header_remarks
+    from fraud_detection_api.tables.files import header_of, is_csv, read_file, separator_of
     from fraud_detection_api.tables.inference import infer_contract
 
     frame = read_file(file, infer_types=True, separator=given)
@@ -45,6 +46,7 @@ def infer(
         identifier=identifier,
         time=time,
         separator=given or (separator_of(file) if is_csv(file) else ","),
+        remarks=header_remarks(header_of(file, given)) if is_csv(file) else (),
     )
     typer.echo(draft, nl=False)
 

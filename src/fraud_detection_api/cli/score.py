@@ -26,7 +26,7 @@ def score(
 
     The output has the input's columns and `fraud_probability`, `risk_score` (how many of 1,000 legitimate records score
     lower) and `outcome` (approve, review or decline, by the model's policy), and if you ask for them `reasons`. Both files
-    may be larger than memory.
+    may be larger than memory. A file that was scored before gets new scores: all columns that scoring added are replaced.
 
     Example: `fraud score applications.csv --out scored.parquet`
     """
@@ -38,6 +38,12 @@ def score(
 
     served = ModelService(existing_registry(settings.registry)).load(model)
     with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
-        scorer = BatchScorer(served.bundle, explains=reasons, on_progress=report, separator=given)
+        scorer = BatchScorer(
+            served.bundle, explains=reasons, on_progress=report, separator=given, on_replaced=_say_replaced
+        )
         done = scorer.score_file(file, out)
     say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")
+
+
+def _say_replaced(names: list[str]) -> None:
+    say(f"the file was scored before; {', '.join(names)} are replaced")

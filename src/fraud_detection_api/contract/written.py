@@ -10,9 +10,12 @@ MISSING_MARKERS = frozenset(
 )
 """What programs write for a missing number, truth or time, in small letters. A text may be one of these words."""
 
-_COMMA_GROUPS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
-_COMMA_DECIMALS = "(?:\\d{1,3}(?:[. '\u2019\u00a0\u202f]\\d{3})+|\\d+)(?:,\\d*)?|,\\d+"
-_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3})"
+# groups of three digits, or as in India of two before the last: a number in groups has no leading zero
+_COMMA_GROUPS = "(?:[1-9]\\d{0,2}(?:[,'\u2019]\\d{3})+|[1-9]\\d?(?:,\\d{2})+,\\d{3}|\\d+)(?:\\.\\d*)?|\\.\\d+"
+_COMMA_DECIMALS = "(?:[1-9]\\d{0,2}(?:[. '\u2019\u00a0\u202f]\\d{3})+|\\d+)(?:,\\d*)?|,\\d+"
+CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?)"
+"""A currency's sign or code, as a regular expression of Rust."""
+_BEHIND = r"\s*[-\u2212]"  # a minus, as accounting programs write it
 
 
 class NumberFormat(NamedTuple):
@@ -26,22 +29,29 @@ class NumberFormat(NamedTuple):
     example: str
 
 
+def _signed(number: str) -> str:
+    return rf"^(?:[+\-\u2212]?(?:{number})|(?:{number}){_BEHIND})$"
+
+
 def _formats(suffix: str, number: str, decimal: str, shown: str, grouped: str) -> Iterator[tuple[str, NumberFormat]]:
     sign = r"[+\-\u2212]?\s*"
-    amount = rf"\(?{sign}(?:{_CURRENCY}\s*{sign})?(?:{number})\s*{_CURRENCY}?\)?"
+    amount = rf"\(?{sign}(?:{CURRENCY}\s*{sign})?(?:{number})\s*{CURRENCY}?\)?"
+    negative = rf"(?:{CURRENCY}\s*)?(?:{number}){_BEHIND}\s*{CURRENCY}?"
     yield f"percent{suffix}", NumberFormat(rf"^{sign}(?:{number})\s*%?$", decimal, f"{shown}% is 12.5")
-    yield f"currency{suffix}", NumberFormat(rf"^{amount}$", decimal, f"${grouped} is 1234.5")
+    yield f"currency{suffix}", NumberFormat(rf"^(?:{amount}|{negative})$", decimal, f"${grouped} is 1234.5")
 
 
 NUMBER_FORMATS: Mapping[str, NumberFormat] = {
-    "thousands": NumberFormat(rf"^[+\-\u2212]?(?:{_COMMA_GROUPS})$", ".", "1,234.5 is 1234.5"),
-    "decimal_comma": NumberFormat(rf"^[+\-\u2212]?(?:{_COMMA_DECIMALS})$", ",", "1.234,5 is 1234.5"),
+    "thousands": NumberFormat(_signed(_COMMA_GROUPS), ".", "1,234.5 is 1234.5"),
+    "decimal_comma": NumberFormat(_signed(_COMMA_DECIMALS), ",", "1.234,5 is 1234.5"),
     **dict(_formats("", _COMMA_GROUPS, ".", "12.5", "1,234.50")),
     **dict(_formats("_decimal_comma", _COMMA_DECIMALS, ",", "12,5", "1.234,50")),
 }
 """Formats of an int or a float in a file, by the name that a contract gives."""
 
 TIME_UNITS: Mapping[str, float] = {
+    "unix_ns": 0.000_000_001,
+    "unix_us": 0.000_001,
     "unix_ms": 0.001,
     "unix_s": 1.0,
     "minutes": 60.0,

@@ -53,7 +53,8 @@ class Estimate(NamedTuple):
 
     def within(self, lowest: float, highest: float) -> "Estimate":
         """The same, with an interval that does not leave what is possible."""
-        return self._replace(lower=max(self.lower, lowest), upper=min(self.upper, highest))
+        lower, upper = (min(max(end, lowest), highest) for end in (self.lower, self.upper))
+        return self._replace(lower=lower, upper=upper)
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:

@@ -116,7 +116,7 @@ def _check_column(
     check: TableCheck, frame: pl.DataFrame, name: str, feature: Feature, written: Written, first_row: int
 ) -> None:
     if name not in frame.columns:
-        check.bad_rows[f"column {name!r} is missing"] = np.empty(0, dtype=np.int64)
+        check.bad_rows[missing_column(name, frame.columns)] = np.empty(0, dtype=np.int64)
         return
     column, unreadable, missing = read_column(frame[name], feature.dtype, written)
     bad_rows = _found(f"{name} must be {accepted(feature.dtype, written)}", unreadable, first_row)
@@ -132,6 +132,17 @@ def _check_column(
         bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
     check.bad_rows |= bad_rows
     check.columns[name] = column
+
+
+def missing_column(name: str, present: Sequence[str]) -> str:
+    """The problem of a column that is not there, and a name that differs from it in case or blanks alone.
+
+    >>> missing_column("Amount", ["amount", "x"])
+    "column 'Amount' is missing; 'amount' is there: write the name alike in the file and the contract"
+    """
+    near = next((each for each in present if each.strip().lower() == name.strip().lower()), None)
+    alike = "" if near is None else f"; {near!r} is there: write the name alike in the file and the contract"
+    return f"column {name!r} is missing{alike}"
 
 
 def accepted(dtype: Dtype, written: Written) -> str:

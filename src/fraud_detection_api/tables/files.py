@@ -4,7 +4,6 @@ import csv
 import gzip
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +16,9 @@ from polars.io.plugins import register_io_source
 
 from fraud_detection_api.errors import FraudError, InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
+from fraud_detection_api.tables.csv_problems import column_names, columns_text, length_problems, nameless, not_utf8
 from fraud_detection_api.tables.formulas import guarded, unguarded, unguarded_names
+from fraud_detection_api.tables.parquet import scan_parquet
 from fraud_detection_api.tables.recognition import with_plain_types
 
 _QUOTE_PROBLEMS = {  # by the csv module's message
@@ -39,14 +40,15 @@ def layout_of(path: Path, separator: str | None = None) -> Layout:
     """The layout of a CSV file with that separator, or that of its header. Blank lines at its end are not records.
 
     Takes about half a second for a million rows of six columns. Raises InvalidDataset, with row numbers and no values: not
-    UTF-8, empty, a repeated column, rows of another length, stray quotes; OSError where the file cannot be opened.
+    UTF-8, empty, a repeated column, values in a column without a name, rows of another length, stray quotes; OSError where
+    the file cannot be opened.
     """
     with _opened(path) as lines:
         hint = "; --separator names another" if separator is None else ""
         separator = _separator(lines, path, separator)
         rows = _rows(csv.reader(lines, strict=True, delimiter=separator), path)
-        header = _header(rows, path)
-        width = len(header)
+        header = column_names(_header(rows, path), str(path))
+        width, empty, unnamed = len(header), nameless(header), set[int]()
         short: list[int] = []
         long: list[int] = []
         blank: list[int] = []
@@ -54,17 +56,22 @@ def layout_of(path: Path, separator: str | None = None) -> Layout:
         for number, row in enumerate(rows, 1):
             if len(row) == width:
                 last = number
+                if empty:
+                    unnamed |= {position for position in empty if row[position].strip()}
             elif not row:
                 blank.append(number)
             else:
                 last = number
                 (short if len(row) < width else long).append(number)
-    lengths = {"fewer": sorted(short + [number for number in blank if number < last]), "more": long}
-    if problems := [
-        f"{length} fields than the header's {width} (separated by {separator!r}{hint}): {rows_text(numbers)}"
-        for length, numbers in lengths.items()
-        if numbers
-    ]:
+    short = sorted(short + [number for number in blank if number < last])
+    separated = f" (separated by {separator!r}{hint})"
+    found = length_problems(width, last, short, long, separated)
+    problems = [f"{text}: {rows_text(rows)}{what}" for text, rows, what in found]
+    if unnamed:
+        problems.append(
+            f"{columns_text(sorted(unnamed))} of the header: no name, but values; name or remove what is there"
+        )
+    if problems:
         raise InvalidDataset(str(path), problems)
     return Layout(header, last, separator)
 
@@ -90,7 +97,7 @@ def _separator(lines: TextIO, path: Path, given: str | None) -> str:
     try:
         beginning = lines.read(_BEGINNING)
     except UnicodeDecodeError:
-        raise InvalidDataset(str(path), ["is not UTF-8; save it as UTF-8"]) from None
+        raise not_utf8(path) from None
     if "\n" not in beginning and "\r" in beginning:
         raise InvalidDataset(str(path), ["ends its lines with CR alone; save it with LF or CRLF as line ends"])
     lines.seek(0)
@@ -109,7 +116,7 @@ def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
             read += bool(fields or read)  # blank lines above the header are not rows
             yield fields
     except UnicodeDecodeError:
-        raise InvalidDataset(str(path), ["is not UTF-8; save it as UTF-8"]) from None
+        raise not_utf8(path) from None
     except csv.Error as error:
         texts = (text for message, text in _QUOTE_PROBLEMS.items() if message in str(error))
         problem = next(texts, _OTHER_QUOTE_PROBLEM).format(row=read) if read else "the header's quotes are not paired"
@@ -120,10 +127,13 @@ def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
     header = next((row for row in rows if row), None)
     if header is None:
         raise InvalidDataset(str(path), ["is empty"])
-    if repeated := [name for name, count in Counter(header).items() if count > 1]:
-        listed = ", ".join(repr(name) for name in repeated)
-        raise InvalidDataset(str(path), [f"the header repeats {listed}; give every column its own name"])
     return header
+
+
+def header_of(path: Path, separator: str | None = None) -> list[str]:
+    """The names of a CSV's columns as they are written. Raises InvalidDataset."""
+    with reading(path, separator), _opened(path) as lines:
+        return _header(_rows(csv.reader(lines, delimiter=_separator(lines, path, separator)), path), path)
 
 
 SUFFIXES = (".csv", ".parquet")
@@ -155,20 +165,13 @@ def scan_file(path: Path, separator: str | None = None) -> tuple[pl.LazyFrame, i
     """
     with reading(path, separator):
         if path.is_dir():
-            return _parquet(path, sorted(path.rglob("*.parquet")))
+            return scan_parquet(path, sorted(path.rglob("*.parquet")))
         _require_file(path)
         if not is_csv(path):
-            return _parquet(path, [path])
+            return scan_parquet(path, [path])
         header, records, separator = layout_of(path, separator)
         scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator)
         return _as_meant(scan, header), records
-
-
-def _parquet(path: Path, files: list[Path]) -> tuple[pl.LazyFrame, int]:
-    if not files:
-        raise InvalidDataset(str(path), ["is a folder without Parquet files"])
-    scan = pl.scan_parquet(files)
-    return scan, int(scan.select(pl.len()).collect().item())
 
 
 def is_csv(path: Path) -> bool:
@@ -188,9 +191,12 @@ def _as_meant(scan: pl.LazyFrame, header: list[str]) -> pl.LazyFrame:
     Polars leaves quotes within a quoted name written twice, so the names are those of `header`.
     """
     # where Polars finds other line ends and so another header, the count of records differs too, and is an error
-    names = dict(zip(scan.collect_schema().names(), unguarded_names(header), strict=False))
+    written = scan.collect_schema().names()
+    dropped = [written[position] for position in nameless(header) if position < len(written)]
+    names = dict(zip(written, unguarded_names(header), strict=False))
     texts = pl.col(pl.String).map_batches(unguarded, return_dtype=pl.String(), is_elementwise=True)
-    return scan.rename({name: meant for name, meant in names.items() if meant != name}).with_columns(texts)
+    renamed = {name: meant for name, meant in names.items() if meant != name and name not in dropped}
+    return scan.drop(dropped).rename(renamed).with_columns(texts)
 
 
 def require_rows(path: Path, read: int, expected: int, separator: str | None = None) -> None:

@@ -3,6 +3,7 @@
 Source: OWASP, CSV injection. A spreadsheet shows text behind an apostrophe as it is.
 """
 
+import json
 from collections.abc import Sequence
 
 import polars as pl
@@ -22,9 +23,29 @@ def guarded(frame: pl.DataFrame) -> pl.DataFrame:
     >>> guarded(pl.DataFrame({"amount": [-1.5, 2], "note": ["=1+1", "-1.5"]})).rows()
     [(-1.5, "'=1+1"), (2.0, '-1.5')]
     """
-    columns = (_guarded(column.cast(pl.String)) if column.dtype in _TEXT else column for column in frame)
+    columns = (_guarded(column.cast(pl.String)) if column.dtype in _TEXT else _writable(column) for column in frame)
     names = _guarded(pl.Series(frame.columns, dtype=pl.String))
     return pl.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _writable(column: pl.Series) -> pl.Series:
+    """Values of a type that CSV has no way to write, as JSON: lists, structs, durations, bytes (as hexadecimal text).
+
+    >>> _writable(pl.Series([[1, None], None])).to_list()
+    ['[1, null]', None]
+    """
+    if not (column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object)):
+        return column
+    texts = (
+        None if value is None else json.dumps(value, default=_plain, ensure_ascii=False) for value in column.to_list()
+    )
+    return pl.Series(column.name, texts, dtype=pl.String)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, pl.Series):
+        return value.to_list()
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def unguarded(column: pl.Series) -> pl.Series:

@@ -4,44 +4,47 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.declaration import (
-    ADDED_COLUMNS,
-    COLUMN_NAME,
-    COLUMN_NAME_LENGTH,
-    DECISION_FIELDS,
-    FLOAT32_MAX,
-    INT_MAX,
-    MAX_TEXT,
-    OUTCOME,
-    Dtype,
-)
+from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
 from fraud_detection_api.contract.loading import CREDIT, load_contract
-from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
+from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import ROWS_SHOWN, rows_text
+from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
 from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
 from fraud_detection_api.tables.recognition import (
     LEADING_ZERO,
     Recognized,
+    as_read,
+    by_count,
     number_format,
-    present_texts,
+    present_values,
     time_format,
+    unreadable_kind,
 )
+from fraud_detection_api.tables.remarks import (
+    counted,
+    day_sentinel_lines,
+    footer_lines,
+    format_lines,
+    marker_lines,
+    quoted,
+    sentinel_lines,
+    strays,
+)
+from fraud_detection_api.tables.roles import are_times, require_columns, require_times, target_lines, time_written
 
+_TAKEN = (
+    "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
+    "unless it was scored before and has all that scoring adds: that is replaced"
+)
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
-NUMBERS_SHARE = 0.9  # from this share of numbers on, a text column's other values are more likely errors than levels
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
-
-_POSITIVE_WORDS = {"1", "1.0", "true", "yes", "y", "fraud", "bad", "t"}
-_NEGATIVE_WORDS = {"0", "0.0", "-1", "false", "no", "n", "legitimate", "genuine", "good", "f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,18 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     identifier: str | None,
     time: str | None,
     separator: str = ",",
+    remarks: Sequence[str] = (),
 ) -> str:
     """The TOML text of a contract for the columns of `frame`.
 
-    The draft says so where another `separator` than a comma is between the fields. Only a minimum of 0 is declared, for
-    columns without negative values: the largest value seen is not a limit. Raises InvalidDataset where `target`,
-    `identifier` or `time` is not a column, the target is not binary, a time cannot be read, or no column can be a feature.
+    The draft says so where another `separator` than a comma is between the fields, and has the `remarks` about the header.
+    Only a minimum of 0 is declared, for columns without negative values: the largest value seen is not a limit. Raises
+    InvalidDataset where `target`, `identifier` or `time` is not a column, the target is not binary, a time cannot be read,
+    or no column can be a feature.
     """
-    _require_columns(frame, source, [target, identifier, time])
+    require_columns(frame, source, [target, identifier, time])
     if time is not None:
-        _require_times(frame[time], source)
+        require_times(frame[time], source)
     known_probability = _known_probability(frame, [target, identifier, time])
     used = (target, identifier, time, known_probability)
     guesses = {
@@ -80,64 +85,19 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     }
     if all(guess.ignored_because for guess in guesses.values()):
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
-    sections = [_head(name, source, frame, separator), _ignored(guesses)]
+    sections = [_head(name, source, frame, separator, remarks), _ignored(guesses)]
     if identifier is not None:
-        sections.append("\n".join(["[id]", f"name = {_quoted(identifier)}", *_id_lines(frame[identifier])]))
-    labels = frame[target]
-    sections.append(_target(_as_read(labels) if labels.dtype == pl.String else labels, source, known_probability))
+        sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *_id_lines(frame[identifier])]))
+    lines = target_lines(frame[target], source)
+    if known_probability is not None:
+        lines.append(f"known_probability = {quoted(known_probability)}  # of simulated data; never a feature")
+    sections.append("\n".join(lines))
     if time is not None:
-        sections.append("\n".join(["[time]", f"name = {_quoted(time)}", *_format_lines(_time_written(frame[time]))]))
+        sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
     for column, guess in guesses.items():
         if not guess.ignored_because:
             sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, _reason(column)]))
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _require_columns(frame: pl.DataFrame, source: str, columns: Sequence[str | None]) -> None:
-    present = frame.columns
-    problems = [
-        f"no column {c!r}; the columns are {', '.join(present)}" for c in columns if c is not None and c not in present
-    ]
-    problems += [
-        f"column {column!r}: rename it; a name has 1 to {COLUMN_NAME_LENGTH} characters, and no `, {{, }} or line break"
-        for column in present
-        if not is_row_number(column) and (len(column) > COLUMN_NAME_LENGTH or not re.fullmatch(COLUMN_NAME, column))
-    ]
-    problems += [f"column {column!r}: rename it; {why}" for column, why in _reserved(columns) if column in present]
-    if problems:
-        raise InvalidDataset(source, problems)
-    if frame.height == 0:
-        raise InvalidDataset(source, ["holds no rows"])
-
-
-def _reserved(columns: Sequence[str | None]) -> Iterator[tuple[str, str]]:
-    """Which of target, id and time have a name that is taken."""
-    target, identifier, time = columns
-    for column in (target, identifier, time):
-        if column in ADDED_COLUMNS and (column, target) != (OUTCOME, OUTCOME):
-            yield column, "scoring adds a column of this name"
-    if identifier in DECISION_FIELDS and identifier not in ADDED_COLUMNS:
-        yield identifier, "every decision has a field of this name"
-
-
-def _are_times(series: pl.Series, format_: str | None) -> bool:
-    """Whether some values are times, and all others are missing."""
-    _seconds, unreadable, missing = read_column(series, "datetime", Written(format_))
-    return not unreadable.any() and not missing.all()
-
-
-def _time_written(series: pl.Series) -> Recognized | None:
-    """The format of the column of times; None if it is ISO 8601."""
-    return None if _are_times(series, None) else time_format(_as_read(series), is_time=True)
-
-
-def _require_times(series: pl.Series, source: str) -> None:
-    written = _time_written(series)
-    _seconds, unreadable, missing = read_column(series, "datetime", Written(written and written.format))
-    if (rows := np.flatnonzero(unreadable | missing) + 1).size:
-        raise InvalidDataset(
-            source, [f"the time column {series.name!r} has values that are not times: {rows_text(rows)}"]
-        )
 
 
 def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str | None:
@@ -149,9 +109,9 @@ def _known_probability(frame: pl.DataFrame, used: Sequence[str | None]) -> str |
     return name if within.all() else None
 
 
-def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
+def _head(name: str, source: str, frame: pl.DataFrame, separator: str, remarks: Sequence[str]) -> str:
     file_name = re.sub(r"[\x00-\x1f\x7f]", "?", source.replace("\\", "/").rsplit("/", 1)[-1])
-    rows = [_quoted(column) for column in frame.columns if is_row_number(column)]
+    rows = [quoted(column) for column in frame.columns if is_row_number(column)]
     drafted = f"# Drafted from {frame.height:,} rows of {file_name}."
     return "\n".join(
         [
@@ -161,39 +121,25 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str) -> str:
                 if separator != ","
                 else []
             ),
+            *(f"# {remark}" for remark in remarks),
+            *footer_lines(frame),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
-            f"name = {_quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
+            f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
         ]
     )
 
 
+def _time_lines(series: pl.Series) -> Iterator[str]:
+    found = time_written(series)
+    yield from day_sentinel_lines(read_column(series, "datetime", Written(found and found.format))[0], is_time=True)
+    yield from format_lines(series, found)
+
+
 def _ignored(guesses: dict[str, _Guess]) -> str:
     lines = [
-        f"  {_quoted(column)},  # {guess.ignored_because}" for column, guess in guesses.items() if guess.ignored_because
+        f"  {quoted(column)},  # {guess.ignored_because}" for column, guess in guesses.items() if guess.ignored_because
     ]
     return "\n".join(["ignored = [", *lines, "]"]) if lines else ""
-
-
-def _target(series: pl.Series, source: str, known_probability: str | None) -> str:
-    values = _by_count(_present(series))
-    if len(values) != 2:
-        problem = f"the target {series.name!r} has {len(values)} different values; it must have two"
-        raise InvalidDataset(source, [problem])
-    worded = [
-        yes
-        for yes, no in (values, values[::-1])
-        if str(yes).lower() in _POSITIVE_WORDS and str(no).lower() in _NEGATIVE_WORDS
-    ]
-    positive = worded[0] if worded else values[1]
-    why = "the value that means fraud" if worded else "the rarer value, as a guess; make sure that it means fraud"
-    if not isinstance(positive, bool | int):
-        whole = isinstance(positive, float) and positive.is_integer()
-        positive = int(positive) if whole else str(positive).strip()
-    text = _quoted(positive) if isinstance(positive, str) else json.dumps(positive)
-    lines = ["[target]", f"name = {_quoted(series.name)}", f"positive = {text}  # {why}"]
-    if known_probability is not None:
-        lines.append(f"known_probability = {_quoted(known_probability)}  # of simulated data; never a feature")
-    return "\n".join(lines)
 
 
 def _id_lines(series: pl.Series) -> list[str]:
@@ -204,27 +150,11 @@ def _id_lines(series: pl.Series) -> list[str]:
     return [f'dtype = "{"int" if whole else "str"}"' + ("  # leading zeros belong to these ids" if codes else "")]
 
 
-def _present(series: pl.Series) -> pl.Series:
-    """The values that are not missing, in the sense of `read_column` for a category."""
-    if series.dtype.is_float():
-        return series.filter(series.is_not_nan())
-    if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
-        text = series.cast(pl.String).str.strip_chars()
-        return text.filter(text != "")
-    return series.drop_nulls()
-
-
-def _by_count(present: pl.Series) -> list[Any]:
-    """The different values, the most frequent first; equally frequent ones in order, so that a draft is reproducible."""
-    counts = present.alias("value").value_counts()
-    return counts.sort("count", "value", descending=[True, False])["value"].to_list()
-
-
 def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Guess:
     if series.name in ADDED_COLUMNS:
-        return _Guess(ignored_because="scoring adds a column of this name; rename this one to use it")
-    series, markers = _as_read(series), _marker_lines(series)
-    present = _present(series)
+        return _Guess(ignored_because=_TAKEN)
+    series, markers = as_read(series), marker_lines(series)
+    present = present_values(series)
     if reason := _why_ignored(series.dtype, present):
         return _Guess(ignored_because=reason)
     if times := _as_times(series):
@@ -240,9 +170,9 @@ def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Gues
 def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if (numbers := number_format(series)) is not None:
         return _formatted_guess(series, numbers)
-    if reason := _strays(series):
+    if reason := strays(series):
         return _Guess(ignored_because=reason)
-    return _text_guess(present, ("nullable = true",) if len(present) < len(series) else ())
+    return _text_guess(series, present, ("nullable = true",) if len(present) < len(series) else ())
 
 
 def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
@@ -251,82 +181,18 @@ def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
     return "never varies" if present.n_unique() < 2 else ""
 
 
-def _strays(series: pl.Series) -> str:
-    """The reason to ignore a text column of numbers in which some values are not numbers; empty for any other column."""
-    if series.dtype != pl.String or series.str.contains(LEADING_ZERO).any():
-        return ""
-    _numbers, unreadable, missing = read_column(series, "float")
-    rows, present = np.flatnonzero(unreadable) + 1, int((~missing).sum())
-    if not rows.size or present - rows.size < NUMBERS_SHARE * present:
-        return ""
-    shown = ", ".join([*map(str, rows[:ROWS_SHOWN]), *(["…"] if rows.size > ROWS_SHOWN else [])])
-    where = f"the other is in row {shown}" if rows.size == 1 else f"the others are in rows {shown}"
-    return (
-        f"{present - rows.size:,} of {present:,} values are numbers; {where}: correct the file, declare a category, or, if "
-        'they mean missing, declare a number with missing = ["…"]'
-    )
-
-
-def _as_read(series: pl.Series) -> pl.Series:
-    """The column as training will read it: Decimal as float, and text that only blanks or markers made text by its values.
-
-    Other text stays text: a CSV's numbers have been recognized already, and a typed file means its types.
-    """
-    if series.dtype.is_decimal():
-        return series.cast(pl.Float64)
-    if series.dtype != pl.String:
-        return series
-    texts = present_texts(series)
-    if not len(texts) or (len(texts) == len(series.drop_nulls()) and (texts == series.drop_nulls()).all()):
-        return series
-    if texts.str.to_lowercase().is_in(["true", "false"]).all():
-        return _values(series, "bool").cast(pl.Boolean)
-    if texts.str.contains(LEADING_ZERO).any() or read_column(texts, "float")[1].any():
-        return series
-    whole = texts.cast(pl.Int64, strict=False).is_not_null().all()
-    return _values(series, "float").cast(pl.Int64 if whole else pl.Float64)
-
-
-def _values(series: pl.Series, dtype: Dtype) -> pl.Series:
-    return pl.Series(series.name, read_column(series, dtype)[0], nan_to_null=True)
-
-
-def _marker_lines(series: pl.Series) -> tuple[str, ...]:
-    """A comment that counts the texts that are read as missing values."""
-    if series.dtype != pl.String:
-        return ()
-    texts = series.str.strip_chars()
-    found = texts.filter(are_markers(texts) & (texts != ""))
-    return (f"# missing where it says {_counted(found)}",) if len(found) else ()
-
-
-def _counted(texts: pl.Series) -> str:
-    counts = texts.alias("text").value_counts().sort("count", "text", descending=[True, False])
-    return ", ".join(f"{_quoted(text)} ({count:,})" for text, count in counts.iter_rows())
-
-
 def _formatted_guess(series: pl.Series, found: Recognized) -> _Guess:
     numbers, _unreadable, missing = read_column(series, "float", Written(found.format))
     present = pl.Series(numbers[~missing])
     if (present.abs() > FLOAT32_MAX).any() or present.n_unique() < 2:
         return _Guess(ignored_because="never varies, or has too large numbers")
-    nullable = (*_marker_lines(series), "nullable = true") if missing.any() else ()
-    example = NUMBER_FORMATS[found.format].example
-    lines = (f"# written as in {_quoted(str(_present(series)[0]))}: {example}; requests have the plain number",)
-    return _Guess((*_numeric_lines(present), *lines, *_format_lines(found), *nullable))
-
-
-def _format_lines(found: Recognized | None) -> Iterator[str]:
-    if found is None:
-        return
-    if found.other is not None:
-        yield f"# a guess: the values can be {_quoted(found.other)} as well"
-    yield f"format = {_quoted(found.format)}"
+    nullable = (*marker_lines(series), "nullable = true") if missing.any() else ()
+    return _Guess((*_numeric_lines(present), *format_lines(series, found), *sentinel_lines(present), *nullable))
 
 
 def _as_times(series: pl.Series) -> tuple[Recognized | None] | None:
     """The format of a column of times, where None is ISO 8601; None for any other column."""
-    if isinstance(series.dtype, pl.Date | pl.Datetime) or _are_times(series, None):
+    if isinstance(series.dtype, pl.Date | pl.Datetime) or are_times(series, None):
         return (None,)
     return None if (found := time_format(series)) is None else (found,)
 
@@ -343,8 +209,9 @@ def _datetime_guess(
         column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}
     ]:
         return _Guess(ignored_because=f"its parts would be named as the column {taken[0]!r} is; rename that one")
-    nullable = (*_marker_lines(series), "nullable = true") if missing.any() else ()
-    return _Guess((*_datetime_lines(parts, time), *_format_lines(found), *nullable))
+    nullable = (*marker_lines(series), "nullable = true") if missing.any() else ()
+    days = day_sentinel_lines(seconds[~missing])
+    return _Guess((*_datetime_lines(parts, time), *format_lines(series, found), *days, *nullable))
 
 
 def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
@@ -353,7 +220,7 @@ def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
         return _Guess(ignored_because="whole numbers beyond 2^53 cannot be stored exactly; is it an id?")
     if largest > FLOAT32_MAX:
         return _Guess(ignored_because="has infinite or too large numbers; correct the file")
-    return _Guess((*_numeric_lines(present), *nullable))
+    return _Guess((*_numeric_lines(present), *sentinel_lines(present), *nullable))
 
 
 def _numeric_lines(present: pl.Series) -> Iterator[str]:
@@ -369,31 +236,30 @@ def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
         yield "# if this is when the record was made, draft again with --time: training is then measured on later records"
     yield 'dtype = "datetime"'
     yield f"parts = {json.dumps(parts)}"
-    yield f"elapsed_days_since = {_quoted(time or '2000-01-01')}"
+    yield f"elapsed_days_since = {quoted(time or '2000-01-01')}"
 
 
-def _text_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
+def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
     if levels > MAX_LEVELS or levels > max(2, MAX_LEVEL_SHARE * len(present)):
-        return _Guess(ignored_because=f"{levels:,} different texts are too many for a category")
-    if (present.str.len_chars() > MAX_TEXT).any():
-        return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters")
-    common = str(_by_count(present)[0])
+        kind = unreadable_kind(present)
+        looks = "" if kind is None else f"; nearly all are {kind}"
+        return _Guess(ignored_because=f"{levels:,} different texts are too many for a category{looks}")
+    lengths = series.cast(pl.String).str.strip_chars().str.len_chars().fill_null(0)
+    if (long := np.flatnonzero(lengths > MAX_TEXT) + 1).size:
+        return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters: {rows_text(long)}")
+    common = str(by_count(present)[0])
     markers = present.filter(are_markers(present))
-    lines = [f'# a level is {_counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
-    return _Guess(('dtype = "category"', f"example = {_quoted(common)}", *lines, *nullable))
+    lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
+    return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 
 def _reason(column: str) -> str:
     code = re.sub(r"[^A-Z0-9]+", "_", column.upper()).strip("_")
     code = code if code[:1].isalpha() else f"F_{code}"
     safe = column.replace("{", "(").replace("}", ")")
-    return f"reason = {{ code = {_quoted(code[:64])}, text = {_quoted(f'{safe} is {{value}}'[:200])} }}"
+    return f"reason = {{ code = {quoted(code[:64])}, text = {quoted(f'{safe} is {{value}}'[:200])} }}"
 
 
 def _key(column: str) -> str:
-    return column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else _quoted(column)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes it, and JSON does not
+    return column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else quoted(column)

@@ -40,6 +40,9 @@ def read_column(
     numbers = _as_seconds(series, written) if dtype == "datetime" else _as_numbers(series, dtype, written)
     if written.missing_numbers and dtype != "datetime":
         absent = absent | np.isin(numbers, written.missing_numbers)
+    if written.missing and dtype == "datetime":
+        moments = [parse_time(text) for text in written.missing]
+        absent = absent | np.isin(numbers, [epoch_seconds(moment) for moment in moments if moment is not None])
     unreadable = ~np.isfinite(numbers) & ~absent
     if dtype == "int":
         unreadable |= np.isfinite(numbers) & (numbers != np.trunc(numbers)) & ~absent
@@ -93,12 +96,12 @@ def _as_numbers(series: pl.Series, dtype: Dtype, written: Written) -> NDArray[np
 def plain_numbers(texts: pl.Series, format_: NumberFormat | None) -> pl.Series:
     """Texts in a number's format as plain numbers; others as they are.
 
-    >>> plain_numbers(pl.Series(["$1,234.50", "(2)", "1.5"]), NUMBER_FORMATS["currency"]).to_list()
-    ['1234.50', '-2', '1.5']
+    >>> plain_numbers(pl.Series(["$1,234.50", "(2)", "1.5", "Rs. 3-"]), NUMBER_FORMATS["currency"]).to_list()
+    ['1234.50', '-2', '1.5', '-3']
     """
     if format_ is None:
         return texts
-    digits = texts.str.replace_all(r"[^0-9.]" if format_.decimal == "." else "[^0-9,]", "").str.replace(",", ".")
+    digits = texts.str.replace_all(r"Rs\.|[^0-9.]" if format_.decimal == "." else "[^0-9,]", "").str.replace(",", ".")
     signs = texts.str.contains("[(\u2212-]").replace_strict({True: "-", False: ""}, return_dtype=pl.String)
     return (signs + digits).zip_with(texts.str.contains(format_.pattern).fill_null(value=False), texts)
 

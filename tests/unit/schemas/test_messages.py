@@ -50,6 +50,20 @@ def test_the_detail_of_a_bad_field_reads(field, text, detail):
     assert problem.detail == detail
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "detail"),
+    [
+        ('dtype = "float"\nformat = "currency"', '"$1"', NUMBER),
+        ('dtype = "int"\nformat = "thousands"', '"1,000"', INTEGER),
+        ('dtype = "datetime"\nparts = ["hour"]\nformat = "%d/%m/%Y"', '"31/12/2025"', TIME),
+    ],
+)
+def test_a_format_of_files_in_a_request_is_named(column, value, detail):
+    toml = f'name = "a"\n[target]\nname = "y"\n[features.x]\n{column}\n'
+    (problem,) = refused(RecordParser(contract_from_toml(toml, source="a")), f'[{{"x": {value}}}]'.encode())
+    assert problem.detail == f"{detail}; the contract's format is for files alone"
+
+
 def test_null_is_not_proposed_where_it_would_be_refused():
     toml = 'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "category"\n'
     (problem,) = refused(RecordParser(contract_from_toml(toml, source="a")), b'[{"x": ""}]')

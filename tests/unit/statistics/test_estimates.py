@@ -32,3 +32,5 @@ def test_the_bias_of_resampling_is_taken_off():
 
 def test_an_interval_stays_within_what_is_possible():
     assert Estimate(0.99, 0.9, 1.1).within(0, 1) == (0.99, 0.9, 1.0)
+    assert Estimate(0.0, -0.02, -0.0019).within(0, 1) == (0.0, 0.0, 0.0)
+    assert Estimate(1.0, 1.01, 1.02).within(0, 1) == (1.0, 1.0, 1.0)

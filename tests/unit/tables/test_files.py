@@ -30,7 +30,7 @@ def test_a_csv_may_have_its_numbers_told_apart(tmp_path):
 @pytest.mark.parametrize("infer_types", [True, False])
 def test_quotes_within_a_name_are_read_as_they_were_written(tmp_path, infer_types):
     path = tmp_path / "loans.csv"
-    names = ['a "b"', '"', "'=c", 'd"e', ""]
+    names = ["", 'a "b"', '"', "'=c", 'd"e']
     write_frame(pl.DataFrame({name: ["1"] for name in names}), path)
     assert read_file(path, infer_types=infer_types).columns == names
     assert scan_file(path)[0].collect_schema().names() == names

@@ -50,12 +50,18 @@ def test_other_problems_of_a_table_read():
     assert identifier_problems(ids, every_dtype_contract()) == ["application must be text and not empty: 1 row (1)"]
 
 
+SEPARATED = "(separated by ','; --separator names another)"
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         (b"id,x,x,c\n1,2,3,4\n", "the header repeats 'x'; give every column its own name"),
-        (b"a,b\n1,2\n3\n", "fewer fields than the header's 2 (separated by ','; --separator names another): 1 row (2)"),
-        (b"a,b\n1,2,3\n", "more fields than the header's 2 (separated by ','; --separator names another): 1 row (1)"),
+        (
+            b"a,b\n1,2\n3\n",
+            f"fewer fields than the header's 2 {SEPARATED}: 1 row (2); is the last row a footer, or was the file cut off?",
+        ),
+        (b"a,b\n1,2,3\n", f"more fields than the header's 2 {SEPARATED}: 1 row (1)"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "row 2 opens a quote that is never closed"),
         (b'a,b\n1,"' + b"x" * 200_000, "a field in row 1 has no end; is a quote left open?"),
         (b'a,b\n"1"x,2\n', "row 1 has text after a closing quote; write a quote within quotes twice"),
@@ -65,7 +71,28 @@ def test_other_problems_of_a_table_read():
             'row 2 has a quote in a field that is not in quotes; write "…" around the field, and that quote twice',
         ),
         (b"a,b\r1,2\r", "ends its lines with CR alone; save it with LF or CRLF as line ends"),
-        (b"a,b\n\xff,2\n", "is not UTF-8; save it as UTF-8"),
+        (
+            b"a,b\n1,2\n\xff,2\n",
+            "line 3 is not UTF-8; save it as UTF-8, for example with `iconv -f CP1252 -t UTF-8`",
+        ),
+        ("a,b\n1,2\n".encode("utf-16"), "is UTF-16; save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`"),
+        (
+            b"PK\x03\x04\xff",
+            "is a ZIP archive or an Excel workbook, whatever its name says; save its sheet as CSV (UTF-8)",
+        ),
+        (
+            b" a,b,a\n1,2,3\n",
+            "the names ' a' and 'a' differ only in blanks; give every column its own name",
+        ),
+        (b"a,,\n1,2,\n3,,4\n", "columns 2 and 3 of the header: no name, but values; name or remove what is there"),
+        (
+            b"Report\na,b\n1,2\n",
+            f"more fields than the header's 1 {SEPARATED}: 2 rows (1, 2); is the first line a title? remove it",
+        ),
+        (
+            b"a,b\n1,2\n3,4\n2 rows\n",
+            f"fewer fields than the header's 2 {SEPARATED}: 1 row (3); is the last row a footer, or was the file cut off?",
+        ),
         (b"", "is empty"),
     ],
 )
@@ -103,18 +130,21 @@ def draft(frame: pl.DataFrame, **options) -> str:
 @pytest.mark.parametrize(
     ("frame", "options", "problem"),
     [
-        ({"x": [1, 2], "y": [0, 1]}, {"time": "z"}, "no column 'z'; the columns are x, y"),
+        ({"x": [1, 2], "y": [0, 1]}, {"time": "z"}, "no column 'z'; the columns are 'x', 'y'"),
         (
             {"a`b": [1, 2], "y": [0, 1]},
             {},
             "column 'a`b': rename it; a name has 1 to 128 characters, and no `, {, } or line break",
         ),
         ({"x": [], "y": []}, {}, "holds no rows"),
-        ({"x": [1, 2], "y": [0, 0]}, {}, "the target 'y' has 1 different values; it must have two"),
+        ({"x": [1, 2], "y": [0, 0]}, {}, "the target 'y' has 1 value; it must have two"),
         (
             {"x": ["a", "b"], "y": [0, 1]},
             {"time": "x"},
-            "the time column 'x' has values that are not times: 2 rows (1, 2)",
+            (
+                "the time column 'x' has values that are not times: 2 rows (1, 2); write ISO 8601, such as "
+                "2025-01-31T10:00:00+01:00 (or Z, or UTC), or a form that docs/how-to/files.md lists"
+            ),
         ),
         ({"x": [1, 1], "y": [0, 1]}, {}, "no column can be a feature; is this the right file?"),
     ],
@@ -130,7 +160,7 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
     [
         ([3, 3, 3, 3], "never varies"),
         (["a", "b", "c", "d"], "4 different texts are too many for a category"),
-        (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters"),
+        (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters: 1 row (1)"),
         ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be stored exactly; is it an id?"),
         ([1e300, 1.0, 2.0, 3.0], "has infinite or too large numbers; correct the file"),
         ([time(1), time(2), time(3), time(4)], "a contract has no type for Time"),
@@ -138,14 +168,14 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
             [*map(str, range(20)), "none!"],
             (
                 "20 of 21 values are numbers; the other is in row 21: correct the file, declare a category, or, if they "
-                'mean missing, declare a number with missing = ["…"]'
+                'mean missing, declare a number with missing = ["none!"] and nullable = true'
             ),
         ),
         (
             ["none!" if n % 20 == 2 else str(n) for n in range(140)],
             (
                 "133 of 140 values are numbers; the others are in rows 3, 23, 43, 63, 83, …: correct the file, declare a "
-                'category, or, if they mean missing, declare a number with missing = ["…"]'
+                'category, or, if they mean missing, declare a number with missing = ["none!"] and nullable = true'
             ),
         ),
     ],

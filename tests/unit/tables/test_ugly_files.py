@@ -12,7 +12,8 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.errors import InvalidContract, InvalidDataset
 from fraud_detection_api.tables.checking import check_table
-from fraud_detection_api.tables.files import read_file
+from fraud_detection_api.tables.csv_problems import header_remarks
+from fraud_detection_api.tables.files import header_of, read_file
 from fraud_detection_api.tables.inference import infer_contract
 from fraud_detection_api.training.data.load import load_dataset
 from support.refusals import numbers_in
@@ -102,6 +103,10 @@ def test_a_number_is_a_marker_where_the_contract_says_so(values):
         (["6.978,00 €", "2,50 €", "-3 €"], "currency_decimal_comma", [6978, 2.5, -3]),
         (["1,234,567", "12", "1,234.5"], "thousands", [1234567, 12, 1234.5]),
         (["69,78", "1.234,5", "7"], "decimal_comma", [69.78, 1234.5, 7]),
+        (["1'234.5", "1\u2019234", "12"], "thousands", [1234.5, 1234, 12]),
+        (["12,34,567.5", "1,234-", "0.5"], "thousands", [1234567.5, -1234, 0.5]),
+        (["Rs. 1,234", "CHF 38'274.00", "7.5- €"], "currency", [1234, 38274, -7.5]),
+        (["0,123", "0,5", "7"], "decimal_comma", [0.123, 0.5, 7]),
         (["69,78", "1 234,5", "1'234"], "decimal_comma", [69.78, 1234.5, 1234]),
     ],
 )
@@ -279,6 +284,74 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path):
         (tmp_path / "data" / f"day={part}").mkdir(parents=True)
         pl.DataFrame({"x": [part], "fraud": [0]}).write_parquet(tmp_path / "data" / f"day={part}" / "a.parquet")
     assert read_file(tmp_path / "data")["x"].to_list() == [1, 2]
+
+
+def parts(folder, *frames):
+    """A folder with a Parquet file for each frame, named 0.parquet and so on."""
+    for number, frame in enumerate(frames):
+        pl.DataFrame(frame).write_parquet(folder / f"{number}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "values"),
+    [
+        ({"x": [1]}, {"x": [2.5]}, [1.0, 2.5]),
+        ({"x": pl.Series([1.5], dtype=pl.Float32)}, {"x": [2]}, [1.5, 2.0]),
+        ({"x": [1]}, {"x": [None]}, [1, None]),
+        ({"x": [1], "y": [2]}, {"y": [4], "x": [3]}, [1, 3]),
+        ({" x ": [1]}, {" x ": [2]}, [1, 2]),
+        (
+            {"x": pl.Series(["a"], dtype=pl.Enum(["a"]))},
+            {"x": pl.Series(["b"], dtype=pl.Enum(["b"]))},
+            ["a", "b"],
+        ),
+    ],
+)
+def test_numbers_of_several_parquet_files_are_merged(tmp_path, one, other, values):
+    assert read_file(parts(tmp_path, one, other))["x"].to_list() == values
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ({"x": [1]}, {"x": ["a"]}, "1.parquet has 'x' as String, which is Int64 in 0.parquet"),
+        ({"x": [1]}, {"y": [1]}, "1.parquet has no column 'x', which is in 0.parquet"),
+        ({"x": [1]}, {"x": [1], "y": [1]}, "1.parquet has a column 'y', which is not in 0.parquet"),
+    ],
+)
+def test_parquet_files_that_differ_are_named_with_column_and_types(tmp_path, one, other, said):
+    with pytest.raises(InvalidDataset) as caught:
+        read_file(parts(tmp_path, one, other))
+    assert said in caught.value.problems
+
+
+def test_blanks_around_names_and_columns_without_anything_are_set_aside(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text(" x ;v;fraud ; ;\n" + "".join(f"{n};{n % 7};{n % 2};;\n" for n in range(30)))
+    assert read_file(path).columns == ["x", "v", "fraud"]
+    assert header_remarks(header_of(path)) == [
+        "Blanks around names are ignored: ' x ', 'fraud '.",
+        "Left out: columns 4 and 5, without a name and without values.",
+    ]
+    contract = contract_from_toml(draft_of(path), source="draft.toml")
+    assert len(load_dataset(path, contract).rows) == 30
+    other = contract_from_toml(draft_of(path).replace("[features.x]", '[features." X "]'), source="other.toml")
+    with pytest.raises(InvalidDataset) as caught:
+        load_dataset(path, other)
+    assert caught.value.problems == (
+        "column ' X ' is missing; 'x' is there: write the name alike in the file and the contract",
+        "the contract does not declare the columns 'x'; declare them, or list them under `ignored`",
+    )
+
+
+@pytest.mark.parametrize("footer", ["Total,,,435,", "30 rows exported,,,,", ",,,,0"])
+def test_a_last_row_that_looks_like_a_footer_is_said(tmp_path, footer):
+    path = tmp_path / "file.csv"
+    path.write_text("a,b,c,x,fraud\n" + "".join(f"{n},q,r,{n % 7},{n % 2}\n" for n in range(30)))
+    assert "last row" not in draft_of(path)
+    path.write_text(path.read_text() + footer + "\n")
+    assert "# The last row looks like a total or a footer" in draft_of(path)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.schemas.problem import json_pointer
 from fraud_detection_api.schemas.records.record_type import DECISION_REQUEST_FIELDS, RECORDS
 
+_OF_ANOTHER_TYPE = ("int_type", "float_type", "datetime")
+
 
 def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...]) -> FieldProblem:
     """The problem behind a detail of pydantic's, in a request whose records are the array at `path`."""
@@ -25,6 +27,8 @@ def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...
         text = f'must be an object: {{"{RECORDS}": [...]}}'
     elif kind == "string_too_short" and (feature := contract.features.get(str(location[-1]))) and feature.nullable:
         text += "; send null if the value is missing"
+    elif kind.startswith(_OF_ANOTHER_TYPE) and contract.written(str(location[-1])).format is not None:
+        text += "; the contract's format is for files alone"
     return FieldProblem(json_pointer(location), text)
 
 

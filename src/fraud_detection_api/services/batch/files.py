@@ -1,6 +1,6 @@
 """A file of records scored into another file, in pieces, so that it may be larger than memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,21 +40,24 @@ _OUTCOMES = np.array(OUTCOMES)
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """Scores files with one model, and `explains` them; `on_progress` gets the share of rows that is done, 0 to 1.
+    """Scores files with one model, and `explains` them.
 
-    A CSV's `separator` is taken from its header unless it is given.
+    `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any. A
+    CSV's `separator` is taken from its header unless it is given.
     """
 
     bundle: Bundle
     explains: bool = False
     on_progress: Callable[[float], None] = lambda _share: None
     separator: str | None = None
+    on_replaced: Callable[[list[str]], None] = lambda _names: None
 
     def score_file(self, source: Path, target: Path) -> int:
         """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
 
-        `target` appears whole or not at all. Raises InvalidDataset: unreadable file, missing columns, rows that break
-        the contract (first row numbers, no values), a target that is the source or cannot be written.
+        Columns of an earlier scoring are replaced, see `replaced`. `target` appears whole or not at all. Raises
+        InvalidDataset: unreadable file, missing columns, rows that break the contract (first row numbers, no values), a
+        target that is the source or cannot be written.
         """
         require_suffix(target)
         scan, rows = scan_file(source, self.separator)
@@ -62,8 +65,12 @@ class BatchScorer:
             raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
         with reading(source, self.separator):
             names = scan.collect_schema().names()
-        if taken := [name for name in self.added if name in names]:
+        replaced = self.replaced(names)
+        if taken := [name for name in self.added if name in names and name not in replaced]:
             raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])
+        if replaced:
+            self.on_replaced(replaced)
+            scan = scan.drop(replaced)
         with written_whole(target) as waiting:
             self._write(source, scan, waiting, rows=rows)
         return rows
@@ -72,6 +79,15 @@ class BatchScorer:
     def added(self) -> dict[str, pl.DataType]:
         """The columns that are added, in order."""
         return {**ADDED, REASONS: pl.String()} if self.explains else ADDED
+
+    def replaced(self, names: Sequence[str]) -> list[str]:
+        """The columns of a file that were added when it was scored before: all of `ADDED`, and reasons if there are any.
+
+        Not where the contract uses one of these names, or only some of them are there: then they are somebody's data.
+        """
+        earlier = [name for name in (*ADDED, REASONS) if name in names]
+        used = {*self.bundle.contract.record_columns, self.bundle.contract.target.name}
+        return earlier if {*ADDED} <= {*earlier} and not used & {*earlier} else []
 
     def _write(self, source: Path, scan: pl.LazyFrame, waiting: Path, *, rows: int) -> None:
         # a CSV's text goes to a Parquet file as what the contract says it is

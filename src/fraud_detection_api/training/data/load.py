@@ -14,7 +14,13 @@ from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, 
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.written import MISSING_MARKERS
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.tables.checking import check_table, constraint_problem, problem_texts, rows_text
+from fraud_detection_api.tables.checking import (
+    check_table,
+    constraint_problem,
+    missing_column,
+    problem_texts,
+    rows_text,
+)
 from fraud_detection_api.tables.files import is_row_number, reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_column, read_ids
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
@@ -52,7 +58,8 @@ def _dataset(
     about = _about(scan, names, contract)
     if contract.target.name in names:
         about = about.with_columns(_target(about[contract.target.name], contract))
-    problems += [problem for problem in problem_texts(reader.reported()) if problem not in problems]
+    named = tuple(problems)  # the reader does not see columns whose names are near
+    problems += [each for each in problem_texts(reader.reported()) if not any(one.startswith(each) for one in named)]
     if contract.target.name in names:
         problems += _target_problems(about[contract.target.name], contract, trains=trains)
     problems += _known_probability_problems(about, contract)
@@ -171,7 +178,7 @@ def _required(contract: Contract) -> list[str]:
 
 
 def _missing_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
-    yield from (f"column {name!r} is missing" for name in _required(contract) if name not in present)
+    yield from (missing_column(name, present) for name in _required(contract) if name not in present)
 
 
 def _other_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:

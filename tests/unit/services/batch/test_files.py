@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import date, time, timedelta
 
 import polars as pl
 import pytest
@@ -186,7 +187,7 @@ def test_a_row_that_breaks_off_is_told(tmp_path, bundle, frame):
     content = (tmp_path / "in.csv").read_text()
     (tmp_path / "in.csv").write_text(content[: content.rindex(",")])
     (problem,) = problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv")
-    assert problem.endswith(f": 1 row ({ROWS})")
+    assert problem.endswith(f": 1 row ({ROWS}); is the last row a footer, or was the file cut off?")
 
 
 @pytest.mark.parametrize("target", ["out.csv", "out.parquet"])
@@ -199,13 +200,46 @@ def test_blank_lines_at_the_end_are_not_scored(tmp_path, bundle, frame, target):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_file_that_was_scored_before_is_refused(tmp_path, bundle, frame, suffix):
-    source = tmp_path / f"in.{suffix}"
-    write(frame, tmp_path / f"first.{suffix}")
-    BatchScorer(bundle).score_file(tmp_path / f"first.{suffix}", source)
-    names = ("fraud_probability", "risk_score", "outcome")
-    told = tuple(f"has a column {name!r} already; rename it" for name in names)
-    assert problems_of(bundle, source, tmp_path / "out.csv") == told
+def test_the_scores_of_a_file_that_was_scored_before_are_replaced(tmp_path, bundle, frame, suffix):
+    first, second, third = (tmp_path / f"{name}.{suffix}" for name in ("first", "second", "third"))
+    write(frame, first)
+    BatchScorer(bundle).score_file(first, second)
+    write(read(second).with_columns(pl.lit(0.5).alias(PROBABILITY), pl.lit("old").alias(REASONS)), first)
+    replaced: list[str] = []
+    BatchScorer(bundle, on_replaced=replaced.extend).score_file(first, third)
+    assert replaced == [*ADDED, REASONS]
+    assert read(third).equals(read(second))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_column_of_any_type_that_the_contract_ignores_is_kept(tmp_path, bundle, frame, suffix):
+    odd = {
+        "list": pl.Series([[1, None], None], dtype=pl.List(pl.Int64)),
+        "array": pl.Series([[1, 2], None], dtype=pl.Array(pl.Int64, 2)),
+        "struct": pl.Series([{"a": date(2025, 1, 2)}, None]),
+        "bytes": pl.Series([b"\xff", None]),
+        "duration": pl.Series([timedelta(hours=1), None]),
+        "decimal": pl.Series(["1.50", None]).cast(pl.Decimal(10, 2)),
+        "kind": pl.Series(["a", None], dtype=pl.Enum(["a"])),
+        "clock": pl.Series([time(1), None]),
+        "none": pl.Series([None, None]),
+    }
+    source, target = tmp_path / "in.parquet", tmp_path / f"out.{suffix}"
+    frame.head(2).with_columns(each.alias(name) for name, each in odd.items()).write_parquet(source)
+    assert BatchScorer(bundle).score_file(source, target) == 2
+    found = read(target).select(list(odd)).row(0)
+    if suffix == "csv":
+        assert found == (
+            "[1, null]",
+            "[1, 2]",
+            '{"a": "2025-01-02"}',
+            '"ff"',
+            '"1:00:00"',
+            1.5,
+            "a",
+            "01:00:00.000000000",
+            None,
+        )
 
 
 @pytest.mark.parametrize("name", ["risk_score", "outcome"])

@@ -263,7 +263,7 @@ def test_a_csv_in_latin_1_is_told_and_not_quoted(tmp_path):
     )
     path.write_bytes(f"{header}\n1,2,3,Müller,0,0\n".encode("latin-1"))
     told = file_problems(path)
-    assert told == "is not UTF-8; save it as UTF-8"
+    assert told.endswith("is not UTF-8; save it as UTF-8, for example with `iconv -f CP1252 -t UTF-8`")
     assert "ller" not in told
 
 
