@@ -17,6 +17,9 @@ from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
 
 SECONDS_A_DAY = 86_400.0
 
+MOST_LEVELS_BY_SETS = 32
+"""Categories of more levels are read as rates, unless a training has other settings."""
+
 
 class LevelEncoding(Protocol):
     """Replaces the levels of a category by numbers, and says how frequent they are where there are `records`."""

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
@@ -41,8 +42,8 @@ _TAKEN = (
     "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
     "unless it was scored before and has all that scoring adds: that is replaced"
 )
-MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
+"""With more different texts than this share of the values, a column names records: an id, or free text."""
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -241,16 +242,19 @@ def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
 
 def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
-    if levels > MAX_LEVELS or levels > max(2, MAX_LEVEL_SHARE * len(present)):
-        kind = unreadable_kind(present)
-        looks = "" if kind is None else f"; nearly all are {kind}"
-        return _Guess(ignored_because=f"{levels:,} different texts are too many for a category{looks}")
+    kind = unreadable_kind(present) if levels > MOST_LEVELS_BY_SETS or levels > MAX_LEVEL_SHARE * len(present) else None
+    looks = "" if kind is None else f"; nearly all are {kind}"
+    if levels > max(2, MAX_LEVEL_SHARE * len(present)):
+        texts = f"{levels:,} different texts in {len(present):,} values"
+        return _Guess(ignored_because=f"{texts}: an id or free text, and no category{looks}")
     lengths = series.cast(pl.String).str.strip_chars().str.len_chars().fill_null(0)
     if (long := np.flatnonzero(lengths > MAX_TEXT) + 1).size:
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters: {rows_text(long)}")
     common = str(by_count(present)[0])
     markers = present.filter(are_markers(present))
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
+    read = "split by sets" if levels <= MOST_LEVELS_BY_SETS else "read as a rate and a frequency"
+    lines.append(f"# {levels:,} levels, {read}{looks}")
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 

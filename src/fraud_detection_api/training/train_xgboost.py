@@ -12,6 +12,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
 from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
 from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
@@ -51,7 +52,7 @@ class XGBoostSettings:
     colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
     max_bin: int = 4096
-    most_levels_by_sets: int = 32
+    most_levels_by_sets: int = MOST_LEVELS_BY_SETS
     max_cat_to_onehot: int = 32
 
     def __post_init__(self) -> None:
