@@ -184,13 +184,26 @@ class Constraint(Declared):
         return parse_formula(self.check)
 
 
-_WORDING: dict[str, Any] = {
-    section: {"__all__": {"reason": {"favourable_code", "floored_text"}}} for section in ("features", "derived")
-}
-"""The parts of a reason that no fingerprint covers."""
+_ROWS = "__all__"  # pydantic's word for each value of a mapping
 
-_IN_FILES: dict[str, Any] = {"missing": True, "time": {"format"}, "features": {"__all__": {"format", "missing"}}}
-"""What says how files write values."""
+PRESENTATION: dict[str, Any] = {
+    "description": True,
+    "identifier": {"description"},
+    "target": {"description"},
+    "time": {"description"},
+    "features": {_ROWS: {"description", "unit", "example", "reason"}},
+    "derived": {_ROWS: {"description", "unit", "reason"}},
+    "constraints": {_ROWS: {"message"}},
+}
+"""What people read, and no score and no record depends on: no fingerprint covers it."""
+
+_FORMERLY_WORDING: dict[str, Any] = {
+    section: {_ROWS: {"reason": {"favourable_code", "floored_text"}}} for section in ("features", "derived")
+}
+"""The parts of the presentation that the fingerprints of earlier releases do not cover."""
+
+_UNSENT: dict[str, Any] = {"missing": True, "time": {"format"}, "features": {_ROWS: {"format", "missing"}}}
+"""What callers do not send: how files write values."""
 
 
 class Contract(Declared):
@@ -217,16 +230,8 @@ class Contract(Declared):
 
     @cached_property
     def fingerprint(self) -> str:
-        """`sha256:…` of the declaration, the same for files that differ in comments, layout or spelled-out defaults.
-
-        It does not cover a reason's `favourable_code` and `floored_text`, so that a contract may add them and still be the
-        contract of models that were trained before.
-        """
-        ordered = list(self.features), list(self.derived), list(self.constraints)
-        canonical = json.dumps(
-            [self._as_json(without=_WORDING), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        """`sha256:…` of what scores depend on, the same for files that differ in layout, spelled-out defaults or wording."""
+        return self._digest(without=PRESENTATION)
 
     @cached_property
     def record_fingerprint(self) -> str:
@@ -234,16 +239,43 @@ class Contract(Declared):
 
         Nor does it cover how files write values.
         """
-        document = self._as_json(without=_IN_FILES)
+        return self._sent.fingerprint
+
+    @cached_property
+    def former_fingerprint(self) -> str:
+        """The fingerprint by earlier releases, which covered the wording."""
+        return self._digest(without=_FORMERLY_WORDING)
+
+    @property
+    def record_fingerprints(self) -> tuple[str, str]:
+        """The fingerprint of what callers send, and the one by earlier releases: stored decisions name either."""
+        return self.record_fingerprint, self._sent.former_fingerprint
+
+    @cached_property
+    def content_digest(self) -> str:
+        """`sha256:…` of all that the contract says, its wording too."""
+        return self._digest(without={})
+
+    def _digest(self, *, without: dict[str, Any]) -> str:
+        ordered = list(self.features), list(self.derived), list(self.constraints)
+        canonical = json.dumps(
+            [self.declared(without=without), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def _sent(self) -> "Contract":
+        document = self.declared(without=_UNSENT)
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
         unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
-        return self.model_validate({**document, "target": target, **unsent}).fingerprint
+        return self.model_validate({**document, "target": target, **unsent})
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, without defaults. `loading.parse_contract` reads it back."""
-        return self._as_json(without={})
+        return self.declared(without={})
 
-    def _as_json(self, *, without: dict[str, Any]) -> dict[str, object]:
+    def declared(self, *, without: dict[str, Any]) -> dict[str, object]:
+        """The declaration as JSON values, without defaults and without these keys, which are pydantic's `exclude`."""
         document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=without)
         if self.target.positive is True:  # equals the default 1, and would be left out
             document["target"]["positive"] = True

@@ -43,6 +43,9 @@ FILES = (
     *DOCUMENTS,
 )
 
+_DECIDING = ("calibration.json", "encoding.json", "forest.npz", "policy.json", "risk.json")
+"""The files that a decision depends on, besides what the contract's fingerprint covers."""
+
 BundleFiles = Mapping[str, bytes]
 
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
@@ -51,7 +54,10 @@ _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticErro
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it."""
+    """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it.
+
+    Models of the same `decision_digest` decide alike, and may differ in their wording.
+    """
 
     digest: str
     created_at: str
@@ -61,6 +67,7 @@ class Bundle:
     risk: RiskScale
     card: dict[str, Any]
     reference: dict[str, Any]
+    decision_digest: str
 
     @cached_property
     def engine(self) -> Engine:
@@ -115,12 +122,24 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
     return _sealed(files, created_at)
 
 
-def with_policy(
-    files: BundleFiles, policy: Policy, *, card: dict[str, Any], documents: Mapping[str, bytes], created_at: str
+def with_changes(
+    files: BundleFiles,
+    *,
+    policy: Policy | None = None,
+    contract: Contract | None = None,
+    card: dict[str, Any],
+    documents: Mapping[str, bytes],
+    created_at: str,
 ) -> SealedBundle:
-    """A verified bundle's files with another policy, and the card and DOCUMENTS that describe it; scores stay the same."""
-    changed = {"policy.json": _json_bytes(policy.as_json()), "card.json": _json_bytes(card)}
-    changed |= {name: documents[name] for name in DOCUMENTS}
+    """A verified bundle's files with another policy or a contract in other words; scores stay the same.
+
+    `card` and the DOCUMENTS describe the result.
+    """
+    changed = {"card.json": _json_bytes(card), **{name: documents[name] for name in DOCUMENTS}}
+    if policy is not None:
+        changed["policy.json"] = _json_bytes(policy.as_json())
+    if contract is not None:
+        changed["contract.json"] = _json_bytes(contract.as_json())
     return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at)
 
 
@@ -152,7 +171,9 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     if difference is not None:
         raise CorruptBundle(source, difference)
     card, reference = documents["card.json"], documents["reference.json"]
-    return Bundle(manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, card, reference)
+    deciding = {name: manifest["files"][name] for name in _DECIDING} | {"contract": contract.fingerprint}
+    made = manifest["digest"], manifest["created_at"]
+    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding))
 
 
 def _level_codes(document: Any) -> LevelCodes:

@@ -181,7 +181,8 @@ class Tuner:
         """
         problem = self._problem(data, folds)
         first = {**{name: getattr(self.defaults, name) for name in SEARCH_SPACE}, "ratios": 0}
-        with open_study(self.path, problem, seed=self.seed, first=first) as study:
+        formerly = {"contract": data.contract.former_fingerprint}
+        with open_study(self.path, problem, seed=self.seed, first=first, formerly=formerly) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
             run = _Run(self, study, data, folds, contract, ranking, first)
