@@ -72,11 +72,18 @@ def show(
 
 @app.command(epilog="Example: `fraud contract check my.toml`")
 def check(contract: Which = None) -> None:
-    """Check a contract file. Each problem is printed with its line, its key and how to fix it."""
+    """Check a contract file. Each problem is printed with its line, its key and how to fix it.
+
+    Of a valid contract, warnings say which features are protected, and where the purpose is credit, which reasons are too
+    generic for a notice of a refused credit.
+    """
     settings = settings_with(contract=contract)
+    from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
     parts = f"{features}, {len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
+    for finding in advice(checked):
+        say(f"warning: {finding}")

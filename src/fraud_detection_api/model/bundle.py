@@ -16,6 +16,7 @@ from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPo
 from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.engine import Engine, Scorer
+from fraud_detection_api.model.placement import Placement
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.reference import golden_difference, golden_rows
 from fraud_detection_api.model.trees.forest import Forest
@@ -68,6 +69,7 @@ class Bundle:
     card: dict[str, Any]
     reference: dict[str, Any]
     decision_digest: str
+    placement: Placement
 
     @cached_property
     def engine(self) -> Engine:
@@ -77,7 +79,7 @@ class Bundle:
     @cached_property
     def reasoner(self) -> Reasoner:
         """Words the reasons for this model's scores."""
-        return Reasoner(self.contract, self.scorer.encoder.column_names)
+        return Reasoner(self.contract, self.scorer.encoder.column_names, self.placement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         )
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
+        placement = Placement.of(contract, documents["reference.json"])
     except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
@@ -173,7 +176,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     card, reference = documents["card.json"], documents["reference.json"]
     deciding = {name: manifest["files"][name] for name in _DECIDING} | {"contract": contract.fingerprint}
     made = manifest["digest"], manifest["created_at"]
-    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding))
+    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding), placement)
 
 
 def _level_codes(document: Any) -> LevelCodes:

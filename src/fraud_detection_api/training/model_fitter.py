@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fraud_detection_api.contract.advice import protected_advice
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
 from fraud_detection_api.model.calibration import RiskScale
-from fraud_detection_api.model.reference import reference_histograms
+from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -84,7 +85,7 @@ class ModelFitter:
         decided = decided_policy(
             terms, train, fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        warnings = leak_warnings(dataset, split)
+        warnings = [*leak_warnings(dataset, split), *protected_advice(dataset.contract)]
         made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
@@ -105,7 +106,12 @@ def _sealed(
         policy=policy,
         risk=RiskScale.of(measured.margins[~measured.data.is_fraud]),
         card=card,
-        reference=reference_histograms(made.data.contract, train.columns, measured.probability),
+        reference=reference_histograms(
+            made.data.contract,
+            train.columns,
+            measured.probability,
+            Training(lambda name: train.records.values(name, train.rows), train.is_fraud),
+        ),
         evidence=evidence,
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),

@@ -33,6 +33,16 @@ def test_infer_says_what_separates_the_fields(fraud):
     assert "# Its fields are separated by ';'." in result.stdout
 
 
+def test_infer_proposes_what_is_protected_and_check_warns_of_it(fraud):
+    every_dtype_frame(200).rename({"instalments": "Alter"}).write_csv("loans.csv")
+    drafted = fraud("contract", "infer", "loans.csv", "--target", "outcome").stdout
+    assert contract_from_toml(drafted, source="x").protected == {"Alter"}
+    Path("loans.toml").write_text(drafted, encoding="utf-8")
+    result = fraud("contract", "check", "loans.toml")
+    assert result.exit_code == 0
+    assert "warning: 'Alter' is protected" in result.stderr
+
+
 def test_infer_takes_a_name(fraud):
     every_dtype_frame(200).write_csv("loans.csv")
     result = fraud("contract", "infer", "loans.csv", "--target", "outcome", "--name", "cars")

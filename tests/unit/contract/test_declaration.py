@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.presentation import rewordings
+from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.field_texts import plain_number
 from support.builders import EVERY_DTYPE, every_dtype_contract
 
@@ -127,6 +129,12 @@ def test_a_fingerprint_stays_what_it_was_while_the_contract_does():
         ('"AMOUNT"', '"HIGH_AMOUNT"'),
         ("The amount is {value}", "You pay {value}"),
         ('favourable_code = "AMOUNT_LOW", ', ""),
+        ('favourable_code = "AMOUNT_LOW"', 'raises = "Much", lowers = "Little"'),
+        (
+            'reason = { code = "AMOUNT", favourable_code = "AMOUNT_LOW", text = "The amount is {value}" }',
+            "reason = false",
+        ),
+        ('unit = "EUR"', 'reason_group = "money"'),
         ("Twice the amount", "Two amounts"),
         ("must be more than 0", "must be above 0"),
     ],
@@ -137,6 +145,19 @@ def test_wording_changes_no_fingerprint_and_is_content(written, instead):
     assert reworded != contract
     assert (reworded.fingerprint, reworded.record_fingerprint) == (contract.fingerprint, contract.record_fingerprint)
     assert reworded.content_digest != contract.content_digest
+
+
+def test_a_protected_column_is_of_the_model_s_contract_and_nothing_that_callers_send():
+    """A model's contract says so for good: other words cannot take it back."""
+    contract, marked = (
+        contract_from_toml(text, source="x")
+        for text in (FORMER, FORMER.replace("example", "protected = true\nexample"))
+    )
+    assert marked.fingerprint != contract.fingerprint
+    assert marked.record_fingerprints == contract.record_fingerprints
+    assert marked.protected == {"amount", "double"}
+    with pytest.raises(ContractMismatch, match=r"features\.amount\.protected"):
+        rewordings(marked, contract)
 
 
 def test_the_amount_at_risk_is_declared_and_nothing_that_callers_send():

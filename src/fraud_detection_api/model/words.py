@@ -1,0 +1,192 @@
+"""The words of a reason, as they stand in JSON."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic_core import to_json
+
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Reason
+from fraud_detection_api.contract.wording import without_band
+from fraud_detection_api.decision.decided import Shown
+from fraud_detection_api.field_texts import plain_number
+from fraud_detection_api.model.numbers import readable
+from fraud_detection_api.model.placement import Placement
+
+Direction = Literal["decreases", "increases"]
+"""Where a feature moved the risk."""
+
+EndOf = Callable[[Mapping[str, Any], float], tuple[Shown | None, str]]
+"""The value of a record, or the derived one given, NaN for none; and the end of the reason."""
+
+_Around = Sequence[str]
+"""What stands before, between and after the readable value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a feature that moved the risk in one direction: what goes before the value, and the end."""
+
+    head: str
+    end_of: EndOf
+
+    @classmethod
+    def of(cls, contract: Contract, name: str, placement: Placement, *, direction: Direction) -> "Words":
+        item = contract.explained[name]
+        reason = item.reason or None
+        group = contract.reason_groups.get(item.reason_group or "")
+        if group is not None:
+            reason, item = Reason(code=group.code, text=group.text), item.model_copy(update={"reason": None})
+        code = _code(name) if reason is None else reason.code
+        if reason is not None and direction == "decreases":
+            code = reason.favourable_code or code
+        head = f'"code":{_json(code)},"feature":{_json(name)},"value":'
+        text = _text(name, reason, placement, direction)
+        ends = _Ends(
+            name,
+            end(f"{name} is missing"),
+            _around(without_band(text)),
+            *_banded(name, text, placement, direction),
+            _floored(name, item, reason) if isinstance(item, Derived) and group is None else (),
+        )
+        return cls(head, _reader(ends, item))
+
+
+def _text(name: str, reason: Reason | None, placement: Placement, direction: Direction) -> str:
+    if reason is None:
+        return f"{name} is {{value}}: {{band}}" if placement.by_default else f"{name} is {{value}}"
+    return (reason.raises if direction == "increases" else reason.lowers) or reason.text
+
+
+def _banded(
+    name: str, text: str, placement: Placement, direction: Direction
+) -> tuple[list[float], list[_Around], dict[str, _Around]]:
+    """Edges of bands and what is around a value in each; what is around each level."""
+    if "{band}" not in text:
+        return [], [], {}
+    levels = placement.levels.get(name, {})
+    around_levels = {level: _around(text.replace("{band}", phrase)) for level, phrase in levels.items()}
+    if (bands := placement.numbers.get(name)) is None:
+        return [], [], around_levels
+    at = ("decreases", "increases").index(direction)
+    return bands.edges, [_around(text.replace("{band}", phrase[at])) for phrase in bands.phrases], around_levels
+
+
+def _reader(ends: "_Ends", item: Feature | Derived) -> EndOf:
+    if isinstance(item, Derived):
+        return ends.of_number
+    if item.dtype == "datetime":
+        return ends.of_time
+    if ends.levels:
+        return ends.of_level
+    return ends.of_banded if ends.edges else ends.of_record
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Ends of a reason: `missing` where there is no value, else with the readable value in between.
+
+    `around` is for values that have no band; `banded[i]` for those below `edges[i]`, and `levels` for levels.
+    """
+
+    name: str
+    missing: str
+    around: _Around
+    edges: list[float]
+    banded: list[_Around]
+    levels: dict[str, _Around]
+    floored: "tuple[_Floored, ...]"
+
+    def of_record(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(self.name)
+        return (None, self.missing) if value is None else (value, _readable_json(value).join(self.around))
+
+    def of_banded(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(self.name)
+        if value is None:
+            return None, self.missing
+        return value, readable(value).join(self.banded[bisect_right(self.edges, value)])
+
+    def of_level(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(self.name)
+        if value is None:
+            return None, self.missing
+        return value, _inner_json(value).join(self.levels.get(value, self.around))
+
+    def of_time(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(self.name)
+        if value is None:
+            return None, self.missing
+        text = value.isoformat().replace("+00:00", "Z")
+        return text, text.join(self.around)
+
+    def of_number(self, record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
+        if number != number:  # noqa: PLR0124 at half the price of `isnan`
+            return None, self.missing
+        for floored in self.floored:
+            if floored.applies_to(record):
+                return number, floored.end(number, record)
+        around = self.banded[bisect_right(self.edges, number)] if self.edges else self.around
+        return number, readable(number).join(around)
+
+
+@dataclass(frozen=True, slots=True)
+class _Floored:
+    """The end of a reason for records to which a floor applies, with the names of the formula's columns."""
+
+    text: str
+    names: tuple[str, ...]
+    applies_to: Callable[[Mapping[str, Any]], bool]
+
+    def end(self, value: Shown, record: Mapping[str, Any]) -> str:
+        text = self.text.replace("{value}", _readable_json(value))
+        for name in self.names:
+            text = text.replace(f"{{{_inner_json(name)}}}", _readable_json(record[name]))
+        return text
+
+
+def _floored(name: str, item: Derived, reason: Reason | None) -> tuple[_Floored, ...]:
+    declared = reason.floored_text if reason is not None else None
+    texts = [
+        declared
+        or f"{name} is {{value}}, where {floor.divisor.source} below {plain_number(floor.at_least)} counts as "
+        f"{plain_number(floor.at_least)}"
+        for floor in item.parsed.floors
+    ]
+    return tuple(
+        _Floored(end(text), item.parsed.names, floor.for_one_record())
+        for text, floor in zip(texts, item.parsed.floors, strict=True)
+    )
+
+
+def columns_of(name: str, item: Feature | Derived) -> tuple[str, ...]:
+    """The columns of the matrix that a feature or derived feature has."""
+    return item.encoded(name) if isinstance(item, Feature) and item.dtype == "datetime" else (name,)
+
+
+def _around(text: str) -> _Around:
+    return tuple(end(text).split("{value}"))
+
+
+def end(text: str) -> str:
+    """A reason's description, and its end."""
+    return f',"description":"{_inner_json(text)}"}}'
+
+
+def _json(text: str) -> str:
+    return to_json(text).decode()
+
+
+def _inner_json(text: str) -> str:
+    """A text as it stands in JSON, without its quotes."""
+    return to_json(text).decode()[1:-1]
+
+
+def _readable_json(value: Shown) -> str:
+    return _inner_json(value) if isinstance(value, str) else readable(value)
+
+
+def _code(name: str) -> str:
+    letters = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
+    return letters if letters[0].isalpha() else f"F_{letters}"
