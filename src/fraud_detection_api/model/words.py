@@ -33,27 +33,44 @@ class Words:
 
     @classmethod
     def of(cls, contract: Contract, name: str, placement: Placement, *, direction: Direction) -> "Words":
-        item = contract.explained[name]
-        reason = item.reason or None
-        group = contract.reason_groups.get(item.reason_group or "")
-        if group is not None:
-            reason, item = Reason(code=group.code, text=group.text), item.model_copy(update={"reason": None})
-        code = _code(name) if reason is None else reason.code
+        item, reason = contract.explained[name], _reason(contract, name)
+        code = code_of(contract, name)
         if reason is not None and direction == "decreases":
             code = reason.favourable_code or code
         head = f'"code":{_json(code)},"feature":{_json(name)},"value":'
-        text = _text(name, reason, placement, direction)
+        text = text_of(contract, name, placement, direction=direction)
+        is_ratio = isinstance(item, Derived) and item.reason_group not in contract.reason_groups
         ends = _Ends(
             name,
-            end(f"{name} is missing"),
+            end(missing_text(name)),
             _around(without_band(text)),
             *_banded(name, text, placement, direction),
-            _floored(name, item, reason) if isinstance(item, Derived) and group is None else (),
+            _floored(name, item, reason) if is_ratio else (),  # type: ignore[arg-type]
         )
         return cls(head, _reader(ends, item))
 
 
-def _text(name: str, reason: Reason | None, placement: Placement, direction: Direction) -> str:
+def _reason(contract: Contract, name: str) -> Reason | None:
+    """The declared reason of a feature: its group's, if that has one."""
+    item = contract.explained[name]
+    group = contract.reason_groups.get(item.reason_group or "")
+    return Reason(code=group.code, text=group.text) if group is not None else item.reason or None
+
+
+def code_of(contract: Contract, name: str) -> str:
+    """The code of a feature's reason."""
+    reason = _reason(contract, name)
+    return _code(name) if reason is None else reason.code
+
+
+def missing_text(name: str) -> str:
+    """What is said of a feature without a value."""
+    return f"{name} is missing"
+
+
+def text_of(contract: Contract, name: str, placement: Placement, *, direction: Direction) -> str:
+    """The text of a feature's reason, with its placeholders."""
+    reason = _reason(contract, name)
     if reason is None:
         return f"{name} is {{value}}: {{band}}" if placement.by_default else f"{name} is {{value}}"
     return (reason.raises if direction == "increases" else reason.lowers) or reason.text

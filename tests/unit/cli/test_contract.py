@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidContract, InvalidDataset
-from support.builders import EVERY_DTYPE, every_dtype_frame
+from support.builders import EVERY_DTYPE, every_dtype_files, every_dtype_frame
 from support.refusals import numbers_in, refusal_of
 
 CREDIT = load_contract("credit")
@@ -113,3 +114,33 @@ def test_check_tells_every_problem_by_line_and_key(fraud):
 
 def test_check_of_a_file_that_is_not_there_is_told(fraud):
     assert refusal_of(fraud("contract", "check", "none.toml")) is InvalidContract
+
+
+def test_reasons_are_shown_by_feature_and_for_the_records_with_the_highest_scores(fraud, registry, credit_file):
+    pl.read_parquet(credit_file).head(500).write_csv("few.csv")
+    first, best = (
+        json.loads(fraud("contract", "reasons", "few.csv", *options, "--json").stdout)
+        for options in (["--rows", "500"], ["--highest", "--rows", "3"])
+    )
+    assert [each["feature"] for each in best["features"]] == list(CREDIT.explained)
+    assert [record["row"] for record in first["records"]] == list(range(1, 501))
+    assert best["records"] == sorted(first["records"], key=lambda record: -record["fraud_probability"])[:3]
+    assert best["records"][0]["reasons"][0]["description"]
+
+
+def test_reasons_say_what_is_low_usual_and_high(fraud, registry):
+    registry.register(every_dtype_files())
+    told = json.loads(fraud("contract", "reasons", "--model", "2", "--json").stdout)
+    words = {each["feature"]: each for each in told["features"]}
+    assert words["amount_eur"]["low"] == "amount_eur is 1,000: lower than 95 % of customers"
+    assert words["amount_eur"]["usual"].endswith(": about usual, which in combination raises the risk")
+    assert words["amount_eur"]["missing"] == "amount_eur is missing"
+    assert words["is_employed"]["high"] == "is_employed is yes"
+    assert words["channel"]["low"].startswith("channel is ")
+    assert told["barred"] == []
+
+
+def test_reasons_are_tables_for_people(fraud, registry, credit_file):
+    shown = fraud("contract", "reasons", credit_file, "--rows", "1").stdout
+    assert "UTILISATION_HIGH" in shown
+    assert "Records of" in shown
