@@ -141,9 +141,9 @@ def described(contract, record, name):
 @pytest.mark.parametrize(
     ("limit", "name", "text"),
     [
-        (0.0, "credit_utilisation", "Balance is 200,000 at a credit limit of 0"),
-        (0.5, "credit_utilisation", "Balance is 200,000 at a credit limit of 0.5"),
-        (1.0, "credit_utilisation", "Balance is 200,000 times the credit limit"),
+        (0.0, "credit_utilisation", "The balance is 200,000 at a credit limit of 0"),
+        (0.5, "credit_utilisation", "The balance is 200,000 at a credit limit of 0.5"),
+        (1.0, "credit_utilisation", "The balance is 200,000 times the credit limit"),
         (0.0, "arrears_share", "No account is open, and none is in arrears"),
         (0.0, "balance_per_account", "No account is open, and the balance is 200,000"),
         (900.0, "limit_per_account", "No account is open, and the total credit limit is 900"),
