@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
@@ -40,14 +40,10 @@ class Words:
         head = f'"code":{_json(code)},"feature":{_json(name)},"value":'
         text = text_of(contract, name, placement, direction=direction)
         is_ratio = isinstance(item, Derived) and item.reason_group not in contract.reason_groups
-        ends = _Ends(
-            name,
-            end(missing_text(name)),
-            _around(without_band(text)),
-            *_banded(name, text, placement, direction),
-            _floored(name, item, reason) if is_ratio else (),  # type: ignore[arg-type]
-        )
-        return cls(head, _reader(ends, item))
+        banded = _banded(name, text, placement, direction)
+        floored = _floored(name, item, reason) if is_ratio else ()  # type: ignore[arg-type]
+        ends = _Ends(name, end(missing_text(name)), _around(without_band(text)), *banded, floored)
+        return cls(head, _derived_reader(ends) if isinstance(item, Derived) else _reader(ends, item))
 
 
 def _reason(contract: Contract, name: str) -> Reason | None:
@@ -90,18 +86,7 @@ def _banded(
     return bands.edges, [_around(text.replace("{band}", phrase[at])) for phrase in bands.phrases], around_levels
 
 
-def _reader(ends: "_Ends", item: Feature | Derived) -> EndOf:
-    if isinstance(item, Derived):
-        return ends.of_number
-    if item.dtype == "datetime":
-        return ends.of_time
-    if ends.levels:
-        return ends.of_level
-    return ends.of_banded if ends.edges else ends.of_record
-
-
-@dataclass(frozen=True, slots=True)
-class _Ends:
+class _Ends(NamedTuple):
     """Ends of a reason: `missing` where there is no value, else with the readable value in between.
 
     `around` is for values that have no band; `banded[i]` for those below `edges[i]`, and `levels` for levels.
@@ -115,37 +100,50 @@ class _Ends:
     levels: dict[str, _Around]
     floored: "tuple[_Floored, ...]"
 
-    def of_record(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
-        value: Any = record.get(self.name)
-        return (None, self.missing) if value is None else (value, _readable_json(value).join(self.around))
 
-    def of_banded(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
-        value: Any = record.get(self.name)
-        if value is None:
-            return None, self.missing
-        return value, readable(value).join(self.banded[bisect_right(self.edges, value)])
+def _reader(ends: _Ends, item: Feature) -> EndOf:
+    """A function for this kind of feature. Names of a function around it are read faster than attributes."""
+    name, missing, around, edges, banded, levels, _floored = ends
 
-    def of_level(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
-        value: Any = record.get(self.name)
-        if value is None:
-            return None, self.missing
-        return value, _inner_json(value).join(self.levels.get(value, self.around))
+    def of_record(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(name)
+        return (None, missing) if value is None else (value, _readable_json(value).join(around))
 
-    def of_time(self, record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
-        value: Any = record.get(self.name)
+    def of_banded(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(name)
         if value is None:
-            return None, self.missing
+            return None, missing
+        return value, readable(value).join(banded[bisect_right(edges, value)])
+
+    def of_level(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(name)
+        return (None, missing) if value is None else (value, _inner_json(value).join(levels.get(value, around)))
+
+    def of_time(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
+        value: Any = record.get(name)
+        if value is None:
+            return None, missing
         text = value.isoformat().replace("+00:00", "Z")
-        return text, text.join(self.around)
+        return text, text.join(around)
 
-    def of_number(self, record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
+    if item.dtype == "datetime":
+        return of_time
+    return of_level if levels else of_banded if edges else of_record
+
+
+def _derived_reader(ends: _Ends) -> EndOf:
+    """As `_reader`, for a derived feature."""
+    missing, around, edges, banded, floored = ends.missing, ends.around, ends.edges, ends.banded, ends.floored
+
+    def of_number(record: Mapping[str, Any], number: float) -> tuple[Shown | None, str]:
         if number != number:  # noqa: PLR0124 at half the price of `isnan`
-            return None, self.missing
-        for floored in self.floored:
-            if floored.applies_to(record):
-                return number, floored.end(number, record)
-        around = self.banded[bisect_right(self.edges, number)] if self.edges else self.around
-        return number, readable(number).join(around)
+            return None, missing
+        for each in floored:
+            if each.applies_to(record):
+                return number, each.end(number, record)
+        return number, readable(number).join(banded[bisect_right(edges, number)] if edges else around)
+
+    return of_number
 
 
 @dataclass(frozen=True, slots=True)
