@@ -64,8 +64,10 @@ def _examples(bundle: Bundle, placement: Placement, name: str) -> list[tuple[str
     """A low, a usual and a high value of the training data, each with its phrase."""
     if (bands := placement.numbers.get(name)) is not None:
         seen = bands.edges[:-1] or bands.edges  # the last edge is above all values
-        values = seen[0], seen[len(seen) // 2], seen[-1]
-        return [(readable(value), bands.phrases[bisect_right(bands.edges, value)][True]) for value in values]
+        placed = [(readable(value), bands.phrases[bisect_right(bands.edges, value)]) for value in seen]
+        # a usual value is said to raise the risk or to lower it, and any other to be low or high
+        usual = [each for each in placed if each[1][0] != each[1][1]] or placed
+        return [(value, phrase[True]) for value, phrase in (placed[0], usual[len(usual) // 2], placed[-1])]
     if levels := placement.levels.get(name):
         counted = bundle.reference["features"][name]
         ordered = sorted(levels, key=lambda level: counted["frauds"][level] / counted["levels"][level])
