@@ -11,10 +11,12 @@ import polars as pl
 from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.wording import BANDED
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
+from fraud_detection_api.tables.protected import PROTECTED_LINE, is_protected_name
 from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
 from fraud_detection_api.tables.recognition import (
     LEADING_ZERO,
@@ -97,7 +99,7 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
     for column, guess in guesses.items():
         if not guess.ignored_because:
-            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, _reason(column)]))
+            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess)]))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -258,11 +260,14 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 
-def _reason(column: str) -> str:
+def _reason_lines(column: str, guess: _Guess) -> list[str]:
+    if is_protected_name(column):
+        return [PROTECTED_LINE]
     code = re.sub(r"[^A-Z0-9]+", "_", column.upper()).strip("_")
     code = code if code[:1].isalpha() else f"F_{code}"
-    safe = column.replace("{", "(").replace("}", ")")
-    return f"reason = {{ code = {quoted(code[:64])}, text = {quoted(f'{safe} is {{value}}'[:200])} }}"
+    band = ": {band}" if any(f'dtype = "{dtype}"' in guess.lines for dtype in BANDED) else ""
+    text = f"{column} is {{value}}{band}"  # a name has no braces
+    return [f"reason = {{ code = {quoted(code[:64])}, text = {quoted(text)} }}"]
 
 
 def _key(column: str) -> str:

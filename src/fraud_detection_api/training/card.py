@@ -11,6 +11,7 @@ import polars as pl
 import xgboost
 
 from fraud_detection_api import __version__
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.model.bundle import read_card
 from fraud_detection_api.services.models.registry import ExperimentTracker
 from fraud_detection_api.training.data.dataset import Dataset
@@ -53,7 +54,7 @@ def model_card(making: Making) -> dict[str, Any]:
     data, fitter = making.data, making.fitter
     card = {
         "purpose": data.contract.purpose,
-        "contract": {"name": data.contract.name, "fingerprint": data.contract.fingerprint},
+        "contract": contract_card(data.contract),
         "data": {
             "rows": len(data),
             "frauds": int(data.is_fraud.sum()),
@@ -102,6 +103,11 @@ def _refit(making: Making) -> dict[str, Any]:
         return {}
     frauds, rounds = int(final.data.is_fraud.sum()), list(final.fitted.trees.rounds)
     return {"refit": {"rows": len(final.data), "frauds": frauds, "rounds": rounds}}
+
+
+def contract_card(contract: Contract) -> dict[str, str]:
+    """Which contract a model follows."""
+    return {"name": contract.name, "fingerprint": contract.fingerprint}
 
 
 def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:

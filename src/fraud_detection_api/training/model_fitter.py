@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from fraud_detection_api.contract.advice import protected_advice
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
 from fraud_detection_api.model.calibration import RiskScale
 from fraud_detection_api.model.engine import Scorer
-from fraud_detection_api.model.reference import reference_histograms
+from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -98,7 +99,7 @@ class ModelFitter:
         decided = decided_policy(
             terms, final.data, final.fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        warnings = leak_warnings(dataset, split)
+        warnings = [*leak_warnings(dataset, split), *protected_advice(dataset.contract)]
         made = Making(
             dataset, split, self.split, fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning
         )
@@ -115,13 +116,19 @@ def _sealed(
 ) -> tuple[dict[str, Any], SealedBundle]:
     """The card and the bundle of a new model."""
     card, measured, final = model_card(made), made.measured, made.final
+    learned = final.data
     return card, seal_bundle(
         final.fitted.scorer,
         final.fitted.booster,
         policy=policy,
         risk=RiskScale.of(measured.margins[~measured.data.is_fraud]),
         card=card,
-        reference=reference_histograms(made.data.contract, final.data.columns, measured.probability),
+        reference=reference_histograms(
+            learned.contract,
+            learned.columns,
+            measured.probability,
+            Training(lambda name: learned.records.values(name, learned.rows), learned.is_fraud),
+        ),
         evidence=evidence,
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),

@@ -193,7 +193,7 @@ def test_a_draft_reads():
         'name = "loans"\n\n'
         '[target]\nname = "y"\npositive = 1  # the value that means fraud\n'
         'known_probability = "true_fraud_probability"  # of simulated data; never a feature\n\n'
-        '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}" }\n\n'
+        '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}: {band}" }\n\n'
         "[features.opened_at]\n"
         "# if this is when the record was made, draft again with --time: training is then measured on later records\n"
         'dtype = "datetime"\nparts = ["month", "weekday"]\nelapsed_days_since = "2000-01-01"\n'

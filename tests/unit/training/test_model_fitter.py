@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
 from fraud_detection_api.errors import InvalidDataset, RegistryUnavailable
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.training import model_fitter
@@ -53,6 +53,16 @@ def shares():
 def fitted(dataset, registry, shares):
     """For all who only look at it."""
     return fit(dataset, registry=registry, on_progress=shares.append)
+
+
+def test_a_protected_feature_is_warned_of_and_changes_no_score(dataset, fitted, registry):
+    document = dataset.contract.as_json()
+    document["features"]["total_balance"]["protected"] = True
+    marked = replace(dataset, contract=parse_contract(document, source="x"))
+    other = InMemoryRegistry()
+    card = fit(marked, registry=other).card
+    assert card["warnings"][0].startswith("'total_balance' is protected")
+    assert other.fetch("1")["forest.npz"] == registry.fetch(fitted.version)["forest.npz"]
 
 
 def test_the_same_seed_gives_the_same_digest_on_any_threads_at_any_time(dataset, fitted):

@@ -129,7 +129,8 @@ class Tuner:
             {name: getattr(settings, name) for name in space} | {"ratios": 0}
             for settings in (self.defaults, *(replace(self.defaults, **changes) for changes in self.recipes))
         )
-        with open_study(self.path, problem, seed=self.seed, first=[first, *others]) as study:
+        formerly = {"contract": data.contract.former_fingerprint}
+        with open_study(self.path, problem, seed=self.seed, first=[first, *others], formerly=formerly) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
             run = _Run(self, study, data, folds, contract, ranking, first, space)

@@ -14,6 +14,7 @@ from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from fraud_detection_api.training.tuning.objective import Objective
+from fraud_detection_api.training.tuning.study import open_study
 from fraud_detection_api.training.tuning.tune import (
     MOST_CANDIDATES,
     OF_CATEGORIES,
@@ -168,6 +169,17 @@ def test_another_objective_and_other_defaults_are_another_study(tmp_path, data, 
         tuned(tmp_path / "s.db", data, folds, trials=1, objective=Objective("roc_auc"))
     with pytest.raises(StudyUnavailable, match="defaults"):
         tuned(tmp_path / "s.db", data, folds, trials=1, defaults=replace(TINY, max_depth=2))
+
+
+def test_a_study_of_an_earlier_release_goes_on(tmp_path):
+    path, problem = tmp_path / "s.db", {"contract": "sha256:now", "seed": 1}
+    with open_study(path, {**problem, "contract": "sha256:former"}, seed=1, first={}):
+        pass
+    with pytest.raises(StudyUnavailable, match="contract"), open_study(path, problem, seed=1, first={}):
+        pass
+    for formerly in ({"contract": "sha256:former"}, {}):
+        with open_study(path, problem, seed=1, first={}, formerly=formerly) as study:
+            assert study.user_attrs["problem"] == problem
 
 
 def test_a_contract_without_ratios_is_tuned_too(tmp_path):
