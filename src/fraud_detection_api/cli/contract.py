@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -108,6 +108,7 @@ def reasons(
     highest: Annotated[
         bool, typer.Option("--highest", help="Explain the records with the highest scores instead of the first ones.")
     ] = False,
+    separator: Separator = None,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
@@ -115,14 +116,15 @@ def reasons(
 
     The texts of features are those of a value that raised the risk.
     """
-    settings = settings_with(registry=registry)
+    settings, given = settings_with(registry=registry), of_csv(separator, file)
     from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.batch.wording import barred, explained_records, feature_words
     from fraud_detection_api.services.models.registered import ModelService
 
     served = ModelService(existing_registry(settings.registry)).load(model)
     words, others = feature_words(served.bundle), barred(served.bundle.contract)
-    found = [] if file is None else explained_records(served.bundle, file, rows=rows, highest=highest)
+    asked: dict[str, Any] = {"rows": rows, "highest": highest, "separator": given}
+    found = [] if file is None else explained_records(served.bundle, file, **asked)
     if as_json:
         records = [asdict(record) for record in found]
         features = [each._asdict() for each in words]

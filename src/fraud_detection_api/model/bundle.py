@@ -171,7 +171,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         reference = reference_of(documents["reference.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
-        placement = Placement.of(contract, documents["reference.json"])
+        placement = Placement.of(contract, reference)
     except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:

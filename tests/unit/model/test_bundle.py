@@ -56,7 +56,7 @@ def test_a_reference_with_accents_of_their_own_counts_a_level_as_requests_have_i
     apart, composed = "cafe\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
     files = every_dtype_files()
     reference = json.loads(files["reference.json"])
-    reference["features"]["channel"]["levels"] = {apart: 5, "web": 4, composed: 2}
+    reference["features"]["channel"] = {"levels": {apart: 5, "web": 4, composed: 2}, "missing": 0, "frauds": {}}
     bundle = read_bundle(resealed(files, **{"reference.json": json.dumps(reference).encode()}), source="version 1")
     assert bundle.reference["features"]["channel"]["levels"] == {composed: 7, "web": 4}
     assert bundle.reference["probability"] == reference["probability"]

@@ -88,13 +88,16 @@ class ExplainedRecord:
     reasons: list[dict[str, Any]]
 
 
-def explained_records(bundle: Bundle, file: Path, *, rows: int, highest: bool) -> list[ExplainedRecord]:
+def explained_records(
+    bundle: Bundle, file: Path, *, rows: int, highest: bool, separator: str | None = None
+) -> list[ExplainedRecord]:
     """Reasons of the first so many rows, or of those with the highest scores, the highest first.
 
-    Raises InvalidDataset: unreadable file, missing columns, rows that break the contract.
+    A CSV's `separator` is taken from its header unless it is given. Raises InvalidDataset: unreadable file, missing
+    columns, rows that break the contract.
     """
     best: list[tuple[float, int, dict[str, Any], np.ndarray[Any, Any], str]] = []
-    for first_row, records, assessment in _assessed(bundle, file, rows=None if highest else rows):
+    for first_row, records, assessment in _assessed(bundle, file, separator, rows=None if highest else rows):
         probabilities = assessment.probabilities
         chosen = np.argsort(-probabilities, kind="stable")[:rows] if highest else np.arange(len(probabilities))
         dicts = records[chosen].to_dicts()
@@ -114,10 +117,12 @@ def explained_records(bundle: Bundle, file: Path, *, rows: int, highest: bool) -
     ]
 
 
-def _assessed(bundle: Bundle, file: Path, *, rows: int | None) -> Iterator[tuple[int, pl.DataFrame, Assessment]]:
+def _assessed(
+    bundle: Bundle, file: Path, separator: str | None, *, rows: int | None
+) -> Iterator[tuple[int, pl.DataFrame, Assessment]]:
     """Pieces of a file, or of its first `rows`: the number of the first row, the records, and what the model says."""
-    scan, contract, done = scan_file(file)[0], bundle.contract, 0
-    with reading(file):
+    scan, contract, done = scan_file(file, separator)[0], bundle.contract, 0
+    with reading(file, separator):
         batches = (scan if rows is None else scan.head(rows)).collect_batches(
             chunk_size=CHUNK_ROWS, maintain_order=True
         )
