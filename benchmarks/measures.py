@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rivals import Scores
-from fraud_detection_api.statistics.metrics import average_precision, expected_calibration_error, roc_auc
+from fraud_detection_api.statistics.metrics import average_precision, expected_calibration_error, log_loss, roc_auc
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 
@@ -97,7 +97,7 @@ def noise_floor(probability: NDArray[np.float64], rows: NDArray[np.int64]) -> No
 
 def _figures(metrics: Sequence[str], test: Dataset, score: NDArray[np.float64]) -> dict[str, float]:
     ranked, ones = ScoredTest.sort(test.is_fraud, score), np.ones(len(test))
-    found = {"AUC": roc_auc(ranked, ones), "AP": average_precision(ranked, ones)}
+    found = {"AUC": roc_auc(ranked, ones), "AP": average_precision(ranked, ones), "log loss": log_loss(ranked, ones)}
     return found | ({"CP@100": card_precision(test, score)} if "CP@100" in metrics else {})
 
 

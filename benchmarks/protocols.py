@@ -12,7 +12,8 @@ from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, prequential_folds
-from fraud_detection_api.training.tuning.tune import ObjectiveName, contract_for_tuning
+from fraud_detection_api.training.tuning.objective import ObjectiveName
+from fraud_detection_api.training.tuning.tune import contract_for_tuning
 
 CONTRACTS = Path(__file__).parent / "contracts"
 TUNED_BEFORE = np.datetime64("2018-08-22", "s").astype(np.int64)
@@ -64,7 +65,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "handbook",
         "Card payments of the Fraud Detection Handbook, four folds in time",
         "handbook_transactions.parquet",
-        ("AUC", "AP", "CP@100"),
+        ("AUC", "AP", "log loss", "CP@100"),
         lambda data: prequential_folds(data, WINDOWS),
         tuned_for="average_precision",
         tuned_once=_handbook_tuning,
@@ -73,7 +74,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "uci",
         "UCI default of credit card clients, stratified 3-fold",
         "uci_default_credit_card.parquet",
-        ("AUC", "AP"),
+        ("AUC", "AP", "log loss"),
         _stratified(1),
         tuned_for="roc_auc",
     ),
@@ -81,14 +82,30 @@ PROTOCOLS: dict[str, Protocol] = {
         "german",
         "German credit, stratified 3-fold, ten repeats",
         "german_credit.parquet",
-        ("AUC", "AP"),
+        ("AUC", "AP", "log loss"),
         _stratified(10),
     ),
     "4": Protocol(
         "polish",
         "Polish companies' bankruptcy, first year, stratified 3-fold",
         "polish_bankruptcy_1year.parquet",
-        ("AUC", "AP"),
+        ("AUC", "AP", "log loss"),
         _stratified(1),
+    ),
+    "5": Protocol(
+        "lending_club",
+        "LendingClub loans, 823 zip codes, stratified 3-fold",
+        "lending_club_loans.parquet",
+        ("AUC", "AP", "log loss"),
+        _stratified(1),
+        tuned_for="average_precision",
+    ),
+    "6": Protocol(
+        "sba",
+        "SBA loans, categories of up to 6,200 levels, stratified 3-fold",
+        "sba_loans.parquet",
+        ("AUC", "AP", "log loss"),
+        _stratified(1),
+        tuned_for="average_precision",
     ),
 }

@@ -26,4 +26,6 @@ PUBLISHED: dict[str, list[tuple[str, dict[str, float], str]]] = {
         ("XGBoost, defaults", {"AUC": 0.7664}, TABARENA),
     ],
     "polish": [],
+    "lending_club": [],
+    "sba": [],
 }

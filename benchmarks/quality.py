@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with the files of the protocols")
-    add("--protocols", type=_protocols, default="1,2,3,4", help="numbers, separated by commas; '' for none")
+    add("--protocols", type=_protocols, default="1,2,3,4,5,6", help="numbers, separated by commas; '' for none")
     add("--tune", type=int, default=0, metavar="TRIALS", help="tune with so many trials; 0 leaves it out")
     add("--alone", action="store_true", help="leave the other libraries out")
     add("--scale", action="store_true", help="measure time beside bare XGBoost, and memory, as well")

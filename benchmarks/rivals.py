@@ -1,6 +1,7 @@
 """Who is measured: this product, and what others reach for, each with its defaults."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from fraud_detection_api.training.calibrate import uncalibrated
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.recipes import RECIPES, race
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 
 Scores: TypeAlias = dict[str, NDArray[np.float64]]
@@ -30,10 +32,13 @@ THREADS = 1
 
 
 def ours(settings: XGBoostSettings | None = None) -> Rival:
-    """This product's training with those settings, or its defaults."""
+    """This product's training with those settings, or with those of the recipe that it chooses by default."""
 
     def score(train: Dataset, test: Dataset) -> Scores:
-        scorer = ScorerFitter(settings or XGBoostSettings(), SEED, THREADS).fit(train).scorer
+        fitter = ScorerFitter(settings or XGBoostSettings(), SEED, THREADS)
+        if settings is None:
+            fitter = replace(fitter, settings=race(fitter, train, RECIPES).settings)
+        scorer = fitter.fit(train).scorer
         margins, probability = score_dataset(scorer, test)
         return {"probability": probability, "before": uncalibrated(margins)}
 
@@ -43,7 +48,10 @@ def ours(settings: XGBoostSettings | None = None) -> Rival:
 def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
     """Matrices whose categories hold the number of their level, missing its own, and where those columns are."""
     records = train.records
-    tables = {n: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis] for n, levels in records.levels.items()}
+    tables = {
+        name: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis, :, np.newaxis]
+        for name, levels in records.levels.items()
+    }
     return train.matrix(tables), test.matrix(tables), [records.position(name) for name in records.levels]
 
 

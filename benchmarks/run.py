@@ -14,7 +14,8 @@ from benchmarks.published import PUBLISHED
 from benchmarks.rivals import NEEDED, RIVALS, SEED, THREADS, Rival, Scores, ours
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, validation_folds
-from fraud_detection_api.training.tuning.tune import Objective, Tuned, Tuner
+from fraud_detection_api.training.tuning.objective import Objective
+from fraud_detection_api.training.tuning.tune import Tuned, Tuner
 
 NESTED_FOLDS = PrequentialSettings(folds=3)
 

@@ -15,7 +15,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from benchmarks.rivals import SEED, THREADS
-from fraud_detection_api.training.data.dataset import Dataset, cross_fitted_tables
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.levels import cross_fitted_tables
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer
 

@@ -345,6 +345,13 @@ class TooFewLabels(FraudError):
         self.records, self.frauds = records, frauds
 
 
+class NoNotice(FraudError):
+    """A stored decision gives no notice to an applicant."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no notice can be made of this decision: {why}")
+
+
 class IdempotencyKeyReused(FraudError):
     """The idempotency key was used with another body before."""
 

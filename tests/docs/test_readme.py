@@ -82,10 +82,12 @@ def test_make_help_lists_every_target_of_the_documents(tmp_path):
     assert {target for target in named if f"make {target} " not in listed} == set()
 
 
-def test_the_example_of_the_contract_page_is_a_sound_contract():
+def test_the_examples_of_the_contract_page_are_sound_contracts():
     page = (ROOT / "docs" / "how-to" / "contracts.md").read_text(encoding="utf-8")
-    [example] = blocks(page, "toml")
+    example, *of_reasons = blocks(page, "toml")
     assert contract_from_toml(example, source="contracts.md").name == "loans"
+    reasons = contract_from_toml('name = "x"\n[target]\nname = "y"\n' + "\n".join(of_reasons), source="contracts.md")
+    assert list(reasons.explained) == ["income"]
 
 
 def test_the_decision_on_defaults_names_the_defaults():

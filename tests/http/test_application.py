@@ -20,6 +20,7 @@ NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidD
     errors.StudyUnavailable,
     errors.BackupFailed,
     errors.NothingToExport,
+    errors.NoNotice,
     errors.TooFewLabels,
     errors.TracesNotDelivered,
     errors.NotLogged,

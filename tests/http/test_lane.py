@@ -27,7 +27,6 @@ TAKEN = {
     "no record": request(SCORE, b"[]"),
     "an id of the caller's": request(SCORE, GOOD, x_request_id="mine-1"),
     "an id that is not accepted": request(SCORE, GOOD, x_request_id="not mine"),
-    "a query": request(f"{SCORE}?a=b", GOOD),
     "decisions": request(DECIDE, EXPLAINED),
     "a dry run": request(DECIDE, json_bytes({"records": [OVERDRAWN], "dry_run": True})),
     "a bad field": request(SCORE, json_bytes([record(total_balance="owed")])),
@@ -55,6 +54,8 @@ PASSED = {
     "another host": request(SCORE, GOOD).replace(b"host: localhost", b"host: evil.example"),
     "a foreign origin": request(SCORE, GOOD, origin="http://evil.example"),
     "another path": request("/v1/nothing", GOOD),
+    "a query": request(f"{SCORE}?a=b", GOOD),
+    "a query that is refused": request(f"{DECIDE}?dry_run=true", EXPLAINED),
 }
 
 

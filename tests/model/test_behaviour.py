@@ -53,7 +53,7 @@ monotone = "increasing"
 def fitted(contract, *, seed: int, settings: XGBoostSettings = SETTINGS) -> Bundle:
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(20_000, seed=seed), contract, source="simulated")
-    ModelFitter(registry, 7, settings, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 7, settings, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return read_bundle(registry.fetch("1"), source="test")
 
 
@@ -172,7 +172,7 @@ def test_the_order_of_training_records_hardly_matters_to_quality(credit):
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=1)
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(shuffled, load_contract("credit"), source="shuffled")
-    ModelFitter(registry, 7, SETTINGS, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 7, SETTINGS, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     later = dataset_from_frame(simulate_credit_records(10_000, seed=55), load_contract("credit"), source="later")
     one = evaluate_bundle(credit, later)[0].metrics["roc_auc"].estimate
     other = evaluate_bundle(read_bundle(registry.fetch("1"), source="test"), later)[0].metrics["roc_auc"].estimate

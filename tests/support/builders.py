@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
+from fraud_detection_api.training.changes import reword
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
@@ -96,7 +97,7 @@ def credit_files():
     """Files of a small sealed bundle of the credit contract."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(6000, seed=1), load_contract("credit"), source="simulated")
-    ModelFitter(registry, 1, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 1, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 
@@ -105,7 +106,7 @@ def other_credit_files():
     """Files of another small bundle of the credit contract, with other scores."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(3000, seed=2), load_contract("credit"), source="simulated")
-    ModelFitter(registry, 2, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 2, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 
@@ -114,8 +115,21 @@ def every_dtype_files():
     """Files of a small sealed bundle of the every-dtype contract."""
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="made up")
-    ModelFitter(registry, 1, QUICK, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 1, QUICK, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
+
+
+def reworded_credit_contract():
+    """The credit contract with another text for the balance."""
+    document = load_contract("credit").as_json()
+    document["features"]["total_balance"]["reason"]["text"] = "You owe {value}"
+    return parse_contract(document, source="x")
+
+
+@cache
+def reworded_credit_files():
+    """Files of the small credit bundle in those words."""
+    return reword(credit_files(), reworded_credit_contract(), source="x", file="y", now=NOW).sealed.files
 
 
 def registry_with_champion(files=None) -> InMemoryRegistry:

@@ -48,7 +48,7 @@ def challenger_files():
     registry = InMemoryRegistry()
     dataset = dataset_from_frame(simulate_credit_records(20_000, seed=2), load_contract("credit"), source="simulated")
     settings = XGBoostSettings(folds=2, max_rounds=120, max_bin=256, learning_rate=0.1)
-    ModelFitter(registry, 2, settings, threads=1, training_shares=()).fit(dataset, now=NOW)
+    ModelFitter(registry, 2, settings, threads=1, training_shares=(), refit=False).fit(dataset, now=NOW)
     return registry.fetch("1")
 
 

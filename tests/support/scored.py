@@ -91,7 +91,7 @@ def card(test: HeldOut | None = None, **changes):
             "validation": {"rows": 1200, "frauds": 140},
             "test": {"rows": len(test.is_fraud), "frauds": int(test.is_fraud.sum())},
         },
-        "training": {"seed": 1, "settings": {"max_depth": 4, "learning_rate": 0.05}, "rounds": [12, 15]},
+        "training": {"seed": 1, "settings": {"max_depth": 4, "learning_rate": 0.07}, "rounds": [12, 15]},
         "evaluation": evaluation,
         "software": {"python": "3.11.7", "xgboost": "3.2.0"},
         "purpose": "fraud",

@@ -1,11 +1,14 @@
 """fraud contract …"""
 
-from typing import Annotated
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, DataFile, Separator, of_csv, settings_with
-from fraud_detection_api.cli.terminal import counted, print_json, print_table, say
+from fraud_detection_api.cli.options import A_VERSION, AsJson, DataFile, Registry, Separator, of_csv, settings_with
+from fraud_detection_api.cli.terminal import counted, print_json, print_table, print_text, say
+from fraud_detection_api.services.models.aliases import CHAMPION
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -76,11 +79,65 @@ def show(
 
 @app.command(epilog="Example: `fraud contract check my.toml`")
 def check(contract: Which = None) -> None:
-    """Check a contract file. Each problem is printed with its line, its key and how to fix it."""
+    """Check a contract file. Each problem is printed with its line, its key and how to fix it.
+
+    Of a valid contract, warnings say which features are protected, and where the purpose is credit, which reasons are too
+    generic for a notice of a refused credit.
+    """
     settings = settings_with(contract=contract)
+    from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
     parts = f"{features}, {len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
+    for finding in advice(checked):
+        say(f"warning: {finding}")
+
+
+@app.command(epilog="Example: `fraud contract reasons loans.csv --highest`")
+def reasons(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Records, CSV or Parquet. Without it: the features alone.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="VERSION", help=f"The model that explains. {A_VERSION}")
+    ] = CHAMPION,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=1000, help="Number of records to explain.")] = 5,
+    highest: Annotated[
+        bool, typer.Option("--highest", help="Explain the records with the highest scores instead of the first ones.")
+    ] = False,
+    separator: Separator = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how reasons read: each feature's code and texts for low, usual, high and missing values, then those of records.
+
+    The texts of features are those of a value that raised the risk.
+    """
+    settings, given = settings_with(registry=registry), of_csv(separator, file)
+    from fraud_detection_api.container.registry import existing_registry
+    from fraud_detection_api.services.batch.wording import barred, explained_records, feature_words
+    from fraud_detection_api.services.models.registered import ModelService
+
+    served = ModelService(existing_registry(settings.registry)).load(model)
+    words, others = feature_words(served.bundle), barred(served.bundle.contract)
+    asked: dict[str, Any] = {"rows": rows, "highest": highest, "separator": given}
+    found = [] if file is None else explained_records(served.bundle, file, **asked)
+    if as_json:
+        records = [asdict(record) for record in found]
+        features = [each._asdict() for each in words]
+        print_json({"model_version": served.version, "features": features, "barred": others, "records": records})
+        return
+    headings = ("feature", "code", "low", "usual", "high", "missing")
+    print_table(headings, words, title=f"Reasons of version {served.version}")
+    if others:
+        print_text(f"never reasons: {', '.join(others)}")
+    rows_shown = [
+        (str(record.row), record.outcome, f"{record.fraud_probability:.4f}", reason["code"], reason["description"])
+        for record in found
+        for reason in record.reasons
+    ]
+    if rows_shown:
+        print_table(("row", "outcome", "probability", "code", "reason"), rows_shown, title=f"Records of {file}")

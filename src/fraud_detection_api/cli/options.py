@@ -235,6 +235,13 @@ Track = Annotated[
     str | None,
     typer.Option("--track", metavar="mlflow[:URL]", help="Track the training on MLflow. [env: FRAUD_TRACK]"),
 ]
+Refit = Annotated[
+    bool,
+    typer.Option(
+        "--refit/--no-refit",
+        help="Whether the model is trained on all records, held-out ones included, once it was measured.",
+    ),
+]
 TestShare = Annotated[
     float, typer.Option("--test-share", min=0.05, max=0.5, help="Share of the records held out to measure the model.")
 ]

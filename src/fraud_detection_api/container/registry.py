@@ -55,6 +55,17 @@ def existing_registry(location: str) -> ModelRegistry:
     return registry
 
 
+def registry_if_any(location: str) -> ModelRegistry | None:
+    """The registry for a command that can do without: None for a folder that does not exist."""
+    registry = build_registry(location)
+    if isinstance(registry, FileRegistry):
+        try:
+            registry.require_folder()
+        except RegistryUnavailable:
+            return None
+    return registry
+
+
 def build_tracker(target: str | None, *, registry: str, mlflow_uri: str | None) -> ExperimentTracker | None:
     """The tracker at `mlflow:http://…`. For `mlflow` alone, it is the registry's server, else the one at `mlflow_uri`.
 

@@ -15,10 +15,12 @@ from fraud_detection_api.contract.declaration import (
     Constraint,
     Contract,
     Derived,
+    Dtype,
     Feature,
     Reason,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
+from fraud_detection_api.contract.wording import BANDED, without_band
 from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
 
@@ -42,6 +44,7 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
     for name, feature in contract.features.items():
         for key, fix in _feature_problems(contract, name, feature):
             yield ("features", name, key), fix
+    yield from _group_problems(contract)
     for name, derived in contract.derived.items():
         for key, fix in _derived_problems(contract, derived):
             yield ("derived", name, key), fix
@@ -92,7 +95,7 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
     if feature.monotone and feature.dtype not in _NUMERIC:
         yield "monotone", f"a {feature.dtype} has no order, and cannot be monotone; remove the key"
     if feature.reason:
-        yield from _reason_problems(feature.reason, None)
+        yield from _reason_problems(feature.reason, None, dtype=feature.dtype)
     if feature.example is not None and not _example_fits(feature):
         yield "example", f"must be a value of this {feature.dtype} feature, within its range"
     if feature.format is not None and (fix := _format_problem(feature.dtype, feature.format)):
@@ -174,7 +177,7 @@ def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[st
         yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [constraints])"
     yield from (("formula", fix) for fix in _operand_problems(contract, formula))
     if derived.reason:
-        yield from _reason_problems(derived.reason, formula)
+        yield from _reason_problems(derived.reason, formula, dtype="float")
 
 
 def _constraint_problems(contract: Contract, constraint: Constraint) -> Iterator[tuple[str, str]]:
@@ -204,9 +207,14 @@ def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:
             yield f"reads {name!r}, which is a {feature.dtype}, not a number"
 
 
-def _reason_problems(reason: Reason, formula: Formula | None) -> Iterator[tuple[str, str]]:
-    if _has_other_placeholders(reason.text, ()):
-        yield "reason", "the text may contain the placeholder {value} and no other"
+def _reason_problems(reason: Reason, formula: Formula | None, *, dtype: Dtype) -> Iterator[tuple[str, str]]:
+    for key, text in reason.texts.items():
+        if "{band}" in text and dtype not in BANDED:
+            yield "reason", f"a {dtype} has no {{band}}; remove the placeholder from the {key}"
+        elif _has_other_placeholders(text, ("band",)):
+            yield "reason", f"the {key} may contain the placeholders {{value}} and {{band}}, and no other"
+        elif not without_band(text).strip():
+            yield "reason", f"the {key} must say more than {{band}}, which older models do not know"
     if reason.floored_text is None:
         return
     if formula is None or not formula.floors:
@@ -216,6 +224,19 @@ def _reason_problems(reason: Reason, formula: Formula | None) -> Iterator[tuple[
             "reason",
             "floored_text may contain {value} and the columns that the formula reads, and no other placeholder",
         )
+
+
+def _group_problems(contract: Contract) -> Iterator[Problem]:
+    declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
+    used = {item.reason_group for item in declared.values()}
+    for name, group in contract.reason_groups.items():
+        if name not in used:
+            yield (
+                ("reason_groups", name),
+                f"no feature has reason_group = {name!r}; add it to the features, or remove this",
+            )
+        if "{" in group.text or "}" in group.text:
+            yield ("reason_groups", name, "text"), "stands for several columns, and may contain no placeholder"
 
 
 def _has_other_placeholders(text: str, columns: tuple[str, ...]) -> bool:

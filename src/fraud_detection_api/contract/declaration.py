@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.written import Written
@@ -42,6 +42,7 @@ MAX_TEXT = 256  # characters of a category's level or a customer's id
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
@@ -63,17 +64,44 @@ class Declared(BaseModel):
 
 
 class Reason(Declared):
-    """What an analyst reads when this feature drove a decision. `{value}` in `text` stands for the record's value.
+    """What an analyst reads when this feature drove a decision.
 
-    `favourable_code` replaces `code` where the feature lowered the risk, if it is declared. `floored_text` replaces `text`
-    where a derived feature's divisor is below its floor, so that the value is not a ratio of the record's numbers;
-    `{column}` in it stands for a column that the formula reads.
+    In texts, `{value}` stands for the record's value, and `{band}` for where it stands among the training data, such as
+    "higher than 80 % of customers". `raises` and `lowers` replace `text` where the feature raised or lowered the risk, and
+    `favourable_code` replaces `code` where it lowered it, if they are declared. `floored_text` replaces them where a derived
+    feature's divisor is below its floor, so that the value is not a ratio of the record's numbers; `{column}` in it stands
+    for a column that the formula reads.
     """
 
     code: ReasonCode
     favourable_code: ReasonCode | None = None
     text: ReasonText
+    raises: ReasonText | None = None
+    lowers: ReasonText | None = None
     floored_text: ReasonText | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The declared texts of a value, by key."""
+        declared = {"text": self.text, "raises": self.raises, "lowers": self.lowers}
+        return {key: text for key, text in declared.items() if text is not None}
+
+
+REASON, NO_REASON = "reason", "false"
+"""Pydantic's names for the two things that `reason` may be."""
+
+ReasonOrNone = Annotated[
+    Annotated[Reason, Tag(REASON)] | Annotated[Literal[False], Tag(NO_REASON)],
+    Discriminator(lambda declared: NO_REASON if isinstance(declared, bool) else REASON),
+]
+"""A reason; or `false`, which bars a column from the reasons."""
+
+
+class ReasonGroup(Declared):
+    """What is shown instead of the reasons of the features in a group."""
+
+    code: ReasonCode
+    text: ReasonText
 
 
 class Identifier(Declared):
@@ -125,7 +153,9 @@ class Feature(Declared):
     The model reads a `datetime` as `parts` (numbers of the UTC calendar; Monday is weekday 0) or as the days elapsed since
     `elapsed_days_since`, which is an ISO date, another datetime feature or the time column.
 
-    `format` and `missing` say how files write numbers and times, and missing values (`contract.written`).
+    `format` and `missing` say how files write numbers and times, and missing values (`contract.written`). The contributions
+    of features with the same `reason_group` are one reason. `protected` marks an attribute by which people may not be
+    treated differently, such as age; it is never a reason.
     """
 
     dtype: Dtype
@@ -140,7 +170,9 @@ class Feature(Declared):
     parts: Annotated[tuple[Part, ...], Field(strict=False)] = ()
     elapsed_days_since: str | None = None
     example: bool | int | float | str | None = None
-    reason: Reason | None = None
+    reason: ReasonOrNone | None = None
+    reason_group: GroupName | None = None
+    protected: bool = False
 
     @property
     def lower(self) -> float:
@@ -165,7 +197,8 @@ class Derived(Declared):
     description: str = ""
     unit: str = ""
     monotone: Literal["increasing", "decreasing"] | None = None
-    reason: Reason | None = None
+    reason: ReasonOrNone | None = None
+    reason_group: GroupName | None = None
 
     @cached_property
     def parsed(self) -> Formula:
@@ -184,13 +217,34 @@ class Constraint(Declared):
         return parse_formula(self.check)
 
 
-_WORDING: dict[str, Any] = {
-    section: {"__all__": {"reason": {"favourable_code", "floored_text"}}} for section in ("features", "derived")
-}
-"""The parts of a reason that no fingerprint covers."""
+_ROWS = "__all__"  # pydantic's word for each value of a mapping
 
-_IN_FILES: dict[str, Any] = {"missing": True, "time": {"format"}, "features": {"__all__": {"format", "missing"}}}
-"""What says how files write values."""
+PRESENTATION: dict[str, Any] = {
+    "description": True,
+    "identifier": {"description"},
+    "target": {"description"},
+    "time": {"description"},
+    "features": {_ROWS: {"description", "unit", "example", "reason", "reason_group"}},
+    "derived": {_ROWS: {"description", "unit", "reason", "reason_group"}},
+    "constraints": {_ROWS: {"message"}},
+    "reason_groups": True,
+}
+"""What people read, and no score and no record depends on: no fingerprint covers it."""
+
+_REASON_SINCE = {"favourable_code", "raises", "lowers", "floored_text"}
+_SINCE: dict[str, Any] = {
+    "features": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True, "protected": True}},
+    "derived": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True}},
+    "reason_groups": True,
+}
+"""What the fingerprints of earlier releases do not cover, as they did not know it or counted it as wording."""
+
+_UNSENT: dict[str, Any] = {
+    "missing": True,
+    "time": {"format"},
+    "features": {_ROWS: {"format", "missing", "protected"}},
+}
+"""What callers do not send: how files write values, and what a feature means to the law."""
 
 
 class Contract(Declared):
@@ -212,38 +266,58 @@ class Contract(Declared):
     constraints: dict[str, Constraint] = Field(
         default={}, validation_alias=AliasChoices(CONSTRAINTS, RULES), serialization_alias=RULES
     )
+    reason_groups: dict[GroupName, ReasonGroup] = {}
     ignored: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
     missing: Markers = ()
 
     @cached_property
     def fingerprint(self) -> str:
-        """`sha256:…` of the declaration, the same for files that differ in comments, layout or spelled-out defaults.
-
-        It does not cover a reason's `favourable_code` and `floored_text`, so that a contract may add them and still be the
-        contract of models that were trained before.
-        """
-        ordered = list(self.features), list(self.derived), list(self.constraints)
-        canonical = json.dumps(
-            [self._as_json(without=_WORDING), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        """`sha256:…` of what scores depend on, the same for files that differ in layout, spelled-out defaults or wording."""
+        return self._digest(without=PRESENTATION)
 
     @cached_property
     def record_fingerprint(self) -> str:
         """The fingerprint of what callers send: without derived features, purpose, amount at risk and label delay.
 
-        Nor does it cover how files write values.
+        Nor does it cover how files write values, and which features are protected.
         """
-        document = self._as_json(without=_IN_FILES)
+        return self._sent.fingerprint
+
+    @cached_property
+    def former_fingerprint(self) -> str:
+        """The fingerprint by earlier releases, which covered the wording."""
+        return self._digest(without=_SINCE)
+
+    @property
+    def record_fingerprints(self) -> tuple[str, str]:
+        """The fingerprint of what callers send, and the one by earlier releases: stored decisions name either."""
+        return self.record_fingerprint, self._sent.former_fingerprint
+
+    @cached_property
+    def content_digest(self) -> str:
+        """`sha256:…` of all that the contract says, its wording too."""
+        return self._digest(without={})
+
+    def _digest(self, *, without: dict[str, Any]) -> str:
+        ordered = list(self.features), list(self.derived), list(self.constraints)
+        canonical = json.dumps(
+            [self.declared(without=without), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def _sent(self) -> "Contract":
+        document = self.declared(without=_UNSENT)
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
         unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
-        return self.model_validate({**document, "target": target, **unsent}).fingerprint
+        return self.model_validate({**document, "target": target, **unsent})
 
     def as_json(self) -> dict[str, object]:
         """The declaration as JSON values, without defaults. `loading.parse_contract` reads it back."""
-        return self._as_json(without={})
+        return self.declared(without={})
 
-    def _as_json(self, *, without: dict[str, Any]) -> dict[str, object]:
+    def declared(self, *, without: dict[str, Any]) -> dict[str, object]:
+        """The declaration as JSON values, without defaults and without these keys, which are pydantic's `exclude`."""
         document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=without)
         if self.target.positive is True:  # equals the default 1, and would be left out
             document["target"]["positive"] = True
@@ -289,6 +363,23 @@ class Contract(Declared):
             for number in self.written(name).missing_numbers
         }
         return {**self.constraints, **markers}
+
+    @cached_property
+    def protected(self) -> frozenset[str]:
+        """The protected features, and what is computed from them: derived features, and times that elapsed since one."""
+        marked = {name for name, feature in self.features.items() if feature.protected}
+        elapsed = {name for name, feature in self.features.items() if feature.elapsed_days_since in marked}
+        return frozenset(
+            {*marked, *elapsed, *(name for name, item in self.derived.items() if marked & {*item.parsed.names})}
+        )
+
+    @cached_property
+    def explained(self) -> dict[str, Feature | Derived]:
+        """The features and derived features that may be reasons: neither barred nor protected."""
+        declared: dict[str, Feature | Derived] = {**self.features, **self.derived}
+        return {
+            name: item for name, item in declared.items() if item.reason is not False and name not in self.protected
+        }
 
     @cached_property
     def monotone_columns(self) -> dict[str, int]:

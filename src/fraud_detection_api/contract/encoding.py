@@ -17,9 +17,15 @@ from fraud_detection_api.contract.formula import OF_FLOATS, called, function_of
 
 SECONDS_A_DAY = 86_400.0
 
+MOST_LEVELS_BY_SETS = 32
+"""Categories of more levels are read as rates, unless a training has other settings."""
+
 
 class LevelEncoding(Protocol):
-    """Replaces the levels of a category by numbers."""
+    """Replaces the levels of a category by numbers, and says how frequent they are where there are `records`."""
+
+    @property
+    def records(self) -> "LevelEncoding | None": ...
 
     def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
         """Shape (n,) of str or None → float64 (n,)."""
@@ -27,11 +33,15 @@ class LevelEncoding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LevelCodes:
-    """The numbers of a category: of each level in the training data, of unseen levels, and of a missing level."""
+    """The numbers of a category: of each level in the training data, of unseen levels, and of a missing level.
+
+    Where there are `records`, the trees also read how frequent a level is, in a column of its own.
+    """
 
     levels: Mapping[str, float]
     unseen: float
     missing: float
+    records: "LevelCodes | None" = None
 
     def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
         """Shape (n,) of str or None → float64 (n,).
@@ -64,19 +74,24 @@ class Encoder(Generic[Levels]):
         for name, feature in self.contract.features.items():
             steps |= self._feature_steps(name, feature)
         steps |= {name: derived.parsed.evaluate for name, derived in self.contract.derived.items()}
+        for name, codes in self.level_codes.items():
+            if codes.records is not None:
+                steps[records_column(name)] = _encoding_step(name, codes.records)
         return steps
 
     def _feature_steps(self, name: str, feature: Feature) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
         if feature.dtype == "category":
-            codes = self.level_codes[name]
-            return {name: lambda columns: codes.encode(columns[name])}
+            return {name: _encoding_step(name, self.level_codes[name])}
         if feature.dtype != "datetime":
             return {name: lambda columns: columns[name]}
         return _datetime_steps(name, feature)
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones."""
+        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones.
+
+        Last come the columns that say how frequent a category's level is.
+        """
         return tuple(self._steps)
 
     def encode(self, columns: Columns) -> NDArray[np.float32]:
@@ -90,6 +105,15 @@ class Encoder(Generic[Levels]):
             exact[position] = step(columns)
         np.clip(exact.T, -FLOAT32_MAX, FLOAT32_MAX, out=matrix, casting="same_kind")
         return matrix
+
+
+def records_column(name: str) -> str:
+    """The column that says how frequent the level of a category is."""
+    return f"{name}.records"
+
+
+def _encoding_step(name: str, codes: LevelEncoding) -> Callable[[Columns], NDArray[np.float64]]:
+    return lambda columns: codes.encode(columns[name])
 
 
 def _datetime_steps(name: str, feature: Feature) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
@@ -143,13 +167,17 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
     As float32, the row has the bits that `Encoder.encode` gives the record among others.
     """
     contract, values, codes = encoder.contract, _values(encoder.contract), encoder.level_codes
-    coded = {name: _code_name(index) for index, name in enumerate(codes)}
+    counted = {name: levels.records for name, levels in codes.items() if levels.records is not None}
+    coded = {name: f"code_{index}" for index, name in enumerate(codes)}
+    counts = {name: f"records_{index}" for index, name in enumerate(counted)}
     names = {**_NAMES, **{coded[name]: levels.encode_one for name, levels in codes.items()}}
+    names |= {counts[name]: levels.encode_one for name, levels in counted.items()}
     columns: list[ast.expr] = []
     for name, feature in contract.features.items():
         is_level = feature.dtype == "category"
         columns += [called(coded[name], values[name])] if is_level else _columns(values, name, feature)
     columns += [_clipped(item.parsed.of_floats(values)) for item in contract.derived.values()]
+    columns += [called(counts[name], values[name]) for name in counted]
     both = ast.Tuple([ast.List(_reads(contract), ast.Load()), ast.List(columns, ast.Load())], ast.Load())
     return function_of("get", ast.Subscript(both, ast.Constant(1), ast.Load()), names)
 
@@ -195,10 +223,6 @@ def _loaded(name: str) -> ast.expr:
 
 def _variable(index: int) -> str:
     return f"field_{index}"
-
-
-def _code_name(index: int) -> str:
-    return f"code_{index}"
 
 
 def _clipped(number: ast.expr) -> ast.expr:

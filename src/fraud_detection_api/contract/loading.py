@@ -16,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 from fraud_detection_api.contract.consistency import contract_problems
 from fraud_detection_api.contract.declaration import (
     CONSTRAINTS,
+    NO_REASON,
+    REASON,
     RULES,
     Constraint,
     Contract,
@@ -23,6 +25,7 @@ from fraud_detection_api.contract.declaration import (
     Feature,
     Identifier,
     Reason,
+    ReasonGroup,
     Target,
     Time,
 )
@@ -41,7 +44,8 @@ _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "derived": Derived,
     CONSTRAINTS: Constraint,
     RULES: Constraint,
-    "reason": Reason,
+    REASON: Reason,
+    "reason_groups": ReasonGroup,
 }
 _UNIONS = {"minimum", "maximum", "example", "positive", "label_delay_days"}
 
@@ -119,6 +123,8 @@ def file_text(path: Path, invalid: type[InvalidContract | InvalidPolicy], *, exp
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     """The key path of a pydantic location, without the union branches and list indexes that pydantic adds."""
     keys = tuple(part for part in location if isinstance(part, str) and part != "[key]")
+    if keys[:1] in (("features",), ("derived",)) and keys[2:4] in ((REASON, REASON), (REASON, NO_REASON)):
+        keys = keys[:3] + keys[4:]
     is_branch = len(keys) > 2 and keys[-2] in _UNIONS and keys[-1] in {"bool", "int", "float", "str"}
     return keys[:-1] if is_branch else keys
 
@@ -129,6 +135,8 @@ def _fix(item: Any) -> str:
         return unknown_key(path[-1], _known_keys(path))
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
+    if item["type"] == "literal_error" and path[-1] == REASON:
+        return "must be a reason, or false for none"
     return field_text(item)
 
 

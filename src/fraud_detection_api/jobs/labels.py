@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fraud_detection_api.container.registry import build_registry
+from fraud_detection_api.container.registry import build_registry, registry_if_any
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import Stores, open_stores
 from fraud_detection_api.contract.declaration import Contract
@@ -64,7 +64,10 @@ def export_decisions(
 ) -> Exported:
     """Write the training set of a contract from opened stores. Raises as `export_training_set`."""
     with listener.step("Exporting decisions") as progress:
-        exporter = TrainingSetExporter(stores.decisions, stores.labels, build_recorder(settings), contract, progress)
+        known = registry_if_any(settings.registry)
+        exporter = TrainingSetExporter(
+            stores.decisions, stores.labels, build_recorder(settings), contract, progress, known
+        )
         until, assumed = window.end(contract), window.assumed_before
         return exporter.export(target, since=window.since, until=until, assumed_before=assumed)
 

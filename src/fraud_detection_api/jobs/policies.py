@@ -1,5 +1,6 @@
-"""Give a model another policy, or find out what another policy would do."""
+"""Give a model another policy or other words, or find out what another policy would do."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,14 +9,16 @@ from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Registration
-from fraud_detection_api.model.bundle import Bundle, read_evidence
+from fraud_detection_api.model.bundle import Bundle, BundleFiles, read_evidence
 from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.backtest import Period, Sources, backtest
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.changes import ChangedModel, reword
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.policies import change_policy, compare_on_evidence, compare_on_records, priced_policy
 
@@ -24,26 +27,63 @@ def set_policy(
     settings: Settings, model: str, file: Path, *, registration: Registration, listener: Listener
 ) -> dict[str, Any]:
     """Register a model with another policy; returns JSON. Raises InvalidPolicy, UnknownModel, CorruptBundle, GateRefused."""
-    registry, rollout = build_rollout(settings)
     terms = load_policy(file)
-    registry.require_writable()
+
+    def change(files: BundleFiles, source: str) -> ChangedModel:
+        return change_policy(files, terms, source=source, file=str(file), now=datetime.now(UTC))
+
+    anew = _Anew(settings, registration, listener)
     if registration.promote:
-        rollout.require_promotable(registration.order)
-    version = ModelService(registry).resolve(model)
-    changed = change_policy(
-        registry.fetch(version), terms, source=f"version {version}", file=str(file), now=datetime.now(UTC)
-    )
-    registered = registry.register(changed.sealed.files)
-    listener.say(f"registered version {registered}: version {version} with policy {changed.new['version']}")
-    if registration.promote:
-        rollout.promote(registered, registration.order)
-        listener.say(f"version {registered} is champion")
+        anew.rollout.require_promotable(registration.order)
+    done = anew.register(model, change, lambda version, changes: f"{version} with policy {changes['to']['version']}")
     return {
-        "version": registered,
-        "digest": changed.sealed.digest,
-        "from": {"model_version": version, **changed.former},
-        "to": {"model_version": registered, **changed.new},
+        "version": done["version"],
+        "digest": done["digest"],
+        "from": {"model_version": done["of"], **done["from"]},
+        "to": {"model_version": done["version"], **done["to"]},
     }
+
+
+def reword_model(
+    settings: Settings, model: str, file: Path, *, registration: Registration, listener: Listener
+) -> dict[str, Any]:
+    """Register a model in the words of another contract; returns JSON.
+
+    Raises InvalidContract, ContractMismatch, UnknownModel, CorruptBundle, GateRefused.
+    """
+    contract = load_contract(file)
+
+    def change(files: BundleFiles, source: str) -> ChangedModel:
+        return reword(files, contract, source=source, file=str(file), now=datetime.now(UTC))
+
+    return _Anew(settings, registration, listener).register(
+        model, change, lambda version, changes: f"{version} with {len(changes['changed'])} texts changed"
+    )
+
+
+class _Anew:
+    """Registers changed models. Raises RegistryUnavailable where none can be registered."""
+
+    def __init__(self, settings: Settings, registration: Registration, listener: Listener) -> None:
+        self._registry, self.rollout = build_rollout(settings)
+        self._registry.require_writable()
+        self._how, self._listener = registration, listener
+
+    def register(
+        self,
+        model: str,
+        change: Callable[[BundleFiles, str], ChangedModel],
+        words: Callable[[str, dict[str, Any]], str],
+    ) -> dict[str, Any]:
+        """Register what `change` makes of a model's files, and promote it if that is asked for; returns JSON."""
+        version = ModelService(self._registry).resolve(model)
+        changed = change(self._registry.fetch(version), f"version {version}")
+        registered = self._registry.register(changed.sealed.files)
+        self._listener.say(f"registered version {registered}: version {words(version, changed.changes)}")
+        if self._how.promote:
+            self.rollout.promote(registered, self._how.order)
+            self._listener.say(f"version {registered} is champion")
+        return {"version": registered, "digest": changed.sealed.digest, "of": version, **changed.changes}
 
 
 def simulate_policy(
@@ -84,7 +124,12 @@ def backtest_policy(
         listener.step("Reading stored decisions") as progress,
     ):
         test = backtest(
-            Sources(stores.decisions, stores.labels, build_recorder(settings).is_intact),
+            Sources(
+                stores.decisions,
+                stores.labels,
+                build_recorder(settings).is_intact,
+                existing_registry(settings.registry),
+            ),
             priced.policy,
             contract=priced.bundle.contract,
             period=period,

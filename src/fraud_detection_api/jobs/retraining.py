@@ -26,7 +26,7 @@ from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policies import with_records_a_day
-from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.train_xgboost import settings_of
 
 LOCK = "retrain"
 """One retraining of a store runs at a time."""
@@ -120,9 +120,12 @@ class _Retraining:
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
         fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records")
-        made = ModelService(self.goal.registry).load(fitted.version).bundle
         compared = retraining.compare_held_out(
-            models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed
+            models.champion.scorer,
+            fitted.measured,  # the registered model may be trained on the records that are compared
+            chosen,
+            lambda wanted: self._following(wanted, dataset),
+            seed=options.seed,
         )
         before = self._challenge(fitted)
         return Retrained(exported, fitted, models.champion_version, before, compared)
@@ -157,7 +160,7 @@ class _Retraining:
         return ModelFitter(
             registry=self.goal.registry,
             seed=self.options.seed,
-            settings=XGBoostSettings(**card["training"]["settings"]),
+            settings=settings_of(card),
             split=self.options.split,
             deployed_base_rate=rate,
             policy=with_records_a_day(policy, dataset, rate, source=str(file or "of the model")),

@@ -1,6 +1,6 @@
 """Train a model on a file of labelled records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fraud_detection_api.contract.declaration import Contract
@@ -14,7 +14,8 @@ from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policies import with_records_a_day
-from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.recipes import EFFORTS, EffortName
+from fraud_detection_api.training.train_xgboost import XGBoostSettings, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,17 @@ class TrainingOptions:
     deployed_base_rate: float | None
     policy_file: Path | None
     separator: str | None = None
+    refit: bool = True
 
 
 def train_model(
-    settings: Settings, options: TrainingOptions, *, like: str | None, registration: Registration, listener: Listener
+    settings: Settings,
+    options: TrainingOptions,
+    *,
+    effort: EffortName = "default",
+    like: str | None,
+    registration: Registration,
+    listener: Listener,
 ) -> FittedModel:
     """Train and register a model. With `like`, that version's contract, settings, policy and base rate are used.
 
@@ -50,16 +58,19 @@ def train_model(
     rate = options.deployed_base_rate
     if model is not None and rate is None:
         rate = model.card["calibration"]["deployed_base_rate"]
+    tried = EFFORTS[effort]
     costs = given or (Policy() if model is None else model.policy)
     fitter = ModelFitter(
         registry=goal.registry,
         seed=options.seed,
-        settings=XGBoostSettings() if model is None else XGBoostSettings(**model.card["training"]["settings"]),
+        settings=replace(XGBoostSettings(), **tried.changes) if model is None else settings_of(model.card),
         split=options.split,
         deployed_base_rate=rate,
         policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
         succeeds=None if model is None else model.policy,
         any_contract=registration.allow_contract_change,
+        recipes=tried.recipes if model is None else {},
+        refit=tried.refit and options.refit,
     )
     return goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fraud_detection_api.container.registry import MLFLOW
@@ -16,9 +16,15 @@ from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, hold_out, validation_folds
+from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 from fraud_detection_api.training.policies import with_records_a_day
-from fraud_detection_api.training.tuning.tune import Objective, Tuned, Tuner, TuningProgress, contract_for_tuning
+from fraud_detection_api.training.recipes import RECIPES, race
+from fraud_detection_api.training.report.learning import verdict_text
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objective import Objective
+from fraud_detection_api.training.tuning.tune import Tuned, Tuner, TuningProgress, contract_for_tuning
+from fraud_detection_api.training.tuning.verdict import Candidate, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,11 @@ def tune_model(
     dataset = load_dataset(options.file, contract_for_tuning(contract), separator=options.separator)
     # an incomplete policy is an error now, not after hours of tuning
     costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))
-    known = dataset.take(hold_out(dataset, options.split, seed=options.seed).train)
+    split = hold_out(dataset, options.split, seed=options.seed)
+    known = dataset.take(split.train)
     folds = validation_folds(known, windows, seed=options.seed)
     tuned = _search(study, known, folds, contract=contract, seed=options.seed, listener=listener)
+    tuned = _judged(tuned, study.objective, dataset, split, contract=contract, seed=options.seed, listener=listener)
     fitter = ModelFitter(
         goal.registry,
         options.seed,
@@ -74,6 +82,7 @@ def tune_model(
         deployed_base_rate=options.deployed_base_rate,
         policy=costs,
         any_contract=registration.allow_contract_change,
+        refit=options.refit,
     )
     return goal.train(
         fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary
@@ -83,11 +92,15 @@ def tune_model(
 def _search(
     study: StudyOptions, known: Dataset, folds: Sequence[Split], *, contract: Contract, seed: int, listener: Listener
 ) -> Tuned:
+    with listener.step("Choosing the default recipe") as progress:
+        default = race(ScorerFitter(XGBoostSettings(), seed), known.following(contract), RECIPES, on_progress=progress)
     tuner = Tuner(
         path=study.file,
         objective=study.objective,
         seed=seed,
         workers=study.workers,
+        defaults=default.settings,
+        recipes=tuple(RECIPES.values()),
         threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
     )
     stopped = says_if_interrupted(listener, "stopped; finished trials are stored, and the same command continues")
@@ -104,6 +117,32 @@ def _search(
     values = f"{found['default_value']:.4f} with the defaults, {found['best_value']:.4f} with the best settings"
     listener.say(f"{found['objective']}: {values}")
     return tuned
+
+
+def _judged(  # noqa: PLR0913 what is compared, and on what
+    tuned: Tuned,
+    objective: Objective,
+    dataset: Dataset,
+    split: Split,
+    *,
+    contract: Contract,
+    seed: int,
+    listener: Listener,
+) -> Tuned:
+    """The best settings or, where those are no better on the held-out records, the defaults."""
+    if tuned.settings == tuned.defaults and tuned.contract.fingerprint == contract.fingerprint:
+        listener.say("no trial was better than the defaults")
+        return tuned
+    default = Candidate(ScorerFitter(tuned.defaults, seed), dataset.following(contract))
+    best = Candidate(ScorerFitter(tuned.settings, seed), dataset.following(tuned.contract))
+    with listener.step("Comparing with the defaults on the held-out records") as progress:
+        verdict = judge(default, best, split, objective, on_progress=progress)
+    listener.say(verdict_text(verdict.as_json(), objective.text))
+    summary = {**tuned.summary, "held_out": verdict.as_json()}
+    if verdict.is_better:
+        return replace(tuned, summary=summary)
+    listener.say("the best settings are no better there, so the model is trained with the defaults")
+    return Tuned(contract, tuned.defaults, tuned.defaults, summary)
 
 
 def _report(bar: Bar, done: TuningProgress) -> None:

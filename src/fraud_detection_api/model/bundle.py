@@ -16,6 +16,7 @@ from fraud_detection_api.errors import CorruptBundle, InvalidContract, InvalidPo
 from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.engine import Engine, Scorer
+from fraud_detection_api.model.placement import Placement
 from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.reference import golden_difference, golden_rows, reference_of
 from fraud_detection_api.model.trees.forest import Forest
@@ -23,7 +24,9 @@ from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 
-FORMAT = 3
+FORMAT, READABLE = 4, (3, 4)
+"""The format that is written, and those that are read. In format 3, the trees split only numbers."""
+
 MANIFEST = "manifest.json"
 DOCUMENTS = ("card.md", "report.html")
 """What is in a bundle for people to read."""
@@ -43,6 +46,9 @@ FILES = (
     *DOCUMENTS,
 )
 
+_DECIDING = ("calibration.json", "encoding.json", "forest.npz", "policy.json", "risk.json")
+"""The files that a decision depends on, besides what the contract's fingerprint covers."""
+
 BundleFiles = Mapping[str, bytes]
 
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
@@ -51,7 +57,10 @@ _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticErro
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it."""
+    """A verified model. `digest` names its content, `created_at` (ISO 8601 UTC) is no part of it.
+
+    Models of the same `decision_digest` decide alike, and may differ in their wording.
+    """
 
     digest: str
     created_at: str
@@ -61,6 +70,8 @@ class Bundle:
     risk: RiskScale
     card: dict[str, Any]
     reference: dict[str, Any]
+    decision_digest: str
+    placement: Placement
 
     @cached_property
     def engine(self) -> Engine:
@@ -70,7 +81,7 @@ class Bundle:
     @cached_property
     def reasoner(self) -> Reasoner:
         """Words the reasons for this model's scores."""
-        return Reasoner(self.contract, self.scorer.encoder.column_names)
+        return Reasoner(self.contract, self.scorer.encoder.column_names, self.placement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +126,24 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
     return _sealed(files, created_at)
 
 
-def with_policy(
-    files: BundleFiles, policy: Policy, *, card: dict[str, Any], documents: Mapping[str, bytes], created_at: str
+def with_changes(
+    files: BundleFiles,
+    *,
+    policy: Policy | None = None,
+    contract: Contract | None = None,
+    card: dict[str, Any],
+    documents: Mapping[str, bytes],
+    created_at: str,
 ) -> SealedBundle:
-    """A verified bundle's files with another policy, and the card and DOCUMENTS that describe it; scores stay the same."""
-    changed = {"policy.json": _json_bytes(policy.as_json()), "card.json": _json_bytes(card)}
-    changed |= {name: documents[name] for name in DOCUMENTS}
+    """A verified bundle's files with another policy or a contract in other words; scores stay the same.
+
+    `card` and the DOCUMENTS describe the result.
+    """
+    changed = {"card.json": _json_bytes(card), **{name: documents[name] for name in DOCUMENTS}}
+    if policy is not None:
+        changed["policy.json"] = _json_bytes(policy.as_json())
+    if contract is not None:
+        changed["contract.json"] = _json_bytes(contract.as_json())
     return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at)
 
 
@@ -148,18 +171,21 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         policy, risk = Policy.from_json(documents["policy.json"]), RiskScale.from_json(documents["risk.json"])
         reference = reference_of(documents["reference.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
+        placement = Placement.of(contract, reference)
     except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
         raise CorruptBundle(source, difference)
-    return Bundle(
-        manifest["digest"], manifest["created_at"], contract, scorer, policy, risk, documents["card.json"], reference
-    )
+    card = documents["card.json"]
+    deciding = {name: manifest["files"][name] for name in _DECIDING} | {"contract": contract.fingerprint}
+    made = manifest["digest"], manifest["created_at"]
+    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding), placement)
 
 
 def _level_codes(document: Any) -> LevelCodes:
     """The numbers of a category. A level that was learned with accents of their own is also found as requests have it."""
-    codes = LevelCodes(**document)
+    records = document.get("records")
+    codes = LevelCodes(**{**document, "records": None if records is None else _level_codes(records)})
     return replace(codes, levels={composed(level): code for level, code in codes.levels.items()} | dict(codes.levels))
 
 
@@ -206,8 +232,9 @@ def read_manifest(files: BundleFiles, *, source: str) -> dict[str, Any]:
         created_at = manifest["created_at"]
     except _MALFORMED:
         raise CorruptBundle(source, f"{MANIFEST} is missing or broken") from None
-    if version != FORMAT or not isinstance(created_at, str):
-        raise CorruptBundle(source, f"its format is {version!r:.20}, and this program reads format {FORMAT}")
+    if version not in READABLE or not isinstance(created_at, str):
+        formats = " and ".join(map(str, READABLE))
+        raise CorruptBundle(source, f"its format is {version!r:.20}, and this program reads formats {formats}")
     if set(files) - {MANIFEST} != set(FILES) or set(stated) != set(FILES):
         raise CorruptBundle(source, "files are missing or do not belong to it")
     for name in FILES:

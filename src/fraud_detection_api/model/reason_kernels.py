@@ -71,3 +71,20 @@ def choose(totals, adverse, matrix, derived, whole, real) -> None:
             real[1, at], real[2, at] = _shortest(value[0], bits[0]), value[0]
             codes[at] = 2 * (rank * features + codes[at]) + (contributions[at] > 0)
         begin += sizes[row]
+
+
+@compiled(void(float64[:, :], int64[::1], int64[::1]))
+def fold(totals, members, starts) -> None:
+    """As `reasons.fold_plainly`."""
+    for row in range(len(totals)):
+        for group in range(len(starts) - 1):
+            total, strongest = 0.0, members[starts[group]]
+            for at in range(starts[group], starts[group + 1]):
+                total += totals[row, members[at]]
+            for at in range(starts[group], starts[group + 1]):
+                part, most = totals[row, members[at]], totals[row, strongest]
+                if (part > most) if total > 0 else (part < most):
+                    strongest = members[at]
+            for at in range(starts[group], starts[group + 1]):
+                totals[row, members[at]] = 0.0
+            totals[row, strongest] = total

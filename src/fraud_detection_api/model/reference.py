@@ -5,7 +5,7 @@ A bundle stores the exact scores of its golden rows, and is not served unless it
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,38 @@ from fraud_detection_api.contract.levels import composed_counts
 BINS = 20
 
 
-def reference_histograms(contract: Contract, columns: Columns, probabilities: NDArray[np.float64]) -> dict[str, Any]:
+LEAST_RECORDS = 20
+"""The frauds of a level are counted from so many records on."""
+
+
+class Training(NamedTuple):
+    """What else is known of the training data: a function to its derived features, and who was fraud, bool (n,)."""
+
+    derived: Callable[[str], NDArray[np.floating[Any]]]
+    is_fraud: NDArray[np.bool_]
+
+
+def reference_histograms(
+    contract: Contract, columns: Columns, probabilities: NDArray[np.float64], training: Training | None = None
+) -> dict[str, Any]:
     """JSON value: counts of each feature over quantile bins (levels, for a category), and of the probabilities given.
 
     A bin holds `edges[i] <= value < edges[i + 1]`, the last one its right edge too, which may be its left edge as well.
-    `missing` is the count of NaN.
+    `missing` is the count of NaN. With `training`, there are counts of derived features, of records and frauds, and of the
+    frauds of each level that is not rare.
     """
     features = {
-        name: level_counts(columns[name]) if feature.dtype == "category" else histogram(columns[name])
+        name: level_counts(columns[name], None if training is None else training.is_fraud)
+        if feature.dtype == "category"
+        else histogram(columns[name])
         for name, feature in contract.features.items()
     }
-    return {"rows": len(probabilities), "features": features, "probability": histogram(probabilities)}
+    counted = {"rows": len(probabilities), "features": features, "probability": histogram(probabilities)}
+    if training is None:
+        return counted
+    rows, frauds = len(training.is_fraud), int(training.is_fraud.sum())
+    derived = {name: histogram(training.derived(name).astype(np.float64)) for name in contract.derived}
+    return {**counted, "derived": derived, "training": {"rows": rows, "frauds": frauds}}
 
 
 def histogram(values: NDArray[np.float64]) -> dict[str, Any]:
@@ -57,11 +78,16 @@ def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.union1d(quantiles, values[np.minimum(np.searchsorted(values, frequent) + 1, len(values) - 1)])
 
 
-def level_counts(levels: NDArray[np.object_]) -> dict[str, Any]:
-    """Counts of each level, by name, and of missing values."""
+def level_counts(levels: NDArray[np.object_], is_fraud: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Counts of each level, by name, and of missing values; and the frauds of levels that are not rare."""
     counts = Counter(levels.tolist())
     missing = counts.pop(None, 0)
-    return {"levels": dict(sorted(counts.items())), "missing": missing}
+    counted: dict[str, Any] = {"levels": dict(sorted(counts.items())), "missing": missing}
+    if is_fraud is None:
+        return counted
+    frauds = Counter(levels[is_fraud].tolist())
+    common = [level for level, count in counted["levels"].items() if count >= LEAST_RECORDS]
+    return {**counted, "frauds": {level: frauds[level] for level in common}}
 
 
 def reference_of(document: dict[str, Any]) -> dict[str, Any]:

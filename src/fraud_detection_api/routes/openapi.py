@@ -38,7 +38,7 @@ class ApiDescription:
     async def answer(self, request: Request) -> Response:
         """The page for the contract that is served now, and the prefix under which the caller knows this server."""
         contract, prefix = self._contract(), self._prefix.of(request.scope)
-        about = contract.fingerprint, prefix
+        about = contract.content_digest, prefix
         if about not in self._made:
             async with self._making:
                 if about not in self._made:

@@ -29,7 +29,7 @@ class ReasonBody(BaseModel):
     )
     direction: Literal["increases_risk", "decreases_risk"] = Field(examples=["increases_risk"])
     contribution_log_odds: float = Field(description="What the feature adds to the model's log-odds.", examples=[2.31])
-    description: str = Field(examples=["Balance is 16.2 times the credit limit"])
+    description: str = Field(examples=["The balance is 16.2 times the credit limit, higher than 95 % of customers"])
 
 
 class ModelBody(BaseModel):

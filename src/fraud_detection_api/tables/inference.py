@@ -9,11 +9,14 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.wording import BANDED
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
+from fraud_detection_api.tables.protected import PROTECTED_LINE, is_protected_name
 from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
 from fraud_detection_api.tables.recognition import (
     LEADING_ZERO,
@@ -41,8 +44,8 @@ _TAKEN = (
     "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
     "unless it was scored before and has all that scoring adds: that is replaced"
 )
-MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
+"""With more different texts than this share of the values, a column names records: an id, or free text."""
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -96,7 +99,7 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
     for column, guess in guesses.items():
         if not guess.ignored_because:
-            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, _reason(column)]))
+            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess)]))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -241,24 +244,30 @@ def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
 
 def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
-    if levels > MAX_LEVELS or levels > max(2, MAX_LEVEL_SHARE * len(present)):
-        kind = unreadable_kind(present)
-        looks = "" if kind is None else f"; nearly all are {kind}"
-        return _Guess(ignored_because=f"{levels:,} different texts are too many for a category{looks}")
+    kind = unreadable_kind(present) if levels > MOST_LEVELS_BY_SETS or levels > MAX_LEVEL_SHARE * len(present) else None
+    looks = "" if kind is None else f"; nearly all are {kind}"
+    if levels > max(2, MAX_LEVEL_SHARE * len(present)):
+        texts = f"{levels:,} different texts in {len(present):,} values"
+        return _Guess(ignored_because=f"{texts}: an id or free text, and no category{looks}")
     lengths = series.cast(pl.String).str.strip_chars().str.len_chars().fill_null(0)
     if (long := np.flatnonzero(lengths > MAX_TEXT) + 1).size:
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters: {rows_text(long)}")
     common = str(by_count(present)[0])
     markers = present.filter(are_markers(present))
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
+    read = "split by sets" if levels <= MOST_LEVELS_BY_SETS else "read as a rate and a frequency"
+    lines.append(f"# {levels:,} levels, {read}{looks}")
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 
-def _reason(column: str) -> str:
+def _reason_lines(column: str, guess: _Guess) -> list[str]:
+    if is_protected_name(column):
+        return [PROTECTED_LINE]
     code = re.sub(r"[^A-Z0-9]+", "_", column.upper()).strip("_")
     code = code if code[:1].isalpha() else f"F_{code}"
-    safe = column.replace("{", "(").replace("}", ")")
-    return f"reason = {{ code = {quoted(code[:64])}, text = {quoted(f'{safe} is {{value}}'[:200])} }}"
+    band = ": {band}" if any(f'dtype = "{dtype}"' in guess.lines for dtype in BANDED) else ""
+    text = f"{column} is {{value}}{band}"  # a name has no braces
+    return [f"reason = {{ code = {quoted(code[:64])}, text = {quoted(text)} }}"]
 
 
 def _key(column: str) -> str:

@@ -11,19 +11,29 @@ import polars as pl
 import xgboost
 
 from fraud_detection_api import __version__
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.model.bundle import read_card
 from fraud_detection_api.services.models.registry import ExperimentTracker
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split, SplitSettings, delay_in_days, rows_before_test
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import FittedScorer, MeasuredTest, ScorerFitter
+from fraud_detection_api.training.recipes import Race
 
 CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A fitted scorer and the records that it was fitted on."""
+
+    fitted: FittedScorer
+    data: Dataset
+
+
 @dataclass(frozen=True)
 class Making:
-    """How a model was made and how good it is."""
+    """How a model was made and how good it is: `fitted` was measured, and `final` is registered."""
 
     data: Dataset
     split: Split
@@ -31,6 +41,8 @@ class Making:
     fitter: ScorerFitter
     fitted: FittedScorer
     measured: MeasuredTest
+    final: Learned
+    race: Race | None
     warnings: Sequence[str]
     constraint_prices: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
@@ -42,19 +54,21 @@ def model_card(making: Making) -> dict[str, Any]:
     data, fitter = making.data, making.fitter
     card = {
         "purpose": data.contract.purpose,
-        "contract": {"name": data.contract.name, "fingerprint": data.contract.fingerprint},
+        "contract": contract_card(data.contract),
         "data": {
             "rows": len(data),
             "frauds": int(data.is_fraud.sum()),
             "period": _period(data),
             "digest": data.digest,
         },
-        "features": list(data.records.column_names),
+        "features": list(making.final.fitted.scorer.encoder.column_names),
         "split": split_card(data, making.split, making.split_settings),
         "training": {
             "seed": fitter.seed,
             "settings": asdict(fitter.settings),
             "rounds": list(making.fitted.trees.rounds),
+            **_race(making),
+            **_refit(making),
         },
         "evaluation": making.measured.after.as_json(),
         "calibration": {
@@ -75,6 +89,25 @@ def model_card(making: Making) -> dict[str, Any]:
         },
     }
     return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+
+
+def _race(making: Making) -> dict[str, Any]:
+    """The recipes that were compared to choose the settings, if any were."""
+    return {} if making.race is None else {"race": [runner.as_json() for runner in making.race.runners]}
+
+
+def _refit(making: Making) -> dict[str, Any]:
+    """The training of the registered model, where it is not the one that was measured."""
+    final = making.final
+    if final.fitted is making.fitted:
+        return {}
+    frauds, rounds = int(final.data.is_fraud.sum()), list(final.fitted.trees.rounds)
+    return {"refit": {"rows": len(final.data), "frauds": frauds, "rounds": rounds}}
+
+
+def contract_card(contract: Contract) -> dict[str, str]:
+    """Which contract a model follows."""
+    return {"name": contract.name, "fingerprint": contract.fingerprint}
 
 
 def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def demonstrate(
 
 
 def _explained(fitted: FittedScorer, test: Dataset) -> Explained:
-    names, scorer = test.records.column_names, fitted.scorer
+    names, scorer = fitted.scorer.encoder.column_names, fitted.scorer
     gain = fitted.trees.booster.get_score(importance_type="total_gain")
     some = test.take(np.linspace(0, len(test) - 1, min(len(test), EXPLAINED_ROWS)).astype(np.int64))
     return Explained(

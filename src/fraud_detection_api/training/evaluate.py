@@ -1,6 +1,6 @@
 """How good a model is on records that it was not trained on, with intervals, and beside the best possible."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ from fraud_detection_api.model.engine import Scorer, Scores
 from fraud_detection_api.policy.consequences import Consequences, consequences
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.statistics.estimates import Estimate, bootstrap_estimate, resamples
-from fraud_detection_api.statistics.metrics import METRICS, OF_ANY, UNBOUNDED
+from fraud_detection_api.statistics.metrics import METRICS, OF_ANY, UNBOUNDED, Metric
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 
@@ -59,12 +59,14 @@ def evaluate(
     """
     weights = np.ones(len(is_fraud)) if weights is None else weights
     names = tuple(METRICS) if 0 < is_fraud.sum() < len(is_fraud) else OF_ANY
+    measured = [METRICS[name] for name in names]
     test = ScoredTest.sort(is_fraud, probability)
     best = None if known_probability is None else ScoredTest.sort(is_fraud, known_probability)
     sorted_weights = weights[test.order]
-    values = _values(test, sorted_weights, names)
-    resampled = np.array([_values(test, sorted_weights * draw[test.order], names) for draw in _draws(is_fraud, seed)])
-    limits = [] if best is None else _values(best, weights[best.order], names)
+    values = _values(test, sorted_weights, measured)
+    draws = _draws(is_fraud, seed)
+    resampled = np.array([_values(test, sorted_weights * draw[test.order], measured) for draw in draws])
+    limits = [] if best is None else _values(best, weights[best.order], measured)
     metrics = {
         name: estimate.within(0.0, np.inf if name in UNBOUNDED else 1.0)
         for name, estimate in _estimates(names, values, resampled).items()
@@ -77,7 +79,7 @@ def compare(
     probability: NDArray[np.float64],
     baseline: NDArray[np.float64],
     *,
-    metrics: Sequence[str],
+    metrics: Mapping[str, Metric],
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """How much higher each measure is for `probability` than for `baseline`, float64 (n,) each, on the same records.
@@ -87,7 +89,7 @@ def compare(
     first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
 
     def gains(counts: NDArray[np.uint16]) -> list[float]:
-        both = (_values(test, counts[test.order].astype(np.float64), metrics) for test in (first, second))
+        both = (_values(test, counts[test.order].astype(np.float64), metrics.values()) for test in (first, second))
         return [one - other for one, other in zip(*both, strict=True)]
 
     values = gains(np.ones(len(is_fraud), np.uint16))
@@ -116,9 +118,9 @@ def score_dataset(scorer: Scorer, dataset: Dataset) -> Scores:
     return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
 
 
-def _values(test: ScoredTest, weights: NDArray[np.float64], names: Sequence[str] = tuple(METRICS)) -> list[float]:
+def _values(test: ScoredTest, weights: NDArray[np.float64], metrics: Iterable[Metric]) -> list[float]:
     """Measures for weights, float64 (n,), in the order of the sorted records."""
-    return [METRICS[name](test, weights) for name in names]
+    return [metric(test, weights) for metric in metrics]
 
 
 def _estimates(names: Iterable[str], values: Sequence[float], resampled: NDArray[np.float64]) -> dict[str, Estimate]:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
-from fraud_detection_api.training.data.dataset import Dataset, learn_level_codes
+from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
 from fraud_detection_api.training.evaluate import Evaluation, compare, evaluate, score_dataset
 from fraud_detection_api.training.train_xgboost import Progress, TrainedTrees, XGBoostSettings, XGBoostTrainer, stages
 
-PRICED = ("average_precision", "roc_auc")
+PRICED = {name: METRICS[name] for name in ("average_precision", "roc_auc")}
 MOST_PRICED_ALONE = 5
 
 
@@ -47,11 +49,20 @@ class ScorerFitter:
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
-        encoder = Encoder(data.contract, learn_level_codes(data))
+        by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
+        encoder = Encoder(data.contract, learn_level_codes(data, by_sets))
         trees = self._trees(data, data.contract.monotone_columns, on_progress)
         booster = bytes(trees.booster.save_raw(raw_format="ubj"))
         calibration = fit_calibration(trees.held_out_margins, data.is_fraud, deployed_base_rate=self.deployed_base_rate)
         return FittedScorer(Scorer(encoder, Forest.of_booster(booster), calibration), booster, trees)
+
+    def held_out_losses(
+        self, data: Dataset, fold: int, *, on_progress: Progress = lambda _share: None
+    ) -> NDArray[np.float64]:
+        """The log loss of each record of a fold of the cross-fitting, float64 (k,) in nats."""
+        return self._trainer.held_out_losses(
+            data, fold, monotone=_monotone(data, data.contract.monotone_columns), on_progress=on_progress
+        )
 
     def constraint_prices(
         self, data: Dataset, fitted: FittedScorer, *, on_progress: Progress = lambda _share: None
@@ -74,10 +85,16 @@ class ScorerFitter:
         return [self._price(data, constraints, margins, free) for constraints, margins in priced]
 
     def _trees(self, data: Dataset, constraints: Mapping[str, int], on_progress: Progress) -> TrainedTrees:
-        monotone = tuple(constraints.get(name, 0) for name in data.records.column_names)
-        return XGBoostTrainer(self.settings, self.seed, self.threads).fit(
-            data, monotone=monotone, on_progress=on_progress
-        )
+        return self._trainer.fit(data, monotone=_monotone(data, constraints), on_progress=on_progress)
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads 0 stands for here, or the given number."""
+        return self._trainer.thread_count
+
+    @property
+    def _trainer(self) -> XGBoostTrainer:
+        return XGBoostTrainer(self.settings, self.seed, self.threads)
 
     def _price(
         self,
@@ -91,6 +108,10 @@ class ScorerFitter:
             "constraints": list(constraints),
             **{name: difference.as_json("difference") for name, difference in found.items()},
         }
+
+
+def _monotone(data: Dataset, constraints: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(constraints.get(name, 0) for name in data.records.column_names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,20 @@
 """ModelFitter: data → split → scorer → evaluation → bundle → registry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from fraud_detection_api.contract.advice import protected_advice
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
 from fraud_detection_api.model.calibration import RiskScale
-from fraud_detection_api.model.reference import reference_histograms
+from fraud_detection_api.model.engine import Scorer
+from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
-from fraud_detection_api.training.card import Making, model_card, timestamp
+from fraud_detection_api.training.card import Learned, Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
 from fraud_detection_api.training.data.load import dataset_from_frame
@@ -22,6 +24,7 @@ from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrat
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
 from fraud_detection_api.training.policies import decided_policy, with_records_a_day
+from fraud_detection_api.training.recipes import Changes, race
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
 from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings, stages
@@ -29,12 +32,16 @@ from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A registered model: its version, its bundle's digest, its card, and how good it is on the test part."""
+    """A registered model: its version, its bundle's digest, its card, and how good it is on the test part.
+
+    `measured` is the scorer that was measured there. It was not trained on the test part, and the registered one may be.
+    """
 
     version: str
     digest: str
     evaluation: Evaluation
     card: dict[str, Any]
+    measured: Scorer
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,9 @@ class ModelFitter:
     `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
     `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
     report does not say whether more records would help, and those trainings are saved. With `any_contract`, the registry may
-    hold models of other contracts. The bundle depends only on the data, the seed and the settings.
+    hold models of other contracts. With `recipes`, the one that suits the training part best changes the settings. With
+    `refit`, the model is trained on all records once it was measured; else it is the one that was measured. The bundle
+    depends only on the data, the seed and the settings.
     """
 
     registry: ModelRegistry
@@ -57,6 +66,8 @@ class ModelFitter:
     succeeds: Policy | None = None
     training_shares: Sequence[int] = TRAINING_SHARES
     any_contract: bool = False
+    recipes: Mapping[str, Changes] = field(default_factory=dict)
+    refit: bool = True
 
     def fit(
         self,
@@ -75,37 +86,49 @@ class ModelFitter:
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
-        fitter = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
+        given = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
         pricing = 10 if dataset.contract.monotone_columns else 0
-        on_fit, on_prices, on_evidence = stages(on_progress, 10, pricing, 1 + len(self.training_shares))
+        efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
+        on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)
+        raced = race(given, train, self.recipes, on_progress=on_race) if self.recipes else None
+        fitter = given if raced is None else replace(given, settings=raced.settings)
         fitted = fitter.fit(train, on_progress=on_fit)
         prices = fitter.constraint_prices(train, fitted, on_progress=on_prices)
         measured = measure(fitter, fitted, test)
+        final = Learned(fitter.fit(dataset, on_progress=on_refit), dataset) if self.refit else Learned(fitted, train)
         decided = decided_policy(
-            terms, train, fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
+            terms, final.data, final.fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        warnings = leak_warnings(dataset, split)
-        made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
+        warnings = [*leak_warnings(dataset, split), *protected_advice(dataset.contract)]
+        made = Making(
+            dataset, split, self.split, fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning
+        )
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
         ) | {"policy": decided.evidence}
-        card, sealed = _sealed(made, train, decided.policy, evidence, now=now)
-        only = None if self.any_contract else dataset.contract.name
-        return FittedModel(self.registry.register(sealed.files, contract=only), sealed.digest, measured.after, card)
+        card, sealed = _sealed(made, decided.policy, evidence, now=now)
+        version = self.registry.register(sealed.files, contract=None if self.any_contract else dataset.contract.name)
+        return FittedModel(version, sealed.digest, measured.after, card, fitted.scorer)
 
 
 def _sealed(
-    made: Making, train: Dataset, policy: Policy, evidence: dict[str, Any], *, now: datetime
+    made: Making, policy: Policy, evidence: dict[str, Any], *, now: datetime
 ) -> tuple[dict[str, Any], SealedBundle]:
     """The card and the bundle of a new model."""
-    card, measured = model_card(made), made.measured
+    card, measured, final = model_card(made), made.measured, made.final
+    learned = final.data
     return card, seal_bundle(
-        made.fitted.scorer,
-        made.fitted.booster,
+        final.fitted.scorer,
+        final.fitted.booster,
         policy=policy,
         risk=RiskScale.of(measured.margins[~measured.data.is_fraud]),
         card=card,
-        reference=reference_histograms(made.data.contract, train.columns, measured.probability),
+        reference=reference_histograms(
+            learned.contract,
+            learned.columns,
+            measured.probability,
+            Training(lambda name: learned.records.values(name, learned.rows), learned.is_fraud),
+        ),
         evidence=evidence,
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),
@@ -121,7 +144,9 @@ def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_pro
     frame = simulate_credit_records(DEFAULT_ROWS, seed=DEFAULT_SEED)
     dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
     # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.
-    fitted = ModelFitter(registry, DEFAULT_SEED, training_shares=()).fit(dataset, now=now, on_progress=on_progress)
+    # Nor is it a question there what the last fifth of the records would add.
+    fitter = ModelFitter(registry, DEFAULT_SEED, training_shares=(), refit=False)
+    fitted = fitter.fit(dataset, now=now, on_progress=on_progress)
     reasons = ("there was no intact champion to compare with",)
     cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
     registry.assign(CHAMPION, fitted.version, cause)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.errors import InvalidPolicy
-from fraud_detection_api.model.bundle import Bundle, SealedBundle, read_bundle, read_card, read_evidence, with_policy
+from fraud_detection_api.model.bundle import Bundle, read_bundle, read_evidence
 from fraud_detection_api.policy.consequences import (
     PER,
     MeasuredOn,
@@ -25,12 +25,10 @@ from fraud_detection_api.policy.outcomes import Outcome, Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate, resamples, six_digits
 from fraud_detection_api.training.calibrate import deployment_weights
-from fraud_detection_api.training.card import timestamp
+from fraud_detection_api.training.changes import ChangedModel, changed_bundle
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import population_of, score_dataset
 from fraud_detection_api.training.fit_scorer import FittedScorer
-from fraud_detection_api.training.report.card import card_markdown
-from fraud_detection_api.training.report.contents import report_html
 
 SECONDS_A_DAY = 86_400.0
 
@@ -88,31 +86,21 @@ def held_out_population(train: Dataset, fitted: FittedScorer, *, deployed_base_r
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPolicy:
-    """A bundle with another policy, and what cards state of the former and the new one, measured on the same evidence."""
-
-    sealed: SealedBundle
-    former: dict[str, Any]
-    new: dict[str, Any]
-
-
-def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, file: str, now: datetime) -> ChangedPolicy:
+def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, file: str, now: datetime) -> ChangedModel:
     """The bundle of `files` with the policy of `terms`, as the next version of its policy; scores stay the same to the bit.
 
-    Errors name `source` for the bundle and `file` for the terms. Raises CorruptBundle, and InvalidPolicy where the bundle
-    already has these terms or they are incomplete.
+    The result states the former and the new policy, measured on the same evidence. Errors name `source` for the bundle and
+    `file` for the terms. Raises CorruptBundle, and InvalidPolicy where the bundle already has these terms or they are
+    incomplete.
     """
     former = read_bundle(files, source=source).policy
-    evidence, population = read_evidence(files, source=source)
+    population = read_evidence(files, source=source)[1]
     policy = priced_policy(terms, former, population, file=file)
     if policy == former:
         raise InvalidPolicy(file, [f"is already the policy of {source}; nothing was registered"])
     new = policy_card(policy, population, measured_on="cells")
-    card = {**read_card(files, source=source)[1], "policy": new}
-    documents = {"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)}
-    sealed = with_policy(files, policy, card=card, documents=documents, created_at=timestamp(now))
-    return ChangedPolicy(sealed, policy_card(former, population, measured_on="cells"), new)
+    sealed = changed_bundle(files, {"policy": new}, policy=policy, source=source, now=now)
+    return ChangedModel(sealed, {"from": policy_card(former, population, measured_on="cells"), "to": new})
 
 
 def priced_policy(terms: Policy, former: Policy, population: Population, *, file: str) -> Policy:

@@ -11,13 +11,15 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_moment
 from fraud_detection_api.errors import ContractMismatch, TooFewLabels
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.report.document import words_for
 from fraud_detection_api.statistics.estimates import Estimate
+from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, hold_out
 from fraud_detection_api.training.evaluate import compare, evaluate, score_dataset
 
-COMPARED = ("roc_auc", "average_precision")
+COMPARED = {name: METRICS[name] for name in ("roc_auc", "average_precision")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,12 @@ def held_out(
 
 
 def compare_held_out(
-    champion: Bundle, challenger: Bundle, chosen: ComparedRecords, data_for: Callable[[Contract], Dataset], *, seed: int
+    champion: Scorer, challenger: Scorer, chosen: ComparedRecords, data_for: Callable[[Contract], Dataset], *, seed: int
 ) -> HeldOutComparison:
-    """Compare two models on the chosen records; `data_for` returns the dataset as a contract encodes it."""
-    scored = [
-        score_dataset(bundle.scorer, data_for(bundle.contract).take(chosen.rows))[1]
-        for bundle in (champion, challenger)
-    ]
-    is_fraud = data_for(challenger.contract).is_fraud[chosen.rows]
+    """Compare two scorers on the chosen records; `data_for` returns the dataset as a contract encodes it."""
+    parts = [data_for(scorer.encoder.contract).take(chosen.rows) for scorer in (champion, challenger)]
+    scored = [score_dataset(scorer, part)[1] for scorer, part in zip((champion, challenger), parts, strict=True)]
+    is_fraud = parts[0].is_fraud
     evaluations = [evaluate(is_fraud, probability, seed=seed) for probability in scored]
     first, second = ({name: each.metrics[name] for name in COMPARED} for each in evaluations)
     differences = compare(is_fraud, scored[1], scored[0], metrics=COMPARED, seed=seed)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -12,8 +12,10 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
-from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables, cross_fitted_tables
+from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 
 Progress = Callable[[float], None]
@@ -35,20 +37,23 @@ class XGBoostSettings:
     """Hyper-parameters; those of XGBoost have its names. What was measured: docs/decisions/0006.
 
     `folds` boosters are grown for each of `repeats` ways to divide the records into folds. `max_bin` is for many records;
-    see `bins`. Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
+    see `bins`. Categories of at most `most_levels_by_sets` levels are split by sets of levels, others by their rates.
+    Raises ValueError for fewer than 2 folds: a single fold would leave nothing to train on.
     """
 
     folds: int = 5
     repeats: int = 1
     max_rounds: int = 2000
     early_stopping_rounds: int = 50
-    learning_rate: float = 0.03
+    learning_rate: float = 0.05
     max_depth: int = 4
     min_child_weight: float = 1.0
     subsample: float = 0.9
     colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
     max_bin: int = 4096
+    most_levels_by_sets: int = MOST_LEVELS_BY_SETS
+    max_cat_to_onehot: int = 32
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -64,7 +69,12 @@ class XGBoostSettings:
         return {**named, "max_bin": self.bins(records)}
 
 
-OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds")
+def settings_of(card: Mapping[str, Any]) -> XGBoostSettings:
+    """The settings that a model card states. Cards from before trees split sets of levels mean rates for all categories."""
+    return XGBoostSettings(**{"most_levels_by_sets": 0, **card["training"]["settings"]})
+
+
+OWN_SETTINGS = ("folds", "repeats", "max_rounds", "early_stopping_rounds", "most_levels_by_sets")
 """Settings that XGBoost does not have."""
 
 
@@ -121,15 +131,27 @@ class XGBoostTrainer:
             learning_curve=_learning_curve(parts),
         )
 
+    def held_out_losses(
+        self, data: Dataset, fold: int, *, monotone: tuple[int, ...] = (), on_progress: Progress = lambda _share: None
+    ) -> NDArray[np.float64]:
+        """The log loss of each record of a fold, float64 (k,) in nats, by a booster of the others."""
+        folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed)
+        part = _Part(data.is_fraud, folds == fold, on_progress, self.settings, fold)
+        self._grow([part], data, folds, monotone)
+        return _losses(part.margins, data.is_fraud[part.held_out])
+
     def _grow(self, parts: list["_Part"], data: Dataset, folds: NDArray[np.int64], monotone: tuple[int, ...]) -> None:
         """Grow all parts. Few records keep a thread busy and no more, so then each thread grows parts of its own."""
-        at_once = min(self._threads, len(parts)) if len(data) <= BLOCK_ROWS else 1
-        tables = cross_fitted_tables(data, folds)
+        at_once = min(self.thread_count, len(parts)) if len(data) <= BLOCK_ROWS else 1
+        by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
+        encoded = _Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
 
         def grow(worker: int) -> None:
-            matrix = self._quantised(data, tables, folds)
+            matrix = self._quantised(encoded)
             for part in parts[worker::at_once]:
-                part.grow(matrix, self._parameters(data, monotone, part.number, threads=self._threads // at_once))
+                part.grow(
+                    matrix, self._parameters(encoded, monotone, part.number, threads=self.thread_count // at_once)
+                )
 
         if at_once == 1:
             grow(0)
@@ -137,21 +159,30 @@ class XGBoostTrainer:
             with ThreadPoolExecutor(at_once) as pool:
                 list(pool.map(grow, range(at_once)))
 
-    def _quantised(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> xgboost.QuantileDMatrix:
-        options = {"max_bin": self.settings.bins(len(data)), "nthread": self._threads}
-        if len(data) <= BLOCK_ROWS:
-            return xgboost.QuantileDMatrix(data.matrix(tables, folds), data.is_fraud, **options)
-        return xgboost.QuantileDMatrix(_Blocks(data, tables, folds), **options)
+    def _quantised(self, data: "_Encoded") -> xgboost.QuantileDMatrix:
+        options = {
+            "max_bin": self.settings.bins(len(data.data)),
+            "nthread": self.thread_count,
+            "enable_categorical": True,
+        }
+        if len(data.data) <= BLOCK_ROWS:
+            (block,) = data.blocks()
+            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
+        return xgboost.QuantileDMatrix(_Blocks(data), **options)
 
-    def _parameters(self, data: Dataset, monotone: tuple[int, ...], number: int, *, threads: int) -> dict[str, Any]:
+    def _parameters(
+        self, encoded: "_Encoded", monotone: tuple[int, ...], number: int, *, threads: int
+    ) -> dict[str, Any]:
+        data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
-        constraints = {"monotone_constraints": monotone} if any(monotone) else {}
+        constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}
         seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes a signed number of 64 bits
         own = {"base_score": data.base_rate, "nthread": threads, "seed": seed}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property
-    def _threads(self) -> int:
+    def thread_count(self) -> int:
+        """How many threads `threads` stands for."""
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
@@ -201,28 +232,52 @@ class _Checking(xgboost.callback.TrainingCallback):
         return epoch % CHECK_EVERY == 0 and self._part.check(model, epoch + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A dataset with the numbers that stand for its categories, those of them that are split `by_sets`, and its folds."""
+
+    data: Dataset
+    tables: LevelTables
+    folds: NDArray[np.int64]
+    by_sets: frozenset[str]
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        return self.data.blocks(self.tables, self.folds)
+
+    @property
+    def types(self) -> list[str]:
+        """XGBoost's type of each column of the matrix."""
+        own = ["c" if name in self.by_sets else "q" for name in self.data.records.column_names]
+        return own + ["q"] * sum(table.shape[2] - 1 for table in self.tables.values())
+
+
 class _Blocks(xgboost.DataIter):
     """A dataset in blocks, so that it is not copied as a whole."""
 
-    def __init__(self, data: Dataset, tables: LevelTables, folds: NDArray[np.int64]) -> None:
+    def __init__(self, encoded: _Encoded) -> None:
         super().__init__()
-        self._data, self._tables, self._folds = data, tables, folds
+        self._encoded, self._is_fraud = encoded, encoded.data.is_fraud
 
     def reset(self) -> None:
         self._done = 0
-        self._blocks = self._data.blocks(self._tables, self._folds)
+        self._blocks = self._encoded.blocks()
 
     def next(self, input_data: Callable[..., Any]) -> bool:
         block = next(self._blocks, None)
         if block is None:
             return False
-        input_data(data=block, label=self._data.is_fraud[self._done : self._done + len(block)])
+        label = self._is_fraud[self._done : self._done + len(block)]
+        input_data(data=block, label=label, feature_types=self._encoded.types)
         self._done += len(block)
         return True
 
 
+def _losses(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.logaddexp(0, np.where(is_fraud, -margins, margins)).astype(np.float64)
+
+
 def _log_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    return float(np.mean(np.logaddexp(0, np.where(is_fraud, -margins, margins)), dtype=np.float64))
+    return float(_losses(margins, is_fraud).mean())
 
 
 def _held_out(parts: list[_Part], repeats: int) -> NDArray[np.float32]:

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidContract, InvalidDataset
-from support.builders import EVERY_DTYPE, every_dtype_frame
+from support.builders import EVERY_DTYPE, every_dtype_files, every_dtype_frame
 from support.refusals import numbers_in, refusal_of
 
 CREDIT = load_contract("credit")
@@ -31,6 +32,16 @@ def test_infer_says_what_separates_the_fields(fraud):
     every_dtype_frame(200).write_csv("loans.csv", separator=";")
     result = fraud("contract", "infer", "loans.csv", "--target", "outcome")
     assert "# Its fields are separated by ';'; --separator names another one." in result.stdout
+
+
+def test_infer_proposes_what_is_protected_and_check_warns_of_it(fraud):
+    every_dtype_frame(200).rename({"instalments": "Alter"}).write_csv("loans.csv")
+    drafted = fraud("contract", "infer", "loans.csv", "--target", "outcome").stdout
+    assert contract_from_toml(drafted, source="x").protected == {"Alter"}
+    Path("loans.toml").write_text(drafted, encoding="utf-8")
+    result = fraud("contract", "check", "loans.toml")
+    assert result.exit_code == 0
+    assert "warning: 'Alter' is protected" in result.stderr
 
 
 def test_infer_takes_a_name(fraud):
@@ -103,3 +114,37 @@ def test_check_tells_every_problem_by_line_and_key(fraud):
 
 def test_check_of_a_file_that_is_not_there_is_told(fraud):
     assert refusal_of(fraud("contract", "check", "none.toml")) is InvalidContract
+
+
+def test_reasons_are_shown_by_feature_and_for_the_records_with_the_highest_scores(fraud, registry, credit_file):
+    pl.read_parquet(credit_file).head(500).write_csv("few.csv")
+    first, best = (
+        json.loads(fraud("contract", "reasons", "few.csv", *options, "--json").stdout)
+        for options in (["--rows", "500"], ["--highest", "--rows", "3"])
+    )
+    assert [each["feature"] for each in best["features"]] == list(CREDIT.explained)
+    assert [record["row"] for record in first["records"]] == list(range(1, 501))
+    assert best["records"] == sorted(first["records"], key=lambda record: -record["fraud_probability"])[:3]
+    assert best["records"][0]["reasons"][0]["description"]
+
+
+def test_reasons_say_what_is_low_usual_and_high(fraud, registry):
+    registry.register(every_dtype_files())
+    told = json.loads(fraud("contract", "reasons", "--model", "2", "--json").stdout)
+    words = {each["feature"]: each for each in told["features"]}
+    assert words["amount_eur"]["low"] == "amount_eur is 1,000: lower than 95 % of customers"
+    assert words["amount_eur"]["usual"].endswith(": about usual, which in combination raises the risk")
+    (_, _, _, arrears, *_) = json.loads(fraud("contract", "reasons", "--json").stdout)["features"]
+    assert (
+        arrears["usual"] == "The number of accounts in arrears is 0, about usual, which in combination raises the risk"
+    )
+    assert words["amount_eur"]["missing"] == "amount_eur is missing"
+    assert words["is_employed"]["high"] == "is_employed is yes"
+    assert words["channel"]["low"].startswith("channel is ")
+    assert told["barred"] == []
+
+
+def test_reasons_are_tables_for_people(fraud, registry, credit_file):
+    shown = fraud("contract", "reasons", credit_file, "--rows", "1").stdout
+    assert "UTILISATION_HIGH" in shown
+    assert "Records of" in shown

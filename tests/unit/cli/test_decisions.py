@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fraud_detection_api.container.process import build_container
+from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.stored import StoredRequest
-from fraud_detection_api.errors import NoStore, StoreUnavailable, UnknownDecision
+from fraud_detection_api.errors import NoNotice, NoStore, StoreUnavailable, UnknownDecision
 from fraud_detection_api.settings import Settings
 from support.builders import record, registry_with_champion
 from support.decided import BEGINNING, decided
@@ -46,6 +47,30 @@ def test_show_as_json_has_what_the_api_has(fraud, kept):
     assert told["decision_id"] == kept[0]
     assert told["record"] == record(customer_id=1)
     assert (told["entity_id"], told["reasons"], told["is_intact"]) == (1, None, True)
+
+
+def test_a_notice_has_the_reasons_and_no_score(fraud, kept):
+    container = build_container(Settings(), registry=registry_with_champion())
+    container.deployment.champion.refresh()
+    model = container.deployment.champion.require().champion
+    (made,) = decided(model, [record(customer_id=3)], explain=True, at=BEGINNING + 9000)
+    row = build_recorder(Settings()).sealed(made._replace(outcome="decline"))
+    container.store.save([StoredRequest([row])])
+    container.store.close()
+    text = fraud("decisions", "notice", row.decision_id).stdout
+    reasons = json.loads(row.reasons)
+    for rank, reason in enumerate(reasons, 1):
+        assert f"{rank}. {reason['description']}\n" in text
+        assert reason["code"] not in text
+        assert str(reason["contribution_log_odds"]) not in text
+    assert reasons
+    assert str(row.fraud_probability) not in text
+    assert "Date of the decision: 2026-11-22\n" in text
+    assert row.decision_id in text
+
+
+def test_a_decision_that_was_not_declined_gives_no_notice(fraud, kept):
+    assert refusal_of(fraud("decisions", "notice", kept[0])) is NoNotice
 
 
 def test_an_id_may_be_written_in_upper_case(fraud, kept):

@@ -3,6 +3,8 @@
 import json
 import os
 import pwd
+import re
+from importlib.resources import files
 
 import pytest
 
@@ -16,6 +18,7 @@ from fraud_detection_api.errors import (
     StoreUnavailable,
     UnknownModel,
 )
+from fraud_detection_api.model.bundle import read_bundle
 from support.builders import credit_files, every_dtype_files, other_credit_files
 from support.refusals import numbers_in, refusal_of
 
@@ -222,3 +225,38 @@ def test_history_tells_what_took_no_effect(fraud, registry):
         file.write(line.replace('"from": null, "to": "1"', '"from": "1", "to": "2"') + "\n")
     assert [change["took_effect"] for change in history(fraud)] == [False, True]
     assert "assign champion, without effect" in fraud("models", "history").stdout
+
+
+def reworded_credit(folder):
+    """The packaged contract, with another text for the balance."""
+    text = (files("fraud_detection_api.contract") / "credit.toml").read_text(encoding="utf-8")
+    path = folder / "credit.toml"
+    path.write_text(re.sub(r'(code = "BALANCE", text = )"[^"]*"', r'\1"You owe {value}"', text), encoding="utf-8")
+    return path
+
+
+def test_a_champion_in_other_words_replaces_it_without_the_gate(fraud, registry, tmp_path):
+    done = json.loads(
+        fraud("models", "reword", "champion", "--contract", reworded_credit(tmp_path), "--promote", "--json").stdout
+    )
+    assert (done["version"], done["of"], registry.assigned("champion")) == ("3", "1", "3")
+    assert [change["key"] for change in done["changed"]] == ["features.total_balance.reason.text"]
+    assert read_bundle(registry.fetch("3"), source="x").contract.features["total_balance"].reason.text == (
+        "You owe {value}"
+    )
+
+
+def test_a_rewording_is_shown_key_by_key(fraud, registry, tmp_path):
+    result = fraud("models", "reword", "1", "--contract", reworded_credit(tmp_path))
+    assert "features.total_balance.reason.text" in result.stdout
+    assert "`fraud models promote 3`" in result.stderr
+    assert registry.assigned("champion") == "1"
+
+
+def test_a_contract_that_says_more_than_other_words_is_refused(fraud, registry, tmp_path):
+    path = reworded_credit(tmp_path)
+    path.write_text(path.read_text().replace("maximum = 10_000", "maximum = 9_000", 1))
+    result = fraud("models", "reword", "1", "--contract", path)
+    assert refusal_of(result) is ContractMismatch
+    assert "features.number_of_open_accounts.maximum" in result.stderr
+    assert registry.versions() == ["1", "2"]

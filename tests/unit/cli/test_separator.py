@@ -12,6 +12,7 @@ from unit.cli.test_app import commands
 
 READERS = {
     "contract infer": ["--target", "outcome"],
+    "contract reasons": [],
     "evaluate": [],
     "labels import": [],
     "policy simulate": ["--policy", "costs.toml"],

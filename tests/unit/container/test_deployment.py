@@ -12,4 +12,4 @@ def test_nothing_is_built_for_the_first_request():
     deployment = _in_service("default", None, StoreContract(None, "none"), ServedModel("1", bundle))
     assert {"engine", "reasoner"} <= vars(bundle).keys()
     assert {"_row", "_finish"} <= vars(bundle.engine).keys()
-    assert {"fingerprint", "record_fingerprint", "dtypes"} <= vars(deployment.contract).keys()
+    assert {"content_digest", "record_fingerprint", "dtypes"} <= vars(deployment.contract).keys()

@@ -300,7 +300,7 @@ def test_the_earlier_name_of_the_constraints_gives_the_same_contract_and_one_war
     (warning,) = caplog.records
     assert (warning.levelname, warning.message) == ("WARNING", "contract_deprecated")
     assert contract == contract_from_toml(SOUND + CONSTRAINT, source="loans.toml")
-    assert contract.fingerprint == "sha256:2a4a774732e5cf1242028ede53682afe32ba30ae917bde7558e885b725e94d5c"
+    assert contract.former_fingerprint == "sha256:2a4a774732e5cf1242028ede53682afe32ba30ae917bde7558e885b725e94d5c"
 
 
 def test_a_bundle_s_contract_says_rules_and_warns_nobody(caplog):

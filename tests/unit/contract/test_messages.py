@@ -103,7 +103,7 @@ PROBLEMS = {
     ),
     # reasons
     SOUND + REASON.format("{amount}"): (
-        "line 6: features.amount.reason: the text may contain the placeholder {value} and no other"
+        "line 6: features.amount.reason: the text may contain the placeholders {value} and {band}, and no other"
     ),
     derived("1 / amount", FLOORED): (
         "line 10: derived.d.reason: floored_text is for formulas that divide by max(column, number); remove the key"
@@ -111,6 +111,23 @@ PROBLEMS = {
     derived("1 / max(amount, 1)", FLOORED): (
         "line 10: derived.d.reason: floored_text may contain {value} and the columns that the formula reads, "
         "and no other placeholder"
+    ),
+    SOUND + REASON.format("a").replace("text =", 'lowers = "{b}", text ='): (
+        "line 6: features.amount.reason: the lowers may contain the placeholders {value} and {band}, and no other"
+    ),
+    SOUND + REASON.format("{band}"): (
+        "line 6: features.amount.reason: the text must say more than {band}, which older models do not know"
+    ),
+    SOUND + '[features.new]\ndtype = "bool"\n' + REASON.format("{band} a"): (
+        "line 8: features.new.reason: a bool has no {band}; remove the placeholder from the text"
+    ),
+    SOUND + "reason = true\n": "line 6: features.amount.reason: must be a reason, or false for none",
+    SOUND + 'reason = { code = "A" }\n': "line 6: features.amount.reason.text: is required",
+    SOUND + '[reason_groups.a]\ncode = "A"\ntext = "b"\n': (
+        "line 6: reason_groups.a: no feature has reason_group = 'a'; add it to the features, or remove this"
+    ),
+    SOUND + 'reason_group = "a"\n[reason_groups.a]\ncode = "A"\ntext = "{value}"\n': (
+        "line 9: reason_groups.a.text: stands for several columns, and may contain no placeholder"
     ),
 }
 

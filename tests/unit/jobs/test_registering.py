@@ -30,7 +30,7 @@ class Fitter:
             return found
 
         self._registry.assigned = look_too_early
-        return FittedModel(version, "sha256:0", None, {"warnings": []})
+        return FittedModel(version, "sha256:0", None, {"warnings": []}, None)
 
 
 def train(registry, *, other=None, required_fingerprint=None) -> list[str]:

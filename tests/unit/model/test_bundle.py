@@ -56,7 +56,7 @@ def test_a_reference_with_accents_of_their_own_counts_a_level_as_requests_have_i
     apart, composed = "cafe\N{COMBINING ACUTE ACCENT}", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
     files = every_dtype_files()
     reference = json.loads(files["reference.json"])
-    reference["features"]["channel"]["levels"] = {apart: 5, "web": 4, composed: 2}
+    reference["features"]["channel"] = {"levels": {apart: 5, "web": 4, composed: 2}, "missing": 0, "frauds": {}}
     bundle = read_bundle(resealed(files, **{"reference.json": json.dumps(reference).encode()}), source="version 1")
     assert bundle.reference["features"]["channel"]["levels"] == {composed: 7, "web": 4}
     assert bundle.reference["probability"] == reference["probability"]
@@ -116,8 +116,14 @@ def test_a_manifest_whose_files_are_no_table_is_refused(stated):
 @pytest.mark.parametrize("number", [0, 2, "3", None])
 def test_another_format_is_refused_by_its_number(number):
     files = credit_files()
-    with pytest.raises(CorruptBundle, match="reads format 3"):
+    with pytest.raises(CorruptBundle, match="reads formats 3 and 4"):
         read_bundle({**files, MANIFEST: manifest_of(files, format=number)}, source="version 1")
+
+
+def test_a_bundle_of_the_former_format_is_read():
+    files = credit_files()
+    former = read_bundle({**files, MANIFEST: manifest_of(files, format=3)}, source="version 1")
+    assert former.digest == read_bundle(files, source="version 1").digest
 
 
 def test_a_manifest_whose_digest_is_not_that_of_its_files_is_refused():

@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
 from fraud_detection_api.contract.columns import columns_from_records
-from fraud_detection_api.contract.encoding import Encoder
+from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.model.reasons import MOST_REASONS, Reasoner, choose_compiled, choose_plainly, readable
+from fraud_detection_api.model.numbers import readable
+from fraud_detection_api.model.placement import NumberBands, Placement
+from fraud_detection_api.model.reasons import (
+    MOST_REASONS,
+    Reasoner,
+    choose_compiled,
+    choose_plainly,
+    fold_compiled,
+    fold_plainly,
+)
 from support.builders import record
 
 CONTRACT = contract_from_toml(
@@ -132,9 +141,9 @@ def described(contract, record, name):
 @pytest.mark.parametrize(
     ("limit", "name", "text"),
     [
-        (0.0, "credit_utilisation", "Balance is 200,000 at a credit limit of 0"),
-        (0.5, "credit_utilisation", "Balance is 200,000 at a credit limit of 0.5"),
-        (1.0, "credit_utilisation", "Balance is 200,000 times the credit limit"),
+        (0.0, "credit_utilisation", "The balance is 200,000 at a credit limit of 0"),
+        (0.5, "credit_utilisation", "The balance is 200,000 at a credit limit of 0.5"),
+        (1.0, "credit_utilisation", "The balance is 200,000 times the credit limit"),
         (0.0, "arrears_share", "No account is open, and none is in arrears"),
         (0.0, "balance_per_account", "No account is open, and the balance is 200,000"),
         (900.0, "limit_per_account", "No account is open, and the total credit limit is 900"),
@@ -245,3 +254,105 @@ def test_without_compiled_loops_the_reasons_are_the_same(monkeypatch):
     compiled = reasons(contributions, adverse=False)
     monkeypatch.setattr("fraud_detection_api.model.reasons.kernels", lambda: None)
     assert reasons(contributions, adverse=False) == compiled
+
+
+WORDED = """
+name = "loans"
+purpose = "credit"
+[target]
+name = "bad"
+[features.income]
+dtype = "float"
+nullable = true
+reason_group = "income"
+reason = { code = "INCOME", text = "Your income is {value}, {band}", raises = "Your income is low: {value} ({band})" }
+[features.age]
+dtype = "int"
+protected = true
+[features.channel]
+dtype = "category"
+reason = { code = "CHANNEL", text = "You came by {value}; {band}.", lowers = "{value} is good" }
+[features.born]
+dtype = "datetime"
+protected = true
+elapsed_days_since = "2000-01-01"
+[features.since]
+dtype = "datetime"
+elapsed_days_since = "born"
+[features.noise]
+dtype = "float"
+reason = false
+[derived.part]
+formula = "income / 2"
+reason_group = "income"
+reason = { code = "PART", text = "Half of it is {value}" }
+[derived.by_age]
+formula = "income / age"
+"""
+BANDS = Placement(
+    {"income": NumberBands([10.0, 20.0], [("a", "A"), ("b", "B"), ("c", "C")])}, {"channel": {"web": "as others"}}
+)
+PEOPLE = {"income": 15.0, "channel": "web", "noise": 1.0, "age": 30}
+
+
+def worded(contributions, *, record=PEOPLE, text=WORDED, adverse=True):
+    """Codes and texts of a record's reasons, by what each column adds."""
+    contract = contract_from_toml(text, source="x")
+    names = Encoder(contract, {"channel": LevelCodes({}, 0.0, 0.0)}).column_names
+    row = np.array([[contributions.get(name, 0.0) for name in names]])
+    matrix = np.full((1, len(names)), 7.5, np.float32)
+    (told,) = Reasoner(contract, names, BANDS).texts(row, [record], matrix, np.array([adverse]))
+    return [(reason["code"], reason["description"], reason["contribution_log_odds"]) for reason in from_json(told)]
+
+
+@pytest.mark.parametrize(
+    ("contribution", "record", "text"),
+    [
+        (1, {"income": 9.9}, "Your income is low: 9.9 (A)"),
+        (1, {"income": 20.0}, "Your income is low: 20 (C)"),
+        (-1, {"income": 15}, "Your income is 15, b"),
+        (1, {"income": None}, "income is missing"),
+    ],
+)
+def test_a_text_says_where_the_value_stands_and_may_differ_by_direction(contribution, record, text):
+    assert worded({"income": contribution}, record=record, adverse=False) == [("INCOME", text, contribution)]
+
+
+@pytest.mark.parametrize(
+    ("contribution", "level", "text"),
+    [(1, "web", "You came by web; as others."), (1, "fax", "You came by fax."), (-1, "web", "web is good")],
+)
+def test_a_level_without_a_phrase_leaves_no_trace_of_it(contribution, level, text):
+    assert worded({"channel": contribution}, record={"channel": level}, adverse=False)[0][1] == text
+
+
+def test_protected_and_barred_columns_and_what_is_computed_from_them_are_no_reasons():
+    barred = {"age": 9, "born.elapsed_days": 8, "since.elapsed_days": 7, "noise": 6, "by_age": 5}
+    assert [code for code, *_ in worded({**barred, "channel": 1})] == ["CHANNEL"]
+
+
+def test_a_group_is_one_reason_with_the_sum_and_the_words_of_its_strongest_part():
+    assert [(code, added) for code, _, added in worded({"income": 0.25, "part": 0.5, "channel": 0.6})] == [
+        ("PART", 0.75),
+        ("CHANNEL", 0.6),
+    ]
+    assert worded({"income": 0.75, "part": -0.5}) == [("INCOME", "Your income is low: 15 (B)", 0.25)]
+    assert worded({"income": 0.25, "part": -0.5}) == []  # together they lowered the risk
+    assert worded({"income": 0.25, "part": -0.5}, adverse=False)[0][::2] == ("PART", -0.25)
+
+
+def test_a_declared_group_has_words_of_its_own():
+    group = '[reason_groups.income]\ncode = "MONEY"\ntext = "Your income and what it must pay"\n'
+    assert worded({"income": 0.25, "part": 0.5}, text=WORDED + group) == [
+        ("MONEY", "Your income and what it must pay", 0.75)
+    ]
+
+
+@given(st.lists(st.lists(st.floats(-5, 5), min_size=6, max_size=6), min_size=1, max_size=5))
+def test_compiled_loops_fold_groups_to_the_same_bits(rows):
+    members, starts = np.array([5, 0, 3, 1, 4]), np.array([0, 3, 5])
+    plain, compiled = np.array(rows), np.array(rows)
+    fold_plainly(plain, members, starts)
+    fold_compiled(compiled, members, starts)
+    assert plain.tobytes() == compiled.tobytes()
+    assert np.array_equal(plain[:, 2], np.array(rows)[:, 2])

@@ -186,3 +186,10 @@ def test_a_contract_of_odd_names_has_a_sound_schema():
 def test_the_schema_names_the_fingerprint_that_kept_decisions_have():
     contract = load_contract("credit")
     assert contract_schema(contract)["x-record-fingerprint"] == contract.record_fingerprint
+
+
+def test_a_contract_in_other_words_has_its_own_schema():
+    text = EVERY_DTYPE.replace("[features.instalments]", '[features.instalments]\ndescription = "{}"')
+    schemas = [contract_schema(contract_from_toml(text.replace("{}", words), source="x")) for words in ("a", "b")]
+    assert [schema["properties"]["instalments"]["description"] for schema in schemas] == ["a", "b"]
+    assert schemas[0]["x-fingerprint"] == schemas[1]["x-fingerprint"]

@@ -362,3 +362,12 @@ def test_days_are_counted_to_the_time_of_the_record_where_that_is_named():
     undecided = infer_contract(frame, name="loans", source="x.csv", target="bad", identifier=None, time=None)
     assert undecided.count("--time") == 2
     assert 'elapsed_days_since = "2000-01-01"' in undecided
+
+
+@pytest.mark.parametrize(("levels", "read"), [(32, "split by sets"), (400, "read as a rate and a frequency")])
+def test_a_category_of_any_number_of_levels_is_drafted_with_how_it_will_be_read(levels, read):
+    frame = pl.DataFrame(
+        {"city": [f"city {row % levels}" for row in range(1000)], "bad": [row % 2 for row in range(1000)]}
+    )
+    drafted = infer_contract(frame, source="f.csv", name="f", target="bad", identifier=None, time=None)
+    assert f"# {levels} levels, {read}" in drafted

@@ -159,7 +159,7 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
     ("values", "reason"),
     [
         ([3, 3, 3, 3], "never varies"),
-        (["a", "b", "c", "d"], "4 different texts are too many for a category"),
+        (["a", "b", "c", "d"], "4 different texts in 4 values: an id or free text, and no category"),
         (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters: 1 row (1)"),
         ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be stored exactly; is it an id?"),
         ([1e300, 1.0, 2.0, 3.0], "has infinite or too large numbers; correct the file"),
@@ -193,7 +193,7 @@ def test_a_draft_reads():
         'name = "loans"\n\n'
         '[target]\nname = "y"\npositive = 1  # the value that means fraud\n'
         'known_probability = "true_fraud_probability"  # of simulated data; never a feature\n\n'
-        '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}" }\n\n'
+        '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}: {band}" }\n\n'
         "[features.opened_at]\n"
         "# if this is when the record was made, draft again with --time: training is then measured on later records\n"
         'dtype = "datetime"\nparts = ["month", "weekday"]\nelapsed_days_since = "2000-01-01"\n'

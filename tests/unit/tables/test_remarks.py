@@ -111,7 +111,7 @@ def test_many_or_long_other_words_are_not_repeated(tmp_path):
     ],
 )
 def test_texts_that_no_format_reads_are_named(tmp_path, values, kind):
-    assert f"too many for a category; nearly all are {kind}: " in draft(tmp_path, values)
+    assert f"an id or free text, and no category; nearly all are {kind}: " in draft(tmp_path, values)
 
 
 @pytest.mark.parametrize(

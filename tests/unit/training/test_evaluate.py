@@ -143,7 +143,7 @@ def test_counts_are_of_records_whatever_they_weigh(scored):
     assert (evaluation.rows, evaluation.frauds) == (2000, scored[0].sum())
 
 
-PAIRED = ("roc_auc", "average_precision", "log_loss")
+PAIRED = {name: METRICS[name] for name in ("roc_auc", "average_precision", "log_loss")}
 
 
 def test_a_model_does_not_differ_from_itself(scored):
@@ -177,8 +177,8 @@ def test_a_difference_is_that_of_the_two_evaluations(scored):
 def test_turned_round_a_difference_changes_its_sign(scored):
     is_fraud, probability = scored
     baseline = noisier(probability, 0.05)
-    forwards = compare(is_fraud, probability, baseline, metrics=["roc_auc"])["roc_auc"]
-    backwards = compare(is_fraud, baseline, probability, metrics=["roc_auc"])["roc_auc"]
+    forwards = compare(is_fraud, probability, baseline, metrics={"roc_auc": METRICS["roc_auc"]})["roc_auc"]
+    backwards = compare(is_fraud, baseline, probability, metrics={"roc_auc": METRICS["roc_auc"]})["roc_auc"]
     assert (backwards.estimate, backwards.lower, backwards.upper) == pytest.approx(
         (-forwards.estimate, -forwards.upper, -forwards.lower)
     )
@@ -186,7 +186,9 @@ def test_turned_round_a_difference_changes_its_sign(scored):
 
 def test_the_paired_interval_is_much_narrower_than_that_of_one_model(scored):
     is_fraud, probability = scored
-    paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics=["roc_auc"])["roc_auc"]
+    paired = compare(is_fraud, probability, noisier(probability, 0.01), metrics={"roc_auc": METRICS["roc_auc"]})[
+        "roc_auc"
+    ]
     alone = evaluate(is_fraud, probability).metrics["roc_auc"]
     assert paired.upper - paired.lower < (alone.upper - alone.lower) / 3
 

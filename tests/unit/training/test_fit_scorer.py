@@ -7,7 +7,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.training.calibrate import deployment_weights, uncalibrated
-from fraud_detection_api.training.data.dataset import learn_level_codes
+from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.evaluate import evaluate, score_dataset
@@ -49,7 +49,9 @@ def test_a_scorer_has_the_codes_of_the_records_it_was_made_from():
 
     data = dataset_from_frame(every_dtype_frame(), every_dtype_contract(), source="x")
     fitted = FITTER.fit(data)
-    assert fitted.scorer.encoder.level_codes == learn_level_codes(data)
+    assert fitted.scorer.encoder.level_codes == learn_level_codes(
+        data, split_by_sets(data, SETTINGS.most_levels_by_sets)
+    )
     assert fitted.scorer.encoder.contract is data.contract
 
 

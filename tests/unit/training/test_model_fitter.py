@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
 from fraud_detection_api.errors import InvalidDataset, RegistryUnavailable
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.training import model_fitter
@@ -32,7 +32,7 @@ def dataset():
 def fit(dataset, *, registry=None, now=NOW, on_progress=lambda _share: None, **fitter):
     made = ModelFitter(
         **{"registry": registry or InMemoryRegistry(), "seed": 1, "settings": TINY, "threads": 1}
-        | {"training_shares": (), **fitter}
+        | {"training_shares": (), "refit": False, **fitter}
     )
     return made.fit(dataset, now=now, on_progress=on_progress)
 
@@ -53,6 +53,16 @@ def shares():
 def fitted(dataset, registry, shares):
     """For all who only look at it."""
     return fit(dataset, registry=registry, on_progress=shares.append)
+
+
+def test_a_protected_feature_is_warned_of_and_changes_no_score(dataset, fitted, registry):
+    document = dataset.contract.as_json()
+    document["features"]["total_balance"]["protected"] = True
+    marked = replace(dataset, contract=parse_contract(document, source="x"))
+    other = InMemoryRegistry()
+    card = fit(marked, registry=other).card
+    assert card["warnings"][0].startswith("'total_balance' is protected")
+    assert other.fetch("1")["forest.npz"] == registry.fetch(fitted.version)["forest.npz"]
 
 
 def test_the_same_seed_gives_the_same_digest_on_any_threads_at_any_time(dataset, fitted):
@@ -164,6 +174,25 @@ def test_the_reference_describes_the_training_part(registry, fitted):
     reference = read_bundle(registry.fetch(fitted.version), source="test").reference
     balance = reference["features"]["total_balance"]
     assert sum(balance["counts"]) + balance["missing"] in range(2397, 2402)
+
+
+@pytest.fixture(scope="module")
+def refitted(dataset, registry):
+    return fit(dataset, registry=registry, refit=True)
+
+
+def test_a_refitted_model_is_trained_on_all_records_and_its_figures_are_those_of_the_training_part(
+    dataset, registry, fitted, refitted
+):
+    assert refitted.card["evaluation"] == fitted.card["evaluation"]
+    assert refitted.card["training"]["refit"]["rows"] == len(dataset)
+    assert "refit" not in fitted.card["training"]
+    both = [read_bundle(registry.fetch(model.version), source="x") for model in (fitted, refitted)]
+    margins = [bundle.scorer.score(dataset.columns).margins for bundle in both]
+    assert not np.array_equal(*margins)
+    np.testing.assert_array_equal(refitted.measured.score(dataset.columns).margins, margins[0])
+    assert sum(both[1].reference["features"]["total_balance"]["counts"]) > 2402
+    assert registry.fetch(refitted.version)["report.html"].count(b"trained with the same settings on all 3,000 records")
 
 
 def test_progress_reaches_1(fitted, shares):

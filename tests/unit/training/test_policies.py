@@ -132,20 +132,20 @@ def test_the_policy_is_the_next_version_and_priced():
 
 
 def test_reviews_of_the_evidence_stay_within_the_capacity():
-    new = changed().new
+    new = changed().changes["to"]
     assert 20 <= new["expected_reviews_a_day"] <= 30
 
 
 def test_card_and_report_tell_the_new_policy():
     files = changed().sealed.files
-    assert json.loads(files["card.json"])["policy"] == changed().new
+    assert json.loads(files["card.json"])["policy"] == changed().changes["to"]
     assert b"Version 2 of the policy" in files["card.md"]
     assert b"Version 2 of the policy" in files["report.html"]
 
 
 def test_the_former_policy_is_told_on_the_same_evidence():
-    assert changed().former["version"] == "1"
-    assert changed().former["records"] == changed().new["records"]
+    assert changed().changes["from"]["version"] == "1"
+    assert changed().changes["from"]["records"] == changed().changes["to"]["records"]
 
 
 def test_records_a_day_are_the_former_policy_s_where_none_are_said():

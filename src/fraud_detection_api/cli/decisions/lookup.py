@@ -17,7 +17,7 @@ from fraud_detection_api.cli.options import (
     Until,
     settings_with,
 )
-from fraud_detection_api.cli.terminal import print_json, print_table, say
+from fraud_detection_api.cli.terminal import print_json, print_table, print_text, say
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.report.document import FRAUD
@@ -75,6 +75,18 @@ def show(
             (reason.code, f"{reason.contribution_log_odds:+.3f}", reason.description) for reason in shown.reasons
         ]
         print_table(("reason", "log-odds", ""), reasons, title="Reasons")
+
+
+@app.command(epilog="Example: `fraud decisions notice 01a20e44-a91c-7151-9d85-4c0f2082c8e3 > notice.md`")
+def notice(decision_id: DecisionId, store: Store = None) -> None:
+    """Print a notice to the applicant of a declined decision, in Markdown: its principal reasons, four at most, no scores.
+
+    Brackets mark what you must fill in. Let your counsel check the result: it is a template, and no legal advice.
+    """
+    settings = settings_with(store=store)
+    from fraud_detection_api.services.history.notice import adverse_action_notice
+
+    print_text(adverse_action_notice(_history(settings).find(decision_id)).rstrip())
 
 
 @app.command("list", epilog="Example: `fraud decisions list --outcome decline --since 2026-11-22T00:00:00Z`")

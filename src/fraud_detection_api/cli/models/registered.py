@@ -10,7 +10,7 @@ from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import AsJson, Registry, Store, Version, order_of, settings_with
 from fraud_detection_api.cli.tables.measures import comparison_notes, comparison_tables, print_evaluation
 from fraud_detection_api.cli.tables.policy import thresholds_text
-from fraud_detection_api.cli.terminal import print_json, print_report, print_table, say
+from fraud_detection_api.cli.terminal import LISTENER, print_json, print_report, print_table, say
 from fraud_detection_api.report.document import Words, words_for
 from fraud_detection_api.services.models.aliases import CHALLENGER
 
@@ -130,6 +130,42 @@ def compare(
         words_for(compared.champion.bundle.contract.purpose),
     )
     print_report(shown, comparison_tables(shown, words), comparison_notes(shown, words), as_json=as_json)
+
+
+@app.command(epilog="Example: `fraud models reword 7 --contract loans.toml --promote`")
+def reword(
+    version: Version,
+    contract: Annotated[
+        Path,
+        typer.Option(
+            "--contract", metavar="FILE.toml", help="The model's contract with other texts, and nothing else."
+        ),
+    ],
+    promote: Annotated[bool, typer.Option("--promote", help="Make the new version champion.")] = False,
+    force: options.Force = None,
+    registry: Registry = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a model again in other words: reasons, descriptions, units, examples and messages of constraints.
+
+    Its scores and outcomes stay the same to the bit, so it needs no gate to replace the champion that it was made from.
+    """
+    settings, order = settings_with(registry=registry), order_of(force=force)
+    from fraud_detection_api.jobs.policies import reword_model
+
+    how = options.registration(order, promote=promote)
+    done = reword_model(settings, version, contract, registration=how, listener=LISTENER)
+    if as_json:
+        print_json(done)
+        return
+    rows = [(each["key"], _shown(each["before"]), _shown(each["after"])) for each in done["changed"]]
+    print_table(("key", "was", "is"), rows, title=f"Version {done['version']} differs from version {done['of']} in")
+    if not promote:
+        say(f"to use it: `fraud models promote {done['version']}`")
+
+
+def _shown(text: object) -> str:
+    return "" if text is None else str(text)
 
 
 def _rollout(registry: str | None, store: str | None = None) -> "RolloutService":

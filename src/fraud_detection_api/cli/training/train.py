@@ -1,7 +1,7 @@
 """fraud train, fraud evaluate."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,14 @@ Like = Annotated[
         help="Use the contract, settings, policy and deployed base rate of this model, for example of a tuned one.",
     ),
 ]
+Effort = Annotated[
+    Literal["quick", "default", "high"],
+    typer.Option(
+        "--effort",
+        help="quick: one recipe, and no refit. default: four recipes compete on folds of the training part. high: seven "
+        "recipes, slower learning and twice as many boosters.",
+    ),
+]
 Policy = Annotated[
     Path | None, options.policy_option("the policy of the model that --like names, else built-in values")
 ]
@@ -40,6 +48,8 @@ def train(
     deployed_base_rate: options.DeployedBaseRate = None,
     policy: Policy = None,
     like: Like = None,
+    effort: Effort = "default",
+    refit: options.Refit = True,
     promote: options.Promote = False,
     force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
@@ -58,9 +68,9 @@ def train(
     from fraud_detection_api.training.data.splits import SplitSettings
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file), refit)
     with usage_errors():
-        fitted = train_model(settings, given, like=like, registration=how, listener=LISTENER)
+        fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)
 
 

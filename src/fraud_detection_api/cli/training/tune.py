@@ -77,6 +77,7 @@ def tune(
     seed: options.Seed = 7,
     deployed_base_rate: options.DeployedBaseRate = None,
     policy: Policy = None,
+    refit: options.Refit = True,
     promote: options.Promote = False,
     force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
@@ -95,10 +96,10 @@ def tune(
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, study_file, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
-    from fraud_detection_api.training.tuning.tune import Objective
+    from fraud_detection_api.training.tuning.objective import Objective
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file))
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file), refit)
     searched = StudyOptions(
         file=study or study_file(settings, file),
         objective=Objective(objective, fpr, cost_ratio),

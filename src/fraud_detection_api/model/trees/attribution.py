@@ -60,7 +60,8 @@ class Attribution:
         """
         cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
-        asked = (matrix, cut.groups, cut.ways, cut.splits.asked, cut.splits.thresholds, cut.features)
+        splits = cut.splits
+        asked = (matrix, cut.groups, cut.ways, splits.asked, splits.thresholds, splits.answers, cut.features)
         if self._table is None:
             points = (self._points, self._weights)
             work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)

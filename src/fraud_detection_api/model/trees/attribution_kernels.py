@@ -14,7 +14,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fraud_detection_api.model.trees.compilation import compiled
-from fraud_detection_api.model.trees.groups import ASKED, GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.trees.groups import GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.trees.kernels import ASKED_SPLITS, answer, answers_row
 from fraud_detection_api.model.trees.nodes import NODE
 
 LANES, CODE_BITS = 8, 8
@@ -29,7 +30,7 @@ VECTOR = 8
 _EACH = np.uint64(0x0101010101010101)
 
 _NODES = from_dtype(NODE)[::1]
-_GROUPS, _WAYS, _ASKED = (from_dtype(layout)[::1] for layout in (GROUP, WAY, ASKED))
+_GROUPS, _WAYS = (from_dtype(layout)[::1] for layout in (GROUP, WAY))
 _POINTS = (float64[::1], float64[::1])
 
 
@@ -88,27 +89,15 @@ def fill_tables(nodes, place, groups, columns, way_shares, points, weights, room
 
 
 @njit(inline="always")
-def _answer(matrix, row, asked, thresholds, right):
-    """Of each split, and of a leaf at the end, whether a row goes right there, into `right`."""
-    for number in range(len(asked) - 1):
-        question, first, end = asked[number], asked[number].first, asked[number + 1].first
-        value, mine, answers = matrix[row, question.feature], thresholds[first:end], right[first:end]
-        missing_left = question.default_left & np.isnan(value)
-        for place in range(len(mine)):
-            answers[place] = not ((value < mine[place]) | missing_left)
-    right[len(thresholds)] = 0
-
-
-@njit(inline="always")
 def _failures(way, right, codes):
     """Which features on the way to a node send a row elsewhere, as bits, once those of the way to its top are known."""
     return codes[way.top] | np.int64(right[way.split] ^ way.right) << way.place
 
 
 @njit(inline="always")
-def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
+def _read_codes(matrix, row, groups, ways, asked, thresholds, answers, right, codes):
     """A row's code at each group into the last of `codes`; those before are failures at tops."""
-    _answer(matrix, row, asked, thresholds, right)
+    answer(matrix, row, asked, thresholds, answers, right)
     tops = len(ways) - len(groups)
     codes[0] = 0
     for number in range(1, tops):
@@ -119,7 +108,7 @@ def _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes):
         codes[tops + number] = failures << group.decisions | decided
 
 
-_CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, _ASKED, float32[::1], uint16[::1])
+_CUT_TREES = (float32[:, ::1], _GROUPS, _WAYS, *ASKED_SPLITS, uint16[::1])
 
 
 @intrinsic
@@ -160,7 +149,9 @@ def _add_wide(codes, begins, rows, width, table, sums):
 
 
 @compiled(void(*_CUT_TREES, int64[::1], float32[::1], int64, float64[:, ::1]))
-def look_up_contributions(matrix, groups, ways, asked, thresholds, features, begins, table, width, found) -> None:
+def look_up_contributions(
+    matrix, groups, ways, asked, thresholds, answers, features, begins, table, width, found
+) -> None:
     """Add each feature's log-odds to `found`, (rows, features), by `table`.
 
     `begins` is each group's `table`. Where the table has a column for each feature, `width` is the stride of all groups, a
@@ -170,7 +161,7 @@ def look_up_contributions(matrix, groups, ways, asked, thresholds, features, beg
     sums, tops = np.empty((1, width), np.float64), len(ways) - len(groups)
     short = np.empty((len(groups), 1 if width else 0), np.uint8)
     for row in range(matrix.shape[0]):
-        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
+        _read_codes(matrix, row, groups, ways, asked, thresholds, answers, right, codes)
         if width:
             sums[:], short[:, 0] = 0, codes[tops:]
             _add_wide(short, begins, 1, width, table, sums)
@@ -186,12 +177,19 @@ def look_up_contributions(matrix, groups, ways, asked, thresholds, features, beg
 
 
 @njit(inline="always")
-def _answer_together(matrix, first, rows, asked, thresholds, values, right):
+def _answer_together(matrix, first, rows, asked, thresholds, answers, values, right):
     """Of each split whether rows from `first` on go right there, into the bytes `right`, (splits + 1, rows or more)."""
     for number in range(len(asked) - 1):
         question = asked[number]
         for row in range(rows):
             values[row] = matrix[first + row, question.feature]
+        if question.levels > 0:
+            count = asked[number + 1].first - question.first
+            for row in range(rows):
+                begin = question.table + answers_row(values[row], question) * count
+                for place in range(count):
+                    right[question.first + place, row] = answers[begin + place]
+            continue
         for split in range(question.first, asked[number + 1].first):
             threshold = thresholds[split]
             if question.default_left:
@@ -232,17 +230,17 @@ def _add_slots(group, codes, number, rows, features, table, sums):
 
 
 @compiled(void(*(*_CUT_TREES, int64[::1], float32[::1], int64, float64[:, ::1])))
-def look_up_together(matrix, groups, ways, asked, thresholds, features, begins, table, width, found) -> None:
+def look_up_together(matrix, groups, ways, asked, thresholds, answers, features, begins, table, width, found) -> None:
     """As `look_up_contributions`, to the bit, for blocks of rows."""
     tops, columns = len(ways) - len(groups), matrix.shape[1]
     words = min((len(matrix) + LANES - 1) // LANES, MOST_WORDS)
     right, failures = np.zeros((len(thresholds) + 1, words), np.uint64), np.zeros((tops, words), np.uint64)
     codes, values = np.zeros((MOST_GROUPS, words), np.uint64), np.empty(words * LANES, np.float32)
-    answers, code_bytes = right.view(np.uint8), codes.view(np.uint8)
+    right_bytes, code_bytes = right.view(np.uint8), codes.view(np.uint8)
     sums = np.empty((words * LANES, width or columns), np.float64)
     for first in range(0, len(matrix), words * LANES):
         rows = min(words * LANES, len(matrix) - first)
-        _answer_together(matrix, first, rows, asked, thresholds, values, answers)
+        _answer_together(matrix, first, rows, asked, thresholds, answers, values, right_bytes)
         for number in range(1, tops):
             _fail(ways[number], right, failures, failures, number)
         sums[:] = 0
@@ -268,6 +266,7 @@ def work_out_contributions(
     ways,
     asked,
     thresholds,
+    answers,
     features,
     nodes,
     place,
@@ -281,7 +280,7 @@ def work_out_contributions(
     right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
     tops = len(ways) - len(groups)
     for row in range(matrix.shape[0]):
-        _read_codes(matrix, row, groups, ways, asked, thresholds, right, codes)
+        _read_codes(matrix, row, groups, ways, asked, thresholds, answers, right, codes)
         for number in range(len(groups)):
             group, code = groups[number], codes[tops + number]
             room[2, : group.count] = 0

@@ -9,7 +9,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from fraud_detection_api.errors import CorruptBundle
-from fraud_detection_api.model.trees.nodes import NODE, TREE, Trees
+from fraud_detection_api.model.trees.nodes import NODE, TREE, Trees, no_categories
 
 NO_CHILD = -1
 """In XGBoost's JSON, the left child of a leaf."""
@@ -28,14 +28,16 @@ def load_booster(model: bytes) -> xgboost.Booster:
 
 
 def read_trees(booster: xgboost.Booster) -> Trees:
-    """Trees of a binary-logistic booster. Raises CorruptBundle for any other, and for splits that are not of numbers."""
+    """Trees of a binary-logistic booster. Raises CorruptBundle for any other."""
     document = json.loads(booster.save_raw(raw_format="json"))
     learner = document["learner"]
     if learner["objective"]["name"] != "binary:logistic" or learner["gradient_booster"]["name"] != "gbtree":
         raise CorruptBundle("booster", "only trees of the objective binary:logistic are scored")
-    layouts = [_Layout(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
-    if not layouts:
+    documents = learner["gradient_booster"]["model"]["trees"]
+    if not documents:
         raise CorruptBundle("booster", "there are no trees")
+    categories = _Categories(int(learner["learner_model_param"]["num_feature"]))
+    layouts = [_Layout(tree, categories) for tree in documents]
     trees = np.zeros(len(layouts), dtype=TREE)
     trees["depth"] = [layout.depth for layout in layouts]
     sizes = [len(layout.order) for layout in layouts]
@@ -43,10 +45,8 @@ def read_trees(booster: xgboost.Booster) -> Trees:
     nodes = np.zeros(sum(sizes), dtype=NODE)
     for layout, root, size in zip(layouts, trees["root"].tolist(), sizes, strict=True):
         layout.fill(nodes[root : root + size], root)
-    features = int(learner["learner_model_param"]["num_feature"])
-    if not 0 <= nodes["feature"].min() <= nodes["feature"].max() < features:
-        raise CorruptBundle("booster", "a tree asks for a feature that there is not")
-    return Trees(trees, nodes, features, _base_margin(document, features))
+    levels, sets = categories.arrays()
+    return Trees(trees, nodes, levels, sets, _base_margin(document, len(levels)))
 
 
 def replace_trees(document: dict[str, Any], trees: list[dict[str, Any]]) -> None:
@@ -58,13 +58,49 @@ def replace_trees(document: dict[str, Any], trees: list[dict[str, Any]]) -> None
     forest["gbtree_model_param"]["num_trees"] = str(len(trees))
 
 
+class _Categories:
+    """The sets of levels that the splits of `features` columns ask for, each once."""
+
+    def __init__(self, features: int) -> None:
+        self._features = features
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._levels, self._split_numbers = dict[int, int](), set[int]()
+
+    def conditions(self, tree: Mapping[str, Any]) -> list[float]:
+        """A tree's thresholds, in which a split of a category has the number of its set."""
+        found: list[float] = list(tree["split_conditions"])
+        of_sets = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
+        for node, begin, size in of_sets:
+            levels, feature = tuple(tree["categories"][begin : begin + size]), tree["split_indices"][node]
+            found[node] = self._numbers.setdefault(levels, len(self._numbers))
+            self._levels[feature] = max(self._levels.get(feature, 0), 1 + max(levels, default=0))
+        others = zip(tree["left_children"], tree["split_type"], tree["split_indices"], strict=True)
+        self._split_numbers |= {feature for left, kind, feature in others if left != NO_CHILD and not kind}
+        return found
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Levels and sets as `Trees` has them."""
+        asked = self._split_numbers | set(self._levels)
+        if asked and not 0 <= min(asked) <= max(asked) < self._features:
+            raise CorruptBundle("booster", "a tree asks for a feature that there is not")
+        if self._split_numbers & set(self._levels):
+            raise CorruptBundle("booster", "a feature is a number in one tree and a category in another")
+        levels, sets = no_categories(self._features)
+        if not self._levels:
+            return levels, sets
+        for feature, count in self._levels.items():
+            levels[feature] = count
+        sets = np.zeros((len(self._numbers), levels.max()), np.bool_)
+        for members, number in self._numbers.items():
+            sets[number, list(members)] = True
+        return levels, sets
+
+
 class _Layout:
     """A tree of XGBoost's JSON, breadth first: `order` holds its nodes' numbers there, siblings side by side."""
 
-    def __init__(self, tree: Mapping[str, Any]) -> None:
-        if any(tree["split_type"]):
-            raise CorruptBundle("booster", "only splits of numbers are scored")
-        self._tree = tree
+    def __init__(self, tree: Mapping[str, Any], categories: _Categories) -> None:
+        self._tree, self._conditions = tree, categories.conditions(tree)
         self.order, self._left, self.depth = [0], [0], 0
         lefts, rights = tree["left_children"], tree["right_children"]
         level = [0]  # indexes into `order`
@@ -88,7 +124,7 @@ class _Layout:
         left = np.array(self._left)
         leaf = left == np.arange(len(left))
         # XGBoost keeps a leaf's value where other nodes keep their threshold
-        conditions = np.array(tree["split_conditions"], dtype=np.float32)[order]
+        conditions = np.array(self._conditions, dtype=np.float32)[order]
         nodes["threshold"] = np.where(leaf, np.inf, conditions)
         nodes["value"] = np.where(leaf, conditions, 0)
         nodes["cover"] = np.array(tree["sum_hessian"], dtype=np.float32)[order]

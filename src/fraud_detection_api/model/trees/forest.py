@@ -14,6 +14,7 @@ from fraud_detection_api.errors import MissingExtra
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.leaf_masks import leaf_masks
 from fraud_detection_api.model.trees.nodes import Trees
+from fraud_detection_api.model.trees.splits import sort_splits
 
 if TYPE_CHECKING:
     from fraud_detection_api.model.trees.attribution import Attribution
@@ -51,7 +52,7 @@ class Forest:
     def of_booster(cls, booster: bytes) -> "Forest":
         """`booster` is UBJSON as `xgboost.Booster.save_raw` writes it.
 
-        Raises CorruptBundle where XGBoost cannot read it, or where it is not of binary-logistic trees that split numbers.
+        Raises CorruptBundle where XGBoost cannot read it, or where it is not of binary-logistic trees.
         """
         from fraud_detection_api.model.trees.boosters import (  # noqa: PLC0415 serving needs no XGBoost
             load_booster,
@@ -86,16 +87,19 @@ class CompiledTrees:
     """Margins and contributions of `trees`; matrices are float32 (n, features), in C order, finite or NaN."""
 
     def __init__(self, trees: Trees, loops: ModuleType) -> None:
-        self._trees, self._loops, self._masks = trees, loops, leaf_masks(trees)
+        splits = sort_splits(trees)
+        self._trees, self._loops = trees, loops
+        self._steps, self._masks = splits.steps(trees), leaf_masks(trees, splits)
+        self._asked = (splits.asked, splits.thresholds, splits.answers)
 
     def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Log-odds, float32 (n,)."""
         margins = np.empty(len(matrix), dtype=np.float32)
         base = self._trees.base_margin
         if self._masks is None or len(matrix) < FEW_ROWS:
-            self._loops.add_margins(matrix, self._trees.trees, self._trees.nodes, base, margins)
+            self._loops.add_margins(matrix, self._trees.trees, self._steps, *self._asked, base, margins)
         else:
-            self._loops.add_margins_together(matrix, *self._masks, base, margins)
+            self._loops.add_margins_together(matrix, *self._masks, *self._asked, base, margins)
         return margins
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -8,37 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.trees.nodes import Trees
-
-ASKED = np.dtype([("first", np.int32), ("feature", np.int16), ("default_left", np.bool_)], align=True)
-"""Where the splits begin that ask one `feature` and send a missing value one way; the one after the last ends them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Splits:
-    """`asked` has dtype ASKED, one more than there are questions; `thresholds` float32 (splits,) is in their order.
-
-    `number` uint32 (nodes,) is a node's place there; a leaf's is the one after the last. Nodes that ask the same share one.
-    """
-
-    asked: NDArray[np.void]
-    thresholds: NDArray[np.float32]
-    number: NDArray[np.uint32]
-
-
-def sort_splits(nodes: NDArray[np.void]) -> Splits:
-    """The splits among `nodes`, of dtype NODE."""
-    splitting = np.flatnonzero(nodes["left"] != np.arange(len(nodes)))
-    question = 2 * nodes["feature"][splitting].astype(np.int64) + nodes["default_left"][splitting]
-    pairs = np.column_stack([question, nodes["threshold"][splitting]])
-    found, place = np.unique(pairs, axis=0, return_inverse=True)
-    questions, first = np.unique(found[:, 0].astype(np.int64), return_index=True)
-    asked = np.zeros(len(questions) + 1, dtype=ASKED)
-    asked["first"] = np.append(first, len(found))
-    asked["feature"][:-1], asked["default_left"][:-1] = questions // 2, questions % 2
-    number = np.full(len(nodes), len(found), dtype=np.uint32)
-    number[splitting] = place.reshape(-1)
-    return Splits(asked, np.ascontiguousarray(found[:, 1], dtype=np.float32), number)
-
+from fraud_detection_api.model.trees.splits import Splits, sort_splits
 
 GROUP_HEIGHT = 2
 """Splits above a group's leaves: one look-up serves four leaves, by a table smaller than four of single leaves."""
@@ -134,7 +104,7 @@ class _Cutting:
     def __init__(self, trees: Trees) -> None:
         nodes = trees.nodes
         self._left, self._feature, self._cover = (nodes[name].tolist() for name in ("left", "feature", "cover"))
-        self._splits = sort_splits(nodes)
+        self._splits = sort_splits(trees)
         self._split = self._splits.number.tolist()
         self._place = np.zeros(len(nodes), dtype=np.int32)
         self._height = [0] * len(nodes)

@@ -39,9 +39,9 @@ _PARSERS: dict[str, "RecordParser"] = {}
 
 def record_parser(contract: Contract) -> "RecordParser":
     """The parser of that contract, built once in each process."""
-    if contract.fingerprint not in _PARSERS:
-        _PARSERS[contract.fingerprint] = RecordParser(contract)
-    return _PARSERS[contract.fingerprint]
+    if contract.content_digest not in _PARSERS:  # its errors and its schema have the contract's words
+        _PARSERS[contract.content_digest] = RecordParser(contract)
+    return _PARSERS[contract.content_digest]
 
 
 class RecordParser:

@@ -90,11 +90,11 @@ def stored_records(contract: Contract, rows: Sequence[StoredDecision]) -> list[d
 
 def _of_bundle(bundle: Bundle, row: StoredDecision) -> list[Difference]:
     """Differences in contract and policy: the row names them, and the model has one of each."""
-    named = (
-        ("contract", row.contract, bundle.contract.record_fingerprint),
-        ("policy_version", row.policy_version, bundle.policy.version),
-    )
-    return [Difference(name, stored, own) for name, stored, own in named if stored != own]
+    contract, policy = bundle.contract, bundle.policy.version
+    found = [] if row.policy_version == policy else [Difference("policy_version", row.policy_version, policy)]
+    if row.contract not in contract.record_fingerprints:
+        found.insert(0, Difference("contract", row.contract, contract.record_fingerprint))
+    return found
 
 
 def _of_reasons(stored: str | None, recomputed: str) -> list[Difference]:

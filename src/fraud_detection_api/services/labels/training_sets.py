@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import InvalidContract, InvalidSetting, NothingToExport
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
+from fraud_detection_api.services.models.contracts import RecordContracts
+from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
 from fraud_detection_api.tables.files import is_csv, require_suffix, write_frames
@@ -48,13 +51,21 @@ class Exported:
 
 @dataclass(frozen=True)
 class TrainingSetExporter:
-    """Writes training sets of one contract. Calls `on_progress` with the share of the range that is done, 0 to 1."""
+    """Writes training sets of one contract. Calls `on_progress` with the share of the range that is done, 0 to 1.
+
+    The models of `registry` say which records of earlier releases follow the contract.
+    """
 
     store: DecisionStore
     labels: LabelStore
     recorder: Recorder
     contract: Contract
     on_progress: Callable[[float], None] = lambda _share: None
+    registry: ModelRegistry | None = None
+
+    @cached_property
+    def _contracts(self) -> RecordContracts:
+        return RecordContracts(self.contract, self.registry)
 
     def export(self, target: Path, *, since: int, until: int, assumed_before: int | None) -> Exported:
         """Write the labelled records decided from `since` to before `until`, in milliseconds since 1970.
@@ -131,7 +142,7 @@ class TrainingSetExporter:
             return "tampered"
         if decision.record is None:
             return "erased"
-        if decision.contract != self.contract.record_fingerprint:
+        if not self._contracts.follows(decision.contract):
             return "other_contract"
         if label is not None:
             return "fraud" if label.is_fraud else "legitimate"

@@ -1,10 +1,15 @@
-"""Which contract a registry belongs to. A name identifies it: versions of a contract keep their name."""
+"""Which contract a registry belongs to, and which one stored records follow.
+
+A name identifies a registry's contract: versions of a contract keep their name.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from fraud_detection_api.errors import ContractMismatch, CorruptBundle, UnknownModel
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.errors import ContractMismatch, CorruptBundle, InvalidContract, UnknownModel
 from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -61,6 +66,33 @@ def require_models_of(registry: ModelRegistry, contract: str | None, *, where: s
             f"the decision store {where} holds decisions of the contract {contract!r}, and the registry has no model of "
             "it; name the registry that made them (--registry), or another store (FRAUD_STORE)"
         )
+
+
+class RecordContracts:
+    """Which stored records follow a contract, whatever release stored them and however the contract was worded then.
+
+    Earlier releases stored fingerprints that cover the wording. Which contract such a one means, the models of the registry
+    say: they are read, the newest first, when a fingerprint is met that is not known yet.
+    """
+
+    def __init__(self, contract: Contract, registry: ModelRegistry | None = None) -> None:
+        self._wanted = contract.record_fingerprint
+        self._known = dict.fromkeys(contract.record_fingerprints, self._wanted)
+        self._others = iter(()) if registry is None else _parsed(registry)
+
+    def follows(self, fingerprint: str) -> bool:
+        """Whether records stored with this fingerprint follow the contract. Raises RegistryUnavailable."""
+        while fingerprint not in self._known and (other := next(self._others, None)) is not None:
+            for stored in other.record_fingerprints:
+                self._known.setdefault(stored, other.record_fingerprint)
+        return self._known.get(fingerprint) == self._wanted
+
+
+def _parsed(registry: ModelRegistry) -> Iterator[Contract]:
+    """The contracts of a registry's models, the newest after the champion's; what cannot be read has none."""
+    for document in _contracts(registry, registry.versions()[::-1]):
+        with suppress(InvalidContract):
+            yield parse_contract(document, source="the registry")
 
 
 def _names(registry: ModelRegistry, versions: Iterable[str]) -> Iterator[str]:

@@ -177,6 +177,8 @@ class RolloutService:
             return "exempt", ("there was no intact champion to compare with",)
         if incumbent.bundle.digest == candidate.bundle.digest:
             return "exempt", (f"version {incumbent.version}, the champion, is the same bundle",)
+        if incumbent.bundle.decision_digest == candidate.bundle.decision_digest:
+            return "exempt", (f"it decides as version {incumbent.version}, the champion, does, in other words",)
         if self._gate is None:
             return "off", ()
         evidence: tuple[str, ...] = ()

@@ -84,7 +84,7 @@ class Shadowing:
         model = self._challenger.current
         if model is None or rows[0].model_digest == model.bundle.digest:
             return []
-        if rows[0].contract != model.bundle.contract.record_fingerprint:
+        if rows[0].contract not in model.bundle.contract.record_fingerprints:
             self._failed(model, len(rows))
             return []
         try:

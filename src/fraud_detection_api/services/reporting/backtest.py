@@ -17,6 +17,8 @@ from fraud_detection_api.policy.consequences import PER, chosen_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.labels.recording import LabelStore
+from fraud_detection_api.services.models.contracts import RecordContracts
+from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate, six_digits
 from fraud_detection_api.statistics.scored import REPLICATES
@@ -155,11 +157,15 @@ class Period(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where decisions and their labels are, and whether a decision is as it was kept (`Recorder.is_intact`)."""
+    """Where decisions and their labels are, and whether a decision is as it was kept (`Recorder.is_intact`).
+
+    The models of `registry` say which records of earlier releases follow a contract.
+    """
 
     store: DecisionStore
     labels: LabelStore
     is_intact: Callable[[StoredDecision], bool]
+    registry: ModelRegistry | None = None
 
 
 def backtest(
@@ -173,15 +179,15 @@ def backtest(
     """The policy on the period's decisions by a model on the contract's records; `report` is called with their number.
 
     Left out are decisions that were changed since they were kept, fallbacks, records of other contracts, and, where amounts
-    decide, erased ones. Raises StoreUnavailable.
+    decide, erased ones. Raises StoreUnavailable, RegistryUnavailable.
     """
-    store, labels, is_intact = sources
+    store, labels, is_intact, registry = sources
     test, after, looked = Backtest(policy, contract.amount_at_risk), None, 0
-    wanted, fingerprint = DecisionFilter(since=period.since, until=period.until), contract.record_fingerprint
+    wanted, contracts = DecisionFilter(since=period.since, until=period.until), RecordContracts(contract, registry)
     while rows := store.following(wanted, limit=ROWS_AT_A_TIME, after=after):
         after = rows[-1].decision_id
         reasons = [
-            _why_not(row, fingerprint, amounts_decide=contract.amount_at_risk is not None)
+            _why_not(row, contracts, amounts_decide=contract.amount_at_risk is not None)
             if is_intact(row)  # before anything is concluded from what it says
             else "tampered"
             for row in rows
@@ -195,10 +201,10 @@ def backtest(
     return test
 
 
-def _why_not(row: StoredDecision, fingerprint: str, *, amounts_decide: bool) -> str | None:
+def _why_not(row: StoredDecision, contracts: RecordContracts, *, amounts_decide: bool) -> str | None:
     if row.fraud_probability is None:
         return "fallback"
-    if row.contract != fingerprint:
+    if not contracts.follows(row.contract):
         return "another_contract"
     return "erased" if amounts_decide and row.record is None else None
 

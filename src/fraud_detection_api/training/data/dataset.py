@@ -50,7 +50,10 @@ class EncodedRecords:
 
 
 LevelTables = Mapping[str, NDArray[np.float32]]
-"""Codes of each category's levels, float32 (folds, levels + 1): a row for each fold; the last column is for missing."""
+"""Codes of each category's levels, float32 (folds, levels + 1, columns): a row for each fold; the last level is missing.
+
+The first column replaces the level's number in the matrix. The others are added at its end.
+"""
 
 
 @dataclass(frozen=True)
@@ -105,18 +108,19 @@ class Dataset:
         return _level_numbers(self.records.values(name, self.rows), len(self.records.levels[name]))
 
     def blocks(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
-        """The encoded matrix in blocks of at most BLOCK_ROWS rows, with categories coded by `tables`.
+        """The encoded matrix in blocks of at most BLOCK_ROWS rows, with categories coded by `tables`, float32 (k, columns).
 
         `folds` int64 (n,) chooses each record's row of the tables; without it, the first row is used for all.
         """
         for start in range(0, len(self), BLOCK_ROWS):
             piece = slice(start, start + BLOCK_ROWS)
-            block = self.records.block(self.rows[piece])
+            block, added = self.records.block(self.rows[piece]), list[NDArray[np.float32]]()
             for name, table in tables.items():
                 column = block[:, self.records.position(name)]
-                numbers = _level_numbers(column, table.shape[1] - 1)
-                column[:] = table[0 if folds is None else folds[piece], numbers]
-            yield block
+                codes = table[0 if folds is None else folds[piece], _level_numbers(column, table.shape[1] - 1)]
+                column[:] = codes[:, 0]
+                added += [codes[:, 1:]] if codes.shape[1] > 1 else []
+            yield np.concatenate([block, *added], axis=1) if added else block
 
     def matrix(self, tables: LevelTables, folds: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """The encoded matrix, float32 (n, columns): all blocks in one."""
@@ -128,7 +132,9 @@ class Dataset:
 
     def _table(self, name: str, codes: LevelCodes) -> NDArray[np.float32]:
         names: NDArray[np.object_] = np.array([*self.records.levels[name], None], dtype=object)
-        return np.clip(codes.encode(names), -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)[np.newaxis]
+        columns = [codes] if codes.records is None else [codes, codes.records]
+        table = np.stack([column.encode(names) for column in columns], axis=1)
+        return np.clip(table, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)[np.newaxis]
 
 
 _NO_LEVELS = LevelCodes({}, unseen=0.0, missing=0.0)
@@ -161,49 +167,3 @@ class _Columns(Mapping[str, NDArray[Any]]):
 
 def _level_numbers(numbers: NDArray[np.float32], missing: int) -> NDArray[np.int64]:
     return np.where(np.isnan(numbers), np.float32(missing), numbers).astype(np.int64)
-
-
-SMOOTHING = 20.0
-
-
-def learn_level_codes(data: Dataset) -> Mapping[str, LevelCodes]:
-    """Smoothed fraud rate of each category's levels: (frauds + m·prior) / (count + m), m = SMOOTHING.
-
-    A level without records gets the prior, which is therefore the code of unseen levels; missing is a level as well.
-    Source: Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes", SIGKDD Explorations 3(1),
-    2001.
-    """
-    return {name: _level_codes(data, name) for name in data.records.levels}
-
-
-def _level_codes(data: Dataset, name: str) -> LevelCodes:
-    levels = data.records.levels[name]
-    numbers = data.level_numbers(name)
-    counts = np.bincount(numbers, minlength=len(levels) + 1)
-    prior = data.base_rate
-    rates = _smoothed(counts, np.bincount(numbers, data.is_fraud, minlength=len(levels) + 1), prior)
-    seen = {level: float(rates[number]) for number, level in enumerate(levels) if counts[number]}
-    return LevelCodes(dict(sorted(seen.items())), unseen=prior, missing=float(rates[-1]))
-
-
-def cross_fitted_tables(data: Dataset, folds: NDArray[np.int64]) -> LevelTables:
-    """Codes for a training matrix: row k of a table is learned from the records of every fold except k.
-
-    Otherwise a rare level's code would reveal its own records' outcomes, and trees would trust it too much.
-    `folds` is int64 (n,) from 0.
-    """
-    return {name: _cross_fitted(data, name, folds) for name in data.records.levels}
-
-
-def _cross_fitted(data: Dataset, name: str, folds: NDArray[np.int64]) -> NDArray[np.float32]:
-    count, width = int(folds.max()) + 1, len(data.records.levels[name]) + 1
-    cells = folds * width + data.level_numbers(name)
-    counts = np.bincount(cells, minlength=count * width).reshape(count, width)
-    frauds = np.bincount(cells, data.is_fraud, minlength=count * width).reshape(count, width)
-    others, other_frauds = counts.sum(axis=0) - counts, frauds.sum(axis=0) - frauds
-    priors = other_frauds.sum(axis=1, keepdims=True) / others.sum(axis=1, keepdims=True)
-    return _smoothed(others, other_frauds, priors).astype(np.float32)
-
-
-def _smoothed(counts: NDArray[np.int64], frauds: NDArray[Any], prior: Any) -> NDArray[np.float64]:
-    return np.asarray((frauds + SMOOTHING * prior) / (counts + SMOOTHING), dtype=np.float64)

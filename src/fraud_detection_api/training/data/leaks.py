@@ -114,7 +114,8 @@ def _duplicates(data: Dataset, split: Split) -> Iterator[str]:
 
 def _record_hashes(data: Dataset) -> NDArray[np.uint64]:
     tables = {
-        name: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis] for name, levels in data.records.levels.items()
+        name: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis, :, np.newaxis]
+        for name, levels in data.records.levels.items()
     }
     hashes = [pl.from_numpy(block).hash_rows(seed=0).to_numpy() for block in data.blocks(tables)]
     return np.concatenate(hashes)

@@ -89,6 +89,8 @@ def _about(scan: pl.LazyFrame, names: Sequence[str], contract: Contract) -> pl.D
 class _LevelNumbers:
     """Numbers the levels of a category in order of appearance; missing is NaN."""
 
+    records = None
+
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
 

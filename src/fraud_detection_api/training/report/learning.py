@@ -122,8 +122,26 @@ def _gain(study: Mapping[str, Any]) -> str:
     return (
         f"Study “{study['study']}” had {count(study['trials'])} trials. Its objective, {study['objective']} as the mean "
         f"over folds of the training part, rose from {decimal(study['default_value'])} with the defaults to "
-        f"{decimal(study['best_value'])} with {chosen}. The best of many trials looks a little better than it is; the "
-        f"figures of the test part do not. Digest of the study: {study['digest']}."
+        f"{decimal(study['best_value'])} with {chosen}. The best of many trials looks better than it is.{_verdict(study)} "
+        f"Digest of the study: {study['digest']}."
+    )
+
+
+def _verdict(study: Mapping[str, Any]) -> str:
+    """How the best settings did on records that they were not chosen on. Older cards do not say."""
+    found = study.get("held_out")
+    if found is None:
+        return ""
+    end = "" if found["is_better"] else " They are no better there, so this model was trained with the defaults."
+    return f" Then, {verdict_text(found, study['objective'])}.{end}"
+
+
+def verdict_text(found: Mapping[str, Any], objective: str) -> str:
+    """The objective on held-out records, with the defaults and with the best settings."""
+    return (
+        f"on {count(found['records'])} held-out records, {objective} is {decimal(found['default'])} with the defaults and "
+        f"{decimal(found['best'])} with the best settings: {found['difference']:+.4f} (95 % interval {found['low']:+.4f} to "
+        f"{found['high']:+.4f})"
     )
 
 

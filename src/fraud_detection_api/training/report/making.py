@@ -1,11 +1,11 @@
 """What the model was made from, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from fraud_detection_api.report.document import Bullets, Cell, Code, Facts, Measured, Paragraph, Section, Table
-from fraud_detection_api.report.numbers import count, listed, number, percent
+from fraud_detection_api.report.numbers import count, decimal, listed, number, percent
 from fraud_detection_api.training.data.splits import Kind
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
@@ -44,7 +44,23 @@ def split(material: Material) -> Section:
     items.append(("requested share of the test part", percent(card["test_share"])))
     if card["kind"] == "time":
         items += _in_time(card, words.events)
-    return Section("split", "Split", [Paragraph(SPLITS[card["kind"]].format(event=words.event)), Facts(items)])
+    divided = Paragraph(SPLITS[card["kind"]].format(event=words.event))
+    return Section("split", "Split", [divided, Facts(items), *_registered(material)])
+
+
+def _registered(material: Material) -> list[Paragraph]:
+    """Which model the figures belong to, and which one is registered."""
+    refit, events = material.card["training"].get("refit"), material.words.events
+    if refit is None:
+        return [Paragraph("The registered model was trained on the training part alone.")]
+    return [
+        Paragraph(
+            "The measures, curves and explanations of this report belong to a model that was trained on the training part "
+            f"alone. The registered model was then trained with the same settings on all {_part(refit, events)}. No record "
+            "is left to measure that model on. Its calibration, policy and review load come from the scores that its "
+            "boosters give to records that they were not trained on."
+        )
+    ]
 
 
 def _in_time(card: Mapping[str, Any], events: str) -> list[tuple[str, Cell]]:
@@ -71,7 +87,21 @@ def settings(material: Material) -> Section:
     items: list[tuple[str, Cell]] = [("seed", str(training["seed"]))]
     items += [(name, setting_text(setting)) for name, setting in training["settings"].items()]
     items.append(("rounds kept by each booster", ", ".join(map(count, training["rounds"]))))
-    return Section("settings", "Settings", [Facts(items), Paragraph(_origin(material))])
+    items += _refit(training.get("refit"))
+    return Section("settings", "Settings", [Facts(items), Paragraph(_origin(material)), *_race(training.get("race"))])
+
+
+def _race(runners: Sequence[Mapping[str, Any]] | None) -> list[Table]:
+    if not runners:
+        return []
+    rows: list[list[Cell]] = [[each["recipe"], decimal(each["log_loss"]), str(each["folds"])] for each in runners]
+    return [Table("Recipes", ["recipe", "mean log loss of held-out records", "folds"], rows, 3)]
+
+
+def _refit(refit: Mapping[str, Any] | None) -> list[tuple[str, Cell]]:
+    if refit is None:
+        return []
+    return [("rounds kept by each booster of the registered model", ", ".join(map(count, refit["rounds"])))]
 
 
 def _origin(material: Material) -> str:
@@ -86,8 +116,15 @@ def _origin(material: Material) -> str:
     ]
     if not differing:
         return "All settings have their defaults" + (", which tuning could not improve." if is_tuned else ".")
-    came = "This training tuned them; see “Tuning”" if is_tuned else "They were given, not tuned in this training"
-    return f"Settings that differ from the default: {', '.join(differing)}. {came}."
+    return f"Settings that differ from the default: {', '.join(differing)}. {_source(material)}."
+
+
+def _source(material: Material) -> str:
+    if material.card.get("tuning"):
+        return "This training tuned them; see “Tuning”"
+    if material.card["training"].get("race"):
+        return "They are those of the recipe that did best on folds of the training part"
+    return "They were given, not tuned in this training"
 
 
 def setting_text(setting: Any) -> str:

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,25 @@ _LOCK_TIMEOUT_SECONDS = 60
 
 @contextmanager
 def open_study(
-    path: Path, problem: Mapping[str, Any], *, seed: int, first: Mapping[str, Any]
+    path: Path,
+    problem: Mapping[str, Any],
+    *,
+    seed: int,
+    first: Sequence[Mapping[str, Any]],
+    formerly: Mapping[str, Any] = {},
 ) -> Iterator[optuna.Study]:
     """The study in the SQLite file at `path`, created if missing and locked for this process while the block runs.
 
-    `problem` (a JSON value) states what is tuned; a file holds the study of one problem only. `first` are the parameters of
-    the first trial. Trials that a killed process was running are repeated. Raises StudyUnavailable.
+    `problem` (a JSON value) states what is tuned; a file holds the study of one problem only. `formerly` are parts of it as
+    earlier releases stated them. `first` are the parameters of the first trials. Trials that a killed process was running
+    are repeated. Raises StudyUnavailable.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _held(path):
-        study = _load(path, problem, seed)
+        study = _load(path, problem, formerly, seed)
         if not study.trials:
-            study.enqueue_trial(dict(first))
+            for parameters in first:
+                study.enqueue_trial(dict(parameters), skip_if_exists=True)
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params)
@@ -68,7 +75,7 @@ def study_digest(study: optuna.Study) -> str:
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
 
 
-def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
+def _load(path: Path, problem: Mapping[str, Any], formerly: Mapping[str, Any], seed: int) -> optuna.Study:
     try:
         storage = optuna.storages.RDBStorage(
             f"sqlite:///{path.resolve()}",
@@ -84,7 +91,7 @@ def _load(path: Path, problem: Mapping[str, Any], seed: int) -> optuna.Study:
         raise StudyUnavailable(str(path), problem_text) from error
     stated = json.loads(json.dumps(problem))
     known = study.user_attrs.get(_PROBLEM, stated)
-    if known != stated:
+    if known not in (stated, {**stated, **formerly}):
         differing = ", ".join(key for key in stated if known.get(key) != stated[key])
         raise StudyUnavailable(
             str(path), f"holds the study of another problem (it differs in {differing}); name another file"

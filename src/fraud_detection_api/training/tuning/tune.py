@@ -6,22 +6,20 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived, Reason
-from fraud_detection_api.report.numbers import measure_text
-from fraud_detection_api.statistics.metrics import average_precision, recall_at_fpr, roc_auc
-from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset
 from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.recipes import Changes
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objective import Objective
 from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
 
 MOST_CANDIDATES = 100
@@ -67,65 +65,6 @@ def contract_for_tuning(contract: Contract) -> Contract:
     return with_ratios(contract, ratios, ratios)
 
 
-ObjectiveName = Literal["average_precision", "roc_auc", "recall_at_fpr", "expected_cost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A measure of scored records; larger is better.
-
-    `false_positive_rate` is the one at which recall is measured; `cost_ratio` is how many false alerts a missed fraud costs.
-    """
-
-    name: ObjectiveName = "average_precision"
-    false_positive_rate: float = 0.01
-    cost_ratio: float = 10.0
-
-    def value(self, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-        """For labels bool (n,) and calibrated probabilities float64 (n,), both classes among them."""
-        return _VALUES[self.name](self, is_fraud, probability)
-
-    @property
-    def text(self) -> str:
-        """The objective in words.
-
-        >>> Objective("recall_at_fpr", false_positive_rate=0.01).text
-        'recall at a false positive rate of 0.01'
-        """
-        return _TEXTS[self.name].format(self=self)
-
-
-def _cost(objective: Objective, is_fraud: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    """The negative cost of a record, in false alerts, if alerts start at the probability from which they pay.
-
-    Source: Elkan, "The foundations of cost-sensitive learning", IJCAI 2001.
-    """
-    alerts = probability >= 1 / (1 + objective.cost_ratio)
-    return -float(np.mean(np.where(is_fraud, objective.cost_ratio * ~alerts, alerts)))
-
-
-def _ranking(metric: Callable[[ScoredTest, NDArray[np.float64]], float]) -> Callable[..., float]:
-    return lambda _objective, is_fraud, probability: metric(
-        ScoredTest.sort(is_fraud, probability), np.ones(len(is_fraud))
-    )
-
-
-_VALUES: dict[str, Callable[[Objective, NDArray[np.bool_], NDArray[np.float64]], float]] = {
-    "average_precision": _ranking(average_precision),
-    "roc_auc": _ranking(roc_auc),
-    "recall_at_fpr": lambda objective, *scored: _ranking(recall_at_fpr(objective.false_positive_rate))(
-        objective, *scored
-    ),
-    "expected_cost": _cost,
-}
-_TEXTS = {
-    "average_precision": measure_text("average_precision"),
-    "roc_auc": measure_text("roc_auc"),
-    "recall_at_fpr": "recall at a false positive rate of {self.false_positive_rate:g}",
-    "expected_cost": "the negative expected cost, where a missed fraud costs {self.cost_ratio:g} false alerts",
-}
-
-
 RATIO_COUNTS = (0, 6, 12, 24)
 
 
@@ -140,16 +79,20 @@ class TuningProgress:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a study found: settings, and a contract with the chosen ratios. `summary` is a JSON value for the card."""
+    """What a study found: settings, and a contract with the chosen ratios. `summary` is a JSON value for the card.
+
+    `defaults` are the settings of the first trial.
+    """
 
     contract: Contract
     settings: XGBoostSettings
+    defaults: XGBoostSettings
     summary: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Tuner:
-    """Searches with multivariate TPE, beginning with `defaults`; trials that fall behind after a fold are stopped.
+    """Searches with multivariate TPE, beginning with `defaults` and `recipes`; trials that fall behind are stopped.
 
     The study is stored in the SQLite file `path` and continues from there after a kill. `workers` trials run at the same
     time, in threads of one process; with one worker the same seed gives the same result. Source: Bergstra et al.,
@@ -163,6 +106,7 @@ class Tuner:
     workers: int = 1
     threads: int = 0
     defaults: XGBoostSettings = field(default_factory=XGBoostSettings)
+    recipes: Sequence[Changes] = ()
 
     def tune(
         self,
@@ -180,11 +124,16 @@ class Tuner:
         Raises StudyUnavailable.
         """
         problem = self._problem(data, folds)
-        first = {**{name: getattr(self.defaults, name) for name in SEARCH_SPACE}, "ratios": 0}
-        with open_study(self.path, problem, seed=self.seed, first=first) as study:
+        space = search_space(data)
+        first, *others = (
+            {name: getattr(settings, name) for name in space} | {"ratios": 0}
+            for settings in (self.defaults, *(replace(self.defaults, **changes) for changes in self.recipes))
+        )
+        formerly = {"contract": data.contract.former_fingerprint}
+        with open_study(self.path, problem, seed=self.seed, first=[first, *others], formerly=formerly) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
-            run = _Run(self, study, data, folds, contract, ranking, first)
+            run = _Run(self, study, data, folds, contract, ranking, first, space)
 
             def stop_or_report(study: optuna.Study, _trial: FrozenTrial) -> None:
                 done = finished(study)
@@ -206,6 +155,7 @@ class Tuner:
             "folds": sizes,
             "objective": asdict(self.objective),
             "defaults": asdict(self.defaults),
+            "recipes": [dict(changes) for changes in self.recipes],
             "seed": self.seed,
         }
 
@@ -225,14 +175,27 @@ class Tuner:
         return names
 
 
-SEARCH_SPACE: dict[str, Callable[[Trial, str], Any]] = {
-    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 6),
+Space = Mapping[str, Callable[[Trial, str], Any]]
+"""How the value of each setting is drawn."""
+
+SEARCH_SPACE: Space = {
+    "max_depth": lambda trial, name: trial.suggest_int(name, 2, 8),
     "learning_rate": lambda trial, name: trial.suggest_float(name, 0.03, 0.12, log=True),
     "min_child_weight": lambda trial, name: trial.suggest_float(name, 0.1, 20, log=True),
     "subsample": lambda trial, name: trial.suggest_float(name, 0.4, 1.0),
     "colsample_bytree": lambda trial, name: trial.suggest_float(name, 0.3, 1.0),
     "reg_lambda": lambda trial, name: trial.suggest_float(name, 0.1, 30, log=True),
 }
+
+OF_CATEGORIES: Space = {
+    "most_levels_by_sets": lambda trial, name: trial.suggest_categorical(name, [0, 8, 32, 128]),
+    "max_cat_to_onehot": lambda trial, name: trial.suggest_categorical(name, [1, 8, 32, 128]),
+}
+
+
+def search_space(data: Dataset) -> Space:
+    """The settings that are searched over for these records."""
+    return {**SEARCH_SPACE, **OF_CATEGORIES} if data.records.levels else SEARCH_SPACE
 
 
 @dataclass(frozen=True)
@@ -246,12 +209,11 @@ class _Run:
     contract: Contract
     ranking: list[str]
     first: Mapping[str, Any]
+    space: Space
 
     def objective(self, trial: Trial) -> float:
         """Mean over the folds. Raises TrialPruned where it falls behind other trials after the same folds."""
-        settings = replace(
-            self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        )
+        settings = replace(self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in self.space.items()})
         counts = [count for count in RATIO_COUNTS if count <= len(self.ranking)]
         ratios = int(trial.suggest_categorical("ratios", sorted({*counts, min(len(self.ranking), RATIO_COUNTS[-1])})))
         data = self.data.following(self._contract_with(ratios))
@@ -273,7 +235,7 @@ class _Run:
         done = finished(self.study)
         measured = [trial for trial in done if trial.state == TrialState.COMPLETE]
         best = max(measured, key=lambda trial: (trial.value, -trial.number))
-        chosen = {name: best.params[name] for name in SEARCH_SPACE}
+        chosen = {name: best.params[name] for name in self.space}
         contract = self._contract_with(best.params["ratios"])
         added = [name for name in contract.derived if name not in self.contract.derived]
         summary = {
@@ -290,7 +252,7 @@ class _Run:
             ],
             "importance": _importance(self.study, measured),
         }
-        return Tuned(contract, replace(self.tuner.defaults, **chosen), summary)
+        return Tuned(contract, replace(self.tuner.defaults, **chosen), self.tuner.defaults, summary)
 
     def _contract_with(self, ratios: int) -> Contract:
         return with_ratios(self.contract, candidate_ratios(self.contract), self.ranking[:ratios])

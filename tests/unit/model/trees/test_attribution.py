@@ -20,6 +20,7 @@ from support.boosters import FEATURES, as_bytes, random_booster, random_matrix
 WITHIN = 1e-5
 
 
+LEVELS = (3, 20)
 BLOCK = LANES * MOST_WORDS
 
 
@@ -41,7 +42,7 @@ def contributions_of(booster: xgboost.Booster, matrix: np.ndarray) -> np.ndarray
 def boosters(draw) -> xgboost.Booster:
     seed, depth, count = draw(st.integers(0, 10_000)), draw(st.integers(1, 10)), draw(st.sampled_from([1, 1, 3]))
     rounds = draw(st.sampled_from([1, 2, 30]))
-    parts = [random_booster(seed + n, depth=depth, rounds=rounds) for n in range(count)]
+    parts = [random_booster(seed + n, depth=depth, rounds=rounds, levels=LEVELS) for n in range(count)]
     return average_boosters(parts) if count > 1 else parts[0]
 
 
@@ -49,7 +50,7 @@ def boosters(draw) -> xgboost.Booster:
 @given(booster=boosters(), missing=st.sampled_from([0.0, 0.2, 1.0]))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_contributions_are_those_of_xgboost(tables, booster, missing):
-    matrix = random_matrix(3, 40, missing=missing)
+    matrix = random_matrix(3, 40, missing=missing, levels=LEVELS, unseen=0.1)
     found, truth = attribution_of(booster, tables=tables), contributions_of(booster, matrix)
     np.testing.assert_allclose(found.contributions(matrix), truth[:, :-1], rtol=0, atol=WITHIN)
 
@@ -57,7 +58,7 @@ def test_contributions_are_those_of_xgboost(tables, booster, missing):
 @given(booster=boosters())
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_contributions_and_bias_sum_up_to_the_margin(booster):
-    matrix = random_matrix(4, 40)
+    matrix = random_matrix(4, 40, levels=LEVELS)
     found = attribution_of(booster)
     margins = Forest.of_booster(as_bytes(booster)).margins(matrix)
     bias = contributions_of(booster, matrix)[0, -1]
@@ -101,7 +102,7 @@ def test_a_tree_without_splits_contributes_nothing():
 @given(booster=boosters(), wide=st.booleans())
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_a_row_s_contributions_do_not_depend_on_the_rows_beside_it_or_on_the_table(booster, wide):
-    matrix = random_matrix(6, 2 * BLOCK + 3, missing=0.2)
+    matrix = random_matrix(6, 2 * BLOCK + 3, levels=LEVELS, unseen=0.1)
     one, found = attribution_of(booster), attribution_of(booster, wide=wide)
     singles = [one.contributions(matrix[row : row + 1])[0] for row in range(len(matrix))]
     for rows in (FEW_ROWS - 1, FEW_ROWS, LANES, LANES + 1, BLOCK, BLOCK + 1, len(matrix)):

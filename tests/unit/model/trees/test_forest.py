@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from fraud_detection_api.errors import CorruptBundle, MissingExtra
 from fraud_detection_api.model.trees import compilation
-from fraud_detection_api.model.trees.boosters import read_trees
+from fraud_detection_api.model.trees.boosters import read_trees, replace_trees
 from fraud_detection_api.model.trees.forest import EXPLAINED_A_THREAD, FEW_ROWS, ROWS_A_THREAD, Forest
 from fraud_detection_api.model.trees.leaf_masks import MOST_LEAVES, leaf_masks
+from fraud_detection_api.model.trees.splits import sort_splits
 from fraud_detection_api.training.train_xgboost import average_boosters
 from support.boosters import FEATURES, as_bytes, margins_of, random_booster, random_matrix
 
@@ -29,14 +30,21 @@ def boosters(draw) -> xgboost.Booster:
     seed, depth, count = draw(st.integers(0, 10_000)), draw(st.integers(1, 10)), draw(st.sampled_from([1, 1, 3]))
     rounds = draw(st.sampled_from([1, 2, 3, 4, 5, 30, 1000])) // count + 1
     base_score = draw(st.sampled_from([0.5, 0.003, 0.97] if count > 1 else [None, 0.5, 0.003]))
-    parts = [random_booster(seed + n, depth=depth, rounds=rounds, base_score=base_score) for n in range(count)]
+    grown = {"depth": depth, "rounds": rounds, "base_score": base_score, "levels": LEVELS, **draw(categorical)}
+    parts = [random_booster(seed + n, **grown) for n in range(count)]
     return average_boosters(parts) if count > 1 else parts[0]
+
+
+LEVELS = (2, 9, 70)
+categorical = st.fixed_dictionaries(
+    {"max_cat_to_onehot": st.sampled_from([1, 4, 100]), "max_cat_threshold": st.sampled_from([2, 8, 64])}
+)
 
 
 @given(boosters(), st.sampled_from([0.0, 0.2, 1.0]), st.sampled_from([1, FEW_ROWS - 1, FEW_ROWS, 63, 64, 65, 127, 300]))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_margins_are_those_of_xgboost_to_the_bit(booster, missing, rows):
-    matrix = random_matrix(rows, rows, missing=missing)
+    matrix = random_matrix(rows, rows, missing=missing, levels=LEVELS, unseen=0.1)
     np.testing.assert_array_equal(Forest.of_booster(as_bytes(booster)).margins(matrix), margins_of(booster, matrix))
 
 
@@ -74,7 +82,8 @@ def test_a_tree_has_masks_up_to_64_leaves():
     def masks_of(most_leaves: int):
         asked = {"objective": "binary:logistic", "nthread": 1, "min_child_weight": 0, "max_depth": 0}
         grown = xgboost.train({**asked, "max_leaves": most_leaves, "grow_policy": "lossguide"}, noise, 1)
-        return leaf_masks(read_trees(grown))
+        trees = read_trees(grown)
+        return leaf_masks(trees, sort_splits(trees))
 
     assert len(masks_of(MOST_LEAVES).leaves) == MOST_LEAVES
     assert masks_of(MOST_LEAVES + 1) is None
@@ -102,16 +111,16 @@ def without_numba(monkeypatch):
 
 
 def test_without_numba_xgboost_scores_the_same_and_that_is_said_once(forest, without_numba, caplog):
-    booster = random_booster(3, depth=6, rounds=30)
-    matrix = random_matrix(7, 100)
+    booster = random_booster(3, depth=6, rounds=30, levels=LEVELS)
+    matrix = random_matrix(7, 100, levels=LEVELS)
     slow, _again = Forest.of_booster(as_bytes(booster)), Forest.of_booster(as_bytes(booster))
     np.testing.assert_array_equal(slow.margins(matrix), margins_of(booster, matrix))
     contributions = booster.predict(xgboost.DMatrix(matrix), pred_contribs=True)
     np.testing.assert_array_equal(slow.contributions(matrix), contributions[:, :-1])
     assert [record.message for record in caplog.records] == ["numba_unavailable"]
-    nothing = np.empty((0, FEATURES), np.float32)
+    nothing = np.empty((0, matrix.shape[1]), np.float32)
     assert slow.margins(nothing).shape == (0,)
-    assert slow.contributions(nothing).shape == (0, FEATURES)
+    assert slow.contributions(nothing).shape == nothing.shape
 
 
 def test_with_neither_numba_nor_xgboost_the_extra_is_named(without_numba, monkeypatch):
@@ -154,14 +163,16 @@ def test_another_kind_of_model_is_a_corrupt_bundle(parameters):
         Forest.of_booster(as_bytes(random_booster(1, **parameters)))
 
 
-def test_splits_of_categories_are_a_corrupt_bundle():
-    rng = np.random.default_rng(0)
-    matrix = xgboost.DMatrix(
-        rng.integers(0, 9, (300, 1)).astype(float), rng.random(300) < 0.3, feature_types=["c"], enable_categorical=True
+def test_a_feature_that_is_a_number_in_one_tree_and_a_category_in_another_is_a_corrupt_bundle():
+    number, category = (
+        json.loads(random_booster(1, features=1 - kind, levels=[9] * kind).save_raw(raw_format="json"))
+        for kind in (0, 1)
     )
-    booster = xgboost.train({"objective": "binary:logistic", "max_cat_to_onehot": 1, "nthread": 1}, matrix, 3)
-    with pytest.raises(CorruptBundle, match="only splits of numbers"):
-        Forest.of_booster(as_bytes(booster))
+    trees = [document["learner"]["gradient_booster"]["model"]["trees"] for document in (number, category)]
+    replace_trees(category, [tree | {"id": number} for number, tree in enumerate(trees[0] + trees[1])])
+    mixed = xgboost.Booster(model_file=bytearray(json.dumps(category).encode()))
+    with pytest.raises(CorruptBundle, match="a number in one tree"):
+        Forest.of_booster(as_bytes(mixed))
 
 
 def test_a_batch_scores_as_its_rows_do_one_by_one(forest):

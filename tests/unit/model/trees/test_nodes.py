@@ -16,6 +16,11 @@ def trees() -> Trees:
     return Forest.of_booster(as_bytes(random_booster(3))).trees
 
 
+@pytest.fixture(scope="module")
+def trees_of_categories() -> Trees:
+    return Forest.of_booster(as_bytes(random_booster(3, levels=(9, 70), features=1))).trees
+
+
 def fields_of(trees: Trees) -> dict[str, np.ndarray]:
     with np.load(BytesIO(trees.as_bytes())) as fields:
         return dict(fields)
@@ -27,11 +32,15 @@ def changed(trees: Trees, field: str, place: int, value: float) -> bytes:
     return replace(trees, nodes=nodes).as_bytes()
 
 
-def test_trees_come_back_to_the_bit(trees):
+@pytest.mark.parametrize("kind", ["trees", "trees_of_categories"])
+def test_trees_come_back_to_the_bit(kind, request):
+    trees = request.getfixturevalue(kind)
     again = Trees.from_bytes(trees.as_bytes())
     np.testing.assert_array_equal(again.trees, trees.trees)
     np.testing.assert_array_equal(again.nodes, trees.nodes)
-    assert (again.features, again.base_margin) == (trees.features, trees.base_margin)
+    np.testing.assert_array_equal(again.levels, trees.levels)
+    np.testing.assert_array_equal(again.sets[:, : trees.sets.shape[1]], trees.sets)
+    assert again.base_margin == trees.base_margin
     assert again.as_bytes() == trees.as_bytes()
 
 
@@ -103,4 +112,39 @@ def test_an_array_that_is_missing_is_refused(tmp_path, trees):
     path = tmp_path / "forest.npz"
     np.savez(path, **{name: column for name, column in fields_of(trees).items() if name != "cover"})
     with pytest.raises(ValueError, match="cannot be read"):
+        Trees.from_bytes(path.read_bytes())
+
+
+def test_trees_of_numbers_are_written_as_before_there_were_sets(trees):
+    assert not {"levels", "sets"} & set(fields_of(trees))
+
+
+@pytest.mark.parametrize("number", [-1.0, 0.5, 1e6, np.nan, np.inf])
+def test_a_split_of_a_category_without_a_set_is_refused(trees_of_categories, number):
+    nodes = trees_of_categories.nodes
+    splits = np.flatnonzero((nodes["left"] != np.arange(len(nodes))) & (nodes["feature"] < 2))
+    with pytest.raises(ValueError, match="could leave"):
+        Trees.from_bytes(changed(trees_of_categories, "threshold", splits[0], number))
+
+
+@pytest.mark.parametrize("levels", [-1, 1000])
+def test_more_levels_than_the_sets_have_are_refused(trees_of_categories, levels):
+    counts = np.where(np.arange(3) == 0, levels, trees_of_categories.levels).astype(np.int32)
+    with pytest.raises(ValueError, match="could leave"):
+        Trees.from_bytes(replace(trees_of_categories, levels=counts).as_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("levels", np.zeros(2, np.int32)),
+        ("levels", np.zeros(3, np.int64)),
+        ("sets", np.zeros(3, np.uint8)),
+        ("sets", np.zeros((3, 9), np.bool_)),
+    ],
+)
+def test_sets_of_another_layout_are_refused(tmp_path, trees_of_categories, name, column):
+    path = tmp_path / "forest.npz"
+    np.savez(path, **{**fields_of(trees_of_categories), name: column})
+    with pytest.raises(ValueError, match="another layout"):
         Trees.from_bytes(path.read_bytes())

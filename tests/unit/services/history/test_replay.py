@@ -151,6 +151,13 @@ def test_a_changed_field_is_found_and_so_is_what_differs_by_it(credit, changes, 
     assert beside.status == "equal"
 
 
+def test_a_decision_that_an_earlier_release_stored_is_equal(credit):
+    (row,) = decided(credit, [record()], RECORDER, explain=True)
+    former = row._replace(contract=credit.bundle.contract.record_fingerprints[1])
+    assert former.contract != row.contract
+    assert statuses([RECORDER.sealed(former)]) == ["equal"]
+
+
 def test_a_changed_record_gives_other_values(credit):
     (row,) = decided(credit, [record()], RECORDER)
     changed = row._replace(record=row.record.replace("200000", "100"))

@@ -17,7 +17,13 @@ from fraud_detection_api.services.labels import training_sets as training_set
 from fraud_detection_api.services.labels.training_sets import TrainingSetExporter
 from fraud_detection_api.tables.files import read_file
 from fraud_detection_api.training.data.load import load_dataset
-from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract
+from support.builders import (
+    EVERY_DTYPE,
+    OVERDRAWN,
+    every_dtype_contract,
+    registry_with_champion,
+    reworded_credit_contract,
+)
 from support.labelling import DAY, NOON, kept
 
 CREDIT = load_contract("credit")
@@ -40,8 +46,10 @@ class Exporting:
     def label(self, decision, *, is_fraud=True, at=None):
         self.labels.record([Finding(decision.decision_id, is_fraud, "chargeback", at, reviewer="ann")])
 
-    def export(self, contract=CREDIT, recorder=None, *, since=NOON, until=NOON + 30 * DAY, assumed_before=None):
-        exporter = TrainingSetExporter(self.store, self.labels, recorder or Recorder(), contract)
+    def export(
+        self, contract=CREDIT, recorder=None, *, since=NOON, until=NOON + 30 * DAY, assumed_before=None, registry=None
+    ):
+        exporter = TrainingSetExporter(self.store, self.labels, recorder or Recorder(), contract, registry=registry)
         return exporter.export(self.target, since=since, until=until, assumed_before=assumed_before)
 
     def table(self) -> pl.DataFrame:
@@ -85,6 +93,16 @@ def test_unusable_records_are_left_out_and_counted(exporting):
         exporting.label(decision)
     done = exporting.export()
     assert (done.rows, done.unlabelled, done.erased, done.other_contract) == (1, 1, 1, 1)
+
+
+def test_records_that_an_earlier_release_stored_are_exported_under_a_reworded_contract(exporting):
+    former = kept(1, contract=CREDIT)._replace(contract=CREDIT.record_fingerprints[1])
+    exporting.keep(Recorder().sealed(former))
+    exporting.label(former)
+    registry = registry_with_champion()
+    assert exporting.export(reworded_credit_contract(), registry=registry).rows == 1
+    with pytest.raises(NothingToExport):
+        exporting.export(reworded_credit_contract())
 
 
 def test_decisions_outside_the_range_are_not_exported(exporting):

@@ -19,7 +19,13 @@ from fraud_detection_api.errors import (
 )
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.models.rollout import REQUEST, Order, RolloutService
-from support.builders import credit_files, every_dtype_contract, every_dtype_files, other_credit_files
+from support.builders import (
+    credit_files,
+    every_dtype_contract,
+    every_dtype_files,
+    other_credit_files,
+    reworded_credit_files,
+)
 from support.fakes import InMemoryRegistry
 
 
@@ -262,6 +268,13 @@ def test_without_a_sound_champion_the_gate_is_not_asked(files):
     RolloutService(registry, gate=gate).promote(version)
     assert (registry.assigned("champion"), gate.asked) == (version, [])
     assert last_cause(registry).gate == "exempt"
+
+
+def test_the_gate_is_not_asked_about_the_champion_in_other_words(registry):
+    gate = RecordingGate("never")
+    registry.register(reworded_credit_files())
+    assert RolloutService(registry, gate=gate).promote("2") == "2"
+    assert (gate.asked, last_cause(registry).gate) == ([], "exempt")
 
 
 def test_the_gate_is_not_asked_about_the_champions_own_bundle_under_another_number(registry):

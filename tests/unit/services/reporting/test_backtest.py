@@ -52,8 +52,9 @@ def row(number, probability, outcome="approve", contract=CREDIT, **changes):
     return kept_row(number, **given)
 
 
-def run(rows, fraud=(), policy=POLICY, contract=CREDIT, period=ALWAYS):
+def run(rows, fraud=(), policy=POLICY, contract=CREDIT, period=ALWAYS, sealed=False):
     told = []
+    rows = [Recorder().sealed(row) for row in rows] if sealed else rows
     sources = Sources(Store(rows), Labels(dict(fraud)), Recorder().is_intact)
     test = backtest(sources, policy, contract=contract, period=period, report=told.append)
     return SimpleNamespace(test=test, json=test.as_json(), told=told)
@@ -130,6 +131,10 @@ def test_what_cannot_be_looked_at_is_counted_and_left_out():
     shown = run(rows, contract=WITH_AMOUNT).json
     assert shown["decisions"] == 1
     assert shown["left_out"] == {"another_contract": 1, "erased": 1, "fallback": 1}
+
+
+def test_decisions_that_an_earlier_release_stored_count():
+    assert run([row(1, 0.1)._replace(contract=CREDIT.record_fingerprints[1])], sealed=True).json["decisions"] == 1
 
 
 def test_what_was_changed_since_it_was_kept_is_left_out_whatever_it_says_now():

@@ -352,8 +352,11 @@ def test_each_record_is_coded_by_the_table_of_its_own_fold(every_dtype, monkeypa
     folds = np.arange(100) % 3
     levels = every_dtype.records.levels["channel"]
     table = np.arange(3 * (len(levels) + 1), dtype=np.float32).reshape(3, -1)
-    column = every_dtype.matrix({"channel": table}, folds)[:, every_dtype.records.position("channel")]
-    assert column.tolist() == table[folds, every_dtype.level_numbers("channel")].tolist()
+    coded = every_dtype.matrix({"channel": np.stack([table, -table], axis=2)}, folds)
+    expected = table[folds, every_dtype.level_numbers("channel")]
+    np.testing.assert_array_equal(coded[:, every_dtype.records.position("channel")], expected)
+    np.testing.assert_array_equal(coded[:, -1], -expected)
+    assert coded.shape[1] == len(every_dtype.records.column_names) + 1
 
 
 def test_coding_a_part_leaves_the_shared_matrix_alone(every_dtype):

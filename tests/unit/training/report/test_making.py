@@ -49,8 +49,8 @@ def of_settings(settings: XGBoostSettings, **changes):
     return card(training={"seed": 1, "settings": asdict(settings), "rounds": [12, 15]}, **changes)
 
 
-TUNED = replace(XGBoostSettings(), max_depth=6, learning_rate=0.05)
-DIFFERING = "Settings that differ from the default: learning_rate 0.05 (default 0.03), max_depth 6 (default 4)."
+TUNED = replace(XGBoostSettings(), max_depth=6, learning_rate=0.03)
+DIFFERING = "Settings that differ from the default: learning_rate 0.03 (default 0.05), max_depth 6 (default 4)."
 
 
 def test_default_settings_are_told_as_such(markdown_of):

@@ -13,7 +13,7 @@ from fraud_detection_api.training.evidence.curves import cost_curve
 from fraud_detection_api.training.evidence.gather import gather_evidence
 from fraud_detection_api.training.report.decisions import paint_costs
 from fraud_detection_api.training.report.learning import paint_history, paint_rounds
-from fraud_detection_api.training.tuning.tune import Objective, ObjectiveName
+from fraud_detection_api.training.tuning.objective import Objective, ObjectiveName
 from support.scored import card, evidence, explained, held_out, score
 
 

@@ -15,7 +15,7 @@ FIRST = {"x": 0.5}
 
 
 def opened(path, problem=PROBLEM, first=FIRST):
-    return open_study(path, problem, seed=1, first=first)
+    return open_study(path, problem, seed=1, first=[first])
 
 
 def square(trial):

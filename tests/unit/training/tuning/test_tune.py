@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import optuna
 import polars as pl
 import pytest
 
@@ -12,13 +13,16 @@ from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from fraud_detection_api.training.tuning.objective import Objective
+from fraud_detection_api.training.tuning.study import open_study
 from fraud_detection_api.training.tuning.tune import (
     MOST_CANDIDATES,
+    OF_CATEGORIES,
     SEARCH_SPACE,
-    Objective,
     Tuner,
     candidate_ratios,
     contract_for_tuning,
+    search_space,
     with_ratios,
 )
 
@@ -72,12 +76,26 @@ def tuned(path, data, folds, *, trials=6, **options):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory, data, folds):
-    return tuned(tmp_path_factory.mktemp("study") / "s.db", data, folds, trials=12)
+    return tuned(tmp_path_factory.mktemp("study") / "s.db", data, folds, trials=18)
 
 
 def test_the_first_trial_is_the_default_without_ratios(found):
     summary = found[0].summary
     assert summary["history"][0] == {"trial": 0, "value": summary["default_value"]}
+
+
+def test_recipes_are_tried_next(tmp_path, data, folds):
+    depths = [{"max_depth": depth} for depth in (4, 7)]  # the first is that of the default
+    tuned(tmp_path / "s.db", data, folds, trials=3, recipes=depths)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's.db'}")
+    assert [trial.params["max_depth"] for trial in study.trials[:2]] == [4, 7]
+    assert study.trials[1].params["learning_rate"] == TINY.learning_rate
+
+
+@pytest.mark.parametrize("levels", [{}, {"hour": ("0", "1")}])
+def test_how_categories_are_read_is_searched_where_there_are_some(data, levels):
+    space = search_space(replace(data, records=replace(data.records, levels=levels)))
+    assert set(space) == {*SEARCH_SPACE, *(OF_CATEGORIES if levels else ())}
 
 
 def test_the_best_is_no_worse_than_the_default(found):
@@ -102,7 +120,7 @@ def test_the_settings_are_those_of_the_best_trial(found):
 
 def test_progress_counts_finished_trials_and_tells_the_best_so_far(found):
     told = found[1]
-    assert [progress.finished for progress in told] == list(range(1, 13))
+    assert [progress.finished for progress in told] == list(range(1, 19))
     best = [progress.best_value for progress in told]
     assert best == sorted(best)
 
@@ -151,6 +169,17 @@ def test_another_objective_and_other_defaults_are_another_study(tmp_path, data, 
         tuned(tmp_path / "s.db", data, folds, trials=1, objective=Objective("roc_auc"))
     with pytest.raises(StudyUnavailable, match="defaults"):
         tuned(tmp_path / "s.db", data, folds, trials=1, defaults=replace(TINY, max_depth=2))
+
+
+def test_a_study_of_an_earlier_release_goes_on(tmp_path):
+    path, problem = tmp_path / "s.db", {"contract": "sha256:now", "seed": 1}
+    with open_study(path, {**problem, "contract": "sha256:former"}, seed=1, first={}):
+        pass
+    with pytest.raises(StudyUnavailable, match="contract"), open_study(path, problem, seed=1, first={}):
+        pass
+    for formerly in ({"contract": "sha256:former"}, {}):
+        with open_study(path, problem, seed=1, first={}, formerly=formerly) as study:
+            assert study.user_attrs["problem"] == problem
 
 
 def test_a_contract_without_ratios_is_tuned_too(tmp_path):

@@ -1,0 +1,59 @@
+"""What a valid contract should still be changed in: protected attributes, and reasons that a refused applicant can use."""
+
+import re
+from collections.abc import Iterator
+
+from fraud_detection_api.contract.declaration import Contract
+
+_SHOWN = 5
+
+
+def advice(contract: Contract) -> list[str]:
+    """A sentence for each finding, with names of columns."""
+    return [*protected_advice(contract), *_adverse_action_advice(contract)]
+
+
+def protected_advice(contract: Contract) -> list[str]:
+    """Protected columns that a model of the contract reads."""
+    marked = [name for name, feature in contract.features.items() if feature.protected]
+    computed = [name for name in (*contract.features, *contract.derived) if name in contract.protected - {*marked}]
+    found = []
+    if marked:
+        found.append(
+            f"{_named(marked)} protected, and the model reads what is protected: add it to `ignored`, unless the law allows "
+            "you to use it. It is never a reason"
+        )
+    if computed:
+        found.append(f"{_named(computed)} computed from a protected column, and is never a reason either")
+    return found
+
+
+def _adverse_action_advice(contract: Contract) -> Iterator[str]:
+    """Texts that a notice of a refused credit could not use.
+
+    Sources: Regulation B, 12 CFR 1002.9(b)(2), "the statement of reasons must be specific"; CFPB circular 2023-03, on models
+    whose features are not what a creditor's sample form lists.
+    """
+    if contract.purpose != "credit":
+        return
+    texts = {name: item.reason.text if item.reason else None for name, item in contract.explained.items()}
+    law = "a notice of a refused credit must state specific reasons (12 CFR 1002.9)"
+    if untold := [name for name, text in texts.items() if text is None]:
+        yield f"{_named(untold)} without a reason's text: {law}; add reason = {{ code = …, text = … }}, or reason = false"
+    if generic := [name for name, text in texts.items() if text is not None and _is_generic(name, text)]:
+        yield f"{_named(generic)} worded by the column's name: {law}; say what the number means to the applicant"
+
+
+def _is_generic(name: str, text: str) -> bool:
+    """Whether a text says no more than the column's name, or less.
+
+    >>> _is_generic("dti", "dti is {value}: {band}"), _is_generic("dti", "Your debts are {value} of your income")
+    (True, False)
+    """
+    words = re.findall(r"\w+", re.sub(r"\{\w+\}", " ", text.replace(name, " ")))
+    return len(words) <= 1
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"

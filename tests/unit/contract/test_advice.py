@@ -1,0 +1,45 @@
+"""What a valid contract should still be changed in."""
+
+import pytest
+
+from fraud_detection_api.contract.advice import advice
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+
+CREDIT = """
+name = "loans"
+purpose = "credit"
+[target]
+name = "bad"
+[features.age]
+dtype = "int"
+protected = true
+[features.income]
+dtype = "float"
+reason = { code = "INCOME", text = "Your income is {value}, {band}" }
+[features.dti]
+dtype = "float"
+reason = { code = "DTI", text = "dti is {value}: {band}" }
+[features.noise]
+dtype = "float"
+reason = false
+[features.terms]
+dtype = "int"
+[derived.by_age]
+formula = "income / age"
+"""
+
+
+def test_protected_untold_and_generic_columns_are_named():
+    found = advice(contract_from_toml(CREDIT, source="x"))
+    assert [line.partition(" is ")[0] for line in found] == ["'age'", "'by_age'", "'terms'", "'dti'"]
+
+
+@pytest.mark.parametrize("text", [CREDIT.replace('purpose = "credit"', "")])
+def test_a_fraud_model_owes_no_notice(text):
+    found = advice(contract_from_toml(text, source="x"))
+    assert [line.partition(" is ")[0] for line in found] == ["'age'", "'by_age'"]
+
+
+def test_the_packaged_contract_needs_no_advice():
+    document = load_contract("credit").model_copy(update={"purpose": "credit"})
+    assert advice(document) == []
