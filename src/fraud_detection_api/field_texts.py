@@ -1,6 +1,6 @@
 """What a value must be, in words that continue a field's name: one text for each kind of pydantic's errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 STORABLE = r"^[^\x00]*$"
@@ -27,6 +27,12 @@ _TEXTS = {
     "model_attributes_type": "must be an object",
     "list_type": "must be an array",
 }
+
+UNLISTED_LEVEL = "unlisted_level"
+"""The kind of an error about a level that its contract refuses."""
+
+MOST_LEVELS_NAMED = 32
+
 _BOUNDS = {
     "greater_than_equal": ("ge", "must be at least"),
     "greater_than": ("gt", "must be more than"),
@@ -45,6 +51,17 @@ def plain_number(number: float) -> str:
     return str(int(number)) if exact else repr(number)
 
 
+def one_of(levels: Iterable[str]) -> str:
+    """What a level must be, with MOST_LEVELS_NAMED of its contract's at most.
+
+    >>> one_of({"web", "branch"})
+    "must be one of 'branch', 'web'"
+    """
+    names = [repr(level) for level in sorted(levels)]
+    more = len(names) - MOST_LEVELS_NAMED
+    return f"must be one of {', '.join(names[:MOST_LEVELS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+
+
 def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> str:
     """What the field of pydantic's `detail` must be. For a kind without a text: `otherwise`, else pydantic's message.
 
@@ -57,6 +74,8 @@ def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> st
         return f"{text} {plain_number(context[name])}"
     if kind == "literal_error":
         return f"must be {context['expected']}"
+    if kind == UNLISTED_LEVEL:
+        return str(context["expected"])
     if kind == "string_too_long":
         return f"must be at most {context['max_length']} characters"
     if kind == "string_pattern_mismatch" and context["pattern"] == STORABLE:

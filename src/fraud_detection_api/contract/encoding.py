@@ -27,11 +27,15 @@ class LevelEncoding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LevelCodes:
-    """The numbers of a category: of each level in the training data, of unseen levels, and of a missing level."""
+    """The numbers of a category: of each level in the training data, of unseen levels, and of a missing level.
+
+    `reviews_unseen` says whether a record with an unseen level is not approved where the category matters.
+    """
 
     levels: Mapping[str, float]
     unseen: float
     missing: float
+    reviews_unseen: bool = False
 
     def encode(self, values: NDArray[np.object_]) -> NDArray[np.float64]:
         """Shape (n,) of str or None → float64 (n,).

@@ -98,6 +98,12 @@ EXPLANATIONS = _WORKER.counter(
     ("state",),
 )
 
+UNSEEN_LEVELS = _WORKER.counter(
+    "fraud_unseen_levels_total",
+    "Records answered whose level in this field the model does not know; it scored them as average ones.",
+    ("field",),
+)
+
 # --- model --------------------------------------------------------------------------------------------------------------
 
 MODEL_INFO = _WORKER.gauge(

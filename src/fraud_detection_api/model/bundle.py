@@ -70,7 +70,12 @@ class Bundle:
     @cached_property
     def reasoner(self) -> Reasoner:
         """Words the reasons for this model's scores."""
-        return Reasoner(self.contract, self.scorer.encoder.column_names)
+        return self.engine.reasoner
+
+    @cached_property
+    def accepted(self) -> Contract:
+        """The contract of what callers may send: where unseen levels are refused, it lists those that the model learned."""
+        return self.contract.refusing({name: codes.levels for name, codes in self.scorer.encoder.level_codes.items()})
 
 
 @dataclass(frozen=True, slots=True)

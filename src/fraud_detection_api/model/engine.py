@@ -5,9 +5,10 @@ the golden rows. Two joints are left for later rooms: features over an entity's 
 decision rules read an `Assessment` and may replace its `outcomes`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,15 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns, Record, columns_from_records
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
+from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.model.calibration import Calibration, RiskScale
+from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import CORES, Forest
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.model.unseen import Found, UnseenLevels
+from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
+
+_REVIEW = OUTCOMES.index("review")
 
 
 class Scores(NamedTuple):
@@ -33,6 +39,7 @@ class Assessment(NamedTuple):
 
     `matrix` float32 (n, columns) is what the trees read, `margins` float32 (n,) are in log-odds, `probabilities` float64
     (n,) are calibrated, `risk_scores` int64 (n,) run from 0 to 1000, `outcomes` int8 (n,) are indexes into OUTCOMES.
+    `unseen` has the unseen levels of the records that have some, by the record's index.
     """
 
     matrix: NDArray[np.float32]
@@ -40,6 +47,7 @@ class Assessment(NamedTuple):
     probabilities: NDArray[np.float64]
     risk_scores: NDArray[np.int64]
     outcomes: NDArray[np.int8]
+    unseen: Mapping[int, tuple[UnseenLevel, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -72,18 +80,18 @@ class Engine:
     def assess(self, columns: Columns, *, threads: int = CORES) -> Assessment:
         """Assess records in columns, (n,) each; at most so many `threads` share thousands of them."""
         amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
-        return self.assess_matrix(self.scorer.encoder.encode(columns), amounts, threads=threads)
+        matrix = self.scorer.encoder.encode(columns)
+        return self._assessment(matrix, amounts, self._unseen.in_columns(columns, matrix), threads)
 
-    def assess_matrix(
-        self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None, *, threads: int = CORES
+    def assess_encoded(
+        self, records: Sequence[Record], matrix: NDArray[np.float32], *, threads: int = CORES
     ) -> Assessment:
-        """Assess encoded records, float32 (n, columns); `amounts` float64 (n,) with NaN for missing, or None."""
-        margins = self.scorer.forest.margins(matrix, threads=threads)
-        return Assessment(matrix, margins, *self._finish(margins, amounts))
+        """Assess validated records that `encode` made `matrix` of, float32 (n, columns)."""
+        return self._assessment(matrix, self.amounts(records), self._unseen.in_records(records, matrix), threads)
 
     def assess_records(self, records: Sequence[Record]) -> Assessment:
         """Assess validated records."""
-        return self.assess_matrix(self.encode(records), self.amounts(records))
+        return self.assess_encoded(records, self.encode(records))
 
     def encode(self, records: Sequence[Record]) -> NDArray[np.float32]:
         """Matrix, float32 (n, columns), of validated records: the bits of `Encoder.encode`, and faster for a few."""
@@ -101,6 +109,46 @@ class Engine:
     def contributions(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float64]:
         """Log-odds that each column adds to a record's margin, float64 (n, columns)."""
         return self.scorer.forest.contributions(matrix, threads=threads)
+
+    def _assessment(
+        self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None, found: Found, threads: int
+    ) -> Assessment:
+        """Assess encoded records; `amounts` float64 (n,) with NaN for missing, or None."""
+        margins = self.scorer.forest.margins(matrix, threads=threads)
+        assessment = Assessment(matrix, margins, *self._finish(margins, amounts))
+        return self._with_warnings(assessment, found) if found else assessment
+
+    def _with_warnings(self, assessment: Assessment, found: Found) -> Assessment:
+        """Say which levels are unseen, and review what would be approved where one of them matters.
+
+        It matters where its category is among what moved the score most: the reasons of an approval.
+        """
+        codes = self.scorer.encoder.level_codes
+        matters: dict[int, set[str]] = {}
+        rows = [row for row, names in found.items() if any(codes[name].reviews_unseen for name in names)]
+        if rows:
+            matrix = assessment.matrix[rows]
+            matters = dict(zip(rows, self.reasoner.strongest(self.contributions(matrix), matrix), strict=True))
+        unseen = {
+            row: tuple(
+                UnseenLevel(name, codes[name].reviews_unseen and name in matters.get(row, ())) for name in names
+            )
+            for row, names in found.items()
+        }
+        outcomes = assessment.outcomes.copy()
+        reviewed = [row for row, levels in unseen.items() if any(level.requires_review for level in levels)]
+        outcomes[reviewed] = np.maximum(outcomes[reviewed], _REVIEW)
+        return assessment._replace(outcomes=outcomes, unseen=unseen)
+
+    @cached_property
+    def reasoner(self) -> Reasoner:
+        """Chooses and words the reasons for scores."""
+        encoder = self.scorer.encoder
+        return Reasoner(encoder.contract, encoder.column_names)
+
+    @cached_property
+    def _unseen(self) -> UnseenLevels:
+        return UnseenLevels(self.scorer.encoder)
 
     @cached_property
     def _row(self) -> Callable[[Callable[[str], Any]], list[float]]:

@@ -13,7 +13,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.answered import DecisionId, TimeText
-from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
+from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody, WarningBody
 from fraud_detection_api.schemas.request import Parameters, TextId
 from fraud_detection_api.services.history.lookup import (
     MOST_LOOKED_AT,
@@ -129,6 +129,7 @@ def kept_decision_body(found: Found) -> KeptDecisionBody:
     derived = {
         "entity_id": entity_id_of(row.entity),
         "reasons": None if row.reasons is None else [ReasonBody(**reason) for reason in from_json(row.reasons)],
+        "warnings": [] if row.warnings is None else [WarningBody(**warning) for warning in from_json(row.warnings)],
         "model": ModelBody(version=row.model_version, digest=row.model_digest) if by_model else None,
         "policy_version": row.policy_version if by_model else None,
         "decided_at": utc_text(row.decided_at),
