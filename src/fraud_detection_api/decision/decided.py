@@ -44,6 +44,11 @@ def warned_levels(text: str) -> list[UnseenLevel]:
     return [UnseenLevel(each["field"], each["requires_review"]) for each in from_json(text)]
 
 
+def requires_review(text: str) -> bool:
+    """Whether warnings of a JSON array keep their record from being approved."""
+    return any(level.requires_review for level in warned_levels(text))
+
+
 class MadeBy(NamedTuple):
     """The model and the policy behind a decision."""
 

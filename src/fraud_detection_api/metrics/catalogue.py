@@ -100,7 +100,7 @@ EXPLANATIONS = _WORKER.counter(
 
 UNSEEN_LEVELS = _WORKER.counter(
     "fraud_unseen_levels_total",
-    "Records answered whose level in this field the model does not know; it scored them as average ones.",
+    "Records answered whose level in this field the model did not learn, or the contract does not list.",
     ("field",),
 )
 

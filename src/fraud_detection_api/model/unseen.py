@@ -37,10 +37,12 @@ class UnseenLevels:
             return {}
         if len(records) > FEW_RECORDS:
             return self._suspected(matrix, lambda name, row: records[row].get(name))
-        if all(self._is_known(record.get) for record in records):
-            return {}
-        each = enumerate(records)
-        return {row: names for row, record in each if (names := self._names(record.get))}
+        is_known = self._is_known
+        for record in records:  # a generator for `all` would take longer than the test
+            if not is_known(record.get):
+                each = enumerate(records)
+                return {row: names for row, record in each if (names := self._names(record.get))}
+        return {}
 
     def in_columns(self, columns: Columns, matrix: NDArray[np.float32]) -> Found:
         """Those of records in columns, (n,) each; `matrix` float32 (n, columns) holds them encoded."""

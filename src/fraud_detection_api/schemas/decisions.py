@@ -40,7 +40,7 @@ class WarningBody(BaseModel):
     """What to know about a decision before relying on it."""
 
     code: Literal["unseen_level"] = Field(
-        description="`unseen_level`: the model does not know the level in this field, and scored it as an average one.",
+        description="`unseen_level`: the model does not know the level in this field, and scored it as it does all unseen ones.",
         examples=["unseen_level"],
     )
     field: str = Field(examples=["channel"])

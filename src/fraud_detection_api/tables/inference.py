@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
@@ -43,6 +45,8 @@ _TAKEN = (
 )
 MAX_LEVELS = 200
 MAX_LEVEL_SHARE = 0.5
+MOST_LISTED_LEVELS = 32
+FEWEST_RECORDS_OF_A_LEVEL = 20
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -250,8 +254,21 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters: {rows_text(long)}")
     common = str(by_count(present)[0])
     markers = present.filter(are_markers(present))
+    few = _level_lines(present)
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
-    return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
+    return _Guess(('dtype = "category"', f"example = {quoted(common)}", *few, *lines, *nullable))
+
+
+def _level_lines(present: pl.Series) -> Iterator[str]:
+    """The levels, where there are few and the file has enough records of each to know them all."""
+    counts = Counter(composed(str(text).strip()) for text in present)
+    cases = Counter(map(folded, counts))
+    if len(cases) < len(counts):
+        yield f"# {len(counts) - len(cases):,} levels differ from others in case alone; fold_case = true makes them one"
+    if len(counts) <= MOST_LISTED_LEVELS and min(counts.values()) >= FEWEST_RECORDS_OF_A_LEVEL:
+        yield "# add levels that may come: approvals of records with others become reviews where that matters;"
+        yield '# unseen = "refuse" refuses such records, and unseen = "flag" only warns'
+        yield f"levels = [{', '.join(map(quoted, sorted(counts)))}]"
 
 
 def _reason(column: str) -> str:

@@ -22,6 +22,7 @@ from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.report.document import FRAUD
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
+from fraud_detection_api.schemas.decisions import WarningBody
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.services.history.lookup import History
@@ -151,6 +152,7 @@ def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str
         ("probability", _text(shown.fraud_probability)),
         ("log-odds", _text(shown.margin)),
         ("risk score", _text(shown.risk_score)),
+        *(("warning", _warning(each)) for each in shown.warnings),
         ("model", "" if shown.model is None else f"{shown.model.version} ({shown.model.digest})"),
         ("policy", _text(shown.policy_version)),
         ("contract", shown.contract),
@@ -160,6 +162,11 @@ def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str
         ("latency", f"{shown.latency_ms:.2f} ms"),
         ("seal", _SEALS[shown.is_intact]),
     ]
+
+
+def _warning(warning: WarningBody) -> str:
+    review = "; not approved because of it" if warning.requires_review else ""
+    return f"{warning.field}: a level that the model does not know{review}"
 
 
 def _row(shown: KeptDecisionBody, labels: Mapping[str, str]) -> tuple[str, ...]:

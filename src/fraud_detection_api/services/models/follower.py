@@ -18,7 +18,7 @@ from fraud_detection_api.errors import (
 )
 from fraud_detection_api.metrics.catalogue import MODEL_CREATED, MODEL_INFO, MODEL_LOADS, UNSEEN_LEVELS
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.services.models.aliases import Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry

@@ -183,8 +183,7 @@ def _level_codes(data: Dataset, name: str) -> LevelCodes:
     prior = data.base_rate
     rates = _smoothed(counts, np.bincount(numbers, data.is_fraud, minlength=len(levels) + 1), prior)
     seen = {level: float(rates[number]) for number, level in enumerate(levels) if counts[number]}
-    reviews_unseen = data.contract.features[name].unseen != "flag"
-    return LevelCodes(dict(sorted(seen.items())), prior, missing=float(rates[-1]), reviews_unseen=reviews_unseen)
+    return LevelCodes(dict(sorted(seen.items())), unseen=prior, missing=float(rates[-1]))
 
 
 def cross_fitted_tables(data: Dataset, folds: NDArray[np.int64]) -> LevelTables:
