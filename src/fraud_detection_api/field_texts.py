@@ -28,9 +28,6 @@ _TEXTS = {
     "list_type": "must be an array",
 }
 
-UNLISTED_LEVEL = "unlisted_level"
-"""The kind of an error about a level that its contract refuses."""
-
 MOST_LEVELS_NAMED = 32
 
 _BOUNDS = {
@@ -52,14 +49,14 @@ def plain_number(number: float) -> str:
 
 
 def one_of(levels: Iterable[str]) -> str:
-    """What a level must be, with MOST_LEVELS_NAMED of its contract's at most.
+    """What a level must be, naming MOST_LEVELS_NAMED of those that its contract allows.
 
     >>> one_of({"web", "branch"})
-    "must be one of 'branch', 'web'"
+    "one of 'branch', 'web'"
     """
     names = [repr(level) for level in sorted(levels)]
     more = len(names) - MOST_LEVELS_NAMED
-    return f"must be one of {', '.join(names[:MOST_LEVELS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+    return f"one of {', '.join(names[:MOST_LEVELS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> str:
@@ -74,8 +71,6 @@ def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> st
         return f"{text} {plain_number(context[name])}"
     if kind == "literal_error":
         return f"must be {context['expected']}"
-    if kind == UNLISTED_LEVEL:
-        return str(context["expected"])
     if kind == "string_too_long":
         return f"must be at most {context['max_length']} characters"
     if kind == "string_pattern_mismatch" and context["pattern"] == STORABLE:

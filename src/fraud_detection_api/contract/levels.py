@@ -15,8 +15,7 @@ def composed(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    r"""The text composed, and without a difference between capital and small letters. Source: Unicode 15, 3.13, caseless
-    matching.
+    r"""The text composed, and without a difference between capital and small letters. Source: Unicode 15, 3.13.
 
     >>> folded("ONLINE"), folded("Straße"), folded("E\N{COMBINING ACUTE ACCENT}")
     ('online', 'strasse', 'é')

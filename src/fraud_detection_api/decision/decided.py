@@ -61,9 +61,9 @@ class Decisions(NamedTuple):
     """Decisions on n records, as columns of length n in the records' order.
 
     `made_by` decided on the first `by_model` records. Where a deadline passed, the others have the fallback outcome, and
-    neither margin (in log-odds), probability, risk score, reasons nor warnings. `entity_ids` are None where the contract names
-    no id, `reasons` and `warnings` are JSON arrays, as they are answered and stored; None where there are none. `decided_at`
-    is in milliseconds since 1970.
+    neither margin (in log-odds), probability, risk score, reasons nor warnings. `entity_ids` are None where the contract
+    names no id. `reasons` and `warnings` are JSON arrays, as they are answered and stored; None where there are none.
+    `decided_at` is in milliseconds since 1970.
     """
 
     ids: Sequence[str]

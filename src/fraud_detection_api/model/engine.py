@@ -130,9 +130,7 @@ class Engine:
             matrix = assessment.matrix[rows]
             matters = dict(zip(rows, self.reasoner.strongest(self.contributions(matrix), matrix), strict=True))
         unseen = {
-            row: tuple(
-                UnseenLevel(name, codes[name].reviews_unseen and name in matters.get(row, ())) for name in names
-            )
+            row: tuple(UnseenLevel(name, codes[name].reviews_unseen and name in matters.get(row, ())) for name in names)
             for row, names in found.items()
         }
         outcomes = assessment.outcomes.copy()

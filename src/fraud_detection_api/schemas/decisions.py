@@ -40,13 +40,13 @@ class WarningBody(BaseModel):
     """What to know about a decision before relying on it."""
 
     code: Literal["unseen_level"] = Field(
-        description="`unseen_level`: the model does not know the level in this field, and scored it as it does all unseen ones.",
+        description="`unseen_level`: the model does not know the level in this field, and scores all such levels alike.",
         examples=["unseen_level"],
     )
     field: str = Field(examples=["channel"])
     requires_review: bool = Field(
-        description="Whether the record is not approved because of it: the field is among the four that moved the score most, "
-        "and the contract does not say `unseen = \"flag\"`.",
+        description="Whether the record is not approved because of it: the field is among the four that moved the score "
+        'most, and the contract does not say `unseen = "flag"`.',
         examples=[True],
     )
 

@@ -132,7 +132,7 @@ def _check_column(
         bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
         if allowed := feature.refused_outside:
             refused = np.array([level is not None and level not in allowed for level in column], dtype=np.bool_)
-            bad_rows |= _found(f"{name} {one_of(allowed)}", refused & ~unreadable & ~too_long, first_row)
+            bad_rows |= _found(f"{name} must be {one_of(allowed)}", refused & ~unreadable & ~too_long, first_row)
     check.bad_rows |= bad_rows
     check.columns[name] = column
 

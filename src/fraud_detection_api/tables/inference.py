@@ -264,7 +264,7 @@ def _level_lines(present: pl.Series) -> Iterator[str]:
     counts = Counter(composed(str(text).strip()) for text in present)
     cases = Counter(map(folded, counts))
     if len(cases) < len(counts):
-        yield f"# {len(counts) - len(cases):,} levels differ from others in case alone; fold_case = true makes them one"
+        yield f"# levels that differ in case alone: {len(counts) - len(cases):,}; fold_case = true makes them one"
     if len(counts) <= MOST_LISTED_LEVELS and min(counts.values()) >= FEWEST_RECORDS_OF_A_LEVEL:
         yield "# add levels that may come: approvals of records with others become reviews where that matters;"
         yield '# unseen = "refuse" refuses such records, and unseen = "flag" only warns'

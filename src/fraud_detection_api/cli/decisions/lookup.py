@@ -21,8 +21,8 @@ from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.report.document import FRAUD
-from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 from fraud_detection_api.schemas.decisions import WarningBody
+from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
     from fraud_detection_api.services.history.lookup import History

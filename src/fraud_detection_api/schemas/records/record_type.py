@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import Contract, Feature
-from fraud_detection_api.field_texts import UNLISTED_LEVEL, one_of
+from fraud_detection_api.field_texts import one_of
 from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, TextId, whole_number
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
@@ -118,7 +118,7 @@ def _category_type(feature: Feature, markers: frozenset[str]) -> Any:
 
 def _listed(allowed: frozenset[str], expected: str, level: str) -> str:
     if level not in allowed:
-        raise PydanticCustomError(UNLISTED_LEVEL, "a level that is refused", {"expected": expected})
+        raise PydanticCustomError("literal_error", "a level that is refused", {"expected": expected})
     return level
 
 
