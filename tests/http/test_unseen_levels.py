@@ -82,5 +82,7 @@ def test_a_warning_is_stored_sealed_and_shown(kept):
     assert (shown["warnings"], shown["is_intact"]) == (lower["warnings"], True)
     listed = client.get("/v1/decisions").json()["decisions"]
     assert sorted("warnings" in decision for decision in listed) == [False, True]
+    found = client.get("/v1/decisions?warning=unseen_level").json()["decisions"]
+    assert [decision["decision_id"] for decision in found] == [lower["decision_id"]]
     replayed = client.post(f"/v1/decisions/{lower['decision_id']}/replay").json()
     assert replayed["status"] == "equal"

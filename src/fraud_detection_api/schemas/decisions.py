@@ -36,10 +36,13 @@ class ReasonBody(BaseModel):
     description: str = Field(examples=["Balance is 16.2 times the credit limit"])
 
 
+WarningCode = Literal["unseen_level"]
+
+
 class WarningBody(BaseModel):
     """What to know about a decision before relying on it."""
 
-    code: Literal["unseen_level"] = Field(
+    code: WarningCode = Field(
         description="`unseen_level`: the model does not know the level in this field, and scores all such levels alike.",
         examples=["unseen_level"],
     )

@@ -21,7 +21,7 @@ from fraud_detection_api.cli.terminal import print_json, print_table, say
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.report.document import FRAUD
-from fraud_detection_api.schemas.decisions import WarningBody
+from fraud_detection_api.schemas.decisions import WarningBody, WarningCode
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -97,6 +97,7 @@ def list_decisions(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="CODE", help="Only decisions answered with this reason code.")
     ] = None,
+    warning: Annotated[WarningCode | None, typer.Option("--warning", help="Only decisions with this warning.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -112,14 +113,15 @@ def list_decisions(
 ) -> None:
     """List decisions page by page, newest first.
 
-    With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, or with --entity, --outcome or
-    a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is printed.
+    With --label, --model, --reason, --warning or a risk score, a page looks at 20,000 decisions at most, or with --entity,
+    --outcome or a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is
+    printed.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.services.history.lookup import HistoryFilter
     from fraud_detection_api.services.storage.decision_store import Traits
 
-    traits = Traits(label, model, min_risk_score, max_risk_score, reason)
+    traits = Traits(label, model, min_risk_score, max_risk_score, reason, warning)
     where = HistoryFilter(entity, outcome, since, until, traits)
     page = _history(settings).page(where, limit=limit, cursor=cursor)
     shown = [kept_decision_body(found) for found in page.decisions]
