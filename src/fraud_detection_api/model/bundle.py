@@ -70,7 +70,7 @@ class Bundle:
     @cached_property
     def reasoner(self) -> Reasoner:
         """Words the reasons for this model's scores."""
-        return self.engine.reasoner
+        return Reasoner(self.contract, self.scorer.encoder.column_names)
 
     @cached_property
     def accepted(self) -> Contract:

@@ -18,13 +18,18 @@ from fraud_detection_api.contract.columns import Columns, Record, columns_from_r
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
 from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.model.calibration import Calibration, RiskScale
-from fraud_detection_api.model.reasons import Reasoner
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import CORES, Forest
 from fraud_detection_api.model.unseen import Found, UnseenLevels
 from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
 
 _REVIEW = OUTCOMES.index("review")
+
+ENOUGH = 20
+"""A level that is unseen matters where one in so many of the others would have led to a review or a decline."""
+
+ROWS_TRIED = 1_000
+"""Records that are tried with other levels at a time: each is copied for every level."""
 
 
 class Scores(NamedTuple):
@@ -116,33 +121,46 @@ class Engine:
         """Assess encoded records; `amounts` float64 (n,) with NaN for missing, or None."""
         margins = self.scorer.forest.margins(matrix, threads=threads)
         assessment = Assessment(matrix, margins, *self._finish(margins, amounts))
-        return self._with_warnings(assessment, found) if found else assessment
+        return self._with_warnings(assessment, amounts, found, threads) if found else assessment
 
-    def _with_warnings(self, assessment: Assessment, found: Found) -> Assessment:
-        """Say which levels are unseen, and review what would be approved where one of them matters.
-
-        It matters where its category is among what moved the score most: the reasons of an approval.
-        """
+    def _with_warnings(
+        self, assessment: Assessment, amounts: NDArray[np.float64] | None, found: Found, threads: int
+    ) -> Assessment:
+        """Say which levels are unseen, and review what would be approved where one of them matters."""
         codes = self.scorer.encoder.level_codes
-        matters: dict[int, set[str]] = {}
-        rows = [row for row, names in found.items() if any(codes[name].reviews_unseen for name in names)]
-        if rows:
-            matrix = assessment.matrix[rows]
-            matters = dict(zip(rows, self.reasoner.strongest(self.contributions(matrix), matrix), strict=True))
+        matter = {
+            name: self._where_it_matters(assessment.matrix, amounts, name, rows, threads)
+            for name in codes
+            if codes[name].reviews_unseen and (rows := [row for row, names in found.items() if name in names])
+        }
         unseen = {
-            row: tuple(UnseenLevel(name, codes[name].reviews_unseen and name in matters.get(row, ())) for name in names)
-            for row, names in found.items()
+            row: tuple(UnseenLevel(name, row in matter.get(name, ())) for name in names) for row, names in found.items()
         }
         outcomes = assessment.outcomes.copy()
         reviewed = [row for row, levels in unseen.items() if any(level.requires_review for level in levels)]
         outcomes[reviewed] = np.maximum(outcomes[reviewed], _REVIEW)
         return assessment._replace(outcomes=outcomes, unseen=unseen)
 
-    @cached_property
-    def reasoner(self) -> Reasoner:
-        """Chooses and words the reasons for scores."""
-        encoder = self.scorer.encoder
-        return Reasoner(encoder.contract, encoder.column_names)
+    def _where_it_matters(
+        self,
+        matrix: NDArray[np.float32],
+        amounts: NDArray[np.float64] | None,
+        name: str,
+        rows: Sequence[int],
+        threads: int,
+    ) -> set[int]:
+        """The rows that are not approved with one in ENOUGH of the levels of this category, had the record one of those."""
+        column, levels = self._unseen.tried(name)
+        matter: set[int] = set()
+        for first in range(0, len(rows) if len(levels) else 0, ROWS_TRIED):
+            some = np.array(rows[first : first + ROWS_TRIED])
+            tried = np.repeat(matrix[some], len(levels), axis=0)
+            tried[:, column] = np.tile(levels, len(some))
+            margins = self.scorer.forest.margins(tried, threads=threads)
+            _, _, outcomes = self._finish(margins, None if amounts is None else np.repeat(amounts[some], len(levels)))
+            worse = np.count_nonzero(outcomes.reshape(len(some), len(levels)), axis=1)
+            matter.update(some[(worse > 0) & (worse * ENOUGH >= len(levels))].tolist())
+        return matter
 
     @cached_property
     def _unseen(self) -> UnseenLevels:

@@ -41,7 +41,6 @@ class Reasoner:
         declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
         places = {column: place for place, column in enumerate(column_names)}
         features = [_Worded.of(name, item, places) for name, item in declared.items()]
-        self._names = [feature.name for feature in features]
         self._first = [feature.columns[0] for feature in features]
         self._spread = [(place, feature) for place, feature in enumerate(features) if len(feature.columns) > 1]
         derived = [feature.columns[0] if feature.is_derived else -1 for feature in features]
@@ -80,12 +79,6 @@ class Reasoner:
             [f"{heads[code]}{value}{middles[code & 1]}{added}{end}" for code, value, added, (_, end) in parts]
         )
         return [f"[{','.join(islice(reasons, size))}]" for size in chosen.sizes]
-
-    def strongest(self, contributions: NDArray[np.float64], matrix: NDArray[np.float32]) -> list[set[str]]:
-        """The features that would be the reasons of each record if it were approved; shapes as in `texts`."""
-        chosen = self._choose(self._totals(contributions), np.zeros(len(matrix), np.bool_), matrix, self._derived)
-        codes = iter(chosen.codes)
-        return [{self._names[code // 2 % len(self._names)] for code in islice(codes, size)} for size in chosen.sizes]
 
     def _totals(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds, float64 (n, features)."""

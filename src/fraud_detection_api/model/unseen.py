@@ -16,13 +16,18 @@ Found: TypeAlias = Mapping[int, tuple[str, ...]]
 """Index of a record → the categories whose level is unseen, in the contract's order. Other records are left out."""
 
 
+MOST_TRIED = 64
+"""So many levels show what a category can do: a record is scored once for each."""
+
+
 class _Category(NamedTuple):
-    """A category: its column of the matrix, and the numbers there that unseen levels may have."""
+    """A category: its column of the matrix, the numbers there that unseen levels may have, and those of known levels."""
 
     name: str
     column: int
     known: frozenset[str | None]
     suspect: NDArray[np.float32]
+    tried: NDArray[np.float32]
 
 
 class UnseenLevels:
@@ -47,6 +52,14 @@ class UnseenLevels:
     def in_columns(self, columns: Columns, matrix: NDArray[np.float32]) -> Found:
         """Those of records in columns, (n,) each; `matrix` float32 (n, columns) holds them encoded."""
         return self._suspected(matrix, lambda name, row: columns[name][row])
+
+    def tried(self, name: str) -> tuple[int, NDArray[np.float32]]:
+        """A category's column of the matrix, and the numbers of its known levels there, float32 (k,), k <= MOST_TRIED.
+
+        Of more, those at even distances in their order, with the first and the last.
+        """
+        category = next(each for each in self._categories if each.name == name)
+        return category.column, category.tried
 
     def _suspected(self, matrix: NDArray[np.float32], level: Callable[[str, int], str | None]) -> Found:
         """Look only at records whose number may be that of an unseen level: comparing numbers takes a fraction."""
@@ -76,7 +89,9 @@ def _category(encoder: Encoder[LevelCodes], name: str, codes: LevelCodes) -> _Ca
     unlisted = [number for level, number in codes.levels.items() if level not in listed]
     known: frozenset[str | None] = frozenset([*(listed & codes.levels.keys()), None])
     suspect = np.unique(np.array([codes.unseen, *unlisted]).astype(np.float32))
-    return _Category(name, encoder.column_names.index(name), known, suspect)
+    numbers = np.unique(np.array([codes.levels[level] for level in known if level is not None]).astype(np.float32))
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), MOST_TRIED)).round().astype(np.int64)
+    return _Category(name, encoder.column_names.index(name), known, suspect, numbers[places])
 
 
 def _has_any(numbers: NDArray[np.float32], suspect: NDArray[np.float32]) -> NDArray[np.bool_]:

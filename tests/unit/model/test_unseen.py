@@ -1,4 +1,4 @@
-"""Levels that a model does not know are found among few and many records, and matter where they moved the score."""
+"""Levels that a model does not know are found among few and many records, and matter where others would not be approved."""
 
 import json
 from dataclasses import replace
@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.columns import columns_from_records
+from fraud_detection_api.contract.encoding import LevelCodes
 from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.model.bundle import Bundle, read_bundle
+from fraud_detection_api.model.engine import ROWS_TRIED
+from fraud_detection_api.model.unseen import MOST_TRIED, UnseenLevels
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from support.builders import levels_files
 
@@ -23,7 +26,7 @@ def payment(channel, colour="red", amount=50.0):
 RECORDS = [payment("WEB"), payment("SHOP"), payment("shop"), payment(None), payment("SHOP", "green"), payment("", "x")]
 UNSEEN = {
     2: (REVIEWED("channel"),),
-    4: (FLAGGED("colour"),),  # no tree reads a column that never varied
+    4: (FLAGGED("colour"),),  # with the only other colour, it would be approved too
     5: (REVIEWED("channel"), FLAGGED("colour")),
 }
 
@@ -91,3 +94,38 @@ def test_a_decline_stays_a_decline():
 def test_what_a_model_learned_is_accepted_where_its_contract_refuses_other_levels():
     assert bundle_of('"refuse"').accepted.features["channel"].levels == ("PHONE", "SHOP", "WEB")
     assert bundle_of().accepted == bundle_of().contract
+
+
+def test_a_level_does_not_matter_where_the_record_is_approved_with_every_other_one():
+    bundle = bundle_of()
+    lenient = replace(bundle, policy=replace(bundle.policy, review_cost=500.0))
+    assessment = lenient.engine.assess_records(RECORDS)
+    assert set(outcomes_of(assessment)) == {"approve"}
+    assert assessment.unseen[2] == (FLAGGED("channel"),)
+
+
+def test_thousands_of_records_are_tried_a_part_at_a_time():
+    engine = bundle_of().engine
+    unseen = engine.assess_records(RECORDS * (ROWS_TRIED // 2 + 1)).unseen
+    assert {row: levels for row, levels in unseen.items() if levels != UNSEEN[row % len(RECORDS)]} == {}
+    assert len(unseen) > ROWS_TRIED
+
+
+@pytest.mark.parametrize(("levels", "worse", "matters"), [(20, 1, True), (21, 1, False), (41, 3, True), (2, 0, False)])
+def test_one_in_twenty_levels_is_enough(levels, worse, matters):
+    """A category with levels whose numbers stand for few frauds, and others for many."""
+    bundle = bundle_of()
+    codes = bundle.scorer.encoder.level_codes
+    low, high = codes["channel"].levels["SHOP"], codes["channel"].levels["WEB"]
+    known = {f"L{n}": (high if n < worse else low) + n * 1e-6 for n in range(levels)}
+    encoder = replace(bundle.scorer.encoder, level_codes={**codes, "channel": replace(codes["channel"], levels=known)})
+    changed = replace(bundle, scorer=replace(bundle.scorer, encoder=encoder))
+    assert changed.engine.assess_records([payment("new")]).unseen[0][0].requires_review == matters
+
+
+def test_of_many_levels_some_are_tried_at_even_distances():
+    encoder = bundle_of().scorer.encoder
+    codes = {**encoder.level_codes, "channel": LevelCodes({f"{n}": n / 1000 for n in range(1000)}, 0.5, 0.5)}
+    _column, tried = UnseenLevels(replace(encoder, level_codes=codes)).tried("channel")
+    assert (len(tried), tried[0], tried[-1]) == (MOST_TRIED, 0, np.float32(0.999))
+    assert np.ptp(np.diff(tried)) < 0.0015
