@@ -86,13 +86,15 @@ class Engine:
         """Assess records in columns, (n,) each; at most so many `threads` share thousands of them."""
         amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
         matrix = self.scorer.encoder.encode(columns)
-        return self._assessment(matrix, amounts, self._unseen.in_columns(columns, matrix), threads)
+        found = self._unseen.in_columns(columns, matrix) if self._has_levels else {}
+        return self._assessment(matrix, amounts, found, threads)
 
     def assess_encoded(
         self, records: Sequence[Record], matrix: NDArray[np.float32], *, threads: int = CORES
     ) -> Assessment:
         """Assess validated records that `encode` made `matrix` of, float32 (n, columns)."""
-        return self._assessment(matrix, self.amounts(records), self._unseen.in_records(records, matrix), threads)
+        found = self._unseen.in_records(records, matrix) if self._has_levels else {}
+        return self._assessment(matrix, self.amounts(records), found, threads)
 
     def assess_records(self, records: Sequence[Record]) -> Assessment:
         """Assess validated records."""
@@ -161,6 +163,10 @@ class Engine:
             worse = np.count_nonzero(outcomes.reshape(len(some), len(levels)), axis=1)
             matter.update(some[(worse > 0) & (worse * ENOUGH >= len(levels))].tolist())
         return matter
+
+    @cached_property
+    def _has_levels(self) -> bool:
+        return bool(self.scorer.encoder.level_codes)
 
     @cached_property
     def _unseen(self) -> UnseenLevels:

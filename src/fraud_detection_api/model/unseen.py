@@ -31,15 +31,16 @@ class _Category(NamedTuple):
 
 
 class UnseenLevels:
-    """Finds levels that the model did not learn, or that its contract does not list. A missing level is none of them."""
+    """Finds levels that the model did not learn, or that its contract does not list. A missing level is none of them.
+
+    The encoder has at least one category.
+    """
 
     def __init__(self, encoder: Encoder[LevelCodes]) -> None:
         self._categories = [_category(encoder, name, codes) for name, codes in encoder.level_codes.items()]
 
     def in_records(self, records: Sequence[Record], matrix: NDArray[np.float32]) -> Found:
         """Those of validated records; `matrix` float32 (n, columns) holds them encoded."""
-        if not self._categories:
-            return {}
         if len(records) > FEW_RECORDS:
             return self._suspected(matrix, lambda name, row: records[row].get(name))
         is_known = self._is_known

@@ -48,8 +48,8 @@ class WarningBody(BaseModel):
     )
     field: str = Field(examples=["channel"])
     requires_review: bool = Field(
-        description="Whether the record is not approved because of it: with one in 20 of the levels that the model knows, or "
-        'more, the policy would not approve it, and the contract does not say `unseen = "flag"`.',
+        description="Whether the record is not approved because of it: the policy would not approve it with one in 20 "
+        'of the levels that the model knows, or more, and the contract does not say `unseen = "flag"`.',
         examples=[True],
     )
 
