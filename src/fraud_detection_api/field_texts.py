@@ -1,6 +1,6 @@
 """What a value must be, in words that continue a field's name: one text for each kind of pydantic's errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 STORABLE = r"^[^\x00]*$"
@@ -27,6 +27,9 @@ _TEXTS = {
     "model_attributes_type": "must be an object",
     "list_type": "must be an array",
 }
+
+MOST_LEVELS_NAMED = 32
+
 _BOUNDS = {
     "greater_than_equal": ("ge", "must be at least"),
     "greater_than": ("gt", "must be more than"),
@@ -43,6 +46,17 @@ def plain_number(number: float) -> str:
     """
     exact = isinstance(number, int) or (number.is_integer() and abs(number) < 1e16)
     return str(int(number)) if exact else repr(number)
+
+
+def one_of(levels: Iterable[str]) -> str:
+    """What a level must be, naming MOST_LEVELS_NAMED of those that its contract allows.
+
+    >>> one_of({"web", "branch"})
+    "one of 'branch', 'web'"
+    """
+    names = [repr(level) for level in sorted(levels)]
+    more = len(names) - MOST_LEVELS_NAMED
+    return f"one of {', '.join(names[:MOST_LEVELS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def field_text(detail: Mapping[str, Any], *, otherwise: str | None = None) -> str:

@@ -4,13 +4,15 @@ import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple, get_type_hints
 
 import pytest
 
-from fraud_detection_api.adapters.sql.decisions import REVISIONS, SqlDecisionStore
+from fraud_detection_api.adapters.sql.decisions import REVISIONS, DecisionTable, SqlDecisionStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.kept import numbers_of, request_of
@@ -111,14 +113,21 @@ def test_a_store_reports_which_migrations_it_has_seen(database):
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
 
 
+_DECLARED = get_type_hints(StoredDecision, include_extras=True)
+Earlier = NamedTuple("Earlier", [(name, kind) for name, kind in _DECLARED.items() if name != "warnings"])
+"""A decision as it was before there were warnings."""
+
+
 def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_migrated(database):
-    raw = database()
+    raw, table = database(), DecisionTable(Earlier)
     raw.upgrade("0002")
     with opened(raw) as store:
-        store.save([request_of(1, 2)])
-        before = store.following(DecisionFilter(), limit=10)
+        rows = [Earlier(*row[:-2], row.seal) for row in request_of(1, 2).decisions]
+        with raw.writing() as session:
+            table.deciders.insert(session, {table.decider(rows[0])})
+            table.insert(session, rows, table.deciders.ids(session))
         store.migrate()
-        assert store.following(DecisionFilter(), limit=10) == before
+        assert store.following(DecisionFilter(), limit=10) == request_of(1, 2).decisions
         assert SqlObservationStore(raw).position() == 0
         with raw.reading() as session:
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]

@@ -9,6 +9,7 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.decided import UnseenLevel, warnings_text
 from fraud_detection_api.decision.label import Finding, Label
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
@@ -30,6 +31,7 @@ def decision(number: int) -> StoredDecision:
         risk_score=None if number == 7 else 10 * number,
         reasons=None if number > 20 else to_json(reasons).decode(),
         entity=f"{number % 5}",
+        warnings=warnings_text([UnseenLevel("channel", requires_review=False)]) if number % 6 == 0 else None,
     )
 
 
@@ -72,6 +74,8 @@ WANTED = {
     (EVERYTHING, Traits(min_risk_score=100, max_risk_score=120)): range(10, 13),
     (EVERYTHING, Traits(reason="HIGH")): range(0, 21, 4),
     (EVERYTHING, Traits(reason="LOW")): [],
+    (EVERYTHING, Traits(warning="unseen_level")): range(0, 30, 6),
+    (EVERYTHING, Traits(warning="unseen_level", reason="HIGH")): [0, 12],
     (DecisionFilter(outcome="review"), Traits(label="fraud", model="1")): [0],
     (DecisionFilter(entity="0"), Traits(label="fraud", min_risk_score=200)): [20, 25],
     (DecisionFilter(since=BEGINNING + 6, until=BEGINNING + 21), Traits(label="legitimate")): [6, 11, 16],

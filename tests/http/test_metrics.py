@@ -5,7 +5,7 @@ import pytest
 from fraud_detection_api import __version__
 from fraud_detection_api.metrics.catalogue import METRICS
 from fraud_detection_api.schemas.records.parser import LARGE_BODY_BYTES
-from support.builders import OVERDRAWN, every_dtype_files, record, registry_with_champion
+from support.builders import OVERDRAWN, every_dtype_files, levels_files, record, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import ADMIN_KEY, API_KEYS, JSON, SCORE_KEY, assert_problem, bearer, full
 from support.scraped import scraped
@@ -24,8 +24,9 @@ def keeping_client(client_for, tmp_path):
     return client_for(store=f"sqlite:///{tmp_path / 'decisions.db'}", journal=str(tmp_path / "journal"))
 
 
-def test_every_metric_of_workers_and_keeper_appears(keeping_client):
-    shown = scraped(keeping_client).names()
+def test_every_metric_of_workers_and_keeper_appears(client_for, tmp_path):
+    stored = {"store": f"sqlite:///{tmp_path / 'decisions.db'}", "journal": str(tmp_path / "journal")}
+    shown = scraped(client_for(registry_with_champion(levels_files()), **stored)).names()
     wanted = {metric.name for metric in METRICS if metric.origin != "observer"}
     assert wanted - shown == set()
     assert shown <= {metric.name for metric in METRICS}

@@ -132,6 +132,51 @@ def reworded_credit_files():
     return reword(credit_files(), reworded_credit_contract(), source="x", file="y", now=NOW).sealed.files
 
 
+LEVELS = """
+name = "payments"
+[id]
+name = "payment"
+dtype = "str"
+[target]
+name = "is_fraud"
+[features.amount]
+dtype = "float"
+minimum = 0
+[features.channel]
+dtype = "category"
+nullable = true
+[features.colour]
+dtype = "category"
+"""
+"""A contract with a category that fraud depends on, and one that has a single level in the training data."""
+
+CHANNELS = {"WEB": 12, "SHOP": 0, "PHONE": 1}
+"""Frauds in a hundred records."""
+
+
+@cache
+def levels_files(unseen: str = "", key: str = "unseen"):
+    """Files of a small sealed bundle of the contract LEVELS, whose channel has that key."""
+    declared = f"[features.channel]\n{key} = {unseen}" if unseen else "[features.channel]"
+    contract = contract_from_toml(LEVELS.replace("[features.channel]", declared), source="levels.toml")
+    rows = [
+        {
+            "payment": f"P-{n}",
+            "amount": 10.0 + n * 7919 % 101,
+            "channel": channel,
+            "colour": "red",
+            "is_fraud": int(n * 7919 % 100 < CHANNELS[channel]),
+        }
+        for n in range(3000)
+        for channel in [(*CHANNELS,)[n % 3]]
+    ]
+    registry = InMemoryRegistry()
+    ModelFitter(registry, 1, QUICK, threads=1, training_shares=(), refit=False).fit(
+        dataset_from_frame(pl.DataFrame(rows), contract, source="made up"), now=NOW
+    )
+    return registry.fetch("1")
+
+
 def registry_with_champion(files=None) -> InMemoryRegistry:
     """A registry whose version 1 is champion."""
     registry = InMemoryRegistry()

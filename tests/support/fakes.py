@@ -44,6 +44,7 @@ def _has(row: StoredDecision, label: Label | None, traits: Traits) -> bool:
         and (traits.min_risk_score is None or score >= traits.min_risk_score)
         and (traits.max_risk_score is None or 0 <= score <= traits.max_risk_score)
         and (traits.reason is None or traits.reason in codes)
+        and (traits.warning is None or f'"code":"{traits.warning}"' in (row.warnings or ""))
     )
 
 

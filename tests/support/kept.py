@@ -29,6 +29,7 @@ _ROW = StoredDecision(
     risk_score=987,
     reasons=None,
     latency_ms=0.75,
+    warnings=None,
     seal=b"\x01" + bytes(16),
 )
 

@@ -94,7 +94,7 @@ def _in_service(
     require_contract(champion, required)
     held.claim(champion.bundle.contract.name)
     bundle = champion.bundle
-    deployment = Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.contract))
+    deployment = Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.accepted))
     _rehearse(deployment)
     return deployment
 

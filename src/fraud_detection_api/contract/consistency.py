@@ -101,6 +101,26 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
     if feature.format is not None and (fix := _format_problem(feature.dtype, feature.format)):
         yield "format", fix
     yield from _datetime_problems(contract, name, feature)
+    yield from _level_problems(contract, name, feature)
+
+
+def _level_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
+    if feature.dtype != "category":
+        for key in ("levels", "unseen", "fold_case"):
+            if getattr(feature, key):
+                yield key, "only categories have this key; remove it"
+        return
+    levels, written = feature.known_levels, contract.written(name)
+    if "" in levels:
+        yield "levels", "has a blank level; missing values need nullable = true, and no level"
+    if len(levels) < len(feature.levels):
+        alike = " once their case is folded" if feature.fold_case else ""
+        yield "levels", f"has {len(feature.levels) - len(levels)} levels that equal others{alike}; keep one of each"
+    if levels & written.missing_levels:
+        yield "levels", "has a text that `missing` says is a missing value; remove it from one of them"
+    example = feature.example
+    if levels and isinstance(example, str) and feature.level_of(example.strip()) not in levels:
+        yield "example", "must be one of the levels"
 
 
 def _format_problem(dtype: str, format_: str) -> str:

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
+from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import plain_number
 
@@ -27,6 +29,7 @@ DECISION_FIELDS = (
     "risk_score",
     "outcome",
     "reasons",
+    "warnings",
     "model",
     "policy_version",
     "decided_at",
@@ -48,6 +51,9 @@ COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 
+
+Unseen = Literal["flag", "review", "refuse"]
+"""What becomes of a record with an unseen level: a warning, a review in place of an approval too, or an error."""
 
 Markers = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)], ...], Field(strict=False)
@@ -156,6 +162,10 @@ class Feature(Declared):
     `format` and `missing` say how files write numbers and times, and missing values (`contract.written`). The contributions
     of features with the same `reason_group` are one reason. `protected` marks an attribute by which people may not be
     treated differently, such as age; it is never a reason.
+
+    `levels` are those that a category should have; without them, those that the model learned. `unseen` says what becomes of
+    others: None means "review", and "flag" under models that were trained before there was a choice. With `fold_case`,
+    levels are read in small letters.
     """
 
     dtype: Dtype
@@ -166,6 +176,9 @@ class Feature(Declared):
     nullable: bool = False
     format: str | None = None
     missing: Markers = ()
+    levels: Markers = ()
+    unseen: Unseen | None = None
+    fold_case: bool = False
     monotone: Literal["increasing", "decreasing"] | None = None
     parts: Annotated[tuple[Part, ...], Field(strict=False)] = ()
     elapsed_days_since: str | None = None
@@ -183,6 +196,21 @@ class Feature(Declared):
     def upper(self) -> float:
         """The largest valid value."""
         return self.maximum if self.maximum is not None else (INT_MAX if self.dtype == "int" else FLOAT32_MAX)
+
+    @property
+    def level_of(self) -> Callable[[str], str]:
+        """A function that makes a level of a category of the text that was sent, without blanks around it."""
+        return folded if self.fold_case else composed
+
+    @property
+    def known_levels(self) -> frozenset[str]:
+        """The declared levels, as they are read; empty where none are declared."""
+        return frozenset(self.level_of(level.strip()) for level in self.levels)
+
+    @property
+    def refused_outside(self) -> frozenset[str]:
+        """The levels of a category that refuses all others; empty where it refuses none."""
+        return self.known_levels if self.unseen == "refuse" else frozenset()
 
     def encoded(self, name: str) -> tuple[str, ...]:
         """Names of the columns that the model reads instead of a datetime called `name`; none for other dtypes."""
@@ -279,7 +307,8 @@ class Contract(Declared):
     def record_fingerprint(self) -> str:
         """The fingerprint of what callers send: without derived features, purpose, amount at risk and label delay.
 
-        Nor does it cover how files write values, and which features are protected.
+        Nor does it cover how files write values, which features are protected, or which levels are unseen unless these are
+        refused.
         """
         return self._sent.fingerprint
 
@@ -307,7 +336,14 @@ class Contract(Declared):
 
     @cached_property
     def _sent(self) -> "Contract":
-        document = self.declared(without=_UNSENT)
+        document: dict[str, Any] = self.declared(without=_UNSENT)
+        for name, feature in self.features.items():
+            declared = document["features"][name]
+            if feature.unseen != "refuse":
+                declared.pop("levels", None)
+                declared.pop("unseen", None)
+            elif feature.levels:
+                declared["levels"] = sorted(feature.levels)
         target = self.target.model_copy(update={"label_delay_days": 0}).model_dump(exclude_defaults=True)
         unsent: dict[str, object] = {"derived": {}, "purpose": "fraud", "amount_at_risk": None}
         return self.model_validate({**document, "target": target, **unsent})
@@ -334,9 +370,17 @@ class Contract(Declared):
         if self.time is not None and name == self.time.name:
             return Written(self.time.format, self.missing)
         feature = self.features.get(name)
-        return (
-            Written(None, self.missing) if feature is None else Written(feature.format, self.missing + feature.missing)
-        )
+        if feature is None:
+            return Written(None, self.missing)
+        return Written(feature.format, self.missing + feature.missing, feature.fold_case)
+
+    def refusing(self, learned: Mapping[str, Collection[str]]) -> "Contract":
+        """This contract, in which a category that refuses unseen levels and lists none has those that a model `learned`."""
+        document: dict[str, Any] = self.as_json()
+        unlisted = [name for name, each in self.features.items() if each.unseen == "refuse" and not each.levels]
+        for name in unlisted:
+            document["features"][name]["levels"] = sorted(learned[name])
+        return self.model_validate(document) if unlisted else self
 
     @property
     def times(self) -> list[str]:

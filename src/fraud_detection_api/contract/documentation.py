@@ -74,6 +74,8 @@ def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
 
 
 def _range(feature: Feature) -> str:
+    if feature.levels:
+        return ", ".join(feature.levels)
     minimum, maximum = feature.minimum, feature.maximum
     if minimum is None:
         return "" if maximum is None else f"≤ {plain_number(maximum)}"

@@ -14,6 +14,15 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def folded(text: str) -> str:
+    r"""The text composed, and without a difference between capital and small letters. Source: Unicode 15, 3.13.
+
+    >>> folded("ONLINE"), folded("Straße"), folded("E\N{COMBINING ACUTE ACCENT}")
+    ('online', 'strasse', 'é')
+    """
+    return composed(composed(text).casefold())
+
+
 def composed_counts(levels: Mapping[str, int]) -> dict[str, int]:
     r"""Counts by level, in order, with those of one level added up where it was written in several ways.
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from fraud_detection_api.contract.levels import folded
+
 MISSING_MARKERS = frozenset(
     ("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "nil", "\\n", "?", "-", "--", ".")
 )
@@ -75,10 +77,19 @@ def is_time_format(text: str) -> bool:
 
 
 class Written(NamedTuple):
-    """How files write a column: in a `format`, or plainly; with these texts for missing values, beside the usual ones."""
+    """How files write a column: in a `format`, or plainly; with these texts for missing values, beside the usual ones.
+
+    With `fold_case`, levels of a category and markers of missing ones are compared without regard to case.
+    """
 
     format: str | None = None
     missing: Sequence[str] = ()
+    fold_case: bool = False
+
+    @property
+    def missing_levels(self) -> frozenset[str]:
+        """The markers as levels of a category are read."""
+        return frozenset(map(folded, self.missing)) if self.fold_case else frozenset(self.missing)
 
     @property
     def missing_numbers(self) -> list[float]:

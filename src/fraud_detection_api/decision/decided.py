@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+from pydantic_core import from_json, to_json
+
 from fraud_detection_api.policy.outcomes import Outcome
 
 Shown: TypeAlias = bool | float | str
@@ -12,6 +14,39 @@ Shown: TypeAlias = bool | float | str
 Source = Literal["model", "fallback"]
 Explanations = Literal["given", "partial", "dropped", "not_asked"]
 """Whether reasons were given: `partial` where time ran out for some of the records, `dropped` for all."""
+
+
+class UnseenLevel(NamedTuple):
+    """A warning: the model does not know the level in this field.
+
+    `requires_review` says that the record is not approved, whatever the policy says.
+    """
+
+    field: str
+    requires_review: bool
+
+
+UNSEEN_LEVEL = "unseen_level"
+"""The warning's code."""
+
+
+def warnings_text(levels: Sequence[UnseenLevel]) -> str:
+    """Warnings as a JSON array, as they are answered and stored.
+
+    >>> warnings_text([UnseenLevel("channel", requires_review=True)])
+    '[{"code":"unseen_level","field":"channel","requires_review":true}]'
+    """
+    return to_json([{"code": UNSEEN_LEVEL, **level._asdict()} for level in levels]).decode()
+
+
+def warned_levels(text: str) -> list[UnseenLevel]:
+    """The warnings of a JSON array. Raises ValueError or LookupError where it holds none."""
+    return [UnseenLevel(each["field"], each["requires_review"]) for each in from_json(text)]
+
+
+def requires_review(text: str) -> bool:
+    """Whether warnings of a JSON array keep their record from being approved."""
+    return any(level.requires_review for level in warned_levels(text))
 
 
 class MadeBy(NamedTuple):
@@ -26,9 +61,9 @@ class Decisions(NamedTuple):
     """Decisions on n records, as columns of length n in the records' order.
 
     `made_by` decided on the first `by_model` records. Where a deadline passed, the others have the fallback outcome, and
-    neither margin (in log-odds), probability, risk score nor reasons. `entity_ids` are None where the contract names no id,
-    `reasons` are JSON arrays, as they are answered and stored; None where none were given. `decided_at` is in
-    milliseconds since 1970.
+    neither margin (in log-odds), probability, risk score, reasons nor warnings. `entity_ids` are None where the contract
+    names no id. `reasons` and `warnings` are JSON arrays, as they are answered and stored; None where there are none.
+    `decided_at` is in milliseconds since 1970.
     """
 
     ids: Sequence[str]
@@ -38,6 +73,7 @@ class Decisions(NamedTuple):
     probabilities: Sequence[float | None]
     risk_scores: Sequence[int | None]
     reasons: Sequence[str | None]
+    warnings: Sequence[str | None]
     by_model: int
     made_by: MadeBy
     decided_at: int
@@ -59,6 +95,7 @@ class Decisions(NamedTuple):
             self.probabilities[first:last],
             self.risk_scores[first:last],
             self.reasons[first:last],
+            self.warnings[first:last],
             max(0, min(self.by_model, last) - first),
             self.made_by,
             self.decided_at,

@@ -18,6 +18,9 @@ _DIGEST_BYTES = 16
 SEAL_BYTES = 1 + _DIGEST_BYTES
 """A seal: the version of what it covers, and a digest."""
 
+FIRST_SEAL = b"\1"
+"""The first version of seals."""
+
 Table = Literal["decisions", "deciders"]
 Row = TypeVar("Row", bound=NamedTuple)
 

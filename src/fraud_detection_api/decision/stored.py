@@ -23,8 +23,8 @@ class StoredDecision(NamedTuple):
     A field that is marked with a pydantic `Field` is shown on the wire as it is.
 
     Numbers are the very doubles that were answered. `entity` is the record's id as JSON, or its pseudonym; `record` is the
-    validated record as JSON, null once it is erased; `reasons` are JSON. `margin`, in log-odds, probability and score are
-    null for a fallback.
+    validated record as JSON, null once it is erased; `reasons` and `warnings` are JSON. `margin`, in log-odds, probability
+    and score are null for a fallback. Seals of version 1 are of rows before there were warnings.
     """
 
     decision_id: str
@@ -54,6 +54,7 @@ class StoredDecision(NamedTuple):
     latency_ms: Annotated[
         float, Field(description="Milliseconds from the request's arrival to the decision.", examples=[1.204])
     ]
+    warnings: Annotated[str | None, Stored(sealed_since=2)]
     seal: bytes
 
 

@@ -98,6 +98,12 @@ EXPLANATIONS = _WORKER.counter(
     ("state",),
 )
 
+UNSEEN_LEVELS = _WORKER.counter(
+    "fraud_unseen_levels_total",
+    "Records answered whose level in this field the model did not learn, or the contract does not list.",
+    ("field",),
+)
+
 # --- model --------------------------------------------------------------------------------------------------------------
 
 MODEL_INFO = _WORKER.gauge(

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from fraud_detection_api.decision.decided import Decisions, Explanations
+from fraud_detection_api.decision.decided import Decisions, Explanations, warned_levels
 from fraud_detection_api.metrics.catalogue import (
     DECISIONS,
     EXPLANATIONS,
@@ -17,6 +17,7 @@ from fraud_detection_api.metrics.catalogue import (
     PROBABILITY,
     PROBABILITY_BUCKETS,
     RECORDS_SCORED,
+    UNSEEN_LEVELS,
 )
 from fraud_detection_api.metrics.tallies import CounterCell, HistogramCell, Tallies
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -74,13 +75,17 @@ class RequestMetrics:
 
 
 class AnswerSummary(NamedTuple):
-    """Decisions of one answer, counted: records, outcomes of either source, probabilities by bucket, and their sum."""
+    """Decisions of one answer, counted: records, outcomes of either source, probabilities by bucket, and their sum.
+
+    `unseen` counts unseen levels by field.
+    """
 
     records: int
     by_model: Counter[Outcome]
     by_fallback: Counter[Outcome]
     probabilities: list[int]
     total: float
+    unseen: Counter[str]
 
 
 def summarised(decisions: Decisions) -> AnswerSummary:
@@ -91,13 +96,15 @@ def summarised(decisions: Decisions) -> AnswerSummary:
         np.searchsorted(PROBABILITY_BUCKETS, probabilities), minlength=len(PROBABILITY_BUCKETS) + 1
     ).tolist()
     outcomes = Counter(decisions.outcomes[:by_model]), Counter(decisions.outcomes[by_model:])
-    return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()))
+    unseen = Counter(level.field for text in decisions.warnings if text is not None for level in warned_levels(text))
+    return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()), unseen)
 
 
 class AnswerMetrics:
     """Counts what was answered on one route. For one thread only: the event loop's."""
 
     def __init__(self, tallies: Tallies, route: str) -> None:
+        self._tallies = tallies
         self._records = tallies.counter(RECORDS_SCORED, route)
         self._probabilities = tallies.histogram(PROBABILITY)
         self._by_model = {each: tallies.counter(DECISIONS, each, "model") for each in OUTCOMES}
@@ -111,6 +118,7 @@ class AnswerMetrics:
         """
         self._records.value += last - first
         histogram, outcomes, probabilities = self._probabilities, decisions.outcomes, decisions.probabilities
+        warnings = decisions.warnings
         for index in range(first, last):
             probability = probabilities[index]
             if probability is None:
@@ -119,6 +127,8 @@ class AnswerMetrics:
             self._by_model[outcomes[index]].value += 1
             histogram.counts[bisect_left(PROBABILITY_BUCKETS, probability)] += 1
             histogram.total += probability
+            if (warned := warnings[index]) is not None:
+                self._count_unseen(Counter(level.field for level in warned_levels(warned)))
 
     def add(self, summary: AnswerSummary) -> None:
         """Count the many decisions of an answer."""
@@ -127,6 +137,11 @@ class AnswerMetrics:
             for outcome, times in counts.items():
                 cells[outcome].value += times
         self._probabilities.add_counts(summary.probabilities, summary.total)
+        self._count_unseen(summary.unseen)
+
+    def _count_unseen(self, unseen: Counter[str]) -> None:
+        for field, times in unseen.items():
+            self._tallies.counter(UNSEEN_LEVELS, field).value += times
 
     def explained(self, state: Explanations) -> None:
         """Count what became of an answer's reasons."""

@@ -83,6 +83,11 @@ class Bundle:
         """Words the reasons for this model's scores."""
         return Reasoner(self.contract, self.scorer.encoder.column_names, self.placement)
 
+    @cached_property
+    def accepted(self) -> Contract:
+        """The contract of what callers may send: where unseen levels are refused, it lists those that the model learned."""
+        return self.contract.refusing({name: codes.levels for name, codes in self.scorer.encoder.level_codes.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class SealedBundle:
@@ -114,7 +119,7 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "calibration.json": _json_bytes(scorer.calibration.as_json()),
         "card.json": _json_bytes(card),
         "contract.json": _json_bytes(contract.as_json()),
-        "encoding.json": _json_bytes({name: asdict(codes) for name, codes in scorer.encoder.level_codes.items()}),
+        "encoding.json": _json_bytes({name: _encoding(scorer, name) for name in scorer.encoder.level_codes}),
         "evidence.json": _json_bytes(evidence),
         "forest.npz": scorer.forest.trees.as_bytes(),
         "golden.json": _json_bytes(golden_rows(contract, reference, scorer.score)),
@@ -124,6 +129,12 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         **{name: documents[name] for name in DOCUMENTS},
     }
     return _sealed(files, created_at)
+
+
+def _encoding(scorer: Scorer, name: str) -> dict[str, Any]:
+    """The numbers of a category, and what becomes of its unseen levels, so that a later default changes no replay."""
+    encoder = scorer.encoder
+    return {**asdict(encoder.level_codes[name]), "reviews_unseen": encoder.contract.features[name].unseen != "flag"}
 
 
 def with_changes(

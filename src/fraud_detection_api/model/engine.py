@@ -5,9 +5,10 @@ the golden rows. Two joints are left for later rooms: features over an entity's 
 decision rules read an `Assessment` and may replace its `outcomes`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,20 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns, Record, columns_from_records
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
+from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import CORES, Forest
-from fraud_detection_api.policy.outcomes import Policy
+from fraud_detection_api.model.unseen import Found, UnseenLevels
+from fraud_detection_api.policy.outcomes import OUTCOMES, Policy
+
+_REVIEW = OUTCOMES.index("review")
+
+ENOUGH = 20
+"""A level that is unseen matters where one in so many of the others would have led to a review or a decline."""
+
+ROWS_TRIED = 1_000
+"""Records that are tried with other levels at a time: each is copied for every level."""
 
 
 class Scores(NamedTuple):
@@ -33,6 +44,7 @@ class Assessment(NamedTuple):
 
     `matrix` float32 (n, columns) is what the trees read, `margins` float32 (n,) are in log-odds, `probabilities` float64
     (n,) are calibrated, `risk_scores` int64 (n,) run from 0 to 1000, `outcomes` int8 (n,) are indexes into OUTCOMES.
+    `unseen` has the unseen levels of the records that have some, by the record's index.
     """
 
     matrix: NDArray[np.float32]
@@ -40,6 +52,7 @@ class Assessment(NamedTuple):
     probabilities: NDArray[np.float64]
     risk_scores: NDArray[np.int64]
     outcomes: NDArray[np.int8]
+    unseen: Mapping[int, tuple[UnseenLevel, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -72,18 +85,20 @@ class Engine:
     def assess(self, columns: Columns, *, threads: int = CORES) -> Assessment:
         """Assess records in columns, (n,) each; at most so many `threads` share thousands of them."""
         amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
-        return self.assess_matrix(self.scorer.encoder.encode(columns), amounts, threads=threads)
+        matrix = self.scorer.encoder.encode(columns)
+        found = self._unseen.in_columns(columns, matrix) if self._has_levels else {}
+        return self._assessment(matrix, amounts, found, threads)
 
-    def assess_matrix(
-        self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None, *, threads: int = CORES
+    def assess_encoded(
+        self, records: Sequence[Record], matrix: NDArray[np.float32], *, threads: int = CORES
     ) -> Assessment:
-        """Assess encoded records, float32 (n, columns); `amounts` float64 (n,) with NaN for missing, or None."""
-        margins = self.scorer.forest.margins(matrix, threads=threads)
-        return Assessment(matrix, margins, *self._finish(margins, amounts))
+        """Assess validated records that `encode` made `matrix` of, float32 (n, columns)."""
+        found = self._unseen.in_records(records, matrix) if self._has_levels else {}
+        return self._assessment(matrix, self.amounts(records), found, threads)
 
     def assess_records(self, records: Sequence[Record]) -> Assessment:
         """Assess validated records."""
-        return self.assess_matrix(self.encode(records), self.amounts(records))
+        return self.assess_encoded(records, self.encode(records))
 
     def encode(self, records: Sequence[Record]) -> NDArray[np.float32]:
         """Matrix, float32 (n, columns), of validated records: the bits of `Encoder.encode`, and faster for a few."""
@@ -101,6 +116,61 @@ class Engine:
     def contributions(self, matrix: NDArray[np.float32], *, threads: int = CORES) -> NDArray[np.float64]:
         """Log-odds that each column adds to a record's margin, float64 (n, columns)."""
         return self.scorer.forest.contributions(matrix, threads=threads)
+
+    def _assessment(
+        self, matrix: NDArray[np.float32], amounts: NDArray[np.float64] | None, found: Found, threads: int
+    ) -> Assessment:
+        """Assess encoded records; `amounts` float64 (n,) with NaN for missing, or None."""
+        margins = self.scorer.forest.margins(matrix, threads=threads)
+        assessment = Assessment(matrix, margins, *self._finish(margins, amounts))
+        return self._with_warnings(assessment, amounts, found, threads) if found else assessment
+
+    def _with_warnings(
+        self, assessment: Assessment, amounts: NDArray[np.float64] | None, found: Found, threads: int
+    ) -> Assessment:
+        """Say which levels are unseen, and review what would be approved where one of them matters."""
+        codes = self.scorer.encoder.level_codes
+        matter = {
+            name: self._where_it_matters(assessment.matrix, amounts, name, rows, threads)
+            for name in codes
+            if codes[name].reviews_unseen and (rows := [row for row, names in found.items() if name in names])
+        }
+        unseen = {
+            row: tuple(UnseenLevel(name, row in matter.get(name, ())) for name in names) for row, names in found.items()
+        }
+        outcomes = assessment.outcomes.copy()
+        reviewed = [row for row, levels in unseen.items() if any(level.requires_review for level in levels)]
+        outcomes[reviewed] = np.maximum(outcomes[reviewed], _REVIEW)
+        return assessment._replace(outcomes=outcomes, unseen=unseen)
+
+    def _where_it_matters(
+        self,
+        matrix: NDArray[np.float32],
+        amounts: NDArray[np.float64] | None,
+        name: str,
+        rows: Sequence[int],
+        threads: int,
+    ) -> set[int]:
+        """The rows that are not approved with one in ENOUGH of the levels of this category, had the record one of those."""
+        columns, levels = self._unseen.tried(name)
+        matter: set[int] = set()
+        for first in range(0, len(rows) if len(levels) else 0, ROWS_TRIED):
+            some = np.array(rows[first : first + ROWS_TRIED])
+            tried = np.repeat(matrix[some], len(levels), axis=0)
+            tried[:, columns] = np.tile(levels, (len(some), 1))
+            margins = self.scorer.forest.margins(tried, threads=threads)
+            _, _, outcomes = self._finish(margins, None if amounts is None else np.repeat(amounts[some], len(levels)))
+            worse = np.count_nonzero(outcomes.reshape(len(some), len(levels)), axis=1)
+            matter.update(some[(worse > 0) & (worse * ENOUGH >= len(levels))].tolist())
+        return matter
+
+    @cached_property
+    def _has_levels(self) -> bool:
+        return bool(self.scorer.encoder.level_codes)
+
+    @cached_property
+    def _unseen(self) -> UnseenLevels:
+        return UnseenLevels(self.scorer.encoder)
 
     @cached_property
     def _row(self) -> Callable[[Callable[[str], Any]], list[float]]:

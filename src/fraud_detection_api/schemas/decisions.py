@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -18,6 +18,10 @@ DIGEST = "sha256:0a5c7c0b2b1f0f6a4f3c0d1b8e7a695847362514f0e1d2c3b4a5968778695a4
 """Of a bundle or a contract, for an example."""
 
 
+def _is_empty(listed: list[Any]) -> bool:
+    return not listed
+
+
 class ReasonBody(BaseModel):
     """What a feature adds to a score."""
 
@@ -30,6 +34,24 @@ class ReasonBody(BaseModel):
     direction: Literal["increases_risk", "decreases_risk"] = Field(examples=["increases_risk"])
     contribution_log_odds: float = Field(description="What the feature adds to the model's log-odds.", examples=[2.31])
     description: str = Field(examples=["The balance is 16.2 times the credit limit, higher than 95 % of customers"])
+
+
+WarningCode = Literal["unseen_level"]
+
+
+class WarningBody(BaseModel):
+    """What to know about a decision before relying on it."""
+
+    code: WarningCode = Field(
+        description="`unseen_level`: the model does not know the level in this field, and scores all such levels alike.",
+        examples=["unseen_level"],
+    )
+    field: str = Field(examples=["channel"])
+    requires_review: bool = Field(
+        description="Whether the record is not approved because of it: the policy would not approve it with one in 20 "
+        'of the levels that the model knows, or more, and the contract does not say `unseen = "flag"`.',
+        examples=[True],
+    )
 
 
 class ModelBody(BaseModel):
@@ -56,6 +78,7 @@ class DecisionBody(BaseModel):
     reasons: list[ReasonBody] | None = Field(
         description="At most four, strongest first; null if none were requested, or the deadline left no time."
     )
+    warnings: list[WarningBody] = Field(default=[], description="Left out where there are none.", exclude_if=_is_empty)
     model: ModelBody | None = Field(description="Null for a fallback.")
     policy_version: str | None = Field(description="Null for a fallback.", examples=["3"])
     decided_at: TimeText
@@ -93,14 +116,15 @@ def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
         json_texts(decisions.risk_scores),
         decisions.outcomes,
         decisions.reasons,
+        ["" if text is None else f'"warnings":{text},' for text in decisions.warnings],
         chain(repeat(by_model, decisions.by_model), repeat(by_fallback)),
         strict=False,  # the last has no end
     )
     label = "" if identifier is None else f"{identifier}:"
     return [
         f'{{"decision_id":"{decision_id}",{label}{entity_id}"fraud_probability":{probability},"risk_score":{score},'
-        f'"outcome":"{outcome}","reasons":{reasons or "null"},{end}'
-        for decision_id, entity_id, probability, score, outcome, reasons, end in columns
+        f'"outcome":"{outcome}","reasons":{reasons or "null"},{warned}{end}'
+        for decision_id, entity_id, probability, score, outcome, reasons, warned, end in columns
     ]
 
 

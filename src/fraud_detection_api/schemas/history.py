@@ -13,7 +13,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.answered import DecisionId, TimeText
-from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody
+from fraud_detection_api.schemas.decisions import DecisionBody, ModelBody, ReasonBody, WarningBody, WarningCode
 from fraud_detection_api.schemas.request import Parameters, TextId
 from fraud_detection_api.services.history.lookup import (
     MOST_LOOKED_AT,
@@ -63,6 +63,7 @@ class DecisionQuery(Parameters):
     reason: ReasonCode | None = Field(
         None, description="Decisions that were answered with this reason code.", examples=["UTILISATION_HIGH"]
     )
+    warning: WarningCode | None = Field(None, description="Decisions with this warning.")
     since: Moment | None = Field(None, description="Decided at this time or later.")
     until: Moment | None = Field(None, description="Decided before this time.")
     limit: int = Field(USUAL_DECISIONS, ge=1, le=MOST_DECISIONS, description="Maximum number of decisions on a page.")
@@ -72,7 +73,7 @@ class DecisionQuery(Parameters):
 
     def filters(self) -> HistoryFilter:
         """The filter, without the page."""
-        traits = Traits(self.label, self.model, self.min_risk_score, self.max_risk_score, self.reason)
+        traits = Traits(self.label, self.model, self.min_risk_score, self.max_risk_score, self.reason, self.warning)
         return HistoryFilter(self.entity_id, self.outcome, self.since, self.until, traits)
 
 
@@ -114,9 +115,9 @@ class DecisionPage(BaseModel):
 
     decisions: list[KeptDecisionBody]
     next_cursor: str | None = Field(
-        description="The cursor of the next page; null on the last one. With `label`, `model`, `reason` or a risk score, "
-        f"a page looks at {MOST_LOOKED_AT:,} decisions at most, or at {MOST_SCATTERED:,} that an index finds, so it may "
-        "have few or none although others follow.",
+        description="The cursor of the next page; null on the last one. With `label`, `model`, `reason`, `warning` or a "
+        f"risk score, a page looks at {MOST_LOOKED_AT:,} decisions at most, or at {MOST_SCATTERED:,} that an index finds, "
+        "so it may have few or none although others follow.",
         examples=["AX8i4nmwfMOYxNwMDAc5j3Ykq1f0mZ4i"],
     )
 
@@ -129,6 +130,7 @@ def kept_decision_body(found: Found) -> KeptDecisionBody:
     derived = {
         "entity_id": entity_id_of(row.entity),
         "reasons": None if row.reasons is None else [ReasonBody(**reason) for reason in from_json(row.reasons)],
+        "warnings": [] if row.warnings is None else [WarningBody(**warning) for warning in from_json(row.warnings)],
         "model": ModelBody(version=row.model_version, digest=row.model_digest) if by_model else None,
         "policy_version": row.policy_version if by_model else None,
         "decided_at": utc_text(row.decided_at),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import constraint_violations
 from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contract, Dtype, Feature
 from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
-from fraud_detection_api.field_texts import plain_number
+from fraud_detection_api.field_texts import one_of, plain_number
 from fraud_detection_api.tables.reading import read_column, read_ids
 
 ROWS_SHOWN = 5
@@ -130,6 +130,9 @@ def _check_column(
     if feature.dtype == "category":
         too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
         bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
+        if allowed := feature.refused_outside:
+            refused = np.array([level is not None and level not in allowed for level in column], dtype=np.bool_)
+            bad_rows |= _found(f"{name} must be {one_of(allowed)}", refused & ~unreadable & ~too_long, first_row)
     check.bad_rows |= bad_rows
     check.columns[name] = column
 

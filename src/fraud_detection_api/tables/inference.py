@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from fraud_detection_api.contract.declaration import ADDED_COLUMNS, FLOAT32_MAX, INT_MAX, MAX_TEXT
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
+from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.contract.wording import BANDED
 from fraud_detection_api.contract.written import Written
@@ -46,6 +48,9 @@ _TAKEN = (
 )
 MAX_LEVEL_SHARE = 0.5
 """With more different texts than this share of the values, a column names records: an id, or free text."""
+
+FEWEST_RECORDS_OF_A_LEVEL = 20
+"""Levels are listed where the file has so many records of each: then it probably has them all."""
 
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
@@ -254,10 +259,23 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
         return _Guess(ignored_because=f"has texts of more than {MAX_TEXT} characters: {rows_text(long)}")
     common = str(by_count(present)[0])
     markers = present.filter(are_markers(present))
+    few = _level_lines(present)
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
     read = "split by sets" if levels <= MOST_LEVELS_BY_SETS else "read as a rate and a frequency"
     lines.append(f"# {levels:,} levels, {read}{looks}")
-    return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
+    return _Guess(('dtype = "category"', f"example = {quoted(common)}", *few, *lines, *nullable))
+
+
+def _level_lines(present: pl.Series) -> Iterator[str]:
+    """The levels, where there are few and the file has enough records of each to know them all."""
+    counts = Counter(composed(str(text).strip()) for text in present)
+    cases = Counter(map(folded, counts))
+    if len(cases) < len(counts):
+        yield f"# levels that differ in case alone: {len(counts) - len(cases):,}; fold_case = true makes them one"
+    if len(counts) <= MOST_LEVELS_BY_SETS and min(counts.values()) >= FEWEST_RECORDS_OF_A_LEVEL:
+        yield "# add levels that may come: approvals of records with others become reviews where that matters;"
+        yield '# unseen = "refuse" refuses such records, and unseen = "flag" only warns'
+        yield f"levels = [{', '.join(map(quoted, sorted(counts)))}]"
 
 
 def _reason_lines(column: str, guess: _Guess) -> list[str]:

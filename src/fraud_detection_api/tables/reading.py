@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import epoch_seconds
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, Dtype
+from fraud_detection_api.contract.levels import folded
 from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.contract.written import (
     MISSING_MARKERS,
@@ -36,6 +37,10 @@ def read_column(
     absent = _absent(series, dtype, written)
     if dtype == "category":
         column, readable = _as_text(series, absent)
+        if written.fold_case:
+            column = _folded(column)
+            absent = absent | np.isin(column, list(written.missing_levels))
+            column[absent] = None
         return column, ~readable & ~absent, absent
     numbers = _as_seconds(series, written) if dtype == "datetime" else _as_numbers(series, dtype, written)
     if written.missing_numbers and dtype != "datetime":
@@ -75,6 +80,12 @@ def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.o
     column = text.str.normalize("NFC").to_numpy().astype(object)
     column[absent] = None
     return column, np.full(len(series), textual)
+
+
+def _folded(column: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Levels without a difference between capital and small letters, object (n,)."""
+    by_level = {level: folded(level) for level in {*column.tolist()} if level is not None}
+    return np.array([by_level.get(level) for level in column.tolist()], dtype=object)
 
 
 def _as_numbers(series: pl.Series, dtype: Dtype, written: Written) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import NoNotice, NoStore, StoreUnavailable, UnknownDecision
 from fraud_detection_api.settings import Settings
-from support.builders import record, registry_with_champion
+from support.builders import levels_files, record, registry_with_champion
 from support.decided import BEGINNING, decided
 from support.refusals import refusal_of
 
@@ -143,3 +143,20 @@ def test_the_list_shows_the_first_reason_and_the_label(fraud, kept):
     assert kept[2] not in fraud("decisions", "list", "--label", "unlabelled").stdout
     assert kept[2] in fraud("decisions", "list", "--model", "1", "--min-risk-score", 1).stdout
     assert fraud("decisions", "list", "--reason", "NOBODYS").stderr.strip() == "no stored decision matches"
+
+
+def test_a_warning_is_shown_and_found(fraud, tmp_path):
+    container = build_container(Settings(), registry=registry_with_champion(levels_files()))
+    container.deployment.champion.refresh()
+    model = container.deployment.champion.require().champion
+    payment = {"payment": "P-1", "amount": 50.0, "channel": "web", "colour": "red"}
+    [lower, upper] = decided(model, [payment, {**payment, "channel": "WEB"}])
+    container.store.migrate()
+    container.store.save([StoredRequest([lower, upper])])
+    container.store.close()
+    assert "channel: a level that the model does not know; not approved because of it" in " ".join(
+        fraud("decisions", "show", lower.decision_id).stdout.split()
+    )
+    assert "warning" not in fraud("decisions", "show", upper.decision_id).stdout
+    found = json.loads(fraud("decisions", "list", "--warning", "unseen_level", "--json").stdout)
+    assert [each["decision_id"] for each in found["decisions"]] == [lower.decision_id]

@@ -1,12 +1,15 @@
 """fraud score."""
 
+import json
 import subprocess
 import sys
 
 import polars as pl
 import pytest
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.errors import InvalidDataset, NoChampion, RegistryUnavailable, UnknownModel
+from support.builders import levels_files
 from support.polling import eventually
 from support.refusals import refusal_of
 
@@ -73,3 +76,33 @@ def test_sigterm_leaves_no_customers_rows_behind(file_registry_path, credit_file
         status = process.wait(30)
     assert status == 143
     assert [path.name for path in tmp_path.iterdir()] == ["many.parquet"]
+
+
+def test_unseen_levels_are_counted_by_column(fraud, tmp_path):
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(levels_files()))
+    channels, colours = ["WEB", "web", "Shop", None], ["red", "red", "green", "red"]
+    pl.DataFrame({"amount": [50.0] * 4, "channel": channels, "colour": colours}).write_csv("in.csv")
+    said = fraud("score", "in.csv", "--out", "out.csv").stderr.splitlines()
+    assert said[1:] == [
+        "channel: a level that the model does not know in 2 records",
+        "colour: a level that the model does not know in 1 record",
+        "2 records with such a level must be reviewed, because it matters there",
+    ]
+    assert pl.read_csv("out.csv")["outcome"].to_list() == ["review", "review", "review", "approve"]
+    assert json.loads(fraud("score", "in.csv", "--out", "out.csv", "--json").stdout) == {
+        "records": 4,
+        "model": "1",
+        "out": "out.csv",
+        "unseen_levels": {"channel": 2, "colour": 1},
+        "reviewed_for_unseen_levels": 2,
+    }
+
+
+def test_a_file_with_refused_levels_is_not_scored(fraud, tmp_path):
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(levels_files('"refuse"')))
+    pl.DataFrame({"amount": [50.0] * 2, "channel": ["WEB", "web"], "colour": ["red"] * 2}).write_csv("in.csv")
+    result = fraud("score", "in.csv", "--out", "out.csv")
+    assert refusal_of(result) is InvalidDataset
+    assert "channel must be one of 'PHONE', 'SHOP', 'WEB': 1 row (2)" in result.stderr

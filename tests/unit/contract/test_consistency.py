@@ -265,3 +265,22 @@ def test_the_amount_at_risk_is_a_number_of_the_record(name):
 @pytest.mark.parametrize("name", ["channel", "opened_at", "is_new", "sum", "is_fraud", "customer", "applied_at"])
 def test_an_amount_at_risk_that_is_no_numeric_feature_is_refused(name):
     assert keys_of(with_amount(name)) == ["line 1: amount_at_risk"]
+
+
+@pytest.mark.parametrize(
+    ("column", "keys", "key"),
+    [
+        ("amount", 'levels = ["1"]', "levels"),
+        ("amount", 'unseen = "flag"', "unseen"),
+        ("amount", "fold_case = true", "fold_case"),
+        ("channel", 'levels = ["web", " web"]', "levels"),
+        ("channel", 'levels = ["web", "Web"]\nfold_case = true', "levels"),
+        ("channel", 'levels = ["web", " "]', "levels"),
+        ("channel", 'levels = ["web", "none"]\nmissing = ["None"]\nfold_case = true', "levels"),
+        ("channel", 'levels = ["web"]\nexample = "shop"', "example"),
+        ("channel", 'unseen = "warn"', "unseen"),
+    ],
+)
+def test_levels_that_cannot_be_are_reported(column, keys, key):
+    text = SOUND.replace(f"[features.{column}]", f"[features.{column}]\n{keys}")
+    assert key_of(text) == f"features.{column}.{key}"

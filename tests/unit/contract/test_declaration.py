@@ -166,3 +166,41 @@ def test_the_amount_at_risk_is_declared_and_nothing_that_callers_send():
     assert other.as_json()["amount_at_risk"] == "amount_eur"
     assert other.fingerprint != plain.fingerprint
     assert other.record_fingerprint == plain.record_fingerprint
+
+
+def declared(keys: str):
+    """The every-dtype contract with these keys of its category."""
+    return contract_from_toml(EVERY_DTYPE.replace("[features.channel]", f"[features.channel]\n{keys}"), source="x")
+
+
+@pytest.mark.parametrize(
+    ("keys", "changes"),
+    [
+        ('levels = ["web"]', False),
+        ('levels = ["web"]\nunseen = "review"', False),
+        ('unseen = "flag"', False),
+        ('unseen = "refuse"', True),
+        ('levels = ["web"]\nunseen = "refuse"', True),
+        ("fold_case = true", True),
+    ],
+)
+def test_levels_change_what_callers_send_where_they_are_refused_or_folded(keys, changes):
+    plain, other = every_dtype_contract(), declared(keys)
+    assert other.fingerprint != plain.fingerprint
+    assert (other.record_fingerprint != plain.record_fingerprint) == changes
+
+
+def test_the_order_of_levels_changes_nothing_that_callers_send():
+    one, other = (declared(f'levels = {levels}\nunseen = "refuse"') for levels in ('["b", "a"]', '["a", "b"]'))
+    assert one.record_fingerprint == other.record_fingerprint
+
+
+def test_what_a_model_learned_is_listed_where_a_contract_refuses_and_lists_nothing():
+    contract = declared('unseen = "refuse"')
+    assert contract.record_fingerprint
+    listed = contract.refusing({"channel": ["web", "branch"]})
+    assert listed.features["channel"].levels == ("branch", "web")
+    assert listed.fingerprint != contract.fingerprint
+    own = declared('levels = ["shop"]\nunseen = "refuse"')
+    assert own.refusing({"channel": ["web"]}) is own
+    assert declared('unseen = "review"').refusing({"channel": ["web"]}) == declared('unseen = "review"')

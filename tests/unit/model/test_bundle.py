@@ -48,8 +48,8 @@ def test_a_level_that_was_learned_in_another_unicode_form_is_found_as_requests_h
     apart, composed = "e\N{COMBINING ACUTE ACCENT}", "\N{LATIN SMALL LETTER E WITH ACUTE}"
     document = {"levels": {apart: 0.25, "o\N{COMBINING DIAERESIS}": 0.5}, "unseen": 0.1, "missing": 0.2}
     codes = _level_codes(document | {"levels": {**document["levels"], "\N{LATIN SMALL LETTER O WITH DIAERESIS}": 0.75}})
-    assert (codes.encode_one(apart), codes.encode_one(composed)) == (0.25, 0.25)
-    assert codes.encode_one("\N{LATIN SMALL LETTER O WITH DIAERESIS}") == 0.75, "its own, where it has one"
+    assert (codes.of_one()(apart), codes.of_one()(composed)) == (0.25, 0.25)
+    assert codes.of_one()("\N{LATIN SMALL LETTER O WITH DIAERESIS}") == 0.75, "its own, where it has one"
 
 
 def test_a_reference_with_accents_of_their_own_counts_a_level_as_requests_have_it():

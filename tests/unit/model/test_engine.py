@@ -29,7 +29,7 @@ def plain(engine: Engine, monkeypatch) -> Engine:
 
 
 def bits(assessment):
-    return [(array.dtype, array.shape, array.tobytes()) for array in assessment]
+    return [(array.dtype, array.shape, array.tobytes()) for array in assessment if isinstance(array, np.ndarray)]
 
 
 @given(MARGINS, st.data(), MONEY, MONEY, MONEY, MONEY)
@@ -58,8 +58,8 @@ def test_a_record_alone_has_the_bits_that_it_has_among_others(bundle):
     among_others = bundle.engine.assess_records(records)
     for index in (0, 7, 299):
         alone = bundle.engine.assess_records([records[index]])
-        assert bits(alone) == bits(array[index : index + 1] for array in among_others)
+        assert bits(alone) == bits(array[index : index + 1] for array in among_others[:-1])
 
 
 def test_no_records_have_nothing_said_of_them(bundle):
-    assert [len(array) for array in bundle.engine.assess_records([])] == [0] * 5
+    assert [len(array) for array in bundle.engine.assess_records([])] == [0] * 6

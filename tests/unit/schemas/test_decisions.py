@@ -4,7 +4,7 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.contract.declaration import DECISION_FIELDS
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.decision.decided import Decisions, MadeBy
+from fraud_detection_api.decision.decided import Decisions, MadeBy, UnseenLevel, warnings_text
 from fraud_detection_api.schemas.decisions import (
     DecisionBody,
     DecisionsBody,
@@ -53,6 +53,7 @@ def test_the_answer_is_the_json_that_a_library_makes_of_it():
         probabilities=[0.1 + 0.2, 1e-7, None],
         risk_scores=[0, 1000, None],
         reasons=[REASONS, "[]", None],
+        warnings=[None, warnings_text([UnseenLevel("a", requires_review=True)]), None],
         by_model=2,
         made_by=MadeBy('7"', "sha256:9", "3"),
         decided_at=1_795_341_600_123,
@@ -66,9 +67,11 @@ def test_the_answer_is_the_json_that_a_library_makes_of_it():
     assert [each.decision_source for each in found.decisions] == ["model", "model", "fallback"]
     assert [each.model and each.model.version for each in found.decisions] == ['7"', '7"', None]
     assert [each.reasons and each.reasons[0].code for each in found.decisions] == ["A", [], None]
+    assert [[warning.field for warning in each.warnings] for each in found.decisions] == [[], ["a"], []]
+    assert ["warnings" in each for each in from_json(body)["decisions"]] == [False, True, False]
     assert [each['the "id"'] for each in from_json(body)["decisions"]] == ['a"b', "c,d", "é"]
 
 
 def test_no_decisions_are_an_empty_array():
-    decisions = Decisions([], [], [], [], [], [], [], 0, MadeBy("7", "d", "3"), 0)
+    decisions = Decisions([], [], [], [], [], [], [], [], 0, MadeBy("7", "d", "3"), 0)
     assert from_json(decisions_body(decision_texts(decisions, load_contract("credit")), "not_asked"))["decisions"] == []

@@ -318,3 +318,21 @@ def test_an_id_of_text_must_not_be_empty():
 def test_a_file_needs_no_id():
     assert not identifier_problems(pl.DataFrame({"a": [1]}), LOANS)
     assert not identifier_problems(pl.DataFrame({"a": [1]}), contract_of("int"))
+
+
+@pytest.mark.parametrize("values", [["WEB", "web", "SHOP", None, "x"], pl.Series(["WEB", "web", "SHOP", None, "x"])])
+def test_rows_with_a_refused_level_are_reported_and_the_levels_that_are_allowed(values):
+    rest = 'levels = ["WEB", "SHOP"]\n'
+    found = check("category", values, nullable=True, rest=f'{rest}unseen = "refuse"', first_row=10)
+    assert found.problems == ["x must be one of 'SHOP', 'WEB': 2 rows (11, 14)"]
+    assert check("category", values, nullable=True, rest=rest).problems == []
+    folded = check("category", values, nullable=True, rest=f'{rest}unseen = "refuse"\nfold_case = true')
+    assert bad_rows(folded) == [[5]]
+
+
+def test_levels_and_markers_are_folded_as_in_requests():
+    rest = 'missing = ["NA"]\nfold_case = true'
+    found = check(
+        "category", [" WEB", "web", "na", "NA", "STRA\N{LATIN SMALL LETTER SHARP S}E"], nullable=True, rest=rest
+    )
+    assert found.columns["x"].tolist() == ["web", "web", None, None, "strasse"]

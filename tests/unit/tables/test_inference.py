@@ -371,3 +371,18 @@ def test_a_category_of_any_number_of_levels_is_drafted_with_how_it_will_be_read(
     )
     drafted = infer_contract(frame, source="f.csv", name="f", target="bad", identifier=None, time=None)
     assert f"# {levels} levels, {read}" in drafted
+
+
+def test_few_and_frequent_levels_are_listed():
+    assert drafted_column(["web", "shop", "caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT} "] * 20).levels == (
+        "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "shop",
+        "web",
+    )
+    assert drafted_column([*["web", "shop"] * 20, "rare"]).levels == ()
+    assert drafted_column([f"L{number % 33}" for number in range(33 * 20)]).levels == ()
+
+
+def test_levels_that_differ_in_case_alone_are_pointed_out():
+    frame = pl.DataFrame({"x": ["web", "Web", "shop"] * 20, "y": [0, 1] * 30})
+    assert "# levels that differ in case alone: 1; fold_case = true makes them one" in draft(frame)

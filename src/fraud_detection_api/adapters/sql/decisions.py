@@ -66,7 +66,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -264,7 +264,7 @@ _STATES: Mapping[LabelState, str] = {
     "legitimate": f"{_SAYS} = 0",
 }
 
-_HAS_REASON = {"sqlite": "instr(reasons, ?) > 0", "postgresql": "strpos(reasons, ?) > 0"}
+_HAS_CODE = {"sqlite": "instr({}, ?) > 0", "postgresql": "strpos({}, ?) > 0"}
 
 
 def _traits(traits: Traits, dialect: Dialect) -> dict[str, tuple[object, ...]]:
@@ -278,8 +278,9 @@ def _traits(traits: Traits, dialect: Dialect) -> dict[str, tuple[object, ...]]:
         conditions["risk_score >= ?"] = (traits.min_risk_score,)
     if traits.max_risk_score is not None:
         conditions["risk_score <= ?"] = (traits.max_risk_score,)
-    if traits.reason is not None:  # within a text of the JSON, its quotes would be escaped
-        conditions[_HAS_REASON[dialect]] = (f'"code":"{traits.reason}"',)
+    for column, code in (("reasons", traits.reason), ("warnings", traits.warning)):
+        if code is not None:  # within a text of the JSON, its quotes would be escaped
+            conditions[_HAS_CODE[dialect].format(column)] = (f'"code":"{code}"',)
     return conditions
 
 

@@ -21,6 +21,7 @@ from fraud_detection_api.cli.terminal import print_json, print_table, print_text
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.report.document import FRAUD
+from fraud_detection_api.schemas.decisions import WarningBody, WarningCode
 from fraud_detection_api.schemas.history import MOST_DECISIONS, USUAL_DECISIONS, KeptDecisionBody, kept_decision_body
 
 if TYPE_CHECKING:  # imported when a command runs, so that help is quick
@@ -108,6 +109,7 @@ def list_decisions(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="CODE", help="Only decisions answered with this reason code.")
     ] = None,
+    warning: Annotated[WarningCode | None, typer.Option("--warning", help="Only decisions with this warning.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -123,14 +125,15 @@ def list_decisions(
 ) -> None:
     """List decisions page by page, newest first.
 
-    With --label, --model, --reason or a risk score, a page looks at 20,000 decisions at most, or with --entity, --outcome or
-    a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is printed.
+    With --label, --model, --reason, --warning or a risk score, a page looks at 20,000 decisions at most, or with --entity,
+    --outcome or a label at 2,000. It may be short or empty although others follow; then the cursor of the next page is
+    printed.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.services.history.lookup import HistoryFilter
     from fraud_detection_api.services.storage.decision_store import Traits
 
-    traits = Traits(label, model, min_risk_score, max_risk_score, reason)
+    traits = Traits(label, model, min_risk_score, max_risk_score, reason, warning)
     where = HistoryFilter(entity, outcome, since, until, traits)
     page = _history(settings).page(where, limit=limit, cursor=cursor)
     shown = [kept_decision_body(found) for found in page.decisions]
@@ -163,6 +166,7 @@ def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str
         ("probability", _text(shown.fraud_probability)),
         ("log-odds", _text(shown.margin)),
         ("risk score", _text(shown.risk_score)),
+        *(("warning", _warning(each)) for each in shown.warnings),
         ("model", "" if shown.model is None else f"{shown.model.version} ({shown.model.digest})"),
         ("policy", _text(shown.policy_version)),
         ("contract", shown.contract),
@@ -172,6 +176,11 @@ def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str
         ("latency", f"{shown.latency_ms:.2f} ms"),
         ("seal", _SEALS[shown.is_intact]),
     ]
+
+
+def _warning(warning: WarningBody) -> str:
+    review = "; not approved because of it" if warning.requires_review else ""
+    return f"{warning.field}: a level that the model does not know{review}"
 
 
 def _row(shown: KeptDecisionBody, labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.columns import constraint_check
 from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT, Contract, Feature
-from fraud_detection_api.contract.levels import composed
+from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.schemas.records.record_type import DRY_RUN, EXPLAIN, RECORDS
 
@@ -34,11 +34,17 @@ class FastReader:
         self._integers = [name for name, dtype in contract.dtypes.items() if dtype == "int"]
         if identifier is not None and not has_text_id:
             self._integers.append(identifier.name)
-        self._markers = {name: set(contract.written(name).missing) for name in self._levels}
+        self._markers = {name: contract.written(name).missing_levels for name in self._levels}
+        features = contract.features
+        self._folded = [name for name in self._levels if features[name].fold_case]
+        allowed = {name: features[name].refused_outside for name in self._levels}
+        self._allowed = {name: {*levels, None} for name, levels in allowed.items() if levels}
         self._padded = [*self._levels, *([identifier.name] if identifier and has_text_id else [])]
         checks = (
             self._has_plain_texts if self._padded else None,
+            self._has_folded_levels if self._folded else None,
             self._has_no_markers if any(self._markers.values()) else None,
+            self._has_allowed_levels if self._allowed else None,
             self._has_times if self._times else None,
             constraint_check(contract),
         )
@@ -110,12 +116,15 @@ class FastReader:
 
     def _has_composed_levels(self, record: dict[str, Any]) -> bool:
         """Whether no level is too long once it is composed, which it is from now on."""
-        for name in self._levels:
-            if (level := record.get(name)) is not None:
-                record[name] = composed(level)
-                if len(record[name]) > MAX_TEXT:
-                    return False
-        return True
+        return all(_replace_level(record, name, composed) for name in self._levels)
+
+    def _has_folded_levels(self, record: dict[str, Any]) -> bool:
+        """The same, of levels whose case is folded."""
+        return all(_replace_level(record, name, folded) for name in self._folded)
+
+    def _has_allowed_levels(self, record: dict[str, Any]) -> bool:
+        """Whether no level is one that the contract refuses."""
+        return all(record.get(name) in levels for name, levels in self._allowed.items())
 
     def _has_plain_texts(self, record: dict[str, Any]) -> bool:
         """Whether no level and no id has a blank around it."""
@@ -134,6 +143,14 @@ class FastReader:
                 if record[name] is None:
                     return False
         return True
+
+
+def _replace_level(record: dict[str, Any], name: str, level_of: Callable[[str], str]) -> bool:
+    """Replace the level by what is made of it, and say whether that is short enough."""
+    if (level := record.get(name)) is not None:
+        record[name] = level_of(level)
+        return len(record[name]) <= MAX_TEXT
+    return True
 
 
 def _request_type(records: Any) -> Any:

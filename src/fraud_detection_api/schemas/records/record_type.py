@@ -1,6 +1,6 @@
 """A contract as pydantic types: of one record, and of the request bodies that hold records."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any, NamedTuple, NotRequired
 
@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import Contract, Feature
-from fraud_detection_api.contract.levels import composed
+from fraud_detection_api.field_texts import one_of
 from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, TextId, whole_number
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
@@ -27,7 +27,6 @@ DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
 
 _FALSE: JsonDict = {"default": False}
 _WHOLE = BeforeValidator(whole_number)
-_COMPOSED = BeforeValidator(lambda sent: composed(sent) if isinstance(sent, str) else sent)
 
 
 class BodyType(NamedTuple):
@@ -80,7 +79,7 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     if contract.time is not None:
         fields[contract.time.name] = NotRequired[_documented(Moment | None, contract.time.description)]
     for name, feature in contract.features.items():
-        kind = _feature_type(feature, contract.written(name).missing)
+        kind = _feature_type(feature, contract.written(name).missing_levels)
         annotation = _documented(kind, _description(feature), feature.example)
         fields[name] = NotRequired[annotation] if feature.nullable else annotation
     config = ConfigDict(extra=extra, strict=True, title=f"{contract.name} record")
@@ -89,7 +88,7 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     return record
 
 
-def _feature_type(feature: Feature, markers: Sequence[str]) -> Any:
+def _feature_type(feature: Feature, markers: frozenset[str]) -> Any:
     annotation: Any
     match feature.dtype:
         case "int":
@@ -99,12 +98,28 @@ def _feature_type(feature: Feature, markers: Sequence[str]) -> Any:
         case "bool":
             annotation = bool
         case "category":
-            annotation = Annotated[str, StringConstraints(**STRIPPED), Field(json_schema_extra=NOT_BLANK), _COMPOSED]
-            if markers:
-                annotation = Annotated[annotation, AfterValidator(partial(_no_marker, frozenset(markers)))]
+            annotation = _category_type(feature, markers)
         case "datetime":
             annotation = Moment
     return annotation | None if feature.nullable else annotation
+
+
+def _category_type(feature: Feature, markers: frozenset[str]) -> Any:
+    allowed, level_of = feature.refused_outside, feature.level_of
+    as_level = BeforeValidator(lambda sent: level_of(sent) if isinstance(sent, str) else sent)
+    # where case is folded, callers may write levels in ways that no list can name
+    names: JsonDict = {"enum": list(feature.levels)} if allowed and not feature.fold_case else {}
+    documented = Field(json_schema_extra={**NOT_BLANK, **names})
+    annotation: Any = Annotated[str, StringConstraints(**STRIPPED), documented, as_level]
+    if markers:
+        annotation = Annotated[annotation, AfterValidator(partial(_no_marker, markers))]
+    return Annotated[annotation, AfterValidator(partial(_listed, allowed, one_of(allowed)))] if allowed else annotation
+
+
+def _listed(allowed: frozenset[str], expected: str, level: str) -> str:
+    if level not in allowed:
+        raise PydanticCustomError("literal_error", "a level that is refused", {"expected": expected})
+    return level
 
 
 def _no_marker(markers: frozenset[str], level: str) -> str:

@@ -1,7 +1,8 @@
 """A file of records scored into another file, in pieces, so that it may be larger than memory."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
+from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
@@ -38,12 +40,26 @@ REASONS = "reasons"
 _OUTCOMES = np.array(OUTCOMES)
 
 
+@dataclass
+class UnseenCount:
+    """How many records have an unseen level, by column, and how many must be reviewed because of one."""
+
+    by_column: Counter[str] = field(default_factory=Counter)
+    reviewed: int = 0
+
+    def add(self, found: Collection[Sequence[UnseenLevel]]) -> None:
+        """Count the unseen levels of each record that has some."""
+        self.by_column.update(level.field for levels in found for level in levels)
+        self.reviewed += sum(any(level.requires_review for level in levels) for levels in found)
+
+
 @dataclass(frozen=True)
 class BatchScorer:
     """Scores files with one model, and `explains` them.
 
-    `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any. A
-    CSV's `separator` is taken from its header unless it is given.
+    `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any, and
+    `on_unseen` the unseen levels of each record that has some, a piece of the file at a time. A CSV's `separator` is taken
+    from its header unless it is given.
     """
 
     bundle: Bundle
@@ -51,6 +67,7 @@ class BatchScorer:
     on_progress: Callable[[float], None] = lambda _share: None
     separator: str | None = None
     on_replaced: Callable[[list[str]], None] = lambda _names: None
+    on_unseen: Callable[[Collection[Sequence[UnseenLevel]]], None] = lambda _found: None
 
     def score_file(self, source: Path, target: Path) -> int:
         """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
@@ -106,12 +123,13 @@ class BatchScorer:
         require_rows(source, done, rows, self.separator)
 
     def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int, typed: bool) -> pl.DataFrame:
-        check = check_table(frame, self.bundle.contract, first_row=first_row)
+        check = check_table(frame, self.bundle.accepted, first_row=first_row)
         problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
         if problems:
             raise InvalidDataset(str(source), problems)
         typed_columns = check.typed(frame, self.bundle.contract) if typed else []
         assessment = self.bundle.engine.assess(check.columns)
+        self.on_unseen(assessment.unseen.values())
         added: list[Any] = [assessment.probabilities, assessment.risk_scores, _OUTCOMES[assessment.outcomes]]
         if self.explains:
             added.append(self._reasons(pl.DataFrame(check.features(self.bundle.contract)), assessment))

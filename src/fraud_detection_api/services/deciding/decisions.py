@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy
+from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, warnings_text
 from fraud_detection_api.decision.identifiers import uuids7
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -106,6 +106,7 @@ class DecisionService:
             probabilities=[number for piece in pieces for number in piece.probabilities.tolist()] + none,
             risk_scores=[score for piece in pieces for score in piece.risk_scores.tolist()] + none,
             reasons=[None] * len(records),
+            warnings=_warnings(pieces, len(records)),
             by_model=by_model,
             made_by=MadeBy(version, bundle.digest, bundle.policy.version),
             decided_at=now,
@@ -131,7 +132,7 @@ class DecisionService:
         engine = task.model.bundle.engine
         matrix = engine.encode(records)
         task.watch.lap("encode")
-        assessment = engine.assess_matrix(matrix, engine.amounts(records), threads=self._threads)
+        assessment = engine.assess_encoded(records, matrix, threads=self._threads)
         task.watch.lap("score")
         return assessment
 
@@ -143,6 +144,17 @@ class DecisionService:
         explained = bundle.reasoner.texts(contributions, records, matrix, adverse)
         task.watch.lap("explain")
         return explained
+
+
+def _warnings(pieces: Sequence[Assessment], records: int) -> list[str | None]:
+    """The warnings about each record; those that were not assessed have none."""
+    warnings: list[str | None] = [None] * records
+    first = 0
+    for piece in pieces:
+        for row, levels in piece.unseen.items():
+            warnings[first + row] = warnings_text(levels)
+        first += len(piece.margins)
+    return warnings
 
 
 def _state(reasons: Sequence[str | None]) -> Explanations:

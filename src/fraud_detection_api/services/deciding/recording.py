@@ -71,6 +71,7 @@ class Recorder:
             _each(decisions.risk_scores),
             _each(decisions.reasons),
             _each([request.latency_ms for request in requests for _ in range(request.records)]),
+            _each(decisions.warnings),
         )
         seals = ROWS.seals(zip(*(column.texts for column in columns), strict=False), self.seal_key)
         fields = zip(*(column.fields for column in columns), seals, strict=False)

@@ -11,6 +11,8 @@ from pydantic_core import from_json
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_time
+from fraud_detection_api.decision.decided import UnseenLevel, warnings_text
+from fraud_detection_api.decision.row_format import FIRST_SEAL
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.model.bundle import Bundle
@@ -63,6 +65,9 @@ def _compared(bundle: Bundle, rows: Sequence[StoredDecision]) -> list[list[Diffe
         # by value: equal finite doubles have equal bits, except for zeros, whose sign SQLite does not store
         for index in np.flatnonzero(stored != values).tolist():
             found[index].append(Difference(name, getattr(rows[index], name), values[[index]].tolist()[0]))
+    for index, row in enumerate(rows):
+        if row.seal[:1] != FIRST_SEAL:
+            found[index] += _of_warnings(row.warnings, assessment.unseen.get(index, ()))
     explained = [index for index, row in enumerate(rows) if row.reasons is not None]
     if explained:
         matrix, adverse = assessment.matrix[explained], outcomes[explained] != "approve"
@@ -106,6 +111,11 @@ def _of_reasons(stored: str | None, recomputed: str) -> list[Difference]:
     except ValueError:
         read = stored
     return [] if read == from_json(recomputed) else [Difference("reasons", read, from_json(recomputed))]
+
+
+def _of_warnings(stored: str | None, recomputed: Sequence[UnseenLevel]) -> list[Difference]:
+    text = warnings_text(recomputed) if recomputed else None
+    return [] if stored == text else [Difference("warnings", stored, text)]
 
 
 Status: TypeAlias = Literal["equal", "differs", "tampered", "model_missing", "model_changed", "fallback", "erased"]

@@ -16,9 +16,9 @@ from fraud_detection_api.errors import (
     NoChampion,
     UnknownModel,
 )
-from fraud_detection_api.metrics.catalogue import MODEL_CREATED, MODEL_INFO, MODEL_LOADS
+from fraud_detection_api.metrics.catalogue import MODEL_CREATED, MODEL_INFO, MODEL_LOADS, UNSEEN_LEVELS
 from fraud_detection_api.metrics.tallies import Tallies
-from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.services.models.aliases import Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -119,7 +119,7 @@ class AliasFollower(Generic[T]):
     def _loaded(self, version: str) -> T:
         bundle = read_bundle(self._registry.fetch(version), source=f"version {version}")
         made = self._make(ServedModel(version, bundle))
-        self._metrics.loaded(version, bundle.digest, bundle.created_at)
+        self._metrics.loaded(version, bundle)
         log_event(f"{self._event}_loaded", version=version, digest=bundle.digest)
         return made
 
@@ -150,13 +150,15 @@ class ModelMetrics:
         self._tallies = tallies
         self._loads = {each: tallies.counter(MODEL_LOADS, each) for each in ("loaded", "refused")}
 
-    def loaded(self, version: str, digest: str, created_at: str) -> None:
-        """Show this model as the one in service; `created_at` is ISO 8601."""
+    def loaded(self, version: str, bundle: Bundle) -> None:
+        """Show this model as the one in service, and its categories with 0 until a level is unseen."""
         self._loads["loaded"].add()
         self._tallies.forget(MODEL_INFO)
-        self._tallies.gauge(MODEL_INFO, version, digest).set(1)
+        self._tallies.gauge(MODEL_INFO, version, bundle.digest).set(1)
+        for name in bundle.scorer.encoder.level_codes:
+            self._tallies.counter(UNSEEN_LEVELS, name)
         with suppress(ValueError, OverflowError):  # the time is outside the bundle's digest, so it may be anything
-            self._tallies.gauge(MODEL_CREATED).set(datetime.fromisoformat(created_at).timestamp())
+            self._tallies.gauge(MODEL_CREATED).set(datetime.fromisoformat(bundle.created_at).timestamp())
 
     def refused(self) -> None:
         """Count a model that could not be put into service."""

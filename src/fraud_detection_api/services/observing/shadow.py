@@ -100,11 +100,12 @@ class Shadowing:
 
     def _scored(self, model: ServedModel, rows: Sequence[StoredDecision], columns: Columns) -> list[ShadowDecision]:
         bundle, began = model.bundle, self._clock()
-        _matrix, margins, probabilities, _scores, codes = bundle.engine.assess(columns, threads=1)
+        assessment = bundle.engine.assess(columns, threads=1)
         duration_us = (self._clock() - began) / len(rows) * 1e6
         made_by = (model.version, bundle.digest, bundle.policy.version)
         observed_at = int(self._wall_clock() * 1000)
-        said = zip(rows, margins.tolist(), probabilities.tolist(), codes.tolist(), strict=True)
+        arrays = (assessment.margins, assessment.probabilities, assessment.outcomes)
+        said = zip(rows, *(array.tolist() for array in arrays), strict=True)
         return [
             ShadowDecision(row.decision_id, *made_by, margin, probability, OUTCOMES[code], duration_us, observed_at)
             for row, margin, probability, code in said

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.decision.decided import requires_review
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.consequences import PER, chosen_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
@@ -73,6 +74,8 @@ class Backtest:
         population = Population(probabilities, self._amounts(rows), chance, 1 - chance)
         kept = np.array([OUTCOMES.index(row.outcome) for row in rows], dtype=np.int8)
         new = self.policy.outcomes(probabilities, population.amounts)
+        must_be_reviewed = [row.warnings is not None and requires_review(row.warnings) for row in rows]
+        new = np.where(must_be_reviewed, np.maximum(new, np.int8(_REVIEW)), new)
         columns = np.zeros((len(rows), _COLUMNS))
         pair = kept.astype(np.int64) * len(OUTCOMES) + new
         columns[np.arange(len(rows)), pair] = 1

@@ -25,7 +25,8 @@ class DecisionFilter(NamedTuple):
 class Traits(NamedTuple):
     """Conditions that no index serves: all that is not None must hold.
 
-    `label` is the state by the label in force, `model` the version that decided, and `reason` the code of a stored reason.
+    `label` is the state by the label in force, `model` the version that decided, `reason` the code of a stored reason and
+    `warning` that of a stored warning.
     """
 
     label: LabelState | None = None
@@ -33,6 +34,7 @@ class Traits(NamedTuple):
     min_risk_score: int | None = None
     max_risk_score: int | None = None
     reason: str | None = None
+    warning: str | None = None
 
 
 class Searched(NamedTuple):

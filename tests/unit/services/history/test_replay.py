@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.decision.row_format import seal
 from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.schemas.records.parser import record_parser
@@ -113,6 +115,19 @@ def test_a_stored_record_keeps_every_bit(payments, amount, moment, level):
     (again,) = stored_records(model.bundle.contract, decided(model, [sent], RECORDER))
     assert again == sent
     assert again["amount_eur"].hex() == amount.hex()
+
+
+def test_what_is_said_of_an_unseen_level_is_replayed(payments):
+    """The 600 records of `payments` have some; a row of an earlier release has none, and the same outcome."""
+    model, parsed = payments
+    registry = registry_with_champion(every_dtype_files())
+    row = next(each for each in decided(model, parsed, RECORDER) if each.warnings is not None)
+    assert json.loads(row.warnings)[0]["field"] == "channel"
+    earlier = row._replace(warnings=None)
+    of_an_earlier_release = earlier._replace(seal=seal(b"\1", to_json(earlier[:-2]), RECORDER.seal_key))
+    found = replay([row, of_an_earlier_release, resealed(earlier)], registry)
+    assert [result.status for result in found] == ["equal", "equal", "differs"]
+    assert found[2].differences == [("warnings", None, row.warnings)]
 
 
 def test_a_pseudonym_does_not_matter(credit):
