@@ -16,6 +16,7 @@ from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
 from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.quality import quality_notes, too_good
 from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
@@ -84,7 +85,11 @@ class ModelFitter:
         decided = decided_policy(
             terms, train, fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        warnings = leak_warnings(dataset, split)
+        warnings = [
+            *leak_warnings(dataset, split),
+            *quality_notes(train),
+            *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
+        ]
         made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
