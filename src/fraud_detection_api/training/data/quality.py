@@ -1,4 +1,4 @@
-"""Signs that values of a file are not what they seem: numbers that mean missing, stray levels, copies, times out of order."""
+"""Signs that values are not what they seem: numbers that mean missing, stray levels, copies, times out of order."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -38,10 +38,9 @@ def too_good(is_fraud: NDArray[np.bool_], probability: NDArray[np.float64], purp
     if strength < TOO_GOOD_AUC:
         return []
     event = words_for(purpose).event
-    return [
-        f"the model ranks the test part almost without an error (ROC AUC {strength:.4f}): is every column known when a "
-        f"record is scored, or are some only known after the {event} was found? See “Importance of columns”"
-    ]
+    found = f"the model ranks the test part almost without an error (ROC AUC {strength:.4f})"
+    question = f"is every column known when a record is scored, or are some only known after the {event} was found?"
+    return [f"{found}: {question} See “Importance of columns”"]
 
 
 def _numbers(data: Dataset) -> Iterator[tuple[str, NDArray[np.float64]]]:
@@ -62,8 +61,8 @@ def _zeros(data: Dataset) -> Iterator[str]:
         step = float(np.median(np.diff(different))) if len(different) > 1 else np.inf
         if different[0] >= max(FAR_STEPS * step, FAR_SHARE * float(np.median(others))):
             yield (
-                f"{name!r} is 0 in {zeros:,} training records, and {different[0]:g} to {different[-1]:g} in all others: if 0 "
-                'means missing, declare missing = ["0"] and nullable = true'
+                f"{name!r} is 0 in {zeros:,} training records, and {different[0]:g} to {different[-1]:g} in all others: if "
+                '0 means missing, declare missing = ["0"] and nullable = true'
             )
 
 
@@ -99,8 +98,8 @@ def _copies(data: Dataset) -> Iterator[str]:
     torn = int(counts[(frauds > 0) & (frauds < counts)].sum())
     differing = f"; {torn:,} records have a twin with another outcome" if torn else ""
     yield (
-        f"{copies:,} of {len(data):,} training records repeat an earlier one, with the same features{differing}: if they are "
-        "copies, remove them, because the model takes each for a separate case"
+        f"{copies:,} of {len(data):,} training records repeat an earlier one, with the same features{differing}: if they "
+        "are copies, remove them, because the model takes each for a separate case"
     )
 
 
@@ -127,7 +126,7 @@ def _order_of_times(data: Dataset) -> Iterator[str]:
         wrong = int((starts[both] > ends[both]).sum())
         if 0 < wrong <= RARE * both.sum() and (starts[both] < ends[both]).mean() > 1 / 2:
             yield (
-                f"{first!r} is after {second!r} in {wrong:,} of {int(both.sum()):,} training records, and not in all others: "
+                f"{first!r} is after {second!r} in {wrong:,} of {int(both.sum()):,} training records, and not in others: "
                 "are these times right?"
             )
 
