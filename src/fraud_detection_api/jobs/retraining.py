@@ -119,7 +119,7 @@ class _Retraining:
         chosen = retraining.held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
-        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records")
+        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records", source="stored decisions")
         made = ModelService(self.goal.registry).load(fitted.version).bundle
         compared = retraining.compare_held_out(
             models.champion, made, chosen, lambda wanted: self._following(wanted, dataset), seed=options.seed

@@ -61,7 +61,7 @@ def train_model(
         succeeds=None if model is None else model.policy,
         any_contract=registration.allow_contract_change,
     )
-    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
+    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records", source=options.file.name)
 
 
 def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:

@@ -76,7 +76,11 @@ def tune_model(
         any_contract=registration.allow_contract_change,
     )
     return goal.train(
-        fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary
+        fitter,
+        dataset.following(tuned.contract),
+        "Training with the best settings",
+        source=options.file.name,
+        tuning=tuned.summary,
     )
 
 

@@ -4,10 +4,29 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from fraud_detection_api.report.document import Bar, Bullets, Cell, Code, Facts, Measured, Paragraph, Table, Tiles
+from fraud_detection_api.report.document import (
+    Bar,
+    Bullets,
+    Cell,
+    Code,
+    Facts,
+    Gallery,
+    Measured,
+    Paragraph,
+    Plot,
+    Section,
+    Table,
+    Tiles,
+)
 
 WIDE = 4
 """A table with this many columns or more, or with intervals, becomes a list on a narrow screen."""
+
+
+def section_html(section: Section) -> str:
+    """A section without plots."""
+    blocks = "\n".join(written_block(block) for block in section.blocks if not isinstance(block, Plot | Gallery))
+    return f'<section id="{section.anchor}">\n<h2>{text(section.title)}</h2>\n{blocks}\n</section>'
 
 
 def written_block(block: Paragraph | Bullets | Facts | Table | Tiles) -> str:

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ CALIBRATION_METRICS = ("expected_calibration_error", "brier", "log_loss")
 
 @dataclass(frozen=True)
 class Making:
-    """How a model was made and how good it is."""
+    """How a model was made and how good it is. `beside` are further parts of the card by name, such as the baseline."""
 
     data: Dataset
     split: Split
@@ -35,6 +35,7 @@ class Making:
     constraint_prices: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
     tuning: Mapping[str, Any] | None
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 def model_card(making: Making) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "polars": pl.__version__,
         },
     }
-    return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+    return card | dict(making.beside) | ({"tuning": dict(making.tuning)} if making.tuning else {})
 
 
 def split_card(data: Dataset, split: Split, settings: SplitSettings) -> dict[str, Any]:

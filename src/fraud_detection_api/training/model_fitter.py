@@ -12,6 +12,7 @@ from fraud_detection_api.model.reference import reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.training.beside import baseline_card, champion_beside
 from fraud_detection_api.training.card import Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
@@ -30,12 +31,16 @@ from fraud_detection_api.training.train_xgboost import Progress, XGBoostSettings
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """A registered model: its version, its bundle's digest, its card, and how good it is on the test part."""
+    """A registered model: its version, its bundle's digest, its card, and how good it is on the test part.
+
+    `champion` is what `beside.champion_beside` found.
+    """
 
     version: str
     digest: str
     evaluation: Evaluation
     card: dict[str, Any]
+    champion: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,15 @@ class ModelFitter:
         *,
         now: datetime,
         tuning: Mapping[str, Any] | None = None,
+        circumstances: Mapping[str, str] | None = None,
         on_progress: Progress = lambda _share: None,
     ) -> FittedModel:
         """Train on `dataset` and register the bundle, created at `now`; if anything fails, nothing is registered.
 
-        `tuning` is recorded in the card. Raises InvalidDataset where the split would leave a part without frauds,
-        InvalidPolicy where a review capacity is stated and the number of records a day is not known, ContractMismatch
-        where the registry's models follow a contract of another name.
+        `tuning` is recorded in the card, and `circumstances` (`by` whom, from which `source`) in the manifest. Raises
+        InvalidDataset where the split would leave a part without frauds, InvalidPolicy where a review capacity is stated
+        and the number of records a day is not known, ContractMismatch where the registry's models follow a contract of
+        another name.
         """
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
@@ -90,17 +97,29 @@ class ModelFitter:
             *quality_notes(train),
             *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
         ]
-        made = Making(dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning)
+        beside = {"baseline": baseline_card(fitter, train, measured)}
+        champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
+        made = Making(
+            dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning, beside
+        )
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
         ) | {"policy": decided.evidence}
-        card, sealed = _sealed(made, train, decided.policy, evidence, now=now)
+        known = {**(circumstances or {}), **({} if champion is None else {"champion": champion})}
+        card, sealed = _sealed(made, train, decided.policy, evidence, now=now, circumstances=known)
         only = None if self.any_contract else dataset.contract.name
-        return FittedModel(self.registry.register(sealed.files, contract=only), sealed.digest, measured.after, card)
+        version = self.registry.register(sealed.files, contract=only)
+        return FittedModel(version, sealed.digest, measured.after, card, champion=champion)
 
 
 def _sealed(
-    made: Making, train: Dataset, policy: Policy, evidence: dict[str, Any], *, now: datetime
+    made: Making,
+    train: Dataset,
+    policy: Policy,
+    evidence: dict[str, Any],
+    *,
+    now: datetime,
+    circumstances: Mapping[str, Any],
 ) -> tuple[dict[str, Any], SealedBundle]:
     """The card and the bundle of a new model."""
     card, measured = model_card(made), made.measured
@@ -114,6 +133,7 @@ def _sealed(
         evidence=evidence,
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),
+        circumstances=circumstances,
     )
 
 
@@ -126,7 +146,9 @@ def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_pro
     frame = simulate_credit_records(DEFAULT_ROWS, seed=DEFAULT_SEED)
     dataset = dataset_from_frame(frame, load_contract(CREDIT), source="simulated records")
     # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.
-    fitted = ModelFitter(registry, DEFAULT_SEED, training_shares=()).fit(dataset, now=now, on_progress=on_progress)
+    fitter = ModelFitter(registry, DEFAULT_SEED, training_shares=())
+    made_by = {"by": by, "source": "simulated records"}
+    fitted = fitter.fit(dataset, now=now, circumstances=made_by, on_progress=on_progress)
     reasons = ("there was no intact champion to compare with",)
     cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
     registry.assign(CHAMPION, fitted.version, cause)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fraud_detection_api.cli.terminal import Table, print_table
+from fraud_detection_api.report.beside import beside_text, champion_caveat
 from fraud_detection_api.report.document import Words
 from fraud_detection_api.report.numbers import MONITORED, measure_text
 
@@ -129,6 +130,15 @@ def print_evaluation(evaluation: Mapping[str, Any], *, title: str, words: Words)
 def _row(name: str, estimate: Mapping[str, float | None], words: Words, *, known: bool) -> list[str]:
     cells = [measure_text(name, words), f"{estimate['value']:.4f}", f"{estimate['low']:.4f} to {estimate['high']:.4f}"]
     return [*cells, *([f"{estimate['bayes_limit']:.4f}"] if known else [])]
+
+
+def beside_lines(card: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Iterator[str]:
+    """A line on the baseline, and one on the champion where there was one."""
+    if (baseline := card.get("baseline")) is not None:
+        yield beside_text(baseline, other="a logistic scorecard")
+    if champion is not None:
+        name = f"champion {champion['version']}"
+        yield f"{beside_text(champion, other=name)}. {champion_caveat(champion)}"
 
 
 def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str, words: Words) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
-from fraud_detection_api.cli.tables.measures import print_evaluation
+from fraud_detection_api.cli.tables.measures import beside_lines, print_evaluation
 from fraud_detection_api.cli.tables.policy import new_policy_text, outcomes_table, policy_warnings
 from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 from fraud_detection_api.report.document import words_for
@@ -70,11 +70,13 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
     for warning in policy_warnings(policy):
         say(warning)
     if as_json:
-        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
+        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card, "champion": fitted.champion})
     else:
         words = words_for(fitted.card["purpose"])
         print_evaluation(fitted.evaluation.as_json(), title="Held-out test part", words=words)
         say(new_policy_text(policy))
+        for line in beside_lines(fitted.card, fitted.champion):
+            say(line)
         say(f"the whole report: `fraud models report {fitted.version} --out report.html`")
 
 

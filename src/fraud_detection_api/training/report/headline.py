@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fraud_detection_api.report.beside import beside_table
 from fraud_detection_api.report.canvas import BLUE, GREY
 from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section, Table, Tile, Tiles, Words
 from fraud_detection_api.report.numbers import count, decimal, measure_text, percent, percent_range, range_of
@@ -58,7 +59,21 @@ def headline(material: Material) -> Section:
         for name in _TILES
         if (estimate := material.metrics.get(name)) is not None
     ]
-    return Section("headline", "Headline figures", [Paragraph(measured), Tiles(tiles), table])
+    return Section("headline", "Headline figures", [Paragraph(measured), Tiles(tiles), table, *_baseline(material)])
+
+
+def _baseline(material: Material) -> list[Block]:
+    """The model beside a logistic scorecard. Cards of earlier versions have none."""
+    found = material.card.get("baseline")
+    if found is None:
+        return []
+    explained = (
+        f"A logistic scorecard of the same training records is the baseline ({count(found['columns'])} columns: "
+        "standardised numbers, frequent levels, and flags for missing values). A model that is no better than it is not "
+        "worth its complexity."
+    )
+    caption = "Beside a logistic scorecard, on the same held-out records"
+    return [Paragraph(explained), beside_table(found, other="scorecard", caption=caption)]
 
 
 def metric_text(name: str, figure: float) -> str:
