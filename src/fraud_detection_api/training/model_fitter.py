@@ -22,7 +22,8 @@ from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
-from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
+from fraud_detection_api.training.fairness import Groups, fairness_of
+from fraud_detection_api.training.fit_scorer import MeasuredTest, ScorerFitter, measure
 from fraud_detection_api.training.policies import decided_policy, with_records_a_day
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
@@ -71,11 +72,13 @@ class ModelFitter:
         now: datetime,
         tuning: Mapping[str, Any] | None = None,
         circumstances: Mapping[str, str] | None = None,
+        groups: Groups | None = None,
         on_progress: Progress = lambda _share: None,
     ) -> FittedModel:
         """Train on `dataset` and register the bundle, created at `now`; if anything fails, nothing is registered.
 
-        `tuning` is recorded in the card, and `circumstances` (`by` whom, from which `source`) in the manifest. Raises
+        `tuning` is recorded in the card, and `circumstances` (`by` whom, from which `source`) in the manifest. `groups`
+        of all records, beside the protected features, are those of the report on fairness. Raises
         InvalidDataset where the split would leave a part without frauds, InvalidPolicy where a review capacity is stated
         and the number of records a day is not known, ContractMismatch where the registry's models follow a contract of
         another name.
@@ -97,7 +100,9 @@ class ModelFitter:
             *quality_notes(train),
             *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
         ]
-        beside = {"baseline": baseline_card(fitter, train, measured)}
+        beside = {"baseline": baseline_card(fitter, train, measured)} | _fairness(
+            measured, decided.policy, {name: values[split.test] for name, values in (groups or {}).items()}
+        )
         champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
         made = Making(
             dataset, split, self.split, fitter, fitted, measured, warnings, prices, decided.card, tuning, beside
@@ -110,6 +115,12 @@ class ModelFitter:
         only = None if self.any_contract else dataset.contract.name
         version = self.registry.register(sealed.files, contract=only)
         return FittedModel(version, sealed.digest, measured.after, card, champion=champion)
+
+
+def _fairness(measured: MeasuredTest, policy: Policy, groups: Groups) -> dict[str, Any]:
+    """The card's part on fairness, if there are groups."""
+    found = fairness_of(measured.data, measured.probability, policy, weights=measured.weights, groups=groups)
+    return {"fairness": found} if found else {}
 
 
 def _sealed(
