@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fraud_detection_api.report.numbers import date, number
+from fraud_detection_api.report.numbers import value_text
 
 
 def band_text(band: Mapping[str, Any], dtype: str = "") -> str:
@@ -19,11 +19,11 @@ def band_text(band: Mapping[str, Any], dtype: str = "") -> str:
     if "level" in band:
         return f"“{band['level']}”"
     if "equals" in band:
-        return ("true" if band["equals"] else "false") if dtype == "bool" else _value(band["equals"], dtype)
+        return ("true" if band["equals"] else "false") if dtype == "bool" else value_text(band["equals"], dtype)
     if "from" in band:
         return _age(band["from"], band["under"])
     ends = [("over", band["above"]), ("up to", band["up_to"])]
-    return ", ".join(f"{word} {_value(end, dtype)}" for word, end in ends if end is not None)
+    return ", ".join(f"{word} {value_text(end, dtype)}" for word, end in ends if end is not None)
 
 
 def _age(low: float | None, high: float | None) -> str:
@@ -31,7 +31,3 @@ def _age(low: float | None, high: float | None) -> str:
     if low is None:
         return f"under {high:g}"
     return f"{low:g} or older" if high is None else f"{low:g} to {high - 1:g}"
-
-
-def _value(value: float, dtype: str) -> str:
-    return date(value) if dtype == "datetime" else number(value)

@@ -143,7 +143,15 @@ class Tiles:
     tiles: Sequence[Tile]
 
 
-Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Tiles
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A gallery that readers may open. The card and paper leave it out."""
+
+    title: str
+    gallery: Gallery
+
+
+Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Folded | Tiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fraud_detection_api.report.bands import band_text
 from fraud_detection_api.report.document import Block, Bullets, Cell, Measured, Paragraph, Table, Words
-from fraud_detection_api.report.numbers import count, number, percent, percent_range
+from fraud_detection_api.report.numbers import count, number, percent, percent_range, shown_dtype
 
 FOUR_FIFTHS = 0.8
 """A selection rate below four fifths of the highest group's is evidence of adverse impact: 29 CFR 1607.4(D)."""
@@ -32,13 +32,19 @@ def explained(words: Words) -> list[str]:
     ]
 
 
-def column_blocks(found: Mapping[str, Any], words: Words, dtype: str) -> list[Block]:
+COLUMNS_IN_CARD, ROWS_IN_CARD = 3, 6
+"""The Markdown card has the tables of so many columns, with so many groups each."""
+
+
+def column_blocks(
+    found: Mapping[str, Any], words: Words, dtype: str, *, rows_in_card: int = ROWS_IN_CARD
+) -> list[Block]:
     """Verdicts and tables of one column of groups."""
     names = group_names(found, dtype)
     return [
-        Bullets(list(verdicts(found, names)), items_in_card=6),
-        _outcomes(found, names, words),
-        _errors(found, names, words),
+        Bullets(list(verdicts(found, names)), items_in_card=max(rows_in_card, 1)),
+        _outcomes(found, names, words, rows_in_card),
+        _errors(found, names, words, rows_in_card),
         _thresholds(found, names),
     ]
 
@@ -79,7 +85,7 @@ def _ratio_text(ratio: float) -> str:
     return f"{ratio:.2f}"
 
 
-def _outcomes(found: Mapping[str, Any], names: Sequence[str], words: Words) -> Table:
+def _outcomes(found: Mapping[str, Any], names: Sequence[str], words: Words, rows_in_card: int) -> Table:
     headings = [found["column"], "records", words.events, "declined", "reviewed or declined"]
     headings += ["impact ratio: approved", "impact ratio: not declined"]
     rows: list[list[Cell]] = [
@@ -93,10 +99,10 @@ def _outcomes(found: Mapping[str, Any], names: Sequence[str], words: Words) -> T
         ]
         for k, (each, name) in enumerate(zip(found["groups"], names, strict=True))
     ]
-    return Table(f"Outcomes by {found['column']}, with 95 % intervals", headings, rows, 12)
+    return Table(f"Outcomes by {found['column']}, with 95 % intervals", headings, rows, rows_in_card)
 
 
-def _errors(found: Mapping[str, Any], names: Sequence[str], words: Words) -> Table:
+def _errors(found: Mapping[str, Any], names: Sequence[str], words: Words, rows_in_card: int) -> Table:
     headings = [found["column"], f"{words.others} reviewed or declined (false positives)"]
     headings += [f"{words.events} approved (false negatives)", "observed over expected"]
     rows: list[list[Cell]] = [
@@ -108,7 +114,7 @@ def _errors(found: Mapping[str, Any], names: Sequence[str], words: Words) -> Tab
         ]
         for each, name in zip(found["groups"], names, strict=True)
     ]
-    return Table(f"Errors and calibration by {found['column']}, with 95 % intervals", headings, rows, 12)
+    return Table(f"Errors and calibration by {found['column']}, with 95 % intervals", headings, rows, rows_in_card)
 
 
 def _thresholds(found: Mapping[str, Any], names: Sequence[str]) -> Table:
@@ -152,4 +158,13 @@ def _ratio(each: Mapping[str, Any], key: str, *, is_reference: bool) -> Cell:
 def fairness_blocks(found: Sequence[Mapping[str, Any]], words: Words, dtypes: Mapping[str, str]) -> list[Block]:
     """All of it."""
     blocks: list[Block] = [Paragraph(said) for said in explained(words)]
-    return blocks + [block for each in found for block in column_blocks(each, words, dtypes.get(each["column"], ""))]
+    return blocks + [
+        block
+        for k, each in enumerate(found)
+        for block in column_blocks(
+            each,
+            words,
+            shown_dtype(each["column"], dtypes),
+            rows_in_card=ROWS_IN_CARD if k < COLUMNS_IN_CARD else 0,
+        )
+    ]

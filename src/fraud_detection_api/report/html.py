@@ -10,6 +10,7 @@ from fraud_detection_api.report.document import (
     Cell,
     Code,
     Facts,
+    Folded,
     Gallery,
     Measured,
     Paragraph,
@@ -25,7 +26,9 @@ WIDE = 4
 
 def section_html(section: Section) -> str:
     """A section without plots."""
-    blocks = "\n".join(written_block(block) for block in section.blocks if not isinstance(block, Plot | Gallery))
+    blocks = "\n".join(
+        written_block(block) for block in section.blocks if not isinstance(block, Plot | Gallery | Folded)
+    )
     return f'<section id="{section.anchor}">\n<h2>{text(section.title)}</h2>\n{blocks}\n</section>'
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 
 from fraud_detection_api.report.canvas import draw
-from fraud_detection_api.report.document import Block, Gallery, Plot, Section, Words
+from fraud_detection_api.report.document import Block, Folded, Gallery, Plot, Section, Words
 from fraud_detection_api.report.html import html_text, text, written_block
 
 
@@ -52,6 +52,8 @@ def _block(block: Block, name: str, words: Words) -> str:
         case Gallery(plots, small):
             figures = "".join(_figure(each, f"{name}-{k}", words, small=small) for k, each in enumerate(plots))
             return f'<div class="gallery{" small" if small else ""}">{figures}</div>'
+        case Folded(title, gallery):
+            return f"<details><summary>{text(title)}</summary>{_block(gallery, name, words)}</details>"
         case _:
             return written_block(block)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.statistics.estimates import Estimate, Z, six_digits, wilson
+from fraud_detection_api.statistics.estimates import Estimate, six_digits, wilson
 from fraud_detection_api.training.evidence.slices import Segment, segments
 
 FEWEST_RECORDS, FEWEST_EVENTS = 30, 5
@@ -171,30 +171,26 @@ def _ratios(
     if not judged:
         return None, [None] * len(parts)
     best = max(judged, key=lambda k: _estimate(shares[k]))
-    return best, [
-        None if k == best else _ratio(parts[k], shares[k], parts[best], shares[best]) for k in range(len(parts))
-    ]
+    return best, [None if k == best else _ratio(shares[k], shares[best]) for k in range(len(parts))]
 
 
 def _estimate(share: Estimate | None) -> float:
     return -1.0 if share is None else share.estimate
 
 
-def _ratio(part: Decided, share: Estimate | None, other: Decided, best: Estimate | None) -> Estimate | None:
-    """Ratio of two shares. Source: Katz et al., "Obtaining confidence intervals for the risk ratio", Biometrics 34, 1978.
+def _ratio(share: Estimate | None, best: Estimate | None) -> Estimate | None:
+    """Ratio of two shares; the interval joins theirs on a logarithmic scale, and is never empty at shares of 0 or 1.
 
-    Where nothing was selected, the upper end is that of the share.
+    Source: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008.
     """
     if share is None or best is None:
         return None
     ratio = share.estimate / best.estimate
     if share.estimate == 0:
         return Estimate(0.0, 0.0, share.upper / best.estimate)
-    variance = sum(
-        (1 - each.estimate) / (each.estimate * _effective(_weights(of))) for each, of in ((share, part), (best, other))
-    )
-    spread = math.exp(Z * math.sqrt(variance))
-    return Estimate(ratio, ratio / spread, ratio * spread)
+    below = math.hypot(math.log(share.estimate / share.lower), math.log(best.upper / best.estimate))
+    above = math.hypot(math.log(share.upper / share.estimate), math.log(best.estimate / best.lower))
+    return Estimate(ratio, ratio / math.exp(below), ratio * math.exp(above))
 
 
 def _weights(part: Decided) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from fraud_detection_api.training.report.material import Material
 
 
 def card_markdown(card: Mapping[str, Any], evidence: Mapping[str, Any]) -> bytes:
-    """The card of a model, GitHub-flavoured Markdown in UTF-8, at most 165 lines; the same arguments give the same bytes.
+    """The card of a model, GitHub-flavoured Markdown in UTF-8, short; the same arguments give the same bytes.
 
     `evidence` is what `evidence.gather.gather_evidence` returns. Raises KeyError where the card lacks what every card has,
     ValueError for an unknown purpose.

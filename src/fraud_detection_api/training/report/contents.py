@@ -27,7 +27,6 @@ _BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
     ranking.ranking,
     headline.calibration,
     decisions.capture,
-    decisions.costs,
     policy.policy,
     fairness.fairness,
     columns.importance,

@@ -6,7 +6,7 @@ from typing import Any
 from fraud_detection_api.report.bands import band_text
 from fraud_detection_api.report.document import Block, Bullets, Cell, Measured, Paragraph, Section, Table
 from fraud_detection_api.report.fairness import is_low
-from fraud_detection_api.report.numbers import count, percent, percent_range
+from fraud_detection_api.report.numbers import count, percent, percent_range, shown_dtype
 from fraud_detection_api.training.report.material import Material
 
 FEW = 200
@@ -188,5 +188,5 @@ def segment_text(each: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     >>> segment_text({"column": "age", "band": {"above": 18.0, "up_to": 30.0}}, {})
     'age over 18, up to 30'
     """
-    dtype = evidence.get("dtypes", {}).get(each["column"], "")
+    dtype = shown_dtype(each["column"], evidence.get("dtypes", {}))
     return f"{each['column']} {band_text(each['band'], dtype)}"
