@@ -71,7 +71,8 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
     for warning in policy_warnings(policy):
         say(warning)
     if as_json:
-        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card, "champion": fitted.champion})
+        champion = {} if fitted.champion is None else {"champion": fitted.champion}
+        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card, **champion})
     else:
         words = words_for(fitted.card["purpose"])
         print_evaluation(fitted.evaluation.as_json(), title="Held-out test part", words=words)
