@@ -109,7 +109,9 @@ def change_policy(files: Mapping[str, bytes], terms: Policy, *, source: str, fil
     if policy == former:
         raise InvalidPolicy(file, [f"is already the policy of {source}; nothing was registered"])
     new = policy_card(policy, population, measured_on="cells")
-    card = {**read_card(files, source=source)[1], "policy": new}
+    # fairness was measured on outcomes of the former policy, and its records are not in the bundle
+    kept = {name: part for name, part in read_card(files, source=source)[1].items() if name != "fairness"}
+    card = {**kept, "policy": new}
     documents = {"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)}
     sealed = with_policy(files, policy, card=card, documents=documents, created_at=timestamp(now))
     return ChangedPolicy(sealed, policy_card(former, population, measured_on="cells"), new)

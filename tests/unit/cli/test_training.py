@@ -63,7 +63,7 @@ def test_train_prints_a_table_for_people(fraud, quick, credit_file):
 
 def test_there_is_no_progress_bar_in_a_pipe(fraud, quick, credit_file):
     lines = fraud("train", credit_file).stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["registered", "version", "warning:", "the", "the"]
+    assert [line.split()[0] for line in lines] == ["registered", "version", "warning:", "the", "beside", "the"]
 
 
 def test_a_training_says_what_the_policy_would_do_and_warns_of_many_reviews(fraud, quick, credit_file, tmp_path):

@@ -12,8 +12,9 @@ def fairness(material: Material) -> Section:
     found = material.card.get("fairness") or []
     if not found:
         none = (
-            "Not measured. Declare `protected = true` for features of the contract, or give a file of ids and groups: "
-            "`fraud train FILE --groups GROUPS.csv`. Groups of that file are never features."
+            "Not measured with this policy. Declare protected features in the contract, or give a file of ids and groups to "
+            "`fraud train FILE --groups GROUPS.csv`. Groups of that file are never features. For a version whose policy was "
+            "changed, `fraud evaluate VERSION FILE --groups GROUPS.csv` measures it."
         )
         return Section("fairness", TITLE, [Paragraph(none)])
     return Section("fairness", TITLE, fairness_blocks(found, material.words, material.evidence.get("dtypes", {})))

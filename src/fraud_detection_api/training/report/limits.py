@@ -79,7 +79,7 @@ def _of_segments(material: Material) -> Iterator[str]:
 def _of_fairness(material: Material) -> Iterator[str]:
     found = material.card.get("fairness") or []
     if not found:
-        yield "Fairness is not measured: the contract declares no protected feature, and no file of groups was given."
+        yield "Fairness is not measured with this policy; see “Fairness”."
     for each in found:
         low = sum(not group["few"] and is_low(group["impact_ratio"]) for group in each["groups"])
         if low:
