@@ -9,6 +9,7 @@ from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.training.evaluate import evaluate
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
+from fraud_detection_api.training.evidence.groups import Decided, fairness
 
 LEARNING_CURVE = {
     "rounds": [1, 2, 3, 4],
@@ -103,6 +104,8 @@ def card(test: HeldOut | None = None, **changes):
                 "roc_auc": {"difference": 0.0002, "low": -0.001, "high": 0.0014},
             }
         ],
+        "baseline": _beside() | {"method": "logistic scorecard", "rows": 3600, "columns": 6},
+        "fairness": _fairness(),
         "warnings": ["amount alone has a ROC AUC of 0.99"],
         "calibration": {
             "method": "isotonic",
@@ -139,3 +142,26 @@ def _usual_evaluation():
 @cache
 def _usual_policy():
     return policy_card(POLICY, population(held_out()))
+
+
+def _beside():
+    """Another model's measures on the test part, and how much higher the made-up one's are."""
+    return {
+        "records": 1200,
+        "frauds": 140,
+        "model": {"roc_auc": 0.85, "average_precision": 0.5},
+        "other": {"roc_auc": 0.8, "average_precision": 0.49},
+        "differences": {
+            "roc_auc": {"difference": 0.05, "low": 0.03, "high": 0.07},
+            "average_precision": {"difference": 0.01, "low": -0.01, "high": 0.03},
+        },
+    }
+
+
+@cache
+def _fairness():
+    """By channel, where nobody of the branch is approved. Not to be changed."""
+    test = held_out()
+    channel = test.columns["channel"]
+    outcomes = np.where(channel == "branch", 2, np.where(test.probability > 0.2, 1, 0)).astype(np.int8)
+    return fairness({"channel": channel}, Decided(test.is_fraud, test.probability, outcomes))

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from fraud_detection_api.report import page
-from fraud_detection_api.report.canvas import draw, html_text
+from fraud_detection_api.report.canvas import draw
 from fraud_detection_api.report.document import Plot, words_for
+from fraud_detection_api.report.html import html_text
 
 
 def sketch(paint, *, name, title, description, small=False) -> str:

@@ -209,6 +209,14 @@ Until = Annotated[
     typer.Option("--until", metavar="TIME", parser=milliseconds, help="Only decisions made before this time."),
 ]
 
+Groups = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        metavar="FILE",
+        help="A file of ids and groups of people, by which fairness is measured. Groups are never features.",
+    ),
+]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Determines the split and the trees: the same seed makes the same model.")
 ]

@@ -17,10 +17,9 @@ from fraud_detection_api.contract.declaration import (
     Derived,
     Dtype,
     Feature,
-    Reason,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
-from fraud_detection_api.contract.wording import BANDED, without_band
+from fraud_detection_api.contract.wording import BANDED, Reason, without_band
 from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
 

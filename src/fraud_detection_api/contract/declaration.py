@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.levels import composed, folded
+from fraud_detection_api.contract.wording import Declared, GroupName, ReasonGroup, ReasonOrNone
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import plain_number
 
@@ -44,9 +45,6 @@ MAX_TEXT = 256  # characters of a category's level or a customer's id
 
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
-ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
-GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
@@ -61,53 +59,6 @@ Markers = Annotated[
 
 
 _WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
-
-
-class Declared(BaseModel):
-    """The base of all declarations: immutable, with strict types and no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Reason(Declared):
-    """What an analyst reads when this feature drove a decision.
-
-    In texts, `{value}` stands for the record's value, and `{band}` for where it stands among the training data, such as
-    "higher than 80 % of customers". `raises` and `lowers` replace `text` where the feature raised or lowered the risk, and
-    `favourable_code` replaces `code` where it lowered it, if they are declared. `floored_text` replaces them where a derived
-    feature's divisor is below its floor, so that the value is not a ratio of the record's numbers; `{column}` in it stands
-    for a column that the formula reads.
-    """
-
-    code: ReasonCode
-    favourable_code: ReasonCode | None = None
-    text: ReasonText
-    raises: ReasonText | None = None
-    lowers: ReasonText | None = None
-    floored_text: ReasonText | None = None
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The declared texts of a value, by key."""
-        declared = {"text": self.text, "raises": self.raises, "lowers": self.lowers}
-        return {key: text for key, text in declared.items() if text is not None}
-
-
-REASON, NO_REASON = "reason", "false"
-"""Pydantic's names for the two things that `reason` may be."""
-
-ReasonOrNone = Annotated[
-    Annotated[Reason, Tag(REASON)] | Annotated[Literal[False], Tag(NO_REASON)],
-    Discriminator(lambda declared: NO_REASON if isinstance(declared, bool) else REASON),
-]
-"""A reason; or `false`, which bars a column from the reasons."""
-
-
-class ReasonGroup(Declared):
-    """What is shown instead of the reasons of the features in a group."""
-
-    code: ReasonCode
-    text: ReasonText
 
 
 class Identifier(Declared):
@@ -290,11 +241,11 @@ class Contract(Declared):
     target: Target
     time: Time | None = None
     features: dict[ColumnName, Feature]
-    derived: dict[ColumnName, Derived] = {}
+    derived: dict[ColumnName, Derived] = Field(default={})
     constraints: dict[str, Constraint] = Field(
         default={}, validation_alias=AliasChoices(CONSTRAINTS, RULES), serialization_alias=RULES
     )
-    reason_groups: dict[GroupName, ReasonGroup] = {}
+    reason_groups: dict[GroupName, ReasonGroup] = Field(default={})
     ignored: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
     missing: Markers = ()
 

@@ -16,19 +16,16 @@ from pydantic import BaseModel, ValidationError
 from fraud_detection_api.contract.consistency import contract_problems
 from fraud_detection_api.contract.declaration import (
     CONSTRAINTS,
-    NO_REASON,
-    REASON,
     RULES,
     Constraint,
     Contract,
     Derived,
     Feature,
     Identifier,
-    Reason,
-    ReasonGroup,
     Target,
     Time,
 )
+from fraud_detection_api.contract.wording import NO_REASON, REASON, Reason, ReasonGroup
 from fraud_detection_api.errors import InvalidContract, InvalidPolicy
 from fraud_detection_api.field_texts import field_text
 from fraud_detection_api.telemetry import log_event

@@ -84,3 +84,24 @@ def parse_since(text: str, now: datetime) -> int | None:
 
 def _first_millisecond(moment: datetime) -> int:
     return max(0, -((_EPOCH - moment) // timedelta(milliseconds=1)))
+
+
+_YEAR_NAME = re.compile(r"(?:^|[^A-Za-z]|(?<=[a-z])(?=Y))(?:[Yy]ear|YEAR)(?![a-z])")
+
+
+def names_a_year(column: str) -> bool:
+    """Whether a column's name says that its numbers are calendar years.
+
+    >>> [names_a_year(name) for name in ("opened_at.year", "ModelYear", "years_employed", "yearly_income")]
+    [True, True, False, False]
+    """
+    return _YEAR_NAME.search(column) is not None
+
+
+def year_text(number: float) -> str | None:
+    """A calendar year as people write it; None for a number that is none.
+
+    >>> year_text(2015.0), year_text(15.0)
+    ('2015', None)
+    """
+    return f"{number:.0f}" if 1000 <= number < 3000 and float(number).is_integer() else None

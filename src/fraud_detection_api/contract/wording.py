@@ -1,6 +1,13 @@
-"""Placeholders in the texts of reasons."""
+"""How a contract words reasons: their declaration, and the placeholders in their texts."""
 
 import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Tag
+
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 BANDED = ("int", "float", "category")
 """The dtypes whose texts may have `{band}`."""
@@ -15,3 +22,50 @@ def without_band(text: str) -> str:
     ('Your income is {value}', '{value} accounts are open')
     """
     return _BAND.sub("", text).lstrip(" ,:;")
+
+
+class Declared(BaseModel):
+    """The base of all declarations: immutable, with strict types and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Reason(Declared):
+    """What an analyst reads when this feature drove a decision.
+
+    In texts, `{value}` stands for the record's value, and `{band}` for where it stands among the training data, such as
+    "higher than 80 % of customers". `raises` and `lowers` replace `text` where the feature raised or lowered the risk, and
+    `favourable_code` replaces `code` where it lowered it, if they are declared. `floored_text` replaces them where a derived
+    feature's divisor is below its floor, so that the value is not a ratio of the record's numbers; `{column}` in it stands
+    for a column that the formula reads.
+    """
+
+    code: ReasonCode
+    favourable_code: ReasonCode | None = None
+    text: ReasonText
+    raises: ReasonText | None = None
+    lowers: ReasonText | None = None
+    floored_text: ReasonText | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The declared texts of a value, by key."""
+        declared = {"text": self.text, "raises": self.raises, "lowers": self.lowers}
+        return {key: text for key, text in declared.items() if text is not None}
+
+
+REASON, NO_REASON = "reason", "false"
+"""Pydantic's names for the two things that `reason` may be."""
+
+ReasonOrNone = Annotated[
+    Annotated[Reason, Tag(REASON)] | Annotated[Literal[False], Tag(NO_REASON)],
+    Discriminator(lambda declared: NO_REASON if isinstance(declared, bool) else REASON),
+]
+"""A reason; or `false`, which bars a column from the reasons."""
+
+
+class ReasonGroup(Declared):
+    """What is shown instead of the reasons of the features in a group."""
+
+    code: ReasonCode
+    text: ReasonText

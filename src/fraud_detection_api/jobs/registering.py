@@ -17,6 +17,7 @@ from fraud_detection_api.services.models.rollout import Order, RolloutService
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.card import track_training
 from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.fairness import Groups
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
 
 
@@ -61,10 +62,17 @@ class Destination:
             self.rollout.require_promotable(how.order, contract, allow_contract_change=how.allow_contract_change)
 
     def train(
-        self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
+        self,
+        fitter: ModelFitter,
+        dataset: Dataset,
+        step: str,
+        *,
+        source: str,
+        groups: Groups | None = None,
+        tuning: Mapping[str, Any] | None = None,
     ) -> FittedModel:
         """Train, register and track a model. It becomes champion if that is requested, or if there is no champion."""
-        fitted = self.fit(fitter, dataset, step, tuning=tuning)
+        fitted = self.fit(fitter, dataset, step, source=source, groups=groups, tuning=tuning)
         if self.registration.promote:
             self._promote(fitted.version)
         elif self.registry.assigned(CHAMPION) is None:
@@ -88,12 +96,27 @@ class Destination:
             self.listener.say(f"version {champion} became champion meanwhile")
 
     def fit(
-        self, fitter: ModelFitter, dataset: Dataset, step: str, *, tuning: Mapping[str, Any] | None = None
+        self,
+        fitter: ModelFitter,
+        dataset: Dataset,
+        step: str,
+        *,
+        source: str,
+        groups: Groups | None = None,
+        tuning: Mapping[str, Any] | None = None,
     ) -> FittedModel:
-        """Train and register a model."""
+        """Train and register a model; `source` says for people where the records came from."""
+        made_by = {"by": self.registration.order.by, "source": source}
         stopped = says_if_interrupted(self.listener, "stopped; nothing was registered")
         with stopped, self.listener.step(step) as progress:
-            fitted = fitter.fit(dataset, now=datetime.now(UTC), tuning=tuning, on_progress=progress)
+            fitted = fitter.fit(
+                dataset,
+                now=datetime.now(UTC),
+                tuning=tuning,
+                circumstances=made_by,
+                groups=groups,
+                on_progress=progress,
+            )
         for warning in fitted.card["warnings"]:
             self.listener.say(f"warning: {warning}")
         self.listener.say(f"registered version {fitted.version} in {self.location} ({fitted.digest:.19}…)")

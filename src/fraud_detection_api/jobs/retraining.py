@@ -119,7 +119,7 @@ class _Retraining:
         chosen = retraining.held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
-        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records")
+        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records", source="stored decisions")
         compared = retraining.compare_held_out(
             models.champion.scorer,
             fitted.measured,  # the registered model may be trained on the records that are compared

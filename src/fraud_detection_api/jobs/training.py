@@ -10,6 +10,7 @@ from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.data.groups import load_groups
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
@@ -22,7 +23,8 @@ from fraud_detection_api.training.train_xgboost import XGBoostSettings, settings
 class TrainingOptions:
     """What a training is made from: the records, how they are split, and the policy that its model gets.
 
-    The `separator` of a CSV is taken from its header unless it is given.
+    The `separator` of a CSV is taken from its header unless it is given. Groups by which fairness is measured are in
+    `groups_file`.
     """
 
     file: Path
@@ -32,6 +34,7 @@ class TrainingOptions:
     policy_file: Path | None
     separator: str | None = None
     refit: bool = True
+    groups_file: Path | None = None
 
 
 def train_model(
@@ -55,6 +58,9 @@ def train_model(
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
     dataset = load_dataset(options.file, contract, separator=options.separator)
+    file, groups = options.groups_file, None
+    if file is not None:
+        groups = load_groups(file, contract, records=options.file, separator=options.separator)
     rate = options.deployed_base_rate
     if model is not None and rate is None:
         rate = model.card["calibration"]["deployed_base_rate"]
@@ -72,7 +78,7 @@ def train_model(
         recipes=tried.recipes if model is None else {},
         refit=tried.refit and options.refit,
     )
-    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records")
+    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records", source=options.file.name, groups=groups)
 
 
 def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:

@@ -85,7 +85,11 @@ def tune_model(
         refit=options.refit,
     )
     return goal.train(
-        fitter, dataset.following(tuned.contract), "Training with the best settings", tuning=tuned.summary
+        fitter,
+        dataset.following(tuned.contract),
+        "Training with the best settings",
+        source=options.file.name,
+        tuning=tuned.summary,
     )
 
 

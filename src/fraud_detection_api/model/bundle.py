@@ -108,10 +108,12 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
     reference: dict[str, Any],
     documents: Mapping[str, bytes],
     created_at: str,
+    circumstances: Mapping[str, Any] | None = None,
 ) -> SealedBundle:
     """The files of a bundle, golden rows and manifest included. `booster` is the UBJSON that `scorer` was made from.
 
-    `documents` holds the DOCUMENTS by name.
+    `documents` holds the DOCUMENTS by name. `circumstances`, a JSON value, are in the manifest beside `created_at`: like
+    it, they are no part of the digest.
     """
     contract = scorer.encoder.contract
     files = {
@@ -128,7 +130,7 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
         "risk.json": _json_bytes(risk.as_json()),
         **{name: documents[name] for name in DOCUMENTS},
     }
-    return _sealed(files, created_at)
+    return _sealed(files, created_at, circumstances or {})
 
 
 def _encoding(scorer: Scorer, name: str) -> dict[str, Any]:
@@ -155,13 +157,21 @@ def with_changes(
         changed["policy.json"] = _json_bytes(policy.as_json())
     if contract is not None:
         changed["contract.json"] = _json_bytes(contract.as_json())
-    return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at)
+    circumstances = circumstances_of(json_object(files[MANIFEST]))
+    return _sealed({**{name: files[name] for name in FILES}, **changed}, created_at, circumstances)
 
 
-def _sealed(files: BundleFiles, created_at: str) -> SealedBundle:
+def circumstances_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who made a model, from which file, and how it compared with the champion of that time; empty where unknown."""
+    found = manifest.get("circumstances")
+    return found if isinstance(found, dict) else {}
+
+
+def _sealed(files: BundleFiles, created_at: str, circumstances: Mapping[str, Any]) -> SealedBundle:
     digests = {name: _sha256(content) for name, content in files.items()}
     digest = _digest_of_all(digests)
     manifest = {"format": FORMAT, "created_at": created_at, "digest": digest, "files": digests}
+    manifest |= {"circumstances": dict(circumstances)} if circumstances else {}
     return SealedBundle({**files, MANIFEST: _json_bytes(manifest)}, digest)
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from fraud_detection_api.contract.declaration import Contract, Derived, Feature, Reason
+from fraud_detection_api.contract.declaration import Contract, Derived, Feature
 from fraud_detection_api.contract.encoding import records_column
-from fraud_detection_api.contract.wording import without_band
+from fraud_detection_api.contract.wording import Reason, without_band
 from fraud_detection_api.decision.decided import Shown
 from fraud_detection_api.field_texts import plain_number
 from fraud_detection_api.model.numbers import readable

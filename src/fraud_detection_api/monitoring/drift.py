@@ -1,7 +1,7 @@
 """How far the records of a window of time, and their scores, are from the reference, and how far chance alone moves them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.contract.times import names_a_year, year_text
 from fraud_detection_api.monitoring.counts import Counts, FeatureCounts, LevelCounts, NumberCounts
 
 HALVINGS = 200
@@ -216,7 +217,7 @@ def _counted(live: Counts) -> dict[str, FeatureCounts]:
 
 
 def _drift(name: str, before: Mapping[str, Any], live: FeatureCounts, psi_level: float, tests: int) -> FeatureDrift:
-    bins = _level_bins(before, live) if isinstance(live, LevelCounts) else _number_bins(before, live)
+    bins = _level_bins(before, live) if isinstance(live, LevelCounts) else _number_bins(name, before, live)
     then, now = _columns(bins)
     floor, total = noise_floor(then, now, tests=tests), max(int(now.sum()), 1)
     levels = isinstance(live, LevelCounts)  # they have no order
@@ -241,10 +242,10 @@ def _drift(name: str, before: Mapping[str, Any], live: FeatureCounts, psi_level:
 MISSING, UNSEEN, BELOW, ABOVE = "missing", "unseen", "below", "above"
 
 
-def _number_bins(before: Mapping[str, Any], live: NumberCounts) -> list[Bin]:
-    edges = before["edges"]
+def _number_bins(name: str, before: Mapping[str, Any], live: NumberCounts) -> list[Bin]:
+    edges, short = before["edges"], _year if names_a_year(name) else _short
     inner = [
-        Bin(_interval(low, high), then, now)
+        Bin(_interval(low, high, short), then, now)
         for low, high, then, now in zip(edges[:-1], edges[1:], before["counts"], live.counts, strict=True)
     ]
     below, above, missing = (
@@ -264,13 +265,17 @@ def _level_bins(before: Mapping[str, Any], live: LevelCounts) -> list[Bin]:
     return [*levels, *(each for each in others if each.live or each.reference)]
 
 
-def _interval(low: float, high: float) -> str:
+def _interval(low: float, high: float, short: Callable[[float], str]) -> str:
     """A bin's name.
 
-    >>> _interval(0.00123456, 0.5), _interval(17730.0, 1234567.0)
-    ('0.00123 to 0.5', '17,730 to 1,234,567')
+    >>> _interval(0.00123456, 0.5, _short), _interval(17730.0, 1234567.0, _short), _interval(2010.0, 2015.0, _year)
+    ('0.00123 to 0.5', '17,730 to 1,234,567', '2010 to 2015')
     """
-    return f"{_short(low)} to {_short(high)}"
+    return f"{short(low)} to {short(high)}"
+
+
+def _year(edge: float) -> str:
+    return year_text(edge) or _short(edge)
 
 
 def _short(edge: float) -> str:

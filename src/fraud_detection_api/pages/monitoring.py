@@ -1,24 +1,19 @@
 """Monitoring as one HTML page, in the style of the model's report."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from fraud_detection_api.contract.times import DAY_MS
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.monitoring.comparison import ModelComparison
 from fraud_detection_api.monitoring.drift import SCORE, FeatureDrift
-from fraud_detection_api.report.canvas import BLUE, GREEN, GREY, ORANGE, PALE, plain
+from fraud_detection_api.pages.monitoring_plots import drift_bins, drift_levels, drift_trend, outcome_trend
 from fraud_detection_api.report.document import (
     Block,
     Bullets,
     Cell,
     Code,
     Facts,
+    Folded,
     Gallery,
     Measured,
     Paragraph,
@@ -32,84 +27,18 @@ from fraud_detection_api.report.document import (
 )
 from fraud_detection_api.report.numbers import MONITORED, count, decimal, measure_text, number, percent, range_of
 from fraud_detection_api.report.page import page_html
-from fraud_detection_api.report.scales import limit_shares
 from fraud_detection_api.services.reporting.comparison import Compared
 from fraud_detection_api.services.reporting.drift import TrendPoint, WindowDrift
 from fraud_detection_api.services.reporting.monitoring import MaturedPerformance, MonitoringReport
 from fraud_detection_api.statistics.estimates import Estimate
 from fraud_detection_api.telemetry import utc_text
 
-MOST_LABELS, MOST_DAYS = 6, 4
-LONGEST_LABEL = 11
-_OUTCOME_COLOURS = {"approve": GREEN, "review": BLUE, "decline": ORANGE}
-
-
-def drift_bins(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Shares of the training data as bars and those of the window as dots, bin by bin at even distances."""
-    at = np.arange(len(data["bins"]))
-    then = np.array([each["reference"] for each in data["bins"]])
-    now = np.array([each["live"] for each in data["bins"]])
-    axes.bar(at, then, width=0.86, color=PALE, label="training data")
-    axes.plot(at, now, "o", color=ORANGE if data["drifted"] else BLUE, markersize=3.5, label=data["window"])
-    axes.vlines(at, 0, now, color=ORANGE if data["drifted"] else BLUE, linewidth=1)
-    names = [plain(each["name"].split(" to ")[0], LONGEST_LABEL) for each in data["bins"]]
-    shown = sorted({0, len(names) - 1, *range(0, len(names), max(1, -(-len(names) // MOST_LABELS)))})
-    if len(shown) > 1 and shown[-1] - shown[-2] < max(1, len(names) // MOST_LABELS):
-        del shown[-2]
-    axes.set_xticks([float(at[k]) for k in shown], [names[k] for k in shown], rotation=30, ha="right")
-    axes.set_xlim(-0.7, len(names) - 0.3)
-    axes.grid(visible=False, axis="x")
-    limit_shares(axes, max(float(then.max()), float(now.max())))
-    axes.set_ylabel("share of the records")
-    axes.set_xlabel("from")
-    figure.legend(loc="outside upper left", ncols=2)
-
-
-def drift_trend(_figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """PSI of each part of the week, and the level above which it is drift."""
-    hours = _hours(data["since"])
-    axes.plot(hours, data["alarm_level"], "--", color=GREY, linewidth=0.9)
-    axes.plot(hours, data["psi"], "o-", color=BLUE, markersize=3)
-    high = np.array(data["psi"]) > np.array(data["alarm_level"])
-    axes.plot(hours[high], np.array(data["psi"])[high], "o", color=ORANGE, markersize=4.5)
-    axes.set_ylim(0, max(*data["psi"], *data["alarm_level"]) * 1.1)
-    axes.set_ylabel("PSI")
-    _show_days(axes, data["since"])
-
-
-def outcome_trend(figure: Figure, axes: Axes, data: Mapping[str, Any], _words: Words) -> None:
-    """Share of decisions by outcome over the week, except the mildest, which is the rest."""
-    hours = _hours(data["since"])
-    tops = []
-    for outcome, shares in data["shares"].items():
-        axes.plot(hours, shares, "o-", color=_OUTCOME_COLOURS[outcome], markersize=3, label=outcome)
-        tops.append(max(shares))
-    limit_shares(axes, max(*tops, 0.001))
-    axes.set_ylabel("share of the decisions")
-    _show_days(axes, data["since"])
-    figure.legend(loc="outside upper left", ncols=2)
-
-
-def _hours(since: list[int]) -> Any:
-    return (np.array(since) - since[0]) / 3_600_000
-
-
-def _show_days(axes: Axes, since: list[int]) -> None:
-    """A tick at each midnight, UTC."""
-    first, last, day = since[0], since[-1], DAY_MS
-    midnights = list(range(-(-first // day) * day, last + 1, day)) or [first]
-    midnights = midnights[:: -(-len(midnights) // MOST_DAYS)]
-    names = [f"{day_of.day} {day_of:%b}" for day_of in (datetime.fromtimestamp(each / 1000, UTC) for each in midnights)]
-    axes.set_xticks([(each - first) / 3_600_000 for each in midnights], names)
-    axes.set_xlabel("day, UTC")
-
-
 FEW = 0.25
 """Parts of the week with less than this share of the median part's records are not drawn; the last has only begun."""
 
 
 def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compared: Compared | None) -> bytes:
-    """The page, UTF-8, complete in itself: drift by feature and window, the week, performance, and the challenger."""
+    """The page, UTF-8, complete in itself: performance, the challenger, drift by feature and window, and the week."""
     bundle = report.model.bundle
     words = words_for(bundle.contract.purpose)
     lead = (
@@ -118,10 +47,10 @@ def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compa
     )
     sections = [
         _summary(report, compared, words),
-        *(_window(window) for window in report.windows if window.records),
-        *([_week(trend)] if len(trend) > 1 else []),
         _performance(report.performance, words),
         *([] if compared is None else [_challenger(compared, words)]),
+        *(_window(window, _categories(bundle.contract)) for window in report.windows if window.records),
+        *([_week(trend)] if len(trend) > 1 else []),
     ]
     return page_html(f"Monitoring: {bundle.contract.name}", lead, sections, words)
 
@@ -170,8 +99,25 @@ def _sentences(report: MonitoringReport, compared: Compared | None, words: Words
         yield from (f"The challenger: {reason}." for reason in compared.verdict.reasons)
 
 
-def _window(window: WindowDrift) -> Section:
-    features = sorted(window.features.values(), key=lambda each: (each.feature != SCORE, -(each.psi or 0.0)))
+OPEN_PLOTS = 3
+"""Plots of a section that are not folded: three windows and the week have a dozen."""
+
+
+def _categories(contract: Contract) -> frozenset[str]:
+    return frozenset(name for name, feature in contract.features.items() if feature.dtype == "category")
+
+
+def _galleries(plots: Sequence[Plot], folded: str) -> list[Block]:
+    """The first plots, and the others folded."""
+    shown, others = plots[:OPEN_PLOTS], plots[OPEN_PLOTS:]
+    more = [Folded(f"{count(len(others))} more {folded}", Gallery(others, small=True))] if others else []
+    return [Gallery(shown, small=True), *more]
+
+
+def _window(window: WindowDrift, categories: frozenset[str]) -> Section:
+    features = sorted(
+        window.features.values(), key=lambda each: (not each.drifted, each.feature != SCORE, -(each.psi or 0.0))
+    )
     rows = [_drift_row(each) for each in features]
     headings = ["feature", "PSI", "alarm above", "KS", "missing", "out of range", "unseen"]
     blocks: list[Block] = [
@@ -180,7 +126,7 @@ def _window(window: WindowDrift) -> Section:
             "above its alarm level is drift. The level is the configured one, or what chance reaches with so few records."
         ),
         Table("Features", headings, rows),
-        Gallery([_bins(each, window.window) for each in features], small=True),
+        *_galleries([_bins(each, window.window, categories) for each in features], "features"),
     ]
     return Section(window.window, f"The last {window.window}", blocks)
 
@@ -196,12 +142,13 @@ def _drift_row(each: FeatureDrift) -> list[Cell]:
     ]
 
 
-def _bins(each: FeatureDrift, window: str) -> Plot:
+def _bins(each: FeatureDrift, window: str, categories: frozenset[str]) -> Plot:
     then, now = max(each.reference_records, 1), max(each.records, 1)
     bins = [{"name": one.name, "reference": one.reference / then, "live": one.live / now} for one in each.bins]
     drifted = f" It drifted: above {each.alarm_level:.3f}." if each.drifted else ""
     here = "" if each.psi is None else f"PSI {each.psi:.3f}.{drifted}"
-    return Plot(drift_bins, each.feature, {"bins": bins, "drifted": each.drifted, "window": f"last {window}"}, "", here)
+    paint = drift_levels if each.feature in categories else drift_bins
+    return Plot(paint, each.feature, {"bins": bins, "drifted": each.drifted, "window": f"last {window}"}, "", here)
 
 
 def _week(trend: Sequence[TrendPoint]) -> Section:
@@ -222,11 +169,11 @@ def _week(trend: Sequence[TrendPoint]) -> Section:
                 "alarm_level": [point.alarm_level[name] for point in trend],
             },
         )
-        for name in sorted(names, key=lambda name: name != SCORE)
+        for name in sorted(names, key=lambda name: (name != SCORE, -max(point.psi[name] for point in trend)))
     ]
     outcomes = Plot(outcome_trend, "reviewed and declined", {"since": since, "shares": shares})
     explained = "PSI of every six hours. Above the dashed line it is drift; the fewer the records, the higher the line."
-    return Section("trend", "The week", [Paragraph(explained), Gallery([outcomes, *plots], small=True)])
+    return Section("trend", "The week", [Paragraph(explained), *_galleries([outcomes, *plots], "features")])
 
 
 def _performance(matured: MaturedPerformance, words: Words) -> Section:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from html import escape
 from importlib import resources
 
 import matplotlib as mpl
@@ -14,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from fraud_detection_api.report.html import html_text, printable
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 """Distinct for the colour-blind too: Okabe and Ito, "Color universal design", 2008; the purple is Tol's."""
@@ -96,24 +97,3 @@ def _attributes(style: str) -> str:
     """A style as separate attributes; the typeface is the page's."""
     pairs = [part.split(":", 1) for part in style.split(";") if ":" in part]
     return "".join(f' {key.strip()}="{value.strip()}"' for key, value in pairs if key.strip() != "font-family")
-
-
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def printable(text: str) -> str:
-    """The text, with a replacement for each character that HTML forbids.
-
-    >>> printable("a" + chr(7))
-    'a�'
-    """
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def html_text(text: str) -> str:
-    """The text for use between tags, or in an attribute in double quotes.
-
-    >>> html_text('<a href="b">')
-    '&lt;a href=&quot;b&quot;&gt;'
-    """
-    return escape(printable(text))

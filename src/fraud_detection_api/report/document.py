@@ -61,6 +61,21 @@ class Measured:
 Cell: TypeAlias = str | Code | Bar | Measured
 
 
+def cell_text(cell: Cell) -> str:
+    """A cell as plain text.
+
+    >>> cell_text(Measured("0.5", "0.4 to 0.6"))
+    '0.5 (0.4 to 0.6)'
+    """
+    match cell:
+        case Measured(value, interval):
+            return f"{value} ({interval})" if interval else value
+        case Code(name) | Bar(name):
+            return name
+        case str():
+            return cell
+
+
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """A paragraph."""
@@ -128,7 +143,15 @@ class Tiles:
     tiles: Sequence[Tile]
 
 
-Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Tiles
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A gallery that readers may open. The card and paper leave it out."""
+
+    title: str
+    gallery: Gallery
+
+
+Block: TypeAlias = Paragraph | Bullets | Facts | Table | Plot | Gallery | Folded | Tiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Numbers as people read them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from fraud_detection_api.contract.times import names_a_year, year_text
 from fraud_detection_api.report.document import FRAUD, Words
 
 _LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
@@ -89,6 +91,25 @@ def date(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (ValueError, OverflowError, OSError):
         return number(seconds)
+
+
+def value_text(value: float, dtype: str) -> str:
+    """A value of a column of that dtype: a `datetime`, a `year`, or a number.
+
+    >>> value_text(2015.0, "year"), value_text(2015.0, "int"), value_text(0.0, "datetime")
+    ('2015', '2,015', '1970-01-01')
+    """
+    if dtype == "datetime":
+        return date(value)
+    return (year_text(value) if dtype == YEAR else None) or number(value)
+
+
+YEAR = "year"
+
+
+def shown_dtype(column: str, dtypes: Mapping[str, str]) -> str:
+    """The dtype by which a column's values are written: its own, or `year` where its name says that it holds years."""
+    return YEAR if names_a_year(column) else dtypes.get(column, "")
 
 
 def listed(names: list[str], most: int) -> str:

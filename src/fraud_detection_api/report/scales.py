@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from numpy.typing import ArrayLike, NDArray
 
-from fraud_detection_api.report.numbers import date, number
+from fraud_detection_api.report.numbers import YEAR, value_text
 
 _PROBABILITIES = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.02, 0.05, 0.2, 0.3, 0.7, 0.8, 0.95)
 """In the order in which they get labels: the roundest first."""
@@ -67,8 +67,7 @@ def place_values(axes: Axes, values: NDArray[np.float64], *, dtype: str = "") ->
     positions = _positions(values)
     candidates = _candidates(values, dtype)
     at = np.interp(candidates, values, positions)
-    write = date if dtype == "datetime" else number
-    labels = [write(float(candidate)) for candidate in candidates]
+    labels = [value_text(float(candidate), dtype) for candidate in candidates]
     kept = _spread(at.tolist(), [_GAP + _LETTER * len(label) for label in labels], float(positions[-1] - positions[0]))
     axes.set_xticks([float(at[k]) for k in kept], [labels[k] for k in kept])
     return positions
@@ -78,8 +77,7 @@ def place_few(axes: Axes, values: NDArray[np.float64], *, dtype: str = "") -> ND
     """Evenly spaced positions of values that are too few for a line, each with its label."""
     positions = np.arange(len(values), dtype=np.float64)
     truths = {0.0: "false", 1.0: "true"} if dtype == "bool" else {}
-    label = date if dtype == "datetime" else number
-    axes.set_xticks(positions.tolist(), [truths.get(value, label(value)) for value in values.tolist()])
+    axes.set_xticks(positions.tolist(), [truths.get(value, value_text(value, dtype)) for value in values.tolist()])
     axes.set_xlim(-0.6, len(values) - 0.4)
     return positions
 
@@ -103,7 +101,8 @@ def _candidates(values: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
     rounds = [0.0, *(sign * k * power for k in (1, 5, 2) for power in powers for sign in (1, -1))]
     step = _round_step((high - low) / 4)
     near = [(math.floor(low / step) + k) * step for k in range(6)]
-    return np.array([tick for tick in (*rounds, *near) if low <= tick <= high])
+    ticks = [tick for tick in (*rounds, *near) if low <= tick <= high]
+    return np.array([tick for tick in ticks if dtype != YEAR or float(tick).is_integer()] or [low])
 
 
 def _spread(at: Sequence[float], widths: Sequence[float], span: float) -> list[int]:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, from_json
 
-from fraud_detection_api.contract.declaration import MAX_TEXT, ReasonCode
+from fraud_detection_api.contract.declaration import MAX_TEXT
 from fraud_detection_api.contract.times import parse_moment
+from fraud_detection_api.contract.wording import ReasonCode
 from fraud_detection_api.decision.label import Label, LabelSource, LabelState
 from fraud_detection_api.decision.row_format import columns_of
 from fraud_detection_api.decision.stored import StoredDecision

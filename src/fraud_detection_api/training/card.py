@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,10 @@ class Learned:
 
 @dataclass(frozen=True)
 class Making:
-    """How a model was made and how good it is: `fitted` was measured, and `final` is registered."""
+    """How a model was made and how good it is: `fitted` was measured, and `final` is registered.
+
+    `beside` are further parts of the card by name, such as the baseline.
+    """
 
     data: Dataset
     split: Split
@@ -47,6 +50,7 @@ class Making:
     constraint_prices: Sequence[Mapping[str, Any]]
     policy: Mapping[str, Any]
     tuning: Mapping[str, Any] | None
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 def model_card(making: Making) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "polars": pl.__version__,
         },
     }
-    return card | ({"tuning": dict(making.tuning)} if making.tuning else {})
+    return card | dict(making.beside) | ({"tuning": dict(making.tuning)} if making.tuning else {})
 
 
 def _race(making: Making) -> dict[str, Any]:

@@ -80,20 +80,23 @@ def compare(
     baseline: NDArray[np.float64],
     *,
     metrics: Mapping[str, Metric],
+    weights: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """How much higher each measure is for `probability` than for `baseline`, float64 (n,) each, on the same records.
 
-    Both are measured on the same replicates, so that variation which both share does not widen the interval.
+    Both are measured on the same replicates, so that variation which both share does not widen the interval. `weights`
+    float64 (n,) count a record as more or less than one.
     """
+    weights = np.ones(len(is_fraud)) if weights is None else weights
     first, second = ScoredTest.sort(is_fraud, probability), ScoredTest.sort(is_fraud, baseline)
 
-    def gains(counts: NDArray[np.uint16]) -> list[float]:
-        both = (_values(test, counts[test.order].astype(np.float64), metrics.values()) for test in (first, second))
+    def gains(counts: NDArray[np.float64]) -> list[float]:
+        both = (_values(test, counts[test.order], metrics.values()) for test in (first, second))
         return [one - other for one, other in zip(*both, strict=True)]
 
-    values = gains(np.ones(len(is_fraud), np.uint16))
-    resampled = np.array([gains(draw) for draw in _draws(is_fraud, seed)])
+    values = gains(weights)
+    resampled = np.array([gains(draw * weights) for draw in _draws(is_fraud, seed)])
     return _estimates(metrics, values, resampled)
 
 

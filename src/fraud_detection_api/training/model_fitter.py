@@ -14,15 +14,18 @@ from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.training.beside import baseline_card, champion_beside
 from fraud_detection_api.training.card import Learned, Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
 from fraud_detection_api.training.data.load import dataset_from_frame
+from fraud_detection_api.training.data.quality import quality_notes, too_good
 from fraud_detection_api.training.data.splits import SplitSettings, hold_out
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrate
 from fraud_detection_api.training.evaluate import Evaluation
-from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
+from fraud_detection_api.training.fairness import Groups, fairness_of
+from fraud_detection_api.training.fit_scorer import MeasuredTest, ScorerFitter, measure
 from fraud_detection_api.training.policies import decided_policy, with_records_a_day
 from fraud_detection_api.training.recipes import Changes, race
 from fraud_detection_api.training.report.card import card_markdown
@@ -35,6 +38,7 @@ class FittedModel:
     """A registered model: its version, its bundle's digest, its card, and how good it is on the test part.
 
     `measured` is the scorer that was measured there. It was not trained on the test part, and the registered one may be.
+    `champion` is what `beside.champion_beside` found.
     """
 
     version: str
@@ -42,6 +46,7 @@ class FittedModel:
     evaluation: Evaluation
     card: dict[str, Any]
     measured: Scorer
+    champion: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,17 @@ class ModelFitter:
         *,
         now: datetime,
         tuning: Mapping[str, Any] | None = None,
+        circumstances: Mapping[str, str] | None = None,
+        groups: Groups | None = None,
         on_progress: Progress = lambda _share: None,
     ) -> FittedModel:
         """Train on `dataset` and register the bundle, created at `now`; if anything fails, nothing is registered.
 
-        `tuning` is recorded in the card. Raises InvalidDataset where the split would leave a part without frauds,
-        InvalidPolicy where a review capacity is stated and the number of records a day is not known, ContractMismatch
-        where the registry's models follow a contract of another name.
+        `tuning` is recorded in the card, and `circumstances` (`by` whom, from which `source`) in the manifest. `groups`
+        of all records, beside the protected features, are those of the report on fairness. Raises
+        InvalidDataset where the split would leave a part without frauds, InvalidPolicy where a review capacity is stated
+        and the number of records a day is not known, ContractMismatch where the registry's models follow a contract of
+        another name.
         """
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
@@ -99,20 +108,35 @@ class ModelFitter:
         decided = decided_policy(
             terms, final.data, final.fitted, deployed_base_rate=self.deployed_base_rate, succeeds=self.succeeds
         )
-        warnings = [*leak_warnings(dataset, split), *protected_advice(dataset.contract)]
-        made = Making(
-            dataset, split, self.split, fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning
+        warnings = [
+            *leak_warnings(dataset, split),
+            *quality_notes(train),
+            *too_good(test.is_fraud, measured.probability, dataset.contract.purpose),
+            *protected_advice(dataset.contract),
+        ]
+        beside = {"baseline": baseline_card(fitter, train, measured)} | _fairness(
+            measured, decided.policy, {name: values[split.test] for name, values in (groups or {}).items()}
         )
+        champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
+        parts = fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning, beside
+        made = Making(dataset, split, self.split, *parts)
         evidence = demonstrate(
             fitter, fitted, train, measured, training_shares=self.training_shares, on_progress=on_evidence
         ) | {"policy": decided.evidence}
-        card, sealed = _sealed(made, decided.policy, evidence, now=now)
+        known = {**(circumstances or {}), **({} if champion is None else {"champion": champion})}
+        card, sealed = _sealed(made, decided.policy, evidence, now=now, circumstances=known)
         version = self.registry.register(sealed.files, contract=None if self.any_contract else dataset.contract.name)
-        return FittedModel(version, sealed.digest, measured.after, card, fitted.scorer)
+        return FittedModel(version, sealed.digest, measured.after, card, fitted.scorer, champion)
+
+
+def _fairness(measured: MeasuredTest, policy: Policy, groups: Groups) -> dict[str, Any]:
+    """The card's part on fairness, if there are groups."""
+    found = fairness_of(measured.data, measured.probability, policy, weights=measured.weights, groups=groups)
+    return {"fairness": found} if found else {}
 
 
 def _sealed(
-    made: Making, policy: Policy, evidence: dict[str, Any], *, now: datetime
+    made: Making, policy: Policy, evidence: dict[str, Any], *, now: datetime, circumstances: Mapping[str, Any]
 ) -> tuple[dict[str, Any], SealedBundle]:
     """The card and the bundle of a new model."""
     card, measured, final = model_card(made), made.measured, made.final
@@ -132,6 +156,7 @@ def _sealed(
         evidence=evidence,
         documents={"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)},
         created_at=timestamp(now),
+        circumstances=circumstances,
     )
 
 
@@ -146,7 +171,8 @@ def fit_default_model(registry: ModelRegistry, *, by: str, now: datetime, on_pro
     # Whether more records would help is no question where a simulator makes them, and answering it takes as long as the fit.
     # Nor is it a question there what the last fifth of the records would add.
     fitter = ModelFitter(registry, DEFAULT_SEED, training_shares=(), refit=False)
-    fitted = fitter.fit(dataset, now=now, on_progress=on_progress)
+    made_by = {"by": by, "source": "simulated records"}
+    fitted = fitter.fit(dataset, now=now, circumstances=made_by, on_progress=on_progress)
     reasons = ("there was no intact champion to compare with",)
     cause = Cause("promote", by, "the default model, on simulated records", gate_reasons=reasons, digest=fitted.digest)
     registry.assign(CHAMPION, fitted.version, cause)

@@ -63,7 +63,7 @@ def test_train_prints_a_table_for_people(fraud, quick, credit_file):
 
 def test_there_is_no_progress_bar_in_a_pipe(fraud, quick, credit_file):
     lines = fraud("train", credit_file).stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["registered", "version", "warning:", "the", "the"]
+    assert [line.split()[0] for line in lines] == ["registered", "version", "warning:", "the", "beside", "the"]
 
 
 def test_a_training_says_what_the_policy_would_do_and_warns_of_many_reviews(fraud, quick, credit_file, tmp_path):
@@ -205,6 +205,24 @@ def test_a_table_without_known_limits_has_no_column_for_them(fraud, file_registr
     result = fraud("evaluate", "1", "real.parquet", "--registry", file_registry_path)
     assert result.exit_code == 0
     assert "best possible" not in result.stdout
+
+
+def test_groups_of_a_separate_file_measure_fairness_and_the_report_says_who_made_the_model(
+    fraud, quick, credit_file, tmp_path
+):
+    ids = pl.read_parquet(credit_file)["customer_id"]
+    sides = pl.Series(["left", "right"] * len(ids)).head(len(ids))
+    pl.DataFrame({"customer_id": ids, "side": sides}).unique("customer_id").write_csv("groups.csv")
+    assert fraud("train", credit_file).exit_code == 0
+    card = json.loads(fraud("train", credit_file, "--groups", "groups.csv", "--json").stdout)
+    assert {each["band"]["level"] for each in card["fairness"][0]["groups"]} == {"left", "right"}
+    assert (card["champion"]["version"], card["champion"]["unseen"]) == ("1", False)
+    told = fraud("evaluate", card["version"], credit_file, "--groups", "groups.csv")
+    assert "Outcomes by side" in told.stdout
+    assert fraud("models", "report", card["version"], "--out", "report.md").exit_code == 0
+    front = (tmp_path / "report.md").read_text()[:1500]
+    assert "trained from: credit.parquet" in front
+    assert "Version 1 was the champion" in front
 
 
 def test_evaluate_of_an_unknown_version_is_told(fraud, file_registry_path, credit_file):

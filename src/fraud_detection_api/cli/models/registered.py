@@ -97,14 +97,14 @@ def report(
     """Write a version's report: one HTML page with every plot and table, or the model card in Markdown."""
     if out.suffix not in DOCUMENT_OF:
         raise typer.BadParameter("name the file .html or .md", param_hint="--out")
-    service = _service(settings_with(registry=registry))
+    settings = settings_with(registry=registry)
+    from fraud_detection_api.jobs.reports import model_document
     from fraud_detection_api.tables.whole_files import written_whole
 
-    version = service.resolve(version)
-    content = service.document(version, DOCUMENT_OF[out.suffix])
+    document = model_document(settings, version, DOCUMENT_OF[out.suffix])
     with written_whole(out) as waiting:
-        waiting.write_bytes(content)
-    say(f"wrote the report of version {version} to {out}")
+        waiting.write_bytes(document.content)
+    say(f"wrote the report of version {document.version} to {out}")
 
 
 @app.command(epilog="Example: `fraud models compare`")

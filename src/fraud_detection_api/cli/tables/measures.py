@@ -1,10 +1,13 @@
 """Measures of models: an evaluation, a retraining, monitoring, and a comparison."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fraud_detection_api.cli.terminal import Table, print_table
-from fraud_detection_api.report.document import Words
+from fraud_detection_api.cli.terminal import Table, print_table, say
+from fraud_detection_api.report.beside import beside_text, champion_caveat
+from fraud_detection_api.report.document import Table as DocumentTable
+from fraud_detection_api.report.document import Words, cell_text
+from fraud_detection_api.report.fairness import column_blocks, group_names, verdicts
 from fraud_detection_api.report.numbers import MONITORED, measure_text
 
 if TYPE_CHECKING:  # it needs the training libraries
@@ -129,6 +132,31 @@ def print_evaluation(evaluation: Mapping[str, Any], *, title: str, words: Words)
 def _row(name: str, estimate: Mapping[str, float | None], words: Words, *, known: bool) -> list[str]:
     cells = [measure_text(name, words), f"{estimate['value']:.4f}", f"{estimate['low']:.4f} to {estimate['high']:.4f}"]
     return [*cells, *([f"{estimate['bayes_limit']:.4f}"] if known else [])]
+
+
+def beside_lines(card: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Iterator[str]:
+    """A line on the baseline, and one on the champion where there was one."""
+    if (baseline := card.get("baseline")) is not None:
+        yield beside_text(baseline, other="a logistic scorecard")
+    if champion is not None:
+        name = f"champion {champion['version']}"
+        yield f"{beside_text(champion, other=name)}. {champion_caveat(champion)}"
+
+
+def fairness_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What is to be said of each column of groups."""
+    for each in found:
+        yield from verdicts(each, group_names(each, ""))
+
+
+def print_fairness(found: Sequence[Mapping[str, Any]], words: Words) -> None:
+    """The tables of each column of groups, and what is to be said of it."""
+    for each in found:
+        for block in column_blocks(each, words, ""):
+            if isinstance(block, DocumentTable):
+                print_table(block.headings, [list(map(cell_text, row)) for row in block.rows], title=block.caption)
+    for line in fairness_lines(found):
+        say(line)
 
 
 def print_comparison(compared: "HeldOutComparison", champion: str, challenger: str, words: Words) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from fraud_detection_api.cli import options
 from fraud_detection_api.cli.options import order_of, registration, settings_with, usage_errors
-from fraud_detection_api.cli.tables.measures import print_evaluation
+from fraud_detection_api.cli.tables.measures import beside_lines, fairness_lines, print_evaluation, print_fairness
 from fraud_detection_api.cli.tables.policy import new_policy_text, outcomes_table, policy_warnings
 from fraud_detection_api.cli.terminal import LISTENER, print_json, print_table, say
 from fraud_detection_api.report.document import words_for
@@ -47,6 +47,7 @@ def train(
     leave_out_known: options.LeaveOutKnown = False,
     deployed_base_rate: options.DeployedBaseRate = None,
     policy: Policy = None,
+    groups: options.Groups = None,
     like: Like = None,
     effort: Effort = "default",
     refit: options.Refit = True,
@@ -68,7 +69,8 @@ def train(
     from fraud_detection_api.training.data.splits import SplitSettings
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file), refit)
+    csv = options.of_csv(separator, file)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups)
     with usage_errors():
         fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)
@@ -80,11 +82,14 @@ def show_trained(fitted: "FittedModel", *, as_json: bool) -> None:
     for warning in policy_warnings(policy):
         say(warning)
     if as_json:
-        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card})
+        champion = {} if fitted.champion is None else {"champion": fitted.champion}
+        print_json({"version": fitted.version, "digest": fitted.digest, **fitted.card, **champion})
     else:
         words = words_for(fitted.card["purpose"])
         print_evaluation(fitted.evaluation.as_json(), title="Held-out test part", words=words)
         say(new_policy_text(policy))
+        for line in (*beside_lines(fitted.card, fitted.champion), *fairness_lines(fitted.card.get("fairness", []))):
+            say(line)
         say(f"the whole report: `fraud models report {fitted.version} --out report.html`")
 
 
@@ -92,6 +97,7 @@ def evaluate(
     version: options.Version,
     file: options.DataFile,
     separator: options.Separator = None,
+    groups: options.Groups = None,
     registry: options.Registry = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -104,20 +110,27 @@ def evaluate(
     settings, given = settings_with(registry=registry), options.of_csv(separator, file)
     from fraud_detection_api.container.registry import existing_registry
     from fraud_detection_api.services.models.registered import ModelService
+    from fraud_detection_api.training.data.groups import load_groups
     from fraud_detection_api.training.data.load import load_dataset
     from fraud_detection_api.training.evaluate import evaluate_bundle
+    from fraud_detection_api.training.fairness import fairness_of_bundle
 
     model = ModelService(existing_registry(settings.registry)).load(version)
     dataset = load_dataset(file, model.bundle.contract, trains=False, separator=given)
+    contract = model.bundle.contract
+    grouped = None if groups is None else load_groups(groups, contract, records=file, separator=given)
+    fairness = fairness_of_bundle(model.bundle, dataset, grouped)
     measured, outcomes = evaluate_bundle(model.bundle, dataset)
     evaluation, none = measured.as_json(), {0: "fraud", measured.rows: "legitimate"}.get(measured.frauds)
     shares = {kind: None if kind == none else by for kind, by in outcomes.shares_as_json().items()}
     if dataset.digest == model.bundle.card["data"]["digest"]:
         say("warning: the model was trained on these records, so the figures are too good; use newer records")
     if as_json:
-        print_json({"version": model.version, "digest": model.bundle.digest, **evaluation, "outcomes": shares})
+        found = {**evaluation, "outcomes": shares, "fairness": fairness}
+        print_json({"version": model.version, "digest": model.bundle.digest, **found})
     else:
         words = words_for(model.bundle.contract.purpose)
         print_evaluation(evaluation, title=f"Version {model.version} on {file.name}", words=words)
         title, headings, rows = outcomes_table(shares, words)
         print_table(headings, rows, title=title)
+        print_fairness(fairness, words)

@@ -49,12 +49,11 @@ class ModelService:
         version = self.resolve(version_or_alias)
         return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
 
-    def document(self, version_or_alias: str, name: str) -> bytes:
-        """A file of a version's verified bundle, such as `report.html`. Raises as `load`."""
+    def document(self, version_or_alias: str, name: str) -> tuple[str, dict[str, Any], bytes]:
+        """A version, its manifest, and a file of its verified bundle, such as `report.html`. Raises as `load`."""
         version = self.resolve(version_or_alias)
         files = self._registry.fetch(version)
-        read_manifest(files, source=f"version {version}")
-        return files[name]
+        return version, read_manifest(files, source=f"version {version}"), files[name]
 
     def assigned(self, alias: Alias) -> str | None:
         """The version that the alias stands for, None where it stands for none."""

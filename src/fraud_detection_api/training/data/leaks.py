@@ -103,7 +103,7 @@ def _mostly_different(values: NDArray[np.generic], *, share: float) -> bool:
 
 
 def _duplicates(data: Dataset, split: Split) -> Iterator[str]:
-    train, test = (_record_hashes(data.take(rows)) for rows in (split.train, split.test))
+    train, test = (record_hashes(data.take(rows)) for rows in (split.train, split.test))
     shared = int(np.isin(test, train).sum())
     if shared > DUPLICATE_SHARE * len(test):
         yield (
@@ -112,7 +112,8 @@ def _duplicates(data: Dataset, split: Split) -> Iterator[str]:
         )
 
 
-def _record_hashes(data: Dataset) -> NDArray[np.uint64]:
+def record_hashes(data: Dataset) -> NDArray[np.uint64]:
+    """A number for each record, uint64 (n,): the same for the same features."""
     tables = {
         name: np.arange(len(levels) + 1, dtype=np.float32)[np.newaxis, :, np.newaxis]
         for name, levels in data.records.levels.items()

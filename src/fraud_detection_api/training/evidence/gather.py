@@ -12,7 +12,6 @@ from fraud_detection_api.statistics.estimates import six_digits
 from fraud_detection_api.training.evidence.columns import Score, importance, partial_dependence
 from fraud_detection_api.training.evidence.curves import (
     capture_at_budgets,
-    cost_curve,
     precision_recall_curve,
     reliability,
     roc_curve,
@@ -69,8 +68,6 @@ def gather_evidence(
       `high`
     - `scores`: `edges` (bins + 1), `legitimate`, `fraud` (counts)
     - `capture`: list of `alert_share`, `alerts`, `threshold`, `precision`, `recall` (each with `_low`, `_high`), `lift`
-    - `costs`: `threshold` (list) and `ratios`, list of `ratio`, `trivial_cost`, `relative` (list), `best_threshold`,
-      `best_cost`, `theoretical_threshold`, `theoretical_cost`, `theoretical_relative`, `low`, `high`
     - `importance`: list of `column`, `gain_share`, `mean_abs_contribution`, `low`, `high`; every column
     - `partial_dependence`: list for the DEPENDENCES most important columns: `column`, `values`, `labels` (categories),
       `probability`, `low`, `high`, `rows_at` (lists) and `missing` (where there are gaps)
@@ -83,7 +80,7 @@ def gather_evidence(
     weights = np.ones(len(test.is_fraud)) if test.weights is None else test.weights
     ranked = importance(model.column_names, model.gain, model.contributions)
     evidence = {
-        **_of_probabilities(test, weights, seed),
+        **_of_probabilities(test, weights),
         "importance": ranked,
         "partial_dependence": _dependences(test, model, [item["column"] for item in ranked[:DEPENDENCES]], seed),
         "slices": slices(test.columns, test.is_fraud, test.probability, weights),
@@ -92,7 +89,7 @@ def gather_evidence(
     return evidence | ({"learning_curve": dict(learning_curve)} if learning_curve else {})
 
 
-def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) -> dict[str, Any]:
+def _of_probabilities(test: HeldOut, weights: NDArray[np.float64]) -> dict[str, Any]:
     is_fraud, probability = test.is_fraud, test.probability
     return {
         "rows": len(is_fraud),
@@ -106,7 +103,6 @@ def _of_probabilities(test: HeldOut, weights: NDArray[np.float64], seed: int) ->
         },
         "scores": score_histogram(is_fraud, probability),
         "capture": capture_at_budgets(is_fraud, probability, weights),
-        "costs": cost_curve(is_fraud, probability, weights, seed=seed),
     }
 
 

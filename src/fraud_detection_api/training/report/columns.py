@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fraud_detection_api.report.canvas import BLUE, ORANGE, plain
 from fraud_detection_api.report.document import Bar, Block, Cell, Code, Gallery, Paragraph, Plot, Section, Table, Words
-from fraud_detection_api.report.numbers import count, percent
+from fraud_detection_api.report.numbers import count, percent, shown_dtype
 from fraud_detection_api.report.scales import log_odds, place_few, place_values, show_log_odds
 from fraud_detection_api.training.report.material import Material
 
@@ -76,7 +76,7 @@ def _plot(curve: Mapping[str, Any], scale: Mapping[str, float], material: Materi
     missing = curve.get("missing")
     gap = f" Missing: {percent(missing['probability'])}." if missing else ""
     here = f"From {percent(lowest)} to {percent(highest)}.{gap}"
-    dtype = material.evidence.get("dtypes", {}).get(curve["column"], "")
+    dtype = shown_dtype(curve["column"], material.evidence.get("dtypes", {}))
     drawing = paint_levels if "labels" in curve else paint_dependence
     return Plot(drawing, curve["column"], {**curve, **scale, "dtype": dtype}, here=here)
 

@@ -9,6 +9,7 @@ from fraud_detection_api.report.page import page_html
 from fraud_detection_api.training.report import (
     columns,
     decisions,
+    fairness,
     headline,
     learning,
     limits,
@@ -26,8 +27,8 @@ _BUILDERS: tuple[Callable[[Material], Section | None], ...] = (
     ranking.ranking,
     headline.calibration,
     decisions.capture,
-    decisions.costs,
     policy.policy,
+    fairness.fairness,
     columns.importance,
     columns.dependence,
     limits.segments,

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fraud_detection_api.report.beside import beside_table
 from fraud_detection_api.report.canvas import BLUE, GREY
 from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section, Table, Tile, Tiles, Words
-from fraud_detection_api.report.numbers import count, decimal, measure_text, percent, percent_range, range_of
+from fraud_detection_api.report.numbers import count, decimal, measure_text, number, percent, percent_range, range_of
 from fraud_detection_api.report.scales import log_odds, show_log_odds
 from fraud_detection_api.training.report.material import Material
 
@@ -58,7 +59,36 @@ def headline(material: Material) -> Section:
         for name in _TILES
         if (estimate := material.metrics.get(name)) is not None
     ]
-    return Section("headline", "Headline figures", [Paragraph(measured), Tiles(tiles), table])
+    blocks = [Paragraph(measured), Tiles(tiles), *_workload(material), table, *_baseline(material)]
+    return Section("headline", "Headline figures", blocks)
+
+
+def _workload(material: Material) -> list[Block]:
+    """How much people would have to review, and how many would be declined. Cards without a policy do not say."""
+    stated = material.card.get("policy")
+    if stated is None:
+        return []
+    shares, a_day = stated["shares"], stated["records_a_day"]
+    said = [
+        f"{percent(shares[outcome])} of the records would be {verb}"
+        + ("" if a_day is None else f" ({number(a_day * shares[outcome])} a day)")
+        for outcome, verb in (("review", "reviewed"), ("decline", "declined"))
+    ]
+    return [Paragraph(f"Under version {stated['version']} of the policy, {' and '.join(said)}.")]
+
+
+def _baseline(material: Material) -> list[Block]:
+    """The model beside a logistic scorecard. Cards of earlier versions have none."""
+    found = material.card.get("baseline")
+    if found is None:
+        return []
+    explained = (
+        f"A logistic scorecard of the same training records is the baseline ({count(found['columns'])} columns: "
+        "standardised numbers, frequent levels, and flags for missing values). A model that is no better than it is not "
+        "worth its complexity."
+    )
+    caption = "Beside a logistic scorecard, on the same held-out records"
+    return [Paragraph(explained), beside_table(found, other="scorecard", caption=caption)]
 
 
 def metric_text(name: str, figure: float) -> str:

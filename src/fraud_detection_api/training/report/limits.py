@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fraud_detection_api.report.bands import band_text
 from fraud_detection_api.report.document import Block, Bullets, Cell, Measured, Paragraph, Section, Table
-from fraud_detection_api.report.numbers import count, date, number, percent, percent_range
+from fraud_detection_api.report.fairness import is_low
+from fraud_detection_api.report.numbers import count, percent, percent_range, shown_dtype
 from fraud_detection_api.training.report.material import Material
 
 FEW = 200
@@ -18,6 +20,7 @@ def limits(material: Material) -> Section:
         *_of_time(material),
         *_of_the_population(material),
         *_of_segments(material),
+        *_of_fairness(material),
         *_of_warnings(material),
     ]
     none = ["Nothing in this card speaks against the figures. That does not prove that nothing does."]
@@ -73,6 +76,19 @@ def _of_segments(material: Material) -> Iterator[str]:
         yield f"The model is worse than chance explains for these segments: {names}{more}. See “Worst segments”."
 
 
+def _of_fairness(material: Material) -> Iterator[str]:
+    found = material.card.get("fairness") or []
+    if not found:
+        yield "Fairness is not measured with this policy; see “Fairness”."
+    for each in found:
+        low = sum(not group["few"] and is_low(group["impact_ratio"]) for group in each["groups"])
+        if low:
+            yield (
+                f"By {each['column']}, {count(low)} group{'s' if low > 1 else ''} would be approved less than four fifths "
+                "as often as the group that is approved most; see “Fairness”."
+            )
+
+
 def _of_warnings(material: Material) -> Iterator[str]:
     warnings = material.card.get("warnings", [])
     if warnings:
@@ -93,7 +109,7 @@ _NOT_FOR = {
             "(Regulation B in the United States) or a human decision (GDPR article 22). The European Union's AI Act "
             "classifies credit scoring of people as high-risk."
         ),
-        "Claiming that groups are treated alike: that is not measured here, unless a group is among the segments below.",
+        "Claiming that groups are treated alike. What was measured of that is under “Fairness”.",
         "Records of another contract, or of applicants unlike those in the training data.",
     ),
 }
@@ -172,20 +188,5 @@ def segment_text(each: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     >>> segment_text({"column": "age", "band": {"above": 18.0, "up_to": 30.0}}, {})
     'age over 18, up to 30'
     """
-    dtype = evidence.get("dtypes", {}).get(each["column"], "")
-    return f"{each['column']} {_band(each['band'], dtype)}"
-
-
-def _band(band: Mapping[str, Any], dtype: str) -> str:
-    if "missing" in band:
-        return "missing"
-    if "level" in band:
-        return f"“{band['level']}”"
-    if "equals" in band:
-        return ("true" if band["equals"] else "false") if dtype == "bool" else _value(band["equals"], dtype)
-    ends = [("over", band["above"]), ("up to", band["up_to"])]
-    return ", ".join(f"{word} {_value(end, dtype)}" for word, end in ends if end is not None)
-
-
-def _value(value: float, dtype: str) -> str:
-    return date(value) if dtype == "datetime" else number(value)
+    dtype = shown_dtype(each["column"], evidence.get("dtypes", {}))
+    return f"{each['column']} {band_text(each['band'], dtype)}"

@@ -134,11 +134,11 @@ def setting_text(setting: Any) -> str:
 
 
 def constraints(material: Material) -> Section:
-    """What the contract's monotone features cost."""
-    prices, title = material.card.get("constraint_prices") or [], "Cost of monotone features"
+    """What the contract's monotone features cost in measures."""
+    prices, title = material.card.get("constraint_prices") or [], "Price of monotone features"
     if not prices:
         return Section(
-            "constraints", title, [Paragraph("The contract declares no monotone feature, so there is no cost.")]
+            "constraints", title, [Paragraph("The contract declares no monotone feature, so there is no price.")]
         )
     rows: list[list[Cell]] = [
         [", ".join(price["constraints"]), _difference(price["average_precision"]), _difference(price["roc_auc"])]
@@ -146,10 +146,12 @@ def constraints(material: Material) -> Section:
     ]
     explained = (
         "Each row compares the model with these features monotone to the same model without that constraint. A negative "
-        "difference is a cost. If the interval contains 0, chance alone explains the difference."
+        "difference is a price. If the interval contains 0, chance alone explains the difference."
     )
     headings = ["monotone features", "difference of average precision", "difference of ROC AUC"]
-    return Section("constraints", title, [Paragraph(explained), Table("Costs, with 95 % intervals", headings, rows, 2)])
+    return Section(
+        "constraints", title, [Paragraph(explained), Table("Prices, with 95 % intervals", headings, rows, 2)]
+    )
 
 
 def _difference(change: Mapping[str, float]) -> Measured:

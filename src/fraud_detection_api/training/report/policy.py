@@ -40,7 +40,7 @@ def policy(material: Material) -> Section | None:
     ]
     if "policy" in material.evidence:
         blocks.append(Gallery(_plots(stated, Population.from_json(material.evidence["policy"]))))
-    return Section("policy", "Policy", blocks)
+    return Section("policy", "Costs and policy", blocks)
 
 
 def _rule(stated: Mapping[str, Any], words: Words) -> str:
@@ -52,7 +52,8 @@ def _rule(stated: Mapping[str, Any], words: Words) -> str:
         f"milder. Approving costs the {words.event} probability times the loss from a {words.event}. A review costs the "
         "same for every record and finds the truth. Declining costs the probability that this is wrong, times the cost of "
         f"a wrong decline.{dearer if stated['review_price'] else ''} The figures are measured on {count(stated['records'])} "
-        "training records, each scored by boosters that were not trained on it."
+        "training records, each scored by boosters that were not trained on it. All costs are in the policy's own unit of "
+        "money."
     )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived, Reason
+from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived
+from fraud_detection_api.contract.wording import Reason
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset

@@ -10,7 +10,7 @@ from fraud_detection_api.training.evidence.gather import Explained, gather_evide
 from fraud_detection_api.training.report.card import card_markdown
 from support.scored import LEARNING_CURVE, card, evidence, held_out, score
 
-MOST_LINES = 165
+MOST_LINES = 185
 
 
 def test_the_same_arguments_give_the_same_bytes():

@@ -16,13 +16,11 @@ from fraud_detection_api.training.report.material import Material
 from support.scored import card, evidence
 
 SECTIONS = (
-    "purpose", "headline", "limits", "warnings", "ranking", "calibration", "capture", "costs", "policy", "importance",
+    "purpose", "headline", "limits", "warnings", "ranking", "calibration", "capture", "policy", "fairness", "importance",
     "dependence", "segments", "learning", "constraints", "data", "split", "settings", "tuning",
     "software",
 )  # fmt: skip
-PLOTS = (
-    2 + 1 + 2 + 1 + 1 + 2 + 4 + 2 + 2
-)  # curves, scores, reliability, budgets, costs, policy, dependence, learning, tuning
+PLOTS = 2 + 1 + 2 + 1 + 2 + 4 + 2 + 2  # curves, scores, reliability, budgets, policy, dependence, learning, tuning
 
 
 def test_every_section_is_there_and_in_the_contents(page):
@@ -93,15 +91,25 @@ def test_ids_are_unique_and_references_lead_somewhere(page):
 def test_tables_with_intervals_become_lists_on_a_narrow_screen(page):
     document = page.document.decode()
     captions = re.findall(r'<div class="table wide[^"]*"><table><caption>(.*?)</caption>', document)
-    assert "Costs, with 95&nbsp;% intervals" in captions
+    assert "Prices, with 95&nbsp;% intervals" in captions
     assert "Probabilities before and after calibration" not in captions
 
 
 def test_plots_say_what_they_show_here(page):
     recall = card()["evaluation"]["metrics"]["recall_at_1pct_fpr"]
     assert f"At 1 % of legitimate records flagged, {100 * recall['value']:.1f} % (" in page.sections["ranking"]
-    assert "saves" in page.sections["costs"]
     assert "points agree with the line" in page.sections["calibration"]
+
+
+def test_the_headline_says_how_many_would_be_reviewed_and_how_the_scorecard_does(page):
+    shares = card()["policy"]["shares"]
+    assert f"{100 * shares['review']:.1f} % of the records would be reviewed" in page.sections["headline"]
+    assert "Beside a logistic scorecard" in page.sections["headline"]
+
+
+def test_groups_below_four_fifths_are_in_the_limits_and_in_their_section(page):
+    assert "four fifths" in page.sections["limits"]
+    assert "channel “branch”" in page.sections["fairness"]
 
 
 def test_no_number_is_longer_than_people_read(page):
@@ -129,7 +137,7 @@ def test_a_card_without_what_every_card_has_is_refused(field):
 
 
 def test_what_is_optional_may_be_absent(page_of):
-    names = ("purpose", "policy", "constraint_prices", "warnings", "calibration", "tuning")
+    names = ("purpose", "policy", "constraint_prices", "warnings", "calibration", "tuning", "baseline", "fairness")
     bare = {name: part for name, part in evidence().items() if name not in ("learning_curve", "dtypes")}
     page = page_of(card(**dict.fromkeys(names)), bare)
     assert tuple(name for name in page.sections if name) == tuple(
@@ -139,6 +147,7 @@ def test_what_is_optional_may_be_absent(page_of):
     assert "nothing suspicious" in page.sections["warnings"]
     assert "not tuned in this training" in page.sections["settings"]
     assert "does not say how" in page.sections["calibration"]
+    assert "--groups" in page.sections["fairness"]
 
 
 @pytest.mark.parametrize(("left_out", "drawn"), [("rounds", "paint_training_size"), ("training_size", "paint_rounds")])

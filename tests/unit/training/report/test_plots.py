@@ -8,10 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fraud_detection_api.report.document import words_for
-from fraud_detection_api.report.scales import log_odds
-from fraud_detection_api.training.evidence.curves import cost_curve
 from fraud_detection_api.training.evidence.gather import gather_evidence
-from fraud_detection_api.training.report.decisions import paint_costs
 from fraud_detection_api.training.report.learning import paint_history, paint_rounds
 from fraud_detection_api.training.tuning.objective import Objective, ObjectiveName
 from support.scored import card, evidence, explained, held_out, score
@@ -56,20 +53,12 @@ def test_the_axis_of_values_is_named_after_the_objective(name):
     assert max(map(len, label.splitlines())) <= 40
 
 
-@pytest.mark.parametrize("level", [1e-9, 1e-6, 1e-3, 0.5, 1 - 1e-9])
-def test_probabilities_that_are_all_alike_have_axes_that_hold_the_best_thresholds(level):
-    probability = np.full(200, level)
-    data = cost_curve(np.arange(200) % 10 == 0, probability, np.ones(200))
-    low, high = painted(paint_costs, data).get_xlim()
-    assert low < log_odds(1 / 101) < log_odds(1 / 6) < high
-
-
 def test_a_tiny_base_rate_makes_a_report(drawn_page_of):
     """Warnings are errors here, matplotlib's too."""
     test = held_out(600)
     tiny = replace(test, probability=test.probability * 1e-7, raw_probability=test.raw_probability * 1e-7)
     explained_tiny = replace(explained(), score=lambda matrix: score(matrix) * 1e-7)
-    assert "costs" in drawn_page_of(card(), gather_evidence(tiny, explained_tiny)).sections
+    assert "policy" in drawn_page_of(card(), gather_evidence(tiny, explained_tiny)).sections
 
 
 @pytest.mark.parametrize(("kept", "left", "right"), [([3, 9], 2.5, 6.5), ([2, 4], 1.5, 4.5), ([6], 5.5, 6.5)])

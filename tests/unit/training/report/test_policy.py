@@ -46,7 +46,7 @@ def test_the_page_tells_costs_thresholds_and_outcomes(page):
 
 def test_the_card_tells_the_same_in_tables(markdown_of):
     text = markdown_of(card(), evidence())
-    assert "## Policy" in text
+    assert "## Costs and policy" in text
     assert "| outcome | of all records | of frauds | of legitimate records | a day |" in text
     assert "The alternatives: approving all " in text
     assert "| approve all |" not in text

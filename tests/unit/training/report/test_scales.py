@@ -47,6 +47,14 @@ def test_labels_do_not_touch(values, dtype):
         assert ticks[k] - ticks[k - 1] > halves[k] + halves[k - 1]
 
 
+def test_years_are_whole_and_have_no_comma():
+    axes = Figure().add_subplot()
+    place_values(axes, np.array([2014.0, 2015, 2016, 2017]), dtype="year")
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels
+    assert all(label in ("2014", "2015", "2016", "2017") for label in labels)
+
+
 def test_few_values_are_evenly_spaced_and_truth_values_are_words():
     axes = Figure().add_subplot()
     assert place_few(axes, np.array([0.0, 1.0]), dtype="bool").tolist() == [0.0, 1.0]
