@@ -20,6 +20,7 @@ from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
+from support.earlier_stores import without_warnings
 from support.fakes import InMemoryLabelStore
 from support.labelling import DAY, NOON, kept
 
@@ -239,7 +240,8 @@ def test_a_store_from_before_labels_takes_them_after_migration(tmp_path):
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
     store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
-    store.save([StoredRequest([decision])])
+    with without_warnings(database):
+        store.save([StoredRequest([decision])])
     store.migrate()
     assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
     assert store.find(decision.decision_id) == decision
@@ -260,7 +262,8 @@ def test_labels_of_an_earlier_release_keep_their_seals(database):
     raw, decision = database(), kept(1)
     raw.upgrade("0004")
     store = SqlDecisionStore(raw, idempotency_seconds=1)
-    store.save([StoredRequest([decision])])
+    with without_warnings(raw):
+        store.save([StoredRequest([decision])])
     fields = (decision.decision_id, True, "rule", 5, "", 9)
     columns = "decision_id, is_fraud, source, effective_at, note, recorded_at, seal"
     with raw.writing() as session:

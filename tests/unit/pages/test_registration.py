@@ -52,7 +52,7 @@ def test_a_bundle_that_does_not_say_who_made_it_says_that_it_is_not_recorded(nam
 
 
 def test_circumstances_are_in_the_manifest_and_not_in_the_digest():
-    from fraud_detection_api.model.bundle import read_bundle, with_policy
+    from fraud_detection_api.model.bundle import read_bundle, with_changes
     from support.builders import credit_files
 
     files = credit_files()
@@ -60,5 +60,7 @@ def test_circumstances_are_in_the_manifest_and_not_in_the_digest():
     told = {**files, "manifest.json": json.dumps(manifest).encode()}
     bundle = read_bundle(told, source="x")
     assert bundle.digest == read_bundle(files, source="x").digest
-    changed = with_policy(told, bundle.policy, card=bundle.card, documents=files, created_at="2026-11-23T10:00:00Z")
+    changed = with_changes(
+        told, policy=bundle.policy, card=bundle.card, documents=files, created_at="2026-11-23T10:00:00Z"
+    )
     assert json.loads(changed.files["manifest.json"])["circumstances"] == KNOWN

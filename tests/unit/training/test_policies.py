@@ -8,7 +8,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import CorruptBundle, InvalidPolicy
-from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_evidence, with_policy
+from fraud_detection_api.model.bundle import FILES, MANIFEST, read_bundle, read_evidence, with_changes
 from fraud_detection_api.policy.consequences import chosen_costs, consequences
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
@@ -146,7 +146,9 @@ def test_card_and_report_tell_the_new_policy():
 def test_fairness_that_was_measured_on_the_former_policy_is_not_kept():
     card = {**json.loads(credit_files()["card.json"]), "fairness": [{"column": "side"}]}
     policy = read_bundle(credit_files(), source="x").policy
-    judged = with_policy(credit_files(), policy, card=card, documents=credit_files(), created_at="2026-11-22T10:00:00Z")
+    judged = with_changes(
+        credit_files(), policy=policy, card=card, documents=credit_files(), created_at="2026-11-22T10:00:00Z"
+    )
     files = changed(files=judged.files).sealed.files
     assert "fairness" not in json.loads(files["card.json"])
     assert b"Not measured with this policy" in files["card.md"]
