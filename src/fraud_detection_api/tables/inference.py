@@ -17,9 +17,8 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
 from fraud_detection_api.tables.protected import PROTECTED_LINE, is_protected_name
-from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
+from fraud_detection_api.tables.reading import are_markers, read_column
 from fraud_detection_api.tables.recognition import (
-    LEADING_ZERO,
     Recognized,
     as_read,
     by_count,
@@ -38,7 +37,7 @@ from fraud_detection_api.tables.remarks import (
     sentinel_lines,
     strays,
 )
-from fraud_detection_api.tables.roles import are_times, require_columns, require_times, target_lines, time_written
+from fraud_detection_api.tables.roles import are_times, id_lines, require_columns, require_times, target_lines, time_written
 
 _TAKEN = (
     "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
@@ -90,7 +89,7 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
     sections = [_head(name, source, frame, separator, remarks), _ignored(guesses)]
     if identifier is not None:
-        sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *_id_lines(frame[identifier])]))
+        sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *id_lines(frame[identifier])]))
     lines = target_lines(frame[target], source)
     if known_probability is not None:
         lines.append(f"known_probability = {quoted(known_probability)}  # of simulated data; never a feature")
@@ -143,14 +142,6 @@ def _ignored(guesses: dict[str, _Guess]) -> str:
         f"  {quoted(column)},  # {guess.ignored_because}" for column, guess in guesses.items() if guess.ignored_because
     ]
     return "\n".join(["ignored = [", *lines, "]"]) if lines else ""
-
-
-def _id_lines(series: pl.Series) -> list[str]:
-    """The dtype: a code with leading zeros, and a number beyond 64 bits, are text."""
-    numeric = series.dtype.is_integer() or series.dtype.is_float()
-    whole = numeric and not read_ids(series, "int")[1].any()
-    codes = series.dtype == pl.String and series.str.strip_chars().str.contains(LEADING_ZERO).any()
-    return [f'dtype = "{"int" if whole else "str"}"' + ("  # leading zeros belong to these ids" if codes else "")]
 
 
 def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Guess:
