@@ -35,6 +35,7 @@ from fraud_detection_api.tables.remarks import (
     marker_lines,
     quoted,
     sentinel_lines,
+    single_value_lines,
     strays,
 )
 from fraud_detection_api.tables.roles import are_times, id_lines, require_columns, require_times, target_lines, time_written
@@ -149,13 +150,13 @@ def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Gues
         return _Guess(ignored_because=_TAKEN)
     series, markers = as_read(series), marker_lines(series)
     present = present_values(series)
-    if reason := _why_ignored(series.dtype, present):
+    if reason := _why_ignored(series, present):
         return _Guess(ignored_because=reason)
     if times := _as_times(series):
         return _datetime_guess(series, times, time, columns)
     if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
         return _guess_of_texts(series, present)
-    nullable = (*markers, "nullable = true") if len(present) < len(series) else ()
+    nullable = (*single_value_lines(present), *markers, "nullable = true") if len(present) < len(series) else ()
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
     return _numeric_guess(present, nullable)
@@ -166,13 +167,17 @@ def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
         return _formatted_guess(series, numbers)
     if reason := strays(series):
         return _Guess(ignored_because=reason)
-    return _text_guess(series, present, ("nullable = true",) if len(present) < len(series) else ())
+    nullable = (*single_value_lines(present), "nullable = true") if len(present) < len(series) else ()
+    return _text_guess(series, present, nullable)
 
 
-def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
+def _why_ignored(series: pl.Series, present: pl.Series) -> str:
+    dtype = series.dtype
     if not (dtype.is_integer() or dtype.is_float()) and not isinstance(dtype, _KNOWN):
         return f"a contract has no type for {dtype}"
-    return "never varies" if present.n_unique() < 2 else ""
+    if not len(present) or (dtype == pl.String and are_markers(present).all()):
+        return "empty in all rows"
+    return "never varies" if present.n_unique() < 2 and len(present) == len(series) else ""
 
 
 def _formatted_guess(series: pl.Series, found: Recognized) -> _Guess:
@@ -197,7 +202,7 @@ def _datetime_guess(
     (found,) = written
     seconds, unreadable, missing = read_column(series, "datetime", Written(found and found.format))
     if unreadable.any() or np.unique(seconds[~missing]).size < 2:
-        return _Guess(ignored_because="never varies")
+        return _Guess(ignored_because="never varies where it is not empty")
     parts = ("weekday", "hour") if np.unique(seconds[~missing] % 86_400 // 3_600).size > 1 else ("month", "weekday")
     if taken := [
         column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}
@@ -235,7 +240,7 @@ def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
 
 def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
-    kind = unreadable_kind(present) if levels > MOST_LEVELS_BY_SETS or levels > MAX_LEVEL_SHARE * len(present) else None
+    kind = unreadable_kind(present)
     looks = "" if kind is None else f"; nearly all are {kind}"
     if levels > max(2, MAX_LEVEL_SHARE * len(present)):
         texts = f"{levels:,} different texts in {len(present):,} values"

@@ -51,6 +51,7 @@ _GLUED_CODE = r"^(?:[A-Z]{3}[0-9]+|[0-9]+[A-Z]{3})$"  # may be a level such as V
 _KINDS = {"percent": "percentages", "currency": "amounts of money"}
 _LOOKS = {  # by a pattern, in small letters
     r"^[+-]?[^a-z]{0,3}[0-9][0-9.,]*\s?[kmb]$": "numbers with K, M or B: write them out in the file",
+    r"^[+\-\u2212\uff0d]?[\d.,\uff0c\uff0e]*[\d--0-9][\d.,\uff0c\uff0e]*$": "numbers in other digits than 0 to 9: write those",
     r"^0x[0-9a-f]{1,16}$": "hexadecimal numbers: write decimal ones, or declare a category",
     r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[ap]m)?$": "times of day: write a number of hours, such as 13.5",
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9:.]+ ?(?:[a-z]{2,5}|[a-z]+/[a-z_]+)$": (

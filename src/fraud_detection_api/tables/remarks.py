@@ -60,6 +60,15 @@ def marker_lines(series: pl.Series) -> tuple[str, ...]:
     return (f"# missing where it says {counted(found)}",) if len(found) else ()
 
 
+def single_value_lines(present: pl.Series) -> tuple[str, ...]:
+    """A comment on a column of one value, which tells records apart where others have none."""
+    if present.n_unique() > 1:
+        return ()
+    rows = f"{len(present):,} row{'' if len(present) == 1 else 's'}"
+    value = present[0] if present.dtype.is_numeric() else quoted(str(present[0]).strip())
+    return (f"# one value, {value}, in {rows}, else empty",)
+
+
 def sentinel_lines(numbers: pl.Series) -> Iterator[str]:
     """Comments on numbers such as -999 that may mean a missing value: frequent ones, far from all others."""
     numbers = numbers.cast(pl.Float64)

@@ -159,6 +159,7 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
     ("values", "reason"),
     [
         ([3, 3, 3, 3], "never varies"),
+        (["", None, " ", "NA"], "empty in all rows"),
         (["a", "b", "c", "d"], "4 different texts in 4 values: an id or free text, and no category"),
         (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters: 1 row (1)"),
         ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be stored exactly; is it an id?"),

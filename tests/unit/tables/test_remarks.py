@@ -117,6 +117,7 @@ def test_texts_that_no_format_reads_are_named(tmp_path, values, kind):
 @pytest.mark.parametrize(
     ("values", "lines"),
     [
+        (["1\u2009037.50", "8"], ['60 values are written as in "1\u2009037.50": 1,234.5 is 1234.5']),
         (["$12.50", "8"], ['60 values are written as in "$12.50": $1,234.50 is 1234.5', "60 more are plain numbers"]),
         (
             ["58.7%", "0.587"],
@@ -150,3 +151,16 @@ def test_the_rows_of_long_texts_are_named(tmp_path):
 
 def test_days_that_may_be_those_of_excel_are_said(tmp_path):
     assert "subtract 25569" in draft(tmp_path, list(range(45000, 45120)), name="open_date", time="open_date")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("X", 'one value, "X", in 40 rows'), (1, "one value, 1, in 40 rows"), (True, 'one value, "True"')]
+)
+def test_a_value_that_is_there_or_not_is_a_feature(tmp_path, value, said):
+    section = draft(tmp_path, [value, None, None]).partition("[features.x]")[2]
+    assert said in section
+    assert "nullable = true" in section
+
+
+def test_numbers_in_other_digits_are_named(tmp_path):
+    assert "nearly all are numbers in other digits than 0 to 9" in draft(tmp_path, ["\uff11\uff12", "\uff13"])
