@@ -38,7 +38,15 @@ from fraud_detection_api.tables.remarks import (
     single_value_lines,
     strays,
 )
-from fraud_detection_api.tables.roles import are_times, id_lines, require_columns, require_times, target_lines, time_written
+from fraud_detection_api.tables.roles import (
+    are_times,
+    id_lines,
+    reason_codes,
+    require_columns,
+    require_times,
+    target_lines,
+    time_written,
+)
 
 _TAKEN = (
     "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
@@ -97,9 +105,9 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     sections.append("\n".join(lines))
     if time is not None:
         sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
-    for column, guess in guesses.items():
-        if not guess.ignored_because:
-            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess)]))
+    features = {column: guess for column, guess in guesses.items() if not guess.ignored_because}
+    for (column, guess), code in zip(features.items(), reason_codes(features), strict=True):
+        sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess, code)]))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -256,14 +264,12 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 
-def _reason_lines(column: str, guess: _Guess) -> list[str]:
+def _reason_lines(column: str, guess: _Guess, code: str) -> list[str]:
     if is_protected_name(column):
         return [PROTECTED_LINE]
-    code = re.sub(r"[^A-Z0-9]+", "_", column.upper()).strip("_")
-    code = code if code[:1].isalpha() else f"F_{code}"
     band = ": {band}" if any(f'dtype = "{dtype}"' in guess.lines for dtype in BANDED) else ""
     text = f"{column} is {{value}}{band}"  # a name has no braces
-    return [f"reason = {{ code = {quoted(code[:64])}, text = {quoted(text)} }}"]
+    return [f"reason = {{ code = {quoted(code)}, text = {quoted(text)} }}"]
 
 
 def _key(column: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -145,6 +146,14 @@ def _written_lines(texts: pl.Series, found: Recognized) -> Iterator[str]:
         currencies = texts.str.extract(f"({CURRENCY})").drop_nulls()
         if currencies.n_unique() > 1:
             yield f"# values in {counted(currencies)} are read as one unit; convert them first"
+
+
+def folder_remarks(path: Path) -> list[str]:
+    """What a draft says about a folder of Parquet: names such as `day=1`, where other programs keep a column."""
+    folders = [part for file in path.rglob("*.parquet") for part in file.relative_to(path).parts[:-1]]
+    names = sorted({f"{part.partition('=')[0]}=…" for part in folders if "=" in part})
+    listed = ", ".join(map(quoted, names))
+    return [f"Folders are named {listed}: not read; write the column into the files to use it."] if names else []
 
 
 def footer_lines(frame: pl.DataFrame) -> Iterator[str]:

@@ -3,7 +3,9 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -124,6 +126,23 @@ def _form(times: Nearly) -> str:
     return "ISO 8601" if times.format is None else f"the format {times.format!r}"
 
 
+def reason_codes(columns: Iterable[str]) -> list[str]:
+    """A code for each column: its letters without accents, or its position where they are of another alphabet.
+
+    >>> reason_codes(["Kündigung", "年齢", "収入", "a b", "a-b"])
+    ['KUNDIGUNG', 'F_2', 'F_3', 'A_B', 'A_B_5']
+    """
+    codes: list[str] = []
+    for position, column in enumerate(columns, 1):
+        letters = "".join(each for each in unicodedata.normalize("NFKD", column) if not unicodedata.combining(each))
+        code = re.sub(r"[^A-Z0-9]+", "_", letters.upper()).strip("_")
+        code = (code if code[:1].isalpha() else f"F_{code or position}")[:_CODE_LENGTH]
+        others = (f"{code[: _CODE_LENGTH - 6]}_{number}" for number in count(position))
+        codes.append(next(each for each in (code, *islice(others, len(codes) + 1)) if each not in codes))
+    return codes
+
+
+_CODE_LENGTH = 64
 _SCIENTIFIC = r"^[+-]?[0-9](\.[0-9]+)?[eE]\+?[0-9]+$"
 
 

@@ -8,6 +8,7 @@ from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.tables.files import read_file
 from fraud_detection_api.tables.inference import infer_contract
+from fraud_detection_api.tables.remarks import folder_remarks
 
 ROWS = 120
 
@@ -164,3 +165,21 @@ def test_a_value_that_is_there_or_not_is_a_feature(tmp_path, value, said):
 
 def test_numbers_in_other_digits_are_named(tmp_path):
     assert "nearly all are numbers in other digits than 0 to 9" in draft(tmp_path, ["\uff11\uff12", "\uff13"])
+
+
+def test_folders_that_name_a_column_are_said(tmp_path):
+    (tmp_path / "day=1").mkdir()
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "day=1" / "part.parquet")
+    (said,) = folder_remarks(tmp_path)
+    assert said.startswith('Folders are named "day=…": not read')
+    assert folder_remarks(tmp_path / "day=1") == []
+
+
+def test_reasons_of_a_draft_have_codes_of_their_own():
+    names = ["年齢", "収入", "a b", "a-b", "K\u00fcndigung", *("x" * 99 + str(n) for n in range(3))]
+    frame = pl.DataFrame({**{name: [1, 2] for name in names}, "y": [0, 1]})
+    text = infer_contract(frame, source="f.csv", name="f", target="y", identifier=None, time=None)
+    features = contract_from_toml(text, source="draft.toml").features.values()
+    codes = [feature.reason.code for feature in features]
+    assert len(set(codes)) == len(names)
+    assert codes[:5] == ["F_1", "F_2", "A_B", "A_B_4", "KUNDIGUNG"]
