@@ -13,7 +13,9 @@ MISSING_MARKERS = frozenset(
 # groups of three digits, or as in India of two before the last: a number in groups has no leading zero
 _BLANKS = " \u00a0\u202f\u2009"
 _GROUPS = f"(?:[,'\u2019][0-9]{{3}})+|(?:[{_BLANKS}][0-9]{{3}})+"
-_COMMA_GROUPS = f"(?:[1-9][0-9]{{0,2}}(?:{_GROUPS})|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|[0-9]+)(?:\\.[0-9]*)?|\\.[0-9]+"
+_COMMA_GROUPS = (
+    f"(?:[1-9][0-9]{{0,2}}(?:{_GROUPS})|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|[0-9]+)(?:\\.[0-9]*)?|\\.[0-9]+"
+)
 _COMMA_DECIMALS = f"(?:[1-9][0-9]{{0,2}}(?:[.'\u2019{_BLANKS}][0-9]{{3}})+|[0-9]+)(?:,[0-9]*)?|,[0-9]+"
 CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?)"
 """A currency's sign or code, as a regular expression of Rust."""

@@ -32,7 +32,9 @@ from fraud_detection_api.tables.remarks import (
     day_sentinel_lines,
     footer_lines,
     format_lines,
+    level_lines,
     marker_lines,
+    number_lines,
     quoted,
     sentinel_lines,
     single_value_lines,
@@ -176,7 +178,7 @@ def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if reason := strays(series):
         return _Guess(ignored_because=reason)
     nullable = (*single_value_lines(present), "nullable = true") if len(present) < len(series) else ()
-    return _text_guess(series, present, nullable)
+    return _text_guess(series, present, (*level_lines(present), *nullable))
 
 
 def _why_ignored(series: pl.Series, present: pl.Series) -> str:
@@ -227,7 +229,7 @@ def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
         return _Guess(ignored_because="whole numbers beyond 2^53 cannot be stored exactly; is it an id?")
     if largest > FLOAT32_MAX:
         return _Guess(ignored_because="has infinite or too large numbers; correct the file")
-    return _Guess((*_numeric_lines(present), *sentinel_lines(present), *nullable))
+    return _Guess((*_numeric_lines(present), *number_lines(present), *sentinel_lines(present), *nullable))
 
 
 def _numeric_lines(present: pl.Series) -> Iterator[str]:

@@ -14,7 +14,15 @@ from fraud_detection_api.contract.columns import epoch_seconds
 from fraud_detection_api.contract.written import CURRENCY, NUMBER_FORMATS, Written
 from fraud_detection_api.tables.checking import ROWS_SHOWN
 from fraud_detection_api.tables.reading import are_markers, read_column
-from fraud_detection_api.tables.recognition import PLAIN_NUMBER, Nearly, Recognized, are_iso, nearly_all, present_texts
+from fraud_detection_api.tables.recognition import (
+    PLAIN_NUMBER,
+    Nearly,
+    Recognized,
+    are_iso,
+    nearly_all,
+    present_texts,
+    sounds_like_time,
+)
 
 _MAY_MEAN_MISSING = (
     (-1, -7, -8, -9, -99, -999, -9999, -99_999, -999_999),
@@ -68,6 +76,34 @@ def single_value_lines(present: pl.Series) -> tuple[str, ...]:
     rows = f"{len(present):,} row{'' if len(present) == 1 else 's'}"
     value = present[0] if present.dtype.is_numeric() else quoted(str(present[0]).strip())
     return (f"# one value, {value}, in {rows}, else empty",)
+
+
+def level_lines(present: pl.Series) -> Iterator[str]:
+    """Comments on levels that people may take for one, and on characters that nobody sees."""
+    levels = present.cast(pl.String).str.strip_chars().unique().sort()
+    alike = levels.to_frame("level").group_by(levels.str.to_lowercase().alias("lower"), maintain_order=True).all()
+    pairs = [" and ".join(map(quoted, each)) for each in alike["level"] if len(each) > 1]
+    if pairs:
+        more = f" (and {len(pairs) - _WORDS_SHOWN:,} more)" if len(pairs) > _WORDS_SHOWN else ""
+        yield f"# {'; '.join(pairs[:_WORDS_SHOWN])}{more} differ only in case: they are different levels"
+    if levels.str.contains("\\x00").any():
+        rows = int(present.cast(pl.String).str.contains("\\x00").sum())
+        yield f"# NUL characters in {rows:,} row{'' if rows == 1 else 's'}: correct the file"
+
+
+def number_lines(present: pl.Series) -> Iterator[str]:
+    """Comments on numbers whose name says that they are days, or codes."""
+    if sounds_like_time(present.name) and bool(present.is_between(*_EXCEL_DAYS).all()):
+        yield '# days of Excel? subtract 25569 in the file, and declare a datetime with format = "days"'
+    if present.dtype.is_integer() and (
+        _CODE.search(present.name) or (_KEY.search(present.name) and present.n_unique() < _FEW_KEYS)
+    ):
+        yield "# a code? declare a category"
+
+
+_CODE = re.compile("code|(^|_)(mcc|zip|plz)($|_)", re.IGNORECASE)
+_KEY = re.compile("_(id|ID)$|[a-z]I[dD]$")
+_FEW_KEYS = 200  # more name records
 
 
 def sentinel_lines(numbers: pl.Series) -> Iterator[str]:

@@ -155,7 +155,8 @@ def test_days_that_may_be_those_of_excel_are_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("X", 'one value, "X", in 40 rows'), (1, "one value, 1, in 40 rows"), (True, 'one value, "True"')]
+    ("value", "said"),
+    [("X", 'one value, "X", in 40 rows'), (1, "one value, 1, in 40 rows"), (True, 'one value, "True"')],
 )
 def test_a_value_that_is_there_or_not_is_a_feature(tmp_path, value, said):
     section = draft(tmp_path, [value, None, None]).partition("[features.x]")[2]
@@ -183,3 +184,29 @@ def test_reasons_of_a_draft_have_codes_of_their_own():
     codes = [feature.reason.code for feature in features]
     assert len(set(codes)) == len(names)
     assert codes[:5] == ["F_1", "F_2", "A_B", "A_B_4", "KUNDIGUNG"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        (
+            "open_date",
+            range(45000, 45120),
+            "# days of Excel? subtract 25569 in the file, and declare a datetime with format",
+        ),
+        ("mcc", [5411, 5812], "# a code? declare a category"),
+        ("country_code", [1, 2, 3], "# a code? declare a category"),
+        ("shop_id", [1, 2, 3], "# a code? declare a category"),
+        ("x", ["10:30", "11:45"], "nearly all are times of day"),
+        ("x", ["2024-W05", "2024-W06"], "nearly all are weeks"),
+        ("x", ["2024-01", "2024-02"], "nearly all are months"),
+        ("x", ["2024Q1", "2024Q2"], "nearly all are quarters"),
+        ("x", ["rent", "Rent", "own"], '# "Rent" and "rent" differ only in case: they are different levels'),
+        ("x", ["a\x00", "b"], "# NUL characters in 60 rows: correct the file"),
+        ("opened_days", [45000, 45001], None),
+        ("paid", [1, 2, 3], None),
+    ],
+)
+def test_columns_that_may_mean_something_else_are_said(tmp_path, name, values, said):
+    section = draft(tmp_path, values, name=name).partition(f"[features.{name}]")[2]
+    assert said in section if said else "# " not in section

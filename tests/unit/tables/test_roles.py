@@ -116,7 +116,7 @@ def test_rows_without_a_target_are_counted(values):
     [
         ([1, 1, 1, 0], ["# 1 (3 rows), 0 (1)", "the more frequent value; if 0 means fraud, write positive = 0"]),
         ([1, 1, 1, -1], ["# 1 (3 rows), -1 (1)", "the more frequent value; if -1 means fraud, write positive = -1"]),
-        (["bad", "bad", "good", ""], ["# \"bad\" (2 rows), \"good\" (1)", 'write positive = "good"']),
+        (["bad", "bad", "good", ""], ['# "bad" (2 rows), "good" (1)', 'write positive = "good"']),
         ([0, 0, 0, 1], ["# 0 (3 rows), 1 (1)", "positive = 1  # the value that means fraud"]),
     ],
 )
