@@ -51,7 +51,7 @@ _GLUED_CODE = r"^(?:[A-Z]{3}[0-9]+|[0-9]+[A-Z]{3})$"  # may be a level such as V
 _KINDS = {"percent": "percentages", "currency": "amounts of money"}
 _LOOKS = {  # by a pattern, in small letters
     r"^[+-]?[^a-z]{0,3}[0-9][0-9.,]*\s?[kmb]$": "numbers with K, M or B: write them out in the file",
-    r"^[+\-\u2212\uff0d]?[\d.,\uff0c\uff0e]*[\d--0-9][\d.,\uff0c\uff0e]*$": "numbers in other digits than 0 to 9: write those",
+    r"^[+\-\u2212\uff0d]?[\d.,\uff0c\uff0e]*[\d--0-9][\d.,\uff0c\uff0e]*$": "numbers in other digits than 0 to 9",
     r"^[0-9]{4}[ -]?w[0-9]{1,2}(-?[1-7])?$": "weeks: write a day of each, such as 2025-01-27, to have a time",
     r"^[0-9]{4}[-/.](0?[1-9]|1[0-2])$": "months: write a day of each, such as 2025-01-01, to have a time",
     r"^([0-9]{4}[ /-]?q[1-4]|q[1-4][ /-]?[0-9]{4})$": "quarters: write a day of each, such as 2025-01-01, to have a time",

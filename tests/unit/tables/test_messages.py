@@ -93,6 +93,17 @@ SEPARATED = "(separated by ','; --separator names another)"
             b"a,b\n1,2\n3,4\n2 rows\n",
             f"fewer fields than the header's 2 {SEPARATED}: 1 row (3); is the last row a footer, or was the file cut off?",
         ),
+        (
+            b"# by us\n# today\na,b\n1,2\n3,4\n",
+            f"more fields than the header's 1 {SEPARATED}: 3 rows (2, 3, 4); are the first 2 lines a title? remove them",
+        ),
+        (b"a,b\n1,2\n# page 2\n3,4\n", "lines that begin with # are no records; remove them: 1 row (2)"),
+        (b"a,b\n1,2\n\n3,4\n", "blank lines between records; remove them: 1 row (2)"),
+        (b"a,b\n1,2\na,b\n3,4\n", "the header is repeated; remove it there: 1 row (2)"),
+        (
+            b"a,b\n1,2\n1,2,\n3,4, \n5,6\n7,8\n",
+            "an empty field after the header's 2: 2 rows (2, 3); remove the separator at the end of these lines",
+        ),
         (b"", "is empty"),
     ],
 )

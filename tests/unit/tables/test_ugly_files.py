@@ -107,7 +107,7 @@ def test_a_number_is_a_marker_where_the_contract_says_so(values):
         (["12,34,567.5", "1,234-", "0.5"], "thousands", [1234567.5, -1234, 0.5]),
         (["Rs. 1,234", "CHF 38'274.00", "7.5- €"], "currency", [1234, 38274, -7.5]),
         *(
-            (["1%s037.50" % blank, "7", "12%s345" % blank], "thousands", [1037.5, 7, 12345])
+            ([f"1{blank}037.50", "7", f"12{blank}345"], "thousands", [1037.5, 7, 12345])
             for blank in " \u00a0\u202f\u2009"
         ),
         (["1\u2009234,567", "7,5", "0"], "decimal_comma", [1234.567, 7.5, 0]),
