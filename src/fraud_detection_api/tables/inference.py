@@ -36,8 +36,10 @@ from fraud_detection_api.tables.remarks import (
     marker_lines,
     number_lines,
     quoted,
+    second_header_lines,
     sentinel_lines,
     single_value_lines,
+    stray_section,
     strays,
 )
 from fraud_detection_api.tables.roles import (
@@ -62,7 +64,7 @@ _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, 
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """The lines of a column's table, or the reason to ignore the column."""
+    """The lines of a column's table, or the reason to ignore the column and the lines that a person may use nevertheless."""
 
     lines: tuple[str, ...] = ()
     ignored_because: str = ""
@@ -97,7 +99,8 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         if column not in used and not is_row_number(column)
     }
     if all(guess.ignored_because for guess in guesses.values()):
-        raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
+        hint = "is row 1 a second header? remove it" if any(second_header_lines(frame)) else "is this the right file?"
+        raise InvalidDataset(source, [f"no column can be a feature; {hint}"])
     sections = [_head(name, source, frame, separator, remarks), _ignored(guesses)]
     if identifier is not None:
         sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *id_lines(frame[identifier])]))
@@ -110,6 +113,18 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
     features = {column: guess for column, guess in guesses.items() if not guess.ignored_because}
     for (column, guess), code in zip(features.items(), reason_codes(features), strict=True):
         sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess, code)]))
+    sections += [
+        "\n".join(
+            f"# {line}"
+            for line in (
+                f"If the others mean missing: take {quoted(column)} out of `ignored`, and put this in",
+                f"[features.{_key(column)}]",
+                *guess.lines,
+            )
+        )
+        for column, guess in guesses.items()
+        if guess.ignored_because and guess.lines
+    ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -135,6 +150,7 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str, remarks: 
                 else []
             ),
             *(f"# {remark}" for remark in remarks),
+            *second_header_lines(frame),
             *footer_lines(frame),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
@@ -176,7 +192,7 @@ def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if (numbers := number_format(series)) is not None:
         return _formatted_guess(series, numbers)
     if reason := strays(series):
-        return _Guess(ignored_because=reason)
+        return _Guess(stray_section(series), ignored_because=reason)
     nullable = (*single_value_lines(present), "nullable = true") if len(present) < len(series) else ()
     return _text_guess(series, present, (*level_lines(present), *nullable))
 

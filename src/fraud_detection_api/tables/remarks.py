@@ -200,6 +200,14 @@ def footer_lines(frame: pl.DataFrame) -> Iterator[str]:
         yield "# The last row looks like a total or a footer: remove it if it is not a record."
 
 
+def second_header_lines(frame: pl.DataFrame) -> Iterator[str]:
+    """A comment where the first row has words above columns of numbers, as a row of units or a second header has."""
+    texts = [column.str.strip_chars() for column in frame if column.dtype == pl.String and len(column) > _FEWEST]
+    plain = [text.str.contains(PLAIN_NUMBER) | are_markers(text) for text in texts]
+    if sum(fits[0] is False and bool(fits[1:].all()) and not fits[1:].is_null().all() for fits in plain) >= _FEWEST:
+        yield "# Row 1 looks like a second header, or names units: remove it."
+
+
 def strays(series: pl.Series) -> str:
     """The reason to ignore a text column that is nearly all numbers or times; empty for any other column."""
     nearly = nearly_all(series)
@@ -222,10 +230,23 @@ def _also_missing(nearly: Nearly, series: pl.Series) -> str:
     return "".join(line.replace("# ", "; ", 1) for line in sentinel_lines(pl.Series(numbers).drop_nans()))
 
 
-def _declared(nearly: Nearly, series: pl.Series) -> str:
+def stray_section(series: pl.Series) -> tuple[str, ...]:
+    """The lines of a table for a column with strays, if they mean missing."""
+    nearly = nearly_all(series)
+    if nearly is None:
+        return ()
+    dtype = ('dtype = "datetime"', 'parts = ["month", "weekday"]') if nearly.kind == "times" else ('dtype = "float"',)
+    format_ = () if nearly.format is None else (f"format = {quoted(nearly.format)}",)
+    return (*dtype, *format_, _missing_of(nearly, series), "nullable = true")
+
+
+def _missing_of(nearly: Nearly, series: pl.Series) -> str:
     words = series.filter(~nearly.fits).str.strip_chars().unique().sort().to_list()
     few = len(words) <= _WORDS_SHOWN and all(len(word) <= _WORD_LENGTH for word in words)
-    missing = f"missing = [{', '.join(map(quoted, words)) if few else quoted('…')}]"
+    return f"missing = [{', '.join(map(quoted, words)) if few else quoted('…')}]"
+
+
+def _declared(nearly: Nearly, series: pl.Series) -> str:
     dtype = "a time" if nearly.kind == "times" else "a number"
     format_ = "" if nearly.format is None else f"format = {quoted(nearly.format)}, "
-    return f"{dtype} with {format_}{missing} and nullable = true"
+    return f"{dtype} with {format_}{_missing_of(nearly, series)} and nullable = true"

@@ -217,4 +217,6 @@ def _two_values(name: str, present: pl.Series, source: str) -> list[Any]:
         fix = "; some differ only in case: write them alike"
     elif len(values) > 2:
         fix = "; leave out rows whose outcome is not known yet, and write the rest as two values"
+        if len(values) == 3 and len(present) > 3 and (present == present[0]).sum() == 1:
+            fix = "; is row 1 a second header? remove it"
     raise InvalidDataset(source, [f"the target {name!r} has {how_many}{said}; it must have two{fix}"])

@@ -157,6 +157,11 @@ def draft(frame: pl.DataFrame, **options) -> str:
                 "2025-01-31T10:00:00+01:00 (or Z, or UTC), or a form that docs/how-to/files.md lists"
             ),
         ),
+        (
+            {"x": ["EUR", *"123456789"], "z": ["years", *"123456789"], "y": [None, *[0, 1, 0] * 3]},
+            {},
+            "no column can be a feature; is row 1 a second header? remove it",
+        ),
         ({"x": [1, 1], "y": [0, 1]}, {}, "no column can be a feature; is this the right file?"),
     ],
 )

@@ -91,6 +91,17 @@ def test_a_column_that_is_nearly_all_in_a_form_names_the_rows_that_are_not(tmp_p
     text = draft(tmp_path, [*values, "unknown"])
     assert f"108 of 120 values are {kind}; the others are in rows 10, 20, 30, 40, 50, …: correct the file" in text
     assert f"declare {declared}" in text
+    pasted = text.partition("out of `ignored`, and put this in\n")[2].replace("# ", "")
+    contract = contract_from_toml(text.replace('  "x",', "").split("# If the others")[0] + pasted, source="own.toml")
+    check = check_table(read_file(tmp_path / "file.csv"), contract)
+    assert check.problems == []
+    assert np.isnan(check.columns["x"]).sum() == 12
+
+
+def test_a_second_header_is_said():
+    frame = pl.DataFrame({"a": ["EUR", "1", "2"], "b": ["years", "3.5", None], "c": ["x", "y", "x"], "y": [0, 1, 0]})
+    text = infer_contract(frame, source="f.csv", name="f", target="y", identifier=None, time=None)
+    assert "# Row 1 looks like a second header, or names units: remove it." in text
 
 
 def test_levels_that_only_look_like_amounts_stay_a_category(tmp_path):

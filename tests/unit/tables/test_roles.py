@@ -98,6 +98,7 @@ def test_a_role_that_no_column_has_names_what_is_near(target, said):
         ),
         (["yes", "Yes"], "2 different values, "),
         (["0", "1", "NULL?"], "leave out rows whose outcome is not known yet"),
+        (["label", "1", "0", "0", "1"], "is row 1 a second header? remove it"),
         (["a", "a"], "has 1 value; it must have two"),
         ([f"name {n}" for n in range(9)], "has 9 different values; it must have two"),
     ],
