@@ -167,7 +167,11 @@ def test_days_that_may_be_those_of_excel_are_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("X", 'one value, "X", in 40 rows'), (1, "one value, 1, in 40 rows"), (True, 'one value, "True"')],
+    [
+        ("X", '# 1 level, split by sets\n# one value, "X", in 40 rows'),
+        (1, "one value, 1, in 40 rows"),
+        (True, 'one value, "True"'),
+    ],
 )
 def test_a_value_that_is_there_or_not_is_a_feature(tmp_path, value, said):
     section = draft(tmp_path, [value, None, None]).partition("[features.x]")[2]
