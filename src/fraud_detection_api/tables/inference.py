@@ -278,7 +278,7 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
     markers = present.filter(are_markers(present))
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
     read = "split by sets" if levels <= MOST_LEVELS_BY_SETS else "read as a rate and a frequency"
-    lines.append(f"# {levels:,} level{'' if levels == 1 else 's'}, {read}{looks}")
+    lines.append(f"# {levels:,} levels, {read}{looks}")
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *lines, *nullable))
 
 

@@ -168,7 +168,7 @@ def test_days_that_may_be_those_of_excel_are_said(tmp_path):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("X", '# 1 level, split by sets\n# one value, "X", in 40 rows'),
+        ("X", '# one value, "X", in 40 rows'),
         (1, "one value, 1, in 40 rows"),
         (True, 'one value, "True"'),
     ],
