@@ -32,8 +32,8 @@ from fraud_detection_api.tables.remarks import (
     day_sentinel_lines,
     footer_lines,
     format_lines,
-    level_lines,
     marker_lines,
+    nul_lines,
     number_lines,
     quoted,
     second_header_lines,
@@ -194,7 +194,7 @@ def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if reason := strays(series):
         return _Guess(stray_section(series), ignored_because=reason)
     nullable = (*single_value_lines(present), "nullable = true") if len(present) < len(series) else ()
-    return _text_guess(series, present, (*level_lines(present), *nullable))
+    return _text_guess(series, present, (*nul_lines(present), *nullable))
 
 
 def _why_ignored(series: pl.Series, present: pl.Series) -> str:

@@ -78,17 +78,10 @@ def single_value_lines(present: pl.Series) -> tuple[str, ...]:
     return (f"# one value, {value}, in {rows}, else empty",)
 
 
-def level_lines(present: pl.Series) -> Iterator[str]:
-    """Comments on levels that people may take for one, and on characters that nobody sees."""
-    levels = present.cast(pl.String).str.strip_chars().unique().sort()
-    alike = levels.to_frame("level").group_by(levels.str.to_lowercase().alias("lower"), maintain_order=True).all()
-    pairs = [" and ".join(map(quoted, each)) for each in alike["level"] if len(each) > 1]
-    if pairs:
-        more = f" (and {len(pairs) - _WORDS_SHOWN:,} more)" if len(pairs) > _WORDS_SHOWN else ""
-        yield f"# {'; '.join(pairs[:_WORDS_SHOWN])}{more} differ only in case: they are different levels"
-    if levels.str.contains("\\x00").any():
-        rows = int(present.cast(pl.String).str.contains("\\x00").sum())
-        yield f"# NUL characters in {rows:,} row{'' if rows == 1 else 's'}: correct the file"
+def nul_lines(present: pl.Series) -> tuple[str, ...]:
+    """A comment on texts with a character that nobody sees."""
+    rows = int(present.cast(pl.String).str.contains("\\x00").sum())
+    return (f"# NUL characters in {rows:,} row{'' if rows == 1 else 's'}: correct the file",) if rows else ()
 
 
 def number_lines(present: pl.Series) -> Iterator[str]:

@@ -216,7 +216,6 @@ def test_reasons_of_a_draft_have_codes_of_their_own():
         ("x", ["2024-W05", "2024-W06"], "nearly all are weeks"),
         ("x", ["2024-01", "2024-02"], "nearly all are months"),
         ("x", ["2024Q1", "2024Q2"], "nearly all are quarters"),
-        ("x", ["rent", "Rent", "own"], '# "Rent" and "rent" differ only in case: they are different levels'),
         ("x", ["a\x00", "b"], "# NUL characters in 60 rows: correct the file"),
         ("opened_days", [45000, 45001], None),
         ("paid", [1, 2, 3], None),
