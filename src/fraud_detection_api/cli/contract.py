@@ -39,6 +39,7 @@ def infer(
     from fraud_detection_api.tables.csv_problems import header_remarks
     from fraud_detection_api.tables.files import header_of, is_csv, read_file, separator_of
     from fraud_detection_api.tables.inference import infer_contract
+    from fraud_detection_api.tables.remarks import folder_remarks
 
     frame = read_file(file, infer_types=True, separator=given)
     draft = infer_contract(
@@ -49,7 +50,7 @@ def infer(
         identifier=identifier,
         time=time,
         separator=given or (separator_of(file) if is_csv(file) else ","),
-        remarks=header_remarks(header_of(file, given)) if is_csv(file) else (),
+        remarks=header_remarks(header_of(file, given)) if is_csv(file) else folder_remarks(file),
     )
     typer.echo(draft, nl=False)
 

@@ -13,8 +13,12 @@ MISSING_MARKERS = frozenset(
 """What programs write for a missing number, truth or time, in small letters. A text may be one of these words."""
 
 # groups of three digits, or as in India of two before the last: a number in groups has no leading zero
-_COMMA_GROUPS = "(?:[1-9]\\d{0,2}(?:[,'\u2019]\\d{3})+|[1-9]\\d?(?:,\\d{2})+,\\d{3}|\\d+)(?:\\.\\d*)?|\\.\\d+"
-_COMMA_DECIMALS = "(?:[1-9]\\d{0,2}(?:[. '\u2019\u00a0\u202f]\\d{3})+|\\d+)(?:,\\d*)?|,\\d+"
+_BLANKS = " \u00a0\u202f\u2009"
+_GROUPS = f"(?:[,'\u2019][0-9]{{3}})+|(?:[{_BLANKS}][0-9]{{3}})+"
+_COMMA_GROUPS = (
+    f"(?:[1-9][0-9]{{0,2}}(?:{_GROUPS})|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|[0-9]+)(?:\\.[0-9]*)?|\\.[0-9]+"
+)
+_COMMA_DECIMALS = f"(?:[1-9][0-9]{{0,2}}(?:[.'\u2019{_BLANKS}][0-9]{{3}})+|[0-9]+)(?:,[0-9]*)?|,[0-9]+"
 CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|Rs\.?)"
 """A currency's sign or code, as a regular expression of Rust."""
 _BEHIND = r"\s*[-\u2212]"  # a minus, as accounting programs write it

@@ -2,7 +2,7 @@
 
 import gzip
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fraud_detection_api.errors import InvalidDataset
@@ -76,18 +76,51 @@ def header_remarks(written: Sequence[str]) -> list[str]:
     return remarks
 
 
-def length_problems(
-    width: int, rows: int, short: Sequence[int], long: Sequence[int], separated: str
+_NO_RECORDS = {
+    "comment": "lines that begin with # are no records; remove them",
+    "blank": "blank lines between records; remove them",
+    "header": "the header is repeated; remove it there",
+}
+
+
+def kind_of_row(row: Sequence[str], width: int) -> str:
+    """What a row of another length than the header's is.
+
+    >>> kind_of_row(["# page 2"], 3), kind_of_row(["1", "2", ""], 2), kind_of_row([], 2)
+    ('comment', 'ending', 'blank')
+    """
+    if not row:
+        return "blank"
+    if row[0].lstrip().startswith("#"):
+        return "comment"
+    if len(row) < width:
+        return "short"
+    return "long" if any(field.strip() for field in row[width:]) else "ending"
+
+
+def row_problems(
+    width: int, rows: int, odd: Mapping[str, Sequence[int]], separated: str
 ) -> list[tuple[str, Sequence[int], str]]:
-    """Problems of rows with fewer and with more fields than the header: each with its rows, and a hint.
+    """Problems of rows by their kind: each with its rows, and a hint.
 
     `separated` says which separator was taken.
     """
-    title = "; is the first line a title? remove it" if len(long) == rows > 1 else ""
+    long, short = odd.get("long", ()), odd.get("short", ())
+    more = f"more fields than the header's {width}{separated}"
+    if rows > 1 and len(long) > rows / 2:
+        lines = long[0]  # the header and the rows above the first long one
+        title = (
+            "is the first line a title? remove it"
+            if lines == 1
+            else f"are the first {lines} lines a title? remove them"
+        )
+        return [(more, long, f"; {title}")]
     footer = "; is the last row a footer, or was the file cut off?" if list(short) == [rows] else ""
-    lengths = (("fewer", short, footer), ("more", long, title))
-    return [
-        (f"{length} fields than the header's {width}{separated}", numbers, hint)
-        for length, numbers, hint in lengths
-        if numbers
+    ending = "; remove the separator at the end of these lines"
+    found = [
+        (f"fewer fields than the header's {width}{separated}", short, footer),
+        (more, long, ""),
+        (f"an empty field after the header's {width}", odd.get("ending", ()), ending),
+        *((text, odd.get(kind, ()), "") for kind, text in _NO_RECORDS.items()),
     ]
+    return [(text, numbers, hint) for text, numbers, hint in found if numbers]

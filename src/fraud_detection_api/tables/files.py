@@ -4,6 +4,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,14 @@ from polars.io.plugins import register_io_source
 
 from fraud_detection_api.errors import FraudError, InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
-from fraud_detection_api.tables.csv_problems import column_names, columns_text, length_problems, nameless, not_utf8
+from fraud_detection_api.tables.csv_problems import (
+    column_names,
+    columns_text,
+    kind_of_row,
+    nameless,
+    not_utf8,
+    row_problems,
+)
 from fraud_detection_api.tables.formulas import guarded, unguarded, unguarded_names
 from fraud_detection_api.tables.parquet import scan_parquet
 from fraud_detection_api.tables.recognition import with_plain_types
@@ -47,25 +55,22 @@ def layout_of(path: Path, separator: str | None = None) -> Layout:
         hint = "; --separator names another" if separator is None else ""
         separator = _separator(lines, path, separator)
         rows = _rows(csv.reader(lines, strict=True, delimiter=separator), path)
-        header = column_names(_header(rows, path), str(path))
+        written = _header(rows, path)
+        header = column_names(written, str(path))
         width, empty, unnamed = len(header), nameless(header), set[int]()
-        short: list[int] = []
-        long: list[int] = []
-        blank: list[int] = []
+        odd = defaultdict[str, list[int]](list)
         last = 0
         for number, row in enumerate(rows, 1):
-            if len(row) == width:
+            if row:
                 last = number
-                if empty:
-                    unnamed |= {position for position in empty if row[position].strip()}
-            elif not row:
-                blank.append(number)
-            else:
-                last = number
-                (short if len(row) < width else long).append(number)
-    short = sorted(short + [number for number in blank if number < last])
-    separated = f" (separated by {separator!r}{hint})"
-    found = length_problems(width, last, short, long, separated)
+            if len(row) != width:
+                odd[kind_of_row(row, width)].append(number)
+            elif row == written and width > 1:
+                odd["header"].append(number)
+            elif empty:
+                unnamed |= {position for position in empty if row[position].strip()}
+    odd["blank"] = [number for number in odd["blank"] if number < last]
+    found = row_problems(width, last, odd, f" (separated by {separator!r}{hint})")
     problems = [f"{text}: {rows_text(rows)}{what}" for text, rows, what in found]
     if unnamed:
         problems.append(

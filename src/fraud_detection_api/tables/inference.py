@@ -19,9 +19,8 @@ from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
 from fraud_detection_api.tables.protected import PROTECTED_LINE, is_protected_name
-from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
+from fraud_detection_api.tables.reading import are_markers, read_column
 from fraud_detection_api.tables.recognition import (
-    LEADING_ZERO,
     Recognized,
     as_read,
     by_count,
@@ -36,11 +35,24 @@ from fraud_detection_api.tables.remarks import (
     footer_lines,
     format_lines,
     marker_lines,
+    nul_lines,
+    number_lines,
     quoted,
+    second_header_lines,
     sentinel_lines,
+    single_value_lines,
+    stray_section,
     strays,
 )
-from fraud_detection_api.tables.roles import are_times, require_columns, require_times, target_lines, time_written
+from fraud_detection_api.tables.roles import (
+    are_times,
+    id_lines,
+    reason_codes,
+    require_columns,
+    require_times,
+    target_lines,
+    time_written,
+)
 
 _TAKEN = (
     "scoring adds a column of this name: rename this one to use it. `fraud score` refuses the file, "
@@ -57,7 +69,7 @@ _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, 
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """The lines of a column's table, or the reason to ignore the column."""
+    """The lines of a column's table, or the reason to ignore the column and the lines that a person may use nevertheless."""
 
     lines: tuple[str, ...] = ()
     ignored_because: str = ""
@@ -92,19 +104,32 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         if column not in used and not is_row_number(column)
     }
     if all(guess.ignored_because for guess in guesses.values()):
-        raise InvalidDataset(source, ["no column can be a feature; is this the right file?"])
+        hint = "is row 1 a second header? remove it" if any(second_header_lines(frame)) else "is this the right file?"
+        raise InvalidDataset(source, [f"no column can be a feature; {hint}"])
     sections = [_head(name, source, frame, separator, remarks), _ignored(guesses)]
     if identifier is not None:
-        sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *_id_lines(frame[identifier])]))
+        sections.append("\n".join(["[id]", f"name = {quoted(identifier)}", *id_lines(frame[identifier])]))
     lines = target_lines(frame[target], source)
     if known_probability is not None:
         lines.append(f"known_probability = {quoted(known_probability)}  # of simulated data; never a feature")
     sections.append("\n".join(lines))
     if time is not None:
         sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
-    for column, guess in guesses.items():
-        if not guess.ignored_because:
-            sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess)]))
+    features = {column: guess for column, guess in guesses.items() if not guess.ignored_because}
+    for (column, guess), code in zip(features.items(), reason_codes(features), strict=True):
+        sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess, code)]))
+    sections += [
+        "\n".join(
+            f"# {line}"
+            for line in (
+                f"If the others mean missing: take {quoted(column)} out of `ignored`, and put this in",
+                f"[features.{_key(column)}]",
+                *guess.lines,
+            )
+        )
+        for column, guess in guesses.items()
+        if guess.ignored_because and guess.lines
+    ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -130,6 +155,7 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str, remarks: 
                 else []
             ),
             *(f"# {remark}" for remark in remarks),
+            *second_header_lines(frame),
             *footer_lines(frame),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
@@ -150,26 +176,18 @@ def _ignored(guesses: dict[str, _Guess]) -> str:
     return "\n".join(["ignored = [", *lines, "]"]) if lines else ""
 
 
-def _id_lines(series: pl.Series) -> list[str]:
-    """The dtype: a code with leading zeros, and a number beyond 64 bits, are text."""
-    numeric = series.dtype.is_integer() or series.dtype.is_float()
-    whole = numeric and not read_ids(series, "int")[1].any()
-    codes = series.dtype == pl.String and series.str.strip_chars().str.contains(LEADING_ZERO).any()
-    return [f'dtype = "{"int" if whole else "str"}"' + ("  # leading zeros belong to these ids" if codes else "")]
-
-
 def _guess(series: pl.Series, time: str | None, columns: Sequence[str]) -> _Guess:
     if series.name in ADDED_COLUMNS:
         return _Guess(ignored_because=_TAKEN)
     series, markers = as_read(series), marker_lines(series)
     present = present_values(series)
-    if reason := _why_ignored(series.dtype, present):
+    if reason := _why_ignored(series, present):
         return _Guess(ignored_because=reason)
     if times := _as_times(series):
         return _datetime_guess(series, times, time, columns)
     if series.dtype == pl.String or isinstance(series.dtype, pl.Categorical | pl.Enum):
         return _guess_of_texts(series, present)
-    nullable = (*markers, "nullable = true") if len(present) < len(series) else ()
+    nullable = (*single_value_lines(present), *markers, "nullable = true") if len(present) < len(series) else ()
     if series.dtype == pl.Boolean:
         return _Guess(('dtype = "bool"', *nullable))
     return _numeric_guess(present, nullable)
@@ -179,14 +197,18 @@ def _guess_of_texts(series: pl.Series, present: pl.Series) -> _Guess:
     if (numbers := number_format(series)) is not None:
         return _formatted_guess(series, numbers)
     if reason := strays(series):
-        return _Guess(ignored_because=reason)
-    return _text_guess(series, present, ("nullable = true",) if len(present) < len(series) else ())
+        return _Guess(stray_section(series), ignored_because=reason)
+    nullable = (*single_value_lines(present), "nullable = true") if len(present) < len(series) else ()
+    return _text_guess(series, present, (*nul_lines(present), *nullable))
 
 
-def _why_ignored(dtype: pl.DataType, present: pl.Series) -> str:
+def _why_ignored(series: pl.Series, present: pl.Series) -> str:
+    dtype = series.dtype
     if not (dtype.is_integer() or dtype.is_float()) and not isinstance(dtype, _KNOWN):
         return f"a contract has no type for {dtype}"
-    return "never varies" if present.n_unique() < 2 else ""
+    if not len(present) or (dtype == pl.String and are_markers(present).all()):
+        return "empty in all rows"
+    return "never varies" if present.n_unique() < 2 and len(present) == len(series) else ""
 
 
 def _formatted_guess(series: pl.Series, found: Recognized) -> _Guess:
@@ -211,7 +233,7 @@ def _datetime_guess(
     (found,) = written
     seconds, unreadable, missing = read_column(series, "datetime", Written(found and found.format))
     if unreadable.any() or np.unique(seconds[~missing]).size < 2:
-        return _Guess(ignored_because="never varies")
+        return _Guess(ignored_because="never varies where it is not empty")
     parts = ("weekday", "hour") if np.unique(seconds[~missing] % 86_400 // 3_600).size > 1 else ("month", "weekday")
     if taken := [
         column for column in columns if column in {f"{series.name}.{each}" for each in (*parts, "elapsed_days")}
@@ -228,7 +250,7 @@ def _numeric_guess(present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
         return _Guess(ignored_because="whole numbers beyond 2^53 cannot be stored exactly; is it an id?")
     if largest > FLOAT32_MAX:
         return _Guess(ignored_because="has infinite or too large numbers; correct the file")
-    return _Guess((*_numeric_lines(present), *sentinel_lines(present), *nullable))
+    return _Guess((*_numeric_lines(present), *number_lines(present), *sentinel_lines(present), *nullable))
 
 
 def _numeric_lines(present: pl.Series) -> Iterator[str]:
@@ -249,7 +271,7 @@ def _datetime_lines(parts: Sequence[str], time: str | None) -> Iterator[str]:
 
 def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]) -> _Guess:
     levels = present.n_unique()
-    kind = unreadable_kind(present) if levels > MOST_LEVELS_BY_SETS or levels > MAX_LEVEL_SHARE * len(present) else None
+    kind = unreadable_kind(present)
     looks = "" if kind is None else f"; nearly all are {kind}"
     if levels > max(2, MAX_LEVEL_SHARE * len(present)):
         texts = f"{levels:,} different texts in {len(present):,} values"
@@ -278,14 +300,12 @@ def _level_lines(present: pl.Series) -> Iterator[str]:
         yield f"levels = [{', '.join(map(quoted, sorted(counts)))}]"
 
 
-def _reason_lines(column: str, guess: _Guess) -> list[str]:
+def _reason_lines(column: str, guess: _Guess, code: str) -> list[str]:
     if is_protected_name(column):
         return [PROTECTED_LINE]
-    code = re.sub(r"[^A-Z0-9]+", "_", column.upper()).strip("_")
-    code = code if code[:1].isalpha() else f"F_{code}"
     band = ": {band}" if any(f'dtype = "{dtype}"' in guess.lines for dtype in BANDED) else ""
     text = f"{column} is {{value}}{band}"  # a name has no braces
-    return [f"reason = {{ code = {quoted(code[:64])}, text = {quoted(text)} }}"]
+    return [f"reason = {{ code = {quoted(code)}, text = {quoted(text)} }}"]
 
 
 def _key(column: str) -> str:

@@ -51,6 +51,10 @@ _GLUED_CODE = r"^(?:[A-Z]{3}[0-9]+|[0-9]+[A-Z]{3})$"  # may be a level such as V
 _KINDS = {"percent": "percentages", "currency": "amounts of money"}
 _LOOKS = {  # by a pattern, in small letters
     r"^[+-]?[^a-z]{0,3}[0-9][0-9.,]*\s?[kmb]$": "numbers with K, M or B: write them out in the file",
+    r"^[+\-\u2212\uff0d]?[\d.,\uff0c\uff0e]*[\d--0-9][\d.,\uff0c\uff0e]*$": "numbers in other digits than 0 to 9",
+    r"^[0-9]{4}[ -]?w[0-9]{1,2}(-?[1-7])?$": "weeks: write a day of each, such as 2025-01-27, to have a time",
+    r"^[0-9]{4}[-/.](0?[1-9]|1[0-2])$": "months: write a day of each, such as 2025-01-01, to have a time",
+    r"^([0-9]{4}[ /-]?q[1-4]|q[1-4][ /-]?[0-9]{4})$": "quarters: write a day of each, such as 2025-01-01, to have a time",
     r"^0x[0-9a-f]{1,16}$": "hexadecimal numbers: write decimal ones, or declare a category",
     r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[ap]m)?$": "times of day: write a number of hours, such as 13.5",
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9:.]+ ?(?:[a-z]{2,5}|[a-z]+/[a-z_]+)$": (
@@ -126,7 +130,7 @@ def time_format(series: pl.Series, *, is_time: bool = False) -> Recognized | Non
         if (series == series.floor()).all():  # some are missing
             series = series.cast(pl.Int64, strict=False)
     if series.dtype.is_numeric():
-        sounds_so = is_time or _sounds_like_time(series.name)
+        sounds_so = is_time or sounds_like_time(series.name)
         return _number_of_time(series.drop_nulls(), sounds_so=sounds_so, is_time=is_time)
     texts = present_texts(series) if series.dtype == pl.String else pl.Series(dtype=pl.String)
     texts = texts.filter(~are_iso(texts))
@@ -244,7 +248,8 @@ def _number_of_time(numbers: pl.Series, *, sounds_so: bool, is_time: bool) -> Re
     return Recognized("days", "hours") if is_time else None
 
 
-def _sounds_like_time(name: str) -> bool:
+def sounds_like_time(name: str) -> bool:
+    """Whether a column's name says that it has times."""
     lower = name.lower()
     return any(word in lower for word in _TIME_WORDS) or lower.endswith(_TIME_ENDINGS)
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,15 @@ from fraud_detection_api.contract.columns import epoch_seconds
 from fraud_detection_api.contract.written import CURRENCY, NUMBER_FORMATS, Written
 from fraud_detection_api.tables.checking import ROWS_SHOWN
 from fraud_detection_api.tables.reading import are_markers, read_column
-from fraud_detection_api.tables.recognition import PLAIN_NUMBER, Nearly, Recognized, are_iso, nearly_all, present_texts
+from fraud_detection_api.tables.recognition import (
+    PLAIN_NUMBER,
+    Nearly,
+    Recognized,
+    are_iso,
+    nearly_all,
+    present_texts,
+    sounds_like_time,
+)
 
 _MAY_MEAN_MISSING = (
     (-1, -7, -8, -9, -99, -999, -9999, -99_999, -999_999),
@@ -58,6 +67,36 @@ def marker_lines(series: pl.Series) -> tuple[str, ...]:
     texts = series.str.strip_chars()
     found = texts.filter(are_markers(texts) & (texts != ""))
     return (f"# missing where it says {counted(found)}",) if len(found) else ()
+
+
+def single_value_lines(present: pl.Series) -> tuple[str, ...]:
+    """A comment on a column of one value, which tells records apart where others have none."""
+    if present.n_unique() > 1:
+        return ()
+    rows = f"{len(present):,} row{'' if len(present) == 1 else 's'}"
+    value = present[0] if present.dtype.is_numeric() else quoted(str(present[0]).strip())
+    return (f"# one value, {value}, in {rows}, else empty",)
+
+
+def nul_lines(present: pl.Series) -> tuple[str, ...]:
+    """A comment on texts with a character that nobody sees."""
+    rows = int(present.cast(pl.String).str.contains("\\x00").sum())
+    return (f"# NUL characters in {rows:,} row{'' if rows == 1 else 's'}: correct the file",) if rows else ()
+
+
+def number_lines(present: pl.Series) -> Iterator[str]:
+    """Comments on numbers whose name says that they are days, or codes."""
+    if sounds_like_time(present.name) and bool(present.is_between(*_EXCEL_DAYS).all()):
+        yield '# days of Excel? subtract 25569 in the file, and declare a datetime with format = "days"'
+    if present.dtype.is_integer() and (
+        _CODE.search(present.name) or (_KEY.search(present.name) and present.n_unique() < _FEW_KEYS)
+    ):
+        yield "# a code? declare a category"
+
+
+_CODE = re.compile("code|(^|_)(mcc|zip|plz)($|_)", re.IGNORECASE)
+_KEY = re.compile("_(id|ID)$|[a-z]I[dD]$")
+_FEW_KEYS = 200  # more name records
 
 
 def sentinel_lines(numbers: pl.Series) -> Iterator[str]:
@@ -138,12 +177,28 @@ def _written_lines(texts: pl.Series, found: Recognized) -> Iterator[str]:
             yield f"# values in {counted(currencies)} are read as one unit; convert them first"
 
 
+def folder_remarks(path: Path) -> list[str]:
+    """What a draft says about a folder of Parquet: names such as `day=1`, where other programs keep a column."""
+    folders = [part for file in path.rglob("*.parquet") for part in file.relative_to(path).parts[:-1]]
+    names = sorted({f"{part.partition('=')[0]}=…" for part in folders if "=" in part})
+    listed = ", ".join(map(quoted, names))
+    return [f"Folders are named {listed}: not read; write the column into the files to use it."] if names else []
+
+
 def footer_lines(frame: pl.DataFrame) -> Iterator[str]:
     """A comment where the last row looks like a total or a footer: hardly any cell has a value, or one says so."""
     cells = [str(value).strip() for value in frame.row(-1) if value is not None]
     usual = frame.width - sum(column.null_count() for column in frame) / frame.height
     if len(cells) < usual / _HARDLY or any(_FOOTER.search(cell) for cell in cells if cell):
         yield "# The last row looks like a total or a footer: remove it if it is not a record."
+
+
+def second_header_lines(frame: pl.DataFrame) -> Iterator[str]:
+    """A comment where the first row has words above columns of numbers, as a row of units or a second header has."""
+    texts = [column.str.strip_chars() for column in frame if column.dtype == pl.String and len(column) > _FEWEST]
+    plain = [text.str.contains(PLAIN_NUMBER) | are_markers(text) for text in texts]
+    if sum(fits[0] is False and bool(fits[1:].all()) and not fits[1:].is_null().all() for fits in plain) >= _FEWEST:
+        yield "# Row 1 looks like a second header, or names units: remove it."
 
 
 def strays(series: pl.Series) -> str:
@@ -168,10 +223,23 @@ def _also_missing(nearly: Nearly, series: pl.Series) -> str:
     return "".join(line.replace("# ", "; ", 1) for line in sentinel_lines(pl.Series(numbers).drop_nans()))
 
 
-def _declared(nearly: Nearly, series: pl.Series) -> str:
+def stray_section(series: pl.Series) -> tuple[str, ...]:
+    """The lines of a table for a column with strays, if they mean missing."""
+    nearly = nearly_all(series)
+    if nearly is None:
+        return ()
+    dtype = ('dtype = "datetime"', 'parts = ["month", "weekday"]') if nearly.kind == "times" else ('dtype = "float"',)
+    format_ = () if nearly.format is None else (f"format = {quoted(nearly.format)}",)
+    return (*dtype, *format_, _missing_of(nearly, series), "nullable = true")
+
+
+def _missing_of(nearly: Nearly, series: pl.Series) -> str:
     words = series.filter(~nearly.fits).str.strip_chars().unique().sort().to_list()
     few = len(words) <= _WORDS_SHOWN and all(len(word) <= _WORD_LENGTH for word in words)
-    missing = f"missing = [{', '.join(map(quoted, words)) if few else quoted('…')}]"
+    return f"missing = [{', '.join(map(quoted, words)) if few else quoted('…')}]"
+
+
+def _declared(nearly: Nearly, series: pl.Series) -> str:
     dtype = "a time" if nearly.kind == "times" else "a number"
     format_ = "" if nearly.format is None else f"format = {quoted(nearly.format)}, "
-    return f"{dtype} with {format_}{missing} and nullable = true"
+    return f"{dtype} with {format_}{_missing_of(nearly, series)} and nullable = true"

@@ -3,7 +3,9 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,9 @@ from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
-from fraud_detection_api.tables.reading import are_markers, read_column
+from fraud_detection_api.tables.reading import are_markers, read_column, read_ids
 from fraud_detection_api.tables.recognition import (
+    LEADING_ZERO,
     Nearly,
     Recognized,
     as_read,
@@ -123,6 +126,42 @@ def _form(times: Nearly) -> str:
     return "ISO 8601" if times.format is None else f"the format {times.format!r}"
 
 
+def reason_codes(columns: Iterable[str]) -> list[str]:
+    """A code for each column: its letters without accents, or its position where they are of another alphabet.
+
+    >>> reason_codes(["Kündigung", "年齢", "収入", "a b", "a-b"])
+    ['KUNDIGUNG', 'F_2', 'F_3', 'A_B', 'A_B_5']
+    """
+    codes: list[str] = []
+    for position, column in enumerate(columns, 1):
+        letters = "".join(each for each in unicodedata.normalize("NFKD", column) if not unicodedata.combining(each))
+        code = re.sub(r"[^A-Z0-9]+", "_", letters.upper()).strip("_")
+        code = (code if code[:1].isalpha() else f"F_{code or position}")[:_CODE_LENGTH]
+        others = (f"{code[: _CODE_LENGTH - 6]}_{number}" for number in count(position))
+        codes.append(next(each for each in (code, *islice(others, len(codes) + 1)) if each not in codes))
+    return codes
+
+
+_CODE_LENGTH = 64
+_SCIENTIFIC = r"^[+-]?[0-9](\.[0-9]+)?[eE]\+?[0-9]+$"
+
+
+def id_lines(series: pl.Series) -> Iterator[str]:
+    """The dtype: a code with leading zeros, and a number beyond 64 bits, are text. Comments say what is wrong with ids."""
+    numeric = series.dtype.is_integer() or series.dtype.is_float()
+    whole = numeric and not read_ids(series, "int")[1].any()
+    texts = series.cast(pl.String).str.strip_chars()
+    ids, _unreadable, missing = read_ids(series, "int" if whole else "str")
+    if missing.any():
+        yield f"# empty in {rows_text(np.flatnonzero(missing) + 1)}: scoring refuses them; give each record an id"
+    if len(series) > 1 and not missing.all() and ids.drop_nulls().n_unique() == 1:
+        yield "# all ids are the same; is another column the id?"
+    if texts.str.contains(_SCIENTIFIC).any():
+        yield "# written in scientific notation: digits are lost; export the column as text"
+    codes = series.dtype == pl.String and texts.str.contains(LEADING_ZERO).any()
+    yield f'dtype = "{"int" if whole else "str"}"' + ("  # leading zeros belong to these ids" if codes else "")
+
+
 def target_lines(series: pl.Series, source: str) -> list[str]:
     """The target's table. Raises InvalidDataset unless it has two values."""
     present = present_values(as_read(series) if series.dtype == pl.String else series)
@@ -134,15 +173,24 @@ def target_lines(series: pl.Series, source: str) -> list[str]:
     ]
     positive = worded[0] if worded else values[1]
     why = "the value that means fraud" if worded else "the rarer value, as a guess; make sure that it means fraud"
-    if not isinstance(positive, bool | int):
-        whole = isinstance(positive, float) and positive.is_integer()
-        positive = int(positive) if whole else str(positive).strip()
-    text = quoted(positive) if isinstance(positive, str) else json.dumps(positive)
-    lines = ["[target]", f"name = {quoted(series.name)}", f"positive = {text}  # {why}"]
+    counts = {value: int((present == value).sum()) for value in values}
+    other = values[1] if positive == values[0] else values[0]
+    if counts[positive] > counts[other]:
+        why = f"as a guess: the more frequent value; if {_toml(other)} means fraud, write positive = {_toml(other)}"
+    said = ", ".join(f"{_toml(value)} ({counts[value]:,}{'' if n else ' rows'})" for n, value in enumerate(values))
+    lines = ["[target]", f"# {said}", f"name = {quoted(series.name)}", f"positive = {_toml(positive)}  # {why}"]
     if len(present) < len(series):
         rows = rows_text(np.flatnonzero(_without_value(series)) + 1)
-        lines.insert(1, f"# empty, and training refuses that, in {rows}: leave out rows whose outcome is not known yet")
+        lines.insert(2, f"# empty, and training refuses that, in {rows}: leave out rows whose outcome is not known yet")
     return lines
+
+
+def _toml(value: Any) -> str:
+    """A value of the target as a contract has it."""
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value)) if whole else quoted(str(value).strip())
 
 
 def _without_value(series: pl.Series) -> Any:
@@ -169,4 +217,6 @@ def _two_values(name: str, present: pl.Series, source: str) -> list[Any]:
         fix = "; some differ only in case: write them alike"
     elif len(values) > 2:
         fix = "; leave out rows whose outcome is not known yet, and write the rest as two values"
+        if len(values) == 3 and len(present) > 3 and (present == present[0]).sum() == 1:
+            fix = "; is row 1 a second header? remove it"
     raise InvalidDataset(source, [f"the target {name!r} has {how_many}{said}; it must have two{fix}"])

@@ -106,7 +106,6 @@ def test_equally_frequent_levels_give_the_same_draft_each_time():
     [
         [3, 3, 3, 3],
         [None, None, None, None],
-        ["a", None, "", "a"],
         [f"text {n}" for n in range(400)],
         ["a", "b", "c", "d"],
         ["x" * 257, "y", "y", "y"],

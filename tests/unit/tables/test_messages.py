@@ -93,6 +93,17 @@ SEPARATED = "(separated by ','; --separator names another)"
             b"a,b\n1,2\n3,4\n2 rows\n",
             f"fewer fields than the header's 2 {SEPARATED}: 1 row (3); is the last row a footer, or was the file cut off?",
         ),
+        (
+            b"# by us\n# today\na,b\n1,2\n3,4\n",
+            f"more fields than the header's 1 {SEPARATED}: 3 rows (2, 3, 4); are the first 2 lines a title? remove them",
+        ),
+        (b"a,b\n1,2\n# page 2\n3,4\n", "lines that begin with # are no records; remove them: 1 row (2)"),
+        (b"a,b\n1,2\n\n3,4\n", "blank lines between records; remove them: 1 row (2)"),
+        (b"a,b\n1,2\na,b\n3,4\n", "the header is repeated; remove it there: 1 row (2)"),
+        (
+            b"a,b\n1,2\n1,2,\n3,4, \n5,6\n7,8\n",
+            "an empty field after the header's 2: 2 rows (2, 3); remove the separator at the end of these lines",
+        ),
         (b"", "is empty"),
     ],
 )
@@ -146,6 +157,11 @@ def draft(frame: pl.DataFrame, **options) -> str:
                 "2025-01-31T10:00:00+01:00 (or Z, or UTC), or a form that docs/how-to/files.md lists"
             ),
         ),
+        (
+            {"x": ["EUR", *"123456789"], "z": ["years", *"123456789"], "y": [None, *[0, 1, 0] * 3]},
+            {},
+            "no column can be a feature; is row 1 a second header? remove it",
+        ),
         ({"x": [1, 1], "y": [0, 1]}, {}, "no column can be a feature; is this the right file?"),
     ],
 )
@@ -159,6 +175,7 @@ def test_a_file_that_no_contract_can_be_drafted_for_reads(frame, options, proble
     ("values", "reason"),
     [
         ([3, 3, 3, 3], "never varies"),
+        (["", None, " ", "NA"], "empty in all rows"),
         (["a", "b", "c", "d"], "4 different texts in 4 values: an id or free text, and no category"),
         (["x" * 257, "y", "y", "y"], "has texts of more than 256 characters: 1 row (1)"),
         ([2**60, 1, 2, 3], "whole numbers beyond 2^53 cannot be stored exactly; is it an id?"),
@@ -191,7 +208,7 @@ def test_a_draft_reads():
     assert draft(pl.DataFrame(frame)) == (
         "# Drafted from 4 rows of loans.csv. Review it, and add units, ranges and the texts of reasons.\n"
         'name = "loans"\n\n'
-        '[target]\nname = "y"\npositive = 1  # the value that means fraud\n'
+        '[target]\n# 0 (3 rows), 1 (1)\nname = "y"\npositive = 1  # the value that means fraud\n'
         'known_probability = "true_fraud_probability"  # of simulated data; never a feature\n\n'
         '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}: {band}" }\n\n'
         "[features.opened_at]\n"

@@ -8,6 +8,7 @@ from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.tables.files import read_file
 from fraud_detection_api.tables.inference import infer_contract
+from fraud_detection_api.tables.remarks import folder_remarks
 
 ROWS = 120
 
@@ -90,6 +91,17 @@ def test_a_column_that_is_nearly_all_in_a_form_names_the_rows_that_are_not(tmp_p
     text = draft(tmp_path, [*values, "unknown"])
     assert f"108 of 120 values are {kind}; the others are in rows 10, 20, 30, 40, 50, …: correct the file" in text
     assert f"declare {declared}" in text
+    pasted = text.partition("out of `ignored`, and put this in\n")[2].replace("# ", "")
+    contract = contract_from_toml(text.replace('  "x",', "").split("# If the others")[0] + pasted, source="own.toml")
+    check = check_table(read_file(tmp_path / "file.csv"), contract)
+    assert check.problems == []
+    assert np.isnan(check.columns["x"]).sum() == 12
+
+
+def test_a_second_header_is_said():
+    frame = pl.DataFrame({"a": ["EUR", "1", "2"], "b": ["years", "3.5", None], "c": ["x", "y", "x"], "y": [0, 1, 0]})
+    text = infer_contract(frame, source="f.csv", name="f", target="y", identifier=None, time=None)
+    assert "# Row 1 looks like a second header, or names units: remove it." in text
 
 
 def test_levels_that_only_look_like_amounts_stay_a_category(tmp_path):
@@ -117,6 +129,7 @@ def test_texts_that_no_format_reads_are_named(tmp_path, values, kind):
 @pytest.mark.parametrize(
     ("values", "lines"),
     [
+        (["1\u2009037.50", "8"], ['60 values are written as in "1\u2009037.50": 1,234.5 is 1234.5']),
         (["$12.50", "8"], ['60 values are written as in "$12.50": $1,234.50 is 1234.5', "60 more are plain numbers"]),
         (
             ["58.7%", "0.587"],
@@ -150,3 +163,64 @@ def test_the_rows_of_long_texts_are_named(tmp_path):
 
 def test_days_that_may_be_those_of_excel_are_said(tmp_path):
     assert "subtract 25569" in draft(tmp_path, list(range(45000, 45120)), name="open_date", time="open_date")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("X", '# one value, "X", in 40 rows'),
+        (1, "one value, 1, in 40 rows"),
+        (True, 'one value, "True"'),
+    ],
+)
+def test_a_value_that_is_there_or_not_is_a_feature(tmp_path, value, said):
+    section = draft(tmp_path, [value, None, None]).partition("[features.x]")[2]
+    assert said in section
+    assert "nullable = true" in section
+
+
+def test_numbers_in_other_digits_are_named(tmp_path):
+    assert "nearly all are numbers in other digits than 0 to 9" in draft(tmp_path, ["\uff11\uff12", "\uff13"])
+
+
+def test_folders_that_name_a_column_are_said(tmp_path):
+    (tmp_path / "day=1").mkdir()
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "day=1" / "part.parquet")
+    (said,) = folder_remarks(tmp_path)
+    assert said.startswith('Folders are named "day=…": not read')
+    assert folder_remarks(tmp_path / "day=1") == []
+
+
+def test_reasons_of_a_draft_have_codes_of_their_own():
+    names = ["年齢", "収入", "a b", "a-b", "K\u00fcndigung", *("x" * 99 + str(n) for n in range(3))]
+    frame = pl.DataFrame({**{name: [1, 2] for name in names}, "y": [0, 1]})
+    text = infer_contract(frame, source="f.csv", name="f", target="y", identifier=None, time=None)
+    features = contract_from_toml(text, source="draft.toml").features.values()
+    codes = [feature.reason.code for feature in features]
+    assert len(set(codes)) == len(names)
+    assert codes[:5] == ["F_1", "F_2", "A_B", "A_B_4", "KUNDIGUNG"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        (
+            "open_date",
+            range(45000, 45120),
+            "# days of Excel? subtract 25569 in the file, and declare a datetime with format",
+        ),
+        ("mcc", [5411, 5812], "# a code? declare a category"),
+        ("country_code", [1, 2, 3], "# a code? declare a category"),
+        ("shop_id", [1, 2, 3], "# a code? declare a category"),
+        ("x", ["10:30", "11:45"], "nearly all are times of day"),
+        ("x", ["2024-W05", "2024-W06"], "nearly all are weeks"),
+        ("x", ["2024-01", "2024-02"], "nearly all are months"),
+        ("x", ["2024Q1", "2024Q2"], "nearly all are quarters"),
+        ("x", ["a\x00", "b"], "# NUL characters in 60 rows: correct the file"),
+        ("opened_days", [45000, 45001], None),
+        ("paid", [1, 2, 3], None),
+    ],
+)
+def test_columns_that_may_mean_something_else_are_said(tmp_path, name, values, said):
+    section = draft(tmp_path, values, name=name).partition(f"[features.{name}]")[2]
+    assert said in section if said else "# " not in section

@@ -98,6 +98,7 @@ def test_a_role_that_no_column_has_names_what_is_near(target, said):
         ),
         (["yes", "Yes"], "2 different values, "),
         (["0", "1", "NULL?"], "leave out rows whose outcome is not known yet"),
+        (["label", "1", "0", "0", "1"], "is row 1 a second header? remove it"),
         (["a", "a"], "has 1 value; it must have two"),
         ([f"name {n}" for n in range(9)], "has 9 different values; it must have two"),
     ],
@@ -109,3 +110,33 @@ def test_a_target_without_two_values_says_which_and_what_to_do(values, said):
 @pytest.mark.parametrize("values", [["0", "1", "NULL", ""], [0, 1, None, None], [0.0, 1.0, None, float("nan")]])
 def test_rows_without_a_target_are_counted(values):
     assert "# empty, and training refuses that, in 2 rows (3, 4): leave out rows" in draft({"y": values})
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        ([1, 1, 1, 0], ["# 1 (3 rows), 0 (1)", "the more frequent value; if 0 means fraud, write positive = 0"]),
+        ([1, 1, 1, -1], ["# 1 (3 rows), -1 (1)", "the more frequent value; if -1 means fraud, write positive = -1"]),
+        (["bad", "bad", "good", ""], ['# "bad" (2 rows), "good" (1)', 'write positive = "good"']),
+        ([0, 0, 0, 1], ["# 0 (3 rows), 1 (1)", "positive = 1  # the value that means fraud"]),
+    ],
+)
+def test_the_values_of_the_target_are_counted_and_a_frequent_positive_one_is_a_guess(values, lines):
+    text = draft({"y": values})
+    assert [line for line in lines if line not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (["a", "", "b", " "], "# empty in 2 rows (2, 4): scoring refuses them; give each record an id"),
+        ([7, None, 8, None], "# empty in 2 rows (2, 4): scoring refuses"),
+        (["7", "7", "7"], "# all ids are the same; is another column the id?"),
+        (["1.23457E+17", "a", "b"], "# written in scientific notation: digits are lost; export the column as text"),
+        ([1.23457e17, 1.23458e17, 4.0], "# written in scientific notation"),
+        (["7", "7", "8", "8", "8"], None),
+    ],
+)
+def test_ids_that_scoring_refuses_or_that_lost_digits_are_said(ids, said):
+    section = draft({"id": ids}, identifier="id").partition("[id]")[2].partition("\n\n")[0]
+    assert said in section if said else "#" not in section
