@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.errors import CorruptBundle
+from fraud_detection_api.errors import CorruptBundle, RegistryUnavailable, UnknownModel
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.registered import ModelService
@@ -40,10 +40,9 @@ def champion_beside(
 
     `unseen` is false where the champion may have been trained on some of them.
     """
-    version = registry.assigned(CHAMPION)
-    champion = None if version is None else _intact(registry, version)
-    if champion is None or not _reads(champion.contract, data.contract):
+    if (found := _champion(registry)) is None or not _reads(found[1].contract, data.contract):
         return None
+    version, champion = found
     chosen = held_out(data, settings, champion, seed=seed)
     compared = np.isin(split.test, chosen.rows)
     records = data.following(champion.contract).take(split.test[compared])
@@ -52,10 +51,12 @@ def champion_beside(
     return {"version": version, "digest": champion.digest, "unseen": chosen.unseen, **beside}
 
 
-def _intact(registry: ModelRegistry, version: str) -> Bundle | None:
+def _champion(registry: ModelRegistry) -> tuple[str, Bundle] | None:
+    """The champion's version and bundle. What is wrong with a registry or its champion is not this training's matter."""
     try:
-        return ModelService(registry).load(version).bundle
-    except CorruptBundle:  # what is wrong with it is the registry's matter, and not this training's
+        version = registry.assigned(CHAMPION)
+        return None if version is None else (version, ModelService(registry).load(version).bundle)
+    except (CorruptBundle, RegistryUnavailable, UnknownModel):  # or the registry is made when the model is registered
         return None
 
 
