@@ -21,7 +21,7 @@ MOST_TRIED = 64
 
 
 class _Category(NamedTuple):
-    """A category: its column of the matrix, the numbers there that unseen levels may have, and those of known levels."""
+    """A category: its columns of the matrix, the numbers that unseen levels may have there, and those of known levels."""
 
     name: str
     columns: list[int]
@@ -57,9 +57,7 @@ class UnseenLevels:
     def tried(self, name: str) -> tuple[list[int], NDArray[np.float32]]:
         """A category's columns of the matrix, and the numbers of its known levels there, float32 (k, columns).
 
-        k <= MOST_TRIED.
-
-        Of more, those at even distances in their order, with the first and the last.
+        k <= MOST_TRIED: of more levels, those at even distances in their order, with the first and the last.
         """
         category = next(each for each in self._categories if each.name == name)
         return category.columns, category.tried

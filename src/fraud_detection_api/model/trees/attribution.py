@@ -27,6 +27,7 @@ from fraud_detection_api.model.trees.attribution_kernels import (
 )
 from fraud_detection_api.model.trees.groups import Groups, cut_into_groups
 from fraud_detection_api.model.trees.nodes import Trees
+from fraud_detection_api.model.trees.splits import Splits
 
 MOST_TABLE_ENTRIES = 12_000_000
 """Float32 numbers, 48 MB. Deeper trees have more; theirs are worked out for each record."""
@@ -41,8 +42,8 @@ FEW_ROWS = 4
 class Attribution:
     """Contributions of features to margins; safe to use from several threads."""
 
-    def __init__(self, trees: Trees) -> None:
-        self._trees, cut = trees, cut_into_groups(trees)
+    def __init__(self, trees: Trees, splits: Splits) -> None:
+        self._trees, cut = trees, cut_into_groups(trees, splits)
         self._most_features = int(cut.groups["count"].max())
         points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
         self._points, self._weights = (points + 1) / 2, weights / 2

@@ -87,7 +87,7 @@ class CompiledTrees:
     """Margins and contributions of `trees`; matrices are float32 (n, features), in C order, finite or NaN."""
 
     def __init__(self, trees: Trees, loops: ModuleType) -> None:
-        splits = sort_splits(trees)
+        self._splits = splits = sort_splits(trees)
         self._trees, self._loops = trees, loops
         self._steps, self._masks = splits.steps(trees), leaf_masks(trees, splits)
         self._asked = (splits.asked, splits.thresholds, splits.answers)
@@ -110,7 +110,7 @@ class CompiledTrees:
     def _attribution(self) -> "Attribution":
         from fraud_detection_api.model.trees.attribution import Attribution  # noqa: PLC0415 it needs what `kernels` loads
 
-        return Attribution(self._trees)  # its tables take memory, which batch scoring has no use for
+        return Attribution(self._trees, self._splits)  # its tables take memory, which batch scoring has no use for
 
 
 def _shared_out(work: "_Work", matrix: NDArray[np.float32], threads: int, least_rows: int) -> NDArray[Any]:

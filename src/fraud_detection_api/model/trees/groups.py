@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.trees.nodes import Trees
-from fraud_detection_api.model.trees.splits import Splits, sort_splits
+from fraud_detection_api.model.trees.splits import Splits
 
 GROUP_HEIGHT = 2
 """Splits above a group's leaves: one look-up serves four leaves, by a table smaller than four of single leaves."""
@@ -77,9 +77,9 @@ class Groups:
         return replace(self, groups=groups, columns=self.features)
 
 
-def cut_into_groups(trees: Trees) -> Groups:
-    """Groups as high as GROUP_HEIGHT allows."""
-    cutting = _Cutting(trees)
+def cut_into_groups(trees: Trees, splits: Splits) -> Groups:
+    """Groups as high as GROUP_HEIGHT allows; `splits` are those of the trees."""
+    cutting = _Cutting(trees, splits)
     for root in trees.trees["root"].tolist():
         cutting.cut(root)
     return cutting.groups()
@@ -101,10 +101,10 @@ class _Group(NamedTuple):
 
 
 class _Cutting:
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: Trees, splits: Splits) -> None:
         nodes = trees.nodes
         self._left, self._feature, self._cover = (nodes[name].tolist() for name in ("left", "feature", "cover"))
-        self._splits = sort_splits(trees)
+        self._splits = splits
         self._split = self._splits.number.tolist()
         self._place = np.zeros(len(nodes), dtype=np.int32)
         self._height = [0] * len(nodes)

@@ -14,6 +14,7 @@ from fraud_detection_api.model.trees.attribution import FEW_ROWS, WIDE, Attribut
 from fraud_detection_api.model.trees.attribution_kernels import LANES, MOST_WORDS, VECTOR
 from fraud_detection_api.model.trees.boosters import read_trees
 from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.model.trees.splits import sort_splits
 from fraud_detection_api.training.train_xgboost import average_boosters
 from support.boosters import FEATURES, as_bytes, random_booster, random_matrix
 
@@ -30,7 +31,8 @@ def attribution_of(booster: xgboost.Booster, *, tables: bool = True, wide: bool 
             patched.setattr(attribution, "MOST_TABLE_ENTRIES", -1)
         if not wide:
             patched.setattr(attribution, "WIDE", 0)
-        return Attribution(read_trees(booster))
+        trees = read_trees(booster)
+        return Attribution(trees, sort_splits(trees))
 
 
 def contributions_of(booster: xgboost.Booster, matrix: np.ndarray) -> np.ndarray:
