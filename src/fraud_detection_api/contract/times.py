@@ -99,7 +99,7 @@ def names_a_year(column: str) -> bool:
 
 
 def year_text(number: float) -> str | None:
-    """A calendar year as people write it; None for a number that is none.
+    """A calendar year as people write it; None for any other number.
 
     >>> year_text(2015.0), year_text(15.0)
     ('2015', None)

@@ -61,18 +61,8 @@ class Destination:
         if how.promote:
             self.rollout.require_promotable(how.order, contract, allow_contract_change=how.allow_contract_change)
 
-    def train(
-        self,
-        fitter: ModelFitter,
-        dataset: Dataset,
-        step: str,
-        *,
-        source: str,
-        groups: Groups | None = None,
-        tuning: Mapping[str, Any] | None = None,
-    ) -> FittedModel:
-        """Train, register and track a model. It becomes champion if that is requested, or if there is no champion."""
-        fitted = self.fit(fitter, dataset, step, source=source, groups=groups, tuning=tuning)
+    def establish(self, fitted: FittedModel) -> FittedModel:
+        """Track a registered model. It becomes champion if that is requested, or if there is no champion."""
         if self.registration.promote:
             self._promote(fitted.version)
         elif self.registry.assigned(CHAMPION) is None:

@@ -78,7 +78,8 @@ def train_model(
         recipes=tried.recipes if model is None else {},
         refit=tried.refit and options.refit,
     )
-    return goal.train(fitter, dataset, f"Training on {len(dataset):,} records", source=options.file.name, groups=groups)
+    step = f"Training on {len(dataset):,} records"
+    return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))
 
 
 def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:

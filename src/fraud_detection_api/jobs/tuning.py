@@ -84,13 +84,8 @@ def tune_model(
         any_contract=registration.allow_contract_change,
         refit=options.refit,
     )
-    return goal.train(
-        fitter,
-        dataset.following(tuned.contract),
-        "Training with the best settings",
-        source=options.file.name,
-        tuning=tuned.summary,
-    )
+    chosen, step = dataset.following(tuned.contract), "Training with the best settings"
+    return goal.establish(goal.fit(fitter, chosen, step, source=options.file.name, tuning=tuned.summary))
 
 
 def _search(

@@ -39,7 +39,7 @@ def train(registry, *, other=None, required_fingerprint=None) -> list[str]:
     listener = Listener(step=lambda _what: nullcontext(lambda *_progress, **_options: None), say=said.append)
     rollout = RolloutService(registry, required_fingerprint=required_fingerprint)
     destination = Destination("here", registry, None, rollout, Registration(Order()), listener)
-    destination.train(Fitter(registry, other), None, "Training", source="loans.csv")
+    destination.establish(destination.fit(Fitter(registry, other), None, "Training", source="loans.csv"))
     return said
 
 

@@ -144,13 +144,13 @@ def beside_lines(card: Mapping[str, Any], champion: Mapping[str, Any] | None) ->
 
 
 def fairness_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What is to be said of each column of groups."""
+    """The findings on each column of groups, a line each."""
     for each in found:
         yield from verdicts(each, group_names(each, ""))
 
 
 def print_fairness(found: Sequence[Mapping[str, Any]], words: Words) -> None:
-    """The tables of each column of groups, and what is to be said of it."""
+    """Print the tables of each column of groups, and then the findings."""
     for each in found:
         for block in column_blocks(each, words, ""):
             if isinstance(block, DocumentTable):

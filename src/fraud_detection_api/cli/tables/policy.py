@@ -34,7 +34,7 @@ def policy_tables(policy: Mapping[str, Any], *, title: str, words: Words) -> Ite
 
 
 def outcomes_table(shares: Mapping[str, Any], words: Words) -> Table:
-    """Shares of all records and of both kinds, by outcome; of a kind that is None there are no records."""
+    """Shares of all records and of both kinds, by outcome; a kind without records is None, and its cells are empty."""
     kinds = [shares[kind] for kind in ("shares", "fraud", "legitimate")]
     rows = [(name, *("" if by is None else _percent(by[name]) for by in kinds)) for name in shares["shares"]]
     return "Outcomes", ("outcome", "of all", f"of {words.events}", f"of {words.others}"), rows
