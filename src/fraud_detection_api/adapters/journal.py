@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -83,9 +84,11 @@ class FileJournal:
                 os.close(file)
 
     def backlog(self) -> JournalBacklog:
+        sizes: list[int] = []
         with self._failures("read"):
-            names = (f"*{_SUFFIX}", _UNNAMED)
-            sizes = [path.stat().st_size for name in names for path in self._folder.glob(name)]
+            for path in chain(self._folder.glob(f"*{_SUFFIX}"), self._folder.glob(_UNNAMED)):
+                with suppress(FileNotFoundError):  # it was drained meanwhile
+                    sizes.append(path.stat().st_size)
             return JournalBacklog(len(sizes), sum(sizes), len(list(self._folder.glob(f"*{_DAMAGED}"))))
 
     def close(self) -> None:

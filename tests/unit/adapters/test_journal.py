@@ -303,3 +303,10 @@ def test_a_folder_that_is_not_synced_leaves_no_file_that_was_not_reported(folder
     with pytest.raises(StoreUnavailable):
         left_held(FileJournal(folder), request_of(1))
     assert [path.suffix for path in folder.iterdir()] == [".journal"]  # complete: it is drained
+
+
+def test_a_file_that_is_drained_while_the_backlog_is_measured_is_not_counted(tmp_path):
+    journal = FileJournal(tmp_path)
+    (tmp_path / "drained.journal").symlink_to(tmp_path / "gone")  # listed, and not there when it is looked at
+    (tmp_path / "waiting.journal").write_bytes(b"12345")
+    assert journal.backlog()[:2] == (1, 5)
