@@ -61,7 +61,7 @@ lint: $(installed) ## Check formatting, lint rules, links in the documentation, 
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-bench-quality: $(venv)/.benchmark ## Compare the models with other libraries: make bench-quality DATA=FOLDER [ARGS="--tune 20"]
+bench-quality: $(venv)/.benchmark ## Compare the models with other libraries: make bench-quality DATA=FOLDER [ARGS="--tune 10"]
 	@test -n "$(DATA)" || { echo "Name the folder with the data: make bench-quality DATA=FOLDER" >&2; exit 2; }
 	$(venv)/bin/python -m benchmarks.quality --data $(DATA) $(ARGS)
 

@@ -91,6 +91,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "polish_bankruptcy_1year.parquet",
         ("AUC", "AP", "log loss"),
         _stratified(1),
+        tuned_for="average_precision",
     ),
     "5": Protocol(
         "lending_club",

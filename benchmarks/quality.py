@@ -1,6 +1,6 @@
 """Model quality on public data, beside other libraries and published figures.
 
-make bench-quality DATA=folder [ARGS="--tune 20 --protocols 1,2 --scale --write page.md"]
+make bench-quality DATA=folder [ARGS="--tune 10 --protocols 1,2 --scale --write page.md"]
 """
 
 import argparse
@@ -59,7 +59,9 @@ def _run(number: str, asked: argparse.Namespace, results: Results) -> None:
     if not (asked.data / protocol.file).is_file():
         say(f"skipped: protocol {number}, for there is no {protocol.file}")
         return
-    rows = measure_protocol(protocol, asked.data, trials=asked.tune, rivals=not asked.alone, say=say)
+    rows = measure_protocol(
+        protocol, asked.data, minutes=asked.tune, defaults=not asked.tuned_only, rivals=not asked.alone, say=say
+    )
     markdown = table(f"{number}. {protocol.title}", protocol.metrics, rows)
     results.add(protocol.name, markdown, [asdict(row) for row in rows])
 
@@ -75,8 +77,8 @@ def _write(asked: argparse.Namespace, results: Results) -> None:
 
 def _repeated(asked: argparse.Namespace) -> str:
     """The arguments that decide what is measured."""
-    flags = [f"--{name}" for name in ("alone", "scale") if getattr(asked, name)]
-    return " ".join([f"--protocols {','.join(asked.protocols)}", f"--tune {asked.tune}", *flags])
+    flags = [f"--{name}" for name in ("alone", "tuned-only", "scale") if getattr(asked, name.replace("-", "_"))]
+    return " ".join([f"--protocols {','.join(asked.protocols)}", f"--tune {asked.tune:g}", *flags])
 
 
 def _protocols(text: str) -> list[str]:
@@ -91,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with the files of the protocols")
     add("--protocols", type=_protocols, default="1,2,3,4,5,6", help="numbers, separated by commas; '' for none")
-    add("--tune", type=int, default=0, metavar="TRIALS", help="tune with so many trials; 0 leaves it out")
+    add("--tune", type=float, default=0, metavar="MINUTES", help="tune so long, in processor time; 0 leaves it out")
+    add("--tuned-only", action="store_true", help="leave the defaults out")
     add("--alone", action="store_true", help="leave the other libraries out")
     add("--scale", action="store_true", help="measure time beside bare XGBoost, and memory, as well")
     add("--write", type=Path, metavar="FILE", help="write the tables as a page")

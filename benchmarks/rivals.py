@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def ours(settings: XGBoostSettings | None = None) -> Rival:
     return score
 
 
-def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
+def numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
     """Matrices whose categories hold the number of their level, missing its own, and where those columns are."""
     records = train.records
     tables = {
@@ -56,7 +56,7 @@ def _numbered(train: Dataset, test: Dataset) -> tuple[NDArray[np.float32], NDArr
 
 
 def _xgboost(train: Dataset, test: Dataset) -> Scores:
-    fitting, measuring, categories = _numbered(train, test)
+    fitting, measuring, categories = numbered(train, test)
     kinds = ["c" if position in categories else "float" for position in range(fitting.shape[1])]
     model = XGBClassifier(random_state=SEED, n_jobs=THREADS, enable_categorical=True, feature_types=kinds)
     return {"probability": model.fit(fitting, train.is_fraud).predict_proba(measuring)[:, 1]}
@@ -75,7 +75,7 @@ def _logistic(train: Dataset, test: Dataset) -> Scores:
 
 def _one_hot(train: Dataset, test: Dataset, numbers: Pipeline, classifier: ClassifierMixin) -> Scores:
     """A classifier of scikit-learn that gets a column for each level of a category, and the numbers prepared."""
-    fitting, measuring, categories = _numbered(train, test)
+    fitting, measuring, categories = numbered(train, test)
     others = [position for position in range(fitting.shape[1]) if position not in categories]
     prepared = ColumnTransformer(
         [("numbers", numbers, others), ("categories", OneHotEncoder(handle_unknown="ignore"), categories)]
@@ -87,19 +87,26 @@ def _one_hot(train: Dataset, test: Dataset, numbers: Pipeline, classifier: Class
 def _lightgbm(train: Dataset, test: Dataset) -> Scores:
     from lightgbm import LGBMClassifier  # noqa: PLC0415 the group `benchmark` alone has it
 
-    fitting, measuring, categories = _numbered(train, test)
+    fitting, measuring, categories = numbered(train, test)
     model = LGBMClassifier(random_state=SEED, n_jobs=THREADS, verbose=-1)
     model.fit(fitting, train.is_fraud, categorical_feature=categories)
     return {"probability": model.predict_proba(measuring)[:, 1]}
 
 
 def _catboost(train: Dataset, test: Dataset) -> Scores:
-    from catboost import CatBoostClassifier, Pool  # noqa: PLC0415 the group `benchmark` alone has it
+    from catboost import CatBoostClassifier  # noqa: PLC0415 the group `benchmark` alone has it
 
-    fitting, measuring, categories = _numbered(train, test)
+    fitting, measuring, categories = numbered(train, test)
     model = CatBoostClassifier(random_seed=SEED, thread_count=THREADS, verbose=0, allow_writing_files=False)
-    model.fit(Pool(_with_texts(fitting, categories), train.is_fraud, cat_features=categories))
-    return {"probability": model.predict_proba(Pool(_with_texts(measuring, categories), cat_features=categories))[:, 1]}
+    model.fit(catboost_pool(fitting, categories, train.is_fraud))
+    return {"probability": model.predict_proba(catboost_pool(measuring, categories))[:, 1]}
+
+
+def catboost_pool(matrix: NDArray[np.float32], categories: list[int], labels: NDArray[np.bool_] | None = None) -> Any:
+    """Records as CatBoost takes them."""
+    from catboost import Pool  # noqa: PLC0415 the group `benchmark` alone has it
+
+    return Pool(_with_texts(matrix, categories), labels, cat_features=categories)
 
 
 def _with_texts(matrix: NDArray[np.float32], categories: list[int]) -> NDArray[np.float32] | NDArray[np.object_]:
@@ -121,11 +128,5 @@ RIVALS: dict[str, Rival] = {
     "CatBoost, defaults": _catboost,
 }
 
-NEEDED = {
-    "XGBoost 3, defaults": "xgboost",
-    "logistic regression (scikit-learn)": "sklearn",
-    "random forest (scikit-learn)": "sklearn",
-    "LightGBM, defaults": "lightgbm",
-    "CatBoost, defaults": "catboost",
-}
-"""The module that each rival is made of; those of the group `benchmark` may be missing, and CatBoost is for Python 3.14."""
+NEEDED = {"XGBoost": "xgboost", "LightGBM": "lightgbm", "CatBoost": "catboost"}
+"""The module of a rival by the first word of its name, else scikit-learn's. CatBoost has no wheel for Python 3.14."""

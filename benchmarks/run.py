@@ -1,6 +1,5 @@
 """One protocol: this product by default and tuned, the rivals, the published figures."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +10,12 @@ from time import perf_counter
 from benchmarks.measures import Row, measure
 from benchmarks.protocols import Protocol
 from benchmarks.published import PUBLISHED
-from benchmarks.rivals import NEEDED, RIVALS, SEED, THREADS, Rival, Scores, ours
+from benchmarks.rivals import NEEDED, RIVALS, SEED, Rival, Scores, ours
+from benchmarks.tuned import SEARCHES, Search
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, validation_folds
-from fraud_detection_api.training.tuning.objective import Objective
-from fraud_detection_api.training.tuning.tune import Tuned, Tuner
 
+OURS = "fraud-detection-api"
 NESTED_FOLDS = PrequentialSettings(folds=3)
 
 Chosen = Callable[[Split], tuple[Dataset, Rival]]
@@ -24,20 +23,19 @@ Chosen = Callable[[Split], tuple[Dataset, Rival]]
 
 
 def measure_protocol(
-    protocol: Protocol, folder: Path, *, trials: int, rivals: bool, say: Callable[[str], None]
+    protocol: Protocol, folder: Path, *, minutes: float, defaults: bool, rivals: bool, say: Callable[[str], None]
 ) -> list[Row]:
-    """Rows of a protocol; `trials` of 0 leaves tuning out. Raises InvalidDataset where the file is not as expected."""
+    """Rows of a protocol; `minutes` of 0 leave tuning out. Raises InvalidDataset where the file is not as expected."""
     data = protocol.load(folder)
     run = _Run(protocol, data, protocol.folds(data), say)
     plain = data.following(protocol.contract)
-    rows = [run.row("fraud-detection-api, default", lambda _fold: (plain, ours()))]
-    if trials and protocol.tuned_for:
-        rows.append(run.row(f"fraud-detection-api, tuned ({trials} trials)", run.tuned(trials)))
-    for name, rival in RIVALS.items() if rivals else ():
-        if find_spec(NEEDED[name]) is None:
-            say(f"skipped: {name}, for {NEEDED[name]} is not installed")
-        else:
+    rows = [run.row(f"{OURS}, default", lambda _fold: (plain, ours()))] if defaults else []
+    for name, rival in RIVALS.items() if rivals and defaults else ():
+        if _installed(name, say):
             rows.append(run.row(name, partial(_with_rival, plain, rival)))
+    for name, search in SEARCHES.items() if minutes and protocol.tuned_for else ():
+        if name == OURS or (rivals and _installed(name, say)):
+            rows.append(run.row(f"{name}, tuned", run.tuned(search, minutes)))
     return [*rows, *(Row(name, figures, source) for name, figures, source in PUBLISHED[protocol.name])]
 
 
@@ -63,33 +61,31 @@ class _Run:
             self.say(f"{self.protocol.name}: {name}, fold {number} of {len(self.folds)}, {seconds:.0f} s")
         return measure(name, self.protocol.metrics, scored, seconds)
 
-    def tuned(self, trials: int) -> Chosen:
+    def tuned(self, search: Search, minutes: float) -> Chosen:
         """Tuned once where the protocol has data for that alone, else on each fold's training part."""
+
+        def chosen(data: Dataset, folds: Sequence[Split]) -> tuple[Dataset, Rival]:
+            columns, rival = search(self.protocol, data, folds, minutes * 60)
+            return self.data.following(columns.contract), rival
+
         if self.protocol.tuned_once is not None:
-            once = self._tune(*self.protocol.tuned_once(self.data), trials)
-            return lambda _fold: (self.data.following(once.contract), ours(once.settings))
+            once = chosen(*self.protocol.tuned_once(self.data))
+            return lambda _fold: once
 
         def choose(fold: Split) -> tuple[Dataset, Rival]:
             train = self.data.take(fold.train)
-            tuned = self._tune(train, validation_folds(train, NESTED_FOLDS, seed=SEED), trials)
-            return self.data.following(tuned.contract), ours(tuned.settings)
+            return chosen(train, validation_folds(train, NESTED_FOLDS, seed=SEED))
 
         return choose
 
-    def _tune(self, data: Dataset, folds: Sequence[Split], trials: int) -> Tuned:
-        assert self.protocol.tuned_for is not None
-        name = self.protocol.name
-        with tempfile.TemporaryDirectory() as folder:
-            objective = Objective(self.protocol.tuned_for)
-            tuned = Tuner(Path(folder) / "study.db", objective, SEED, threads=THREADS).tune(
-                data,
-                folds,
-                contract=self.protocol.contract,
-                trials=trials,
-                on_progress=lambda done: self.say(f"{name}: trial {done.finished}, best {done.best_value}"),
-            )
-        self.say(f"{name}: tuned to {tuned.summary['settings']}, ratios {tuned.summary['ratios']}")
-        return tuned
+
+def _installed(name: str, say: Callable[[str], None]) -> bool:
+    """Whether a rival can be measured; says so where not."""
+    needed = NEEDED.get(name.replace(",", "").split()[0], "sklearn")
+    if find_spec(needed) is None:
+        say(f"skipped: {name}, for {needed} is not installed")
+        return False
+    return True
 
 
 def _with_rival(data: Dataset, rival: Rival, _fold: Split) -> tuple[Dataset, Rival]:

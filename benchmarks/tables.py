@@ -39,13 +39,13 @@ def page(tables: Sequence[str], *, today: date, command: str) -> str:
 
 
 _INTRODUCTION = """\
-This page compares the models of this product with other libraries and with published results on four public data sets.
+This page compares the models of this product with other libraries and with published results on six public data sets.
 Read it to see what to expect from a model, or to check a change to training."""
 
 _READING = f"""\
 - AUC is the area under the ROC curve. AP is average precision. CP@100 is card precision: the share of defrauded
   customers among the 100 highest-scored customers of a day, averaged over the days. For all three, higher is
-  better, and the best value is bold.
+  better. For log loss (in nats), lower is better. The best value is bold.
 - Figures are means over the protocol's folds, ± their standard error. The standard error also contains the
   differences between the folds, which are larger than the differences between models on one fold. Repeats share
   their records.
@@ -53,7 +53,8 @@ _READING = f"""\
   is better. A perfectly calibrated model also shows some error by chance: the next columns give its mean and its 95
   % limit for as many records.
 - "Seconds" is the time of all training and scoring, on {THREADS} thread for every library.
-- `fraud-detection-api` uses the same settings on every data set, except in the rows marked "tuned".
+- `fraud-detection-api` decides by itself: in every training, four recipes compete, and the winner is trained. The
+  seconds include the competition. In the rows marked "tuned" the settings were searched for beforehand.
 - Other libraries run with their defaults. Published rows were measured by others. Where they used other folds of the
   same data, the source column says so.
 """

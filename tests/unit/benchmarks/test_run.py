@@ -48,14 +48,15 @@ def small(tmp_path):
 
 
 @pytest.mark.slow
-def test_ours_comes_first_then_tuned_then_rivals_then_the_published(small, monkeypatch):
-    monkeypatch.setattr(run, "NEEDED", dict.fromkeys(run.NEEDED, "no_such_module") | {"XGBoost 3, defaults": "xgboost"})
+def test_ours_comes_first_then_rivals_then_tuned_then_the_published(small, monkeypatch):
+    monkeypatch.setattr(run, "NEEDED", {**run.NEEDED, "LightGBM": "no_such_module", "CatBoost": "no_such_module"})
     said = []
-    rows = run.measure_protocol(*small, trials=1, rivals=True, say=said.append)
+    rows = run.measure_protocol(*small, minutes=0.001, defaults=True, rivals=True, say=said.append)
     names = [row.name for row in rows]
-    assert names[:3] == ["fraud-detection-api, default", "fraud-detection-api, tuned (1 trials)", "XGBoost 3, defaults"]
-    assert all(row.source == "measured here" for row in rows[:3])
-    assert all(row.seconds is None and row.calibration is None for row in rows[3:])
+    rivals = ["XGBoost 3, defaults", "logistic regression (scikit-learn)", "random forest (scikit-learn)"]
+    assert names[:5] == ["fraud-detection-api, default", *rivals, "fraud-detection-api, tuned"]
+    assert all(row.source == "measured here" for row in rows[:5])
+    assert all(row.seconds is None and row.calibration is None for row in rows[5:])
     assert sum("is not installed" in text for text in said) == 4
 
 
@@ -73,6 +74,6 @@ def test_the_rivals_of_scikit_learn_take_categories_and_missing_values(small):
 def test_tuning_is_left_out_where_a_protocol_is_too_small_for_it(small):
     protocol, folder = small
     rows = run.measure_protocol(
-        replace(protocol, tuned_for=None), folder, trials=1, rivals=False, say=lambda _text: None
+        replace(protocol, tuned_for=None), folder, minutes=1, defaults=True, rivals=False, say=lambda _text: None
     )
     assert [row.source for row in rows].count("measured here") == 1
