@@ -1,5 +1,6 @@
 """Rows as Markdown."""
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def _figure(figure: float | None, best: float, error: float | None) -> str:
         return ""
     text = f"{figure:.4f}"
     marked = f"**{text}**" if text == f"{best:.4f}" else text
-    return marked if error is None else f"{marked} ± {error:.4f}"
+    return marked if error is None or math.isnan(error) else f"{marked} ± {error:.4f}"
 
 
 def _calibration(found: Calibrated | None) -> list[str]:

@@ -1,7 +1,8 @@
 """The errors that a person can correct. Each carries data and one line that says what to do; none knows HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class FraudError(Exception):
@@ -11,6 +12,17 @@ class FraudError(Exception):
     """
 
     neutral = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # pickle would call the constructor with the message alone
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[FraudError], arguments: tuple[Any, ...], fields: Mapping[str, Any]) -> FraudError:
+    """The error as it was in another process."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(fields)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Every expected failure carries its data, and says in one line what is wrong and what to do."""
 
+import pickle
+
 import pytest
 
 from fraud_detection_api import errors
@@ -100,3 +102,10 @@ def test_errors_carry_their_data():
     assert errors.CorruptBundle("version 7", "x").source == "version 7"
     assert errors.AliasMoved("challenger").alias == "challenger"
     assert errors.MissingExtra("train", "x").extra == "train"
+
+
+@pytest.mark.parametrize("error", TEXTS, ids=lambda error: type(error).__name__)
+def test_an_error_comes_from_another_process_as_it_is(error):
+    arrived = pickle.loads(pickle.dumps(error))
+    assert type(arrived) is type(error)
+    assert (str(arrived), vars(arrived)) == (str(error), vars(error))

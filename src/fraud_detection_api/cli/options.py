@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -129,6 +129,20 @@ DecisionId = Annotated[
 DataFile = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="A file of records (.csv, .csv.gz, .parquet), or a folder of Parquet files."),
+]
+
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Number of processes. Default: one for each core.")]
+
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="Where the processes are: on this machine, or on a Ray cluster (extra `ray`)."),
+]
+
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address", metavar="HOST:PORT", help="The Ray cluster, or `auto` for that of this machine. Default: a new one."
+    ),
 ]
 
 

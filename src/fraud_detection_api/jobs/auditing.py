@@ -1,6 +1,5 @@
 """Verifying the log, exporting its roots, and proving that a decision is in it."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -23,6 +22,7 @@ from fraud_detection_api.container.storage import (
     require_database,
     store_name,
 )
+from fraud_detection_api.container.workers import build_workers
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, StoreUnavailable
 from fraud_detection_api.services.auditing.proofs import Proof, difference, parsed_proof, prove
@@ -63,7 +63,7 @@ def verified_store(
     checked = replay_range(
         partial(open_seal_check, settings),
         DecisionFilter(),
-        jobs=os.cpu_count() or 1,
+        workers=build_workers(),
         on_progress=lambda share, _decisions: report(share),
     )
     verified, altered = walked.result(), [result.decision_id for result in checked.unsound]

@@ -1,6 +1,5 @@
 """Recompute stored decisions and compare every bit."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from fraud_detection_api.services.history.replay import Replayer
 from fraud_detection_api.services.models.contracts import require_models_of
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
 
 
@@ -27,8 +27,8 @@ class Choice(NamedTuple):
     seed: int = 0
 
 
-def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | None, listener: Listener) -> Summary:
-    """Replay decisions; a range by several processes, or one a core. Raises UnknownDecision, StoreUnavailable."""
+def replay_decisions(settings: Settings, chosen: Choice, *, workers: Workers, listener: Listener) -> Summary:
+    """Replay decisions; a range is shared by `workers`. Raises UnknownDecision, StoreUnavailable, WorkerLost."""
     opening = partial(open_replay, settings)
     with listener.step("Replaying") as progress:
 
@@ -39,7 +39,7 @@ def replay_decisions(settings: Settings, chosen: Choice, *, processes: int | Non
             store, replayer = opening()
             ids = chosen.ids or sampled(store, chosen.within, chosen.sample or 0, seed=chosen.seed)
             return replay_ids(store, replayer, ids, on_progress)
-        return replay_range(opening, chosen.within, jobs=processes or os.cpu_count() or 1, on_progress=on_progress)
+        return replay_range(opening, chosen.within, workers=workers, on_progress=on_progress)
 
 
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, Registry, Since, Store, Until, settings_with
+from fraud_detection_api.cli.options import AsJson, Engine, Jobs, RayAddress, Registry, Since, Store, Until, settings_with
 from fraud_detection_api.cli.terminal import (
     LISTENER,
     MOST_SHOWN,
@@ -32,9 +32,9 @@ def replay(
         int | None, typer.Option("--sample", min=1, help="Replay this many decisions of the range, drawn at random.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Determines the sample.")] = 0,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Number of processes. Default: one for each core.")
-    ] = None,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
     registry: Registry = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -52,9 +52,12 @@ def replay(
     from fraud_detection_api.jobs.replaying import Choice, replay_decisions
     from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
+    from fraud_detection_api.container.workers import build_workers
+
+    workers = build_workers(engine, jobs=jobs, address=ray_address)
     began = time.perf_counter()
     chosen = Choice(ids or (), DecisionFilter(since, until), sample, seed)
-    summary = replay_decisions(settings, chosen, processes=jobs, listener=LISTENER)
+    summary = replay_decisions(settings, chosen, workers=workers, listener=LISTENER)
     _show(summary, time.perf_counter() - began, as_json=as_json)
     if not summary.is_sound:
         raise typer.Exit(1)

@@ -1,17 +1,17 @@
 """Replay of a range of time by several processes, which divide it as they go."""
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api.decision.identifiers import milliseconds_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.services.history.replay import SOUND, Replayer, ReplayResult, Status
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.workers.pool import Pool, Workers
 
 PAGE = 10_000
 """Decisions that are read and replayed together."""
@@ -100,53 +100,44 @@ def replay_ids(store: DecisionStore, replayer: Replayer, ids: Sequence[str], on_
     return summary
 
 
-def replay_range(opening: Opening, where: DecisionFilter, *, jobs: int, on_progress: OnProgress) -> Summary:
-    """Replay the decisions of a range that exist when it starts. Raises StoreUnavailable, RegistryUnavailable."""
+def replay_range(opening: Opening, where: DecisionFilter, *, workers: Workers, on_progress: OnProgress) -> Summary:
+    """Replay the decisions of a range that exist when it starts. Raises StoreUnavailable, RegistryUnavailable, WorkerLost."""
     store, replayer = opening()
     oldest, newest = store.following(where, limit=1), store.page(where, limit=1)
     if not oldest:
         return Summary()
     whole = _Window(milliseconds_of(oldest[0].decision_id), milliseconds_of(newest[0].decision_id) + 1)
-    run = replayer.run()
-    summary, rest = _replayed(store, run, whole)
-
-    def report(left: Sequence[_Window], decisions: int) -> None:
-        milliseconds = sum(window.until - window.since for window in left)
-        on_progress(1 - milliseconds / (whole.until - whole.since), decisions)
-
-    if jobs > 1 and rest is not None:
-        summary.add(_divided(opening, rest, jobs, summary.decisions, report))
-        return summary
-    while rest is not None:
-        report([rest], summary.decisions)
-        part, rest = _replayed(store, run, rest)
-        summary.add(part)
+    # a range of one page is not worth another process
+    summary, rest = _Pages(store, replayer.run())(whole)
+    if rest is not None:
+        with workers.pool(_Replaying(opening)) as pool:
+            summary.add(_divided(pool, rest, partial(_report, on_progress, whole, summary.decisions)))
     return summary
 
 
+def _report(on_progress: OnProgress, whole: _Window, before: int, left: Sequence[_Window], decisions: int) -> None:
+    milliseconds = sum(window.until - window.since for window in left)
+    on_progress(1 - milliseconds / (whole.until - whole.since), before + decisions)
+
+
 def _divided(
-    opening: Opening, whole: _Window, jobs: int, done: int, report: Callable[[Sequence[_Window], int], None]
+    pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Sequence[_Window], int], None]
 ) -> Summary:
     """Give a page at a time to the next free process, and halve windows when there are fewer of them than processes."""
     summary, waiting = Summary(), [whole]
     working: dict[Future[_Part], _Window] = {}
-    # spawn, because a fork would share connections and the locks of threads
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _open, (opening,))
-    try:
-        while waiting or working:
-            while len(waiting) + len(working) < 2 * jobs and (split := _split(waiting)) is not None:
-                waiting = split
-            while waiting and len(working) < 2 * jobs:
-                window = waiting.pop()
-                working[pool.submit(_replay, window)] = window
-            for future in wait(working, return_when=FIRST_COMPLETED).done:
-                del working[future]
-                part, rest = future.result()
-                summary.add(part)
-                waiting += [] if rest is None else [rest]
-            report([*waiting, *working.values()], done + summary.decisions)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    while waiting or working:
+        while len(waiting) + len(working) < 2 * pool.size and (split := _split(waiting)) is not None:
+            waiting = split
+        while waiting and len(working) < 2 * pool.size:
+            window = waiting.pop()
+            working[pool.submit(window)] = window
+        for future in wait(working, return_when=FIRST_COMPLETED).done:
+            del working[future]
+            part, rest = future.result()
+            summary.add(part)
+            waiting += [] if rest is None else [rest]
+        report([*waiting, *working.values()], summary.decisions)
     return summary
 
 
@@ -158,27 +149,29 @@ def _split(windows: list[_Window]) -> list[_Window] | None:
     return [*(window for window in windows if window is not longest), *halves]
 
 
-def _replayed(store: DecisionStore, run: Run, window: _Window) -> _Part:
-    """Replay the first page of a window."""
-    where = DecisionFilter(window.since, window.until)
-    rows = store.following(where, limit=PAGE, after=window.after)
-    summary = Summary.of(run.replay(rows))
-    if len(rows) < PAGE:
-        return summary, None
-    last = rows[-1].decision_id
-    return summary, _Window(milliseconds_of(last), window.until, last)
+@dataclass(frozen=True, slots=True)
+class _Replaying:
+    """Opens a store and a registry in another process."""
+
+    opening: Opening
+
+    def __call__(self) -> "_Pages":
+        store, replayer = self.opening()
+        return _Pages(store, replayer.run())
 
 
-_OPENED: list[tuple[DecisionStore, Run]] = []
-"""What this process of the pool works with."""
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Replays the first page of a window."""
 
+    store: DecisionStore
+    run: Run
 
-def _open(opening: Opening) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
-    store, replayer = opening()
-    _OPENED[:] = [(store, replayer.run())]
-
-
-def _replay(window: _Window) -> _Part:
-    store, run = _OPENED[0]
-    return _replayed(store, run, window)
+    def __call__(self, window: _Window) -> _Part:
+        where = DecisionFilter(window.since, window.until)
+        rows = self.store.following(where, limit=PAGE, after=window.after)
+        summary = Summary.of(self.run.replay(rows))
+        if len(rows) < PAGE:
+            return summary, None
+        last = rows[-1].decision_id
+        return summary, _Window(milliseconds_of(last), window.until, last)

@@ -1,0 +1,98 @@
+"""Workers: the processes of a Ray cluster. Needs the extra `ray`."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic
+from uuid import uuid4
+
+from fraud_detection_api.errors import FraudError, MissingExtra
+from fraud_detection_api.services.workers.pool import ATTEMPTS, Item, Opening, Pool, Result, WorkerLost
+
+
+class ClusterUnavailable(FraudError):
+    """There is no Ray cluster at the address, or none that this version of Ray can talk to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """The cluster at `address` (`host:port`, or `auto` for that of this machine), else a local one with `cores`.
+
+    Each item is a task of `cpus` processors. Ray starts it again where its process or its machine is lost.
+    """
+
+    address: str | None = None
+    cores: int | None = None
+    cpus: float = 1.0
+
+    @contextmanager
+    def pool(self, opening: Opening[Item, Result]) -> Iterator[Pool[Item, Result]]:
+        ray = self._connected()
+        try:
+            cores = int(ray.cluster_resources().get("CPU", 1) / self.cpus)
+            yield _Pool(ray, opening, size=max(1, cores), cpus=self.cpus)
+        finally:
+            ray.shutdown()
+
+    def _connected(self) -> Any:
+        try:
+            import ray  # noqa: PLC0415 the extra
+        except ModuleNotFoundError:
+            raise MissingExtra("ray", "--engine ray") from None
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        own = {} if self.address else {"num_cpus": self.cores, "include_dashboard": False}
+        try:
+            ray.init(address=self.address, log_to_driver=False, logging_level="ERROR", **own)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            where = self.address or "this machine"
+            raise ClusterUnavailable(
+                f"no Ray cluster answers at {where} ({type(error).__name__}); start one (`ray start --head`), and use the "
+                "version of Ray that it runs"
+            ) from error
+        return ray
+
+
+class _Pool(Generic[Item, Result]):
+    def __init__(self, ray: Any, opening: Opening[Item, Result], *, size: int, cpus: float) -> None:
+        self.size = size
+        self._ray = ray
+        self._key = uuid4().hex
+        self._opening = ray.put(opening)
+        self._task = ray.remote(num_cpus=cpus, max_retries=ATTEMPTS - 1)(_work)
+        self._running: dict[Future[Result], Any] = {}
+
+    def submit(self, item: Item, /) -> "Future[Result]":
+        future: Future[Result] = Future()
+        self._task.remote(self._key, self._opening, item).future().add_done_callback(
+            lambda done: self._finish(future, done)
+        )
+        return future
+
+    def _finish(self, future: "Future[Result]", done: "Future[Any]") -> None:
+        """Give the result, or the error as it was raised."""
+        error = done.exception()
+        if error is None:
+            result, refused = done.result()
+            future.set_result(result) if refused is None else future.set_exception(refused)
+        elif isinstance(error, self._ray.exceptions.RayTaskError):
+            future.set_exception(error)
+        else:  # a process, a node or an object was lost
+            future.set_exception(WorkerLost())
+
+
+_OPENED: dict[str, Callable[[Any], Any]] = {}
+"""What this process of the cluster has opened."""
+
+
+def _work(key: str, opening: Opening[Any, Any], item: Any) -> tuple[Any, FraudError | None]:
+    """The result, or an expected error: Ray would wrap it."""
+    try:
+        if key not in _OPENED:
+            _OPENED.clear()
+            _OPENED[key] = opening()
+        return _OPENED[key](item), None
+    except FraudError as error:
+        return None, error

@@ -1,0 +1,78 @@
+"""Workers of each kind: results as they are made, errors unchanged, and processes that die."""
+
+import os
+import signal
+
+import pytest
+
+from fraud_detection_api.adapters.local_processes import LocalProcesses
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
+
+LOCAL = [ThisProcess(), LocalProcesses(2)]
+
+
+class Squaring:
+    """Squares, in a process that dies `deaths` times at each number that is divisible by 5; notes are in a folder."""
+
+    def __init__(self, folder, deaths=0):
+        self.folder, self.deaths = folder, deaths
+
+    def __call__(self):
+        (self.folder / f"opened-{os.getpid()}").touch()
+        return self.squared
+
+    def squared(self, number):
+        if number % 5 == 0 and len(list(self.folder.glob(f"died-{number}-*"))) < self.deaths:
+            (self.folder / f"died-{number}-{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number < 0:
+            raise InvalidDataset("numbers.csv", ["row 1: is negative"])
+        return number * number
+
+
+def worked(workers, work, items):
+    with workers.pool(work) as pool:
+        return {item: future.exception() or future.result() for item, future in results(pool, list(items))}
+
+
+@pytest.mark.parametrize("workers", LOCAL, ids=["this process", "processes"])
+def test_each_item_has_its_result_or_its_error(workers, tmp_path):
+    done = worked(workers, Squaring(tmp_path), [1, 2, 3, -1])
+    error = done.pop(-1)
+    assert done == {1: 1, 2: 4, 3: 9}
+    assert isinstance(error, InvalidDataset)
+    assert error.problems == ("row 1: is negative",)
+    assert 1 <= len(list(tmp_path.glob("opened-*"))) <= 2
+
+
+def test_an_item_whose_process_dies_is_tried_again(tmp_path):
+    assert worked(LocalProcesses(2), Squaring(tmp_path, deaths=2), range(1, 8)) == {n: n * n for n in range(1, 8)}
+
+
+def test_an_item_that_kills_every_process_is_given_up_and_no_other(tmp_path):
+    done = worked(LocalProcesses(2), Squaring(tmp_path, deaths=99), range(1, 8))
+    assert isinstance(done.pop(5), WorkerLost)
+    assert done == {n: n * n for n in (1, 2, 3, 4, 6, 7)}
+
+
+class Refusing:
+    """Cannot be opened."""
+
+    def __call__(self):
+        raise InvalidDataset("model", ["is away"])
+
+
+@pytest.mark.parametrize("workers", [LocalProcesses(1)], ids=["processes"])
+def test_an_error_of_opening_is_that_of_the_item(workers):
+    with workers.pool(Refusing()) as pool:
+        assert isinstance(pool.submit(1).exception(), InvalidDataset)
+
+
+def test_results_may_add_work():
+    with ThisProcess().pool(lambda: lambda number: number) as pool:
+        waiting, seen = [3], []
+        for item, _future in results(pool, waiting):
+            seen.append(item)
+            waiting += [item - 1] if item else []
+    assert seen == [3, 2, 1, 0]
