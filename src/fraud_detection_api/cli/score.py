@@ -1,18 +1,40 @@
 """fraud score."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fraud_detection_api.cli.options import A_VERSION, AsJson, DataFile, Registry, Separator, of_csv, settings_with
-from fraud_detection_api.cli.terminal import counted, print_json, progress, say
+from fraud_detection_api.cli.options import (
+    A_VERSION,
+    AsJson,
+    Engine,
+    Jobs,
+    RayAddress,
+    Registry,
+    Separator,
+    of_csv,
+    settings_with,
+)
+from fraud_detection_api.cli.terminal import JSON_LISTENER, LISTENER, MOST_SHOWN, counted, print_json, say
 from fraud_detection_api.services.models.aliases import CHAMPION
+
+if TYPE_CHECKING:  # imported when a command runs, so that help is quick
+    from fraud_detection_api.jobs.scoring import Scored
 
 
 def score(
-    file: DataFile,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Output file (.csv, .parquet).")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A file (.csv, .csv.gz, .parquet), a folder, a glob in quotes, or one of these in object storage "
+            "(s3://, gs://, az://).",
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option("--out", metavar="TARGET", help="A file (.csv, .parquet), or a folder that gets a file for each.")
+    ],
     model: Annotated[
         str, typer.Option("--model", metavar="VERSION", help=f"The model that scores. {A_VERSION}")
     ] = CHAMPION,
@@ -20,47 +42,65 @@ def score(
         bool, typer.Option("--reasons", help="Add the column reasons: the strongest ones, as JSON.")
     ] = False,
     separator: Separator = None,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a file of records.
+    """Score files of records.
 
     The output has the input's columns and `fraud_probability`, `risk_score` (how many of 1,000 legitimate records score
     lower) and `outcome` (approve, review or decline, by the model's policy), and if you ask for them `reasons`. Both files
     may be larger than memory. A file that was scored before gets new scores: all columns that scoring added are replaced.
 
+    If TARGET is a folder, each file of SOURCE gets one of the same name there, by several processes or on a Ray cluster. The
+    same command goes on where an earlier one was stopped, and scores new and changed files. A file that cannot be scored is
+    named at the end, and the exit status is 1; all others are scored.
+
     At the end it says in how many records a category has a level that the model does not know.
 
-    Example: `fraud score applications.csv --out scored.parquet`
+    Examples: `fraud score applications.csv --out scored.parquet`, `fraud score s3://bank/2026 --out s3://bank/scored`
     """
-    settings, given = settings_with(registry=registry), of_csv(separator, file)
-    from fraud_detection_api.container.registry import existing_registry
-    from fraud_detection_api.processes.sigterm import leaves_on_sigterm
-    from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
-    from fraud_detection_api.services.models.registered import ModelService
+    settings = settings_with(registry=registry)
+    given = of_csv(separator, Path(source)) if source.lower().endswith(".parquet") else separator
+    from fraud_detection_api.container.workers import build_workers
+    from fraud_detection_api.jobs.scoring import ScoringOptions, score_records
 
-    unseen = UnseenCount()
-    served = ModelService(existing_registry(settings.registry)).load(model)
-    with leaves_on_sigterm(), progress(f"Scoring {file.name} with version {served.version}") as report:
-        scorer = BatchScorer(
-            served.bundle,
-            explains=reasons,
-            on_progress=report,
-            separator=given,
-            on_replaced=_say_replaced,
-            on_unseen=unseen.add,
-        )
-        done = scorer.score_file(file, out)
+    options = ScoringOptions(source, out, model, reasons, given)
+    workers = build_workers(engine, jobs=jobs, address=ray_address)
+    scored = score_records(settings, options, workers=workers, listener=JSON_LISTENER if as_json else LISTENER)
     if as_json:
-        counts = {"unseen_levels": dict(unseen.by_column), "reviewed_for_unseen_levels": unseen.reviewed}
-        print_json({"records": done, "model": served.version, "out": str(out), **counts})
-        return
-    say(f"scored {counted(done, 'record')} with version {served.version}; wrote {out}")
-    for name, records in unseen.by_column.items():
+        print_json({"records": scored.records, "model": scored.version, "out": out, **_counts(scored)})
+    else:
+        _say(scored, out)
+    if scored.failures:
+        raise typer.Exit(1)
+
+
+def _counts(scored: "Scored") -> dict[str, Any]:
+    unseen = {
+        "unseen_levels": dict(scored.unseen.by_column),
+        "reviewed_for_unseen_levels": scored.unseen.reviewed,
+    }
+    if scored.parts is None:
+        return unseen
+    failed = [{"file": each.source, "problems": list(each.problems)} for each in scored.failures]
+    return {**unseen, "files": scored.parts.parts, "scored_earlier": scored.parts.earlier, "failed": failed}
+
+
+def _say(scored: "Scored", out: str) -> None:
+    """What was done, for people."""
+    parts = scored.parts
+    files = "" if parts is None else f" of {counted(parts.parts, 'file')}"
+    say(f"scored {counted(scored.records, 'record')}{files} with version {scored.version}; wrote {out}")
+    if parts is not None and parts.earlier:
+        say(f"{counted(parts.earlier, 'file')} had been scored before")
+    for name, records in scored.unseen.by_column.items():
         say(f"{name}: a level that the model does not know in {counted(records, 'record')}")
-    if unseen.reviewed:
-        say(f"{counted(unseen.reviewed, 'record')} with such a level must be reviewed, because it matters there")
-
-
-def _say_replaced(names: list[str]) -> None:
-    say(f"the file was scored before; {', '.join(names)} are replaced")
+    if scored.unseen.reviewed:
+        say(f"{counted(scored.unseen.reviewed, 'record')} with such a level must be reviewed, because it matters there")
+    for failure in scored.failures[:MOST_SHOWN]:
+        say(f"error: {failure}")
+    if scored.failures:
+        say(f"{counted(len(scored.failures), 'file')} could not be scored; correct what is wrong, and run the command again")

@@ -168,3 +168,21 @@ def progress(description: str) -> Iterator[Bar]:
 
 LISTENER = Listener(progress, say)
 """Shows on the terminal what a job reports."""
+
+
+@contextmanager
+def json_progress(description: str) -> Iterator[Bar]:
+    """For programs: a line of JSON on stderr for each percent that is done."""
+    told = -1
+
+    def update(share: float, detail: str | None = None, *, milestone: bool = False) -> None:
+        nonlocal told
+        if milestone or int(share * 100) > told:
+            told = int(share * 100)
+            typer.echo(json.dumps({"step": description, "share": round(share, 4), "detail": detail}), err=True)
+
+    yield update
+
+
+JSON_LISTENER = Listener(json_progress, say)
+"""Reports what a job does to a program. What the job has done is said in the document at the end."""

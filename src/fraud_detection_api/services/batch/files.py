@@ -14,6 +14,7 @@ from fraud_detection_api.decision.decided import UnseenLevel
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
+from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
 from fraud_detection_api.tables.files import (
@@ -59,7 +60,7 @@ class BatchScorer:
 
     `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any, and
     `on_unseen` the unseen levels of each record that has some, a piece of the file at a time. A CSV's `separator` is taken
-    from its header unless it is given.
+    from its header unless it is given. At most so many `threads` compute.
     """
 
     bundle: Bundle
@@ -68,6 +69,7 @@ class BatchScorer:
     separator: str | None = None
     on_replaced: Callable[[list[str]], None] = lambda _names: None
     on_unseen: Callable[[Collection[Sequence[UnseenLevel]]], None] = lambda _found: None
+    threads: int = CORES
 
     def score_file(self, source: Path, target: Path) -> int:
         """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
@@ -77,9 +79,14 @@ class BatchScorer:
         target that is the source or cannot be written.
         """
         require_suffix(target)
-        scan, rows = scan_file(source, self.separator)
-        if target.exists() and target.samefile(source):
+        if source.exists() and target.exists() and target.samefile(source):
             raise InvalidDataset(str(target), ["is the file to be scored; name another one to write"])
+        with written_whole(target) as waiting:
+            return self.score_into(source, waiting)
+
+    def score_into(self, source: Path, waiting: Path) -> int:
+        """As `score_file`, to a file that somebody else puts in its place or removes."""
+        scan, rows = scan_file(source, self.separator)
         with reading(source, self.separator):
             names = scan.collect_schema().names()
         replaced = self.replaced(names)
@@ -88,8 +95,7 @@ class BatchScorer:
         if replaced:
             self.on_replaced(replaced)
             scan = scan.drop(replaced)
-        with written_whole(target) as waiting:
-            self._write(source, scan, waiting, rows=rows)
+        self._write(source, scan, waiting, rows=rows)
         return rows
 
     @property
@@ -128,7 +134,7 @@ class BatchScorer:
         if problems:
             raise InvalidDataset(str(source), problems)
         typed_columns = check.typed(frame, self.bundle.contract) if typed else []
-        assessment = self.bundle.engine.assess(check.columns)
+        assessment = self.bundle.engine.assess(check.columns, threads=self.threads)
         self.on_unseen(assessment.unseen.values())
         added: list[Any] = [assessment.probabilities, assessment.risk_scores, _OUTCOMES[assessment.outcomes]]
         if self.explains:
@@ -139,7 +145,7 @@ class BatchScorer:
     def _reasons(self, records: pl.DataFrame, assessment: Assessment) -> list[str]:
         """The reasons of each record, as JSON."""
         matrix, adverse = assessment.matrix, _OUTCOMES[assessment.outcomes] != "approve"
-        contributions, reasoner = self.bundle.engine.contributions(matrix), self.bundle.reasoner
+        contributions, reasoner = self.bundle.engine.contributions(matrix, threads=self.threads), self.bundle.reasoner
         parts = [slice(first, first + EXPLAINED_ROWS) for first in range(0, records.height, EXPLAINED_ROWS)]
         return [
             text

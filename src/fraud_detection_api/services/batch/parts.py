@@ -1,0 +1,185 @@
+"""A folder of files scored into another folder, file by file, by several processes.
+
+Beside the scores, the target has a folder MARKS: what is scored there, and a mark for each part once its scores are in place.
+A run that was killed, or that found new files since, goes on from the marks.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.model.bundle import Bundle, BundleFiles, read_bundle
+from fraud_detection_api.model.trees.forest import CORES
+from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
+from fraud_detection_api.services.batch.places import Part, Place
+from fraud_detection_api.services.workers.pool import Workers, WorkerLost, results
+
+MARKS = "_scored"
+RUN = f"{MARKS}/run.json"
+_READERS = 16
+"""Marks that are read at the same time: in object storage, each takes a round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPart:
+    """The mark of a part: which version of it was scored, and what was found."""
+
+    name: str
+    version: str
+    records: int
+    unseen: dict[str, int]
+    reviewed: int
+
+
+_MARK = TypeAdapter(ScoredPart)
+
+
+@dataclass
+class ScoredParts:
+    """All parts of a folder: how many have scores, by this run or by an earlier one, and which have none and why."""
+
+    parts: int = 0
+    earlier: int = 0
+    records: int = 0
+    unseen: UnseenCount = field(default_factory=UnseenCount)
+    failures: list[InvalidDataset] = field(default_factory=list)
+
+    def add(self, done: ScoredPart) -> None:
+        self.parts += 1
+        self.records += done.records
+        self.unseen.by_column += Counter(done.unseen)
+        self.unseen.reviewed += done.reviewed
+
+
+@dataclass(frozen=True)
+class PartScoring:
+    """Scores parts of `source` into `target` with the model whose bundle is `files`. Opens in another process.
+
+    Each part has the name of its source, and each process uses so many `threads`.
+    """
+
+    files: BundleFiles
+    digest: str
+    source: Place
+    target: Place
+    explains: bool = False
+    separator: str | None = None
+    threads: int = CORES
+
+    def __call__(self) -> "_Scoring":
+        return _Scoring(self, read_bundle(self.files, source=self.digest))
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What must be the same for a run to go on where another ended."""
+        return {"model": self.digest, "source": str(self.source), "reasons": self.explains, "separator": self.separator}
+
+    def begin(self) -> None:
+        """Note what is scored in the target. Raises InvalidDataset where something else is there already."""
+        known = self.target.read(RUN)
+        if known is None:
+            if self.target.parts():
+                raise InvalidDataset(str(self.target), ["is not empty; name a new folder for the scores"])
+            with self.target.written(RUN) as waiting:
+                waiting.write_text(json.dumps(self.run), encoding="utf-8")
+        elif json.loads(known) != self.run:
+            raise InvalidDataset(
+                str(self.target),
+                ["has scores of another model, of other files, or with other options; name a new folder for these"],
+            )
+
+    def done(self, parts: Sequence[Part]) -> list[ScoredPart]:
+        """The marks of the parts that have been scored and have not changed since."""
+        with ThreadPoolExecutor(_READERS) as pool:
+            marks = pool.map(lambda part: _mark(self.target.read(_mark_name(part.name))), parts)
+            return [mark for part, mark in zip(parts, marks, strict=True) if mark and mark.version == part.version]
+
+
+class _Scoring:
+    def __init__(self, scoring: PartScoring, bundle: Bundle) -> None:
+        self._scoring, self._bundle = scoring, bundle
+
+    def __call__(self, part: Part) -> ScoredPart:
+        """Score a part and mark it. Raises InvalidDataset for what is wrong with it, FilesUnavailable for all else."""
+        scoring, unseen = self._scoring, UnseenCount()
+        scorer = BatchScorer(
+            self._bundle,
+            explains=scoring.explains,
+            separator=scoring.separator,
+            on_unseen=unseen.add,
+            threads=scoring.threads,
+        )
+        with scoring.source.fetched(part.name) as given, scoring.target.written(target_name(part.name)) as waiting:
+            try:
+                records = scorer.score_into(given, waiting)
+            except InvalidDataset as error:
+                raise InvalidDataset(f"{scoring.source}/{part.name}", error.problems) from None
+        done = ScoredPart(part.name, part.version, records, dict(unseen.by_column), unseen.reviewed)
+        with scoring.target.written(_mark_name(part.name)) as waiting:
+            waiting.write_text(json.dumps(asdict(done)), encoding="utf-8")
+        return done
+
+
+def score_parts(
+    scoring: PartScoring,
+    parts: Sequence[Part],
+    workers: Workers,
+    *,
+    on_progress: Callable[[float, ScoredParts], None] = lambda _share, _done: None,
+) -> ScoredParts:
+    """Score all parts that have no scores yet. A part that cannot be scored is a failure, and the others go on.
+
+    Raises FilesUnavailable where a place is away or full, and InvalidDataset where the target holds something else; parts
+    that were scored until then keep their scores.
+    """
+    scoring.begin()
+    found, total, size = ScoredParts(), sum(part.size for part in parts), 0
+    sizes = {part.name: part.size for part in parts}
+    for done in scoring.done(parts):
+        found.add(done)
+        found.earlier += 1
+        size += sizes.pop(done.name)
+    on_progress(size / total if total else 1.0, found)
+    # the largest first, so that none of them is begun at the end
+    waiting = sorted((part for part in parts if part.name in sizes), key=lambda part: part.size)
+    if not waiting:
+        return found
+    with workers.pool(scoring) as pool:
+        for part, future in results(pool, waiting):
+            try:
+                found.add(future.result())
+            except InvalidDataset as error:
+                found.failures.append(error)
+            except WorkerLost as error:
+                found.failures.append(InvalidDataset(f"{scoring.source}/{part.name}", [str(error)]))
+            size += part.size
+            on_progress(size / total if total else 1.0, found)
+    return found
+
+
+def target_name(name: str) -> str:
+    """The name of a part's scores, by whose suffix they are written.
+
+    >>> target_name("day=1/a.parquet"), target_name("b.csv.gz")
+    ('day=1/a.parquet', 'b.csv')
+    """
+    return str(PurePosixPath(name).with_suffix("")) if name.lower().endswith(".gz") else name
+
+
+def _mark_name(name: str) -> str:
+    return f"{MARKS}/{name}.json"
+
+
+def _mark(content: bytes | None) -> ScoredPart | None:
+    """A damaged mark is none: the part is scored again."""
+    try:
+        return None if content is None else _MARK.validate_json(content)
+    except ValidationError:
+        return None
