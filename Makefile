@@ -93,7 +93,7 @@ lock: $(poetry_installed) ## After a change of dependencies in pyproject.toml: w
 
 requirements: $(poetry_installed) ## Write requirements/ from poetry.lock
 	$(poetry) export --quiet --output requirements/serve.txt
-	for extra in train mlflow postgres tracing; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
+	for extra in cloud delta mlflow postgres ray tracing train; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
 	$(poetry) export --quiet --all-extras --with $(development_groups) --output requirements/development.txt
 	for group in docs benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
 

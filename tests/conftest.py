@@ -12,6 +12,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from support.builders import credit_files, registry_with_champion
 from support.mlflow_servers import RunningMlflow, shared_mlflow
 from support.postgres_servers import RunningPostgres, shared_postgres
+from support.s3_servers import RunningS3, shared_s3
 from support.servers import Server, running_server
 from support.sharing import locked
 from support.sketches import plots_made_by, sketch
@@ -69,6 +70,23 @@ def postgres_url(postgres_server: RunningPostgres) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS3]:
+    """A real S3 server that all test processes share, and that nobody stops. A test works in a `.bucket()`."""
+    with shared_s3(_of_the_run(tmp_path_factory) / "shared-s3") as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: RunningS3, monkeypatch: pytest.MonkeyPatch) -> RunningS3:
+    """The S3 server, which this process finds by its environment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, text in s3_server.environment.items():
+        monkeypatch.setenv(name, text)
+    return s3_server
 
 
 @pytest.fixture

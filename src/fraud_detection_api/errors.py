@@ -73,6 +73,17 @@ class InvalidDataset(InvalidFile):
     """A data file cannot be used; `problems` gives columns, counts and row numbers, never values."""
 
 
+class FilesUnavailable(FraudError):
+    """No file of a place can be read or written now: it does not answer, denies access, or is full.
+
+    Work on the other files would fail as well, so it stops, and goes on later.
+    """
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"{source}: {problem}")
+        self.source, self.problem = source, problem
+
+
 class MalformedBody(FraudError):
     """The request's body is not JSON."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 
 _NAME_KEPT = 40  # characters of the name that the hidden file repeats; a longer name may exceed the file system's limit
 
@@ -18,19 +18,27 @@ _NAME_KEPT = 40  # characters of the name that the hidden file repeats; a longer
 def written_whole(target: Path) -> Iterator[Path]:
     """A hidden file to write to, which takes the name of `target` at the end. After a failure it is removed.
 
-    Raises InvalidDataset where it cannot be written.
+    Raises FilesUnavailable where the disk is full or broken, InvalidDataset where the file cannot be written.
     """
     waiting = target.parent / f".{target.stem[:_NAME_KEPT]}.{uuid4().hex}{target.suffix}"
     try:
-        require_file(target)
-        yield waiting
-        sync(waiting)
-        waiting.replace(target)
-    except _errors_of_writing() as error:
-        raise unwritable(target, error) from error
+        with writing(target):
+            require_file(target)
+            yield waiting
+            sync(waiting)
+            waiting.replace(target)
     finally:
         with suppress(OSError):  # the error that is being raised is the one to report
             waiting.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turn errors of writing `target` into those of `unwritable`."""
+    try:
+        yield
+    except _errors_of_writing() as error:
+        raise unwritable(target, error) from error
 
 
 def require_file(path: Path) -> None:
@@ -48,10 +56,20 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def unwritable(path: Path, error: Exception) -> InvalidDataset:
-    """The error for a file that cannot be written. A library's message is left out, because it may quote data."""
-    number = re.search(r"\(os error (\d+)\)", str(error))  # Polars' own errors carry no `strerror`
-    reason = os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or type(error).__name__
+# what the next file would meet as well: the disk is full, broken, or gone
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV}
+
+
+def unwritable(path: Path, error: Exception) -> FilesUnavailable | InvalidDataset:
+    """The error for a file that cannot be written: FilesUnavailable where that is the disk's fault, else InvalidDataset.
+
+    A library's message is left out, because it may quote data.
+    """
+    quoted = re.search(r"\(os error (\d+)\)", str(error))  # Polars' own errors carry no `strerror`
+    number = int(quoted[1]) if quoted else getattr(error, "errno", None)
+    reason = os.strerror(int(quoted[1])) if quoted else getattr(error, "strerror", None) or type(error).__name__
+    if number in _DISK_ERRORS:
+        return FilesUnavailable(str(path), f"cannot be written: {reason}")
     reason = "no such folder" if isinstance(error, FileNotFoundError) else reason
     return InvalidDataset(str(path), [f"cannot be written: {reason}"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.tables.files import read_file, scan_file, write_frame
 from fraud_detection_api.tables.whole_files import unwritable, written_whole
 
@@ -90,8 +90,7 @@ def test_a_folder_is_refused(tmp_path):
     ],
 )
 def test_a_file_that_cannot_be_written_is_reported_with_the_system_s_reason(error, reason, tmp_path):
-    (problem,) = unwritable(tmp_path / "out.csv", error).problems
-    assert problem.endswith(f": {reason}")
+    assert str(unwritable(tmp_path / "out.csv", error)).endswith(f": {reason}")
 
 
 def problems_of(path, content: bytes) -> tuple[str, ...]:
@@ -162,7 +161,7 @@ def test_the_reason_survives_a_file_system_that_lets_nothing_be_removed(tmp_path
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(InvalidDataset, match="Read-only file system"):  # noqa: SIM117
+    with pytest.raises(FilesUnavailable, match="Read-only file system"):  # noqa: SIM117
         with written_whole(tmp_path / "a.csv"):
             refuse()
 
@@ -181,7 +180,7 @@ def test_a_file_that_is_written_completely_replaces_an_earlier_one(tmp_path):
 def test_what_was_half_written_is_removed(error, tmp_path):
     target = tmp_path / "out.csv"
     target.write_text("earlier")
-    with pytest.raises((type(error), InvalidDataset)), written_whole(target) as waiting:  # noqa: PT012
+    with pytest.raises((type(error), FilesUnavailable)), written_whole(target) as waiting:  # noqa: PT012
         waiting.write_text("half")
         raise error
     assert target.read_text() == "earlier"
@@ -210,7 +209,7 @@ def full_disk(tmp_path):
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
 def test_a_full_disk_is_reported_and_left_as_it_was(name, full_disk):
     frame = pl.DataFrame({"a": [n * 7919 % 1_000_003 for n in range(200_000)]})
-    with pytest.raises(InvalidDataset, match="No space left on device"):  # noqa: SIM117
+    with pytest.raises(FilesUnavailable, match="No space left on device"):  # noqa: SIM117
         with written_whole(full_disk / name) as waiting:
             frame.write_csv(waiting) if name.endswith("csv") else frame.write_parquet(waiting)
     assert list(full_disk.iterdir()) == []

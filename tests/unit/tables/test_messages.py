@@ -128,8 +128,8 @@ def test_a_problem_of_a_file_reads(tmp_path):
         with pytest.raises(InvalidDataset) as caught:
             read_file(tmp_path / name)
         assert caught.value.problems == (problem,)
-    assert unwritable(tmp_path, OSError(28, "full")).problems == ("cannot be written: full",)
-    assert unwritable(tmp_path, FileNotFoundError(2, "none")).problems == ("cannot be written: no such folder",)
+    assert str(unwritable(tmp_path, OSError(28, "full"))) == f"{tmp_path}: cannot be written: full"
+    assert str(unwritable(tmp_path, FileNotFoundError(2, "none"))) == f"{tmp_path}: cannot be written: no such folder"
 
 
 def draft(frame: pl.DataFrame, **options) -> str:

@@ -1,0 +1,171 @@
+"""Where the files of a large table lie: the port, and a folder on a disk."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
+from fraud_detection_api.tables.whole_files import unwritable, written_whole
+
+EVERYTHING = "**"
+"""The pattern that matches every file at any depth."""
+
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a place: its path there, with `/`, its size in bytes, and its version, which changes with its content."""
+
+    name: str
+    size: int
+    version: str
+
+
+class Place(Protocol):
+    """A folder of files, on a disk or in object storage. Picklable, so that another process can work on it.
+
+    `str(place)` names it in messages, without credentials. Every method raises FilesUnavailable for what stops all work on
+    the place: it does not answer, denies access, or is full.
+    """
+
+    def parts(self, pattern: str = EVERYTHING) -> list[Part]:
+        """The files that match the pattern, by name; none where there is no such folder.
+
+        `**` stands for any number of folders, `*`, `?` and `[…]` for characters of one name. Names that begin with `.` or
+        `_`, of files and of folders, are left out.
+        """
+        ...
+
+    def fetched(self, name: str) -> AbstractContextManager[Path]:
+        """A local file with what the part holds, to be read within the block. Raises InvalidDataset where it is gone."""
+        ...
+
+    def written(self, name: str) -> AbstractContextManager[Path]:
+        """A local file to write to, which appears in the place under the name at the end of the block.
+
+        It appears whole, or not at all after an error in the block. Raises InvalidDataset where that name cannot be written.
+        """
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """What a small file holds; None where there is none."""
+        ...
+
+
+def split_glob(text: str) -> tuple[str, str]:
+    """The folder without wildcards, and the pattern of the files in it.
+
+    >>> split_glob("data/2024/*.parquet")
+    ('data/2024', '*.parquet')
+    >>> split_glob("s3://bucket/day=*/*.csv")
+    ('s3://bucket', 'day=*/*.csv')
+    >>> split_glob("data/2024")
+    ('data/2024', '**')
+    """
+    wildcard = _WILDCARD.search(text)
+    if wildcard is None:
+        return text, EVERYTHING
+    folder, slash, _ = text[: wildcard.start()].rpartition("/")
+    return folder or slash or ".", text[len(folder) + len(slash) :]
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether the pattern may match more than the file of that name."""
+    return _WILDCARD.search(pattern) is not None
+
+
+def chosen(name: str, pattern: str) -> bool:
+    """Whether a part of that name matches the pattern and is not hidden.
+
+    >>> chosen("day=1/a.csv", "**/*.csv"), chosen("day=1/a.csv", "*.csv"), chosen("_delta_log/0.json", "**")
+    (True, False, False)
+    """
+    names = name.split("/")
+    return not any(_is_hidden(each) for each in names) and _matches(names, pattern.split("/"))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _matches(names: list[str], patterns: list[str]) -> bool:
+    if not patterns or not names:
+        return names == patterns
+    if patterns[0] == EVERYTHING:
+        rest = patterns[1:]
+        return not rest or any(_matches(names[skipped:], rest) for skipped in range(len(names)))
+    return fnmatchcase(names[0], patterns[0]) and _matches(names[1:], patterns[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFolder:
+    """A folder on a disk of this machine, or on one that all machines mount."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def parts(self, pattern: str = EVERYTHING) -> list[Part]:
+        try:
+            names = [name for name in self._names() if chosen(name, pattern)]
+            found = [Part(name, status.st_size, _version(status)) for name in names if (status := self._status(name))]
+        except OSError as error:
+            raise FilesUnavailable(str(self.root), f"cannot be listed: {error.strerror}") from error
+        return sorted(found, key=lambda part: part.name)
+
+    def _names(self) -> Iterator[str]:
+        if not self.root.is_dir():
+            return
+        for folder, folders, files in os.walk(self.root, onerror=_raised):
+            folders[:] = [name for name in folders if not _is_hidden(name)]
+            for name in files:
+                yield Path(folder, name).relative_to(self.root).as_posix()
+
+    def _status(self, name: str) -> os.stat_result | None:
+        """None for a file that has just been removed, and for what is no file."""
+        path = self.root / name
+        try:
+            return path.stat() if path.is_file() else None
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def fetched(self, name: str) -> Iterator[Path]:
+        path = self.root / name
+        if not path.is_file():
+            raise InvalidDataset(str(path), ["no such file"])
+        yield path
+
+    @contextmanager
+    def written(self, name: str) -> Iterator[Path]:
+        path = self.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        with written_whole(path) as waiting:
+            yield waiting
+
+    def read(self, name: str) -> bytes | None:
+        path = self.root / name
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise FilesUnavailable(str(path), f"cannot be read: {error.strerror}") from error
+
+
+def _raised(error: OSError) -> None:
+    raise error
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns}-{status.st_size}"
