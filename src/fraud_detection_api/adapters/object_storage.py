@@ -120,6 +120,11 @@ class ObjectStorage:
             with self._failures(name):
                 self._store().put(self._key(name), path, chunk_size=_CHUNK, max_concurrency=_PIECES_AT_ONCE)
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        # an object appears whole, and two runs of the same command write the same bytes
+        yield
+
     def read(self, name: str) -> bytes | None:
         try:
             with self._failures(name):

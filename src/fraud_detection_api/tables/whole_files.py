@@ -14,6 +14,18 @@ from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 _NAME_KEPT = 40  # characters of the name that the hidden file repeats; a longer name may exceed the file system's limit
 
 
+_LEFT_BEHIND = re.compile(rf"\..{{0,{_NAME_KEPT}}}\.[0-9a-f]{{32}}(\.[a-z]+)?")
+
+
+def left_behind(name: str) -> bool:
+    """Whether a file of that name is half of one whose writer was killed, or is being written.
+
+    >>> left_behind(".scored.0123456789abcdef0123456789abcdef.csv"), left_behind(".hidden.csv")
+    (True, False)
+    """
+    return _LEFT_BEHIND.fullmatch(name) is not None
+
+
 @contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
     """A hidden file to write to, which takes the name of `target` at the end. After a failure it is removed.

@@ -1,6 +1,9 @@
 """fraud score."""
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -106,3 +109,65 @@ def test_a_file_with_refused_levels_is_not_scored(fraud, tmp_path):
     result = fraud("score", "in.csv", "--out", "out.csv")
     assert refusal_of(result) is InvalidDataset
     assert "channel must be one of 'PHONE', 'SHOP', 'WEB': 1 row (2)" in result.stderr
+
+
+@pytest.fixture
+def folder(credit_file, tmp_path):
+    """A folder of three files of 1,000 records."""
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        pl.read_parquet(credit_file)[number * 1000 :][:1000].write_parquet(tmp_path / "in" / f"{number}.parquet")
+
+
+def test_each_file_of_a_folder_is_scored_and_the_command_goes_on(fraud, file_registry_path, folder):
+    arguments = ["score", "in", "--out", "out", "--registry", file_registry_path, "--jobs", "1"]
+    result = fraud(*arguments)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "scored 3,000 records of 3 files with version 1; wrote out\n"
+    assert pl.read_parquet("out/*.parquet").height == 3000
+    again = fraud(*arguments, "--json")
+    document = json.loads(again.stdout)
+    assert (document["records"], document["files"], document["scored_earlier"]) == (3000, 3, 3)
+    assert json.loads(again.stderr.splitlines()[-1])["share"] == 1
+
+
+def test_a_bad_file_of_a_folder_is_named_and_the_exit_status_is_1(fraud, file_registry_path, folder):
+    pl.read_parquet("in/1.parquet").with_columns(total_credit_limit=pl.lit(-1.0)).write_parquet("in/1.parquet")
+    result = fraud("score", "in/*.parquet", "--out", "out", "--registry", file_registry_path, "--jobs", "1", "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert (document["records"], document["files"]) == (2000, 2)
+    (failed,) = document["failed"]
+    assert failed["file"] == "in/1.parquet"
+    assert "1000 rows (1, 2, 3, 4, 5, …)" in failed["problems"][0]
+
+
+@pytest.mark.parametrize("out", ["in", "in/scores"])
+def test_scores_do_not_go_among_the_records(fraud, file_registry_path, folder, out):
+    result = fraud("score", "in", "--out", out, "--registry", file_registry_path, "--jobs", "1")
+    assert refusal_of(result) is InvalidDataset
+
+
+def test_a_folder_without_files_of_records_is_told(fraud, file_registry_path, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("none")
+    result = fraud("score", "in", "--out", "out", "--registry", file_registry_path, "--jobs", "1")
+    assert refusal_of(result) is InvalidDataset
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_whose_scoring_is_killed_has_each_file_once_in_the_end(file_registry_path, folder, tmp_path):
+    for number in range(3, 24):
+        shutil.copy(f"in/{number % 3}.parquet", f"in/{number}.parquet")
+    command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "score", "in"]
+    command += ["--out", "out", "--jobs", "2", "--registry", str(file_registry_path)]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        eventually(lambda: list(tmp_path.glob("out/_scored/*.parquet.json")) or process.poll() is not None, "a scored file", within_seconds=90)
+        os.killpg(process.pid, signal.SIGKILL)
+    marks = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("out/_scored/*.parquet.json")}
+    assert 0 < len(marks) < 24
+    assert subprocess.run(command, check=False).returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("out/*.parquet")) == sorted(f"{n}.parquet" for n in range(24))
+    assert all((tmp_path / "out" / "_scored" / name).stat().st_mtime_ns == made for name, made in marks.items())
+    assert pl.scan_parquet("out/*.parquet").select(pl.len()).collect().item() == 24_000

@@ -139,7 +139,17 @@ def score_parts(
     Raises FilesUnavailable where a place is away or full, and InvalidDataset where the target holds something else; parts
     that were scored until then keep their scores.
     """
-    scoring.begin()
+    with scoring.target.claimed():
+        scoring.begin()
+        return _scored(scoring, parts, workers, on_progress)
+
+
+def _scored(
+    scoring: PartScoring,
+    parts: Sequence[Part],
+    workers: Workers,
+    on_progress: Callable[[float, ScoredParts], None],
+) -> ScoredParts:
     found, total, size = ScoredParts(), sum(part.size for part in parts), 0
     sizes = {part.name: part.size for part in parts}
     for done in scoring.done(parts):

@@ -1,5 +1,6 @@
 """Where the files of a large table lie: the port, and a folder on a disk."""
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
-from fraud_detection_api.tables.whole_files import unwritable, written_whole
+from fraud_detection_api.tables.whole_files import left_behind, unwritable, writing, written_whole
 
 EVERYTHING = "**"
 """The pattern that matches every file at any depth."""
@@ -55,6 +56,13 @@ class Place(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """What a small file holds; None where there is none."""
+        ...
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Keeps other runs from writing to the place, where that can be known, and removes what a killed one left.
+
+        Raises InvalidDataset where another run writes there.
+        """
         ...
 
 
@@ -161,6 +169,23 @@ class DiskFolder:
             return None
         except OSError as error:
             raise FilesUnavailable(str(path), f"cannot be read: {error.strerror}") from error
+
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        with writing(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in self.root.rglob(".*"):
+                if left_behind(path.name):
+                    path.unlink(missing_ok=True)
+            yield
+        except BlockingIOError:
+            raise InvalidDataset(str(self.root), ["is being written by another run; wait for its end"]) from None
+        finally:
+            os.close(folder)  # which ends the claim, as the end of the process would
 
 
 def _raised(error: OSError) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.schemas.records.parser import record_parser
@@ -296,9 +296,9 @@ def test_a_full_disk_leaves_no_target(tmp_path, bundle, frame, monkeypatch):
 
     write(frame, tmp_path / "in.csv")
     monkeypatch.setattr(os, "fsync", full)
-    assert problems_of(bundle, tmp_path / "in.csv", tmp_path / "out.csv") == (
-        "cannot be written: No space left on device",
-    )
+    with pytest.raises(FilesUnavailable) as caught:
+        BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert caught.value.source == str(tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -351,10 +351,10 @@ def test_a_failure_of_the_sink_is_not_blamed_on_the_source(tmp_path, bundle, fra
     write(frame, tmp_path / "in.csv")
     monkeypatch.setattr(pl.LazyFrame, "sink_csv", full)
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
-    with pytest.raises(InvalidDataset) as caught:
+    with pytest.raises(FilesUnavailable) as caught:
         BatchScorer(bundle).score_file(tmp_path / "in.csv", tmp_path / target)
     assert caught.value.source == str(tmp_path / target)
-    assert caught.value.problems == ("cannot be written: No space left on device",)
+    assert "secret" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 

@@ -145,3 +145,18 @@ def test_marks_hold_counts_and_no_values(scoring, tmp_path):
     scored(scoring)
     mark = json.loads((tmp_path / "out" / "_scored" / "day=1" / "c.parquet.json").read_text())
     assert (mark.keys(), mark["records"]) == ({"name", "version", "records", "unseen", "reviewed"}, 22)
+
+
+def test_two_runs_do_not_write_to_one_folder(scoring):
+    with scoring.target.claimed(), pytest.raises(InvalidDataset) as caught:
+        scored(scoring)
+    assert caught.value.source == str(scoring.target)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(scoring, tmp_path):
+    scored(scoring)
+    left, own = tmp_path / "out" / "day=1" / f".c.{'0a' * 16}.parquet", tmp_path / "out" / ".notes.parquet"
+    left.touch()
+    own.touch()
+    scored(scoring)
+    assert (left.exists(), own.exists()) == (False, True)
