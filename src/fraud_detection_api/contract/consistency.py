@@ -105,7 +105,7 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
 
 def _level_problems(contract: Contract, name: str, feature: Feature) -> Iterator[tuple[str, str]]:
     if feature.dtype != "category":
-        for key in ("levels", "unseen", "fold_case"):
+        for key in ("levels", "level_names", "unseen", "fold_case"):
             if getattr(feature, key):
                 yield key, "only categories have this key; remove it"
         return
@@ -115,6 +115,10 @@ def _level_problems(contract: Contract, name: str, feature: Feature) -> Iterator
     if len(levels) < len(feature.levels):
         alike = " once their case is folded" if feature.fold_case else ""
         yield "levels", f"has {len(feature.levels) - len(levels)} levels that equal others{alike}; keep one of each"
+    if len(feature.shown_levels) < len(feature.level_names):
+        yield "level_names", "names a level twice; keep one name of each"
+    if levels and (unlisted := feature.shown_levels.keys() - levels):
+        yield "level_names", f"names {len(unlisted)} that `levels` lacks; add them to `levels`, or remove them"
     if levels & written.missing_levels:
         yield "levels", "has a text that `missing` says is a missing value; remove it from one of them"
     example = feature.example

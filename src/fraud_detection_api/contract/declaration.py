@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.levels import composed, folded
-from fraud_detection_api.contract.wording import Declared, GroupName, ReasonGroup, ReasonOrNone
+from fraud_detection_api.contract.wording import Declared, GroupName, LevelName, ReasonGroup, ReasonOrNone
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import plain_number
 
@@ -116,7 +116,7 @@ class Feature(Declared):
 
     `levels` are those that a category should have; without them, those that the model learned. `unseen` says what becomes of
     others: None means "review", and "flag" under models that were trained before there was a choice. With `fold_case`,
-    levels are read in small letters.
+    levels are read in small letters. Reasons show a level by its name in `level_names`, if it has one.
     """
 
     dtype: Dtype
@@ -128,6 +128,7 @@ class Feature(Declared):
     format: str | None = None
     missing: Markers = ()
     levels: Markers = ()
+    level_names: dict[str, LevelName] = Field(default={})
     unseen: Unseen | None = None
     fold_case: bool = False
     monotone: Literal["increasing", "decreasing"] | None = None
@@ -157,6 +158,11 @@ class Feature(Declared):
     def known_levels(self) -> frozenset[str]:
         """The declared levels, as they are read; empty where none are declared."""
         return frozenset(self.level_of(level.strip()) for level in self.levels)
+
+    @property
+    def shown_levels(self) -> dict[str, str]:
+        """The names of levels that have one, by the level as it is read."""
+        return {self.level_of(level.strip()): name for level, name in self.level_names.items()}
 
     @property
     def refused_outside(self) -> frozenset[str]:
@@ -203,7 +209,7 @@ PRESENTATION: dict[str, Any] = {
     "identifier": {"description"},
     "target": {"description"},
     "time": {"description"},
-    "features": {_ROWS: {"description", "unit", "example", "reason", "reason_group"}},
+    "features": {_ROWS: {"description", "unit", "example", "reason", "reason_group", "level_names"}},
     "derived": {_ROWS: {"description", "unit", "reason", "reason_group"}},
     "constraints": {_ROWS: {"message"}},
     "reason_groups": True,
@@ -212,7 +218,7 @@ PRESENTATION: dict[str, Any] = {
 
 _REASON_SINCE = {"favourable_code", "raises", "lowers", "floored_text"}
 _SINCE: dict[str, Any] = {
-    "features": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True, "protected": True}},
+    "features": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True, "protected": True, "level_names": True}},
     "derived": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True}},
     "reason_groups": True,
 }

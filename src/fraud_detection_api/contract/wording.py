@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Ta
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+LevelName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^{}]+$")]
 
 BANDED = ("int", "float", "category")
 """The dtypes whose texts may have `{band}`."""

@@ -16,7 +16,7 @@ from fraud_detection_api.decision.row_format import json_texts
 from fraud_detection_api.model.numbers import shortest
 from fraud_detection_api.model.placement import NOWHERE, Placement
 from fraud_detection_api.model.trees.compilation import kernels
-from fraud_detection_api.model.words import Direction, Words, columns_of
+from fraud_detection_api.model.words import DIRECTIONS, Words, columns_of
 
 MOST_REASONS = 4
 """As many as Regulation B's commentary (12 CFR 1002, comment 9(b)(2)-1) finds likely to help a refused applicant."""
@@ -52,7 +52,7 @@ class Reasoner:
         self._is_whole = self._first == list(range(len(column_names)))
         self._choose, self._fold = _loops()
         self._groups = _groups([item.reason_group for _, item in features])
-        words = [Words.of(contract, name, placement, direction=at) for name, _ in features for at in _DIRECTIONS]
+        words = [Words.of(contract, name, placement, direction=at) for name, _ in features for at in DIRECTIONS]
         ranks = range(1, MOST_REASONS + 1)
         self._words = [each.end_of for _ in ranks for each in words]
         self._heads = [f'{{"rank":{rank},{each.head}' for rank in ranks for each in words]
@@ -175,6 +175,5 @@ def _loops() -> tuple[Callable[..., Chosen], Callable[..., None]]:
     return choose_compiled, fold_compiled
 
 
-_DIRECTIONS: tuple[Direction, Direction] = ("decreases", "increases")
-_MIDDLES = tuple(f',"direction":"{verb}_risk","contribution_log_odds":' for verb in _DIRECTIONS)
+_MIDDLES = tuple(f',"direction":"{verb}_risk","contribution_log_odds":' for verb in DIRECTIONS)
 """What stands in JSON between a reason's value and its contribution, by whether that is above 0."""

@@ -20,6 +20,9 @@ BINS = 20
 LEAST_RECORDS = 20
 """The frauds of a level are counted from so many records on."""
 
+WORDING = 2
+"""The edition of the words in which reasons place values. Bundles that name none have the first; a replay repeats it."""
+
 
 class Training(NamedTuple):
     """What else is known of the training data: a function to its derived features, and who was fraud, bool (n,)."""
@@ -35,24 +38,27 @@ def reference_histograms(
 
     A bin holds `edges[i] <= value < edges[i + 1]`, the last one its right edge too, which may be its left edge as well.
     `missing` is the count of NaN. With `training`, there are counts of derived features, of records and frauds, and of the
-    frauds of each level that is not rare.
+    frauds in each bin, and of each level that is not rare.
     """
+    is_fraud = None if training is None else training.is_fraud
     features = {
-        name: level_counts(columns[name], None if training is None else training.is_fraud)
+        name: level_counts(columns[name], is_fraud)
         if feature.dtype == "category"
-        else histogram(columns[name])
+        else histogram(columns[name], is_fraud)
         for name, feature in contract.features.items()
     }
     counted = {"rows": len(probabilities), "features": features, "probability": histogram(probabilities)}
     if training is None:
         return counted
     rows, frauds = len(training.is_fraud), int(training.is_fraud.sum())
-    derived = {name: histogram(training.derived(name).astype(np.float64)) for name in contract.derived}
-    return {**counted, "derived": derived, "training": {"rows": rows, "frauds": frauds}}
+    derived = {
+        name: histogram(training.derived(name).astype(np.float64), training.is_fraud) for name in contract.derived
+    }
+    return {**counted, "derived": derived, "training": {"rows": rows, "frauds": frauds}, "wording": WORDING}
 
 
-def histogram(values: NDArray[np.float64]) -> dict[str, Any]:
-    """Edges, counts and the count of missing values, as JSON values.
+def histogram(values: NDArray[np.float64], is_fraud: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Edges, counts and the count of missing values, as JSON values; and the frauds in each bin, by bool (n,).
 
     >>> histogram(np.array([0.0, 1.0, 1.0, np.nan]))
     {'edges': [0.0, 1.0, 1.0], 'counts': [1, 2], 'missing': 1}
@@ -62,7 +68,11 @@ def histogram(values: NDArray[np.float64]) -> dict[str, Any]:
         return {"edges": [], "counts": [], "missing": len(values)}
     edges = _edges(present)
     counts, _ = np.histogram(present, bins=edges)
-    return {"edges": edges.tolist(), "counts": counts.tolist(), "missing": len(values) - present.size}
+    counted = {"edges": edges.tolist(), "counts": counts.tolist(), "missing": len(values) - present.size}
+    if is_fraud is None:
+        return counted
+    frauds, _ = np.histogram(values[is_fraud & ~np.isnan(values)], bins=edges)
+    return {**counted, "frauds": frauds.tolist()}
 
 
 def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:

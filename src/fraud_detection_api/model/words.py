@@ -13,10 +13,12 @@ from fraud_detection_api.contract.wording import Reason, without_band
 from fraud_detection_api.decision.decided import Shown
 from fraud_detection_api.field_texts import plain_number
 from fraud_detection_api.model.numbers import readable
-from fraud_detection_api.model.placement import Placement
+from fraud_detection_api.model.placement import LevelPhrases, Phrases, Placement
 
 Direction = Literal["decreases", "increases"]
 """Where a feature moved the risk."""
+
+DIRECTIONS: tuple[Direction, Direction] = ("decreases", "increases")
 
 EndOf = Callable[[Mapping[str, Any], float], tuple[Shown | None, str]]
 """The value of a record, or the derived one given, NaN for none; and the end of the reason."""
@@ -41,9 +43,10 @@ class Words:
         head = f'"code":{_json(code)},"feature":{_json(name)},"value":'
         text = text_of(contract, name, placement, direction=direction)
         is_ratio = isinstance(item, Derived) and item.reason_group not in contract.reason_groups
-        banded = _banded(name, text, placement, direction)
+        at = DIRECTIONS.index(direction)
+        bands, levels, around = _bands(name, text, placement, at), *_levels(name, item, text, placement, at)
         floored = _floored(name, item, reason) if is_ratio else ()  # type: ignore[arg-type]
-        ends = _Ends(name, end(missing_text(name)), _around(without_band(text)), *banded, floored)
+        ends = _Ends(name, end(missing_text(name)), around, *bands, levels, floored)
         return cls(head, _derived_reader(ends) if isinstance(item, Derived) else _reader(ends, item))
 
 
@@ -73,29 +76,45 @@ def text_of(contract: Contract, name: str, placement: Placement, *, direction: D
     return (reason.raises if direction == "increases" else reason.lowers) or reason.text
 
 
-def _banded(
-    name: str, text: str, placement: Placement, direction: Direction
-) -> tuple[list[float], list[_Around], dict[str, _Around]]:
-    """Edges of bands and what is around a value in each; what is around each level."""
-    if "{band}" not in text:
-        return [], [], {}
-    levels = placement.levels.get(name, {})
-    around_levels = {level: _around(text.replace("{band}", phrase)) for level, phrase in levels.items()}
+def _bands(name: str, text: str, placement: Placement, at: int) -> tuple[bool, list[float], list[_Around]]:
+    """Whether numbers are years, edges of bands, and what is around a value in each."""
     if (bands := placement.numbers.get(name)) is None:
-        return [], [], around_levels
-    at = ("decreases", "increases").index(direction)
-    return bands.edges, [_around(text.replace("{band}", phrase[at])) for phrase in bands.phrases], around_levels
+        return False, [], []
+    if "{band}" not in text:
+        return bands.are_years, [], [_around(text)] if bands.are_years else []
+    return bands.are_years, bands.edges, [_around(placed(text, phrases, at)) for phrases in bands.phrases]
+
+
+def _levels(
+    name: str, item: Feature | Derived, text: str, placement: Placement, at: int
+) -> tuple[dict[str, _Around], _Around]:
+    """What is around each level that has a phrase or a name, which stands in place of the level; and around all others."""
+    known, unknown = placement.levels.get(name, LevelPhrases({}))
+    shown = item.shown_levels if isinstance(item, Feature) else {}
+    phrased = known if "{band}" in text else {}
+    levels = {
+        level: _around(placed(text, known.get(level, unknown), at).replace("{value}", shown.get(level, "{value}")))
+        for level in {**phrased, **shown}
+    }
+    return levels, _around(placed(text, unknown, at))
+
+
+def placed(text: str, phrases: Phrases | None, at: int) -> str:
+    """The text with the phrase for a direction: 0 for lower, 1 for higher risk."""
+    return without_band(text) if phrases is None else text.replace("{band}", phrases[at])
 
 
 class _Ends(NamedTuple):
     """Ends of a reason: `missing` where there is no value, else with the readable value in between.
 
     `around` is for values that have no band; `banded[i]` for those below `edges[i]`, and `levels` for levels.
+    `are_years` says that numbers are written as years are.
     """
 
     name: str
     missing: str
     around: _Around
+    are_years: bool
     edges: list[float]
     banded: list[_Around]
     levels: dict[str, _Around]
@@ -104,7 +123,9 @@ class _Ends(NamedTuple):
 
 def _reader(ends: _Ends, item: Feature) -> EndOf:
     """A function for this kind of feature. Names of a function around it are read faster than attributes."""
-    name, missing, around, edges, banded, levels, _floored = ends
+    name, missing, around, are_years, edges, banded, levels, _floored = ends
+
+    shown = str if are_years else readable
 
     def of_record(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
         value: Any = record.get(name)
@@ -114,7 +135,7 @@ def _reader(ends: _Ends, item: Feature) -> EndOf:
         value: Any = record.get(name)
         if value is None:
             return None, missing
-        return value, readable(value).join(banded[bisect_right(edges, value)])
+        return value, shown(value).join(banded[bisect_right(edges, value)])
 
     def of_level(record: Mapping[str, Any], _number: float) -> tuple[Shown | None, str]:
         value: Any = record.get(name)
@@ -129,7 +150,7 @@ def _reader(ends: _Ends, item: Feature) -> EndOf:
 
     if item.dtype == "datetime":
         return of_time
-    return of_level if levels else of_banded if edges else of_record
+    return of_level if levels else of_banded if banded else of_record
 
 
 def _derived_reader(ends: _Ends) -> EndOf:

@@ -64,6 +64,12 @@ MAX_LEVEL_SHARE = 0.5
 FEWEST_RECORDS_OF_A_LEVEL = 20
 """Levels are listed where the file has so many records of each: then it probably has them all."""
 
+MOST_LEVELS_NAMED = 32
+"""A draft has a place for the names of so many levels."""
+
+_CODE = re.compile(r"[A-Za-z]{0,3}[-_]?[0-9]*|[^a-z]{1,3}")
+"""A level that says nothing to a reader who does not know the data, such as A11, 2 or N."""
+
 _KNOWN = (pl.Boolean, pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
@@ -159,6 +165,7 @@ def _head(name: str, source: str, frame: pl.DataFrame, separator: str, remarks: 
             *footer_lines(frame),
             *([f"# Left out: {', '.join(rows)}, as pandas names row numbers."] if rows else []),
             f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:64] or 'my')}",
+            'purpose = "fraud"  # or "credit", where the target says that a credit was not repaid: reasons then say so',
         ]
     )
 
@@ -284,7 +291,7 @@ def _text_guess(series: pl.Series, present: pl.Series, nullable: tuple[str, ...]
     few = _level_lines(present)
     lines = [f'# a level is {counted(markers)}; where that means missing: missing = ["…"]'] if len(markers) else []
     read = "split by sets" if levels <= MOST_LEVELS_BY_SETS else "read as a rate and a frequency"
-    lines.append(f"# {levels:,} levels, {read}{looks}")
+    lines.append(f"# {levels:,} level{'' if levels == 1 else 's'}, {read}{looks}")
     return _Guess(('dtype = "category"', f"example = {quoted(common)}", *few, *lines, *nullable))
 
 
@@ -298,6 +305,10 @@ def _level_lines(present: pl.Series) -> Iterator[str]:
         yield "# add levels that may come: approvals of records with others become reviews where that matters;"
         yield '# unseen = "refuse" refuses such records, and unseen = "flag" only warns'
         yield f"levels = [{', '.join(map(quoted, sorted(counts)))}]"
+    if len(counts) <= MOST_LEVELS_NAMED and all(map(_CODE.fullmatch, counts)):
+        yield "# say what these codes mean, for reasons to say it too, and remove the # of the line:"
+        named = ", ".join(f'{_key(level)} = "…"' for level in sorted(counts))
+        yield f"# level_names = {{ {named} }}"
 
 
 def _reason_lines(column: str, guess: _Guess, code: str) -> list[str]:

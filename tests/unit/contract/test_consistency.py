@@ -77,6 +77,18 @@ def test_only_a_datetime_has_parts_and_elapsed_days(dtype, option):
     assert key_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{option}\n') == f"features.x.{key}"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "keys"),
+    [
+        ("int", 'level_names = { a = "x" }'),
+        ("category", 'levels = ["a"]\nlevel_names = { b = "x" }'),
+        ("category", 'fold_case = true\nlevel_names = { a = "x", A = "y" }'),
+    ],
+)
+def test_names_are_of_levels_that_a_category_may_have_once(dtype, keys):
+    assert key_of(f'{SOUND}[features.x]\ndtype = "{dtype}"\n{keys}\n') == "features.x.level_names"
+
+
 @pytest.mark.parametrize("dtype", ["bool", "category", "datetime"])
 @pytest.mark.parametrize("bound", ["minimum", "maximum"])
 def test_only_numbers_have_a_range(dtype, bound):

@@ -33,6 +33,12 @@ def test_each_key_with_another_text_is_listed():
     assert rewordings(PLAIN, PLAIN) == []
 
 
+def test_names_of_levels_are_wording():
+    named = changed(("[features.channel]\n", '[features.channel]\nlevel_names = { web = "our site" }\n'))
+    assert rewordings(PLAIN, named) == [("features.channel.level_names.web", None, "our site")]
+    assert (named.fingerprint, named.former_fingerprint) == (PLAIN.fingerprint, PLAIN.former_fingerprint)
+
+
 IN_OTHER_ORDER = EVERY_DTYPE.index(AMOUNT), EVERY_DTYPE.index("[features.is_employed]")
 
 

@@ -46,7 +46,7 @@ def reference():
 
 
 def phrase(name, value, raised=True, placement=None):
-    edges, phrases = (placement or Placement.of(CONTRACT, reference())).numbers[name]
+    edges, phrases, _are_years = (placement or Placement.of(CONTRACT, reference())).numbers[name]
     return phrases[int(np.searchsorted(edges, value, side="right"))][raised]
 
 
@@ -83,26 +83,67 @@ def test_a_value_that_most_records_have_is_usual():
 
 
 def test_derived_features_are_placed_among_the_training_data_s_and_by_no_older_reference():
-    older = {key: counted for key, counted in reference().items() if key not in ("derived", "training")}
+    older = {key: counted for key, counted in reference().items() if key not in ("derived", "training", "wording")}
     placement = Placement.of(CONTRACT, older)
     assert phrase("share", 0.001) == "higher than 95 % of customers"
     assert (set(placement.numbers), placement.levels, placement.by_default) == ({"income", "arrears"}, {}, False)
 
 
 def test_levels_are_compared_with_the_average_where_enough_records_tell():
-    levels = Placement.of(CONTRACT, reference()).levels["channel"]
+    levels = Placement.of(CONTRACT, reference()).levels["channel"].known
     assert FRAUD[CHANNEL == "web"].mean() / FRAUD.mean() == pytest.approx(1.6, abs=0.05)
-    assert levels == {
-        "web": "customers with this channel defaulted 1.6 times as often as the average",
-        "shop": "customers with this channel defaulted 0.48 times as often as the average",
+    assert {level: raises.split(", which")[0] for level, (_, raises) in levels.items()} == {
+        "web": "customers with this channel defaulted 59 % more often than the average",
+        "shop": "customers with this channel defaulted 52 % less often than the average",
         "phone": "no customer among 199 with this channel defaulted",
+        "fax": "only 10 customers with this channel are known",
+    }
+
+
+@pytest.mark.parametrize(
+    ("level", "combined"), [("web", [True, False]), ("shop", [False, True]), ("phone", [False, True]), ("fax", [True] * 2)]
+)
+def test_a_level_that_moved_the_risk_against_its_rate_did_so_in_combination(level, combined):
+    phrases = Placement.of(CONTRACT, reference()).levels["channel"].known[level]
+    assert ["which in combination" in phrase for phrase in phrases] == combined
+
+
+def test_a_level_that_training_did_not_have_is_not_compared():
+    assert Placement.of(CONTRACT, reference()).levels["channel"].unknown[1].startswith("no other customer")
+
+
+def test_a_level_that_differs_by_chance_counts_as_the_average():
+    counted = reference()
+    counted["features"]["channel"]["frauds"]["web"] = round(counted["features"]["channel"]["levels"]["web"] * 0.055)
+    assert "about as often" in Placement.of(CONTRACT, counted).levels["channel"].known["web"][1]
+
+
+def test_a_usual_number_says_how_often_similar_ones_were_fraud_where_that_raised_the_risk():
+    counted = reference()
+    at = int(np.searchsorted(counted["features"]["income"]["edges"], 1000.0))
+    counted["features"]["income"]["frauds"][at] = 50
+    similar = "customers with a similar income defaulted 10 times as often as the average"
+    value = counted["features"]["income"]["edges"][at]
+    placement = Placement.of(CONTRACT, counted)
+    assert phrase("income", value, placement=placement) == similar
+    assert phrase("income", value, raised=False, placement=placement) == "about usual, which in combination lowers the risk"
+
+
+def test_the_first_edition_of_the_wording_has_one_phrase_for_both_directions():
+    former = {key: counted for key, counted in reference().items() if key != "wording"}
+    levels = Placement.of(CONTRACT, former).levels["channel"]
+    assert levels.unknown is None
+    assert levels.known == {
+        "web": ("customers with this channel defaulted 1.6 times as often as the average",) * 2,
+        "shop": ("customers with this channel defaulted 0.48 times as often as the average",) * 2,
+        "phone": ("no customer among 199 with this channel defaulted",) * 2,
     }
 
 
 def test_a_fraud_model_speaks_of_fraud():
     contract = CONTRACT.model_copy(update={"purpose": "fraud"})
     levels = Placement.of(contract, reference()).levels["channel"]
-    assert levels["web"] == "fraud is 1.6 times as frequent with this channel as on average"
+    assert levels.known["web"][1] == "fraud is 59 % more frequent with this channel than on average"
 
 
 def test_the_bundle_of_a_training_has_the_counts():
@@ -125,7 +166,7 @@ def test_a_reference_of_another_shape_is_a_corrupt_bundle(channel):
 
 def test_a_model_of_an_earlier_release_words_its_decisions_as_before():
     files = every_dtype_files()
-    older = {k: v for k, v in json.loads(files["reference.json"]).items() if k not in ("derived", "training")}
+    older = {k: v for k, v in json.loads(files["reference.json"]).items() if k not in ("derived", "training", "wording")}
     texts = [
         worded(bundle_files) for bundle_files in (files, resealed(files, reference_json=json.dumps(older).encode()))
     ]

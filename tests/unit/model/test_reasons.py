@@ -13,7 +13,7 @@ from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import Encoder, LevelCodes
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.model.numbers import readable
-from fraud_detection_api.model.placement import NumberBands, Placement
+from fraud_detection_api.model.placement import LevelPhrases, NumberBands, Placement
 from fraud_detection_api.model.reasons import (
     MOST_REASONS,
     Reasoner,
@@ -282,6 +282,15 @@ elapsed_days_since = "born"
 [features.noise]
 dtype = "float"
 reason = false
+[features.since_year]
+dtype = "int"
+[features.limit_year]
+dtype = "int"
+reason = { code = "LIMIT_YEAR", text = "Limit of {value}" }
+[features.plan]
+dtype = "category"
+level_names = { A11 = "a \\"basic\\" plan" }
+reason = { code = "PLAN", text = "You have {value}: {band}" }
 [derived.part]
 formula = "income / 2"
 reason_group = "income"
@@ -290,7 +299,16 @@ reason = { code = "PART", text = "Half of it is {value}" }
 formula = "income / age"
 """
 BANDS = Placement(
-    {"income": NumberBands([10.0, 20.0], [("a", "A"), ("b", "B"), ("c", "C")])}, {"channel": {"web": "as others"}}
+    {
+        "income": NumberBands([10.0, 20.0], [("a", "A"), ("b", "B"), ("c", "C")]),
+        "since_year": NumberBands([2000.0, 2020.0], [("a", "A")] * 3, are_years=True),
+        "limit_year": NumberBands([2000.0], [("a", "A")] * 2, are_years=True),
+    },
+    {
+        "channel": LevelPhrases({"web": ("as few", "as others")}),
+        "plan": LevelPhrases({"A11": ("rare", "often"), "A12": ("rare", "seldom")}, ("new", "unknown")),
+    },
+    by_default=True,
 )
 PEOPLE = {"income": 15.0, "channel": "web", "noise": 1.0, "age": 30}
 
@@ -298,7 +316,8 @@ PEOPLE = {"income": 15.0, "channel": "web", "noise": 1.0, "age": 30}
 def worded(contributions, *, record=PEOPLE, text=WORDED, adverse=True):
     """Codes and texts of a record's reasons, by what each column adds."""
     contract = contract_from_toml(text, source="x")
-    names = Encoder(contract, {"channel": LevelCodes({}, 0.0, 0.0)}).column_names
+    codes = {name: LevelCodes({}, 0.0, 0.0) for name in ("channel", "plan") if name in contract.features}
+    names = Encoder(contract, codes).column_names
     row = np.array([[contributions.get(name, 0.0) for name in names]])
     matrix = np.full((1, len(names)), 7.5, np.float32)
     (told,) = Reasoner(contract, names, BANDS).texts(row, [record], matrix, np.array([adverse]))
@@ -324,6 +343,25 @@ def test_a_text_says_where_the_value_stands_and_may_differ_by_direction(contribu
 )
 def test_a_level_without_a_phrase_leaves_no_trace_of_it(contribution, level, text):
     assert worded({"channel": contribution}, record={"channel": level}, adverse=False)[0][1] == text
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        ("A11", 'You have a "basic" plan: often'),
+        ("A12", "You have A12: seldom"),
+        ("A13", "You have A13: unknown"),
+    ],
+)
+def test_a_level_is_shown_by_its_name_and_an_unknown_one_has_a_phrase(level, text):
+    assert worded({"plan": 1}, record={"plan": level})[0][1] == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("since_year", "since_year is 2006: A"), ("limit_year", "Limit of 2006")]
+)
+def test_a_year_has_no_separator_of_thousands(name, text):
+    assert worded({name: 1}, record={name: 2006})[0][1] == text
 
 
 def test_protected_and_barred_columns_and_what_is_computed_from_them_are_no_reasons():

@@ -382,6 +382,20 @@ def test_few_and_frequent_levels_are_listed():
     assert drafted_column([f"L{number % 33}" for number in range(33 * 20)]).levels == ()
 
 
+@pytest.mark.parametrize(
+    ("levels", "named"),
+    [(["A11", "A12"], True), (["2", "10"], True), (["N", "Y"], True), (["CA", "NY"], True), (["web", "A11"], True)]
+    + [(["rent", "own home"], False), ([f"L{number}" for number in range(33)], False)],
+)
+def test_a_draft_has_a_place_for_the_names_of_codes(levels, named):
+    frame = pl.DataFrame({"x": levels * 20, "y": ([0, 1] * len(levels) * 10)})
+    drafted = draft(frame)
+    assert ("# level_names = {" in drafted) == named
+    filled = drafted.replace("# level_names", "level_names").replace('"…"', '"a name"')
+    names = contract_from_toml(filled, source="x").features["x"].level_names
+    assert names == ({level: "a name" for level in levels} if named else {})
+
+
 def test_levels_that_differ_in_case_alone_are_pointed_out():
     frame = pl.DataFrame({"x": ["web", "Web", "shop"] * 20, "y": [0, 1] * 30})
     assert "# levels that differ in case alone: 1; fold_case = true makes them one" in draft(frame)

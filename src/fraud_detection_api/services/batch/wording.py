@@ -11,13 +11,12 @@ import polars as pl
 from pydantic_core import from_json
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.wording import without_band
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.model.numbers import readable
-from fraud_detection_api.model.placement import Placement
-from fraud_detection_api.model.words import Direction, code_of, missing_text, text_of
+from fraud_detection_api.model.placement import Phrases, Placement
+from fraud_detection_api.model.words import Direction, code_of, missing_text, placed, text_of
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.batch.files import CHUNK_ROWS
 from fraud_detection_api.tables.checking import check_table
@@ -54,28 +53,32 @@ def _words(bundle: Bundle, name: str) -> FeatureWords:
     contract, placement = bundle.contract, bundle.placement
     text = text_of(contract, name, placement, direction=_RAISES)
     low, usual, high = (
-        (text if phrase else without_band(text)).replace("{band}", phrase).replace("{value}", value)
-        for value, phrase in _examples(bundle, placement, name)
+        placed(text, phrases, at=True).replace("{value}", value)
+        for value, phrases in _examples(bundle, placement, name)
     )
     return FeatureWords(name, code_of(contract, name), low, usual, high, missing_text(name))
 
 
-def _examples(bundle: Bundle, placement: Placement, name: str) -> list[tuple[str, str]]:
-    """A low, a usual and a high value of the training data, each with its phrase."""
+def _examples(bundle: Bundle, placement: Placement, name: str) -> list[tuple[str, Phrases | None]]:
+    """A low, a usual and a high value of the training data, each with its phrases."""
     if (bands := placement.numbers.get(name)) is not None:
         seen = bands.edges[:-1] or bands.edges  # the last edge is above all values
-        placed = [(readable(value), bands.phrases[bisect_right(bands.edges, value)]) for value in seen]
+        shown = str if bands.are_years else readable
+        each_placed = [(shown(value), bands.phrases[bisect_right(bands.edges, value)]) for value in seen]
         # a usual value is said to raise the risk or to lower it, and any other to be low or high
-        usual = [each for each in placed if each[1][0] != each[1][1]] or placed
-        return [(value, phrase[True]) for value, phrase in (placed[0], usual[len(usual) // 2], placed[-1])]
-    if levels := placement.levels.get(name):
-        counted = bundle.reference["features"][name]
-        ordered = sorted(levels, key=lambda level: counted["frauds"][level] / counted["levels"][level])
-        return [(level, levels[level]) for level in (ordered[0], ordered[len(ordered) // 2], ordered[-1])]
-    feature = bundle.contract.features.get(name)
+        usual = [each for each in each_placed if each[1][0] != each[1][1]] or each_placed
+        return [each_placed[0], usual[len(usual) // 2], each_placed[-1]]
+    feature, counted = bundle.contract.features.get(name), bundle.reference["features"].get(name, {})
+    if name in placement.levels and (told := placement.levels[name].known.keys() & counted["frauds"].keys()):
+        ordered = sorted(sorted(told), key=lambda level: counted["frauds"][level] / counted["levels"][level])
+        chosen, names = (
+            (ordered[0], ordered[len(ordered) // 2], ordered[-1]),
+            bundle.contract.features[name].shown_levels,
+        )
+        return [(names.get(level, level), placement.levels[name].known[level]) for level in chosen]
     if feature is not None and feature.dtype == "bool":
-        return [(readable(value), "") for value in (False, False, True)]
-    return [("…", "")] * 3
+        return [(readable(value), None) for value in (False, False, True)]
+    return [("…", None)] * 3
 
 
 @dataclass(frozen=True, slots=True)
