@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fraud_detection_api.report.document import Cell, Measured, Table
-from fraud_detection_api.report.numbers import decimal, measure_text
+from fraud_detection_api.report.numbers import decimal, measure_text, shown_difference
 
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "expected_calibration_error"})
 
@@ -16,7 +16,7 @@ def beside_table(found: Mapping[str, Any], *, other: str, caption: str) -> Table
             measure_text(name) + (" (lower is better)" if name in LOWER_IS_BETTER else ""),
             decimal(found["other"][name]),
             decimal(found["model"][name]),
-            Measured(_signed(of["difference"]), f"{_signed(of['low'])} to {_signed(of['high'])}"),
+            Measured(_difference(found, name), f"{_signed(of['low'])} to {_signed(of['high'])}"),
             verdict(name, of),
         ]
         for name, of in found["differences"].items()
@@ -45,7 +45,7 @@ def beside_text(found: Mapping[str, Any], *, other: str) -> str:
     """
     said = [
         f"{measure_text(name)} {decimal(found['model'][name])} against {decimal(found['other'][name])} "
-        f"({_signed(of['difference'])}, interval {_signed(of['low'])} to {_signed(of['high'])}, {verdict(name, of)})"
+        f"({_difference(found, name)}, interval {_signed(of['low'])} to {_signed(of['high'])}, {verdict(name, of)})"
         for name in ("average_precision", "roc_auc")
         if (of := found["differences"].get(name)) is not None
     ]
@@ -59,6 +59,10 @@ SEEN = "The champion may have been trained on some of these records, so its figu
 def champion_caveat(found: Mapping[str, Any]) -> str:
     """Whether the champion knew the records on which both were measured."""
     return UNSEEN if found["unseen"] else SEEN
+
+
+def _difference(found: Mapping[str, Any], name: str) -> str:
+    return _signed(shown_difference(found["model"][name], found["other"][name]))
 
 
 def _signed(difference: float) -> str:

@@ -44,6 +44,15 @@ def decimal(figure: float) -> str:
     return f"{figure:.4f}"
 
 
+def shown_difference(of: float, over: float) -> float:
+    """How much higher a measure is than another one, as `decimal` shows both: a reader who subtracts finds the same.
+
+    >>> decimal(0.71344), decimal(0.71306), f"{shown_difference(0.71344, 0.71306):+.4f}"
+    ('0.7134', '0.7131', '+0.0003')
+    """
+    return round(of, 4) - round(over, 4)
+
+
 def percent(share: float) -> str:
     """A share, or a difference of shares.
 

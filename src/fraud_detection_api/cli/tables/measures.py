@@ -8,7 +8,7 @@ from fraud_detection_api.report.beside import beside_text, champion_caveat
 from fraud_detection_api.report.document import Table as DocumentTable
 from fraud_detection_api.report.document import Words, cell_text
 from fraud_detection_api.report.fairness import column_blocks, group_names, verdicts
-from fraud_detection_api.report.numbers import MONITORED, measure_text
+from fraud_detection_api.report.numbers import MONITORED, measure_text, shown_difference
 
 if TYPE_CHECKING:  # it needs the training libraries
     from fraud_detection_api.training.retraining import HeldOutComparison
@@ -165,7 +165,8 @@ def print_comparison(compared: "HeldOutComparison", champion: str, challenger: s
     for name, of in compared.differences.items():
         sides = (compared.champion[name], compared.challenger[name])
         cells = [_interval(side.estimate, side.lower, side.upper) for side in sides]
-        rows.append((measure_text(name, words), *cells, _interval(of.estimate, of.lower, of.upper, "+.4f")))
+        difference = shown_difference(sides[1].estimate, sides[0].estimate)
+        rows.append((measure_text(name, words), *cells, _interval(difference, of.lower, of.upper, "+.4f")))
     seen = (
         "which neither model was trained on"
         if compared.unseen

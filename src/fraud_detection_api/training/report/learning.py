@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fraud_detection_api.report.beside import verdict
 from fraud_detection_api.report.canvas import BLUE, GREEN, ORANGE, PALE, plain
 from fraud_detection_api.report.document import Block, Gallery, Paragraph, Plot, Section, Table, Words
-from fraud_detection_api.report.numbers import count, decimal, number, percent, range_of
+from fraud_detection_api.report.numbers import count, decimal, number, percent, range_of, shown_difference
 from fraud_detection_api.training.report.making import setting_text
 from fraud_detection_api.training.report.material import Material
 
@@ -137,12 +138,20 @@ def _verdict(study: Mapping[str, Any]) -> str:
 
 
 def verdict_text(found: Mapping[str, Any], objective: str) -> str:
-    """The objective on held-out records, with the defaults and with the best settings."""
+    """The objective on held-out records, with the defaults and with the best settings, and whether chance explains it."""
+    rise = shown_difference(found["best"], found["default"])
     return (
         f"on {count(found['records'])} held-out records, {objective} is {decimal(found['default'])} with the defaults and "
-        f"{decimal(found['best'])} with the best settings: {found['difference']:+.4f} (95 % interval {found['low']:+.4f} to "
-        f"{found['high']:+.4f})"
+        f"{decimal(found['best'])} with the best settings: {rise:+.4f} (95 % interval {found['low']:+.4f} to "
+        f"{found['high']:+.4f}), {_CHANCE[verdict(objective, found)]}"
     )
+
+
+_CHANCE = {
+    "better": "which is better beyond chance",
+    "may be chance": "which may be chance: these records do not tell the two apart",
+    "worse": "which is worse beyond chance",
+}
 
 
 def _history(study: Mapping[str, Any]) -> Plot:
