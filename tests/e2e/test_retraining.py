@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import Result
 
@@ -15,6 +16,7 @@ from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.storage import build_database, build_lock
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.jobs.retraining import LOCK
+from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.applications import application
@@ -103,7 +105,10 @@ def test_what_was_served_and_labelled_makes_a_challenger_beside_the_champion(liv
     dry = json.loads(retrain(lived, tmp_path, "--dry-run", "--json").stdout)
     assert (dry["status"], dry["records"]["rows"]) == ("dry_run", DECIDED)
     assert registry.versions() == versions
-    done = retrain(lived, tmp_path, "--json")
+    ids = simulate_credit_records(DECIDED, seed=8, fraud_rate=0.05)["customer_id"].unique(maintain_order=True)
+    groups = pl.DataFrame({"customer_id": ids, "side": [("left", "right")[place % 2] for place in range(len(ids))]})
+    groups.write_csv(tmp_path / "groups.csv")
+    done = retrain(lived, tmp_path, "--groups", str(tmp_path / "groups.csv"), "--json")
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["status"], told["champion"], told["challenger_before"]) == ("challenger", "1", None)
@@ -113,6 +118,8 @@ def test_what_was_served_and_labelled_makes_a_challenger_beside_the_champion(liv
     assert (change.cause.action, change.cause.reason) == ("challenge", "retrained on matured labels")
     assert change.cause.by.startswith("fraud retrain (")
     assert told["records"]["rows"] == DECIDED
+    (fairness,) = read_bundle(registry.fetch(told["version"]), source="test").card["fairness"]
+    assert {each["band"]["level"] for each in fairness["groups"]} == {"left", "right"}
     compared = told["comparison"]
     assert compared["records"] == pytest.approx(DECIDED / 5, abs=2)
     assert compared["unseen"], "the champion is older than every decision"

@@ -22,6 +22,7 @@ from fraud_detection_api.services.storage.decision_store import DecisionFilter, 
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import retraining
 from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.groups import load_groups
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.model_fitter import FittedModel, ModelFitter
@@ -37,7 +38,8 @@ class RetrainingOptions:
     """What a retraining learns from, and how.
 
     `like` is the model whose settings, policy and base rate it uses, and its contract unless `contract` names another.
-    With fewer records or frauds than `least_records` and `least_frauds` nothing is trained.
+    With fewer records or frauds than `least_records` and `least_frauds` nothing is trained. Groups by which fairness is
+    measured are in `groups_file`.
     """
 
     window: Window
@@ -49,6 +51,7 @@ class RetrainingOptions:
     policy_file: Path | None
     least_records: int
     least_frauds: int
+    groups_file: Path | None = None
 
 
 class DryRun(NamedTuple):
@@ -113,13 +116,15 @@ class _Retraining:
         self.goal.require_welcome(contract)
         exported = self._export(contract)
         dataset = load_dataset(self.file, contract)
+        groups = load_groups(options.groups_file, contract, records=self.file)
         retraining.require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
         fitter = self._fitter(models, dataset)
         all_unseen = models.made_at is not None and self._first_decided(contract) >= models.made_at
         chosen = retraining.held_out(dataset, fitter.split, models.champion, seed=options.seed, all_unseen=all_unseen)
         if dry_run:
             return DryRun(exported, len(chosen.rows), chosen.unseen)
-        fitted = self.goal.fit(fitter, dataset, f"Training on {len(dataset):,} records", source="stored decisions")
+        step = f"Training on {len(dataset):,} records"
+        fitted = self.goal.fit(fitter, dataset, step, source="stored decisions", groups=groups)
         compared = retraining.compare_held_out(
             models.champion.scorer,
             fitted.measured,  # the registered model may be trained on the records that are compared

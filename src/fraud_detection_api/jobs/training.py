@@ -58,9 +58,7 @@ def train_model(
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
     dataset = load_dataset(options.file, contract, separator=options.separator)
-    file, groups = options.groups_file, None
-    if file is not None:
-        groups = load_groups(file, contract, records=options.file, separator=options.separator)
+    groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
     rate = options.deployed_base_rate
     if model is not None and rate is None:
         rate = model.card["calibration"]["deployed_base_rate"]

@@ -14,6 +14,7 @@ from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
 from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
+from fraud_detection_api.training.data.groups import load_groups
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import PrequentialSettings, Split, hold_out, validation_folds
 from fraud_detection_api.training.fit_scorer import ScorerFitter
@@ -67,6 +68,7 @@ def tune_model(
     )
     goal.require_welcome(contract)
     dataset = load_dataset(options.file, contract_for_tuning(contract), separator=options.separator)
+    groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
     # an incomplete policy is an error now, not after hours of tuning
     costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))
     split = hold_out(dataset, options.split, seed=options.seed)
@@ -85,7 +87,8 @@ def tune_model(
         refit=options.refit,
     )
     chosen, step = dataset.following(tuned.contract), "Training with the best settings"
-    return goal.establish(goal.fit(fitter, chosen, step, source=options.file.name, tuning=tuned.summary))
+    fitted = goal.fit(fitter, chosen, step, source=options.file.name, groups=groups, tuning=tuned.summary)
+    return goal.establish(fitted)
 
 
 def _search(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import polars as pl
 import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
@@ -60,10 +61,20 @@ def test_settings_that_are_no_better_on_held_out_records_are_not_registered(
     card = read_bundle(files, source="test").card
     assert card["tuning"]["held_out"] == found.as_json()
     assert ("trained with the defaults" in result.stderr) is not is_better
+    assert "may be chance" in result.stderr
     assert (b"this model was trained with the defaults" in files["report.html"]) is not is_better
     used = card["training"]["settings"]
     assert (used == asdict(TINY)) or is_better
     assert is_better is all(used[name] == chosen for name, chosen in card["tuning"]["settings"].items() if name in used)
+
+
+def test_groups_of_a_separate_file_measure_the_tuned_model(fraud, quick, credit_file):
+    ids = pl.read_parquet(credit_file)["customer_id"].unique(maintain_order=True)
+    sides = (["left", "right"] * len(ids))[: len(ids)]
+    pl.DataFrame({"customer_id": ids, "side": sides}).write_csv("groups.csv")
+    tuned = fraud("tune", credit_file, "--trials", 1, "--folds", 2, "--groups", "groups.csv", "--json")
+    (fairness,) = json.loads(tuned.stdout)["fairness"]
+    assert {each["band"]["level"] for each in fairness["groups"]} == {"left", "right"}
 
 
 def test_the_same_command_goes_on_and_says_from_where(fraud, quick, credit_file):

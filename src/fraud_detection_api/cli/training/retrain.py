@@ -49,6 +49,7 @@ def retrain(
     contract: Contract = None,
     like: Like = CHAMPION,
     policy: Policy = None,
+    groups: options.Groups = None,
     seed: options.Seed = 7,
     test_share: options.TestShare = 0.2,
     delay_days: options.DelayDays = None,
@@ -85,6 +86,7 @@ def retrain(
         policy_file=policy,
         least_records=min_records,
         least_frauds=min_frauds,
+        groups_file=groups,
     )
     with leaves_on_sigterm():
         done = retraining.retrain(settings, given, dry_run=dry_run, registration=how, listener=LISTENER)

@@ -118,7 +118,7 @@ def evaluate(
     model = ModelService(existing_registry(settings.registry)).load(version)
     dataset = load_dataset(file, model.bundle.contract, trains=False, separator=given)
     contract = model.bundle.contract
-    grouped = None if groups is None else load_groups(groups, contract, records=file, separator=given)
+    grouped = load_groups(groups, contract, records=file, separator=given)
     fairness = fairness_of_bundle(model.bundle, dataset, grouped)
     measured, outcomes = evaluate_bundle(model.bundle, dataset)
     evaluation, none = measured.as_json(), {0: "fraud", measured.rows: "legitimate"}.get(measured.frauds)

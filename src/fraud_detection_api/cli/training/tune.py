@@ -77,6 +77,7 @@ def tune(
     seed: options.Seed = 7,
     deployed_base_rate: options.DeployedBaseRate = None,
     policy: Policy = None,
+    groups: options.Groups = None,
     refit: options.Refit = True,
     promote: options.Promote = False,
     force: options.Force = None,
@@ -99,7 +100,8 @@ def tune(
     from fraud_detection_api.training.tuning.objective import Objective
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, options.of_csv(separator, file), refit)
+    csv = options.of_csv(separator, file)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups)
     searched = StudyOptions(
         file=study or study_file(settings, file),
         objective=Objective(objective, fpr, cost_ratio),
