@@ -101,7 +101,8 @@ def test_levels_are_compared_with_the_average_where_enough_records_tell():
 
 
 @pytest.mark.parametrize(
-    ("level", "combined"), [("web", [True, False]), ("shop", [False, True]), ("phone", [False, True]), ("fax", [True] * 2)]
+    ("level", "combined"),
+    [("web", [True, False]), ("shop", [False, True]), ("phone", [False, True]), ("fax", [True] * 2)],
 )
 def test_a_level_that_moved_the_risk_against_its_rate_did_so_in_combination(level, combined):
     phrases = Placement.of(CONTRACT, reference()).levels["channel"].known[level]
@@ -126,7 +127,10 @@ def test_a_usual_number_says_how_often_similar_ones_were_fraud_where_that_raised
     value = counted["features"]["income"]["edges"][at]
     placement = Placement.of(CONTRACT, counted)
     assert phrase("income", value, placement=placement) == similar
-    assert phrase("income", value, raised=False, placement=placement) == "about usual, which in combination lowers the risk"
+    assert (
+        phrase("income", value, raised=False, placement=placement)
+        == "about usual, which in combination lowers the risk"
+    )
 
 
 def test_the_first_edition_of_the_wording_has_one_phrase_for_both_directions():
@@ -166,7 +170,9 @@ def test_a_reference_of_another_shape_is_a_corrupt_bundle(channel):
 
 def test_a_model_of_an_earlier_release_words_its_decisions_as_before():
     files = every_dtype_files()
-    older = {k: v for k, v in json.loads(files["reference.json"]).items() if k not in ("derived", "training", "wording")}
+    older = {
+        k: v for k, v in json.loads(files["reference.json"]).items() if k not in ("derived", "training", "wording")
+    }
     texts = [
         worded(bundle_files) for bundle_files in (files, resealed(files, reference_json=json.dumps(older).encode()))
     ]

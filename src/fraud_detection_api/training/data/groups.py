@@ -20,8 +20,9 @@ MOST_COLUMNS = 20
 def load_groups(
     path: Path | None, contract: Contract, *, records: Path, separator: str | None = None
 ) -> Mapping[str, NDArray[Any]]:
-    """The columns of groups in a file of ids and groups, for each record of the file `records`, in its order; none without it.
+    """The columns of groups in a file of ids and groups, for each record of the file `records`, in its order.
 
+    Without a file there are none.
     A column is float64 (n,) with NaN where all values are numbers, else an object array of str and None; both mean that no
     group is known. `separator` is that of `records`. Raises InvalidDataset where ids or columns do not fit.
     """
