@@ -9,7 +9,7 @@ from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.decision.decided import UnseenLevel, warnings_text
+from fraud_detection_api.decision.decided import Unseen, warnings_text
 from fraud_detection_api.decision.label import Finding, Label
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
@@ -31,7 +31,7 @@ def decision(number: int) -> StoredDecision:
         risk_score=None if number == 7 else 10 * number,
         reasons=None if number > 20 else to_json(reasons).decode(),
         entity=f"{number % 5}",
-        warnings=warnings_text([UnseenLevel("channel", requires_review=False)]) if number % 6 == 0 else None,
+        warnings=warnings_text([Unseen("channel", requires_review=False)]) if number % 6 == 0 else None,
     )
 
 

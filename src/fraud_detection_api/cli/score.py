@@ -58,7 +58,8 @@ def score(
     same command goes on where an earlier one was stopped, and scores new and changed files. A file that cannot be scored is
     named at the end, and the exit status is 1; all others are scored.
 
-    At the end it says in how many records a category has a level that the model does not know.
+    At the end it says in how many records a category has a level that the model does not know, or a value is missing that
+    never was in training.
 
     Examples: `fraud score applications.csv --out scored.parquet`, `fraud score s3://bank/2026 --out s3://bank/scored`
     """
@@ -82,6 +83,7 @@ def _counts(scored: "Scored") -> dict[str, Any]:
     unseen = {
         "unseen_levels": dict(scored.unseen.by_column),
         "reviewed_for_unseen_levels": scored.unseen.reviewed,
+        "unseen_missing": dict(scored.unseen.missing),
     }
     if scored.parts is None:
         return unseen
@@ -98,6 +100,8 @@ def _say(scored: "Scored", out: str) -> None:
         say(f"{counted(parts.earlier, 'file')} had been scored before")
     for name, records in scored.unseen.by_column.items():
         say(f"{name}: a level that the model does not know in {counted(records, 'record')}")
+    for name, records in scored.unseen.missing.items():
+        say(f"{name}: missing in {counted(records, 'record')}, and never in training")
     if scored.unseen.reviewed:
         say(f"{counted(scored.unseen.reviewed, 'record')} with such a level must be reviewed, because it matters there")
     for failure in scored.failures[:MOST_SHOWN]:

@@ -16,37 +16,40 @@ Explanations = Literal["given", "partial", "dropped", "not_asked"]
 """Whether reasons were given: `partial` where time ran out for some of the records, `dropped` for all."""
 
 
-class UnseenLevel(NamedTuple):
-    """A warning: the model does not know the level in this field.
+UNSEEN_LEVEL, UNSEEN_MISSING = "unseen_level", "unseen_missing"
+"""Codes of warnings: the model does not know the level in a field, or never saw a missing value there."""
+
+
+class Unseen(NamedTuple):
+    """A warning: the training data had nothing like what is in this field; `code` says what that is.
 
     `requires_review` says that the record is not approved, whatever the policy says.
     """
 
     field: str
     requires_review: bool
+    code: str = UNSEEN_LEVEL
 
 
-UNSEEN_LEVEL = "unseen_level"
-"""The warning's code."""
-
-
-def warnings_text(levels: Sequence[UnseenLevel]) -> str:
+def warnings_text(warnings: Sequence[Unseen]) -> str:
     """Warnings as a JSON array, as they are answered and stored.
 
-    >>> warnings_text([UnseenLevel("channel", requires_review=True)])
+    >>> warnings_text([Unseen("channel", requires_review=True)])
     '[{"code":"unseen_level","field":"channel","requires_review":true}]'
     """
-    return to_json([{"code": UNSEEN_LEVEL, **level._asdict()} for level in levels]).decode()
+    return to_json(
+        [{"code": each.code, "field": each.field, "requires_review": each.requires_review} for each in warnings]
+    ).decode()
 
 
-def warned_levels(text: str) -> list[UnseenLevel]:
+def warnings_of(text: str) -> list[Unseen]:
     """The warnings of a JSON array. Raises ValueError or LookupError where it holds none."""
-    return [UnseenLevel(each["field"], each["requires_review"]) for each in from_json(text)]
+    return [Unseen(each["field"], each["requires_review"], each["code"]) for each in from_json(text)]
 
 
 def requires_review(text: str) -> bool:
     """Whether warnings of a JSON array keep their record from being approved."""
-    return any(level.requires_review for level in warned_levels(text))
+    return any(each.requires_review for each in warnings_of(text))
 
 
 class MadeBy(NamedTuple):

@@ -103,6 +103,11 @@ UNSEEN_LEVELS = _WORKER.counter(
     "Records answered whose level in this field the model did not learn, or the contract does not list.",
     ("field",),
 )
+UNSEEN_MISSING_VALUES = _WORKER.counter(
+    "fraud_unseen_missing_total",
+    "Records answered whose value in this field is missing, and was never missing in the training data of the model.",
+    ("field",),
+)
 
 # --- model --------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from fraud_detection_api.decision.decided import Decisions, Explanations, warned_levels
+from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, Decisions, Explanations, warnings_of
 from fraud_detection_api.metrics.catalogue import (
     DECISIONS,
     EXPLANATIONS,
@@ -18,6 +18,7 @@ from fraud_detection_api.metrics.catalogue import (
     PROBABILITY_BUCKETS,
     RECORDS_SCORED,
     UNSEEN_LEVELS,
+    UNSEEN_MISSING_VALUES,
 )
 from fraud_detection_api.metrics.tallies import CounterCell, HistogramCell, Tallies
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
@@ -77,7 +78,7 @@ class RequestMetrics:
 class AnswerSummary(NamedTuple):
     """Decisions of one answer, counted: records, outcomes of either source, probabilities by bucket, and their sum.
 
-    `unseen` counts unseen levels by field.
+    `unseen` counts warnings by code and field.
     """
 
     records: int
@@ -85,7 +86,7 @@ class AnswerSummary(NamedTuple):
     by_fallback: Counter[Outcome]
     probabilities: list[int]
     total: float
-    unseen: Counter[str]
+    unseen: Counter[tuple[str, str]]
 
 
 def summarised(decisions: Decisions) -> AnswerSummary:
@@ -96,8 +97,16 @@ def summarised(decisions: Decisions) -> AnswerSummary:
         np.searchsorted(PROBABILITY_BUCKETS, probabilities), minlength=len(PROBABILITY_BUCKETS) + 1
     ).tolist()
     outcomes = Counter(decisions.outcomes[:by_model]), Counter(decisions.outcomes[by_model:])
-    unseen = Counter(level.field for text in decisions.warnings if text is not None for level in warned_levels(text))
+    unseen = _counted(text for text in decisions.warnings if text is not None)
     return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()), unseen)
+
+
+def _counted(warnings: Iterable[str]) -> Counter[tuple[str, str]]:
+    return Counter((each.code, each.field) for text in warnings for each in warnings_of(text))
+
+
+_UNSEEN = {UNSEEN_LEVEL: UNSEEN_LEVELS, UNSEEN_MISSING: UNSEEN_MISSING_VALUES}
+"""The metric of each warning, by its code."""
 
 
 class AnswerMetrics:
@@ -128,7 +137,7 @@ class AnswerMetrics:
             histogram.counts[bisect_left(PROBABILITY_BUCKETS, probability)] += 1
             histogram.total += probability
             if (warned := warnings[index]) is not None:
-                self._count_unseen(Counter(level.field for level in warned_levels(warned)))
+                self._count_unseen(_counted([warned]))
 
     def add(self, summary: AnswerSummary) -> None:
         """Count the many decisions of an answer."""
@@ -139,9 +148,9 @@ class AnswerMetrics:
         self._probabilities.add_counts(summary.probabilities, summary.total)
         self._count_unseen(summary.unseen)
 
-    def _count_unseen(self, unseen: Counter[str]) -> None:
-        for field, times in unseen.items():
-            self._tallies.counter(UNSEEN_LEVELS, field).value += times
+    def _count_unseen(self, unseen: Counter[tuple[str, str]]) -> None:
+        for (code, field), times in unseen.items():
+            self._tallies.counter(_UNSEEN[code], field).value += times
 
     def explained(self, state: Explanations) -> None:
         """Count what became of an answer's reasons."""

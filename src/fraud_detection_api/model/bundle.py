@@ -18,7 +18,7 @@ from fraud_detection_api.model.documents import json_object
 from fraud_detection_api.model.engine import Engine, Scorer
 from fraud_detection_api.model.placement import Placement
 from fraud_detection_api.model.reasons import Reasoner
-from fraud_detection_api.model.reference import golden_difference, golden_rows, reference_of
+from fraud_detection_api.model.reference import golden_difference, golden_rows, never_missing, reference_of
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
@@ -72,11 +72,12 @@ class Bundle:
     reference: dict[str, Any]
     decision_digest: str
     placement: Placement
+    never_missing: tuple[str, ...] = ()
 
     @cached_property
     def engine(self) -> Engine:
         """Assesses records: margins, probabilities, risk scores and outcomes."""
-        return Engine(self.scorer, self.policy, self.risk, self.contract.amount_at_risk)
+        return Engine(self.scorer, self.policy, self.risk, self.contract.amount_at_risk, self.never_missing)
 
     @cached_property
     def reasoner(self) -> Reasoner:
@@ -193,6 +194,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
         reference = reference_of(documents["reference.json"])
         difference = golden_difference(documents["golden.json"], scorer.score)
         placement = Placement.of(contract, reference)
+        present = never_missing(contract, reference)
     except (InvalidContract, InvalidPolicy, *_MALFORMED) as error:
         raise CorruptBundle(source, f"cannot be read ({type(error).__name__})") from error
     if difference is not None:
@@ -200,7 +202,7 @@ def read_bundle(files: BundleFiles, *, source: str) -> Bundle:
     card = documents["card.json"]
     deciding = {name: manifest["files"][name] for name in _DECIDING} | {"contract": contract.fingerprint}
     made = manifest["digest"], manifest["created_at"]
-    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding), placement)
+    return Bundle(*made, contract, scorer, policy, risk, card, reference, _digest_of_all(deciding), placement, present)
 
 
 def _level_codes(document: Any) -> LevelCodes:

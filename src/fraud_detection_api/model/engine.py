@@ -5,6 +5,7 @@ the golden rows. Two joints are left for later rooms: features over an entity's 
 decision rules read an `Assessment` and may replace its `outcomes`.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns, Record, columns_from_records
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, row_encoder
-from fraud_detection_api.decision.decided import UnseenLevel
+from fraud_detection_api.decision.decided import UNSEEN_LEVEL, Unseen
 from fraud_detection_api.model.calibration import Calibration, RiskScale
 from fraud_detection_api.model.trees.compilation import kernels
 from fraud_detection_api.model.trees.forest import CORES, Forest
@@ -44,7 +45,7 @@ class Assessment(NamedTuple):
 
     `matrix` float32 (n, columns) is what the trees read, `margins` float32 (n,) are in log-odds, `probabilities` float64
     (n,) are calibrated, `risk_scores` int64 (n,) run from 0 to 1000, `outcomes` int8 (n,) are indexes into OUTCOMES.
-    `unseen` has the unseen levels of the records that have some, by the record's index.
+    `unseen` has the warnings about the records that have some, by the record's index.
     """
 
     matrix: NDArray[np.float32]
@@ -52,7 +53,7 @@ class Assessment(NamedTuple):
     probabilities: NDArray[np.float64]
     risk_scores: NDArray[np.int64]
     outcomes: NDArray[np.int8]
-    unseen: Mapping[int, tuple[UnseenLevel, ...]] = MappingProxyType({})
+    unseen: Mapping[int, tuple[Unseen, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,25 +76,29 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Engine:
-    """A model with its policy. `amount_at_risk` names the column that holds a record's amount, if any does."""
+    """A model with its policy. `amount_at_risk` names the column that holds a record's amount, if any does.
+
+    Features that are `never_missing` were so in training: a record where one is gets a warning.
+    """
 
     scorer: Scorer
     policy: Policy
     risk: RiskScale
     amount_at_risk: str | None
+    never_missing: tuple[str, ...] = ()
 
     def assess(self, columns: Columns, *, threads: int = CORES) -> Assessment:
         """Assess records in columns, (n,) each; at most so many `threads` share thousands of them."""
         amounts = None if self.amount_at_risk is None else columns[self.amount_at_risk]
         matrix = self.scorer.encoder.encode(columns)
-        found = self._unseen.in_columns(columns, matrix) if self._has_levels else {}
+        found = self._unseen.in_columns(columns, matrix) if self._may_warn else {}
         return self._assessment(matrix, amounts, found, threads)
 
     def assess_encoded(
         self, records: Sequence[Record], matrix: NDArray[np.float32], *, threads: int = CORES
     ) -> Assessment:
         """Assess validated records that `encode` made `matrix` of, float32 (n, columns)."""
-        found = self._unseen.in_records(records, matrix) if self._has_levels else {}
+        found = self._unseen.in_records(records, matrix) if self._may_warn else {}
         return self._assessment(matrix, self.amounts(records), found, threads)
 
     def assess_records(self, records: Sequence[Record]) -> Assessment:
@@ -128,15 +133,19 @@ class Engine:
     def _with_warnings(
         self, assessment: Assessment, amounts: NDArray[np.float64] | None, found: Found, threads: int
     ) -> Assessment:
-        """Say which levels are unseen, and review what would be approved where one of them matters."""
-        codes = self.scorer.encoder.level_codes
+        """Say what is unseen, and review what would be approved where an unseen level matters."""
+        codes, rows_of = self.scorer.encoder.level_codes, defaultdict[str, list[int]](list)
+        for row, warnings in found.items():
+            for each in warnings:
+                if each.code == UNSEEN_LEVEL and codes[each.field].reviews_unseen:
+                    rows_of[each.field].append(row)
         matter = {
             name: self._where_it_matters(assessment.matrix, amounts, name, rows, threads)
-            for name in codes
-            if codes[name].reviews_unseen and (rows := [row for row, names in found.items() if name in names])
+            for name, rows in rows_of.items()
         }
         unseen = {
-            row: tuple(UnseenLevel(name, row in matter.get(name, ())) for name in names) for row, names in found.items()
+            row: tuple(each._replace(requires_review=row in matter.get(each.field, ())) for each in warnings)
+            for row, warnings in found.items()
         }
         outcomes = assessment.outcomes.copy()
         reviewed = [row for row, levels in unseen.items() if any(level.requires_review for level in levels)]
@@ -165,12 +174,12 @@ class Engine:
         return matter
 
     @cached_property
-    def _has_levels(self) -> bool:
-        return bool(self.scorer.encoder.level_codes)
+    def _may_warn(self) -> bool:
+        return bool(self.scorer.encoder.level_codes or self.never_missing)
 
     @cached_property
     def _unseen(self) -> UnseenLevels:
-        return UnseenLevels(self.scorer.encoder)
+        return UnseenLevels(self.scorer.encoder, self.never_missing)
 
     @cached_property
     def _row(self) -> Callable[[Callable[[str], Any]], list[float]]:

@@ -38,7 +38,8 @@ def reference_histograms(
 
     A bin holds `edges[i] <= value < edges[i + 1]`, the last one its right edge too, which may be its left edge as well.
     `missing` is the count of NaN. With `training`, there are counts of derived features, of records and frauds, and of the
-    frauds in each bin, and of each level that is not rare.
+    frauds in each bin, and of each level that is not rare; and `never_missing` names the features that may be missing and
+    never were.
     """
     is_fraud = None if training is None else training.is_fraud
     features = {
@@ -54,7 +55,11 @@ def reference_histograms(
     derived = {
         name: histogram(training.derived(name).astype(np.float64), training.is_fraud) for name in contract.derived
     }
-    return {**counted, "derived": derived, "training": {"rows": rows, "frauds": frauds}, "wording": WORDING}
+    present = [
+        name for name, feature in contract.features.items() if feature.nullable and not features[name]["missing"]
+    ]
+    known = {"training": {"rows": rows, "frauds": frauds}, "never_missing": present, "wording": WORDING}
+    return {**counted, "derived": derived, **known}
 
 
 def histogram(values: NDArray[np.float64], is_fraud: NDArray[np.bool_] | None = None) -> dict[str, Any]:
@@ -110,6 +115,17 @@ def reference_of(document: dict[str, Any]) -> dict[str, Any]:
         for name, counted in document["features"].items()
     }
     return {**document, "features": features}
+
+
+def never_missing(contract: Contract, reference: dict[str, Any]) -> tuple[str, ...]:
+    """The features that may be missing in a record, and were not in training. A bundle of an earlier release names none.
+
+    Raises ValueError or TypeError for another shape of the reference.
+    """
+    named = tuple(reference.get("never_missing", ()))
+    if set(named) - contract.features.keys():
+        raise ValueError("a reference names other features than the contract's")
+    return named
 
 
 ROWS = 64

@@ -1,4 +1,4 @@
-"""Which records have levels of categories that a model does not know."""
+"""Which records have what a model's training data never had: levels of categories, and missing values."""
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Columns, Record
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, records_column
 from fraud_detection_api.contract.formula import called, function_of
+from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, Unseen
 
-Found: TypeAlias = Mapping[int, tuple[str, ...]]
-"""Index of a record → the categories whose level is unseen, in the contract's order. Other records are left out."""
+Found: TypeAlias = Mapping[int, tuple[Unseen, ...]]
+"""Index of a record → what is unseen: of categories in the contract's order, then of others. Other records are left out.
+
+Whether a review is required is found later.
+"""
 
 
 MOST_TRIED = 64
@@ -31,13 +35,21 @@ class _Category(NamedTuple):
 
 
 class UnseenLevels:
-    """Finds levels that the model did not learn, or that its contract does not list. A missing level is none of them.
+    """Finds levels that the model did not learn, or that its contract does not list.
 
-    The encoder has at least one category.
+    And missing values of the features that were `never_missing` in training.
     """
 
-    def __init__(self, encoder: Encoder[LevelCodes]) -> None:
-        self._categories = [_category(encoder, name, codes) for name, codes in encoder.level_codes.items()]
+    def __init__(self, encoder: Encoder[LevelCodes], never_missing: Sequence[str] = ()) -> None:
+        codes = encoder.level_codes
+        self._categories = [_category(encoder, name, codes[name], may_miss=name not in never_missing) for name in codes]
+        # the first column of a datetime is missing where the datetime is
+        read = {name: [name, *encoder.contract.features[name].encoded(name)] for name in never_missing}
+        self._present = {
+            name: next(at for at, column in enumerate(encoder.column_names) if column in read[name])
+            for name in never_missing
+            if name not in codes
+        }
 
     def in_records(self, records: Sequence[Record], matrix: NDArray[np.float32]) -> Found:
         """Those of validated records; `matrix` float32 (n, columns) holds them encoded."""
@@ -47,7 +59,7 @@ class UnseenLevels:
         for record in records:  # a generator for `all` would take longer than the test
             if not is_known(record.get):
                 each = enumerate(records)
-                return {row: names for row, record in each if (names := self._names(record.get))}
+                return {row: unseen for row, record in each if (unseen := self._unseen(record.get))}
         return {}
 
     def in_columns(self, columns: Columns, matrix: NDArray[np.float32]) -> Found:
@@ -62,36 +74,52 @@ class UnseenLevels:
         category = next(each for each in self._categories if each.name == name)
         return category.columns, category.tried
 
-    def _suspected(self, matrix: NDArray[np.float32], level: Callable[[str, int], str | None]) -> Found:
-        """Look only at records whose number may be that of an unseen level: comparing numbers takes a fraction."""
-        found: dict[int, tuple[str, ...]] = {}
+    def _suspected(self, matrix: NDArray[np.float32], value: Callable[[str, int], Any]) -> Found:
+        """Look only at records whose number may be that of something unseen: comparing numbers takes a fraction."""
+        found: dict[int, tuple[Unseen, ...]] = {}
         for category in self._categories:
             for row in np.flatnonzero(_has_any(matrix[:, category.columns[0]], category.suspect)).tolist():
-                if level(category.name, row) not in category.known:
-                    found[row] = (*found.get(row, ()), category.name)
+                if (level := value(category.name, row)) not in category.known:
+                    found[row] = (*found.get(row, ()), _unseen(category.name, level))
+        for name, column in self._present.items():
+            for row in np.flatnonzero(np.isnan(matrix[:, column])).tolist():
+                if (number := value(name, row)) is None or number != number:  # noqa: PLR0124 NaN
+                    found[row] = (*found.get(row, ()), _unseen(name, None))
         return dict(sorted(found.items()))
 
-    def _names(self, get: Callable[[str], Any]) -> tuple[str, ...]:
-        return tuple(category.name for category in self._categories if get(category.name) not in category.known)
+    def _unseen(self, get: Callable[[str], Any]) -> tuple[Unseen, ...]:
+        levels = ((each.name, get(each.name), each.known) for each in self._categories)
+        unseen = [_unseen(name, level) for name, level, known in levels if level not in known]
+        return (*unseen, *(_unseen(name, None) for name in self._present if get(name) is None))
 
     @cached_property
     def _is_known(self) -> Callable[[Callable[[str], Any]], bool]:
-        """Whether no level of a record is unseen, from its `get`: `get("a") in known_0 and get("b") in known_1 …`."""
+        """Whether nothing of a record is unseen, from its `get`: `get("a") in known_0 and get("b") is not None and …`."""
         names = {f"known_{index}": category.known for index, category in enumerate(self._categories)}
         tests: list[ast.expr] = [
             ast.Compare(called("get", ast.Constant(category.name)), [ast.In()], [ast.Name(known, ast.Load())])
             for category, known in zip(self._categories, names, strict=True)
         ]
-        return function_of("get", ast.BoolOp(ast.And(), [ast.Constant(value=True), *tests]), names)
+        present: list[ast.expr] = [
+            ast.Compare(called("get", ast.Constant(name)), [ast.IsNot()], [ast.Constant(None)])
+            for name in self._present
+        ]
+        return function_of("get", ast.BoolOp(ast.And(), [ast.Constant(value=True), *tests, *present]), names)
 
 
-def _category(encoder: Encoder[LevelCodes], name: str, codes: LevelCodes) -> _Category:
+def _unseen(name: str, value: object) -> Unseen:
+    return Unseen(name, requires_review=False, code=UNSEEN_MISSING if value is None else UNSEEN_LEVEL)
+
+
+def _category(encoder: Encoder[LevelCodes], name: str, codes: LevelCodes, *, may_miss: bool) -> _Category:
     listed = encoder.contract.features[name].known_levels or codes.levels.keys()
     unlisted = [number for level, number in codes.levels.items() if level not in listed]
-    known: frozenset[str | None] = frozenset([*(listed & codes.levels.keys()), None])
-    suspect = np.unique(np.array([codes.unseen, *unlisted]).astype(np.float32))
+    levels = frozenset(listed & codes.levels.keys())
+    known: frozenset[str | None] = levels | {None} if may_miss else levels
+    suspected = [codes.unseen, *unlisted] if may_miss else [codes.unseen, codes.missing, *unlisted]
+    suspect = np.unique(np.array(suspected).astype(np.float32))
     tables = [codes.levels] if codes.records is None else [codes.levels, codes.records.levels]
-    rows = [[table[level] for table in tables] for level in known if level is not None]
+    rows = [[table[level] for table in tables] for level in levels]
     numbers = np.unique(np.array(rows, dtype=np.float32).reshape(len(rows), len(tables)), axis=0)
     columns = [name] if codes.records is None else [name, records_column(name)]
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), MOST_TRIED)).round().astype(np.int64)

@@ -36,14 +36,15 @@ class ReasonBody(BaseModel):
     description: str = Field(examples=["The balance is 16.2 times the credit limit, higher than 95 % of customers"])
 
 
-WarningCode = Literal["unseen_level"]
+WarningCode = Literal["unseen_level", "unseen_missing"]
 
 
 class WarningBody(BaseModel):
     """What to know about a decision before relying on it."""
 
     code: WarningCode = Field(
-        description="`unseen_level`: the model does not know the level in this field, and scores all such levels alike.",
+        description="`unseen_level`: the model does not know the level in this field, and scores all such levels alike. "
+        "`unseen_missing`: the value is missing, and never was in the model's training data.",
         examples=["unseen_level"],
     )
     field: str = Field(examples=["channel"])

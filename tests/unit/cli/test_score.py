@@ -90,6 +90,7 @@ def test_unseen_levels_are_counted_by_column(fraud, tmp_path):
     assert said[1:] == [
         "channel: a level that the model does not know in 2 records",
         "colour: a level that the model does not know in 1 record",
+        "channel: missing in 1 record, and never in training",
         "2 records with such a level must be reviewed, because it matters there",
     ]
     assert pl.read_csv("out.csv")["outcome"].to_list() == ["review", "review", "review", "approve"]
@@ -99,6 +100,7 @@ def test_unseen_levels_are_counted_by_column(fraud, tmp_path):
         "out": "out.csv",
         "unseen_levels": {"channel": 2, "colour": 1},
         "reviewed_for_unseen_levels": 2,
+        "unseen_missing": {"channel": 1},
     }
 
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from fraud_detection_api.decision.decided import Decisions, MadeBy, UnseenLevel, warnings_text
+from fraud_detection_api.decision.decided import UNSEEN_MISSING, Decisions, MadeBy, Unseen, warnings_text
 from fraud_detection_api.metrics.catalogue import PROBABILITY_BUCKETS
 from fraud_detection_api.metrics.requests import AnswerMetrics, summarised
 from fraud_detection_api.metrics.tallies import Tallies
@@ -21,7 +21,8 @@ def decisions(number: int, *, fallbacks: float) -> Decisions:
     drawn = [random.choice([*EDGES, *(random.random() for _ in EDGES)]) for _ in range(by_model)]
     probabilities = [*drawn, *[None] * (number - by_model)]
     outcomes, blank = [random.choice(OUTCOMES) for _ in range(number)], [None] * number
-    unseen = warnings_text([UnseenLevel("channel", requires_review=True), UnseenLevel("colour", requires_review=False)])
+    missing = Unseen("income", requires_review=False, code=UNSEEN_MISSING)
+    unseen = warnings_text([Unseen("channel", requires_review=True), Unseen("colour", requires_review=False), missing])
     warnings = [unseen if index % 3 == 0 and index < by_model else None for index in range(number)]
     return Decisions(
         ["id"] * number, blank, outcomes, probabilities, probabilities, blank, blank, warnings, by_model, MADE_BY, 0
@@ -59,3 +60,4 @@ def test_each_decision_is_counted_by_outcome_and_source():
     assert sum(shown["fraud_probability",][0]) == answered.by_model
     unseen = [shown["fraud_unseen_levels_total", field] for field in ("channel", "colour")]
     assert unseen == [answered.by_model / 3] * 2
+    assert shown["fraud_unseen_missing_total", "income"] == answered.by_model / 3

@@ -357,9 +357,7 @@ def test_a_level_is_shown_by_its_name_and_an_unknown_one_has_a_phrase(level, tex
     assert worded({"plan": 1}, record={"plan": level})[0][1] == text
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("since_year", "since_year is 2006: A"), ("limit_year", "Limit of 2006")]
-)
+@pytest.mark.parametrize(("name", "text"), [("since_year", "since_year is 2006: A"), ("limit_year", "Limit of 2006")])
 def test_a_year_has_no_separator_of_thousands(name, text):
     assert worded({name: 1}, record={name: 2006})[0][1] == text
 

@@ -9,14 +9,17 @@ import pytest
 
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.encoding import LevelCodes
-from fraud_detection_api.decision.decided import UnseenLevel
+from fraud_detection_api.decision.decided import UNSEEN_MISSING, Unseen
+from fraud_detection_api.errors import CorruptBundle
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.model.engine import ROWS_TRIED
 from fraud_detection_api.model.unseen import MOST_TRIED, UnseenLevels
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from support.builders import levels_files
+from support.builders import every_dtype_files, levels_files
+from support.forgery import resealed
 
-REVIEWED, FLAGGED = partial(UnseenLevel, requires_review=True), partial(UnseenLevel, requires_review=False)
+MISSING = partial(Unseen, requires_review=False, code=UNSEEN_MISSING)
+REVIEWED, FLAGGED = partial(Unseen, requires_review=True), partial(Unseen, requires_review=False)
 
 
 def payment(channel, colour="red", amount=50.0):
@@ -26,6 +29,7 @@ def payment(channel, colour="red", amount=50.0):
 RECORDS = [payment("WEB"), payment("SHOP"), payment("shop"), payment(None), payment("SHOP", "green"), payment("", "x")]
 UNSEEN = {
     2: (REVIEWED("channel"),),
+    3: (MISSING("channel"),),
     4: (FLAGGED("colour"),),  # with the only other colour, it would be approved too
     5: (REVIEWED("channel"), FLAGGED("colour")),
 }
@@ -75,9 +79,46 @@ def test_a_contract_may_ask_for_no_more_than_a_warning():
 def test_a_model_from_before_there_was_a_choice_warns_alone():
     bundle = bundle_of()
     was = without_choice(bundle).engine.assess_records(RECORDS)
-    assert was.unseen == {row: tuple(FLAGGED(level.field) for level in levels) for row, levels in UNSEEN.items()}
+    assert was.unseen == {
+        row: tuple(each._replace(requires_review=False) for each in warnings) for row, warnings in UNSEEN.items()
+    }
     assert outcomes_of(was)[2] == "approve"
     assert np.array_equal(was.margins, bundle.engine.assess_records(RECORDS).margins)
+
+
+@pytest.mark.parametrize("beside", [0, 200], ids=["few", "many"])
+def test_a_missing_value_is_said_where_training_had_none(beside):
+    bundle = bundle_of()
+    assert bundle.never_missing == ("channel",)
+    engine = replace(bundle.engine, never_missing=("amount", "channel"))
+    records = [payment("WEB", amount=None), payment(None, amount=None)] + [payment("WEB")] * beside
+    expected = {0: (MISSING("amount"),), 1: (MISSING("channel"), MISSING("amount"))}
+    columns = columns_from_records(bundle.contract, records)
+    assert engine.assess_records(records).unseen == engine.assess(columns).unseen == expected
+    assert np.array_equal(engine.assess(columns).outcomes, bundle.engine.assess(columns).outcomes)
+
+
+@pytest.mark.parametrize("beside", [0, 200], ids=["few", "many"])
+def test_a_bundle_that_does_not_say_what_was_never_missing_is_silent(beside):
+    files = levels_files()
+    older = {key: counted for key, counted in json.loads(files["reference.json"]).items() if key != "never_missing"}
+    bundle = read_bundle(resealed(files, reference_json=json.dumps(older).encode()), source="test")
+    assert bundle.engine.assess_records([payment(None)] + [payment("WEB")] * beside).unseen == {}
+
+
+def test_missing_parts_of_a_time_are_a_missing_time():
+    bundle = read_bundle(every_dtype_files(), source="test")
+    times = [name for name, feature in bundle.contract.features.items() if feature.dtype == "datetime"]
+    engine = replace(bundle.engine, never_missing=tuple(times))
+    told = engine.assess_records([{"channel": "web"}]).unseen[0]
+    assert [each.field for each in told if each.code == UNSEEN_MISSING] == times
+
+
+def test_a_reference_that_names_another_column_is_a_corrupt_bundle():
+    files = levels_files()
+    other = {**json.loads(files["reference.json"]), "never_missing": ["weight"]}
+    with pytest.raises(CorruptBundle):
+        read_bundle(resealed(files, reference_json=json.dumps(other).encode()), source="test")
 
 
 def test_a_bundle_says_what_becomes_of_unseen_levels():

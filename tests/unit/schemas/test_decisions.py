@@ -4,7 +4,7 @@ from pydantic_core import from_json, to_json
 
 from fraud_detection_api.contract.declaration import DECISION_FIELDS
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.decision.decided import Decisions, MadeBy, UnseenLevel, warnings_text
+from fraud_detection_api.decision.decided import Decisions, MadeBy, Unseen, warnings_text
 from fraud_detection_api.schemas.decisions import (
     DecisionBody,
     DecisionsBody,
@@ -53,7 +53,7 @@ def test_the_answer_is_the_json_that_a_library_makes_of_it():
         probabilities=[0.1 + 0.2, 1e-7, None],
         risk_scores=[0, 1000, None],
         reasons=[REASONS, "[]", None],
-        warnings=[None, warnings_text([UnseenLevel("a", requires_review=True)]), None],
+        warnings=[None, warnings_text([Unseen("a", requires_review=True)]), None],
         by_model=2,
         made_by=MadeBy('7"', "sha256:9", "3"),
         decided_at=1_795_341_600_123,

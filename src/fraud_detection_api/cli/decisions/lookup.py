@@ -42,6 +42,10 @@ HEADINGS = (
     "model",
     "seal",
 )
+_UNSEEN: dict[WarningCode, str] = {
+    "unseen_level": "a level that the model does not know",
+    "unseen_missing": "missing, which it never was in training",
+}
 _SEALS = {True: "intact", False: "BROKEN"}
 
 
@@ -180,7 +184,7 @@ def _facts(shown: KeptDecisionBody, labels: Mapping[str, str]) -> list[tuple[str
 
 def _warning(warning: WarningBody) -> str:
     review = "; not approved because of it" if warning.requires_review else ""
-    return f"{warning.field}: a level that the model does not know{review}"
+    return f"{warning.field}: {_UNSEEN[warning.code]}{review}"
 
 
 def _row(shown: KeptDecisionBody, labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
-from fraud_detection_api.decision.decided import UnseenLevel
+from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, Unseen
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
@@ -43,14 +43,19 @@ _OUTCOMES = np.array(OUTCOMES)
 
 @dataclass
 class UnseenCount:
-    """How many records have an unseen level, by column, and how many must be reviewed because of one."""
+    """How many records have an unseen level, by column, and how many must be reviewed because of one.
+
+    `missing` counts those whose value is missing and never was in training, by column.
+    """
 
     by_column: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
     reviewed: int = 0
 
-    def add(self, found: Collection[Sequence[UnseenLevel]]) -> None:
-        """Count the unseen levels of each record that has some."""
-        self.by_column.update(level.field for levels in found for level in levels)
+    def add(self, found: Collection[Sequence[Unseen]]) -> None:
+        """Count the warnings about each record that has some."""
+        for code, counts in ((UNSEEN_LEVEL, self.by_column), (UNSEEN_MISSING, self.missing)):
+            counts.update(each.field for warnings in found for each in warnings if each.code == code)
         self.reviewed += sum(any(level.requires_review for level in levels) for levels in found)
 
 
@@ -59,7 +64,7 @@ class BatchScorer:
     """Scores files with one model, and `explains` them.
 
     `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any, and
-    `on_unseen` the unseen levels of each record that has some, a piece of the file at a time. A CSV's `separator` is taken
+    `on_unseen` the warnings about each record that has some, a piece of the file at a time. A CSV's `separator` is taken
     from its header unless it is given. At most so many `threads` compute.
     """
 
@@ -68,7 +73,7 @@ class BatchScorer:
     on_progress: Callable[[float], None] = lambda _share: None
     separator: str | None = None
     on_replaced: Callable[[list[str]], None] = lambda _names: None
-    on_unseen: Callable[[Collection[Sequence[UnseenLevel]]], None] = lambda _found: None
+    on_unseen: Callable[[Collection[Sequence[Unseen]]], None] = lambda _found: None
     threads: int = CORES
 
     def score_file(self, source: Path, target: Path) -> int:

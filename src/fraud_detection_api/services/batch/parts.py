@@ -36,6 +36,7 @@ class ScoredPart:
     records: int
     unseen: dict[str, int]
     reviewed: int
+    missing: dict[str, int] = field(default_factory=dict)
 
 
 _MARK = TypeAdapter(ScoredPart)
@@ -55,6 +56,7 @@ class ScoredParts:
         self.parts += 1
         self.records += done.records
         self.unseen.by_column += Counter(done.unseen)
+        self.unseen.missing += Counter(done.missing)
         self.unseen.reviewed += done.reviewed
 
 
@@ -121,7 +123,8 @@ class _Scoring:
                 records = scorer.score_into(given, waiting)
             except InvalidDataset as error:
                 raise InvalidDataset(f"{scoring.source}/{part.name}", error.problems) from None
-        done = ScoredPart(part.name, part.version, records, dict(unseen.by_column), unseen.reviewed)
+        counts = dict(unseen.by_column), unseen.reviewed, dict(unseen.missing)
+        done = ScoredPart(part.name, part.version, records, *counts)
         with scoring.target.written(_mark_name(part.name)) as waiting:
             waiting.write_text(json.dumps(asdict(done)), encoding="utf-8")
         return done

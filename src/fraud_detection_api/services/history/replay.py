@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from fraud_detection_api.contract.columns import columns_from_records
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_time
-from fraud_detection_api.decision.decided import UnseenLevel, warnings_text
+from fraud_detection_api.decision.decided import Unseen, warnings_text
 from fraud_detection_api.decision.row_format import FIRST_SEAL
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
@@ -113,7 +113,7 @@ def _of_reasons(stored: str | None, recomputed: str) -> list[Difference]:
     return [] if read == from_json(recomputed) else [Difference("reasons", read, from_json(recomputed))]
 
 
-def _of_warnings(stored: str | None, recomputed: Sequence[UnseenLevel]) -> list[Difference]:
+def _of_warnings(stored: str | None, recomputed: Sequence[Unseen]) -> list[Difference]:
     text = warnings_text(recomputed) if recomputed else None
     return [] if stored == text else [Difference("warnings", stored, text)]
 

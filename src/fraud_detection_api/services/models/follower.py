@@ -16,7 +16,13 @@ from fraud_detection_api.errors import (
     NoChampion,
     UnknownModel,
 )
-from fraud_detection_api.metrics.catalogue import MODEL_CREATED, MODEL_INFO, MODEL_LOADS, UNSEEN_LEVELS
+from fraud_detection_api.metrics.catalogue import (
+    MODEL_CREATED,
+    MODEL_INFO,
+    MODEL_LOADS,
+    UNSEEN_LEVELS,
+    UNSEEN_MISSING_VALUES,
+)
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.model.bundle import Bundle, read_bundle
 from fraud_detection_api.services.models.aliases import Alias
@@ -151,12 +157,14 @@ class ModelMetrics:
         self._loads = {each: tallies.counter(MODEL_LOADS, each) for each in ("loaded", "refused")}
 
     def loaded(self, version: str, bundle: Bundle) -> None:
-        """Show this model as the one in service, and its categories with 0 until a level is unseen."""
+        """Show this model as the one in service, and the fields that may have warnings with 0 until one has."""
         self._loads["loaded"].add()
         self._tallies.forget(MODEL_INFO)
         self._tallies.gauge(MODEL_INFO, version, bundle.digest).set(1)
         for name in bundle.scorer.encoder.level_codes:
             self._tallies.counter(UNSEEN_LEVELS, name)
+        for name in bundle.never_missing:
+            self._tallies.counter(UNSEEN_MISSING_VALUES, name)
         with suppress(ValueError, OverflowError):  # the time is outside the bundle's digest, so it may be anything
             self._tallies.gauge(MODEL_CREATED).set(datetime.fromisoformat(bundle.created_at).timestamp())
 

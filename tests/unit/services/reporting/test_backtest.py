@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.decision.decided import UnseenLevel, warnings_text
+from fraud_detection_api.decision.decided import Unseen, warnings_text
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.deciding.recording import Recorder
@@ -210,6 +210,6 @@ def test_what_does_not_change_has_no_interval():
 
 @pytest.mark.parametrize(("requires", "now"), [(True, "review"), (False, "approve")])
 def test_another_policy_does_not_approve_what_an_unseen_level_keeps_from_it(requires, now):
-    warnings = warnings_text([UnseenLevel("channel", requires_review=requires)])
+    warnings = warnings_text([Unseen("channel", requires_review=requires)])
     found = run([row(1, 0.001, "review", warnings=warnings)]).json
     assert found["outcomes"]["new"] == {"approve": 0, "review": 0, "decline": 0} | {now: 1}
