@@ -87,7 +87,7 @@ def test_the_examples_of_the_contract_page_are_sound_contracts():
     example, *of_reasons = blocks(page, "toml")
     assert contract_from_toml(example, source="contracts.md").name == "loans"
     reasons = contract_from_toml('name = "x"\n[target]\nname = "y"\n' + "\n".join(of_reasons), source="contracts.md")
-    assert list(reasons.explained) == ["income"]
+    assert list(reasons.explained) == ["checking_status", "income"]
 
 
 def test_the_decision_on_defaults_names_the_defaults():

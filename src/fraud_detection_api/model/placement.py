@@ -57,12 +57,13 @@ class Placement:
     """Phrases for the values of a bundle's features; a feature or level that is not in it has none.
 
     `by_default` says whether reasons without a declared text have them too. Those of bundles made by earlier releases have
-    not, so that they stay what they were.
+    not, so that they stay what they were. `with_units` says whether those texts have the unit, for the same cause.
     """
 
     numbers: Mapping[str, NumberBands] = field(default_factory=dict)
     levels: Mapping[str, LevelPhrases] = field(default_factory=dict)
     by_default: bool = False
+    with_units: bool = False
 
     @classmethod
     def of(cls, contract: Contract, reference: Mapping[str, Any]) -> "Placement":
@@ -71,9 +72,9 @@ class Placement:
         numeric = [name for name, feature in contract.features.items() if feature.dtype in ("int", "float")]
         numbers = {name: bands for name in [*numeric, *contract.derived] if (bands := _bands(counted.get(name)))}
         levels: dict[str, LevelPhrases] = {}
+        is_second = reference.get("wording", 1) >= WORDING
         if (training := reference.get("training")) is not None:
             average = _Average(training["frauds"] / training["rows"], is_credit=contract.purpose == "credit")
-            is_second = reference.get("wording", 1) >= WORDING
             if is_second:
                 numbers = {
                     name: _told(contract, name, bands, counted[name], average) for name, bands in numbers.items()
@@ -82,7 +83,7 @@ class Placement:
             for name, feature in contract.features.items():
                 if feature.dtype == "category":
                     levels[name] = phrases_of(name, counted[name], average)
-        return cls(numbers, levels, by_default="derived" in reference)
+        return cls(numbers, levels, by_default="derived" in reference, with_units=is_second)
 
 
 NOWHERE = Placement()

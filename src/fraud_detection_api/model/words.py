@@ -72,7 +72,9 @@ def text_of(contract: Contract, name: str, placement: Placement, *, direction: D
     """The text of a feature's reason, with its placeholders."""
     reason = _reason(contract, name)
     if reason is None:
-        return f"{name} is {{value}}: {{band}}" if placement.by_default else f"{name} is {{value}}"
+        unit = contract.explained[name].unit if placement.with_units else ""
+        value = f"{{value}} {unit}" if unit else "{value}"
+        return f"{name} is {value}: {{band}}" if placement.by_default else f"{name} is {value}"
     return (reason.raises if direction == "increases" else reason.lowers) or reason.text
 
 

@@ -284,6 +284,9 @@ dtype = "float"
 reason = false
 [features.since_year]
 dtype = "int"
+[features.term]
+dtype = "int"
+unit = "months"
 [features.limit_year]
 dtype = "int"
 reason = { code = "LIMIT_YEAR", text = "Limit of {value}" }
@@ -302,6 +305,7 @@ BANDS = Placement(
     {
         "income": NumberBands([10.0, 20.0], [("a", "A"), ("b", "B"), ("c", "C")]),
         "since_year": NumberBands([2000.0, 2020.0], [("a", "A")] * 3, are_years=True),
+        "term": NumberBands([12.0], [("a", "A")] * 2),
         "limit_year": NumberBands([2000.0], [("a", "A")] * 2, are_years=True),
     },
     {
@@ -309,6 +313,7 @@ BANDS = Placement(
         "plan": LevelPhrases({"A11": ("rare", "often"), "A12": ("rare", "seldom")}, ("new", "unknown")),
     },
     by_default=True,
+    with_units=True,
 )
 PEOPLE = {"income": 15.0, "channel": "web", "noise": 1.0, "age": 30}
 
@@ -360,6 +365,10 @@ def test_a_level_is_shown_by_its_name_and_an_unknown_one_has_a_phrase(level, tex
 @pytest.mark.parametrize(("name", "text"), [("since_year", "since_year is 2006: A"), ("limit_year", "Limit of 2006")])
 def test_a_year_has_no_separator_of_thousands(name, text):
     assert worded({name: 1}, record={name: 2006})[0][1] == text
+
+
+def test_a_default_text_has_the_unit():
+    assert worded({"term": 1}, record={"term": 45})[0][1] == "term is 45 months: A"
 
 
 def test_protected_and_barred_columns_and_what_is_computed_from_them_are_no_reasons():
