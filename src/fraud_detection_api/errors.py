@@ -190,9 +190,7 @@ class ForeignOrigin(FraudError):
     """A page of another site asks for a change."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "a page of another origin may not send this request; without keys, only this server's own pages may"
-        )
+        super().__init__("a page of another origin may not send this; without keys, only this server's own pages may")
 
 
 class Unauthenticated(FraudError):

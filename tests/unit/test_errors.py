@@ -30,7 +30,7 @@ TEXTS = {
         "this server does not answer to the host of the request; FRAUD_ALLOWED_HOSTS lists its names"
     ),
     errors.ForeignOrigin(): (
-        "a page of another origin may not send this request; without keys, only this server's own pages may"
+        "a page of another origin may not send this; without keys, only this server's own pages may"
     ),
     errors.UnknownModel("v7"): "no model has that version; `fraud models list` lists the versions",
     errors.CorruptBundle("version 7", "a digest differs"): (

@@ -1,5 +1,6 @@
 """Workers: the processes of a Ray cluster. Needs the extra `ray`."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -42,11 +43,12 @@ class RayCluster:
         except ModuleNotFoundError:
             raise MissingExtra("ray", "--engine ray") from None
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        own = {} if self.address else {"num_cpus": self.cores, "include_dashboard": False}
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray will do, and warns until then
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        options |= {"address": self.address} if self.address else {"num_cpus": self.cores, "include_dashboard": False}
         try:
-            ray.init(address=self.address, log_to_driver=False, logging_level="ERROR", **own)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            ray.init(**options)
+        except Exception as error:  # a node that does not start is a bare one
             where = self.address or "this machine"
             raise ClusterUnavailable(
                 f"no Ray cluster answers at {where} ({type(error).__name__}); start one (`ray start --head`), and use the "

@@ -141,7 +141,9 @@ Engine = Annotated[
 RayAddress = Annotated[
     str | None,
     typer.Option(
-        "--ray-address", metavar="HOST:PORT", help="The Ray cluster, or `auto` for that of this machine. Default: a new one."
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The Ray cluster, or `auto` for that of this machine. Default: a new one.",
     ),
 ]
 

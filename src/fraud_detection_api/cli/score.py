@@ -33,7 +33,8 @@ def score(
         ),
     ],
     out: Annotated[
-        str, typer.Option("--out", metavar="TARGET", help="A file (.csv, .parquet), or a folder that gets a file for each.")
+        str,
+        typer.Option("--out", metavar="TARGET", help="A file (.csv, .parquet), or a folder that gets a file for each."),
     ],
     model: Annotated[
         str, typer.Option("--model", metavar="VERSION", help=f"The model that scores. {A_VERSION}")
@@ -107,4 +108,6 @@ def _say(scored: "Scored", out: str) -> None:
     for failure in scored.failures[:MOST_SHOWN]:
         say(f"error: {failure}")
     if scored.failures:
-        say(f"{counted(len(scored.failures), 'file')} could not be scored; correct what is wrong, and run the command again")
+        say(
+            f"{counted(len(scored.failures), 'file')} could not be scored; correct what is wrong, and run the command again"
+        )

@@ -171,15 +171,15 @@ LISTENER = Listener(progress, say)
 
 
 @contextmanager
-def json_progress(description: str) -> Iterator[Bar]:
+def json_progress(step: str) -> Iterator[Bar]:
     """For programs: a line of JSON on stderr for each percent that is done."""
     told = -1
 
-    def update(share: float, detail: str | None = None, *, milestone: bool = False) -> None:
+    def update(share: float, description: str | None = None, *, milestone: bool = False) -> None:
         nonlocal told
         if milestone or int(share * 100) > told:
             told = int(share * 100)
-            typer.echo(json.dumps({"step": description, "share": round(share, 4), "detail": detail}), err=True)
+            typer.echo(json.dumps({"step": step, "share": round(share, 4), "detail": description}), err=True)
 
     yield update
 

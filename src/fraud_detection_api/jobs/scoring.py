@@ -9,11 +9,11 @@ from fraud_detection_api.container.places import open_parts, open_place
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.model.bundle import BundleFiles
 from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
 from fraud_detection_api.services.batch.parts import PartScoring, ScoredParts, score_parts
 from fraud_detection_api.services.batch.places import is_glob
-from fraud_detection_api.model.bundle import BundleFiles
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.workers.pool import Workers
@@ -97,7 +97,9 @@ def _given(text: str) -> Iterator[Path]:
         return
     place, pattern = open_parts(text)
     if is_glob(pattern):
-        raise InvalidDataset(text, ["is not one file; name a folder for the scores (--out), which gets a file for each"])
+        raise InvalidDataset(
+            text, ["is not one file; name a folder for the scores (--out), which gets a file for each"]
+        )
     with place.fetched(pattern) as path:
         yield path
 

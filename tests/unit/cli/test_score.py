@@ -165,7 +165,11 @@ def test_a_folder_whose_scoring_is_killed_has_each_file_once_in_the_end(file_reg
     command = [sys.executable, "-c", "from fraud_detection_api.cli import app; app()", "score", "in"]
     command += ["--out", "out", "--jobs", "2", "--registry", str(file_registry_path)]
     with subprocess.Popen(command, start_new_session=True) as process:
-        eventually(lambda: list(tmp_path.glob("out/_scored/*.parquet.json")) or process.poll() is not None, "a scored file", within_seconds=90)
+        eventually(
+            lambda: list(tmp_path.glob("out/_scored/*.parquet.json")) or process.poll() is not None,
+            "a scored file",
+            within_seconds=90,
+        )
         os.killpg(process.pid, signal.SIGKILL)
     marks = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("out/_scored/*.parquet.json")}
     assert 0 < len(marks) < 24

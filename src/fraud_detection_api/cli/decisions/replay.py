@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.options import AsJson, Engine, Jobs, RayAddress, Registry, Since, Store, Until, settings_with
+from fraud_detection_api.cli.options import (
+    AsJson,
+    Engine,
+    Jobs,
+    RayAddress,
+    Registry,
+    Since,
+    Store,
+    Until,
+    settings_with,
+)
 from fraud_detection_api.cli.terminal import (
     LISTENER,
     MOST_SHOWN,
@@ -49,10 +59,9 @@ def replay(
     if bool(ids) == (since is not None or until is not None or sample is not None):
         raise typer.BadParameter("name decisions, or a range with --since, --until or --sample")
     settings = settings_with(registry=registry, store=store)
+    from fraud_detection_api.container.workers import build_workers
     from fraud_detection_api.jobs.replaying import Choice, replay_decisions
     from fraud_detection_api.services.storage.decision_store import DecisionFilter
-
-    from fraud_detection_api.container.workers import build_workers
 
     workers = build_workers(engine, jobs=jobs, address=ray_address)
     began = time.perf_counter()

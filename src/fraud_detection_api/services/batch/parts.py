@@ -1,7 +1,7 @@
 """A folder of files scored into another folder, file by file, by several processes.
 
-Beside the scores, the target has a folder MARKS: what is scored there, and a mark for each part once its scores are in place.
-A run that was killed, or that found new files since, goes on from the marks.
+Beside the scores, the target has a folder MARKS: what is scored there, and a mark for each part whose scores are in
+place. A run that was killed, or that found new files since, goes on from the marks.
 """
 
 import json
@@ -19,7 +19,7 @@ from fraud_detection_api.model.bundle import Bundle, BundleFiles, read_bundle
 from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
 from fraud_detection_api.services.batch.places import Part, Place
-from fraud_detection_api.services.workers.pool import Workers, WorkerLost, results
+from fraud_detection_api.services.workers.pool import WorkerLost, Workers, results
 
 MARKS = "_scored"
 RUN = f"{MARKS}/run.json"

@@ -170,7 +170,6 @@ class DiskFolder:
         except OSError as error:
             raise FilesUnavailable(str(path), f"cannot be read: {error.strerror}") from error
 
-
     @contextmanager
     def claimed(self) -> Iterator[None]:
         with writing(self.root):

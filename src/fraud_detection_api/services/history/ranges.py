@@ -101,7 +101,7 @@ def replay_ids(store: DecisionStore, replayer: Replayer, ids: Sequence[str], on_
 
 
 def replay_range(opening: Opening, where: DecisionFilter, *, workers: Workers, on_progress: OnProgress) -> Summary:
-    """Replay the decisions of a range that exist when it starts. Raises StoreUnavailable, RegistryUnavailable, WorkerLost."""
+    """Replay the decisions of a range that exist now. Raises StoreUnavailable, RegistryUnavailable, WorkerLost."""
     store, replayer = opening()
     oldest, newest = store.following(where, limit=1), store.page(where, limit=1)
     if not oldest:
@@ -120,9 +120,7 @@ def _report(on_progress: OnProgress, whole: _Window, before: int, left: Sequence
     on_progress(1 - milliseconds / (whole.until - whole.since), before + decisions)
 
 
-def _divided(
-    pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Sequence[_Window], int], None]
-) -> Summary:
+def _divided(pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Sequence[_Window], int], None]) -> Summary:
     """Give a page at a time to the next free process, and halve windows when there are fewer of them than processes."""
     summary, waiting = Summary(), [whole]
     working: dict[Future[_Part], _Window] = {}

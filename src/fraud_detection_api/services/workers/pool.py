@@ -13,14 +13,13 @@ from fraud_detection_api.errors import FraudError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-ItemGiven = TypeVar("ItemGiven", contravariant=True)
-ResultTaken = TypeVar("ResultTaken", covariant=True)
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 Opening: TypeAlias = Callable[[], Callable[[Item], Result]]
 """Opens in a process what the work needs, and gives the function for each item. A module's function, or an object."""
 
 ATTEMPTS = 3
-"""How often an item is tried whose process dies: it may have been another's fault, such as the system's for want of memory."""
+"""How often an item is tried whose process dies, which may have been the fault of another one."""
 
 
 class WorkerLost(FraudError):
@@ -32,14 +31,14 @@ class WorkerLost(FraudError):
         )
 
 
-class Pool(Protocol[ItemGiven, ResultTaken]):
+class Pool(Protocol[Item_contra, Result]):
     """Open processes. A future's error is that of the function, unchanged, or WorkerLost."""
 
     @property
     def size(self) -> int:
         """How many items are worked on at the same time."""
 
-    def submit(self, item: ItemGiven, /) -> "Future[ResultTaken]":
+    def submit(self, item: Item_contra, /) -> "Future[Result]":
         """Have the next free process work on an item."""
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from fraud_detection_api.adapters.file_registry import FileRegistry
 from fraud_detection_api.container.storage import build_store
+from fraud_detection_api.container.workers import build_workers
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import UnknownDecision
 from fraud_detection_api.jobs.replaying import open_replay
 from fraud_detection_api.model.bundle import read_bundle
-from fraud_detection_api.container.workers import build_workers
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history import ranges
 from fraud_detection_api.services.history.lookup import sampled
@@ -54,7 +54,12 @@ def in_memory(rows):
 
 def replayed(opening, wanted=None, *, jobs=1):
     told = []
-    summary = replay_range(opening, wanted or DecisionFilter(), workers=build_workers(jobs=jobs), on_progress=lambda *each: told.append(each))
+    summary = replay_range(
+        opening,
+        wanted or DecisionFilter(),
+        workers=build_workers(jobs=jobs),
+        on_progress=lambda *each: told.append(each),
+    )
     return summary, told
 
 

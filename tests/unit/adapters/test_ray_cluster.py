@@ -1,0 +1,103 @@
+"""A Ray cluster of two nodes: results as they are made locally, errors unchanged, and processes and nodes that die."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from fraud_detection_api.adapters.ray_cluster import ClusterUnavailable, RayCluster
+from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.services.batch.parts import PartScoring, score_parts
+from fraud_detection_api.services.batch.places import DiskFolder
+from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
+from fraud_detection_api.training.data.synthetic import simulate_credit_records
+from support.builders import credit_files
+
+ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two nodes of one processor each, with the modules of these tests."""
+    from ray.cluster_utils import Cluster
+
+    # a package of Jupyter's that takes seconds to import, and which each process of Ray imports where there is one
+    quick = tmp_path_factory.mktemp("quick")
+    (quick / "rfc3987_syntax.py").write_text("raise ImportError")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(quick), *sys.path])
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    started.add_node(num_cpus=1)
+    yield started
+    started.shutdown()
+
+
+class Squaring:
+    """Squares; a number that is divisible by 5 kills its process the first `deaths` times."""
+
+    def __init__(self, folder, deaths=0):
+        self.folder, self.deaths = folder, deaths
+
+    def __call__(self):
+        return self.squared
+
+    def squared(self, number):
+        if number % 5 == 0 and len(list(self.folder.glob(f"died-{number}-*"))) < self.deaths:
+            (self.folder / f"died-{number}-{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number < 0:
+            raise InvalidDataset("numbers.csv", ["row 1: is negative"])
+        return number * number
+
+
+def worked(cluster, work, items):
+    with RayCluster(cluster.address).pool(work) as pool:
+        assert pool.size >= 1
+        return {item: future.exception() or future.result() for item, future in results(pool, list(items))}
+
+
+def test_each_item_has_its_result_or_its_error(cluster, tmp_path):
+    done = worked(cluster, Squaring(tmp_path, deaths=1), [1, 2, 5, -1])
+    error = done.pop(-1)
+    assert done == {1: 1, 2: 4, 5: 25}
+    assert isinstance(error, InvalidDataset)
+    assert error.problems == ("row 1: is negative",)
+
+
+def test_an_item_that_kills_every_process_is_given_up_and_no_other(cluster, tmp_path):
+    done = worked(cluster, Squaring(tmp_path, deaths=99), [4, 5, 6])
+    assert isinstance(done.pop(5), WorkerLost)
+    assert done == {4: 16, 6: 36}
+
+
+def test_a_folder_is_scored_to_the_same_bits_while_a_node_is_lost(cluster, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    records = simulate_credit_records(60, seed=1).drop("is_fraud", "true_fraud_probability")
+    for number in range(12):
+        records[number * 5 :][:5].write_parquet(source / f"{number}.parquet")
+    local, remote = (
+        PartScoring(credit_files(), "digest", DiskFolder(source), DiskFolder(tmp_path / name), threads=1)
+        for name in ("local", "remote")
+    )
+    parts = local.source.parts()
+    score_parts(local, parts, ThisProcess())
+    lost = cluster.add_node(num_cpus=1)
+    removed = []
+
+    def remove(_share, done):
+        if done.parts >= 3 and not removed:
+            removed.append(cluster.remove_node(lost, allow_graceful=False))
+
+    found = score_parts(remote, parts, RayCluster(cluster.address), on_progress=remove)
+    assert (found.parts, found.records, found.failures, len(removed)) == (12, 60, [], 1)
+    for part in parts:
+        assert (tmp_path / "remote" / part.name).read_bytes() == (tmp_path / "local" / part.name).read_bytes()
+
+
+def test_an_address_without_a_cluster_is_told():
+    with pytest.raises(ClusterUnavailable, match=r"127\.0\.0\.1:1 "), RayCluster("127.0.0.1:1").pool(Path):
+        pass
