@@ -11,6 +11,7 @@ TEXTS = {
     errors.InvalidContract("a.toml", ["one", "two"]): "contract a.toml: one; two",
     errors.InvalidPolicy("costs.toml", ["one", "two"]): "policy costs.toml: one; two",
     errors.InvalidDataset("a.csv", ["one", "two"]): "a.csv: one; two",
+    errors.FilesUnavailable("s3://loans", "no such bucket"): "s3://loans: no such bucket",
     errors.InvalidRecords([PROBLEM]): "1 invalid field; nothing was scored",
     errors.InvalidRecords([PROBLEM] * 2): "1 invalid field; nothing was scored",
     errors.InvalidLabels([PROBLEM] * 2, more=True): (

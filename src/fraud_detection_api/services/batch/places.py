@@ -2,12 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
+
+import polars as pl
 
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.tables.whole_files import unwritable, written_whole
@@ -57,6 +59,13 @@ class Place(Protocol):
         """What a small file holds; None where there is none."""
         ...
 
+    def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:
+        """The columns that the part stands for beyond those that its file holds, each one value for all of its rows.
+
+        A Delta table has them: values of a partition, and nulls where a column is younger than the file.
+        """
+        ...
+
 
 def split_glob(text: str) -> tuple[str, str]:
     """The folder without wildcards, and the pattern of the files in it.
@@ -86,8 +95,12 @@ def chosen(name: str, pattern: str) -> bool:
     >>> chosen("day=1/a.csv", "**/*.csv"), chosen("day=1/a.csv", "*.csv"), chosen("_delta_log/0.json", "**")
     (True, False, False)
     """
-    names = name.split("/")
-    return not any(_is_hidden(each) for each in names) and _matches(names, pattern.split("/"))
+    return not any(_is_hidden(each) for each in name.split("/")) and matches(name, pattern)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a part of that name matches the pattern."""
+    return _matches(name.split("/"), pattern.split("/"))
 
 
 def _is_hidden(name: str) -> bool:
@@ -161,6 +174,9 @@ class DiskFolder:
             return None
         except OSError as error:
             raise FilesUnavailable(str(path), f"cannot be read: {error.strerror}") from error
+
+    def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:  # noqa: ARG002 a file is what it holds
+        return {}
 
 
 def _raised(error: OSError) -> None:
