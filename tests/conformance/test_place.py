@@ -5,21 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from fraud_detection_api.container.places import open_place
+from fraud_detection_api.container.places import open_delta_target, open_place
 from fraud_detection_api.errors import InvalidDataset
 
 
-@pytest.fixture(params=["disk", "S3"])
-def address(request, tmp_path) -> str:
-    """Of a folder of the test's own, with a name that object storage has to escape."""
-    if request.param == "disk":
-        return str(tmp_path / "läns 2024")
-    return f"{request.getfixturevalue('s3').bucket()}/läns 2024"
-
-
-@pytest.fixture
-def place(address):
-    return open_place(address, patience_seconds=2)
+@pytest.fixture(params=["disk", "S3", "Delta"])
+def place(request, tmp_path):
+    """A folder of the test's own, with a name that object storage has to escape."""
+    if request.param == "S3":
+        return open_place(f"{request.getfixturevalue('s3').bucket()}/läns 2024", patience_seconds=20)
+    folder = str(tmp_path / "läns 2024")
+    return open_place(folder) if request.param == "disk" else open_delta_target(folder, "run-1")
 
 
 def fill(place, *names: str) -> None:
@@ -73,7 +69,7 @@ def test_a_version_changes_when_the_content_does(place):
 
 def test_what_fails_while_it_is_written_does_not_appear(place):
     fill(place, "a.csv")
-    with pytest.raises(ZeroDivisionError), place.written("a.csv") as path:
+    with pytest.raises(ZeroDivisionError), place.written("a.csv") as path:  # noqa: PT012
         path.write_text("half")
         raise ZeroDivisionError
     assert place.read("a.csv") == b"a.csv"
@@ -86,11 +82,16 @@ def test_a_part_that_was_removed_meanwhile_is_named(place):
         raise AssertionError("the block is not entered")
 
 
-def test_another_process_gets_the_same_place(place, address):
+def test_another_process_gets_the_same_place(place):
     fill(place, "a.csv")
     other = pickle.loads(pickle.dumps(place))
     assert other.parts() == place.parts()
-    assert str(other) == str(place) == address
+    assert str(other) == str(place)
+
+
+def test_a_file_holds_all_of_its_columns(place):
+    fill(place, "a.csv")
+    assert place.constants("a.csv", ["id"]) == {}
 
 
 def test_a_large_file_arrives_as_it_was(place):

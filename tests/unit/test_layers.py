@@ -43,6 +43,8 @@ PLANTED = {
         "import opentelemetry",
         "OpenTelemetry is imported",
     ),
+    "object storage is reached elsewhere": ("services/batch/places.py", "import obstore", "Object storage's library"),
+    "a Delta table is read elsewhere": ("services/batch/places.py", "import deltalake", "Delta's libraries"),
     "a web framework below the container": ("services/deciding/recording.py", "import starlette", "No web framework"),
     "serving imports training": ("routes/health.py", f"import {PACKAGE}.training.data.splits", "Serving never imports"),
     "serving imports a training library": ("services/admission/api_keys.py", "import sklearn", "Serving never imports"),

@@ -5,7 +5,7 @@ Credentials, region and endpoint come from the environment, as obstore reads it:
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,12 +14,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fraud_detection_api.errors import FilesUnavailable, InvalidDataset, InvalidSetting, MissingExtra
+import polars as pl
+
+from fraud_detection_api.errors import FilesUnavailable, FraudError, InvalidDataset, InvalidSetting, MissingExtra
 from fraud_detection_api.services.batch.places import EVERYTHING, Part, chosen, is_glob
 from fraud_detection_api.tables.whole_files import writing
 
-PATIENCE_SECONDS = 60.0
-"""How long a request is tried again before storage counts as unavailable."""
+PATIENCE_SECONDS = 30.0
+"""How long a request is tried again before storage counts as unavailable. The last trial may take as long once more."""
 
 SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 """The kind of storage, by the scheme of a URL."""
@@ -27,7 +29,8 @@ SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az", "abfs": "az", "abfss
 _CHUNK = 8 << 20  # bytes of a download's and of an upload's piece; S3 takes 10,000 pieces, so 80 GB a file
 _PIECES_AT_ONCE = 4  # of an upload, in memory
 _LISTED = 1_000
-_ANSWER_SECONDS = 20.0  # without a byte
+_CONNECTING_SECONDS = 5.0
+_ANSWER_SECONDS = 30.0  # without a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,10 @@ class ObjectLocation:
         return cls(SCHEMES[scheme], bucket, prefix.strip("/"), account)
 
     def __str__(self) -> str:
-        account = f"{self.account}/" if self.account else ""
-        return f"{self.kind}://{account}{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+        below = f"/{self.prefix}" if self.prefix else ""
+        if self.account:
+            return f"abfss://{self.bucket}@{self.account}.dfs.core.windows.net{below}"
+        return f"{self.kind}://{self.bucket}{below}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,18 @@ class ObjectStorage:
 
     def require(self) -> None:
         """Raise MissingExtra without the extra `cloud`, FilesUnavailable where the environment says too little."""
-        self._store()
+        with self._failures():
+            self._store()
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The same limits, as other libraries on Rust's object_store take them; they read the environment, too."""
+        return {
+            "connect_timeout": f"{min(_CONNECTING_SECONDS, self.patience_seconds)}s",
+            "timeout": "1h",
+            "retry_timeout": f"{self.patience_seconds}s",
+            "allow_http": str(_over_http()).lower(),
+        }
 
     def parts(self, pattern: str = EVERYTHING) -> list[Part]:
         if not is_glob(pattern):
@@ -132,6 +148,9 @@ class ObjectStorage:
         except _NoObject:
             return None
 
+    def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:  # noqa: ARG002 a file is what it holds
+        return {}
+
     def _key(self, name: str) -> str:
         return f"{self.location.prefix}/{name}" if self.location.prefix else name
 
@@ -144,6 +163,8 @@ class ObjectStorage:
         source = str(self) if name is None else f"{self}/{name}"
         try:
             yield
+        except FraudError:
+            raise
         except _errors() as error:
             text = str(error)
             code = _CODE.search(text) or _STATUS.search(text)
@@ -217,19 +238,23 @@ def _opened(location: ObjectLocation, patience_seconds: float) -> Any:
         from obstore.store import AzureStore, GCSStore, S3Store  # noqa: PLC0415 the extra
     except ModuleNotFoundError:
         raise MissingExtra("cloud", f"{location.kind}:// for files in object storage") from None
-    endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
     options: dict[str, Any] = {
         "retry_config": {"max_retries": 10, "retry_timeout": timedelta(seconds=patience_seconds)},
         "client_options": {
-            "connect_timeout": timedelta(seconds=min(5.0, patience_seconds)),
+            "connect_timeout": timedelta(seconds=min(_CONNECTING_SECONDS, patience_seconds)),
             "read_timeout": timedelta(seconds=min(_ANSWER_SECONDS, patience_seconds)),
             "timeout": timedelta(hours=1),  # the default ends a download after 30 s
-            "allow_http": any(endpoint.startswith("http://") for endpoint in endpoints),
+            "allow_http": _over_http(),
         },
     }
     if location.kind == "s3":
         return S3Store(location.bucket, **options)
     if location.kind == "gs":
         return GCSStore(location.bucket, **options)
-    account = {"account_name": location.account} if location.account else {}
-    return AzureStore(location.bucket, **account, **options)
+    return AzureStore(location.bucket, config={"account_name": location.account} if location.account else {}, **options)
+
+
+def _over_http() -> bool:
+    """Whether the environment names an endpoint without TLS."""
+    endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
+    return any(endpoint.startswith("http://") for endpoint in endpoints)

@@ -42,6 +42,9 @@ def score(
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Add the column reasons: the strongest ones, as JSON.")
     ] = False,
+    delta: Annotated[
+        bool, typer.Option("--delta", help="TARGET is a Delta table, which gets all files in one commit.")
+    ] = False,
     separator: Separator = None,
     jobs: Jobs = None,
     engine: Engine = "local",
@@ -69,7 +72,7 @@ def score(
     from fraud_detection_api.container.workers import build_workers
     from fraud_detection_api.jobs.scoring import ScoringOptions, score_records
 
-    options = ScoringOptions(source, out, model, reasons, given)
+    options = ScoringOptions(source, out, model, reasons, given, delta)
     workers = build_workers(engine, jobs=jobs, address=ray_address)
     scored = score_records(settings, options, workers=workers, listener=JSON_LISTENER if as_json else LISTENER)
     if as_json:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fraud_detection_api.container.places import open_parts, open_place
+from fraud_detection_api.container.places import commit, open_parts, open_place, to_delta
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.jobs.listener import Listener
@@ -25,7 +25,8 @@ from fraud_detection_api.tables.files import SUFFIXES, is_csv
 class ScoringOptions:
     """What is scored, where the scores go, and with which model. Both are paths, or addresses in object storage.
 
-    A target that ends in .csv or .parquet is one file, and any other is a folder.
+    A target that ends in .csv or .parquet is one file, and any other is a folder, or `as_delta` a Delta table, which gets
+    all files in one commit.
     """
 
     source: str
@@ -33,10 +34,11 @@ class ScoringOptions:
     model: str
     explains: bool = False
     separator: str | None = None
+    as_delta: bool = False
 
     @property
     def is_one_file(self) -> bool:
-        return self.target.lower().endswith(SUFFIXES)
+        return not self.as_delta and self.target.lower().endswith(SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,21 @@ def _folder(
     served: ServedModel, options: ScoringOptions, files: BundleFiles, workers: Workers, listener: Listener
 ) -> Scored:
     source, pattern = open_parts(options.source)
-    target = open_place(options.target)
-    _require_apart(str(source), str(target))
+    _require_apart(str(source), options.target)
     parts = [part for part in source.parts(pattern) if _is_table(part.name)]
     if not parts:
         raise InvalidDataset(options.source, ["has no .csv, .csv.gz or .parquet files"])
     scoring = PartScoring(
-        files, served.bundle.digest, source, target, explains=options.explains, separator=options.separator, threads=1
+        files,
+        served.bundle.digest,
+        source,
+        open_place(options.target),
+        explains=options.explains,
+        separator=options.separator,
+        threads=1,
     )
+    if options.as_delta:
+        scoring = to_delta(scoring, options.target)
     with listener.step(f"Scoring {len(parts):,} files with version {served.version}") as progress:
 
         def report(share: float, done: ScoredParts) -> None:
@@ -134,6 +143,8 @@ def _folder(
             progress(share, f"{done.parts:,} of {len(parts):,} files, {done.records:,} records{failed}")
 
         found = score_parts(scoring, parts, workers, on_progress=report)
+    if options.as_delta and not found.failures:
+        commit(scoring, found)
     return Scored(served.version, found.records, found.unseen, found)
 
 

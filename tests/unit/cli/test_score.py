@@ -177,3 +177,32 @@ def test_a_folder_whose_scoring_is_killed_has_each_file_once_in_the_end(file_reg
     assert sorted(path.name for path in tmp_path.glob("out/*.parquet")) == sorted(f"{n}.parquet" for n in range(24))
     assert all((tmp_path / "out" / "_scored" / name).stat().st_mtime_ns == made for name, made in marks.items())
     assert pl.scan_parquet("out/*.parquet").select(pl.len()).collect().item() == 24_000
+
+
+def test_a_delta_table_gets_what_is_new_in_one_commit(fraud, file_registry_path, folder):
+    arguments = ["score", "in", "--out", "table", "--delta", "--registry", file_registry_path, "--jobs", "1"]
+    assert fraud(*arguments).exit_code == 0
+    assert (pl.read_delta("table").height, pl.read_delta("table")["risk_score"].dtype) == (3000, pl.Int16)
+    assert fraud(*arguments).exit_code == 0
+    assert pl.read_delta("table").height == 3000
+    more = pl.read_parquet("in/0.parquet").head(10)
+    more.write_parquet("in/more.parquet")
+    assert fraud(*arguments).exit_code == 0
+    assert pl.read_delta("table").height == 3010
+    more.head(9).write_parquet("in/more.parquet")
+    assert refusal_of(fraud(*arguments)) is InvalidDataset
+    more.write_parquet("in/more.parquet")
+    more.rename({"is_fraud": "fraud"}).write_parquet("in/other.parquet")
+    assert refusal_of(fraud(*arguments[:3], "other", *arguments[4:])) is InvalidDataset
+    assert pl.read_delta("table").height == 3010
+
+
+def test_a_delta_table_is_scored_with_the_columns_that_its_log_holds(fraud, file_registry_path, credit_file):
+    frame = pl.read_parquet(credit_file).head(40).with_columns(branch=pl.Series(["north", "south"] * 20))
+    frame.write_delta("records", delta_write_options={"partition_by": ["branch"]})
+    result = fraud("score", "records", "--out", "out", "--registry", file_registry_path, "--jobs", "1")
+    assert result.exit_code == 0
+    assert pl.read_parquet("out/**/*.parquet", hive_partitioning=False)["branch"].value_counts()["count"].to_list() == [
+        20,
+        20,
+    ]

@@ -1,7 +1,7 @@
 """A file of records scored into another file, in pieces, so that it may be larger than memory."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ class BatchScorer:
 
     `on_progress` gets the share of rows that is done, 0 to 1; `on_replaced` the columns of an earlier scoring, if any, and
     `on_unseen` the warnings about each record that has some, a piece of the file at a time. A CSV's `separator` is taken
-    from its header unless it is given. At most so many `threads` compute.
+    from its header unless it is given. At most so many `threads` compute. `constants` are columns to add to those that a
+    file holds, and `types` gives the types of the output's columns.
     """
 
     bundle: Bundle
@@ -75,6 +76,8 @@ class BatchScorer:
     on_replaced: Callable[[list[str]], None] = lambda _names: None
     on_unseen: Callable[[Collection[Sequence[Unseen]]], None] = lambda _found: None
     threads: int = CORES
+    constants: Callable[[Collection[str]], Mapping[str, pl.Expr]] = lambda _held: {}
+    types: Callable[[Mapping[str, pl.DataType]], Mapping[str, pl.DataType]] = lambda schema: schema
 
     def score_file(self, source: Path, target: Path) -> int:
         """Write `source`'s columns and those of `added` to `target`; both are CSV or Parquet by suffix. Returns rows.
@@ -93,6 +96,8 @@ class BatchScorer:
         """As `score_file`, to a file that somebody else puts in its place or removes."""
         scan, rows = scan_file(source, self.separator)
         with reading(source, self.separator):
+            names = scan.collect_schema().names()
+            scan = scan.with_columns(**self.constants(names))
             names = scan.collect_schema().names()
         replaced = self.replaced(names)
         if taken := [name for name in self.added if name in names and name not in replaced]:
@@ -122,7 +127,12 @@ class BatchScorer:
         typed = is_csv(source) and not is_csv(waiting)
         types = column_types(self.bundle.contract) if typed else {}
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
-        write_frames(self._scored(source, scan, rows=rows, typed=typed), {**schema, **self.added}, waiting)
+        schema |= self.added
+        wanted = dict(self.types(schema))
+        frames = self._scored(source, scan, rows=rows, typed=typed)
+        write_frames(
+            frames if wanted == schema else (frame.cast(pl.Schema(wanted)) for frame in frames), wanted, waiting
+        )
 
     def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
         done = 0

@@ -4,14 +4,17 @@ Beside the scores, the target has a folder MARKS: what is scored there, and a ma
 place. A run that was killed, or that found new files since, goes on from the marks.
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from fraud_detection_api.errors import InvalidDataset
@@ -20,6 +23,7 @@ from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
 from fraud_detection_api.services.batch.places import Part, Place
 from fraud_detection_api.services.workers.pool import WorkerLost, Workers, results
+from fraud_detection_api.tables.files import is_csv
 
 MARKS = "_scored"
 RUN = f"{MARKS}/run.json"
@@ -29,14 +33,15 @@ _READERS = 16
 
 @dataclass(frozen=True, slots=True)
 class ScoredPart:
-    """The mark of a part: which version of it was scored, and what was found."""
+    """The mark of a part: which version of it was scored, and what was found. `columns` is a digest of names and types."""
 
     name: str
     version: str
     records: int
     unseen: dict[str, int]
     reviewed: int
-    missing: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int]
+    columns: str
 
 
 _MARK = TypeAdapter(ScoredPart)
@@ -44,17 +49,22 @@ _MARK = TypeAdapter(ScoredPart)
 
 @dataclass
 class ScoredParts:
-    """All parts of a folder: how many have scores, by this run or by an earlier one, and which have none and why."""
+    """All parts of a folder: how many have scores, by this run or by an earlier one, and which have none and why.
+
+    `marks` has those of all parts with scores.
+    """
 
     parts: int = 0
     earlier: int = 0
     records: int = 0
     unseen: UnseenCount = field(default_factory=UnseenCount)
+    marks: list[ScoredPart] = field(default_factory=list)
     failures: list[InvalidDataset] = field(default_factory=list)
 
     def add(self, done: ScoredPart) -> None:
         self.parts += 1
         self.records += done.records
+        self.marks.append(done)
         self.unseen.by_column += Counter(done.unseen)
         self.unseen.missing += Counter(done.missing)
         self.unseen.reviewed += done.reviewed
@@ -64,7 +74,8 @@ class ScoredParts:
 class PartScoring:
     """Scores parts of `source` into `target` with the model whose bundle is `files`. Opens in another process.
 
-    Each part has the name of its source, and each process uses so many `threads`.
+    Each part has the name of its source, with another `suffix` if one is given, and columns of the `types` of a schema. Each
+    process uses so many `threads`. A target that `only_adds` gets no second scores of a part that has changed.
     """
 
     files: BundleFiles
@@ -74,6 +85,14 @@ class PartScoring:
     explains: bool = False
     separator: str | None = None
     threads: int = CORES
+    suffix: str | None = None
+    types: Callable[[Mapping[str, pl.DataType]], Mapping[str, pl.DataType]] = dict
+    only_adds: bool = False
+
+    def target_name(self, name: str) -> str:
+        """The name of a part's scores, by whose suffix they are written."""
+        plain = name[: -len(".gz")] if name.lower().endswith(".gz") else name
+        return plain if self.suffix is None else str(PurePosixPath(plain).with_suffix(self.suffix))
 
     def __call__(self) -> "_Scoring":
         return _Scoring(self, read_bundle(self.files, source=self.digest))
@@ -98,10 +117,19 @@ class PartScoring:
             )
 
     def done(self, parts: Sequence[Part]) -> list[ScoredPart]:
-        """The marks of the parts that have been scored and have not changed since."""
+        """The marks of the parts that have been scored and have not changed since.
+
+        Raises InvalidDataset where one has changed and the target keeps what it has.
+        """
         with ThreadPoolExecutor(_READERS) as pool:
-            marks = pool.map(lambda part: _mark(self.target.read(_mark_name(part.name))), parts)
-            return [mark for part, mark in zip(parts, marks, strict=True) if mark and mark.version == part.version]
+            marks = list(pool.map(lambda part: _mark(self.target.read(_mark_name(part.name))), parts))
+        if self.only_adds:
+            for part, mark in zip(parts, marks, strict=True):
+                if mark and mark.version != part.version:
+                    raise InvalidDataset(
+                        f"{self.source}/{part.name}", ["has changed since it was scored; name a new table"]
+                    )
+        return [mark for part, mark in zip(parts, marks, strict=True) if mark and mark.version == part.version]
 
 
 class _Scoring:
@@ -117,14 +145,20 @@ class _Scoring:
             separator=scoring.separator,
             on_unseen=unseen.add,
             threads=scoring.threads,
+            constants=partial(scoring.source.constants, part.name),
+            types=scoring.types,
         )
-        with scoring.source.fetched(part.name) as given, scoring.target.written(target_name(part.name)) as waiting:
+        with (
+            scoring.source.fetched(part.name) as given,
+            scoring.target.written(scoring.target_name(part.name)) as waiting,
+        ):
             try:
                 records = scorer.score_into(given, waiting)
+                columns = "" if is_csv(waiting) else _digest(pl.read_parquet_schema(waiting))
             except InvalidDataset as error:
                 raise InvalidDataset(f"{scoring.source}/{part.name}", error.problems) from None
         counts = dict(unseen.by_column), unseen.reviewed, dict(unseen.missing)
-        done = ScoredPart(part.name, part.version, records, *counts)
+        done = ScoredPart(part.name, part.version, records, *counts, columns)
         with scoring.target.written(_mark_name(part.name)) as waiting:
             waiting.write_text(json.dumps(asdict(done)), encoding="utf-8")
         return done
@@ -177,17 +211,12 @@ def _scored(
     return found
 
 
-def target_name(name: str) -> str:
-    """The name of a part's scores, by whose suffix they are written.
-
-    >>> target_name("day=1/a.parquet"), target_name("b.csv.gz")
-    ('day=1/a.parquet', 'b.csv')
-    """
-    return str(PurePosixPath(name).with_suffix("")) if name.lower().endswith(".gz") else name
-
-
 def _mark_name(name: str) -> str:
     return f"{MARKS}/{name}.json"
+
+
+def _digest(schema: Mapping[str, pl.DataType]) -> str:
+    return hashlib.sha256(str(list(schema.items())).encode()).hexdigest()[:16]
 
 
 def _mark(content: bytes | None) -> ScoredPart | None:

@@ -3,12 +3,14 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
+
+import polars as pl
 
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.tables.whole_files import left_behind, unwritable, writing, written_whole
@@ -65,6 +67,13 @@ class Place(Protocol):
         """
         ...
 
+    def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:
+        """The columns that the part stands for beyond those that its file holds, each one value for all of its rows.
+
+        A Delta table has them: values of a partition, and nulls where a column is younger than the file.
+        """
+        ...
+
 
 def split_glob(text: str) -> tuple[str, str]:
     """The folder without wildcards, and the pattern of the files in it.
@@ -94,8 +103,12 @@ def chosen(name: str, pattern: str) -> bool:
     >>> chosen("day=1/a.csv", "**/*.csv"), chosen("day=1/a.csv", "*.csv"), chosen("_delta_log/0.json", "**")
     (True, False, False)
     """
-    names = name.split("/")
-    return not any(_is_hidden(each) for each in names) and _matches(names, pattern.split("/"))
+    return not any(_is_hidden(each) for each in name.split("/")) and matches(name, pattern)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a part of that name matches the pattern."""
+    return _matches(name.split("/"), pattern.split("/"))
 
 
 def _is_hidden(name: str) -> bool:
@@ -185,6 +198,9 @@ class DiskFolder:
             raise InvalidDataset(str(self.root), ["is being written by another run; wait for its end"]) from None
         finally:
             os.close(folder)  # which ends the claim, as the end of the process would
+
+    def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:  # noqa: ARG002 a file is what it holds
+        return {}
 
 
 def _raised(error: OSError) -> None:

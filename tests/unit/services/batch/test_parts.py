@@ -144,7 +144,10 @@ def test_progress_counts_bytes_and_the_marks_of_earlier_runs(scoring):
 def test_marks_hold_counts_and_no_values(scoring, tmp_path):
     scored(scoring)
     mark = json.loads((tmp_path / "out" / "_scored" / "day=1" / "c.parquet.json").read_text())
-    assert (mark.keys(), mark["records"]) == ({"name", "version", "records", "unseen", "reviewed", "missing"}, 22)
+    assert (mark.keys(), mark["records"]) == (
+        {"name", "version", "records", "unseen", "reviewed", "missing", "columns"},
+        22,
+    )
 
 
 def test_two_runs_do_not_write_to_one_folder(scoring):
