@@ -55,8 +55,9 @@ _READING = f"""\
   % limit for as many records.
 - "Seconds" is the time of all training and scoring, on {THREADS} thread for every library.
 - `fraud-detection-api` decides by itself: in every training, four recipes compete, and the winner is trained. The
-  seconds include the competition. In the rows marked "tuned" the settings were searched for beforehand.
-- Other libraries run with their defaults. Published rows were measured by others. Where they used other folds of the
+  seconds include the competition. In the rows marked "tuned", the settings were searched for beforehand: by what `fraud
+  tune` does, and by Optuna for the other libraries, each with the same processor time and on the same inner folds.
+- All other rows of other libraries are their defaults. Published rows were measured by others. Where they used other folds of the
   same data, the source column says so.
 """
 
