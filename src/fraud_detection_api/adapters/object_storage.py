@@ -120,8 +120,11 @@ class ObjectStorage:
     @contextmanager
     def fetched(self, name: str) -> Iterator[Path]:
         with _scratch(name) as path:
-            with writing(path), path.open("wb") as file:
-                file.writelines(self._chunks(name))
+            try:
+                with writing(path), path.open("wb") as file:
+                    file.writelines(self._chunks(name))
+            except _NoObject:
+                raise InvalidDataset(f"{self}/{name}", ["no such object; was it removed meanwhile?"]) from None
             yield path
 
     def _chunks(self, name: str) -> Iterator[Any]:
@@ -133,8 +136,11 @@ class ObjectStorage:
         with _scratch(name) as path:
             with writing(path):
                 yield path
-            with self._failures(name):
-                self._store().put(self._key(name), path, chunk_size=_CHUNK, max_concurrency=_PIECES_AT_ONCE)
+            try:
+                with self._failures(name):
+                    self._store().put(self._key(name), path, chunk_size=_CHUNK, max_concurrency=_PIECES_AT_ONCE)
+            except _NoObject:
+                raise InvalidDataset(f"{self}/{name}", ["its upload was removed meanwhile; write it again"]) from None
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -159,7 +165,10 @@ class ObjectStorage:
 
     @contextmanager
     def _failures(self, name: str | None = None) -> Iterator[None]:
-        """Raise obstore's errors as the project's. Its text is left out: it holds addresses and what the server said."""
+        """Raise obstore's errors as the project's, or _NoObject where there is none of that name.
+
+        The library's text is left out: it holds addresses, and what the server said.
+        """
         source = str(self) if name is None else f"{self}/{name}"
         try:
             yield
@@ -170,7 +179,7 @@ class ObjectStorage:
             code = _CODE.search(text) or _STATUS.search(text)
             said = f" ({code[1]})" if code else ""
             if isinstance(error, FileNotFoundError) and not _NO_BUCKET.search(text):
-                raise _NoObject(source, ["no such object; was it removed meanwhile?"]) from None
+                raise _NoObject from None
             if isinstance(error, ValueError):
                 raise InvalidDataset(source, ["is no name of an object"]) from None
             for meaning, problem in _MEANINGS:
@@ -179,7 +188,7 @@ class ObjectStorage:
             raise FilesUnavailable(source, f"storage cannot be used{said or ': ' + type(error).__name__}") from None
 
 
-class _NoObject(InvalidDataset):
+class _NoObject(LookupError):
     """There is no object of that name."""
 
 
