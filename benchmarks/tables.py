@@ -57,8 +57,8 @@ _READING = f"""\
 - `fraud-detection-api` decides by itself: in every training, four recipes compete, and the winner is trained. The
   seconds include the competition. In the rows marked "tuned", the settings were searched for beforehand: by what `fraud
   tune` does, and by Optuna for the other libraries, each with the same processor time and on the same inner folds.
-- All other rows of other libraries are their defaults. Published rows were measured by others. Where they used other folds of the
-  same data, the source column says so.
+- All other rows of other libraries are their defaults. Published rows were measured by others. Where they used other
+  folds of the same data, the source column says so.
 """
 
 
