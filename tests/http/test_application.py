@@ -16,6 +16,7 @@ from support.polling import eventually
 
 # raised while a process starts or by the command line; no request meets them
 NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidDataset, errors.InvalidPolicy} | {
+    errors.FilesUnavailable,
     errors.MissingExtra,
     errors.StudyUnavailable,
     errors.BackupFailed,

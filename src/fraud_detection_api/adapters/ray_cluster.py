@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from uuid import uuid4
 
 from fraud_detection_api.errors import FraudError, MissingExtra
 from fraud_detection_api.services.workers.pool import ATTEMPTS, Item, Opening, Pool, Result, WorkerLost
+
+CONNECT_SECONDS = 10.0
 
 
 class ClusterUnavailable(FraudError):
@@ -46,15 +49,24 @@ class RayCluster:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray will do, and warns until then
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         options |= {"address": self.address} if self.address else {"num_cpus": self.cores, "include_dashboard": False}
+        where = self.address or "this machine"
         try:
+            _require_listener(self.address)
             ray.init(**options)
         except Exception as error:  # a node that does not start is a bare one
-            where = self.address or "this machine"
             raise ClusterUnavailable(
                 f"no Ray cluster answers at {where} ({type(error).__name__}); start one (`ray start --head`), and use the "
                 "version of Ray that it runs"
             ) from error
         return ray
+
+
+def _require_listener(address: str | None) -> None:
+    """Raise OSError where nobody listens at `host:port`: Ray would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS):
+            pass
 
 
 class _Pool(Generic[Item, Result]):

@@ -36,7 +36,7 @@ class _Fraud(LazyGroup):
             "Recompute stored decisions with the models that made them, and compare every bit.",
         ),
         "keys": Lazy("keys:app", "Make keys for callers."),
-        "score": Lazy("score:score", "Score a file of records."),
+        "score": Lazy("score:score", "Score files of records."),
         "serve": Lazy("serve:serve", "Serve the champion over HTTP."),
     }
 

@@ -28,8 +28,8 @@ def score(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A file (.csv, .csv.gz, .parquet), a folder, a glob in quotes, or one of these in object storage "
-            "(s3://, gs://, az://).",
+            help="A file of records (.csv, .csv.gz, .parquet), a folder, a glob in quotes, or one of these in object "
+            "storage (s3://, gs://, az://).",
         ),
     ],
     out: Annotated[
@@ -65,7 +65,9 @@ def score(
     At the end it says in how many records a category has a level that the model does not know, or a value is missing that
     never was in training.
 
-    Examples: `fraud score applications.csv --out scored.parquet`, `fraud score s3://bank/2026 --out s3://bank/scored`
+    Example: `fraud score applications.csv --out scored.parquet`
+
+    Example: `fraud score s3://bank/2026 --out s3://bank/scored`
     """
     settings = settings_with(registry=registry)
     given = of_csv(separator, Path(source)) if source.lower().endswith(".parquet") else separator

@@ -17,7 +17,7 @@ from support.builders import credit_files
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 
-pytestmark = pytest.mark.xdist_group("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def cluster(tmp_path_factory):
     # a package of Jupyter's that takes seconds to import, and which each process of Ray imports where there is one
     quick = tmp_path_factory.mktemp("quick")
     (quick / "rfc3987_syntax.py").write_text("raise ImportError")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(quick), *sys.path])
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    started.add_node(num_cpus=1)
-    yield started
-    started.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(quick), *sys.path]))
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        started.add_node(num_cpus=1)
+        yield started
+        started.shutdown()
 
 
 class Squaring:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from support.refusals import refusal_of
 
 
@@ -45,6 +45,6 @@ def test_a_full_disk_leaves_no_half_of_a_file(fraud, tmp_path, monkeypatch, suff
 
     monkeypatch.setattr(pl.DataFrame, f"write_{suffix}", full)
     result = fraud("data", "synth", "--rows", 10, "--out", f"credit.{suffix}")
-    assert refusal_of(result) is InvalidDataset
+    assert refusal_of(result) is FilesUnavailable
     assert "No space left on device" in result.stderr
     assert list(tmp_path.iterdir()) == []

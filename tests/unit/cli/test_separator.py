@@ -33,7 +33,9 @@ def test_all_commands_that_read_a_table_have_it():
         name
         for name, found in commands().items()
         for each in found.params
-        if each.name == "file" and each.metavar in {"FILE", "[FILE]"} and "ecords" in (each.help or "")
+        if each.metavar in {"FILE", "[FILE]", "SOURCE"}
+        and each.name in {"file", "source"}
+        and "ecords" in (each.help or "")
     }
     assert tables == READERS.keys() == {name for name in options if "--separator" in options[name]}
 

@@ -207,7 +207,8 @@ def test_a_draft_reads():
     frame |= {"opened_at": [date(2024, 1, day) for day in (1, 2, 3, 4)]}
     assert draft(pl.DataFrame(frame)) == (
         "# Drafted from 4 rows of loans.csv. Review it, and add units, ranges and the texts of reasons.\n"
-        'name = "loans"\n\n'
+        'name = "loans"\n'
+        'purpose = "fraud"  # or "credit", where the target says that a credit was not repaid: reasons then say so\n\n'
         '[target]\n# 0 (3 rows), 1 (1)\nname = "y"\npositive = 1  # the value that means fraud\n'
         'known_probability = "true_fraud_probability"  # of simulated data; never a feature\n\n'
         '[features.x]\ndtype = "int"\nminimum = 0\nexample = 3\nreason = { code = "X", text = "x is {value}: {band}" }\n\n'
