@@ -74,6 +74,10 @@ class Formula:
     _evaluate: Evaluate
     _tree: ast.expr
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # compiled functions do not go to another process, which compiles them again
+        return parse_formula, (self.source,)
+
     def evaluate(self, values: Values) -> Any:
         """The value for arrays of one shape, elementwise. A missing (NaN) operand gives NaN, or False in a comparison.
 

@@ -12,6 +12,7 @@ from fraud_detection_api.jobs.listener import Bar, Listener, says_if_interrupted
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.jobs.training import TrainingOptions, require_meaning
 from fraud_detection_api.policy.outcomes import Policy, load_policy
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.groups import load_groups
@@ -30,13 +31,14 @@ from fraud_detection_api.training.tuning.verdict import Candidate, judge
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """A study: its file and objective, its limits, and the folds of its trials."""
+    """A study: its file and objective, its limits, how many trials run at once and where, and the folds of its trials."""
 
     file: Path
     objective: Objective
     trials: int
     timeout_seconds: float | None
-    workers: int
+    at_once: int
+    workers: Workers
     folds: PrequentialSettings
 
 
@@ -100,10 +102,11 @@ def _search(
         path=study.file,
         objective=study.objective,
         seed=seed,
+        at_once=study.at_once,
         workers=study.workers,
         defaults=default.settings,
         recipes=tuple(RECIPES.values()),
-        threads=max(1, (os.cpu_count() or 1) // study.workers) if study.workers > 1 else 0,
+        threads=max(1, (os.cpu_count() or 1) // study.at_once) if study.at_once > 1 else 0,
     )
     stopped = says_if_interrupted(listener, "stopped; finished trials are stored, and the same command continues")
     with stopped, listener.step(f"Tuning on {len(known):,} records") as progress:

@@ -67,6 +67,8 @@ def tune(
     cost_ratio: CostRatio = 10.0,
     study: StudyFile = None,
     workers: Workers = 1,
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     folds: Folds = 4,
     train_days: TrainDays = None,
     test_days: TestDays = None,
@@ -88,12 +90,14 @@ def tune(
     """Search for better settings, then train and register a model with the best.
 
     The search also tries ratios of columns that have the same unit. The first trial uses the default settings. The held-out
-    records are not used before the end. If the command is interrupted or killed, run it again: finished trials are kept.
+    records are not used before the end. With `--engine ray`, `--workers` trials run at the same time on a cluster. If the
+    command is interrupted or killed, run it again: finished trials are kept, wherever they were made.
 
     Example: `fraud tune credit.parquet --trials 50 --timeout 10m`
     """
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
+    from fraud_detection_api.container.workers import build_workers
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, study_file, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
@@ -107,7 +111,8 @@ def tune(
         objective=Objective(objective, fpr, cost_ratio),
         trials=trials,
         timeout_seconds=timeout,
-        workers=workers,
+        at_once=workers,
+        workers=build_workers(engine, jobs=1 if engine == "local" else workers, address=ray_address),
         folds=PrequentialSettings(folds, train_days, delay_days, test_days, stride_days, leave_out_known),
     )
     with usage_errors():

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived
 from fraud_detection_api.contract.wording import Reason
+from fraud_detection_api.services.workers.pool import Pool, ThisProcess, Workers
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
 from fraud_detection_api.training.evaluate import score_dataset
@@ -95,8 +97,9 @@ class Tuned:
 class Tuner:
     """Searches with multivariate TPE, beginning with `defaults` and `recipes`; trials that fall behind are stopped.
 
-    The study is stored in the SQLite file `path` and continues from there after a kill. `workers` trials run at the same
-    time, in threads of one process; with one worker the same seed gives the same result. Source: Bergstra et al.,
+    The study is stored in the SQLite file `path` and continues from there after a kill. `at_once` trials run at the same
+    time; one at a time, the same seed gives the same result. The folds of trials are measured by `workers`, and who does it
+    does not change a value. Source: Bergstra et al.,
     "Algorithms for hyper-parameter optimization", NeurIPS 2011; for the multivariate one Falkner, Klein and Hutter,
     "BOHB", ICML 2018.
     """
@@ -104,8 +107,9 @@ class Tuner:
     path: Path
     objective: Objective = field(default_factory=Objective)
     seed: int = 7
-    workers: int = 1
+    at_once: int = 1
     threads: int = 0
+    workers: Workers = field(default_factory=ThisProcess)
     defaults: XGBoostSettings = field(default_factory=XGBoostSettings)
     recipes: Sequence[Changes] = ()
 
@@ -134,7 +138,10 @@ class Tuner:
         with open_study(self.path, problem, seed=self.seed, first=[first, *others], formerly=formerly) as study:
             ranking = self._ranked_ratios(study, data, folds, contract)
             ends = None if timeout_seconds is None else monotonic() + timeout_seconds
-            run = _Run(self, study, data, folds, contract, ranking, first, space)
+            measuring = _Measuring(
+                self.objective, self.seed, self.threads, data, tuple(folds), contract, tuple(ranking)
+            )
+            run = _Run(self, study, measuring, first, space)
 
             def stop_or_report(study: optuna.Study, _trial: FrozenTrial) -> None:
                 done = finished(study)
@@ -145,7 +152,8 @@ class Tuner:
             if before := finished(study):
                 on_progress(TuningProgress(len(before), trials, _best_value(before)))
             if len(before) < trials:
-                study.optimize(run.objective, n_jobs=self.workers, callbacks=[stop_or_report])
+                with self.workers.pool(measuring) as pool:
+                    study.optimize(partial(run.objective, pool), n_jobs=self.at_once, callbacks=[stop_or_report])
             return run.result()
 
     def _problem(self, data: Dataset, folds: Sequence[Split]) -> dict[str, Any]:
@@ -199,34 +207,64 @@ def search_space(data: Dataset) -> Space:
     return {**SEARCH_SPACE, **OF_CATEGORIES} if data.records.levels else SEARCH_SPACE
 
 
+class _Asked(NamedTuple):
+    """What is measured: settings, and so many of the most useful ratios, on the fold of that number."""
+
+    settings: XGBoostSettings
+    ratios: int
+    fold: int
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """Trains without a fold and measures on it. Opens in another process."""
+
+    objective: Objective
+    seed: int
+    threads: int
+    data: Dataset
+    folds: tuple[Split, ...]
+    contract: Contract
+    ranking: tuple[str, ...]
+
+    def __call__(self) -> Callable[[_Asked], float]:
+        return self.value
+
+    def value(self, asked: _Asked) -> float:
+        """The objective on the fold."""
+        data, fold = self.data.following(self.contract_with(asked.ratios)), self.folds[asked.fold]
+        test = data.take(fold.test)
+        fitted = ScorerFitter(asked.settings, self.seed, self.threads).fit(data.take(fold.train))
+        _margins, probability = score_dataset(fitted.scorer, test)
+        return self.objective.value(test.is_fraud, probability)
+
+    def contract_with(self, ratios: int) -> Contract:
+        """The contract with so many of the most useful ratios."""
+        return with_ratios(self.contract, candidate_ratios(self.contract), self.ranking[:ratios])
+
+
 @dataclass(frozen=True)
 class _Run:
     """The work of one process on a study."""
 
     tuner: Tuner
     study: optuna.Study
-    data: Dataset
-    folds: Sequence[Split]
-    contract: Contract
-    ranking: list[str]
+    measuring: _Measuring
     first: Mapping[str, Any]
     space: Space
 
-    def objective(self, trial: Trial) -> float:
+    def objective(self, pool: Pool[_Asked, float], trial: Trial) -> float:
         """Mean over the folds. Raises TrialPruned where it falls behind other trials after the same folds."""
         settings = replace(self.tuner.defaults, **{name: suggest(trial, name) for name, suggest in self.space.items()})
-        counts = [count for count in RATIO_COUNTS if count <= len(self.ranking)]
-        ratios = int(trial.suggest_categorical("ratios", sorted({*counts, min(len(self.ranking), RATIO_COUNTS[-1])})))
-        data = self.data.following(self._contract_with(ratios))
-        fitter = ScorerFitter(settings, self.tuner.seed, self.tuner.threads)
+        most = len(self.measuring.ranking)
+        counts = [count for count in RATIO_COUNTS if count <= most]
+        ratios = int(trial.suggest_categorical("ratios", sorted({*counts, min(most, RATIO_COUNTS[-1])})))
         values: list[float] = []
-        for number, fold in enumerate(self.folds):
-            test = data.take(fold.test)
-            _margins, probability = score_dataset(fitter.fit(data.take(fold.train)).scorer, test)
-            values.append(self.tuner.objective.value(test.is_fraud, probability))
+        for number in range(len(self.measuring.folds)):
+            values.append(pool.submit(_Asked(settings, ratios, number)).result())
             trial.report(float(np.mean(values)), number)
             # the default is always measured completely, because the best is compared with it
-            if number + 1 < len(self.folds) and trial.params != self.first and trial.should_prune():
+            if number + 1 < len(self.measuring.folds) and trial.params != self.first and trial.should_prune():
                 raise optuna.TrialPruned
         trial.set_user_attr("fold_values", values)
         return float(np.mean(values))
@@ -237,8 +275,8 @@ class _Run:
         measured = [trial for trial in done if trial.state == TrialState.COMPLETE]
         best = max(measured, key=lambda trial: (trial.value, -trial.number))
         chosen = {name: best.params[name] for name in self.space}
-        contract = self._contract_with(best.params["ratios"])
-        added = [name for name in contract.derived if name not in self.contract.derived]
+        contract = self.measuring.contract_with(best.params["ratios"])
+        added = [name for name in contract.derived if name not in self.measuring.contract.derived]
         summary = {
             "study": self.tuner.path.name,
             "digest": study_digest(self.study),
@@ -254,9 +292,6 @@ class _Run:
             "importance": _importance(self.study, measured),
         }
         return Tuned(contract, replace(self.tuner.defaults, **chosen), self.tuner.defaults, summary)
-
-    def _contract_with(self, ratios: int) -> Contract:
-        return with_ratios(self.contract, candidate_ratios(self.contract), self.ranking[:ratios])
 
 
 def _best_value(trials: Sequence[FrozenTrial]) -> float | None:

@@ -7,6 +7,7 @@ import optuna
 import polars as pl
 import pytest
 
+from fraud_detection_api.adapters.local_processes import LocalProcesses
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
 from fraud_detection_api.errors import StudyUnavailable
@@ -158,8 +159,14 @@ def test_time_runs_out_after_one_trial_at_the_least(tmp_path, data, folds):
     assert found.settings == TINY
 
 
+def test_trials_that_another_process_measures_are_the_same(tmp_path, data, folds):
+    here, _ = tuned(tmp_path / "here.db", data, folds, trials=3)
+    there, _ = tuned(tmp_path / "there.db", data, folds, trials=3, workers=LocalProcesses(1))
+    assert there.summary["digest"] == here.summary["digest"]
+
+
 def test_two_workers_finish_the_trials_that_were_asked_for(tmp_path, data, folds):
-    found, _ = tuned(tmp_path / "s.db", data, folds, trials=3, workers=2)
+    found, _ = tuned(tmp_path / "s.db", data, folds, trials=3, at_once=2)
     assert found.summary["trials"] >= 3
 
 
