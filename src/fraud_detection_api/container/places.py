@@ -22,7 +22,7 @@ def open_place(text: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Plac
     one that holds credentials or a query; MissingExtra without the extra `cloud`; FilesUnavailable where the environment
     does not say which account.
     """
-    if not _is_url(text):
+    if not is_url(text):
         return DiskFolder(Path(text))
     if text.partition("://")[0] not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
@@ -38,7 +38,7 @@ def open_parts(text: str, *, patience_seconds: float = PATIENCE_SECONDS) -> tupl
     Of a folder with a Delta log, the place is the table's latest version. Raises as `open_place`, `Place.parts` and
     `DeltaFiles.of`.
     """
-    if _is_url(text):
+    if is_url(text):
         folder, pattern = split_glob(text)
         above, _, name = text.rpartition("/")
         names_file = folder == text and name and not above.endswith("/")
@@ -94,5 +94,6 @@ def _delta_location(text: str, patience_seconds: float) -> DeltaLocation:
     return DeltaLocation(place, str(Path(text).absolute()))
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
+    """Whether a person names object storage, and not a path."""
     return "://" in text

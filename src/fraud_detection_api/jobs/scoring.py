@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fraud_detection_api.container.places import commit, open_parts, open_place, to_delta
+from fraud_detection_api.container.places import commit, is_url, open_parts, open_place, to_delta
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.jobs.listener import Listener
@@ -85,7 +85,7 @@ def _one_file(served: ServedModel, options: ScoringOptions, listener: Listener) 
         try:
             records = scorer.score_file(source, target)
         except InvalidDataset as error:
-            if "://" not in options.source or error.source != str(source):
+            if not is_url(options.source) or error.source != str(source):
                 raise
             raise InvalidDataset(options.source, error.problems) from None
     return Scored(served.version, records, unseen)
@@ -94,7 +94,7 @@ def _one_file(served: ServedModel, options: ScoringOptions, listener: Listener) 
 @contextmanager
 def _given(text: str) -> Iterator[Path]:
     """The file itself, or a copy of an object."""
-    if "://" not in text:
+    if not is_url(text):
         yield Path(text)
         return
     place, pattern = open_parts(text)
@@ -109,7 +109,7 @@ def _given(text: str) -> Iterator[Path]:
 @contextmanager
 def _wanted(text: str) -> Iterator[Path]:
     """The file to write, or one that becomes an object at the end."""
-    if "://" not in text:
+    if not is_url(text):
         yield Path(text)
         return
     folder, _, name = text.rpartition("/")
@@ -154,6 +154,6 @@ def _is_table(name: str) -> bool:
 
 def _require_apart(source: str, target: str) -> None:
     """Raise InvalidDataset for scores that would be among the records, and be scored themselves the next time."""
-    one, other = (text if "://" in text else str(Path(text).resolve()) for text in (source, target))
+    one, other = (text if is_url(text) else str(Path(text).resolve()) for text in (source, target))
     if f"{other}/".startswith(f"{one}/"):
         raise InvalidDataset(target, ["is in the folder to be scored; name one outside of it"])

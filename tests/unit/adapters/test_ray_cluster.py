@@ -1,7 +1,6 @@
 """A Ray cluster of two nodes: results as they are made locally, errors unchanged, and processes and nodes that die."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from fraud_detection_api.services.batch.places import DiskFolder
 from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.builders import credit_files
+from support.squaring import Squaring
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 
@@ -34,24 +34,6 @@ def cluster(tmp_path_factory):
         started.add_node(num_cpus=1)
         yield started
         started.shutdown()
-
-
-class Squaring:
-    """Squares; a number that is divisible by 5 kills its process the first `deaths` times."""
-
-    def __init__(self, folder, deaths=0):
-        self.folder, self.deaths = folder, deaths
-
-    def __call__(self):
-        return self.squared
-
-    def squared(self, number):
-        if number % 5 == 0 and len(list(self.folder.glob(f"died-{number}-*"))) < self.deaths:
-            (self.folder / f"died-{number}-{os.getpid()}").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number < 0:
-            raise InvalidDataset("numbers.csv", ["row 1: is negative"])
-        return number * number
 
 
 def worked(cluster, work, items):

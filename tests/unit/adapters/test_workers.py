@@ -1,34 +1,13 @@
 """Workers of each kind: results as they are made, errors unchanged, and processes that die."""
 
-import os
-import signal
-
 import pytest
 
 from fraud_detection_api.adapters.local_processes import LocalProcesses
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
+from support.squaring import Squaring
 
 LOCAL = [ThisProcess(), LocalProcesses(2)]
-
-
-class Squaring:
-    """Squares, in a process that dies `deaths` times at each number that is divisible by 5; notes are in a folder."""
-
-    def __init__(self, folder, deaths=0):
-        self.folder, self.deaths = folder, deaths
-
-    def __call__(self):
-        (self.folder / f"opened-{os.getpid()}").touch()
-        return self.squared
-
-    def squared(self, number):
-        if number % 5 == 0 and len(list(self.folder.glob(f"died-{number}-*"))) < self.deaths:
-            (self.folder / f"died-{number}-{os.getpid()}").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number < 0:
-            raise InvalidDataset("numbers.csv", ["row 1: is negative"])
-        return number * number
 
 
 def worked(workers, work, items):

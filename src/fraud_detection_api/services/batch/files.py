@@ -96,9 +96,9 @@ class BatchScorer:
         """As `score_file`, to a file that somebody else puts in its place or removes."""
         scan, rows = scan_file(source, self.separator)
         with reading(source, self.separator):
-            names = scan.collect_schema().names()
-            scan = scan.with_columns(**self.constants(names))
-            names = scan.collect_schema().names()
+            held = scan.collect_schema().names()
+        constants = self.constants(held)
+        scan, names = scan.with_columns(**constants), [*dict.fromkeys([*held, *constants])]
         replaced = self.replaced(names)
         if taken := [name for name in self.added if name in names and name not in replaced]:
             raise InvalidDataset(str(source), [f"has a column {name!r} already; rename it" for name in taken])

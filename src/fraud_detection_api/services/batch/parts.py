@@ -54,15 +54,18 @@ class ScoredParts:
     `marks` has those of all parts with scores.
     """
 
-    parts: int = 0
     earlier: int = 0
     records: int = 0
     unseen: UnseenCount = field(default_factory=UnseenCount)
     marks: list[ScoredPart] = field(default_factory=list)
     failures: list[InvalidDataset] = field(default_factory=list)
 
+    @property
+    def parts(self) -> int:
+        """How many have scores."""
+        return len(self.marks)
+
     def add(self, done: ScoredPart) -> None:
-        self.parts += 1
         self.records += done.records
         self.marks.append(done)
         self.unseen.by_column += Counter(done.unseen)

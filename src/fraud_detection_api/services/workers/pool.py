@@ -52,15 +52,16 @@ class Workers(Protocol):
 def results(pool: Pool[Item, Result], waiting: list[Item]) -> "Iterator[tuple[Item, Future[Result]]]":
     """Have all items of `waiting` worked on, the last one first, and give each with its future when that is done.
 
-    What is added to `waiting` between two results is worked on, too. Not all items are submitted at once, so that there may
-    be millions.
+    Of those that are done, the one that was submitted first comes first. What is added to `waiting` between two results is
+    worked on, too. Not all items are submitted at once, so that there may be millions.
     """
     working: dict[Future[Result], Item] = {}
     while waiting or working:
         while waiting and len(working) < 2 * pool.size:
             item = waiting.pop()
             working[pool.submit(item)] = item
-        for future in wait(working, return_when=FIRST_COMPLETED).done:
+        done = wait(working, return_when=FIRST_COMPLETED).done
+        for future in [each for each in working if each in done]:
             yield working.pop(future), future
 
 

@@ -22,9 +22,9 @@ def load_groups(
 ) -> Mapping[str, NDArray[Any]]:
     """The columns of groups in a file of ids and groups, for each record of the file `records`, in its order.
 
-    Without a file there are none.
-    A column is float64 (n,) with NaN where all values are numbers, else an object array of str and None; both mean that no
-    group is known. `separator` is that of `records`. Raises InvalidDataset where ids or columns do not fit.
+    Without a file there are none. A column is float64 (n,) with NaN where all values are numbers, else an object array of
+    str and None; both mean that no group is known. `separator` is that of `records`. Raises InvalidDataset where ids or
+    columns do not fit.
     """
     if path is None:
         return {}

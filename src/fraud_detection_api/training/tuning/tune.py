@@ -99,9 +99,8 @@ class Tuner:
 
     The study is stored in the SQLite file `path` and continues from there after a kill. `at_once` trials run at the same
     time; one at a time, the same seed gives the same result. The folds of trials are measured by `workers`, and who does it
-    does not change a value. Source: Bergstra et al.,
-    "Algorithms for hyper-parameter optimization", NeurIPS 2011; for the multivariate one Falkner, Klein and Hutter,
-    "BOHB", ICML 2018.
+    does not change a value. Source: Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011; for the
+    multivariate one Falkner, Klein and Hutter, "BOHB", ICML 2018.
     """
 
     path: Path
