@@ -24,7 +24,8 @@ class ClusterUnavailable(FraudError):
 class RayCluster:
     """The cluster at `address` (`host:port`, or `auto` for that of this machine), else a local one with `cores`.
 
-    Each item is a task of `cpus` processors. Ray starts it again where its process or its machine is lost.
+    Each item is a task of `cpus` processors. Ray starts it again where its process or its machine is lost. The connection
+    is that of the process, and ends with it.
     """
 
     address: str | None = None
@@ -34,21 +35,25 @@ class RayCluster:
     @contextmanager
     def pool(self, opening: Opening[Item, Result]) -> Iterator[Pool[Item, Result]]:
         ray = self._connected()
+        cores = int(ray.cluster_resources().get("CPU", 1) / self.cpus)
+        found = _Pool[Item, Result](ray, opening, size=max(1, cores), cpus=self.cpus)
         try:
-            cores = int(ray.cluster_resources().get("CPU", 1) / self.cpus)
-            yield _Pool(ray, opening, size=max(1, cores), cpus=self.cpus)
+            yield found
         finally:
-            ray.shutdown()
+            found.end()
 
     def _connected(self) -> Any:
         try:
             import ray  # noqa: PLC0415 the extra
         except ModuleNotFoundError:
             raise MissingExtra("ray", "--engine ray") from None
+        if ray.is_initialized():
+            return ray
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as Ray will do, and warns until then
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        options |= {"address": self.address} if self.address else {"num_cpus": self.cores, "include_dashboard": False}
+        alone = {"address": "local", "num_cpus": self.cores, "include_dashboard": False}
+        options |= {"address": self.address} if self.address else alone
         where = self.address or "this machine"
         try:
             _require_listener(self.address)
@@ -80,13 +85,18 @@ class _Pool(Generic[Item, Result]):
 
     def submit(self, item: Item, /) -> "Future[Result]":
         future: Future[Result] = Future()
-        self._task.remote(self._key, self._opening, item).future().add_done_callback(
-            lambda done: self._finish(future, done)
-        )
+        self._running[future] = task = self._task.remote(self._key, self._opening, item)
+        task.future().add_done_callback(lambda done: self._finish(future, done))
         return future
+
+    def end(self) -> None:
+        """Leave undone what was not begun."""
+        for task in tuple(self._running.values()):
+            self._ray.cancel(task)
 
     def _finish(self, future: "Future[Result]", done: "Future[Any]") -> None:
         """Give the result, or the error as it was raised."""
+        self._running.pop(future, None)
         error = done.exception()
         if error is None:
             result, refused = done.result()

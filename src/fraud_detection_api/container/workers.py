@@ -22,3 +22,9 @@ def build_workers(engine: EngineName = "local", *, jobs: int | None = None, addr
         raise InvalidSetting("--ray-address", "is for --engine ray")
     count = jobs or os.cpu_count() or 1
     return LocalProcesses(count) if count > 1 else ThisProcess()
+
+
+def training_workers(engine: EngineName = "local", *, address: str | None = None) -> Workers | None:
+    """The Ray cluster, or None: on one machine, the threads of the training share its records. Raises InvalidSetting."""
+    workers = build_workers(engine, address=address)
+    return workers if engine == "ray" else None

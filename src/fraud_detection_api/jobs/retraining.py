@@ -19,6 +19,7 @@ from fraud_detection_api.services.models.aliases import CHALLENGER, CHAMPION
 from fraud_detection_api.services.models.contracts import contract_held
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, ExclusiveLock
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training import retraining
 from fraud_detection_api.training.data.dataset import Dataset
@@ -39,7 +40,7 @@ class RetrainingOptions:
 
     `like` is the model whose settings, policy and base rate it uses, and its contract unless `contract` names another.
     With fewer records or frauds than `least_records` and `least_frauds` nothing is trained. Groups by which fairness is
-    measured are in `groups_file`.
+    measured are in `groups_file`. `workers` grow the boosters; without them, this process does.
     """
 
     window: Window
@@ -52,6 +53,7 @@ class RetrainingOptions:
     least_records: int
     least_frauds: int
     groups_file: Path | None = None
+    workers: Workers | None = None
 
 
 class DryRun(NamedTuple):
@@ -170,6 +172,7 @@ class _Retraining:
             deployed_base_rate=rate,
             policy=with_records_a_day(policy, dataset, rate, source=str(file or "of the model")),
             succeeds=models.champion.policy,
+            workers=self.options.workers,
         )
 
     def _following(self, contract: Contract, dataset: Dataset) -> Dataset:

@@ -9,6 +9,7 @@ from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.services.models.registered import ModelService
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.data.groups import load_groups
 from fraud_detection_api.training.data.load import load_dataset
@@ -24,7 +25,7 @@ class TrainingOptions:
     """What a training is made from: the records, how they are split, and the policy that its model gets.
 
     The `separator` of a CSV is taken from its header unless it is given. Groups by which fairness is measured are in
-    `groups_file`.
+    `groups_file`. `workers` grow the boosters; without them, this process does.
     """
 
     file: Path
@@ -35,6 +36,7 @@ class TrainingOptions:
     separator: str | None = None
     refit: bool = True
     groups_file: Path | None = None
+    workers: Workers | None = None
 
 
 def train_model(
@@ -75,6 +77,7 @@ def train_model(
         any_contract=registration.allow_contract_change,
         recipes=tried.recipes if model is None else {},
         refit=tried.refit and options.refit,
+        workers=options.workers,
     )
     step = f"Training on {len(dataset):,} records"
     return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))

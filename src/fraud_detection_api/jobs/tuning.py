@@ -87,6 +87,7 @@ def tune_model(
         policy=costs,
         any_contract=registration.allow_contract_change,
         refit=options.refit,
+        workers=options.workers,
     )
     chosen, step = dataset.following(tuned.contract), "Training with the best settings"
     fitted = goal.fit(fitter, chosen, step, source=options.file.name, groups=groups, tuning=tuned.summary)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.statistics.metrics import METRICS
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
 from fraud_detection_api.training.data.dataset import Dataset
@@ -37,7 +38,7 @@ class FittedScorer:
 
 @dataclass(frozen=True)
 class ScorerFitter:
-    """Fits scorers. `seed` determines folds and trees; `threads` is 0 for all cores and does not change the result.
+    """Fits scorers. `seed` determines folds and trees. `threads`, 0 for all cores, and `workers` do not change the result.
 
     `deployed_base_rate` is the share of fraud where the scorer will be used, if the records are a sample with another one.
     """
@@ -46,6 +47,7 @@ class ScorerFitter:
     seed: int
     threads: int = 0
     deployed_base_rate: float | None = None
+    workers: Workers | None = None
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
@@ -94,7 +96,7 @@ class ScorerFitter:
 
     @property
     def _trainer(self) -> XGBoostTrainer:
-        return XGBoostTrainer(self.settings, self.seed, self.threads)
+        return XGBoostTrainer(self.settings, self.seed, self.threads, self.workers)
 
     def _price(
         self,

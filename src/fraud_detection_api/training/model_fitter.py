@@ -14,6 +14,7 @@ from fraud_detection_api.model.reference import Training, reference_histograms
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.training.beside import baseline_card, champion_beside
 from fraud_detection_api.training.card import Learned, Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
@@ -53,6 +54,8 @@ class FittedModel:
 class ModelFitter:
     """Trains models and registers them. `seed` determines the split and the trees; `threads` is 0 for all cores.
 
+    `workers` grow the boosters, if they are given.
+
     `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
     `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
     report does not say whether more records would help, and those trainings are saved. With `any_contract`, the registry may
@@ -73,6 +76,7 @@ class ModelFitter:
     any_contract: bool = False
     recipes: Mapping[str, Changes] = field(default_factory=dict)
     refit: bool = True
+    workers: Workers | None = None
 
     def fit(
         self,
@@ -95,7 +99,7 @@ class ModelFitter:
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
-        given = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate)
+        given = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers)
         pricing = 10 if dataset.contract.monotone_columns else 0
         efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
         on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)

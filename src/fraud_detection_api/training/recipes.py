@@ -3,14 +3,14 @@
 What was measured: docs/decisions/0042.
 """
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.services.workers.pool import Threads, results
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import MIN_FRAUDS, cross_fitting_folds
 from fraud_detection_api.training.fit_scorer import ScorerFitter
@@ -112,17 +112,29 @@ def _losses(
     fitter: ScorerFitter, data: Dataset, settings: Mapping[str, XGBoostSettings], fold: int, on_progress: Progress
 ) -> dict[str, NDArray[np.float64]]:
     """Each recipe's losses of the fold's records. Recipes share the threads, as few records keep one busy and no more."""
-    done = list[str]()
+    measuring = _Measuring(replace(fitter, threads=1, workers=None), data, fold)
+    found: dict[str, NDArray[np.float64]] = {}
+    with (fitter.workers or Threads(fitter.thread_count)).pool(measuring) as pool:
+        for (name, _), future in results(pool, list(settings.items())[::-1]):
+            found[name] = future.result()
+            on_progress(len(found) / len(settings))
+    return {name: found[name] for name in settings}
 
-    def measure(name: str) -> NDArray[np.float64]:
-        quick = replace(fitter, settings=replace(settings[name], **QUICK), threads=1)
-        losses = quick.held_out_losses(data, fold)
-        done.append(name)
-        on_progress(len(done) / len(settings))
-        return losses
 
-    with ThreadPoolExecutor(fitter.thread_count) as pool:
-        return dict(zip(settings, pool.map(measure, settings), strict=True))
+@dataclass(frozen=True)
+class _Measuring:
+    """Measures recipes on a fold. Opens in another process."""
+
+    fitter: ScorerFitter
+    data: Dataset
+    fold: int
+
+    def __call__(self) -> Callable[[tuple[str, XGBoostSettings]], NDArray[np.float64]]:
+        return self._losses
+
+    def _losses(self, recipe: tuple[str, XGBoostSettings]) -> NDArray[np.float64]:
+        quick = replace(self.fitter, settings=replace(recipe[1], **QUICK))
+        return quick.held_out_losses(self.data, self.fold)
 
 
 def _some(data: Dataset, *, seed: int) -> Dataset:

@@ -3,8 +3,8 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
+from fraud_detection_api.services.workers.pool import Threads, Workers, results
 from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
 from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
 from fraud_detection_api.training.data.splits import cross_fitting_folds
@@ -26,6 +27,9 @@ CHECK_EVERY = 5
 
 WATCHED_ROWS = 50_000
 """Most training records whose loss is measured; it is for a plot, and decides nothing."""
+
+ROWS_SIDE_BY_SIDE = 250_000
+"""So few records keep one thread busy and no more, and the matrix is small: then each thread grows boosters of its own."""
 
 COARSE_BINS = 256
 RECORDS_IN_A_BIN = 16
@@ -98,12 +102,14 @@ class XGBoostTrainer:
 
     In each repeat, all boosters but one are trained on a record. That one stops growing when the record's fold no longer
     improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine (`max_bin`), because
-    coarse bins cost average precision on skewed amounts.
+    coarse bins cost average precision on skewed amounts. `workers` grow the boosters, with a thread for each; without them,
+    `threads` of this process do. The result is the same.
     """
 
     settings: XGBoostSettings
     seed: int
     threads: int = 0
+    workers: Workers | None = None
 
     def fit(
         self, data: Dataset, *, monotone: tuple[int, ...] = (), on_progress: Progress = lambda _share: None
@@ -117,17 +123,12 @@ class XGBoostTrainer:
         for repeat in range(self.settings.repeats):
             folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed + repeat)
             first = repeat * self.settings.folds
-            new = [
-                _Part(data.is_fraud, folds == fold, reports[first + fold], self.settings, first + fold)
-                for fold in range(self.settings.folds)
-            ]
-            self._grow(new, data, folds, monotone)
-            parts += new
+            parts += self._grown(data, folds, list(range(self.settings.folds)), first, monotone, reports)
         on_progress(1.0)
         return TrainedTrees(
             booster=average_boosters([part.booster for part in parts]),
             rounds=tuple(part.kept for part in parts),
-            held_out_margins=_held_out(parts, self.settings.repeats),
+            held_out_margins=_held_out(parts, len(data), self.settings.repeats),
             learning_curve=_learning_curve(parts),
         )
 
@@ -136,48 +137,43 @@ class XGBoostTrainer:
     ) -> NDArray[np.float64]:
         """The log loss of each record of a fold, float64 (k,) in nats, by a booster of the others."""
         folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed)
-        part = _Part(data.is_fraud, folds == fold, on_progress, self.settings, fold)
-        self._grow([part], data, folds, monotone)
+        (part,) = self._grown(data, folds, [fold], 0, monotone, [on_progress] * self.settings.folds)
         return _losses(part.margins, data.is_fraud[part.held_out])
 
-    def _grow(self, parts: list["_Part"], data: Dataset, folds: NDArray[np.int64], monotone: tuple[int, ...]) -> None:
-        """Grow all parts. Few records keep a thread busy and no more, so then each thread grows parts of its own."""
-        at_once = min(self.thread_count, len(parts)) if len(data) <= BLOCK_ROWS else 1
+    def _grown(
+        self,
+        data: Dataset,
+        folds: NDArray[np.int64],
+        left_out: list[int],
+        first: int,
+        monotone: tuple[int, ...],
+        reports: Sequence[Progress],
+    ) -> list["_Part"]:
+        """The boosters that leave out those folds; `first` is the number of the first fold's booster, for its seed."""
+        at_once = min(self.thread_count, len(left_out)) if len(data) <= ROWS_SIDE_BY_SIDE else 1
+        own = self.workers is None
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
         encoded = _Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
+        growing = _Growing(
+            encoded,
+            self.settings,
+            self._parameters(encoded, monotone, threads=self.thread_count // at_once if own else 1),
+            first_seed=self.seed * 1000 + first,
+            threads=self.thread_count if own else 1,
+            on_progress=(lambda fold, share: reports[first + fold](share)) if own else None,
+        )
+        done: dict[int, _Part] = {}
+        with (self.workers or Threads(at_once)).pool(growing) as pool:
+            for fold, future in results(pool, left_out[::-1]):
+                done[fold] = future.result()
+                reports[first + fold](1.0)
+        return [done[fold] for fold in left_out]
 
-        def grow(worker: int) -> None:
-            matrix = self._quantised(encoded)
-            for part in parts[worker::at_once]:
-                part.grow(
-                    matrix, self._parameters(encoded, monotone, part.number, threads=self.thread_count // at_once)
-                )
-
-        if at_once == 1:
-            grow(0)
-        else:
-            with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(grow, range(at_once)))
-
-    def _quantised(self, data: "_Encoded") -> xgboost.QuantileDMatrix:
-        options = {
-            "max_bin": self.settings.bins(len(data.data)),
-            "nthread": self.thread_count,
-            "enable_categorical": True,
-        }
-        if len(data.data) <= BLOCK_ROWS:
-            (block,) = data.blocks()
-            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
-        return xgboost.QuantileDMatrix(_Blocks(data), **options)
-
-    def _parameters(
-        self, encoded: "_Encoded", monotone: tuple[int, ...], number: int, *, threads: int
-    ) -> dict[str, Any]:
+    def _parameters(self, encoded: "_Encoded", monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
         data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}
-        seed = (self.seed * 1000 + number) % 2**63  # XGBoost takes a signed number of 64 bits
-        own = {"base_score": data.base_rate, "nthread": threads, "seed": seed}
+        own = {"base_score": data.base_rate, "nthread": threads}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property
@@ -186,50 +182,88 @@ class XGBoostTrainer:
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class _Growing:
+    """Grows boosters from one matrix. Each process and each thread that opens it has a matrix of its own.
+
+    `on_progress` gets a fold and the share of its booster that is grown. Another process cannot call it.
+    """
+
+    encoded: "_Encoded"
+    settings: XGBoostSettings
+    parameters: Mapping[str, Any]
+    first_seed: int
+    threads: int
+    on_progress: Callable[[int, float], None] | None
+
+    def __call__(self) -> Callable[[int], "_Part"]:
+        return partial(self._part, self._matrix())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        own = self.encoded, self.settings, self.parameters, self.first_seed, self.threads, None
+        return type(self), own
+
+    def _matrix(self) -> xgboost.QuantileDMatrix:
+        data = self.encoded
+        options = {"max_bin": self.parameters["max_bin"], "nthread": self.threads, "enable_categorical": True}
+        if len(data.data) <= BLOCK_ROWS:
+            (block,) = data.blocks()
+            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
+        return xgboost.QuantileDMatrix(_Blocks(data), **options)
+
+    def _part(self, matrix: xgboost.QuantileDMatrix, fold: int) -> "_Part":
+        """The booster without a fold."""
+        left_out = self.encoded.folds == fold
+        # a record of weight 0 has no influence on splits, so one matrix serves all folds
+        matrix.set_info(weight=(~left_out).astype(np.float32))
+        checking = _Checking(self, matrix, fold, left_out)
+        # XGBoost takes a signed number of 64 bits
+        parameters = {**self.parameters, "seed": (self.first_seed + fold) % 2**63}
+        booster = xgboost.train(parameters, matrix, self.settings.max_rounds, callbacks=[checking], verbose_eval=False)
+        part = checking.part
+        part.booster = booster[: part.kept]
+        return part
+
+
 @dataclass
 class _Part:
-    """One booster while it grows: the losses at each check, and the margins at the best one."""
+    """One booster, how many rounds it kept, the losses at each check, and the margins of the records that it left out."""
 
-    is_fraud: NDArray[np.bool_]
-    held_out: NDArray[np.bool_]
-    on_progress: Progress
-    settings: XGBoostSettings
-    number: int
+    held_out: NDArray[np.int64]
     kept: int = 0
     least_loss: float = np.inf
     held_out_losses: list[float] = field(default_factory=list)
     train_losses: list[float] = field(default_factory=list)
-
-    def grow(self, matrix: xgboost.QuantileDMatrix, parameters: dict[str, Any]) -> None:
-        # a record of weight 0 has no influence on splits, so one matrix serves all folds
-        matrix.set_info(weight=(~self.held_out).astype(np.float32))
-        self._matrix = matrix
-        self._test = np.flatnonzero(self.held_out)
-        self._watched = np.flatnonzero(~self.held_out)[:WATCHED_ROWS]
-        booster = xgboost.train(
-            parameters, matrix, self.settings.max_rounds, callbacks=[_Checking(self)], verbose_eval=False
-        )
-        self.booster = booster[: self.kept]
-        self.on_progress(1.0)
-
-    def check(self, booster: xgboost.Booster, rounds: int) -> bool:
-        """Record the losses after so many rounds. Returns whether the held-out fold has stopped improving."""
-        margins = booster.predict(self._matrix, output_margin=True)  # XGBoost has them at hand
-        loss = _log_loss(margins[self._test], self.is_fraud[self._test])
-        if loss < self.least_loss:
-            self.least_loss, self.kept, self.margins = loss, rounds, margins[self._test]
-        self.held_out_losses.append(loss)
-        self.train_losses.append(_log_loss(margins[self._watched], self.is_fraud[self._watched]))
-        self.on_progress(rounds / self.settings.max_rounds)
-        return rounds >= self.kept + self.settings.early_stopping_rounds
+    margins: NDArray[np.float32] = field(init=False)
+    booster: xgboost.Booster = field(init=False)
 
 
 class _Checking(xgboost.callback.TrainingCallback):
-    def __init__(self, part: _Part) -> None:
-        self._part = part
+    """Stops a booster when the fold that it leaves out no longer improves."""
+
+    def __init__(
+        self, growing: _Growing, matrix: xgboost.QuantileDMatrix, fold: int, left_out: NDArray[np.bool_]
+    ) -> None:
+        self._growing, self._matrix, self._fold = growing, matrix, fold
+        self._watched = np.flatnonzero(~left_out)[:WATCHED_ROWS]
+        self.part = _Part(np.flatnonzero(left_out))
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, _log: object) -> bool:
-        return epoch % CHECK_EVERY == 0 and self._part.check(model, epoch + 1)
+        return epoch % CHECK_EVERY == 0 and self._check(model, epoch + 1)
+
+    def _check(self, booster: xgboost.Booster, rounds: int) -> bool:
+        """Record the losses after so many rounds. Returns whether the held-out fold has stopped improving."""
+        part, settings, is_fraud = self.part, self._growing.settings, self._growing.encoded.data.is_fraud
+        margins = booster.predict(self._matrix, output_margin=True)  # XGBoost has them at hand
+        held_out = margins[part.held_out]
+        loss = _log_loss(held_out, is_fraud[part.held_out])
+        if loss < part.least_loss:
+            part.least_loss, part.kept, part.margins = loss, rounds, held_out
+        part.held_out_losses.append(loss)
+        part.train_losses.append(_log_loss(margins[self._watched], is_fraud[self._watched]))
+        if self._growing.on_progress is not None:
+            self._growing.on_progress(self._fold, rounds / settings.max_rounds)
+        return rounds >= part.kept + settings.early_stopping_rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +314,8 @@ def _log_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> floa
     return float(_losses(margins, is_fraud).mean())
 
 
-def _held_out(parts: list[_Part], repeats: int) -> NDArray[np.float32]:
-    total = np.zeros(len(parts[0].is_fraud), dtype=np.float64)
+def _held_out(parts: list[_Part], count: int, repeats: int) -> NDArray[np.float32]:
+    total = np.zeros(count, dtype=np.float64)
     for part in parts:
         total[part.held_out] += part.margins
     return (total / repeats).astype(np.float32)

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fraud_detection_api.adapters.ray_cluster import ClusterUnavailable, RayCluster
@@ -12,7 +14,10 @@ from fraud_detection_api.services.batch.parts import PartScoring, score_parts
 from fraud_detection_api.services.batch.places import DiskFolder
 from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from support.builders import credit_files
+from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.recipes import RECIPES, race
+from fraud_detection_api.training.train_xgboost import XGBoostSettings
+from support.builders import credit_files, labelled
 from support.squaring import Squaring
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -81,6 +86,17 @@ def test_a_folder_is_scored_to_the_same_bits_while_a_node_is_lost(cluster, tmp_p
         assert (tmp_path / "remote" / part.name).read_bytes() == (tmp_path / "local" / part.name).read_bytes()
 
 
+def test_a_training_on_the_cluster_gives_the_same_model(cluster):
+    rng = np.random.default_rng(1)
+    matrix = rng.standard_normal((2_000, 3)).astype(np.float32)
+    data = labelled(rng.random(2_000) < 1 / (1 + np.exp(2 - matrix[:, 0])), matrix=matrix)
+    here = ScorerFitter(XGBoostSettings(max_rounds=20), seed=7, threads=1)
+    there = replace(here, workers=RayCluster(cluster.address))
+    assert race(here, data, RECIPES) == race(there, data, RECIPES)
+    assert here.fit(data).booster == there.fit(data).booster
+
+
 def test_an_address_without_a_cluster_is_told():
+    ray.shutdown()
     with pytest.raises(ClusterUnavailable, match=r"127\.0\.0\.1:1 "), RayCluster("127.0.0.1:1").pool(Path):
         pass

@@ -4,10 +4,10 @@ import pytest
 
 from fraud_detection_api.adapters.local_processes import LocalProcesses
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
+from fraud_detection_api.services.workers.pool import ThisProcess, Threads, WorkerLost, results
 from support.squaring import Squaring
 
-LOCAL = [ThisProcess(), LocalProcesses(2)]
+LOCAL = [ThisProcess(), Threads(2), LocalProcesses(2)]
 
 
 def worked(workers, work, items):
@@ -15,7 +15,7 @@ def worked(workers, work, items):
         return {item: future.exception() or future.result() for item, future in results(pool, list(items))}
 
 
-@pytest.mark.parametrize("workers", LOCAL, ids=["this process", "processes"])
+@pytest.mark.parametrize("workers", LOCAL, ids=["this process", "threads", "processes"])
 def test_each_item_has_its_result_or_its_error(workers, tmp_path):
     done = worked(workers, Squaring(tmp_path), [1, 2, 3, -1])
     error = done.pop(-1)
@@ -42,7 +42,7 @@ class Refusing:
         raise InvalidDataset("model", ["is away"])
 
 
-@pytest.mark.parametrize("workers", [LocalProcesses(1)], ids=["processes"])
+@pytest.mark.parametrize("workers", [Threads(1), LocalProcesses(1)], ids=["threads", "processes"])
 def test_an_error_of_opening_is_that_of_the_item(workers):
     with workers.pool(Refusing()) as pool:
         assert isinstance(pool.submit(1).exception(), InvalidDataset)

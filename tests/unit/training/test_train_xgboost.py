@@ -9,6 +9,7 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fraud_detection_api.adapters.local_processes import LocalProcesses
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.statistics.metrics import roc_auc
 from fraud_detection_api.statistics.scored import ScoredTest
@@ -53,6 +54,12 @@ def auc(is_fraud, score) -> float:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(threads):
     assert as_bytes(fitted()) == as_bytes(fitted(threads=threads))
+
+
+def test_boosters_that_other_processes_grow_are_the_same():
+    elsewhere = XGBoostTrainer(QUICK, 7, workers=LocalProcesses(2)).fit(TRAIN)
+    assert as_bytes(elsewhere) == as_bytes(fitted())
+    assert elsewhere.held_out_margins.tobytes() == fitted().held_out_margins.tobytes()
 
 
 def test_another_seed_gives_other_trees():

@@ -59,6 +59,8 @@ def retrain(
     min_records: MinRecords = 1000,
     min_frauds: MinFrauds = 100,
     dry_run: OnlySay = False,
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     track: options.Track = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -71,6 +73,7 @@ def retrain(
     settings = settings_with(registry=registry, store=store, track=track)
     now = int(time.time() * 1000)
     how = registration(order_of("fraud retrain", reason="retrained on matured labels"))
+    from fraud_detection_api.container.workers import training_workers
     from fraud_detection_api.jobs import retraining
     from fraud_detection_api.jobs.labels import Window
     from fraud_detection_api.processes.sigterm import leaves_on_sigterm
@@ -87,6 +90,7 @@ def retrain(
         least_records=min_records,
         least_frauds=min_frauds,
         groups_file=groups,
+        workers=training_workers(engine, address=ray_address),
     )
     with leaves_on_sigterm():
         done = retraining.retrain(settings, given, dry_run=dry_run, registration=how, listener=LISTENER)

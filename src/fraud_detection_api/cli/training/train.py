@@ -54,10 +54,14 @@ def train(
     promote: options.Promote = False,
     force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     track: options.Track = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a model on labelled records, measure it on held-out records, and register it.
+
+    With `--engine ray`, each booster grows on a processor of the cluster. The model is the same.
 
     Example: `fraud train credit.parquet --promote`
     """
@@ -65,12 +69,13 @@ def train(
         raise typer.BadParameter("a model has its own contract; give one or the other", param_hint="--like")
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
+    from fraud_detection_api.container.workers import training_workers
     from fraud_detection_api.jobs.training import TrainingOptions, train_model
     from fraud_detection_api.training.data.splits import SplitSettings
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
-    csv = options.of_csv(separator, file)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups)
+    csv, workers = options.of_csv(separator, file), training_workers(engine, address=ray_address)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers)
     with usage_errors():
         fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)

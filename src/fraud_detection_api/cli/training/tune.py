@@ -97,7 +97,7 @@ def tune(
     """
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
-    from fraud_detection_api.container.workers import build_workers
+    from fraud_detection_api.container.workers import build_workers, training_workers
     from fraud_detection_api.jobs.training import TrainingOptions
     from fraud_detection_api.jobs.tuning import StudyOptions, study_file, tune_model
     from fraud_detection_api.training.data.splits import PrequentialSettings, SplitSettings
@@ -105,7 +105,8 @@ def tune(
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
     csv = options.of_csv(separator, file)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups)
+    grown_by = training_workers(engine, address=ray_address)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups, grown_by)
     searched = StudyOptions(
         file=study or study_file(settings, file),
         objective=Objective(objective, fpr, cost_ratio),

@@ -4,9 +4,11 @@ A function is opened once in each process, and called with one item after the ot
 way there. Results do not depend on who computes them.
 """
 
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from fraud_detection_api.errors import FraudError
@@ -86,3 +88,32 @@ class _PoolHere(Generic[Item, Result]):
         except FraudError as error:
             future.set_exception(error)
         return future
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """So many threads of this process, for work that leaves Python to the others. Each thread opens for itself."""
+
+    count: int
+
+    @contextmanager
+    def pool(self, opening: Opening[Item, Result]) -> Iterator[Pool[Item, Result]]:
+        with ThreadPoolExecutor(self.count) as threads:
+            try:
+                yield _PoolOfThreads(self.count, opening, threads)
+            finally:
+                threads.shutdown(cancel_futures=True)
+
+
+class _PoolOfThreads(Generic[Item, Result]):
+    def __init__(self, size: int, opening: Opening[Item, Result], threads: ThreadPoolExecutor) -> None:
+        self.size = size
+        self._opening, self._threads, self._own = opening, threads, threading.local()
+
+    def submit(self, item: Item, /) -> "Future[Result]":
+        return self._threads.submit(self._worked, item)
+
+    def _worked(self, item: Item) -> Result:
+        if not hasattr(self._own, "work"):
+            self._own.work = self._opening()
+        return self._own.work(item)  # type: ignore[no-any-return]
