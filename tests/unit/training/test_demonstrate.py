@@ -63,7 +63,7 @@ def test_the_learning_curve_is_that_of_training(shown, fitted):
 def test_smaller_trainings_end_with_the_whole_training_part(shown, credit, fitted):
     train, test = credit
     sizes = shown[0]["learning_curve"]["training_size"]
-    assert [point["rows"] / len(train) for point in sizes] == pytest.approx([1 / 8, 1 / 4, 1 / 2, 1], abs=0.01)
+    assert [point["rows"] / len(train) for point in sizes] == pytest.approx([1 / 16, 1 / 4, 1], abs=0.01)
     whole = evaluate(test.is_fraud, score_dataset(fitted.scorer, test)[1], seed=1).metrics
     assert sizes[-1]["average_precision"] == whole["average_precision"].estimate
     assert sizes[-1]["roc_auc"] == whole["roc_auc"].estimate
@@ -72,9 +72,9 @@ def test_smaller_trainings_end_with_the_whole_training_part(shown, credit, fitte
 
 
 def test_trainings_beyond_the_largest_are_left_out(monkeypatch, credit, fitted):
-    monkeypatch.setattr(demonstrate_module, "LARGEST_TRAINING", len(credit[0]) // 3)
+    monkeypatch.setattr(demonstrate_module, "LARGEST_TRAINING", len(credit[0]) // 5)
     sizes = evidence_of(*credit, fitted)["learning_curve"]["training_size"]
-    assert [point["rows"] / len(credit[0]) for point in sizes] == pytest.approx([1 / 8, 1 / 4, 1], abs=0.01)
+    assert [point["rows"] / len(credit[0]) for point in sizes] == pytest.approx([1 / 16, 1], abs=0.01)
 
 
 def test_of_few_frauds_there_are_no_smaller_trainings(credit):

@@ -57,14 +57,14 @@ def _rounds(material: Material) -> Plot:
 
 def _size(material: Material) -> Plot:
     points = material.evidence["learning_curve"]["training_size"]
-    last = points[-1]
-    gain = last["average_precision"] - points[-2]["average_precision"] if len(points) > 1 else 0.0
+    before, last = points[-2:]
+    gain = last["average_precision"] - before["average_precision"]
     return Plot(
         paint_training_size,
         "Average precision by number of training records",
         {"points": points},
         "If the line still rises at its right end, more records would help. The band is the 95 % interval.",
-        f"The last step, to {count(last['rows'])} records, changed average precision by {gain:+.4f}.",
+        f"From {count(before['rows'])} to {count(last['rows'])} records, average precision changed by {gain:+.4f}.",
     )
 
 
