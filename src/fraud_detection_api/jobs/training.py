@@ -1,5 +1,6 @@
 """Train a model on a file of labelled records."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.policy.outcomes import Policy, load_policy
+from fraud_detection_api.processes.scratch_folders import scratch_folder
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
@@ -25,7 +27,8 @@ class TrainingOptions:
     """What a training is made from: the records, how they are split, and the policy that its model gets.
 
     The `separator` of a CSV is taken from its header unless it is given. Groups by which fairness is measured are in
-    `groups_file`. `workers` grow the boosters; without them, this process does.
+    `groups_file`. `workers` grow the boosters; without them, this process does. With
+    `external_memory`, the records are in files meanwhile.
     """
 
     file: Path
@@ -37,6 +40,7 @@ class TrainingOptions:
     refit: bool = True
     groups_file: Path | None = None
     workers: Workers | None = None
+    external_memory: bool = False
 
 
 def train_model(
@@ -59,28 +63,29 @@ def train_model(
     contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
-    dataset = load_dataset(options.file, contract, separator=options.separator)
-    groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
-    rate = options.deployed_base_rate
-    if model is not None and rate is None:
-        rate = model.card["calibration"]["deployed_base_rate"]
-    tried = EFFORTS[effort]
-    costs = given or (Policy() if model is None else model.policy)
-    fitter = ModelFitter(
-        registry=goal.registry,
-        seed=options.seed,
-        settings=replace(XGBoostSettings(), **tried.changes) if model is None else settings_of(model.card),
-        split=options.split,
-        deployed_base_rate=rate,
-        policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
-        succeeds=None if model is None else model.policy,
-        any_contract=registration.allow_contract_change,
-        recipes=tried.recipes if model is None else {},
-        refit=tried.refit and options.refit,
-        workers=options.workers,
-    )
-    step = f"Training on {len(dataset):,} records"
-    return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))
+    with scratch_folder("train") if options.external_memory else nullcontext() as folder:
+        dataset = load_dataset(options.file, contract, separator=options.separator, folder=folder)
+        groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
+        rate = options.deployed_base_rate
+        if model is not None and rate is None:
+            rate = model.card["calibration"]["deployed_base_rate"]
+        tried = EFFORTS[effort]
+        costs = given or (Policy() if model is None else model.policy)
+        fitter = ModelFitter(
+            registry=goal.registry,
+            seed=options.seed,
+            settings=replace(XGBoostSettings(), **tried.changes) if model is None else settings_of(model.card),
+            split=options.split,
+            deployed_base_rate=rate,
+            policy=with_records_a_day(costs, dataset, rate, source=str(options.policy_file or like)),
+            succeeds=None if model is None else model.policy,
+            any_contract=registration.allow_contract_change,
+            recipes=tried.recipes if model is None else {},
+            refit=tried.refit and options.refit,
+            workers=options.workers,
+        )
+        step = f"Training on {len(dataset):,} records"
+        return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))
 
 
 def require_meaning(contract: Contract, *, leave_out_known: bool, **days: float | None) -> None:

@@ -54,7 +54,7 @@ EFFORTS: Mapping[EffortName, Effort] = {
     "high": Effort(MORE_RECIPES, changes={"learning_rate": 0.03, "repeats": 2}),
 }
 
-QUICK: Changes = {"learning_rate": 0.1, "early_stopping_rounds": 25}
+QUICK: Changes = {"learning_rate": 0.1}
 """Settings of the race: what is best with them is best with slower learning, too."""
 
 MOST_RECORDS = 60_000

@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -15,18 +14,13 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
 from fraud_detection_api.services.workers.pool import Threads, Workers, results
-from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
+from fraud_detection_api.training.boosters.growing import CHECK_EVERY, Encoded, Growing, Part, log_losses
+from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1."""
-
-CHECK_EVERY = 5
-"""The losses are measured every so many rounds; measuring each would cost more than it is worth."""
-
-WATCHED_ROWS = 50_000
-"""Most training records whose loss is measured; it is for a plot, and decides nothing."""
 
 ROWS_SIDE_BY_SIDE = 250_000
 """So few records keep one thread busy and no more, and the matrix is small: then each thread grows boosters of its own."""
@@ -48,7 +42,7 @@ class XGBoostSettings:
     folds: int = 5
     repeats: int = 1
     max_rounds: int = 2000
-    early_stopping_rounds: int = 50
+    early_stopping_rounds: int = 25
     learning_rate: float = 0.05
     max_depth: int = 4
     min_child_weight: float = 1.0
@@ -118,7 +112,7 @@ class XGBoostTrainer:
 
         The same data, settings and seed give the same trees, whatever the number of threads.
         """
-        parts: list[_Part] = []
+        parts: list[Part] = []
         reports = shares(on_progress, self.settings.repeats * self.settings.folds)
         for repeat in range(self.settings.repeats):
             folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed + repeat)
@@ -138,7 +132,7 @@ class XGBoostTrainer:
         """The log loss of each record of a fold, float64 (k,) in nats, by a booster of the others."""
         folds = cross_fitting_folds(data, self.settings.folds, seed=self.seed)
         (part,) = self._grown(data, folds, [fold], 0, monotone, [on_progress] * self.settings.folds)
-        return _losses(part.margins, data.is_fraud[part.held_out])
+        return log_losses(part.margins, data.is_fraud[part.held_out])
 
     def _grown(
         self,
@@ -148,28 +142,29 @@ class XGBoostTrainer:
         first: int,
         monotone: tuple[int, ...],
         reports: Sequence[Progress],
-    ) -> list["_Part"]:
+    ) -> list["Part"]:
         """The boosters that leave out those folds; `first` is the number of the first fold's booster, for its seed."""
         at_once = min(self.thread_count, len(left_out)) if len(data) <= ROWS_SIDE_BY_SIDE else 1
         own = self.workers is None
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
-        encoded = _Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
-        growing = _Growing(
+        encoded = Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
+        growing = Growing(
             encoded,
-            self.settings,
             self._parameters(encoded, monotone, threads=self.thread_count // at_once if own else 1),
+            self.settings.max_rounds,
+            self.settings.early_stopping_rounds,
             first_seed=self.seed * 1000 + first,
             threads=self.thread_count if own else 1,
             on_progress=(lambda fold, share: reports[first + fold](share)) if own else None,
         )
-        done: dict[int, _Part] = {}
+        done: dict[int, Part] = {}
         with (self.workers or Threads(at_once)).pool(growing) as pool:
             for fold, future in results(pool, left_out[::-1]):
                 done[fold] = future.result()
                 reports[first + fold](1.0)
         return [done[fold] for fold in left_out]
 
-    def _parameters(self, encoded: "_Encoded", monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
+    def _parameters(self, encoded: "Encoded", monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
         data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}
@@ -182,146 +177,14 @@ class XGBoostTrainer:
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
-class _Growing:
-    """Grows boosters from one matrix. Each process and each thread that opens it has a matrix of its own.
-
-    `on_progress` gets a fold and the share of its booster that is grown. Another process cannot call it.
-    """
-
-    encoded: "_Encoded"
-    settings: XGBoostSettings
-    parameters: Mapping[str, Any]
-    first_seed: int
-    threads: int
-    on_progress: Callable[[int, float], None] | None
-
-    def __call__(self) -> Callable[[int], "_Part"]:
-        return partial(self._part, self._matrix())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        own = self.encoded, self.settings, self.parameters, self.first_seed, self.threads, None
-        return type(self), own
-
-    def _matrix(self) -> xgboost.QuantileDMatrix:
-        data = self.encoded
-        options = {"max_bin": self.parameters["max_bin"], "nthread": self.threads, "enable_categorical": True}
-        if len(data.data) <= BLOCK_ROWS:
-            (block,) = data.blocks()
-            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
-        return xgboost.QuantileDMatrix(_Blocks(data), **options)
-
-    def _part(self, matrix: xgboost.QuantileDMatrix, fold: int) -> "_Part":
-        """The booster without a fold."""
-        left_out = self.encoded.folds == fold
-        # a record of weight 0 has no influence on splits, so one matrix serves all folds
-        matrix.set_info(weight=(~left_out).astype(np.float32))
-        checking = _Checking(self, matrix, fold, left_out)
-        # XGBoost takes a signed number of 64 bits
-        parameters = {**self.parameters, "seed": (self.first_seed + fold) % 2**63}
-        booster = xgboost.train(parameters, matrix, self.settings.max_rounds, callbacks=[checking], verbose_eval=False)
-        part = checking.part
-        part.booster = booster[: part.kept]
-        return part
-
-
-@dataclass
-class _Part:
-    """One booster, how many rounds it kept, the losses at each check, and the margins of the records that it left out."""
-
-    held_out: NDArray[np.int64]
-    kept: int = 0
-    least_loss: float = np.inf
-    held_out_losses: list[float] = field(default_factory=list)
-    train_losses: list[float] = field(default_factory=list)
-    margins: NDArray[np.float32] = field(init=False)
-    booster: xgboost.Booster = field(init=False)
-
-
-class _Checking(xgboost.callback.TrainingCallback):
-    """Stops a booster when the fold that it leaves out no longer improves."""
-
-    def __init__(
-        self, growing: _Growing, matrix: xgboost.QuantileDMatrix, fold: int, left_out: NDArray[np.bool_]
-    ) -> None:
-        self._growing, self._matrix, self._fold = growing, matrix, fold
-        self._watched = np.flatnonzero(~left_out)[:WATCHED_ROWS]
-        self.part = _Part(np.flatnonzero(left_out))
-
-    def after_iteration(self, model: xgboost.Booster, epoch: int, _log: object) -> bool:
-        return epoch % CHECK_EVERY == 0 and self._check(model, epoch + 1)
-
-    def _check(self, booster: xgboost.Booster, rounds: int) -> bool:
-        """Record the losses after so many rounds. Returns whether the held-out fold has stopped improving."""
-        part, settings, is_fraud = self.part, self._growing.settings, self._growing.encoded.data.is_fraud
-        margins = booster.predict(self._matrix, output_margin=True)  # XGBoost has them at hand
-        held_out = margins[part.held_out]
-        loss = _log_loss(held_out, is_fraud[part.held_out])
-        if loss < part.least_loss:
-            part.least_loss, part.kept, part.margins = loss, rounds, held_out
-        part.held_out_losses.append(loss)
-        part.train_losses.append(_log_loss(margins[self._watched], is_fraud[self._watched]))
-        if self._growing.on_progress is not None:
-            self._growing.on_progress(self._fold, rounds / settings.max_rounds)
-        return rounds >= part.kept + settings.early_stopping_rounds
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    """A dataset with the numbers that stand for its categories, those of them that are split `by_sets`, and its folds."""
-
-    data: Dataset
-    tables: LevelTables
-    folds: NDArray[np.int64]
-    by_sets: frozenset[str]
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        return self.data.blocks(self.tables, self.folds)
-
-    @property
-    def types(self) -> list[str]:
-        """XGBoost's type of each column of the matrix."""
-        own = ["c" if name in self.by_sets else "q" for name in self.data.records.column_names]
-        return own + ["q"] * sum(table.shape[2] - 1 for table in self.tables.values())
-
-
-class _Blocks(xgboost.DataIter):
-    """A dataset in blocks, so that it is not copied as a whole."""
-
-    def __init__(self, encoded: _Encoded) -> None:
-        super().__init__()
-        self._encoded, self._is_fraud = encoded, encoded.data.is_fraud
-
-    def reset(self) -> None:
-        self._done = 0
-        self._blocks = self._encoded.blocks()
-
-    def next(self, input_data: Callable[..., Any]) -> bool:
-        block = next(self._blocks, None)
-        if block is None:
-            return False
-        label = self._is_fraud[self._done : self._done + len(block)]
-        input_data(data=block, label=label, feature_types=self._encoded.types)
-        self._done += len(block)
-        return True
-
-
-def _losses(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.logaddexp(0, np.where(is_fraud, -margins, margins)).astype(np.float64)
-
-
-def _log_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    return float(_losses(margins, is_fraud).mean())
-
-
-def _held_out(parts: list[_Part], count: int, repeats: int) -> NDArray[np.float32]:
+def _held_out(parts: list[Part], count: int, repeats: int) -> NDArray[np.float32]:
     total = np.zeros(count, dtype=np.float64)
     for part in parts:
         total[part.held_out] += part.margins
     return (total / repeats).astype(np.float32)
 
 
-def _learning_curve(parts: list[_Part]) -> dict[str, list[float]]:
+def _learning_curve(parts: list[Part]) -> dict[str, list[float]]:
     """Means over the parts, up to the check that the shortest part reached."""
     checks = min(len(part.held_out_losses) for part in parts)
     return {

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.statistics.metrics import roc_auc
 from fraud_detection_api.statistics.scored import ScoredTest
 from fraud_detection_api.training import train_xgboost
+from fraud_detection_api.training.boosters import growing
 from fraud_detection_api.training.data import dataset
 from fraud_detection_api.training.data.splits import cross_fitting_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings, XGBoostTrainer, average_boosters
@@ -60,6 +62,12 @@ def test_boosters_that_other_processes_grow_are_the_same():
     elsewhere = XGBoostTrainer(QUICK, 7, workers=LocalProcesses(2)).fit(TRAIN)
     assert as_bytes(elsewhere) == as_bytes(fitted())
     assert elsewhere.held_out_margins.tobytes() == fitted().held_out_margins.tobytes()
+
+
+def test_boosters_that_grow_from_files_are_the_same(tmp_path):
+    on_disk = replace(TRAIN, records=replace(TRAIN.records, folder=tmp_path))
+    assert as_bytes(fitted(data=on_disk)) == as_bytes(fitted())
+    assert list(tmp_path.glob("bins-*"))  # XGBoost has removed its files in it
 
 
 def test_another_seed_gives_other_trees():
@@ -142,7 +150,7 @@ def test_the_forest_is_the_mean_of_its_parts(monkeypatch):
 
 def test_data_that_is_read_in_pieces_gives_as_good_trees(monkeypatch):
     whole = fitted()
-    for module in (dataset, train_xgboost):
+    for module in (dataset, growing):
         monkeypatch.setattr(module, "BLOCK_ROWS", 250)
     pieces = fitted()
     truth = sample(2)
@@ -164,7 +172,7 @@ def categories(rows: int = 900):
 def test_categories_that_are_read_in_pieces_are_coded_as_they_are_in_one(monkeypatch):
     data = categories()
     whole = fitted(data=data).held_out_margins
-    for module in (dataset, train_xgboost):
+    for module in (dataset, growing):
         monkeypatch.setattr(module, "BLOCK_ROWS", 200)
     pieces = fitted(data=data).held_out_margins
     assert auc(data.is_fraud, whole.astype(float)) > 0.75

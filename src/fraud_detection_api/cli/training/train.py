@@ -35,6 +35,15 @@ Policy = Annotated[
     Path | None, options.policy_option("the policy of the model that --like names, else built-in values")
 ]
 
+ExternalMemory = Annotated[
+    bool,
+    typer.Option(
+        "--external-memory",
+        help="Keep the records in files of the temporary folder (TMPDIR) while training: slower, and for files larger than "
+        "memory.",
+    ),
+]
+
 
 def train(
     file: options.DataFile,
@@ -54,6 +63,7 @@ def train(
     promote: options.Promote = False,
     force: options.Force = None,
     allow_contract_change: options.AllowContractChange = False,
+    external_memory: ExternalMemory = False,
     engine: options.Engine = "local",
     ray_address: options.RayAddress = None,
     track: options.Track = None,
@@ -61,12 +71,15 @@ def train(
 ) -> None:
     """Train a model on labelled records, measure it on held-out records, and register it.
 
-    With `--engine ray`, each booster grows on a processor of the cluster. The model is the same.
+    With `--engine ray`, each booster grows on a processor of the cluster. Neither that nor `--external-memory` changes the
+    model.
 
     Example: `fraud train credit.parquet --promote`
     """
     if like is not None and contract is not None:
         raise typer.BadParameter("a model has its own contract; give one or the other", param_hint="--like")
+    if external_memory and engine == "ray":
+        raise typer.BadParameter("the machines of a cluster do not share files; leave it out", param_hint="--engine")
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.container.workers import training_workers
@@ -75,7 +88,7 @@ def train(
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
     csv, workers = options.of_csv(separator, file), training_workers(engine, address=ray_address)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers)
+    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers, external_memory)
     with usage_errors():
         fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ class EncodedRecords:
 
     `matrix` is float32 (n, m) as `Encoder.encode` makes it, except that a category's column holds the number of its level
     in `levels[name]`; missing is NaN. `indices` holds the matrix's index of each of `column_names`. `times` holds the
-    datetime features as float64 (n,) in seconds since 1970.
+    datetime features as float64 (n,) in seconds since 1970. Where the records are larger than memory, the matrix is a file
+    in `folder`, and so is what is made of it.
     """
 
     matrix: NDArray[np.float32]
@@ -27,6 +29,7 @@ class EncodedRecords:
     indices: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
     times: Mapping[str, NDArray[np.float64]]
+    folder: Path | None = None
 
     def position(self, column: str) -> int:
         """Index of a column in `column_names`."""

@@ -1,6 +1,8 @@
 """CSV and Parquet files to training data, checked against the contract."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.written import MISSING_MARKERS
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.tables.checking import (
     check_table,
     constraint_problem,
@@ -28,15 +30,17 @@ from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 CHUNK_ROWS = 100_000
 
 
-def load_dataset(path: Path, contract: Contract, *, trains: bool = True, separator: str | None = None) -> Dataset:
+def load_dataset(
+    path: Path, contract: Contract, *, trains: bool = True, separator: str | None = None, folder: Path | None = None
+) -> Dataset:
     """Dataset from a file that is read in pieces; a CSV's `separator` is taken from its header unless it is given.
 
-    A dataset that only measures a model may have other columns, and records of one class. Raises InvalidDataset with all
-    problems: columns, counts and first rows, never values.
+    The encoded records are in memory, or in a file of `folder`. A dataset that only measures a model may have other columns,
+    and records of one class. Raises InvalidDataset with all problems: columns, counts and first rows, never values.
     """
     scan, rows = scan_file(path, separator)
     with reading(path, separator):
-        return _dataset(scan, rows, contract, source=str(path), trains=trains, separator=separator)
+        return _dataset(scan, rows, contract, source=str(path), trains=trains, separator=separator, folder=folder)
 
 
 def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
@@ -44,14 +48,21 @@ def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) 
     return _dataset(frame.lazy(), frame.height, contract, source=source)
 
 
-def _dataset(
-    scan: pl.LazyFrame, rows: int, contract: Contract, *, source: str, trains: bool = True, separator: str | None = None
+def _dataset(  # noqa: PLR0913 as load_dataset
+    scan: pl.LazyFrame,
+    rows: int,
+    contract: Contract,
+    *,
+    source: str,
+    trains: bool = True,
+    separator: str | None = None,
+    folder: Path | None = None,
 ) -> Dataset:
     names = scan.collect_schema().names()
     problems = [*_missing_columns(names, contract), *(_other_columns(names, contract) if trains else ())]
     if not rows:
         raise InvalidDataset(source, [*problems, "holds no rows"])
-    reader = _Reader(contract, rows)
+    reader = _Reader(contract, rows, folder)
     if present := [name for name in reader.columns if name in names]:
         for frame in scan.select(present).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
             reader.add(frame)
@@ -106,6 +117,7 @@ class _Reader:
 
     contract: Contract
     rows: int
+    folder: Path | None
     problems: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     done: int = 0
 
@@ -113,7 +125,7 @@ class _Reader:
         features = self.contract.features
         self._levels = {name: _LevelNumbers() for name, feature in features.items() if feature.dtype == "category"}
         self._encoder = Encoder(self.contract, self._levels)
-        self._matrix = np.empty((self.rows, len(self._encoder.column_names)), dtype=np.float32)
+        self._matrix = _empty((self.rows, len(self._encoder.column_names)), self.folder)
         self._times = {name: np.empty(self.rows) for name, feature in features.items() if feature.dtype == "datetime"}
         if self.contract.time is not None:
             self._times[self.contract.time.name] = np.empty(self.rows)
@@ -163,7 +175,7 @@ class _Reader:
         levels = {name: tuple(found.numbers) for name, found in self._levels.items()}
         times = {name: self._times[name] for name in self._times if name in self.contract.features}
         names = self._encoder.column_names
-        return EncodedRecords(self._matrix, names, np.arange(len(names)), levels, times)
+        return EncodedRecords(self._matrix, names, np.arange(len(names)), levels, times, self.folder)
 
     def digest(self, is_fraud: NDArray[np.bool_]) -> str:
         """Digest of the checked columns and the target, independent of the file format."""
@@ -171,6 +183,24 @@ class _Reader:
         for name, column in self._hashes.items():
             content.update(f"{name}\x1f{column.hexdigest()}\x1f".encode())
         return "sha256:" + content.hexdigest()
+
+
+BYTES_OF_VALUE = 4 + 2
+"""On disk, as float32 and as the number of its bin."""
+
+
+def _empty(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float32]:
+    """A matrix in memory, or in a file of `folder`. Raises FilesUnavailable where that has too little room."""
+    if folder is None:
+        return np.empty(shape, dtype=np.float32)
+    needed, free = shape[0] * shape[1] * BYTES_OF_VALUE, shutil.disk_usage(folder).free
+    if needed > free:
+        room = f"the records need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise FilesUnavailable(str(folder), f"{room}; name another folder by TMPDIR")
+    path = folder / "records.npy"
+    with path.open("wb") as file:  # room for all of it now: a full disk would end the process later
+        os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1] * 4))
+    return np.memmap(path, dtype=np.float32, mode="r+", shape=shape)
 
 
 def _required(contract: Contract) -> list[str]:

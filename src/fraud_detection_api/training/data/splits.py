@@ -185,16 +185,24 @@ def cross_fitting_folds(data: Dataset, count: int, *, seed: int) -> NDArray[np.i
     Each fold has nearly the same share of fraud; an entity's records, where it has several, are in one fold.
     """
     rng = np.random.default_rng(seed)
-    entity = np.arange(len(data)) if data.entity is None else data.entity
-    _, first, inverse = np.unique(entity, return_index=True, return_inverse=True)
+    if data.entity is None:
+        return _dealt(np.arange(len(data)), data.is_fraud, count, rng)
+    _, first, inverse = np.unique(data.entity, return_index=True, return_inverse=True)
     is_fraudulent = np.zeros(len(first), dtype=np.bool_)
     np.logical_or.at(is_fraudulent, inverse, data.is_fraud)
     in_order = np.argsort(first, kind="stable")  # by first appearance, so that the ids have no influence
-    folds = np.empty(len(first), dtype=np.int64)
+    return _dealt(in_order, is_fraudulent, count, rng)[inverse]
+
+
+def _dealt(
+    in_order: NDArray[np.int64], is_fraudulent: NDArray[np.bool_], count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """A fold for each entity; those of each class are shuffled and dealt out to the folds one by one."""
+    folds = np.empty(len(in_order), dtype=np.int64)
     for label in (False, True):
         members = rng.permutation(in_order[is_fraudulent[in_order] == label])
         folds[members] = np.arange(len(members)) % count
-    return folds[inverse]
+    return folds
 
 
 def validation_folds(data: Dataset, settings: PrequentialSettings, *, seed: int) -> list[Split]:

@@ -1,11 +1,14 @@
 """A file is read in pieces, and neither the dataset nor what is told of its faults shows where one piece ended."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.training.data import load
 from fraud_detection_api.training.data.load import dataset_from_frame, load_dataset
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
@@ -56,6 +59,27 @@ def with_gaps(frame: pl.DataFrame, column: str, rows: list[int]) -> pl.DataFrame
     """The frame without the values of some rows, which are numbered from 1."""
     values = [None if number in rows else value for number, value in enumerate(frame[column].to_list(), 1)]
     return frame.with_columns(pl.Series(column, values, dtype=frame[column].dtype))
+
+
+def written(folder: Path) -> Path:
+    path = folder / "data.parquet"
+    every_dtype_frame(ROWS).write_parquet(path)
+    return path
+
+
+def test_records_in_a_file_are_those_in_memory(tmp_path):
+    path = written(tmp_path)
+    outside = load_dataset(path, EVERY_DTYPE, folder=tmp_path)
+    assert_same(load_dataset(path, EVERY_DTYPE), outside)
+    assert isinstance(outside.records.matrix, np.memmap)
+
+
+def test_a_disk_without_room_for_the_records_is_told_before_they_are_read(tmp_path, monkeypatch):
+    path = written(tmp_path)
+    monkeypatch.setattr(load.shutil, "disk_usage", lambda _folder: SimpleNamespace(free=1))
+    with pytest.raises(FilesUnavailable, match="TMPDIR"):
+        load_dataset(path, EVERY_DTYPE, folder=tmp_path)
+    assert not (tmp_path / "records.npy").exists()
 
 
 def test_faults_of_all_pieces_are_counted_together_by_the_rows_of_the_file(monkeypatch):

@@ -1,0 +1,1 @@
+"""Boosters: how they grow from one matrix."""
