@@ -27,7 +27,7 @@ class TrainingOptions:
     """What a training is made from: the records, how they are split, and the policy that its model gets.
 
     The `separator` of a CSV is taken from its header unless it is given. Groups by which fairness is measured are in
-    `groups_file`. `workers` grow the boosters; without them, this process does. With
+    `groups_file`. `workers` grow the boosters (`together`: each one by all); without them, this process does. With
     `external_memory`, the records are in files meanwhile.
     """
 
@@ -40,6 +40,7 @@ class TrainingOptions:
     refit: bool = True
     groups_file: Path | None = None
     workers: Workers | None = None
+    together: bool = False
     external_memory: bool = False
 
 
@@ -83,6 +84,7 @@ def train_model(
             recipes=tried.recipes if model is None else {},
             refit=tried.refit and options.refit,
             workers=options.workers,
+            together=options.together,
         )
         step = f"Training on {len(dataset):,} records"
         return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))

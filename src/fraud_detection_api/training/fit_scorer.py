@@ -38,8 +38,9 @@ class FittedScorer:
 
 @dataclass(frozen=True)
 class ScorerFitter:
-    """Fits scorers. `seed` determines folds and trees. `threads`, 0 for all cores, and `workers` do not change the result.
+    """Fits scorers. `seed` determines folds and trees; `threads`, 0 for all cores, does not change the result.
 
+    `workers` do not either, unless they grow boosters `together`: see `XGBoostTrainer`.
     `deployed_base_rate` is the share of fraud where the scorer will be used, if the records are a sample with another one.
     """
 
@@ -48,6 +49,7 @@ class ScorerFitter:
     threads: int = 0
     deployed_base_rate: float | None = None
     workers: Workers | None = None
+    together: bool = False
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
@@ -96,7 +98,7 @@ class ScorerFitter:
 
     @property
     def _trainer(self) -> XGBoostTrainer:
-        return XGBoostTrainer(self.settings, self.seed, self.threads, self.workers)
+        return XGBoostTrainer(self.settings, self.seed, self.threads, self.workers, self.together)
 
     def _price(
         self,

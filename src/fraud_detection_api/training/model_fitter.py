@@ -54,7 +54,7 @@ class FittedModel:
 class ModelFitter:
     """Trains models and registers them. `seed` determines the split and the trees; `threads` is 0 for all cores.
 
-    `workers` grow the boosters, if they are given.
+    `workers` grow the boosters, if they are given; the larger ones `together`, if that is true (see `XGBoostTrainer`).
 
     `deployed_base_rate` is the share of fraud where the model will be used, if the records are a sample with another one.
     `policy` states the costs and the capacity; it becomes the version after `succeeds`. If `training_shares` is empty, the
@@ -77,6 +77,7 @@ class ModelFitter:
     recipes: Mapping[str, Changes] = field(default_factory=dict)
     refit: bool = True
     workers: Workers | None = None
+    together: bool = False
 
     def fit(
         self,
@@ -99,7 +100,9 @@ class ModelFitter:
         terms = with_records_a_day(self.policy, dataset, self.deployed_base_rate)
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
-        given = ScorerFitter(self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers)
+        given = ScorerFitter(
+            self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers, self.together
+        )
         pricing = 10 if dataset.contract.monotone_columns else 0
         efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)
         on_race, on_fit, on_prices, on_refit, on_evidence = stages(on_progress, *efforts)

@@ -112,7 +112,8 @@ def _losses(
     fitter: ScorerFitter, data: Dataset, settings: Mapping[str, XGBoostSettings], fold: int, on_progress: Progress
 ) -> dict[str, NDArray[np.float64]]:
     """Each recipe's losses of the fold's records. Recipes share the threads, as few records keep one busy and no more."""
-    measuring = _Measuring(replace(fitter, threads=1, workers=None), data, fold)
+    sent = data if fitter.workers is None else data.compact()
+    measuring = _Measuring(replace(fitter, threads=1, workers=None), sent, fold)
     found: dict[str, NDArray[np.float64]] = {}
     with (fitter.workers or Threads(fitter.thread_count)).pool(measuring) as pool:
         for (name, _), future in results(pool, list(settings.items())[::-1]):

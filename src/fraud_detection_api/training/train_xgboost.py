@@ -15,6 +15,7 @@ from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
 from fraud_detection_api.services.workers.pool import Threads, Workers, results
 from fraud_detection_api.training.boosters.growing import CHECK_EVERY, Encoded, Growing, Part, log_losses
+from fraud_detection_api.training.boosters.together import grown_together
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import cross_fitted_tables, split_by_sets
 from fraud_detection_api.training.data.splits import cross_fitting_folds
@@ -97,13 +98,15 @@ class XGBoostTrainer:
     In each repeat, all boosters but one are trained on a record. That one stops growing when the record's fold no longer
     improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine (`max_bin`), because
     coarse bins cost average precision on skewed amounts. `workers` grow the boosters, with a thread for each; without them,
-    `threads` of this process do. The result is the same.
+    `threads` of this process do. The result is the same. If `workers` grow large boosters `together`, each has a share of
+    the records, and the result differs: see `boosters.together`.
     """
 
     settings: XGBoostSettings
     seed: int
     threads: int = 0
     workers: Workers | None = None
+    together: bool = False
 
     def fit(
         self, data: Dataset, *, monotone: tuple[int, ...] = (), on_progress: Progress = lambda _share: None
@@ -144,6 +147,9 @@ class XGBoostTrainer:
         reports: Sequence[Progress],
     ) -> list["Part"]:
         """The boosters that leave out those folds; `first` is the number of the first fold's booster, for its seed."""
+        together = self.together and len(data) > ROWS_SIDE_BY_SIDE
+        if self.workers is not None and not together:
+            data = data.compact()  # what other processes get should be no more than they need
         at_once = min(self.thread_count, len(left_out)) if len(data) <= ROWS_SIDE_BY_SIDE else 1
         own = self.workers is None
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
@@ -157,6 +163,8 @@ class XGBoostTrainer:
             threads=self.thread_count if own else 1,
             on_progress=(lambda fold, share: reports[first + fold](share)) if own else None,
         )
+        if together and self.workers is not None:
+            return grown_together(growing, left_out, self.workers)
         done: dict[int, Part] = {}
         with (self.workers or Threads(at_once)).pool(growing) as pool:
             for fold, future in results(pool, left_out[::-1]):

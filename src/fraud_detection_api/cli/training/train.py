@@ -44,6 +44,15 @@ ExternalMemory = Annotated[
     ),
 ]
 
+Distributed = Annotated[
+    bool,
+    typer.Option(
+        "--distributed",
+        help="With --engine ray: all processors of the cluster grow each booster together, and each has a share of the "
+        "records. For records that fit no machine; add --external-memory where they do not fit this one.",
+    ),
+]
+
 
 def train(
     file: options.DataFile,
@@ -66,20 +75,25 @@ def train(
     external_memory: ExternalMemory = False,
     engine: options.Engine = "local",
     ray_address: options.RayAddress = None,
+    distributed: Distributed = False,
     track: options.Track = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a model on labelled records, measure it on held-out records, and register it.
 
     With `--engine ray`, each booster grows on a processor of the cluster. Neither that nor `--external-memory` changes the
-    model.
+    model. `--distributed` does, a little: the processes add up in another order, and sample other records.
 
     Example: `fraud train credit.parquet --promote`
     """
     if like is not None and contract is not None:
         raise typer.BadParameter("a model has its own contract; give one or the other", param_hint="--like")
-    if external_memory and engine == "ray":
-        raise typer.BadParameter("the machines of a cluster do not share files; leave it out", param_hint="--engine")
+    if distributed and engine != "ray":
+        raise typer.BadParameter("needs a cluster: give --engine ray", param_hint="--distributed")
+    if external_memory and engine == "ray" and not distributed:
+        raise typer.BadParameter(
+            "needs --distributed on a cluster, whose machines share no files", param_hint="--external-memory"
+        )
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.container.workers import training_workers
@@ -88,7 +102,9 @@ def train(
 
     split = SplitSettings(test_share, delay_days, leave_out_known)
     csv, workers = options.of_csv(separator, file), training_workers(engine, address=ray_address)
-    given = TrainingOptions(file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers, external_memory)
+    given = TrainingOptions(
+        file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers, distributed, external_memory
+    )
     with usage_errors():
         fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
     show_trained(fitted, as_json=as_json)

@@ -1,7 +1,7 @@
 """Grows boosters that differ in the fold that they leave out, from one matrix of bins, in memory or on disk."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
+from xgboost import collective
 
 from fraud_detection_api.training.data.dataset import BLOCK_ROWS, Dataset, LevelTables
 
@@ -31,6 +32,10 @@ class Encoded:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         return self.data.blocks(self.tables, self.folds)
+
+    def part(self, rows: slice) -> "Encoded":
+        """Some of the records, as a copy in memory."""
+        return replace(self, data=self.data.take(np.arange(len(self.data))[rows]).compact(), folds=self.folds[rows])
 
     @property
     def types(self) -> list[str]:
@@ -96,8 +101,8 @@ class Part:
     least_loss: float = np.inf
     held_out_losses: list[float] = field(default_factory=list)
     train_losses: list[float] = field(default_factory=list)
-    margins: NDArray[np.float32] = field(init=False)
-    booster: xgboost.Booster = field(init=False)
+    margins: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    booster: xgboost.Booster = field(default_factory=xgboost.Booster)
 
 
 class _Checking(xgboost.callback.TrainingCallback):
@@ -116,11 +121,11 @@ class _Checking(xgboost.callback.TrainingCallback):
         part, is_fraud = self.part, self._growing.encoded.data.is_fraud
         margins = booster.predict(self._matrix, output_margin=True)  # XGBoost has them at hand
         held_out = margins[part.held_out]
-        loss = _log_loss(held_out, is_fraud[part.held_out])
+        loss = _mean_loss(held_out, is_fraud[part.held_out])
         if loss < part.least_loss:
             part.least_loss, part.kept, part.margins = loss, rounds, held_out
         part.held_out_losses.append(loss)
-        part.train_losses.append(_log_loss(margins[self._watched], is_fraud[self._watched]))
+        part.train_losses.append(_mean_loss(margins[self._watched], is_fraud[self._watched]))
         if self._growing.on_progress is not None:
             self._growing.on_progress(self._fold, rounds / self._growing.max_rounds)
         return bool(rounds >= part.kept + self._growing.patience)
@@ -152,5 +157,9 @@ def log_losses(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> NDA
     return np.logaddexp(0, np.where(is_fraud, -margins, margins)).astype(np.float64)
 
 
-def _log_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    return float(log_losses(margins, is_fraud).mean())
+def _mean_loss(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
+    """Over the records of all processes that grow a booster together."""
+    total = np.array([log_losses(margins, is_fraud).sum(), len(margins)])
+    if collective.is_distributed():
+        total = collective.allreduce(total, collective.Op.SUM)
+    return float(total[0] / total[1])

@@ -96,6 +96,14 @@ class Dataset:
             known_probability=None if self.known_probability is None else self.known_probability[chosen],
         )
 
+    def compact(self) -> "Dataset":
+        """The same records in a matrix of their own in memory, without those of other parts."""
+        own, records = np.arange(len(self)), self.records
+        times = {name: seconds[self.rows] for name, seconds in records.times.items()}
+        columns = np.arange(len(records.indices))
+        alone = replace(records, matrix=records.block(self.rows), indices=columns, times=times, folder=None)
+        return replace(self, records=alone, rows=own)
+
     def following(self, contract: Contract) -> "Dataset":
         """The same records under a contract that has fewer derived features and is otherwise the same."""
         names = Encoder(contract, dict.fromkeys(self.records.levels, _NO_LEVELS)).column_names
