@@ -13,6 +13,7 @@ from fraud_detection_api.processes.scratch_folders import scratch_folder
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
+from fraud_detection_api.training.boosters.devices import Device, require_device
 from fraud_detection_api.training.data.groups import load_groups
 from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.splits import SplitSettings
@@ -42,6 +43,7 @@ class TrainingOptions:
     workers: Workers | None = None
     together: bool = False
     external_memory: bool = False
+    device: Device = "cpu"
 
 
 def train_model(
@@ -55,9 +57,10 @@ def train_model(
 ) -> FittedModel:
     """Train and register a model. With `like`, that version's contract, settings, policy and base rate are used.
 
-    Raises InvalidDataset, InvalidContract, InvalidPolicy, UnusableOption, UnknownModel, NoChampion, and as
+    Raises InvalidDataset, InvalidContract, InvalidPolicy, UnusableOption, UnknownModel, NoChampion, and as `require_device`,
     `Destination.open` and `Destination.require_welcome`.
     """
+    require_device(options.device)
     goal = Destination.open(settings, registration, listener)
     given = None if options.policy_file is None else load_policy(options.policy_file)
     model = None if like is None else ModelService(goal.registry).load(like).bundle
@@ -85,6 +88,7 @@ def train_model(
             refit=tried.refit and options.refit,
             workers=options.workers,
             together=options.together,
+            device=options.device,
         )
         step = f"Training on {len(dataset):,} records"
         return goal.establish(goal.fit(fitter, dataset, step, source=options.file.name, groups=groups))

@@ -12,6 +12,7 @@ from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.model.trees.forest import Forest
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.statistics.metrics import METRICS
+from fraud_detection_api.training.boosters.devices import Device
 from fraud_detection_api.training.calibrate import deployment_weights, fit_calibration, uncalibrated
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import learn_level_codes, split_by_sets
@@ -50,6 +51,7 @@ class ScorerFitter:
     deployed_base_rate: float | None = None
     workers: Workers | None = None
     together: bool = False
+    device: Device = "cpu"
 
     def fit(self, data: Dataset, *, on_progress: Progress = lambda _share: None) -> FittedScorer:
         """Scorer of all of `data`, with the contract's monotone constraints."""
@@ -98,7 +100,7 @@ class ScorerFitter:
 
     @property
     def _trainer(self) -> XGBoostTrainer:
-        return XGBoostTrainer(self.settings, self.seed, self.threads, self.workers, self.together)
+        return XGBoostTrainer(self.settings, self.seed, self.threads, self.workers, self.together, self.device)
 
     def _price(
         self,

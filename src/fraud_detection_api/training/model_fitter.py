@@ -16,6 +16,7 @@ from fraud_detection_api.services.models.aliases import CHAMPION, Cause
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.training.beside import baseline_card, champion_beside
+from fraud_detection_api.training.boosters.devices import Device
 from fraud_detection_api.training.card import Learned, Making, model_card, timestamp
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.leaks import leak_warnings
@@ -78,6 +79,7 @@ class ModelFitter:
     refit: bool = True
     workers: Workers | None = None
     together: bool = False
+    device: Device = "cpu"
 
     def fit(
         self,
@@ -101,7 +103,7 @@ class ModelFitter:
         split = hold_out(dataset, self.split, seed=self.seed)
         train, test = dataset.take(split.train), dataset.take(split.test)
         given = ScorerFitter(
-            self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers, self.together
+            self.settings, self.seed, self.threads, self.deployed_base_rate, self.workers, self.together, self.device
         )
         pricing = 10 if dataset.contract.monotone_columns else 0
         efforts = 10 if self.recipes else 0, 10, pricing, 10 if self.refit else 0, 1 + len(self.training_shares)

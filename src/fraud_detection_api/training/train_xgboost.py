@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
 from fraud_detection_api.services.workers.pool import Threads, Workers, results
+from fraud_detection_api.training.boosters.devices import Device
 from fraud_detection_api.training.boosters.growing import CHECK_EVERY, Encoded, Growing, Part, log_losses
 from fraud_detection_api.training.boosters.together import grown_together
 from fraud_detection_api.training.data.dataset import Dataset
@@ -99,7 +100,7 @@ class XGBoostTrainer:
     improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine (`max_bin`), because
     coarse bins cost average precision on skewed amounts. `workers` grow the boosters, with a thread for each; without them,
     `threads` of this process do. The result is the same. If `workers` grow large boosters `together`, each has a share of
-    the records, and the result differs: see `boosters.together`.
+    the records, and the result differs: see `boosters.together`. It also differs on another `device`.
     """
 
     settings: XGBoostSettings
@@ -107,6 +108,7 @@ class XGBoostTrainer:
     threads: int = 0
     workers: Workers | None = None
     together: bool = False
+    device: Device = "cpu"
 
     def fit(
         self, data: Dataset, *, monotone: tuple[int, ...] = (), on_progress: Progress = lambda _share: None
@@ -176,7 +178,7 @@ class XGBoostTrainer:
         data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}
-        own = {"base_score": data.base_rate, "nthread": threads}
+        own = {"base_score": data.base_rate, "nthread": threads, "device": self.device}
         return {**self.settings.parameters(len(data)), **fixed, **constraints, **own}
 
     @property

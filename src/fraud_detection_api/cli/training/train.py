@@ -53,6 +53,13 @@ Distributed = Annotated[
     ),
 ]
 
+OnDevice = Annotated[
+    Literal["cpu", "cuda"],
+    typer.Option(
+        "--device", help="cuda: grow the boosters on an NVIDIA GPU. Needs the extra `train-gpu` instead of `train`."
+    ),
+]
+
 
 def train(
     file: options.DataFile,
@@ -76,6 +83,7 @@ def train(
     engine: options.Engine = "local",
     ray_address: options.RayAddress = None,
     distributed: Distributed = False,
+    device: OnDevice = "cpu",
     track: options.Track = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -94,6 +102,10 @@ def train(
         raise typer.BadParameter(
             "needs --distributed on a cluster, whose machines share no files", param_hint="--external-memory"
         )
+    if device == "cuda" and engine == "ray":
+        raise typer.BadParameter(
+            "the tasks of a cluster use processors; leave one of the two out", param_hint="--device"
+        )
     settings = settings_with(registry=registry, contract=contract, track=track)
     how = registration(order_of(force=force), promote=promote, allow_contract_change=allow_contract_change)
     from fraud_detection_api.container.workers import training_workers
@@ -103,7 +115,7 @@ def train(
     split = SplitSettings(test_share, delay_days, leave_out_known)
     csv, workers = options.of_csv(separator, file), training_workers(engine, address=ray_address)
     given = TrainingOptions(
-        file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers, distributed, external_memory
+        file, seed, split, deployed_base_rate, policy, csv, refit, groups, workers, distributed, external_memory, device
     )
     with usage_errors():
         fitted = train_model(settings, given, effort=effort, like=like, registration=how, listener=LISTENER)
