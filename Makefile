@@ -20,6 +20,8 @@ installed := $(venv)/.installed
 pytest := PYTHONDONTWRITEBYTECODE= $(venv)/bin/pytest -n $(PYTEST_WORKERS) --dist worksteal
 install := $(PYTHON) requirements/install.py $(venv)
 development_groups := test,lint,notebook,jupyter,tracking
+# without `kuberay`, which only containers need, and `train-gpu`, which replaces `train`
+development_extras := cloud delta mlflow postgres ray tracing train
 
 .PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
   bench-quality bench-serving bench-store
@@ -93,8 +95,8 @@ lock: $(poetry_installed) ## After a change of dependencies in pyproject.toml: w
 
 requirements: $(poetry_installed) ## Write requirements/ from poetry.lock
 	$(poetry) export --quiet --output requirements/serve.txt
-	for extra in cloud delta mlflow postgres ray tracing train; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
-	$(poetry) export --quiet --all-extras --with $(development_groups) --output requirements/development.txt
+	for extra in $(development_extras) kuberay train-gpu; do $(poetry) export --quiet --extras $$extra --output requirements/$$extra.txt; done
+	$(poetry) export --quiet --extras "$(development_extras)" --with $(development_groups) --output requirements/development.txt
 	for group in docs benchmark installer; do $(poetry) export --quiet --only $$group --output requirements/$$group.txt; done
 
 clean: ## Remove the environments and caches (does not remove the models in registry/)

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 HERE = Path(__file__).resolve().parent
-FILES = ("development.txt", "docs.txt")
+FILES = ("development.txt", "docs.txt", "kuberay.txt", "train-gpu.txt")
 
 Advisories = Mapping[str, list[dict[str, Any]]]
 """Advisories in OSV's schema, by the canonical name of each package that they affect."""

@@ -22,4 +22,4 @@ def test_the_settings_of_the_page_have_the_defaults_of_the_code():
 def test_the_extras_of_the_page_are_those_of_the_package():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     table = PAGE.split("| extra | adds |")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(package["optional-dependencies"])
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == set(package["optional-dependencies"])

@@ -15,10 +15,13 @@ LOCK = tomllib.loads((PROJECT / "poetry.lock").read_text(encoding="utf-8"))
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = set(DECLARED["project"]["optional-dependencies"])
 DEVELOPMENT = {"main", "test", "lint", "notebook", "jupyter", "tracking"}
+DEPLOYED = {"kuberay", "train-gpu"}
+"""Extras that the development environment lacks: for containers alone, and instead of `train`."""
+
 CONTENTS = {
     "serve": ({"main"}, set()),
     **{extra: ({"main"}, {extra}) for extra in sorted(EXTRAS)},
-    "development": (DEVELOPMENT, EXTRAS),
+    "development": (DEVELOPMENT, EXTRAS - DEPLOYED),
     **{group: ({group}, set()) for group in ("docs", "installer", "benchmark")},
 }
 """The groups and extras of each file."""
@@ -70,6 +73,26 @@ def test_a_file_holds_what_the_lock_holds(name):
 def test_every_file_and_every_group_is_accounted_for():
     assert {path.stem for path in FOLDER.glob("*.txt")} == CONTENTS.keys()
     assert set(DECLARED["dependency-groups"]) <= DEVELOPMENT | CONTENTS.keys()
+
+
+def packages(name: str) -> set[str]:
+    return {package for machine in MACHINES for package in exported(name, machine)}
+
+
+def test_no_file_holds_boosters_for_processors_beside_those_for_gpus():
+    """They are the same files: installed together, each would overwrite the other."""
+    on_linux = [machine for machine in MACHINES if machine["sys_platform"] == "linux"]
+    for name in CONTENTS:
+        assert all(len({"xgboost", "xgboost-cpu"} & exported(name, machine).keys()) <= 1 for machine in on_linux), name
+
+
+def test_training_on_a_gpu_differs_from_training_by_the_library_of_boosters_alone():
+    assert packages("train-gpu") ^ packages("train") == {"xgboost-cpu", "nvidia-nccl-cu12", "nvidia-nccl-cu13"}
+
+
+def test_nodes_of_kubernetes_run_the_ray_that_the_extra_ray_has():
+    for machine in MACHINES:
+        assert exported("kuberay", machine)["ray"] == exported("ray", machine)["ray"]
 
 
 @pytest.fixture(scope="module")
