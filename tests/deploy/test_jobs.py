@@ -141,8 +141,9 @@ def test_the_image_that_trains_can_be_built():
     assert {tag: set(given.split()) for given, tag in extras} == {
         "$VERSION": {"postgres", "mlflow"},
         "$VERSION-train": {"postgres", "mlflow"},
+        "$VERSION-ray": {"mlflow", "cloud", "delta", "kuberay"},
     }
-    assert {"postgres", "mlflow", "train"} <= known
+    assert {"postgres", "mlflow", "cloud", "delta", "kuberay", "train"} <= known
 
 
 def project_extras():

@@ -14,7 +14,11 @@ import yaml
 
 PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "deploy"
-OVERLAYS = ("dev", "production", "production/migrations")
+RAY_OVERLAYS = ("production/ray/cluster", "production/ray/score", "production/ray/tune")
+OVERLAYS = ("dev", "production", "production/migrations", *RAY_OVERLAYS)
+
+KEYS = {"AWS_ACCESS_KEY_ID": "an-id", "AWS_SECRET_ACCESS_KEY": "a-secret"}
+"""What the person who follows the page has in the environment."""
 
 Object = dict[str, Any]
 
@@ -43,7 +47,8 @@ def copy_with_secrets(folder: Path) -> Path:
     certificate = folder / "ca.crt"
     certificate.write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
     commands = _shell_block("# the secrets").replace("/path/to/ca.crt", str(certificate))
-    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder, check=True)
+    for block in (commands, _shell_block("# the keys of object storage")):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, check=True, env=os.environ | KEYS)
     return folder
 
 
@@ -63,13 +68,26 @@ def the(objects: list[Object], kind: str, name: str | None = None) -> Object:
     return found
 
 
+def templates(each: Object) -> Iterator[tuple[str, Object]]:
+    """Name and template of the pods that a workload makes."""
+    name, specification = f"{each['kind']}/{each['metadata']['name']}", each.get("spec", {})
+    cluster = specification if each["kind"] == "RayCluster" else specification.get("rayClusterSpec")
+    if cluster is not None:
+        yield f"{name}/head", cluster["headGroupSpec"]["template"]
+        yield from ((f"{name}/{group['groupName']}", group["template"]) for group in cluster["workerGroupSpecs"])
+        if "submitterPodTemplate" in specification:
+            yield f"{name}/submitter", specification["submitterPodTemplate"]
+    else:
+        template = specification.get("jobTemplate", {}).get("spec", specification).get("template")
+        if template is not None:
+            yield name, template
+
+
 def pods(objects: list[Object]) -> Iterator[tuple[str, Object, Object]]:
     """Kind and name, labels, and specification of the pods that the workloads make."""
     for each in objects:
-        specification = each.get("spec", {})
-        template = specification.get("jobTemplate", {}).get("spec", specification).get("template")
-        if template is not None:
-            yield f"{each['kind']}/{each['metadata']['name']}", template["metadata"]["labels"], template["spec"]
+        for name, template in templates(each):
+            yield name, template["metadata"]["labels"], template["spec"]
 
 
 def containers(pod: Object) -> list[Object]:

@@ -1,4 +1,7 @@
-"""What Prometheus' operator takes, as far as it is used here; from its documented API (monitoring.coreos.com/v1)."""
+"""What the operators of Prometheus and Ray take, as far as it is used here; from their documented APIs.
+
+Templates of pods are left to Kubernetes' own schemas.
+"""
 
 from typing import Any
 
@@ -55,6 +58,56 @@ _ENDPOINT = _object(
 )
 _SELECTOR = _object(matchLabels=_TEXTS, matchExpressions={"type": "array"})
 
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+_FLAG = {"type": "boolean"}
+_TEMPLATE = {"type": "object", "required": ["spec"]}
+_RAY_CLUSTER = _object(
+    ("headGroupSpec",),
+    rayVersion={"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
+    authOptions=_object(mode={"enum": ["disabled", "token"]}, secretName={"type": "string"}),
+    enableInTreeAutoscaling=_FLAG,
+    suspend=_FLAG,
+    headGroupSpec=_object(
+        ("template",),
+        serviceType={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+        rayStartParams=_TEXTS,
+        template=_TEMPLATE,
+    ),
+    workerGroupSpecs=_list(
+        _object(
+            ("groupName", "minReplicas", "maxReplicas", "template"),
+            groupName={"type": "string"},
+            replicas=_COUNT,
+            minReplicas=_COUNT,
+            maxReplicas=_COUNT,
+            numOfHosts=_COUNT,
+            rayStartParams=_TEXTS,
+            template=_TEMPLATE,
+        )
+    ),
+)
+_RAY_JOB = _object(
+    ("entrypoint", "rayClusterSpec"),
+    entrypoint={"type": "string", "minLength": 1},
+    runtimeEnvYAML={"type": "string"},
+    metadata=_TEXTS,
+    submissionMode={"enum": ["K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode"]},
+    submitterConfig=_object(backoffLimit=_COUNT),
+    submitterPodTemplate=_TEMPLATE,
+    suspend=_FLAG,
+    shutdownAfterJobFinishes=_FLAG,
+    ttlSecondsAfterFinished=_COUNT,
+    activeDeadlineSeconds={**_COUNT, "minimum": 1},
+    backoffLimit=_COUNT,
+    rayClusterSpec=_RAY_CLUSTER,
+)
+
+API_VERSIONS = {
+    "PrometheusRule": "monitoring.coreos.com/v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
+    "RayCluster": "ray.io/v1",
+    "RayJob": "ray.io/v1",
+}
 SCHEMAS = {
     "PrometheusRule": _object(("groups",), groups=_list(_GROUP)),
     "ServiceMonitor": _object(
@@ -66,12 +119,14 @@ SCHEMAS = {
         selector=_SELECTOR,
         endpoints=_list(_ENDPOINT),
     ),
+    "RayCluster": _RAY_CLUSTER,
+    "RayJob": _RAY_JOB,
 }
 """Of the field `spec`, by kind."""
 
 
 def validate_operator_object(found: dict[str, Any]) -> None:
-    """Raise jsonschema.ValidationError where the operator would refuse it."""
-    assert found["apiVersion"] == "monitoring.coreos.com/v1"
+    """Raise jsonschema.ValidationError where its operator would refuse it."""
+    assert found["apiVersion"] == API_VERSIONS[found["kind"]]
     assert found.keys() == {"apiVersion", "kind", "metadata", "spec"}
     jsonschema.validate(found["spec"], SCHEMAS[found["kind"]])
