@@ -50,7 +50,9 @@ def test_a_misspelt_field_is_found(production):
 
 
 def test_a_misspelt_field_of_a_node_of_ray_is_found(manifests):
-    [(pod, template)] = [each for job in manifests["production/ray/score"] for each in templates(job) if "head" in each[0]]
+    [(pod, template)] = [
+        each for job in manifests["production/ray/score"] for each in templates(job) if "head" in each[0]
+    ]
     wrong = {**template, "spec": {**template["spec"], "volume": []}}
     found = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": pod}, "template": wrong}
     with pytest.raises(kubernetes_validate.ValidationError):
