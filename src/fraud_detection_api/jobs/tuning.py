@@ -76,7 +76,8 @@ def tune_model(
     split = hold_out(dataset, options.split, seed=options.seed)
     known = dataset.take(split.train)
     folds = validation_folds(known, windows, seed=options.seed)
-    tuned = _search(study, known, folds, contract=contract, seed=options.seed, listener=listener)
+    threads = _threads(study, on_cluster=options.workers is not None)
+    tuned = _search(study, known, folds, contract=contract, seed=options.seed, threads=threads, listener=listener)
     tuned = _judged(tuned, study.objective, dataset, split, contract=contract, seed=options.seed, listener=listener)
     fitter = ModelFitter(
         goal.registry,
@@ -94,8 +95,22 @@ def tune_model(
     return goal.establish(fitted)
 
 
-def _search(
-    study: StudyOptions, known: Dataset, folds: Sequence[Split], *, contract: Contract, seed: int, listener: Listener
+def _threads(study: StudyOptions, *, on_cluster: bool) -> int:
+    """How many threads a fold of a trial has: a task of a cluster has one processor."""
+    if on_cluster:
+        return 1
+    return max(1, (os.cpu_count() or 1) // study.at_once) if study.at_once > 1 else 0
+
+
+def _search(  # noqa: PLR0913 what is searched, and on what
+    study: StudyOptions,
+    known: Dataset,
+    folds: Sequence[Split],
+    *,
+    contract: Contract,
+    seed: int,
+    threads: int,
+    listener: Listener,
 ) -> Tuned:
     with listener.step("Choosing the default recipe") as progress:
         default = race(ScorerFitter(XGBoostSettings(), seed), known.following(contract), RECIPES, on_progress=progress)
@@ -107,7 +122,7 @@ def _search(
         workers=study.workers,
         defaults=default.settings,
         recipes=tuple(RECIPES.values()),
-        threads=max(1, (os.cpu_count() or 1) // study.at_once) if study.at_once > 1 else 0,
+        threads=threads,
     )
     stopped = says_if_interrupted(listener, "stopped; finished trials are stored, and the same command continues")
     with stopped, listener.step(f"Tuning on {len(known):,} records") as progress:
