@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
+from fraud_detection_api.monitoring.fairness import Decided, fairness
 from fraud_detection_api.policy.consequences import policy_card
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.training.evaluate import evaluate
 from fraud_detection_api.training.evidence.gather import Explained, HeldOut, gather_evidence
-from fraud_detection_api.training.evidence.groups import Decided, fairness
 
 LEARNING_CURVE = {
     "rounds": [1, 2, 3, 4],

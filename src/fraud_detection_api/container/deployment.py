@@ -22,6 +22,7 @@ from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.rollout import RolloutService, Verdict
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.comparison import ComparisonService
+from fraud_detection_api.services.reporting.groups import NO_GROUPS, EntityGroups
 from fraud_detection_api.services.reporting.monitoring import Maturity, MonitoringLimits, MonitoringService
 from fraud_detection_api.services.storage.contracts import StoreContract
 from fraud_detection_api.services.storage.decision_store import DecisionStore
@@ -111,11 +112,15 @@ def _rehearse(deployment: Deployment[RecordParser]) -> None:
 
 
 def build_monitoring(
-    settings: Settings, store: DecisionStore | None, labels: LabelStore | None, observations: ObservationStore | None
+    settings: Settings,
+    store: DecisionStore | None,
+    labels: LabelStore | None,
+    observations: ObservationStore | None,
+    groups: EntityGroups = NO_GROUPS,
 ) -> MonitoringService:
     """Reports on a champion, from these stores."""
     limits = MonitoringLimits(settings.drift_psi, _maturity(settings))
-    return MonitoringService(store, labels, observations, limits=limits)
+    return MonitoringService(store, labels, observations, limits=limits, groups=groups)
 
 
 def build_comparisons(

@@ -24,10 +24,14 @@ def columns_from_records(contract: Contract, records: Sequence[Record]) -> Colum
 
     Shapes (n,), in the records' order: the features, and the time column where the contract has one.
     """
-    return {name: _column([record.get(name) for record in records], dtype) for name, dtype in contract.dtypes.items()}
+    return {
+        name: column_from_values([record.get(name) for record in records], dtype)
+        for name, dtype in contract.dtypes.items()
+    }
 
 
-def _column(values: list[Any], dtype: Dtype) -> NDArray[Any]:
+def column_from_values(values: list[Any], dtype: Dtype) -> NDArray[Any]:
+    """A column of n validated values, None where missing, as in `Columns`."""
     if dtype == "category":
         column = np.empty(len(values), dtype=object)
         column[:] = values

@@ -25,6 +25,7 @@ from fraud_detection_api.report.document import (
     Words,
     words_for,
 )
+from fraud_detection_api.report.fairness import fairness_blocks, low_lines
 from fraud_detection_api.report.numbers import MONITORED, count, decimal, measure_text, number, percent, range_of
 from fraud_detection_api.report.page import page_html
 from fraud_detection_api.services.reporting.comparison import Compared
@@ -48,6 +49,7 @@ def monitoring_html(report: MonitoringReport, trend: Sequence[TrendPoint], compa
     sections = [
         _summary(report, compared, words),
         _performance(report.performance, words),
+        *_fairness(report.performance, bundle.contract, words),
         *([] if compared is None else [_challenger(compared, words)]),
         *(_window(window, _categories(bundle.contract)) for window in report.windows if window.records),
         *([_week(trend)] if len(trend) > 1 else []),
@@ -95,6 +97,7 @@ def _sentences(report: MonitoringReport, compared: Compared | None, words: Words
         yield "No decision is old enough for its label to be known."
     elif "roc_auc" not in matured.measures:
         yield f"Only {count(matured.frauds)} {words.events} are known among the matured decisions: too few for a ranking."
+    yield from low_lines(report.performance.fairness)
     if compared is not None:
         yield from (f"The challenger: {reason}." for reason in compared.verdict.reasons)
 
@@ -196,6 +199,19 @@ def _performance(matured: MaturedPerformance, words: Words) -> Section:
         by_chance = decimal(found.calibration_error_by_chance or 0.0)
         blocks.append(Paragraph(f"If every probability were right, the calibration error would be about {by_chance}."))
     return Section("performance", "Performance on decisions with final labels", blocks)
+
+
+def _fairness(matured: MaturedPerformance, contract: Contract, words: Words) -> Iterator[Section]:
+    """Of the same decisions, where there are groups."""
+    if matured.fairness and matured.performance.records:
+        said = (
+            f"The {count(matured.performance.records)} decisions above, with the outcomes that they had. Decisions without "
+            f"a label count as {words.others}. As far as it never comes out which declined records are {words.events}, both "
+            "error rates are overstated, and observed over expected is understated."
+        )
+        yield Section(
+            "fairness", "Fairness", [Paragraph(said), *fairness_blocks(matured.fairness, words, contract.dtypes)]
+        )
 
 
 def _challenger(compared: Compared, words: Words) -> Section:

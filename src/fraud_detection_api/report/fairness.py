@@ -1,4 +1,4 @@
-"""Fairness by group as tables and sentences, from what `training.evidence.groups` measured."""
+"""Fairness by group as tables and sentences, from what `monitoring.fairness` measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -79,6 +79,17 @@ def verdicts(found: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
 def is_low(ratio: float | None) -> bool:
     """Whether an impact ratio is below four fifths."""
     return ratio is not None and ratio < FOUR_FIFTHS
+
+
+def low_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence for each column with judged groups whose impact ratio of approval is below four fifths."""
+    for each in found:
+        low = sum(not group["few"] and is_low(group["impact_ratio"]) for group in each["groups"])
+        if low:
+            yield (
+                f"By {each['column']}, {count(low)} group{'s are' if low > 1 else ' is'} approved less than four fifths as "
+                "often as the group that is approved most; see “Fairness”."
+            )
 
 
 def _ratio_text(ratio: float) -> str:

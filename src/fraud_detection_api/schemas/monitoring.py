@@ -41,6 +41,7 @@ _MATURED: dict[str, JsonValue] = {
     "labelled": 917,
     "assumed_legitimate": 40333,
     "complete": True,
+    "fairness": [],
     **_PERFORMANCE,
 }
 _WINDOW: dict[str, JsonValue] = {
@@ -146,6 +147,10 @@ class MaturedPerformanceBody(PerformanceBody):
     labelled: int
     assumed_legitimate: int
     complete: bool = Field(description="False if there were more than 200,000; then the newest are measured.")
+    fairness: list[dict[str, JsonValue]] = Field(
+        description="By each feature that the contract declares protected: selection rates, error rates, calibration and "
+        "impact ratios of its groups, as in a model's card."
+    )
 
 
 class MonitoringBody(Report):

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraud_detection_api.model.bundle import Bundle
+from fraud_detection_api.monitoring.fairness import Decided, fairness, protected_columns
 from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import score_dataset
-from fraud_detection_api.training.evidence.groups import Decided, fairness, protected_columns
 
 Groups = Mapping[str, NDArray[Any]]
 """Columns of groups, each (n,) for the records of a dataset: texts with None, or float64 with NaN."""
@@ -24,7 +24,7 @@ def fairness_of(
     weights: NDArray[np.float64] | None = None,
     groups: Groups | None = None,
 ) -> list[dict[str, Any]]:
-    """What `evidence.groups.fairness` measures, for the contract's protected features and then for `groups`."""
+    """What `monitoring.fairness` measures, for the contract's protected features and then for `groups`."""
     columns, amount = data.columns, data.contract.amount_at_risk
     outcomes = policy.outcomes(probability, None if amount is None else columns[amount])
     named = {name: columns[name] for name in protected_columns(data.contract)}

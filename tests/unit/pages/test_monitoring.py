@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.monitoring.drift import Bin, FeatureDrift
+from fraud_detection_api.monitoring.fairness import Decided, fairness
 from fraud_detection_api.monitoring.performance import measure
 from fraud_detection_api.pages.monitoring import monitoring_html
 from fraud_detection_api.pages.monitoring_plots import MOST_LEVELS, drift_levels, shown_levels
@@ -32,7 +33,9 @@ def window(name: str) -> WindowDrift:
 def page() -> str:
     stated = np.linspace(0, 1, 200)
     performance = measure(stated > 0.6, stated, np.zeros(200, np.int8))
-    matured = MaturedPerformance(NOW_MS - 2 * HOUR_MS, NOW_MS, 200, True, performance)
+    channel, outcomes = np.array(["web", "branch"] * 100, dtype=object), np.array([0, 2] * 100, dtype=np.int8)
+    by_channel = fairness({"channel": channel}, Decided(stated > 0.6, stated, outcomes))
+    matured = MaturedPerformance(NOW_MS - 2 * HOUR_MS, NOW_MS, 200, True, performance, by_channel)
     windows = tuple(map(window, ("hour", "day", "week")))
     figures = dict.fromkeys(NAMES, 0.05), dict.fromkeys(NAMES, 0.1)
     trend = [TrendPoint(NOW_MS - k * 6 * HOUR_MS, 25, {"approve": 25}, *figures) for k in (2, 1)]
@@ -43,7 +46,12 @@ def page() -> str:
 
 def test_performance_stands_before_drift(page):
     sections = re.findall(r'<section id="(\w+)"', page)
-    assert sections == ["summary", "performance", "hour", "day", "week", "trend"]
+    assert sections == ["summary", "performance", "fairness", "hour", "day", "week", "trend"]
+
+
+def test_a_group_below_four_fifths_is_named_in_the_summary(page):
+    summary = page[page.index('<section id="summary"') : page.index('<section id="performance"')]
+    assert "channel" in summary
 
 
 def test_a_dozen_plots_are_open_and_the_others_are_folded(page):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import NoStore
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.tallies import Tallies
+from fraud_detection_api.monitoring.fairness import Decided, fairness
 from fraud_detection_api.monitoring.performance import Performance, measure
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.labels.recording import LabelStore
@@ -21,6 +22,7 @@ from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observation_store import ObservationStore
 from fraud_detection_api.services.reporting.drift import DriftReader, TrendPoint, WindowDrift
+from fraud_detection_api.services.reporting.groups import NO_GROUPS, EntityGroups, GroupColumns, groups_of, joined
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 
 MOST_DECISIONS = 200_000
@@ -47,6 +49,7 @@ class MaturedPerformance:
     """Of a model's decisions from `since` to `until` (milliseconds since 1970), the newest MOST_DECISIONS of them.
 
     `labelled` of them have a label, the others are taken for legitimate. `complete` is false where there were more.
+    `fairness` is what `monitoring.fairness` found by each column of groups.
     """
 
     since: int
@@ -54,6 +57,7 @@ class MaturedPerformance:
     labelled: int
     complete: bool
     performance: Performance
+    fairness: Sequence[Mapping[str, Any]] = ()
 
     @property
     def assumed_legitimate(self) -> int:
@@ -65,15 +69,22 @@ class PerformanceReader:
     """Reads matured decisions and their labels, a page at a time: memory is a few numbers a decision."""
 
     def __init__(
-        self, store: DecisionStore, labels: LabelStore, maturity: Maturity, *, most: int = MOST_DECISIONS
+        self,
+        store: DecisionStore,
+        labels: LabelStore,
+        maturity: Maturity,
+        *,
+        groups: EntityGroups = NO_GROUPS,
+        most: int = MOST_DECISIONS,
     ) -> None:
-        self._store, self._labels, self._maturity, self._most = store, labels, maturity, most
+        self._store, self._labels, self._maturity, self._groups, self._most = store, labels, maturity, groups, most
 
     def matured(self, model: ServedModel, now: int) -> MaturedPerformance:
         """What became of the model's decisions. Fallbacks are not the model's decisions. Raises StoreUnavailable."""
         since, until = self._maturity.since(now), self._maturity.until(now)
         wanted, before = DecisionFilter(since=max(since, 0), until=max(until, 0)), None
         found: list[tuple[bool, float, int]] = []
+        groups: list[GroupColumns] = []
         labelled, oldest = 0, until
         while len(found) < self._most and (rows := self._store.page(wanted, limit=ROWS_A_PAGE, before=before)):
             before = rows[-1].decision_id
@@ -82,9 +93,12 @@ class PerformanceReader:
             known = self._labels.in_force([row.decision_id for row in own]) if own else {}
             labelled += len(known)
             found += [_measured(row, known) for row in own]
+            groups += [groups_of(model.bundle.contract, own, self._groups)] if own else []
             oldest = own[-1].decided_at if own else oldest
         complete = len(found) < self._most
-        return MaturedPerformance(since if complete else oldest, until, labelled, complete, _performance(found))
+        since, decided = since if complete else oldest, _decided(found)
+        performance = measure(decided.is_fraud, decided.probability, decided.outcomes)
+        return MaturedPerformance(since, until, labelled, complete, performance, fairness(joined(groups), decided))
 
 
 def _measured(row: StoredDecision, known: Mapping[str, Label]) -> tuple[bool, float, int]:
@@ -94,9 +108,9 @@ def _measured(row: StoredDecision, known: Mapping[str, Label]) -> tuple[bool, fl
     return label is not None and label.is_fraud, row.fraud_probability, OUTCOMES.index(row.outcome)
 
 
-def _performance(found: Sequence[tuple[bool, float, int]]) -> Performance:
+def _decided(found: Sequence[tuple[bool, float, int]]) -> Decided:
     columns = list(zip(*found, strict=True)) or [(), (), ()]
-    return measure(
+    return Decided(
         np.array(columns[0], dtype=np.bool_), np.array(columns[1], np.float64), np.array(columns[2], dtype=np.int8)
     )
 
@@ -177,12 +191,13 @@ class MonitoringService:
         observations: ObservationStore | None,
         *,
         limits: MonitoringLimits,
+        groups: EntityGroups = NO_GROUPS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._drift = None if observations is None else DriftReader(observations, psi_level=limits.psi)
         self._performance: PerformanceReader | None = None
         if store is not None and labels is not None:
-            self._performance = PerformanceReader(store, labels, limits.maturity)
+            self._performance = PerformanceReader(store, labels, limits.maturity, groups=groups)
         self._clock = clock
         self._measuring = Lock()
         self._measured: tuple[str, float, MaturedPerformance] | None = None

@@ -1,8 +1,8 @@
 """Groups of people from a separate file: they measure fairness, and are never features."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract, Identifier
 from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.services.reporting.groups import EntityGroups
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import reading, scan_file
 from fraud_detection_api.tables.reading import read_column, read_ids
@@ -28,6 +29,36 @@ def load_groups(
     """
     if path is None:
         return {}
+    grouped = _read(path, contract)
+    theirs = _ids_of(records, grouped.identifier, separator)
+    own = pl.DataFrame({"id": grouped.ids, "at": np.arange(len(grouped.ids))})
+    found = pl.DataFrame({"id": theirs}).join(own.drop_nulls(), on="id", how="left", maintain_order="left")["at"]
+    if found.null_count() == len(found):
+        raise InvalidDataset(
+            str(path), [f"has none of the ids in {records.name}: is {grouped.identifier.name!r} the same id?"]
+        )
+    return {column.name: _values(column.gather(found)) for column in grouped.columns}
+
+
+def load_entity_groups(path: Path, contract: Contract, entities: Callable[[str], Sequence[str]]) -> EntityGroups:
+    """The groups in such a file for decisions in a store, where `entities` are the forms in which an id may be stored.
+
+    Raises InvalidDataset where ids or columns do not fit.
+    """
+    grouped = _read(path, contract)
+    rows = {form: at for at, text in enumerate(grouped.ids) if text is not None for form in (text, *entities(text))}
+    return EntityGroups(rows, {column.name: _values(column) for column in grouped.columns})
+
+
+class _Grouped(NamedTuple):
+    """A file of groups: `ids` as text, null for none, and a column for each way to group them."""
+
+    identifier: Identifier
+    ids: pl.Series
+    columns: pl.DataFrame
+
+
+def _read(path: Path, contract: Contract) -> _Grouped:
     identifier = contract.identifier
     if identifier is None:
         raise InvalidDataset(str(path), ["the contract has no [id], so no record can be found in this file; add it"])
@@ -36,13 +67,7 @@ def load_groups(
         table = scan.collect()
     if problems := list(_problems(table, contract, identifier)):
         raise InvalidDataset(str(path), problems)
-    theirs = _ids_of(records, identifier, separator)
-    own = pl.DataFrame({"id": _ids(table[identifier.name], identifier), "at": np.arange(table.height)})
-    found = pl.DataFrame({"id": theirs}).join(own.drop_nulls(), on="id", how="left", maintain_order="left")["at"]
-    if found.null_count() == len(found):
-        raise InvalidDataset(str(path), [f"has none of the ids in {records.name}: is {identifier.name!r} the same id?"])
-    names = [name for name in table.columns if name != identifier.name]
-    return {name: _values(table[name].gather(found)) for name in names}
+    return _Grouped(identifier, _ids(table[identifier.name], identifier), table.drop(identifier.name))
 
 
 def _problems(table: pl.DataFrame, contract: Contract, identifier: Identifier) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fraud_detection_api.report.bands import band_text
 from fraud_detection_api.report.document import Block, Bullets, Cell, Measured, Paragraph, Section, Table
-from fraud_detection_api.report.fairness import is_low
+from fraud_detection_api.report.fairness import low_lines
 from fraud_detection_api.report.numbers import count, percent, percent_range, shown_dtype
 from fraud_detection_api.training.report.material import Material
 
@@ -80,13 +80,7 @@ def _of_fairness(material: Material) -> Iterator[str]:
     found = material.card.get("fairness") or []
     if not found:
         yield "Fairness is not measured with this policy; see “Fairness”."
-    for each in found:
-        low = sum(not group["few"] and is_low(group["impact_ratio"]) for group in each["groups"])
-        if low:
-            yield (
-                f"By {each['column']}, {count(low)} group{'s' if low > 1 else ''} would be approved less than four fifths "
-                "as often as the group that is approved most; see “Fairness”."
-            )
+    yield from low_lines(found)
 
 
 def _of_warnings(material: Material) -> Iterator[str]:

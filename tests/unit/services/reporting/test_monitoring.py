@@ -14,11 +14,14 @@ from fraud_detection_api.metrics.catalogue import DRIFT_PSI, DRIFT_RECORDS, PERF
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.counts import Bins, Counts, NumberCounts
 from fraud_detection_api.monitoring.drift import drift_of_features
+from fraud_detection_api.monitoring.fairness import Decided, fairness
 from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.schemas.monitoring import comparison_body
 from fraud_detection_api.services.observing.observation_store import CountedSlot
 from fraud_detection_api.services.reporting.comparison import ComparisonService
 from fraud_detection_api.services.reporting.drift import SPANS
+from fraud_detection_api.services.reporting.groups import EntityGroups
 from fraud_detection_api.services.reporting.monitoring import (
     Maturity,
     MonitoringLimits,
@@ -172,6 +175,22 @@ def test_a_label_that_says_legitimate_is_counted_as_such():
     after = kept.monitoring().performance(champion())
     assert after.labelled == 300
     assert (before.performance.frauds > 0, after.performance.frauds) == (True, 0)
+
+
+def test_fairness_is_that_of_the_kept_outcomes_and_the_matured_labels():
+    at = times(2_000, NOW_MS - 50 * DAY_MS, NOW_MS - 31 * DAY_MS)
+    traffic = Traffic(simulated(2_000, 24), at)
+    sexes = np.array(["f", "m", "f"], dtype=object)[np.arange(2_000) % 3]
+    traffic.rows[:] = [row._replace(entity=str(number)) for number, row in enumerate(traffic.rows)]
+    kept, groups = Kept(traffic), EntityGroups({str(number): number for number in range(2_000)}, {"sex": sexes})
+    reader = PerformanceReader(kept.store, kept.labels, LIMITS.maturity, groups=groups)
+    _, probabilities, outcomes = traffic.scored[0]
+    codes = np.array([OUTCOMES.index(each) for each in outcomes], dtype=np.int8)
+    by_hand = fairness(
+        {"sex": sexes}, Decided(traffic.frame["is_fraud"].cast(pl.Boolean).to_numpy(), probabilities, codes)
+    )
+    assert reader.matured(champion(), NOW_MS).fairness == by_hand
+    assert by_hand[0]["groups"][0]["rows"] > 1_000
 
 
 def test_of_too_many_decisions_the_newest_are_measured():

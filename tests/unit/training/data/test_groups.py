@@ -8,7 +8,7 @@ import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.errors import InvalidDataset
-from fraud_detection_api.training.data.groups import load_groups
+from fraud_detection_api.training.data.groups import load_entity_groups, load_groups
 
 TOML = 'name = "x"\n[id]\nname = "customer"\n[target]\nname = "bad"\n[features.size]\ndtype = "float"\n'
 CONTRACT = contract_from_toml(TOML, source="x.toml")
@@ -47,6 +47,15 @@ def test_groups_follow_the_records_order_and_unknown_ones_are_missing(records):
 def test_a_file_that_does_not_fit_is_refused(records, text, named):
     with pytest.raises(InvalidDataset, match=named):
         load_groups(groups_file(records.parent, text), CONTRACT, records=records)
+
+
+def test_groups_are_found_by_every_form_in_which_an_entity_may_be_stored(records):
+    file = groups_file(records.parent, "customer,sex\n9,f\n,m\n7,m\n")
+    found = load_entity_groups(file, CONTRACT, lambda written: [f'"{written}"', f"pseudonym of {written}"])
+    assert found.rows == {
+        form: at for at, number in ((0, 9), (2, 7)) for form in (f"{number}", f'"{number}"', f"pseudonym of {number}")
+    }
+    assert found.columns["sex"].tolist() == ["f", "m", "m"]
 
 
 def test_without_an_id_in_the_contract_no_record_can_be_found(records):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.statistics.estimates import Estimate, six_digits, wilson
-from fraud_detection_api.training.evidence.slices import Segment, segments
+from fraud_detection_api.statistics.segments import Segment, segments
 
 FEWEST_RECORDS, FEWEST_EVENTS = 30, 5
 """A group with fewer records, or fewer of either class, is shown and not judged."""
@@ -68,11 +68,11 @@ def protected_columns(contract: Contract) -> list[str]:
 def fairness(groups: Mapping[str, NDArray[Any]], decided: Decided) -> list[dict[str, Any]]:
     """For each column of groups, as in `contract.columns` or texts with None: its groups, and other thresholds.
 
-    `groups`, each with its `band` (`slices.Segment`), `rows`, `frauds`, `few`, and with intervals: `declined`, `flagged`
-    (reviewed or declined), `false_positive_rate` (of legitimate records, those flagged), `false_negative_rate` (of frauds,
-    those approved), `observed_to_expected` (frauds over the sum of probabilities), and `impact_ratio`, `kept_ratio`: the
-    share that is approved, and the share that is not declined, over that of the group that `reference` and
-    `kept_reference` are the indices of: the one with the highest share among those that are not few. `thresholds`: for
+    `groups`, each with its `band` (`statistics.segments.Segment`), `rows`, `frauds`, `few`, and with intervals: `declined`,
+    `flagged` (reviewed or declined), `false_positive_rate` (of legitimate records, those flagged), `false_negative_rate`
+    (of frauds, those approved), `observed_to_expected` (frauds over the sum of probabilities), and `impact_ratio`,
+    `kept_ratio`: the share that is approved, and the share that is not declined, over that of the group that `reference`
+    and `kept_reference` are the indices of: the one with the highest share among those that are not few. `thresholds`: for
     some shares of all records that could be declined, the `threshold`, the share `declined` of each group, and the lowest
     `kept_ratio` of those that are not few.
     """
@@ -104,7 +104,7 @@ def _column(name: str, values: NDArray[Any], decided: Decided) -> dict[str, Any]
 
 
 def _groups(name: str, values: NDArray[Any]) -> Iterator[Segment]:
-    """Ages in the bands of Regulation B; other numbers and levels as `slices.segments`, with one group for rare levels."""
+    """Ages in the bands of Regulation B; other numbers and levels as `segments` has them, with one group for rare levels."""
     if values.dtype != object and _AGE.search(name):
         yield from _ages(name, values)
     elif values.dtype != object:

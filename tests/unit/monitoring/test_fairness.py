@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.monitoring.fairness import OTHERS, Decided, fairness, protected_columns
 from fraud_detection_api.statistics.estimates import wilson
-from fraud_detection_api.training.evidence.groups import OTHERS, Decided, fairness, protected_columns
 
 APPROVE, REVIEW, DECLINE = 0, 1, 2
 
