@@ -1,7 +1,7 @@
 """How far the records of a window of time, and their scores, are from the reference, and how far chance alone moves them."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.contract.times import names_a_year, year_text
 from fraud_detection_api.monitoring.counts import Counts, FeatureCounts, LevelCounts, NumberCounts
 
@@ -259,10 +260,48 @@ def _number_bins(name: str, before: Mapping[str, Any], live: NumberCounts) -> li
     return [*below, *inner, *above, *missing]
 
 
+GROUPED_SHARE = 0.02
+"""Of a category with more than MOST_LEVELS_BY_SETS levels, those with a smaller share of the reference are grouped."""
+
+
 def _level_bins(before: Mapping[str, Any], live: LevelCounts) -> list[Bin]:
     levels = [Bin(level, then, live.levels.get(level, 0)) for level, then in before["levels"].items()]
-    others = [Bin(UNSEEN, 0, live.unseen), Bin(MISSING, before["missing"], live.missing)]
+    expected = 0
+    if len(levels) > MOST_LEVELS_BY_SETS:
+        levels, expected = _grouped(levels, GROUPED_SHARE * sum(each.reference for each in levels))
+    others = [Bin(UNSEEN, expected, live.unseen), Bin(MISSING, before["missing"], live.missing)]
     return [*levels, *(each for each in others if each.live or each.reference)]
+
+
+def _grouped(levels: Sequence[Bin], least: float) -> tuple[list[Bin], int]:
+    """The levels of `least` records or more, groups of so many among the others, and how many unseen records to expect.
+
+    Thousands of bins with a few records each have a PSI far above 0 without any drift, and new levels keep coming: as many
+    records as there are levels that the reference has once. The groups have so many fewer, so that the sum stays. Groups
+    are of neighbours. Source: Good, "The population frequencies of species and the estimation of population parameters",
+    Biometrika 40, 1953.
+
+    >>> _grouped([Bin("a", 50, 5), Bin("b", 1, 0), Bin("c", 4, 1), Bin("d", 5, 0), Bin("e", 2, 7)], 5)[0][1:]
+    [Bin(name='d', reference=5, live=0), Bin(name='b to c', reference=4, live=1), Bin(name='e', reference=2, live=7)]
+    """
+    common = [each for each in levels if each.reference >= least]
+    rare = [each for each in levels if each.reference < least]
+    then, now = _columns(rare)
+    total, once = int(then.sum()), int((then == 1).sum())
+    starts = np.flatnonzero(np.diff((np.cumsum(then) - then) // least, prepend=-1))
+    seen = np.rint(np.add.reduceat(then, starts) * (1 - once / max(total, 1))).astype(np.int64)
+    ends = [*starts[1:].tolist(), len(rare)]
+    groups = [
+        Bin(_names(rare[start], rare[end - 1]), *counts)
+        for start, end, *counts in zip(
+            starts.tolist(), ends, seen.tolist(), np.add.reduceat(now, starts).tolist(), strict=True
+        )
+    ]
+    return [*common, *groups], total - int(seen.sum())
+
+
+def _names(first: Bin, last: Bin) -> str:
+    return first.name if first is last else f"{first.name} to {last.name}"
 
 
 def _interval(low: float, high: float, short: Callable[[float], str]) -> str:

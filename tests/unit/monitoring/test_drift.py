@@ -6,14 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from fraud_detection_api.monitoring.counts import Counts, LevelCounts, NumberCounts
 from fraud_detection_api.monitoring.drift import (
     chi_square_quantile,
     chi_square_tail,
+    drift_of_features,
     ks,
     ks_noise_floor,
     noise_floor,
     psi,
 )
+from fraud_detection_api.policy.outcomes import OUTCOMES
 
 EVEN = np.full(20, 5_000)
 SHARES = {
@@ -129,3 +132,38 @@ def test_nothing_is_below_zero():
 def test_what_is_no_chance_or_no_degree_is_refused(tail, degrees):
     with pytest.raises(ValueError):
         chi_square_quantile(tail, degrees)
+
+
+LEVELS = [f"M{number:04d}" for number in range(5_000)]
+
+
+def many_levels(live_shares=None, *, seed=0):
+    """Drift of a column of 5,000 levels, few of them frequent: 20,000 records of the reference and 20,000 live ones."""
+    rng = np.random.default_rng(seed)
+    shares = 1 / np.arange(1, 5_001)
+    shares = rng.permutation(shares / shares.sum())
+    then = rng.multinomial(20_000, shares)
+    now = rng.multinomial(20_000, shares if live_shares is None else live_shares(shares))
+    known = {name: count for name, count in zip(LEVELS, now.tolist(), strict=True) if count and then[int(name[1:])]}
+    seen = {name: count for name, count in zip(LEVELS, then.tolist(), strict=True) if count}
+    unseen = int(now.sum()) - sum(known.values())
+    empty = NumberCounts(0, (20_000,), 0, 0)
+    counts = Counts(20_000, {"merchant": LevelCounts(known, unseen, 0)}, empty, dict.fromkeys(OUTCOMES, 0))
+    score = {"edges": [0.0, 1.0], "counts": [20_000], "missing": 0}
+    reference = {"features": {"merchant": {"levels": seen, "missing": 0}}, "probability": score}
+    return drift_of_features(reference, counts, psi_level=0.1, windows=3)["merchant"]
+
+
+def test_thousands_of_levels_that_did_not_change_are_no_drift():
+    drifts = [many_levels(seed=seed) for seed in range(5)]
+    assert max(each.psi for each in drifts) < 0.02
+    assert {each.alarm_level for each in drifts} == {0.1}
+    assert all(each.unseen > 0.005 for each in drifts)  # new levels keep coming
+    assert all(len(each.bins) < 60 for each in drifts)
+    assert {(each.records, each.reference_records) for each in drifts} == {(20_000, 20_000)}
+
+
+def test_a_rare_level_of_thousands_that_becomes_frequent_is_drift():
+    found = many_levels(lambda shares: 0.9 * shares + 0.1 * (np.arange(5_000) == np.argsort(-shares)[400]))
+    assert found.psi > 0.15
+    assert found.drifted
