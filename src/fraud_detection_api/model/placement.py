@@ -27,11 +27,18 @@ _ERRORS = 2
 _SURPRISING = 3.0
 """Frauds that must be expected among the records of a level before their absence is said: chance has a part of 5 %."""
 
-_USUAL = "about usual"
 _YEARS = (1900, 2100)
 
 Phrases = tuple[str, str]
 """Two phrases: for a feature that lowered the risk, and for one that raised it."""
+
+_USUAL: Phrases = (
+    "about usual, which in combination lowers the risk",
+    "about usual, which in combination raises the risk",
+)
+"""As the first edition has them."""
+_TOGETHER: Phrases = ("a lower risk together with the other details", "a higher risk together with the other details")
+"""Where nothing about the value alone explains how it moved the risk."""
 
 
 class NumberBands(NamedTuple):
@@ -109,16 +116,16 @@ class _Average(NamedTuple):
     rate: float
     is_credit: bool
 
-    def phrases(self, whose: str, records: int, frauds: int, *, otherwise: Phrases | None = None) -> Phrases:
-        """How often these records were fraud, and `otherwise` where that is not the way that a feature moved the risk.
+    def phrases(self, whose: str, records: int, frauds: int) -> Phrases:
+        """How often these records were fraud, where that is the way that a feature moved the risk.
 
-        Other columns matter then, and the phrases say so unless others are given.
+        Otherwise other columns matter, and a rate that points the other way would explain nothing.
         """
         expected = records * self.rate
         chance = _ERRORS * math.sqrt(expected * (1 - self.rate))
         ratio = 1.0 if frauds and abs(frauds - expected) < chance else frauds / expected
         text = self.compared(whose, records, ratio)
-        lowers, raises = otherwise or _in_combination(text)
+        lowers, raises = _TOGETHER
         return text if ratio < 1 / _ALIKE else lowers, text if ratio > _ALIKE else raises
 
     def compared(self, whose: str, records: int, ratio: float) -> str:
@@ -126,15 +133,15 @@ class _Average(NamedTuple):
 
         >>> _Average(0.1, is_credit=False).compared("this job", 30, 1.2)
         'fraud is 20 % more frequent with this job than on average'
-        >>> _Average(0.1, is_credit=True).compared("this job", 30, 2.4)
-        'customers with this job defaulted 2.4 times as often as the average'
+        >>> [_Average(0.1, is_credit=True).compared("this job", 30, ratio) for ratio in (2.4, 2.0)]
+        ['customers with this job defaulted 2.4 times as often as the average', \
+'customers with this job defaulted twice as often as the average']
         """
         if not ratio:
             return self.none(whose, records)
-        if 1 / _ALIKE <= ratio <= _ALIKE:
-            amount, than = "about as", "as"
-        elif ratio >= _DOUBLE:
-            amount, than = f"{_times(ratio)} times as", "as"
+        if ratio >= _DOUBLE:
+            times = _times(ratio)
+            amount, than = "twice as" if times == "2" else f"{times} times as", "as"
         else:
             amount, than = f"{100 * abs(ratio - 1):.0f} % {'more' if ratio > 1 else 'less'}", "than"
         if self.is_credit:
@@ -153,9 +160,11 @@ def _told(
 ) -> NumberBands:
     """The bands, where those that are neither low nor high say how often similar values were fraud."""
     told = [
-        average.phrases(f"a similar {name}", records, frauds, otherwise=phrases)
-        if phrases == _in_combination(_USUAL) and average.rate > 0 and _is_telling(records, frauds, average)
-        else phrases
+        phrases
+        if phrases != _USUAL
+        else average.phrases(f"a similar {name}", records, frauds)
+        if average.rate > 0 and _is_telling(records, frauds, average)
+        else _TOGETHER
         for records, frauds, phrases in zip(counted["counts"], counted["frauds"], bands.phrases[1:-1], strict=True)
     ]
     phrases = [bands.phrases[0], *told, bands.phrases[-1]]
@@ -185,11 +194,12 @@ def _phrases(below: float, above: float) -> Phrases:
         if percent >= _TELLING:
             claimed = _MOST if percent >= _MOST else percent - percent % _STEP
             return (f"{word} than {claimed} % of customers",) * 2
-    return _in_combination(_USUAL)
+    return _USUAL
 
 
-def _in_combination(text: str) -> Phrases:
-    return f"{text}, which in combination lowers the risk", f"{text}, which in combination raises the risk"
+def _together(text: str) -> Phrases:
+    lowers, raises = _TOGETHER
+    return f"{text}, {lowers}", f"{text}, {raises}"
 
 
 def _level_phrases(name: str, counted: Mapping[str, Any], average: _Average) -> LevelPhrases:
@@ -210,12 +220,12 @@ def _seldom(name: str, records: int) -> Phrases:
     """The phrases for a level of too few records to tell.
 
     >>> _seldom("city", 0)[1]
-    'no other customer with this city is known, which in combination raises the risk'
+    'no other customer with this city is known, a higher risk together with the other details'
     """
     if not records:
-        return _in_combination(f"no other customer with this {name} is known")
+        return _together(f"no other customer with this {name} is known")
     are = "customer" if records == 1 else "customers"
-    return _in_combination(f"only {records:,} {are} with this {name} {'is' if records == 1 else 'are'} known")
+    return _together(f"only {records:,} {are} with this {name} {'is' if records == 1 else 'are'} known")
 
 
 def _former_level_phrases(name: str, counted: Mapping[str, Any], average: _Average) -> LevelPhrases:

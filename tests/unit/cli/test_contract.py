@@ -133,11 +133,9 @@ def test_reasons_say_what_is_low_usual_and_high(fraud, registry):
     told = json.loads(fraud("contract", "reasons", "--model", "2", "--json").stdout)
     words = {each["feature"]: each for each in told["features"]}
     assert words["amount_eur"]["low"] == "amount_eur is 1,000: lower than 95 % of customers"
-    assert words["amount_eur"]["usual"].endswith(": about usual, which in combination raises the risk")
+    assert words["amount_eur"]["usual"].endswith(": a higher risk together with the other details")
     (_, _, _, arrears, *_) = json.loads(fraud("contract", "reasons", "--json").stdout)["features"]
-    assert (
-        arrears["usual"] == "The number of accounts in arrears is 0, about usual, which in combination raises the risk"
-    )
+    assert arrears["usual"] == "The number of accounts in arrears is 0, a higher risk together with the other details"
     assert words["amount_eur"]["missing"] == "amount_eur is missing"
     assert words["is_employed"]["high"] == "is_employed is yes"
     assert words["channel"]["low"].startswith("channel is ")
