@@ -34,12 +34,13 @@ def changed_bundle(
 ) -> SealedBundle:
     """The bundle of `files` with another policy or contract, which the card states as `stated`; its documents anew.
 
-    Fairness was measured on outcomes of the former policy, and its records are not in the bundle: with another policy, the
-    card has none.
+    Fairness and reviews of unseen levels were measured on outcomes of the former policy, and its records are not in the
+    bundle: with another policy, the card has none.
     """
     card, evidence = {**read_card(files, source=source)[1], **stated}, read_evidence(files, source=source)[0]
     if policy is not None:
         card.pop("fairness", None)
+        card.pop("unseen_levels", None)
     documents = {"card.md": card_markdown(card, evidence), "report.html": report_html(card, evidence)}
     return with_changes(
         files, policy=policy, contract=contract, card=card, documents=documents, created_at=timestamp(now)

@@ -28,7 +28,7 @@ from fraud_detection_api.training.demonstrate import TRAINING_SHARES, demonstrat
 from fraud_detection_api.training.evaluate import Evaluation
 from fraud_detection_api.training.fairness import Groups, fairness_of
 from fraud_detection_api.training.fit_scorer import MeasuredTest, ScorerFitter, measure
-from fraud_detection_api.training.policies import decided_policy, with_records_a_day
+from fraud_detection_api.training.policies import decided_policy, unseen_card, with_records_a_day
 from fraud_detection_api.training.recipes import Changes, race
 from fraud_detection_api.training.report.card import card_markdown
 from fraud_detection_api.training.report.contents import report_html
@@ -126,6 +126,7 @@ class ModelFitter:
         beside = {"baseline": baseline_card(fitter, train, measured)} | _fairness(
             measured, decided.policy, {name: values[split.test] for name, values in (groups or {}).items()}
         )
+        beside |= unseen_card(fitted.scorer, measured, decided.policy)
         champion = champion_beside(self.registry, dataset, split, self.split, measured, seed=self.seed)
         parts = fitter, fitted, measured, final, raced, warnings, prices, decided.card, tuning, beside
         made = Making(dataset, split, self.split, *parts)

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.decision.decided import UNSEEN_LEVEL
 from fraud_detection_api.errors import InvalidPolicy
 from fraud_detection_api.model.bundle import Bundle, read_bundle, read_evidence
+from fraud_detection_api.model.calibration import RiskScale
+from fraud_detection_api.model.engine import Engine, Scorer
 from fraud_detection_api.policy.consequences import (
     PER,
     MeasuredOn,
@@ -21,14 +24,14 @@ from fraud_detection_api.policy.consequences import (
     price_reviews,
     require_records_a_day,
 )
-from fraud_detection_api.policy.outcomes import Outcome, Policy
+from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate, resamples, six_digits
 from fraud_detection_api.training.calibrate import deployment_weights
 from fraud_detection_api.training.changes import ChangedModel, changed_bundle
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.evaluate import population_of, score_dataset
-from fraud_detection_api.training.fit_scorer import FittedScorer
+from fraud_detection_api.training.fit_scorer import FittedScorer, MeasuredTest
 
 SECONDS_A_DAY = 86_400.0
 
@@ -55,6 +58,34 @@ class DecidedPolicy:
     policy: Policy
     card: dict[str, Any]
     evidence: dict[str, Any]
+
+
+def unseen_card(scorer: Scorer, measured: MeasuredTest, policy: Policy) -> dict[str, Any]:
+    """The card's part on unseen levels, where there are categories: reviews that the policy's figures do not count.
+
+    `unseen` is the share of the held-out `records` with a level that training did not see, `reviewed` the share that is
+    reviewed because of one, and would be approved.
+    """
+    encoder, data = scorer.encoder, measured.data
+    if not encoder.level_codes:
+        return {}
+    codes = {
+        name: replace(each, reviews_unseen=data.contract.features[name].unseen != "flag")
+        for name, each in encoder.level_codes.items()
+    }
+    risk = RiskScale.of(measured.margins[~data.is_fraud])
+    served = replace(scorer, encoder=replace(encoder, level_codes=codes))
+    found = Engine(served, policy, risk, data.contract.amount_at_risk).assess(data.columns).unseen
+    amount = data.contract.amount_at_risk
+    alone = policy.outcomes(measured.probability, None if amount is None else data.columns[amount])
+    unseen = [row for row, levels in found.items() if any(each.code == UNSEEN_LEVEL for each in levels)]
+    approved = [row for row in unseen if OUTCOMES[alone[row]] == "approve"]
+    reviewed = [row for row in approved if any(each.requires_review for each in found[row])]
+    weights = np.ones(len(data)) if measured.weights is None else measured.weights
+    shares = {
+        name: float(weights[rows].sum() / weights.sum()) for name, rows in (("unseen", unseen), ("reviewed", reviewed))
+    }
+    return {"unseen_levels": {"records": len(data), **{name: six_digits(share) for name, share in shares.items()}}}
 
 
 def decided_policy(

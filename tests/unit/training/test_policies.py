@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
@@ -14,7 +15,7 @@ from fraud_detection_api.policy.outcomes import Policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from fraud_detection_api.training.fit_scorer import ScorerFitter
+from fraud_detection_api.training.fit_scorer import ScorerFitter, measure
 from fraud_detection_api.training.model_fitter import ModelFitter
 from fraud_detection_api.training.policies import (
     change_policy,
@@ -22,9 +23,10 @@ from fraud_detection_api.training.policies import (
     compare_on_records,
     decided_policy,
     held_out_population,
+    unseen_card,
     with_records_a_day,
 )
-from support.builders import EVERY_DTYPE, NOW, QUICK, credit_files, every_dtype_frame, labelled
+from support.builders import EVERY_DTYPE, LEVELS, NOW, QUICK, credit_files, every_dtype_frame, labelled
 from support.fakes import InMemoryRegistry
 from support.forgery import resealed
 
@@ -144,14 +146,40 @@ def test_card_and_report_tell_the_new_policy():
 
 
 def test_fairness_that_was_measured_on_the_former_policy_is_not_kept():
-    card = {**json.loads(credit_files()["card.json"]), "fairness": [{"column": "side"}]}
+    card = {**json.loads(credit_files()["card.json"]), "fairness": [{"column": "side"}], "unseen_levels": {}}
     policy = read_bundle(credit_files(), source="x").policy
     judged = with_changes(
         credit_files(), policy=policy, card=card, documents=credit_files(), created_at="2026-11-22T10:00:00Z"
     )
     files = changed(files=judged.files).sealed.files
-    assert "fairness" not in json.loads(files["card.json"])
+    assert not {"fairness", "unseen_levels"} & json.loads(files["card.json"]).keys()
     assert b"Not measured with this policy" in files["card.md"]
+
+
+@pytest.mark.parametrize(("unseen", "reviewed"), [("review", 30 / 90), ("flag", 0.0)])
+def test_reviews_of_unseen_levels_are_counted_beside_the_policy(unseen, reviewed):
+    contract = contract_from_toml(
+        LEVELS.replace("[features.channel]", f'[features.channel]\nunseen = "{unseen}"'), source="x.toml"
+    )
+
+    def records(*channels):
+        frame = pl.DataFrame(
+            {
+                "payment": [f"P-{n}" for n in range(30 * len(channels))],
+                "amount": 10.0,
+                "channel": [each for each in channels for _ in range(30)],
+                "colour": "red",
+                "is_fraud": [int(n % 2 and each == "WEB") for each in channels for n in range(30)],
+            }
+        )
+        return dataset_from_frame(frame, contract, source="made up")
+
+    fitter = ScorerFitter(QUICK, seed=1, threads=1)
+    learned = fitter.fit(records(*["WEB", "SHOP", "SHOP", "PHONE"] * 8))
+    measured = measure(fitter, learned, records("WEB", "SHOP", "fax"))
+    policy = Policy(amount_at_risk=100, review_cost=30, wrong_decline_cost=1e6)  # WEB alone is reviewed, from 0.3 on
+    found = unseen_card(learned.scorer, measured, policy)["unseen_levels"]
+    assert found == {"records": 90, "unseen": 0.333333, "reviewed": pytest.approx(reviewed, abs=1e-5)}
 
 
 def test_the_former_policy_is_told_on_the_same_evidence():

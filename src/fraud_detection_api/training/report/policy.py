@@ -37,6 +37,7 @@ def policy(material: Material) -> Section | None:
         _thresholds(stated),
         _outcomes(stated, words),
         _costs(stated),
+        *_of_unseen_levels(material.card.get("unseen_levels")),
     ]
     if "policy" in material.evidence:
         blocks.append(Gallery(_plots(stated, Population.from_json(material.evidence["policy"]))))
@@ -115,6 +116,18 @@ def _costs(stated: Mapping[str, Any]) -> Table:
             [f"{name.removesuffix('_all')} all", number(cost), f"{number(more)} times" if np.isfinite(more) else ""]
         )
     return Table("Cost of 1,000 records, as they turned out", ["rule", "cost", "compared with this policy"], rows, 0)
+
+
+def _of_unseen_levels(found: Mapping[str, Any] | None) -> list[Block]:
+    """How many reviews come on top; a card of an earlier release does not say."""
+    if found is None or not found["unseen"]:
+        return []
+    said = (
+        f"Reviews because of unseen levels come on top of these shares and costs: of {count(found['records'])} held-out "
+        f"records, {percent(found['unseen'])} have a level that training did not see, and {percent(found['reviewed'])} "
+        "would be reviewed for it and not approved."
+    )
+    return [Paragraph(said)]
 
 
 def _plots(stated: Mapping[str, Any], population: Population) -> list[Plot]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fraud_detection_api.policy.consequences import policy_card
 from fraud_detection_api.policy.outcomes import Policy
-from fraud_detection_api.report.document import Gallery, Table, words_for
+from fraud_detection_api.report.document import Gallery, Paragraph, Table, words_for
 from fraud_detection_api.training.report.material import Material
 from fraud_detection_api.training.report.policy import policy, policy_of
 from support.scored import POLICY, card, evidence, held_out, population
@@ -24,6 +24,13 @@ def section_of(terms: Policy, *, with_amounts=True, **changes):
 
 def tables_of(section):
     return {block.caption.split(":")[0]: block.rows for block in section.blocks if isinstance(block, Table)}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_reviews_of_unseen_levels_are_said_where_there_are_some(share):
+    found = section_of(POLICY, unseen_levels={"records": 1200, "unseen": share, "reviewed": share / 2})
+    said = [block.text for block in found.blocks if isinstance(block, Paragraph)]
+    assert any("12.5 %" in text and "1,200" in text for text in said) == (share > 0)
 
 
 def plots_of(section):
