@@ -268,26 +268,27 @@ def _level_bins(before: Mapping[str, Any], live: LevelCounts) -> list[Bin]:
     levels = [Bin(level, then, live.levels.get(level, 0)) for level, then in before["levels"].items()]
     expected = 0
     if len(levels) > MOST_LEVELS_BY_SETS:
-        levels, expected = _grouped(levels, GROUPED_SHARE * sum(each.reference for each in levels))
+        levels, expected = _grouped(levels, GROUPED_SHARE * sum(each.reference for each in levels), live.unseen)
     others = [Bin(UNSEEN, expected, live.unseen), Bin(MISSING, before["missing"], live.missing)]
     return [*levels, *(each for each in others if each.live or each.reference)]
 
 
-def _grouped(levels: Sequence[Bin], least: float) -> tuple[list[Bin], int]:
+def _grouped(levels: Sequence[Bin], least: float, unseen: int) -> tuple[list[Bin], int]:
     """The levels of `least` records or more, groups of so many among the others, and how many unseen records to expect.
 
-    Thousands of bins with a few records each have a PSI far above 0 without any drift, and new levels keep coming: as many
-    records as there are levels that the reference has once. The groups have so many fewer, so that the sum stays. Groups
-    are of neighbours. Source: Good, "The population frequencies of species and the estimation of population parameters",
-    Biometrika 40, 1953.
+    Thousands of bins with a few records each have a PSI far above 0 without any drift, and new levels keep coming: up to as
+    many records as there are levels that the reference has once. Fewer `unseen` ones, as where records repeat those of
+    training, are no drift. The groups have so many fewer, so that the sum stays. Groups are of neighbours. Source: Good,
+    "The population frequencies of species and the estimation of population parameters", Biometrika 40, 1953.
 
-    >>> _grouped([Bin("a", 50, 5), Bin("b", 1, 0), Bin("c", 4, 1), Bin("d", 5, 0), Bin("e", 2, 7)], 5)[0][1:]
+    >>> _grouped([Bin("a", 50, 5), Bin("b", 1, 0), Bin("c", 4, 1), Bin("d", 5, 0), Bin("e", 2, 7)], 5, unseen=4)[0][1:]
     [Bin(name='d', reference=5, live=0), Bin(name='b to c', reference=4, live=1), Bin(name='e', reference=2, live=7)]
     """
     common = [each for each in levels if each.reference >= least]
     rare = [each for each in levels if each.reference < least]
     then, now = _columns(rare)
     total, once = int(then.sum()), int((then == 1).sum())
+    once = min(once, total * unseen // max(int(now.sum()) + unseen, 1))
     starts = np.flatnonzero(np.diff((np.cumsum(then) - then) // least, prepend=-1))
     seen = np.rint(np.add.reduceat(then, starts) * (1 - once / max(total, 1))).astype(np.int64)
     ends = [*starts[1:].tolist(), len(rare)]

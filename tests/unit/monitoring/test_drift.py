@@ -137,13 +137,13 @@ def test_what_is_no_chance_or_no_degree_is_refused(tail, degrees):
 LEVELS = [f"M{number:04d}" for number in range(5_000)]
 
 
-def many_levels(live_shares=None, *, seed=0):
+def many_levels(live_shares=None, *, repeated=False, seed=0):
     """Drift of a column of 5,000 levels, few of them frequent: 20,000 records of the reference and 20,000 live ones."""
     rng = np.random.default_rng(seed)
     shares = 1 / np.arange(1, 5_001)
     shares = rng.permutation(shares / shares.sum())
     then = rng.multinomial(20_000, shares)
-    now = rng.multinomial(20_000, shares if live_shares is None else live_shares(shares))
+    now = rng.multinomial(20_000, then / 20_000 if repeated else live_shares(shares) if live_shares else shares)
     known = {name: count for name, count in zip(LEVELS, now.tolist(), strict=True) if count and then[int(name[1:])]}
     seen = {name: count for name, count in zip(LEVELS, then.tolist(), strict=True) if count}
     unseen = int(now.sum()) - sum(known.values())
@@ -167,3 +167,9 @@ def test_a_rare_level_of_thousands_that_becomes_frequent_is_drift():
     found = many_levels(lambda shares: 0.9 * shares + 0.1 * (np.arange(5_000) == np.argsort(-shares)[400]))
     assert found.psi > 0.15
     assert found.drifted
+
+
+def test_records_that_repeat_those_of_training_are_no_drift():
+    found = many_levels(repeated=True)
+    assert found.unseen == 0
+    assert found.psi < 0.02
