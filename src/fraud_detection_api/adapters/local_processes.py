@@ -1,6 +1,7 @@
 """Workers: processes of this machine."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -78,7 +79,15 @@ _OPENED: list[Callable[[Any], Any]] = []
 
 def _begin(opening: Opening[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _OPENING[:] = [opening]
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is killed, which would leave it waiting for work for ever."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(item: Any) -> Any:

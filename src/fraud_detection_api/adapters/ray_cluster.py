@@ -2,11 +2,15 @@
 
 import logging
 import os
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Generic
 from uuid import uuid4
 
@@ -14,6 +18,8 @@ from fraud_detection_api.errors import FraudError, MissingExtra
 from fraud_detection_api.services.workers.pool import ATTEMPTS, Item, Opening, Pool, Result, WorkerLost
 
 CONNECT_SECONDS = 10.0
+COUNT_SECONDS = 1.0
+"""How old the number of the cluster's processors may be, which is asked for with each item."""
 
 
 class ClusterUnavailable(FraudError):
@@ -35,10 +41,11 @@ class RayCluster:
     @contextmanager
     def pool(self, opening: Opening[Item, Result]) -> Iterator[Pool[Item, Result]]:
         ray = self._connected()
-        cores = int(ray.cluster_resources().get("CPU", 1) / self.cpus)
-        found = _Pool[Item, Result](ray, opening, size=max(1, cores), cpus=self.cpus)
+        found = _Pool[Item, Result](ray, opening, cpus=self.cpus)
         try:
-            yield found
+            # Ray prints the deaths of processes to stdout, which is for results
+            with redirect_stdout(sys.stderr):
+                yield found
         finally:
             found.end()
 
@@ -57,7 +64,8 @@ class RayCluster:
         where = self.address or "this machine"
         try:
             _require_listener(self.address)
-            ray.init(**options)
+            with _own_sigterm():
+                ray.init(**options)
         except Exception as error:  # a node that does not start is a bare one
             raise ClusterUnavailable(
                 f"no Ray cluster answers at {where} ({type(error).__name__}); start one (`ray start --head`), and use the "
@@ -74,14 +82,32 @@ def _require_listener(address: str | None) -> None:
             pass
 
 
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's handling of SIGTERM, which `ray.init` replaces in the main thread."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
 class _Pool(Generic[Item, Result]):
-    def __init__(self, ray: Any, opening: Opening[Item, Result], *, size: int, cpus: float) -> None:
-        self.size = size
-        self._ray = ray
+    def __init__(self, ray: Any, opening: Opening[Item, Result], *, cpus: float) -> None:
+        self._ray, self._cpus = ray, cpus
+        self._counted, self._size = -COUNT_SECONDS, 1
         self._key = uuid4().hex
         self._opening = ray.put(opening)
         self._task = ray.remote(num_cpus=cpus, max_retries=ATTEMPTS - 1)(_work)
         self._running: dict[Future[Result], Any] = {}
+
+    @property
+    def size(self) -> int:
+        """The processors of the cluster as it is, because machines join it and leave."""
+        if (now := monotonic()) - self._counted >= COUNT_SECONDS:
+            self._counted, self._size = now, max(1, int(self._ray.cluster_resources().get("CPU", 0) / self._cpus))
+        return self._size
 
     def submit(self, item: Item, /) -> "Future[Result]":
         future: Future[Result] = Future()

@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes: results as they are made locally, errors unchanged, and processes and nodes that die."""
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fraud_detection_api.adapters import ray_cluster
 from fraud_detection_api.adapters.ray_cluster import ClusterUnavailable, RayCluster
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.services.batch.parts import PartScoring, score_parts
@@ -47,12 +49,24 @@ def worked(cluster, work, items):
         return {item: future.exception() or future.result() for item, future in results(pool, list(items))}
 
 
-def test_each_item_has_its_result_or_its_error(cluster, tmp_path):
+def test_each_item_has_its_result_or_its_error(cluster, tmp_path, capsys):
     done = worked(cluster, Squaring(tmp_path, deaths=1), [1, 2, 5, -1])
     error = done.pop(-1)
+    assert not capsys.readouterr().out  # Ray's word of the death is not among the results
     assert done == {1: 1, 2: 4, 5: 25}
     assert isinstance(error, InvalidDataset)
     assert error.problems == ("row 1: is negative",)
+
+
+def test_a_machine_that_joins_is_counted_and_sigterm_is_handled_as_before(cluster, monkeypatch):
+    ray.shutdown()
+    handled = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray_cluster, "COUNT_SECONDS", 0)
+    with RayCluster(cluster.address).pool(Squaring(Path())) as pool:
+        assert signal.getsignal(signal.SIGTERM) is handled
+        before, added = pool.size, cluster.add_node(num_cpus=3)
+        assert (before, pool.size) == (2, 5)
+    cluster.remove_node(added)
 
 
 def test_an_item_that_kills_every_process_is_given_up_and_no_other(cluster, tmp_path):

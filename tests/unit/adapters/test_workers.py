@@ -1,5 +1,9 @@
 """Workers of each kind: results as they are made, errors unchanged, and processes that die."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from fraud_detection_api.adapters.local_processes import LocalProcesses
@@ -33,6 +37,29 @@ def test_an_item_that_kills_every_process_is_given_up_and_no_other(tmp_path):
     done = worked(LocalProcesses(2), Squaring(tmp_path, deaths=99), range(1, 8))
     assert isinstance(done.pop(5), WorkerLost)
     assert done == {n: n * n for n in (1, 2, 3, 4, 6, 7)}
+
+
+_KILLED_AT_WORK = """
+import os, signal, sys
+from pathlib import Path
+from fraud_detection_api.adapters.local_processes import LocalProcesses
+from support.squaring import Squaring
+with LocalProcesses(2).pool(Squaring(Path(sys.argv[1]))) as pool:
+    print([future.result() for future in [pool.submit(number) for number in (1, 2)]])
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path):
+    # they have its stdout, too, so that this returns when the last of them has ended
+    ended = subprocess.run(
+        [sys.executable, "-u", "-c", _KILLED_AT_WORK, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (-9, b"[1, 4]\n")
 
 
 class Refusing:

@@ -190,14 +190,19 @@ class DiskFolder:
         folder = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for path in self.root.rglob(".*"):
-                if left_behind(path.name):
-                    path.unlink(missing_ok=True)
+            self._tidy()  # after a run that was killed
             yield
+            self._tidy()  # after processes of this run that were killed
         except BlockingIOError:
             raise InvalidDataset(str(self.root), ["is being written by another run; wait for its end"]) from None
         finally:
             os.close(folder)  # which ends the claim, as the end of the process would
+
+    def _tidy(self) -> None:
+        """Remove half-written files."""
+        for path in self.root.rglob(".*"):
+            if left_behind(path.name):
+                path.unlink(missing_ok=True)
 
     def constants(self, name: str, held: Collection[str]) -> dict[str, pl.Expr]:  # noqa: ARG002 a file is what it holds
         return {}

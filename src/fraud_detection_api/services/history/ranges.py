@@ -1,8 +1,7 @@
 """Replay of a range of time by several processes, which divide it as they go."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
@@ -11,7 +10,7 @@ from fraud_detection_api.decision.identifiers import milliseconds_of
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.services.history.replay import SOUND, Replayer, ReplayResult, Status
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.services.workers.pool import Pool, Workers
+from fraud_detection_api.services.workers.pool import Pool, Workers, results
 
 PAGE = 10_000
 """Decisions that are read and replayed together."""
@@ -62,9 +61,9 @@ class Summary:
         return self.unsound_count == 0
 
     @classmethod
-    def of(cls, results: Sequence[ReplayResult]) -> "Summary":
-        unsound = [result for result in results if result.status not in SOUND]
-        return cls(Counter(result.status for result in results), unsound[:MOST_LISTED])
+    def of(cls, replayed: Sequence[ReplayResult]) -> "Summary":
+        unsound = [result for result in replayed if result.status not in SOUND]
+        return cls(Counter(result.status for result in replayed), unsound[:MOST_LISTED])
 
 
 OnProgress: TypeAlias = Callable[[float, int], None]
@@ -115,28 +114,33 @@ def replay_range(opening: Opening, where: DecisionFilter, *, workers: Workers, o
     return summary
 
 
-def _report(on_progress: OnProgress, whole: _Window, before: int, left: Sequence[_Window], decisions: int) -> None:
+def _report(on_progress: OnProgress, whole: _Window, before: int, left: Collection[_Window], decisions: int) -> None:
     milliseconds = sum(window.until - window.since for window in left)
     on_progress(1 - milliseconds / (whole.until - whole.since), before + decisions)
 
 
-def _divided(pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Sequence[_Window], int], None]) -> Summary:
+def _divided(pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Collection[_Window], int], None]) -> Summary:
     """Give a page at a time to the next free process, and halve windows when there are fewer of them than processes."""
     summary, waiting = Summary(), [whole]
-    working: dict[Future[_Part], _Window] = {}
-    while waiting or working:
-        while len(waiting) + len(working) < 2 * pool.size and (split := _split(waiting)) is not None:
-            waiting = split
-        while waiting and len(working) < 2 * pool.size:
-            window = waiting.pop()
-            working[pool.submit(window)] = window
-        for future in wait(working, return_when=FIRST_COMPLETED).done:
-            del working[future]
-            part, rest = future.result()
-            summary.add(part)
-            waiting += [] if rest is None else [rest]
-        report([*waiting, *working.values()], summary.decisions)
+    left = _spread(waiting, {whole}, 2 * pool.size)
+    for window, future in results(pool, waiting):
+        part, rest = future.result()
+        summary.add(part)
+        left.remove(window)
+        if rest is not None:
+            waiting.append(rest)
+            left.add(rest)
+        left = _spread(waiting, left, 2 * pool.size)
+        report(left, summary.decisions)
     return summary
+
+
+def _spread(waiting: list[_Window], left: set[_Window], wanted: int) -> set[_Window]:
+    """Halve windows of `waiting` until so many are `left`, waiting or at work, or none can be halved. Returns those left."""
+    while len(left) < wanted and (split := _split(waiting)) is not None:
+        left = (left - {*waiting}) | {*split}
+        waiting[:] = split
+    return left
 
 
 def _split(windows: list[_Window]) -> list[_Window] | None:

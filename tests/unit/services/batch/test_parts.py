@@ -163,3 +163,9 @@ def test_what_a_killed_run_left_half_written_is_removed(scoring, tmp_path):
     own.touch()
     scored(scoring)
     assert (left.exists(), own.exists()) == (False, True)
+
+
+def test_what_killed_processes_of_a_run_left_half_written_is_removed_at_its_end(scoring, tmp_path):
+    left = tmp_path / "out" / f".a.{'0a' * 16}.parquet"
+    score_parts(scoring, scoring.source.parts(), ThisProcess(), on_progress=lambda _share, _done: left.touch())
+    assert not left.exists()
