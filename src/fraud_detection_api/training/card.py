@@ -71,6 +71,7 @@ def model_card(making: Making) -> dict[str, Any]:
             "seed": fitter.seed,
             "settings": asdict(fitter.settings),
             "rounds": list(making.fitted.trees.rounds),
+            **_grown(fitter),
             **_race(making),
             **_refit(making),
         },
@@ -93,6 +94,15 @@ def model_card(making: Making) -> dict[str, Any]:
         },
     }
     return card | dict(making.beside) | ({"tuning": dict(making.tuning)} if making.tuning else {})
+
+
+def _grown(fitter: ScorerFitter) -> dict[str, Any]:
+    """What else decided on the trees, where they did not grow on processors that each had all records."""
+    return {
+        name: value
+        for name, value in (("together", fitter.together), ("device", fitter.device))
+        if value not in (False, "cpu")
+    }
 
 
 def _race(making: Making) -> dict[str, Any]:
