@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fraud_detection_api.container.deployment import build_rollout
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import open_stores
+from fraud_detection_api.container.storage import existing_stores
 from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.jobs.registering import Registration
@@ -17,6 +18,7 @@ from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.policy.population import Population
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.reporting.backtest import Period, Sources, backtest
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
 from fraud_detection_api.training.changes import ChangedModel, reword
 from fraud_detection_api.training.data.load import load_dataset
@@ -112,30 +114,31 @@ def simulate_policy(
 
 
 def backtest_policy(
-    settings: Settings, model: str, policy: Path, *, period: Period, listener: Listener
+    settings: Settings, model: str, policy: Path, *, period: Period, workers: Workers, listener: Listener
 ) -> dict[str, Any]:
-    """Compare what was decided in a period with what another policy would have decided.
+    """Compare what was decided in a period with what another policy would have decided; `workers` share the period.
 
-    Returns a JSON value. Raises InvalidPolicy, UnknownModel, NoChampion, CorruptBundle, NoStore, StoreUnavailable.
+    Returns a JSON value. Raises InvalidPolicy, UnknownModel, NoChampion, CorruptBundle, NoStore, StoreUnavailable and
+    WorkerLost.
     """
     priced = _price(settings, model, load_policy(policy), file=policy)
-    with (
-        open_stores(settings, contract=priced.bundle.contract.name) as stores,
-        listener.step("Reading stored decisions") as progress,
-    ):
+    contract = priced.bundle.contract
+    with listener.step("Reading stored decisions") as progress:
         test = backtest(
-            Sources(
-                stores.decisions,
-                stores.labels,
-                build_recorder(settings).is_intact,
-                existing_registry(settings.registry),
-            ),
+            partial(open_backtest, settings, contract.name),
             priced.policy,
-            contract=priced.bundle.contract,
+            contract=contract,
             period=period,
-            report=lambda looked: progress(0, f"{looked:,} decisions"),
+            workers=workers,
+            report=lambda share, looked: progress(share, f"{looked:,} decisions"),
         )
-    return {"model_version": priced.version, "purpose": priced.bundle.contract.purpose, **test.as_json()}
+    return {"model_version": priced.version, "purpose": contract.purpose, **test.as_json()}
+
+
+def open_backtest(settings: Settings, contract: str) -> Sources:
+    """What a process of a backtest works with. Raises as `existing_stores` and `existing_registry`."""
+    stores, registry = existing_stores(settings, contract=contract), existing_registry(settings.registry)
+    return Sources(stores.decisions, stores.labels, build_recorder(settings).is_intact, registry)
 
 
 class _Priced(NamedTuple):

@@ -18,6 +18,7 @@ from fraud_detection_api.errors import (
     UnknownModel,
 )
 from fraud_detection_api.model.bundle import read_bundle
+from fraud_detection_api.services.history import pages
 from fraud_detection_api.settings import Settings
 from support.builders import credit_files, every_dtype_files
 from support.forgery import resealed
@@ -278,6 +279,13 @@ def test_simulate_tells_programs_the_same(fraud, kept):
         )
     )
     assert until["decisions"] == 0
+
+
+def test_processes_that_share_the_period_tell_the_same(fraud, kept, monkeypatch):
+    asked = ("policy", "simulate", "--policy", "costs.toml", "--since", "2026-01-01T00:00:00Z", "--json", "--jobs")
+    alone = told(fraud(*asked, "1"))
+    monkeypatch.setattr(pages, "PAGE", 1)  # of this process: the others find what is left at once
+    assert told(fraud(*asked, "2")) == alone
 
 
 def test_simulate_tells_where_no_decision_was_kept_then(fraud, kept):

@@ -95,6 +95,9 @@ def simulate(
     model: Model = CHAMPION,
     registry: options.Registry = None,
     store: options.Store = None,
+    jobs: options.Jobs = None,
+    engine: options.Engine = "local",
+    ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's policy with another one; nothing is registered.
@@ -105,10 +108,12 @@ def simulate(
 
     With --since, the other policy is compared with stored decisions: which outcomes change, reviews a day, and costs. Costs
     follow from labels where there are any, and otherwise from the probabilities that were answered. All have 95 % intervals.
+    Several processes share the period (`--jobs`, `--engine ray`).
     """
     _require_one_source(since, until, file)
     given = options.of_csv(separator, file)
     settings = settings_with(registry=registry, store=store)
+    from fraud_detection_api.container.workers import build_workers
     from fraud_detection_api.jobs import policies
     from fraud_detection_api.services.reporting.backtest import Period
 
@@ -116,7 +121,10 @@ def simulate(
         shown = policies.simulate_policy(settings, model, policy, records=file, separator=given, listener=LISTENER)
         tables, notes = comparison_tables(shown), comparison_notes(shown)
     else:
-        shown = policies.backtest_policy(settings, model, policy, period=Period(since, until), listener=LISTENER)
+        workers = build_workers(engine, jobs=jobs, address=ray_address)
+        shown = policies.backtest_policy(
+            settings, model, policy, period=Period(since, until), workers=workers, listener=LISTENER
+        )
         tables, notes = backtest_tables(shown), backtest_notes(shown)
     print_report(shown, tables, notes, as_json=as_json)
 

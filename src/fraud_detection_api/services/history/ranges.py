@@ -1,19 +1,15 @@
-"""Replay of a range of time by several processes, which divide it as they go."""
+"""Replay of stored decisions: of some, or of a range of time."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from fraud_detection_api.decision.identifiers import milliseconds_of
 from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.services.history.pages import PAGE, over_pages
 from fraud_detection_api.services.history.replay import SOUND, Replayer, ReplayResult, Status
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
-from fraud_detection_api.services.workers.pool import Pool, Workers, results
-
-PAGE = 10_000
-"""Decisions that are read and replayed together."""
+from fraud_detection_api.services.workers.pool import Workers
 
 MOST_LISTED = 1_000
 """At most so many unsound decisions are listed; all are counted."""
@@ -70,25 +66,6 @@ OnProgress: TypeAlias = Callable[[float, int], None]
 """Called with the share of the range that is done, 0 to 1, and the number of decisions."""
 
 
-class _Window(NamedTuple):
-    """Decisions from `since` to before `until`, in milliseconds since 1970, that follow the id `after`."""
-
-    since: int
-    until: int
-    after: str | None = None
-
-    def halves(self) -> "list[_Window]":
-        """Two parts, or itself if it is a single millisecond."""
-        middle = (self.since + self.until) // 2
-        if middle == self.since:
-            return [self]
-        return [_Window(self.since, middle, self.after), _Window(middle, self.until)]
-
-
-_Part = tuple[Summary, _Window | None]
-"""The results of a page, and the rest of its range."""
-
-
 def replay_ids(store: DecisionStore, replayer: Replayer, ids: Sequence[str], on_progress: OnProgress) -> Summary:
     """Replay the decisions with these ids. Raises UnknownDecision, StoreUnavailable, RegistryUnavailable."""
     summary, run = Summary(), replayer.run()
@@ -101,79 +78,24 @@ def replay_ids(store: DecisionStore, replayer: Replayer, ids: Sequence[str], on_
 
 def replay_range(opening: Opening, where: DecisionFilter, *, workers: Workers, on_progress: OnProgress) -> Summary:
     """Replay the decisions of a range that exist now. Raises StoreUnavailable, RegistryUnavailable, WorkerLost."""
-    store, replayer = opening()
-    oldest, newest = store.following(where, limit=1), store.page(where, limit=1)
-    if not oldest:
-        return Summary()
-    whole = _Window(milliseconds_of(oldest[0].decision_id), milliseconds_of(newest[0].decision_id) + 1)
-    # a range of one page is not worth another process
-    summary, rest = _Pages(store, replayer.run())(whole)
-    if rest is not None:
-        with workers.pool(_Replaying(opening)) as pool:
-            summary.add(_divided(pool, rest, partial(_report, on_progress, whole, summary.decisions)))
+    summary = Summary()
+    over_pages(
+        _Replaying(opening),
+        where,
+        workers=workers,
+        add=summary.add,
+        report=lambda share: on_progress(share, summary.decisions),
+    )
     return summary
-
-
-def _report(on_progress: OnProgress, whole: _Window, before: int, left: Collection[_Window], decisions: int) -> None:
-    milliseconds = sum(window.until - window.since for window in left)
-    on_progress(1 - milliseconds / (whole.until - whole.since), before + decisions)
-
-
-def _divided(pool: Pool[_Window, _Part], whole: _Window, report: Callable[[Collection[_Window], int], None]) -> Summary:
-    """Give a page at a time to the next free process, and halve windows when there are fewer of them than processes."""
-    summary, waiting = Summary(), [whole]
-    left = _spread(waiting, {whole}, 2 * pool.size)
-    for window, future in results(pool, waiting):
-        part, rest = future.result()
-        summary.add(part)
-        left.remove(window)
-        if rest is not None:
-            waiting.append(rest)
-            left.add(rest)
-        left = _spread(waiting, left, 2 * pool.size)
-        report(left, summary.decisions)
-    return summary
-
-
-def _spread(waiting: list[_Window], left: set[_Window], wanted: int) -> set[_Window]:
-    """Halve windows of `waiting` until so many are `left`, waiting or at work, or none can be halved. Returns those left."""
-    while len(left) < wanted and (split := _split(waiting)) is not None:
-        left = (left - {*waiting}) | {*split}
-        waiting[:] = split
-    return left
-
-
-def _split(windows: list[_Window]) -> list[_Window] | None:
-    """The windows with the longest one halved; None if none can be halved."""
-    longest = max(windows, key=lambda window: window.until - window.since, default=None)
-    if longest is None or len(halves := longest.halves()) == 1:
-        return None
-    return [*(window for window in windows if window is not longest), *halves]
 
 
 @dataclass(frozen=True, slots=True)
 class _Replaying:
-    """Opens a store and a registry in another process."""
+    """Opens a store and a registry."""
 
     opening: Opening
 
-    def __call__(self) -> "_Pages":
+    def __call__(self) -> "tuple[DecisionStore, Callable[[Sequence[StoredDecision]], Summary]]":
         store, replayer = self.opening()
-        return _Pages(store, replayer.run())
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    """Replays the first page of a window."""
-
-    store: DecisionStore
-    run: Run
-
-    def __call__(self, window: _Window) -> _Part:
-        where = DecisionFilter(window.since, window.until)
-        rows = self.store.following(where, limit=PAGE, after=window.after)
-        summary = Summary.of(self.run.replay(rows))
-        if len(rows) < PAGE:
-            return summary, None
-        last = rows[-1].decision_id
-        return summary, _Window(milliseconds_of(last), window.until, last)
+        run = replayer.run()
+        return store, lambda rows: Summary.of(run.replay(rows))

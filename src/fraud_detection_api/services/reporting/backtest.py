@@ -1,11 +1,13 @@
 """Another policy on kept decisions: what it would have decided, and what that would have cost."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +19,17 @@ from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.policy.consequences import PER, chosen_costs
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome, Policy
 from fraud_detection_api.policy.population import Population
+from fraud_detection_api.services.history.pages import over_pages
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.contracts import RecordContracts
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.statistics.estimates import Estimate, percentile_estimate, six_digits
 from fraud_detection_api.statistics.scored import REPLICATES
 
 ROWS_AT_A_TIME = 2_000
+"""Each has 400 numbers of the bootstrap samples."""
 
 _PAIRS = len(OUTCOMES) ** 2
 _REVIEW = OUTCOMES.index("review")
@@ -42,7 +47,8 @@ class Backtest:
 
     `sums` float64 (20,) are decisions by kept and new outcome (nine pairs, in order), frauds by the same pairs (decisions
     without a label count by their probability), and what both cost; `drawn` float64 (400, 20) are the same of bootstrap
-    samples, in which each decision counts a Poisson number of times, as if decisions did not depend on each other.
+    samples, in which each decision counts a Poisson number of times, as if decisions did not depend on each other. The
+    numbers follow from the decision's id and the seed, so it does not matter in which order decisions are counted, or where.
     Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson frequencies", Computer Methods
     and Programs in Biomedicine 83, 2006.
     """
@@ -57,9 +63,6 @@ class Backtest:
     left_out: Counter[str] = field(default_factory=Counter)
     first: int | None = None
     last: int | None = None
-
-    def __post_init__(self) -> None:
-        self._draws = np.random.default_rng(self.seed)
 
     def add(self, rows: Sequence[StoredDecision], fraud: Mapping[str, bool]) -> None:
         """Count these decisions of a model; `fraud` says of each labelled one whether it was."""
@@ -84,10 +87,23 @@ class Backtest:
         columns[:, _NEW_COST] = chosen_costs(self.policy, population, new)
         self.sums += columns.sum(axis=0)
         self.by_label += columns[labelled].sum(axis=0)
-        self.drawn += self._draws.poisson(1.0, (REPLICATES, len(rows))) @ columns
+        self.drawn += _draws([row.decision_id for row in rows], self.seed) @ columns
         self.frauds += sum(label is True for label in labels)
-        self.first = rows[0].decided_at if self.first is None else self.first
-        self.last = rows[-1].decided_at
+        self._cover(rows[0].decided_at, rows[-1].decided_at)
+
+    def merge(self, other: "Backtest") -> None:
+        """Count the decisions of another backtest of the same policy, too."""
+        self.sums += other.sums
+        self.by_label += other.by_label
+        self.drawn += other.drawn
+        self.frauds += other.frauds
+        self.left_out.update(other.left_out)
+        if other.first is not None and other.last is not None:
+            self._cover(other.first, other.last)
+
+    def _cover(self, first: int, last: int) -> None:
+        self.first = first if self.first is None else min(first, self.first)
+        self.last = last if self.last is None else max(last, self.last)
 
     @property
     def decisions(self) -> int:
@@ -152,6 +168,32 @@ class Backtest:
         return np.array([np.nan if amount is None else amount for amount in amounts], dtype=np.float64)
 
 
+_POISSON = np.cumsum([math.exp(-1) / math.factorial(count) for count in range(12)])
+"""How often a Poisson variable of mean 1 is at most 0, 1, …"""
+
+
+def _draws(decision_ids: Sequence[str], seed: int) -> NDArray[np.float64]:
+    """How often each decision counts in each bootstrap sample, float64 (400, n): Poisson numbers of mean 1.
+
+    Uniform numbers are hashes of the id, the sample and the seed. Source of the hash: Steele, Lea and Flood, "Fast
+    splittable pseudorandom number generators", OOPSLA 2014 (the finalizer of SplitMix64).
+    """
+    ids: NDArray[np.uint64] = np.array([UUID(each).int & _LOW for each in decision_ids], dtype=np.uint64)
+    samples = np.arange(1, REPLICATES + 1, dtype=np.uint64) * _GOLDEN + np.uint64(seed)
+    mixed = _mixed(ids[np.newaxis, :] ^ _mixed(samples)[:, np.newaxis])
+    return np.searchsorted(_POISSON, (mixed >> np.uint64(11)) * 2.0**-53, side="right").astype(np.float64)
+
+
+_LOW = 2**64 - 1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
 class Period(NamedTuple):
     """Decisions from `since` on and before `until`, in milliseconds since 1970."""
 
@@ -172,35 +214,62 @@ class Sources(NamedTuple):
 
 
 def backtest(
-    sources: Sources,
+    opening: Callable[[], Sources],
     policy: Policy,
     *,
     contract: Contract,
     period: Period,
-    report: Callable[[int], None],
+    workers: Workers,
+    report: Callable[[float, int], None],
 ) -> Backtest:
-    """The policy on the period's decisions by a model on the contract's records; `report` is called with their number.
+    """The policy on the period's decisions by a model on the contract's records, counted by `workers`.
 
-    Left out are decisions that were changed since they were kept, fallbacks, records of other contracts, and, where amounts
-    decide, erased ones. Raises StoreUnavailable, RegistryUnavailable.
+    `opening` gives the sources in each process. `report` is called with the share of the period that is done, and with the
+    number of decisions. Left out are decisions that were changed since they were kept, fallbacks, records of other
+    contracts, and, where amounts decide, erased ones. Raises StoreUnavailable, RegistryUnavailable, WorkerLost.
     """
-    store, labels, is_intact, registry = sources
-    test, after, looked = Backtest(policy, contract.amount_at_risk), None, 0
-    wanted, contracts = DecisionFilter(since=period.since, until=period.until), RecordContracts(contract, registry)
-    while rows := store.following(wanted, limit=ROWS_AT_A_TIME, after=after):
-        after = rows[-1].decision_id
-        reasons = [
-            _why_not(row, contracts, amounts_decide=contract.amount_at_risk is not None)
-            if is_intact(row)  # before anything is concluded from what it says
-            else "tampered"
-            for row in rows
-        ]
-        test.left_out.update(reason for reason in reasons if reason is not None)
-        counted = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
-        known = labels.in_force([row.decision_id for row in counted]) if counted else {}
-        test.add(counted, {decision_id: label.is_fraud for decision_id, label in known.items()})
-        looked += len(rows)
-        report(looked)
+    test = Backtest(policy, contract.amount_at_risk)
+    over_pages(
+        _Testing(opening, policy, contract),
+        DecisionFilter(since=period.since, until=period.until),
+        workers=workers,
+        add=test.merge,
+        report=lambda share: report(share, test.decisions + test.left_out.total()),
+    )
+    return test
+
+
+@dataclass(frozen=True, slots=True)
+class _Testing:
+    """Opens the sources for a backtest."""
+
+    opening: Callable[[], Sources]
+    policy: Policy
+    contract: Contract
+
+    def __call__(self) -> "tuple[DecisionStore, Callable[[Sequence[StoredDecision]], Backtest]]":
+        sources = self.opening()
+        contracts = RecordContracts(self.contract, sources.registry)
+        return sources.store, partial(_tested, sources, self.policy, self.contract, contracts)
+
+
+def _tested(
+    sources: Sources, policy: Policy, contract: Contract, contracts: RecordContracts, rows: Sequence[StoredDecision]
+) -> Backtest:
+    """A backtest of these decisions alone."""
+    test = Backtest(policy, contract.amount_at_risk)
+    reasons = [
+        _why_not(row, contracts, amounts_decide=contract.amount_at_risk is not None)
+        if sources.is_intact(row)  # before anything is concluded from what it says
+        else "tampered"
+        for row in rows
+    ]
+    test.left_out.update(reason for reason in reasons if reason is not None)
+    counted = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
+    known = sources.labels.in_force([row.decision_id for row in counted]) if counted else {}
+    fraud = {decision_id: label.is_fraud for decision_id, label in known.items()}
+    for first in range(0, len(counted), ROWS_AT_A_TIME):
+        test.add(counted[first : first + ROWS_AT_A_TIME], fraud)
     return test
 
 

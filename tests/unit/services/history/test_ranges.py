@@ -13,7 +13,7 @@ from fraud_detection_api.errors import UnknownDecision
 from fraud_detection_api.jobs.replaying import open_replay
 from fraud_detection_api.model.bundle import read_bundle
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.history import ranges
+from fraud_detection_api.services.history import pages, ranges
 from fraud_detection_api.services.history.lookup import sampled
 from fraud_detection_api.services.history.ranges import replay_ids, replay_range
 from fraud_detection_api.services.history.replay import Replayer, ReplayResult
@@ -38,7 +38,8 @@ def rows():
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(ranges, "PAGE", 7)
+    for module in (pages, ranges):
+        monkeypatch.setattr(module, "PAGE", 7)
 
 
 def filled(rows) -> InMemoryDecisionStore:
@@ -98,7 +99,7 @@ def test_processes_share_a_range_and_miss_nothing(rows, tmp_path, monkeypatch):
     store = build_store(settings)
     store.migrate()
     store.save([StoredRequest([*rows[:-1], rows[-1]._replace(outcome="decline")])])
-    monkeypatch.setattr(ranges, "PAGE", 20)  # of this process: the others find what is left at once
+    monkeypatch.setattr(pages, "PAGE", 20)  # of this process: the others find what is left at once
     summary, told = replayed(partial(open_replay, settings), jobs=2)
     assert summary.counts == {"equal": 59, "tampered": 1}
     assert [result.decision_id for result in summary.unsound] == [rows[-1].decision_id]
@@ -106,13 +107,13 @@ def test_processes_share_a_range_and_miss_nothing(rows, tmp_path, monkeypatch):
 
 
 def test_windows_are_halved_until_every_process_has_work():
-    whole = ranges._Window(0, 8, "x")
-    assert whole.halves() == [ranges._Window(0, 4, "x"), ranges._Window(4, 8)]
+    whole = pages.Window(0, 8, "x")
+    assert whole.halves() == [pages.Window(0, 4, "x"), pages.Window(4, 8)]
     parts = [whole]
-    while (parted := ranges._split(parts)) is not None:
+    while (parted := pages._split(parts)) is not None:
         parts = parted
-    assert sorted(parts) == [ranges._Window(n, n + 1, None if n else "x") for n in range(8)]
-    assert ranges._split([]) is None
+    assert sorted(parts) == [pages.Window(n, n + 1, None if n else "x") for n in range(8)]
+    assert pages._split([]) is None
 
 
 def test_decisions_are_replayed_by_their_ids(rows):
