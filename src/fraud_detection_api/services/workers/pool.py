@@ -29,7 +29,8 @@ class WorkerLost(FraudError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"the process that worked on it died {ATTEMPTS} times, perhaps for want of memory; use fewer processes (--jobs)"
+            f"the process that worked on it died {ATTEMPTS} times, perhaps for want of memory; use fewer processes for each "
+            "machine (--jobs), or machines with more memory"
         )
 
 
