@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.encoding import MOST_LEVELS_BY_SETS
 from fraud_detection_api.model.trees.boosters import NO_CHILD, replace_trees
-from fraud_detection_api.services.workers.pool import Threads, Workers, results
+from fraud_detection_api.services.workers.pool import ThisProcess, Threads, Workers, results
 from fraud_detection_api.training.boosters.devices import Device
 from fraud_detection_api.training.boosters.growing import CHECK_EVERY, Encoded, Growing, Part, log_losses
 from fraud_detection_api.training.boosters.together import grown_together
@@ -156,6 +157,13 @@ class XGBoostTrainer:
         own = self.workers is None
         by_sets = split_by_sets(data, self.settings.most_levels_by_sets)
         encoded = Encoded(data, cross_fitted_tables(data, folds, by_sets), folds, by_sets)
+        stopped = threading.Event()
+
+        def report(fold: int, share: float) -> None:
+            if stopped.is_set():
+                raise _Stopped
+            reports[first + fold](share)
+
         growing = Growing(
             encoded,
             self._parameters(encoded, monotone, threads=self.thread_count // at_once if own else 1),
@@ -163,15 +171,20 @@ class XGBoostTrainer:
             self.settings.early_stopping_rounds,
             first_seed=self.seed * 1000 + first,
             threads=self.thread_count if own else 1,
-            on_progress=(lambda fold, share: reports[first + fold](share)) if own else None,
+            on_progress=report if own else None,
         )
         if together and self.workers is not None:
             return grown_together(growing, left_out, self.workers)
+        here = Threads(at_once) if at_once > 1 else ThisProcess()
         done: dict[int, Part] = {}
-        with (self.workers or Threads(at_once)).pool(growing) as pool:
-            for fold, future in results(pool, left_out[::-1]):
-                done[fold] = future.result()
-                reports[first + fold](1.0)
+        with (self.workers or here).pool(growing) as pool:
+            try:
+                for fold, future in results(pool, left_out[::-1]):
+                    done[fold] = future.result()
+                    reports[first + fold](1.0)
+            except BaseException:
+                stopped.set()  # boosters in other threads end at their next check, which the pool waits for
+                raise
         return [done[fold] for fold in left_out]
 
     def _parameters(self, encoded: "Encoded", monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
@@ -185,6 +198,10 @@ class XGBoostTrainer:
     def thread_count(self) -> int:
         """How many threads `threads` stands for."""
         return self.threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+
+
+class _Stopped(Exception):
+    """Nobody waits for the booster any more."""
 
 
 def _held_out(parts: list[Part], count: int, repeats: int) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -68,6 +70,22 @@ def test_boosters_that_grow_from_files_are_the_same(tmp_path):
     on_disk = replace(TRAIN, records=replace(TRAIN.records, folder=tmp_path))
     assert as_bytes(fitted(data=on_disk)) == as_bytes(fitted())
     assert list(tmp_path.glob("bins-*"))  # XGBoost has removed its files in it
+
+
+def test_a_training_that_is_interrupted_ends_its_boosters():
+    endless = XGBoostSettings(folds=3, max_rounds=10_000_000, early_stopping_rounds=10_000_000, max_bin=64)
+
+    def interrupt(_share):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fitted(endless, threads=2, on_progress=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_another_seed_gives_other_trees():
