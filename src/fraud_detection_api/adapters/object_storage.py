@@ -56,7 +56,7 @@ class ObjectLocation:
         before, at, host = authority.rpartition("@")
         azure = scheme in {"abfs", "abfss"}
         if "?" in url or "#" in url or (at and (not azure or ":" in before)):
-            raise InvalidSetting(f"{scheme}:// URL", "has credentials or a query; set them in the environment instead")
+            raise secret_in(scheme)
         bucket, account = (before, host.partition(".")[0]) if at else (host, None)
         if scheme not in SCHEMES or not re.fullmatch(r"[A-Za-z0-9$][A-Za-z0-9._-]*", bucket):
             raise InvalidSetting(f"{scheme}:// URL", "must be like s3://BUCKET/FOLDER, gs://… or az://…")
@@ -67,6 +67,11 @@ class ObjectLocation:
         if self.account:
             return f"abfss://{self.bucket}@{self.account}.dfs.core.windows.net{below}"
         return f"{self.kind}://{self.bucket}{below}"
+
+
+def secret_in(scheme: str) -> InvalidSetting:
+    """The error for a URL that may hold a credential, and is not repeated."""
+    return InvalidSetting(f"{scheme}:// URL", "has credentials or a query; set them in the environment instead")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,15 +61,19 @@ class RayCluster:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         alone = {"address": "local", "num_cpus": self.cores, "include_dashboard": False}
         options |= {"address": self.address} if self.address else alone
-        where = self.address or "this machine"
         try:
             _require_listener(self.address)
             with _own_sigterm():
                 ray.init(**options)
         except Exception as error:  # a node that does not start is a bare one
+            if self.address is None:
+                raise ClusterUnavailable(
+                    "Ray did not start on this machine, perhaps because it is busy: Ray waits 15 s for its processes; try "
+                    "again, or leave out --engine ray"
+                ) from error
             raise ClusterUnavailable(
-                f"no Ray cluster answers at {where} ({type(error).__name__}); start one (`ray start --head`), and use the "
-                "version of Ray that it runs"
+                f"no Ray cluster answers at {self.address} ({type(error).__name__}); start one (`ray start --head`), and "
+                "use the version of Ray that it runs"
             ) from error
         return ray
 

@@ -75,6 +75,10 @@ def score(
     from fraud_detection_api.jobs.scoring import ScoringOptions, score_records
 
     options = ScoringOptions(source, out, model, reasons, given, delta)
+    if options.is_one_file and (engine == "ray" or jobs is not None):
+        raise typer.BadParameter(
+            "is for a folder as TARGET; one file is scored by this process", param_hint="--jobs, --engine"
+        )
     workers = build_workers(engine, jobs=jobs, address=ray_address)
     scored = score_records(settings, options, workers=workers, listener=JSON_LISTENER if as_json else LISTENER)
     if as_json:

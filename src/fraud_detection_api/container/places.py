@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from fraud_detection_api.adapters.delta import DeltaFiles, DeltaLocation, DeltaTarget, delta_types
-from fraud_detection_api.adapters.object_storage import PATIENCE_SECONDS, SCHEMES, ObjectLocation, ObjectStorage
+from fraud_detection_api.adapters.object_storage import (
+    PATIENCE_SECONDS,
+    SCHEMES,
+    ObjectLocation,
+    ObjectStorage,
+    secret_in,
+)
 from fraud_detection_api.errors import InvalidDataset, InvalidSetting
 from fraud_detection_api.services.batch.parts import PartScoring, ScoredParts
 from fraud_detection_api.services.batch.places import EVERYTHING, DiskFolder, Place, split_glob
@@ -39,6 +46,8 @@ def open_parts(text: str, *, patience_seconds: float = PATIENCE_SECONDS) -> tupl
     `DeltaFiles.of`.
     """
     if is_url(text):
+        if _QUERY.search(text):  # elsewhere a question mark stands for a character
+            raise secret_in(text.partition("://")[0])
         folder, pattern = split_glob(text)
         above, _, name = text.rpartition("/")
         names_file = folder == text and name and not above.endswith("/")
@@ -92,6 +101,9 @@ def _delta_location(text: str, patience_seconds: float) -> DeltaLocation:
     if isinstance(place, ObjectStorage):
         return DeltaLocation(place, str(place), place.options)
     return DeltaLocation(place, str(Path(text).absolute()))
+
+
+_QUERY = re.compile(r"#|\?[^/?]*=")
 
 
 def is_url(text: str) -> bool:

@@ -10,6 +10,7 @@ from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.jobs.registering import Destination, Registration
 from fraud_detection_api.policy.outcomes import Policy, load_policy
 from fraud_detection_api.processes.scratch_folders import scratch_folder
+from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.services.models.registered import ModelService
 from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.settings import Settings
@@ -67,7 +68,7 @@ def train_model(
     contract = load_contract(settings.contract or CREDIT) if model is None else model.contract
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
-    with scratch_folder("train") if options.external_memory else nullcontext() as folder:
+    with leaves_on_sigterm(), scratch_folder("train") if options.external_memory else nullcontext() as folder:
         dataset = load_dataset(options.file, contract, separator=options.separator, folder=folder)
         groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
         rate = options.deployed_base_rate

@@ -42,6 +42,7 @@ def _remove(folder: Path) -> None:
 
 def _make(prefix: str) -> tuple[Path, int]:
     """A fresh folder, and the descriptor of its lock."""
+    _require_meant_folder()
     _remove_abandoned(prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     fresh = folder / "fresh"
@@ -49,6 +50,13 @@ def _make(prefix: str) -> tuple[Path, int]:
     fcntl.flock(lock, fcntl.LOCK_EX)
     fresh.rename(folder / _LOCK)  # only now: a folder whose lock is free is removed
     return folder, lock
+
+
+def _require_meant_folder() -> None:
+    """Raise InvalidSetting where Python takes another folder than the one that TMPDIR names: it may be full soon."""
+    wanted = os.environ.get("TMPDIR")
+    if wanted and not (Path(wanted).is_dir() and Path(wanted).samefile(tempfile.gettempdir())):
+        raise InvalidSetting("TMPDIR", "is not a folder that can be written to")
 
 
 def _remove_abandoned(prefix: str) -> None:

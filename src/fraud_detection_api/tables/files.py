@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import os
 import re
 import zlib
 from collections import defaultdict
@@ -168,6 +169,7 @@ def scan_file(path: Path, separator: str | None = None) -> tuple[pl.LazyFrame, i
 
     A CSV's `separator` is taken from its header unless it is given. Raises InvalidDataset.
     """
+    _require_name(path)
     with reading(path, separator):
         if path.is_dir():
             return scan_parquet(path, sorted(path.rglob("*.parquet")))
@@ -175,7 +177,7 @@ def scan_file(path: Path, separator: str | None = None) -> tuple[pl.LazyFrame, i
         if not is_csv(path):
             return scan_parquet(path, [path])
         header, records, separator = layout_of(path, separator)
-        scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator)
+        scan = pl.scan_csv(path, infer_schema=False, n_rows=records, separator=separator, glob=False)
         return _as_meant(scan, header), records
 
 
@@ -269,6 +271,28 @@ def require_suffix(path: Path) -> None:
     """Raise InvalidDataset unless the name ends in .csv or .parquet, as a file that is written must."""
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidDataset(str(path), ["name the file .csv or .parquet; the suffix decides how it is written"])
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def _require_name(path: Path) -> None:
+    """Raise InvalidDataset for an address, which is not repeated because it may hold a credential, and for no text."""
+    if _ADDRESS.match(str(path)):
+        raise InvalidDataset(
+            "an address", ["`fraud score` alone reads object storage; copy the file to this machine first"]
+        )
+    if (name := shown_name(path)) != str(path):
+        raise InvalidDataset(name, ["its name is not UTF-8; give it another one"])
+
+
+def shown_name(path: Path | str) -> str:
+    r"""A name as text, though it may not be UTF-8.
+
+    >>> shown_name("a\udcff.csv")
+    'a\\xff.csv'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _require_file(path: Path) -> None:

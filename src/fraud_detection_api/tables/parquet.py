@@ -16,7 +16,7 @@ def scan_parquet(path: Path, files: Sequence[Path]) -> tuple[pl.LazyFrame, int]:
     """The files at or below `path` and their number of records. Raises InvalidDataset where their columns differ."""
     if not files:
         raise InvalidDataset(str(path), ["is a folder without Parquet files"])
-    schemas = [pl.read_parquet_schema(file) for file in files]
+    schemas = [parquet_schema(file) for file in files]
     first = schemas[0]
     problems = [
         f"{file.relative_to(path)} {problem} in {files[0].relative_to(path)}"
@@ -27,16 +27,21 @@ def scan_parquet(path: Path, files: Sequence[Path]) -> tuple[pl.LazyFrame, int]:
         more = [f"and {len(problems) - _SHOWN:,} more differences"] if len(problems) > _SHOWN else []
         raise InvalidDataset(str(path), [*problems[:_SHOWN], *more])
     if all(list(schema.items()) == list(first.items()) for schema in schemas):
-        scan = pl.scan_parquet(list(files))
+        scan = pl.scan_parquet(list(files), glob=False)
     else:
         # two enumerations have no type in common but text
         columns = [
             pl.col(name).cast(pl.String) if isinstance(dtype, _TEXTS) else pl.col(name) for name, dtype in first.items()
         ]
-        scan = pl.concat([pl.scan_parquet(file).select(columns) for file in files], how="vertical_relaxed")
+        scan = pl.concat([pl.scan_parquet(file, glob=False).select(columns) for file in files], how="vertical_relaxed")
     names = dict(zip(first, column_names(list(first), str(path)), strict=True))
     scan = scan.rename({written: name for written, name in names.items() if written != name})
     return scan, int(scan.select(pl.len()).collect().item())
+
+
+def parquet_schema(path: Path) -> pl.Schema:
+    """The columns and types of a file. Brackets in its name are a part of the name."""
+    return pl.scan_parquet(path, glob=False).collect_schema()
 
 
 def _differences(schema: Mapping[str, pl.DataType], first: Mapping[str, pl.DataType]) -> list[str]:

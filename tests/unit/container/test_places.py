@@ -8,6 +8,7 @@ from deltalake import write_deltalake
 
 from fraud_detection_api.adapters import object_storage
 from fraud_detection_api.container.places import open_delta, open_parts, open_place
+from fraud_detection_api.container.workers import build_workers
 from fraud_detection_api.errors import InvalidDataset, InvalidSetting, MissingExtra
 
 
@@ -68,6 +69,19 @@ def test_without_the_extra_a_delta_table_is_not_taken_for_files(tmp_path, monkey
 def test_a_folder_without_a_log_is_no_delta_table(folder):
     with pytest.raises(InvalidDataset, match="is no Delta table"):
         open_delta(f"{folder}/loans")
+
+
+@pytest.mark.parametrize("url", ["az://box?sig=SECRET", "s3://box/a/*.csv?X-Amz-Signature=SECRET", "s3://box/x#SECRET"])
+def test_what_may_hold_a_credential_is_refused_and_not_repeated(url):
+    with pytest.raises(InvalidSetting) as refused:
+        open_parts(url)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_cluster_whose_address_holds_a_credential_is_refused_and_not_repeated():
+    with pytest.raises(InvalidSetting) as refused:
+        build_workers("ray", address="user:SECRET@host:6379")
+    assert "SECRET" not in str(refused.value)
 
 
 def test_a_url_of_another_kind_is_refused():

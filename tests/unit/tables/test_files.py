@@ -239,3 +239,9 @@ def test_a_pipe_is_refused_and_not_waited_for(name, tmp_path):
     for read in (read_file, scan_file):
         with pytest.raises(InvalidDataset, match="is not a file"):
             read(tmp_path / name)
+
+
+def test_an_address_is_not_repeated_where_files_are_read():
+    with pytest.raises(InvalidDataset) as refused:
+        scan_file(Path("s3://KEY:SECRET@bucket/x.parquet"))
+    assert "SECRET" not in str(refused.value)

@@ -23,7 +23,8 @@ from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
 from fraud_detection_api.services.batch.places import Part, Place
 from fraud_detection_api.services.workers.pool import WorkerLost, Workers, results
-from fraud_detection_api.tables.files import is_csv
+from fraud_detection_api.tables.files import is_csv, shown_name
+from fraud_detection_api.tables.parquet import parquet_schema
 
 MARKS = "_scored"
 RUN = f"{MARKS}/run.json"
@@ -106,14 +107,17 @@ class PartScoring:
         return {"model": self.digest, "source": str(self.source), "reasons": self.explains, "separator": self.separator}
 
     def begin(self) -> None:
-        """Note what is scored in the target. Raises InvalidDataset where something else is there already."""
-        known = self.target.read(RUN)
-        if known is None:
-            if self.target.parts():
-                raise InvalidDataset(str(self.target), ["is not empty; name a new folder for the scores"])
+        """Note what is scored in the target."""
+        if self.target.read(RUN) is None:
             with self.target.written(RUN) as waiting:
                 waiting.write_text(json.dumps(self.run), encoding="utf-8")
-        elif json.loads(known) != self.run:
+
+    def require_own_target(self) -> None:
+        """Raise InvalidDataset where something else is in the target already."""
+        known = self.target.read(RUN)
+        if known is None and self.target.parts():
+            raise InvalidDataset(str(self.target), ["is not empty; name a new folder for the scores"])
+        if known is not None and json.loads(known) != self.run:
             raise InvalidDataset(
                 str(self.target),
                 ["has scores of another model, of other files, or with other options; name a new folder for these"],
@@ -157,9 +161,9 @@ class _Scoring:
         ):
             try:
                 records = scorer.score_into(given, waiting)
-                columns = "" if is_csv(waiting) else _digest(pl.read_parquet_schema(waiting))
+                columns = "" if is_csv(waiting) else _digest(parquet_schema(waiting))
             except InvalidDataset as error:
-                raise InvalidDataset(f"{scoring.source}/{part.name}", error.problems) from None
+                raise InvalidDataset(f"{scoring.source}/{shown_name(part.name)}", error.problems) from None
         counts = dict(unseen.by_column), unseen.reviewed, dict(unseen.missing)
         done = ScoredPart(part.name, part.version, records, *counts, columns)
         with scoring.target.written(_mark_name(part.name)) as waiting:
@@ -176,12 +180,26 @@ def score_parts(
 ) -> ScoredParts:
     """Score all parts that have no scores yet. A part that cannot be scored is a failure, and the others go on.
 
-    Raises FilesUnavailable where a place is away or full, and InvalidDataset where the target holds something else; parts
-    that were scored until then keep their scores.
+    Raises FilesUnavailable where a place is away or full, and InvalidDataset where the target holds something else, or where
+    two parts would have scores of one name; parts that were scored until then keep their scores.
     """
+    _require_own_names(scoring, parts)
     with scoring.target.claimed():
-        scoring.begin()
-        return _scored(scoring, parts, workers, on_progress)
+        scoring.require_own_target()
+        found = _scored(scoring, parts, workers, on_progress)
+    found.failures.sort(key=lambda error: error.source)
+    return found
+
+
+def _require_own_names(scoring: PartScoring, parts: Sequence[Part]) -> None:
+    sources: dict[str, str] = {}
+    for part in parts:
+        target = scoring.target_name(part.name)
+        if (other := sources.setdefault(target, part.name)) != part.name:
+            raise InvalidDataset(
+                str(scoring.source),
+                [f"the scores of {other} and {part.name} would both be {target}; rename one of them"],
+            )
 
 
 def _scored(
@@ -202,13 +220,14 @@ def _scored(
     if not waiting:
         return found
     with workers.pool(scoring) as pool:
+        scoring.begin()
         for part, future in results(pool, waiting):
             try:
                 found.add(future.result())
             except InvalidDataset as error:
                 found.failures.append(error)
             except WorkerLost as error:
-                found.failures.append(InvalidDataset(f"{scoring.source}/{part.name}", [str(error)]))
+                found.failures.append(InvalidDataset(f"{scoring.source}/{shown_name(part.name)}", [str(error)]))
             size += part.size
             on_progress(size / total if total else 1.0, found)
     return found

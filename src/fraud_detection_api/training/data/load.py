@@ -195,7 +195,7 @@ def _empty(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float32]:
         return np.empty(shape, dtype=np.float32)
     needed, free = shape[0] * shape[1] * BYTES_OF_VALUE, shutil.disk_usage(folder).free
     if needed > free:
-        room = f"the records need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        room = f"the records need {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
         raise FilesUnavailable(str(folder), f"{room}; name another folder by TMPDIR")
     path = folder / "records.npy"
     with path.open("wb") as file:  # room for all of it now: a full disk would end the process later

@@ -1,6 +1,8 @@
 """A folder scored into another one, file by file: whole, once, and on from where a run ended."""
 
+import gzip
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -66,6 +68,36 @@ def test_each_file_has_the_scores_that_it_has_alone(scoring, tmp_path):
         alone = tmp_path / f"alone.{name.rpartition('.')[2]}"
         scorer.score_file(tmp_path / "in" / name, alone)
         assert (tmp_path / "out" / name).read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_brackets_in_a_name_stand_for_themselves(suffix, tmp_path, scoring):
+    folder = tmp_path / "brackets"
+    folder.mkdir()
+    for rows, name in ((3, f"[ab].{suffix}"), (3, f"a.{suffix}")):
+        records = simulate_credit_records(rows, seed=len(name)).drop("is_fraud", "true_fraud_probability")
+        getattr(records, f"write_{suffix}")(folder / name)
+    other = replace(scoring, source=DiskFolder(folder))
+    assert scored(other)[0].records == 6
+    scorer, alone = BatchScorer(read_bundle(credit_files(), source="test")), tmp_path / f"alone.{suffix}"
+    (tmp_path / f"plain.{suffix}").write_bytes((folder / f"[ab].{suffix}").read_bytes())
+    scorer.score_file(tmp_path / f"plain.{suffix}", alone)
+    assert (tmp_path / "out" / f"[ab].{suffix}").read_bytes() == alone.read_bytes()
+
+
+def test_two_files_whose_scores_would_have_one_name_are_refused(scoring, tmp_path):
+    (tmp_path / "in" / "b.csv.gz").write_bytes(gzip.compress((tmp_path / "in" / "b.csv").read_bytes()))
+    with pytest.raises(InvalidDataset, match=r"b\.csv and b\.csv\.gz"):
+        scored(scoring)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_no_text_is_told_and_the_other_files_are_scored(scoring, tmp_path):
+    os.link(tmp_path / "in" / "b.csv", os.fsencode(tmp_path / "in") + b"/c\xff.csv")
+    found, _ = scored(scoring)
+    assert found.parts == 4
+    [failure] = found.failures
+    assert failure.source == rf"{tmp_path / 'in'}/c\xff.csv"
 
 
 def test_a_second_run_scores_what_is_new_or_changed_or_lost_its_mark(scoring, tmp_path):
