@@ -135,7 +135,7 @@ Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Number of proce
 
 Engine = Annotated[
     Literal["local", "ray"],
-    typer.Option("--engine", help="Where the processes are: on this machine, or on a Ray cluster (extra `ray`)."),
+    typer.Option("--engine", help="Who does the work: processes of this machine, or of a Ray cluster (extra `ray`)."),
 ]
 
 RayAddress = Annotated[
