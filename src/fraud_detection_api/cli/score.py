@@ -56,7 +56,8 @@ def score(
 
     The output has the input's columns and `fraud_probability`, `risk_score` (how many of 1,000 legitimate records score
     lower) and `outcome` (approve, review or decline, by the model's policy), and with --reasons also `reasons`. Input and
-    output may be larger than memory. A file that was scored before gets new scores: all columns that scoring added are replaced.
+    output may be larger than memory. A file that was scored before gets new scores: all columns that scoring added are
+    replaced.
 
     If TARGET is a folder, each file of SOURCE gets one of the same name there, by several processes or on a Ray cluster. The
     same command goes on where an earlier one was stopped, and scores new and changed files. A file that cannot be scored is

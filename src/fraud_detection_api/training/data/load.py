@@ -185,8 +185,8 @@ class _Reader:
         return "sha256:" + content.hexdigest()
 
 
-BYTES_OF_VALUE = 4 + 2
-"""On disk, as float32 and as the number of its bin."""
+BYTES_OF_VALUE = 4 + 5
+"""On disk, as float32 and as XGBoost's number of its bin: 4.7 bytes, measured with 30 columns of 4096 bins."""
 
 
 def _empty(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float32]:
