@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import polars as pl
-
 from fraud_detection_api.adapters.delta import DeltaFiles, DeltaLocation, DeltaTarget, delta_types
 from fraud_detection_api.adapters.object_storage import (
     PATIENCE_SECONDS,
@@ -20,6 +18,7 @@ from fraud_detection_api.adapters.object_storage import (
 from fraud_detection_api.errors import InvalidDataset, InvalidSetting
 from fraud_detection_api.services.batch.parts import PartScoring, ScoredParts
 from fraud_detection_api.services.batch.places import EVERYTHING, DiskFolder, Place, split_glob
+from fraud_detection_api.tables.parquet import parquet_schema
 
 
 def open_place(text: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Place:
@@ -92,7 +91,7 @@ def commit(scoring: PartScoring, found: ScoredParts) -> None:
             )
     rows = {scoring.target_name(mark.name): mark.records for mark in found.marks}
     with scoring.target.fetched(next(iter(rows))) as path:
-        schema = pl.read_parquet_schema(path)
+        schema = parquet_schema(path)
     scoring.target.commit(schema, rows)
 
 

@@ -98,11 +98,8 @@ def model_card(making: Making) -> dict[str, Any]:
 
 def _grown(fitter: ScorerFitter) -> dict[str, Any]:
     """What else decided on the trees, where they did not grow on processors that each had all records."""
-    return {
-        name: value
-        for name, value in (("together", fitter.together), ("device", fitter.device))
-        if value not in (False, "cpu")
-    }
+    together = {"together": True} if fitter.together else {}
+    return together if fitter.device == "cpu" else {**together, "device": fitter.device}
 
 
 def _race(making: Making) -> dict[str, Any]:

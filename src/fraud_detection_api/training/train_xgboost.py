@@ -148,7 +148,7 @@ class XGBoostTrainer:
         first: int,
         monotone: tuple[int, ...],
         reports: Sequence[Progress],
-    ) -> list["Part"]:
+    ) -> list[Part]:
         """The boosters that leave out those folds; `first` is the number of the first fold's booster, for its seed."""
         together = self.together and len(data) > ROWS_SIDE_BY_SIDE
         if self.workers is not None and not together:
@@ -187,7 +187,7 @@ class XGBoostTrainer:
                 raise
         return [done[fold] for fold in left_out]
 
-    def _parameters(self, encoded: "Encoded", monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
+    def _parameters(self, encoded: Encoded, monotone: tuple[int, ...], *, threads: int) -> dict[str, Any]:
         data, free = encoded.data, (0,) * (len(encoded.types) - len(monotone))
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "disable_default_eval_metric": 1}
         constraints = {"monotone_constraints": monotone + free} if any(monotone) else {}

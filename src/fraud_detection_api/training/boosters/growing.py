@@ -35,7 +35,7 @@ class Encoded:
 
     def part(self, rows: slice) -> "Encoded":
         """Some of the records, as a copy in memory."""
-        return replace(self, data=self.data.take(np.arange(len(self.data))[rows]).compact(), folds=self.folds[rows])
+        return replace(self, data=self.data.take(np.arange(rows.start, rows.stop)).compact(), folds=self.folds[rows])
 
     @property
     def types(self) -> list[str]:
