@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.levels import composed, folded
+from fraud_detection_api.contract.windows import Duration, HistoryFeature, Key
 from fraud_detection_api.contract.wording import Declared, GroupName, LevelName, ReasonGroup, ReasonOrNone
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import plain_number
@@ -101,6 +102,7 @@ class Time(Declared):
 
     name: ColumnName
     format: str | None = None
+    arrival_delay: Duration = "0s"
     description: str = ""
 
 
@@ -246,7 +248,9 @@ class Contract(Declared):
     identifier: Identifier | None = Field(default=None, alias="id")
     target: Target
     time: Time | None = None
+    keys: dict[ColumnName, Key] = Field(default={})
     features: dict[ColumnName, Feature]
+    history: dict[ColumnName, HistoryFeature] = Field(default={})
     derived: dict[ColumnName, Derived] = Field(default={})
     constraints: dict[str, Constraint] = Field(
         default={}, validation_alias=AliasChoices(CONSTRAINTS, RULES), serialization_alias=RULES

@@ -1,0 +1,85 @@
+"""Features over what an entity did before: their declaration, and the keys that only they need."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from fraud_detection_api.contract.wording import Declared, GroupName, ReasonOrNone
+
+Measure = Literal[
+    "count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"
+]
+
+NUMERIC_MEASURES: frozenset[Measure] = frozenset({"sum", "mean", "min", "max", "std"})
+"""The measures of a number."""
+
+COUNTED: frozenset[Measure] = frozenset({"count", "share_fraud", "since_last", "since_first"})
+"""The measures that need no column: of the events themselves."""
+
+UNLIMITED = "unlimited"
+
+_DURATION = re.compile(r"([0-9]{1,6})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+Duration = Annotated[str, StringConstraints(pattern=rf"^{_DURATION.pattern}$")]
+DurationOrUnlimited = Annotated[str, StringConstraints(pattern=rf"^({_DURATION.pattern}|{UNLIMITED})$")]
+
+FOREVER = 2**62
+"""The microseconds of an unlimited window: longer than any time between two events."""
+
+
+def microseconds(duration: str) -> int:
+    """The microseconds of a duration as a contract writes it: a whole number of s, m, h, d or w; or FOREVER.
+
+    >>> microseconds("2h"), microseconds("unlimited") == FOREVER
+    (7200000000, True)
+    """
+    found = _DURATION.fullmatch(duration)
+    return FOREVER if found is None else int(found[1]) * _SECONDS[found[2]] * 1_000_000
+
+
+class Key(Declared):
+    """A column that names an entity, such as a terminal. History features go by it, and no model reads it."""
+
+    dtype: Literal["int", "str"] = "int"
+    nullable: bool = False
+    description: str = ""
+    example: int | str | None = None
+
+
+class HistoryFeature(Declared):
+    """A number about the earlier events of a record's entity, which `by` names: its id, keys or categories.
+
+    At a record's time t, the window holds the entity's events with times in (t - delay - window, t - delay] that had arrived
+    before the record, and satisfy `where`; with `current = "include"`, the record itself counts, too. `of` is the column that
+    is measured. `distinct` counts up to `at_most` values. Docs: how-to/history-features.
+    """
+
+    by: Annotated[str | tuple[str, ...], Field(strict=False, union_mode="left_to_right")]
+    measure: Measure
+    of: str | None = None
+    window: DurationOrUnlimited
+    delay: Duration = "0s"
+    current: Literal["include", "exclude"] = "exclude"
+    where: str | None = None
+    at_most: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    description: str = ""
+    unit: str = ""
+    monotone: Literal["increasing", "decreasing"] | None = None
+    reason: ReasonOrNone | None = None
+    reason_group: GroupName | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that name the entity."""
+        return (self.by,) if isinstance(self.by, str) else self.by
+
+    @property
+    def window_us(self) -> int:
+        """The window in microseconds."""
+        return microseconds(self.window)
+
+    @property
+    def delay_us(self) -> int:
+        """The delay in microseconds."""
+        return microseconds(self.delay)
