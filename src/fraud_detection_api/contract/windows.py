@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from fraud_detection_api.contract.wording import Declared, GroupName, ReasonOrNone
 
@@ -47,6 +47,11 @@ class Key(Declared):
     example: int | str | None = None
 
 
+def _several(names: object) -> object:
+    """One name, or several."""
+    return (names,) if isinstance(names, str) else names
+
+
 class HistoryFeature(Declared):
     """A number about the earlier events of a record's entity, which `by` names: its id, keys or categories.
 
@@ -55,7 +60,7 @@ class HistoryFeature(Declared):
     is measured. `distinct` counts up to `at_most` values. Docs: how-to/history-features.
     """
 
-    by: Annotated[str | tuple[str, ...], Field(strict=False, union_mode="left_to_right")]
+    by: Annotated[tuple[str, ...], Field(strict=False, min_length=1), BeforeValidator(_several)]
     measure: Measure
     of: str | None = None
     window: DurationOrUnlimited
@@ -68,11 +73,6 @@ class HistoryFeature(Declared):
     monotone: Literal["increasing", "decreasing"] | None = None
     reason: ReasonOrNone | None = None
     reason_group: GroupName | None = None
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The columns that name the entity."""
-        return (self.by,) if isinstance(self.by, str) else self.by
 
     @property
     def window_us(self) -> int:
