@@ -1,0 +1,133 @@
+"""The history features of many events at once: those of a file, in which each record is an event of its entities."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.features.kernels import accumulate, answer_all, group
+from fraud_detection_api.features.layout import LARGEST, LOW_BITS, MILLIONTHS, TIME, Family, Lane, Layout
+
+_TO_THE_LOW = float(2**LOW_BITS)
+
+
+class Events(NamedTuple):
+    """Events, (n,) each, in the order in which they arrived.
+
+    `times`, int64, are in microseconds since 1970. `codes`, int64, number the values of a column that is a key or whose
+    values are told apart, from 0, and -1 for missing ones. `columns` are those that are measured, or that conditions read.
+    `is_fraud`, bool, says what the labels say.
+    """
+
+    times: NDArray[np.int64]
+    codes: Mapping[str, NDArray[np.int64]]
+    columns: Columns
+    is_fraud: NDArray[np.bool_]
+
+
+def microseconds_of(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Times in microseconds, int64 (n,), of times in seconds, float64 (n,), none of them missing."""
+    return np.rint(seconds * 1e6).astype(np.int64)
+
+
+def fold(layout: Layout, events: Events, *, threads: int = 1) -> NDArray[np.float64]:
+    """The history features of each event's record, float64 (n, features of the contract) with NaN for missing.
+
+    Features that the layout lacks are NaN.
+    """
+    found = np.full((len(events.times), len(layout.contract.history)), np.nan)
+    by_time = None if np.all(events.times[1:] >= events.times[:-1]) else np.argsort(events.times, kind="stable")
+    for family, places in zip(layout.families, layout.places, strict=True):
+        _fold_family(layout, family, events, by_time, threads, found, places)
+    return found
+
+
+def _fold_family(  # noqa: PLR0913, PLR0917 what is folded, and where it goes
+    layout: Layout,
+    family: Family,
+    events: Events,
+    by_time: NDArray[np.int64] | None,
+    threads: int,
+    found: NDArray[np.float64],
+    places: NDArray[np.int64],
+) -> None:
+    order, firsts = _grouped(_entities(family, events), by_time)
+    rows = np.empty((len(order), family.width), dtype=np.int64)
+    rows[:, TIME] = events.times[order]
+    for column, lane in enumerate(family.lanes, 1):
+        rows[:, column] = added(layout, lane, events)[order]
+    accumulate(rows, family.totals, firsts)
+    answers = np.empty((len(order), len(family.names)))
+    slots = slots_of(family)
+
+    def answer(begin: int, end: int) -> None:
+        answer_all(rows, firsts, begin, end, family.edges, family.asked, family.units, slots, answers)
+
+    shares = _shares(firsts, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(answer, shares[:-1], shares[1:]))
+    for column, place in enumerate(places):
+        found[order, place] = answers[:, column]
+
+
+def slots_of(family: Family) -> int:
+    """The slots of a hash table for the values that a family's `distinct` counts: a power of two, less than half used."""
+    at_most = max((int(asked[8]) for asked in family.asked if asked[7] >= 0), default=0)
+    return 1 << (2 * at_most + 1).bit_length()
+
+
+def _entities(family: Family, events: Events) -> NDArray[np.int64]:
+    """The number of each event's entity, from 0; -1 where a key is missing."""
+    entities = events.codes[family.keys[0]]
+    for name in family.keys[1:]:
+        codes = events.codes[name]
+        both = np.where((entities < 0) | (codes < 0), -1, entities * (codes.max(initial=0) + 1) + codes)
+        numbers, entities = np.unique(both, return_inverse=True)
+        entities = entities - (1 if len(numbers) and numbers[0] < 0 else 0)
+    return np.ascontiguousarray(entities, dtype=np.int64)
+
+
+def _grouped(
+    entities: NDArray[np.int64], by_time: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The indexes of events by entity, then by time, then as they arrived, and where each entity's begin."""
+    firsts = np.empty(entities.max(initial=-1) + 2, dtype=np.int64)
+    order = np.empty(len(entities), dtype=np.int64)
+    group(entities if by_time is None else entities[by_time], firsts, order)
+    order = order[: firsts[-1]]
+    return (order if by_time is None else by_time[order]), firsts
+
+
+def _shares(firsts: NDArray[np.int64], threads: int) -> list[int]:
+    """Where each thread's entities begin, and the end of the last: of about as many events each."""
+    cuts = np.searchsorted(firsts, np.linspace(0, firsts[-1], threads + 1)[1:-1])
+    return [0, *cuts.tolist(), len(firsts) - 1]
+
+
+def added(layout: Layout, lane: Lane, events: Events) -> NDArray[np.int64]:
+    """What each event adds to a lane, int64 (n,)."""
+    rows = len(events.times)
+    counts = np.ones(rows, dtype=np.bool_)
+    if lane.where is not None:
+        counts = layout.conditions[lane.where].evaluate(events.columns)
+    if lane.kind == "fraud":
+        return (counts & events.is_fraud).astype(np.int64)
+    if lane.of is None:
+        return counts.astype(np.int64)
+    if lane.kind == "code":
+        return np.where(counts, events.codes[lane.of] + 1, 0)
+    counts = counts & ~np.isnan(events.columns[lane.of])
+    if lane.kind == "count":
+        return counts.astype(np.int64)
+    low, high = parts(np.where(counts, events.columns[lane.of], 0.0), layout.units(lane.of))
+    return low if lane.kind == "low" else high
+
+
+def parts(numbers: NDArray[np.float64], units: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The low and the high part of numbers in units, int64 (n,) each: high x 2^32 + low, with low from 0 to 2^32 - 1."""
+    counted = np.rint(np.clip(numbers, -LARGEST, LARGEST) * units)
+    high = np.floor(counted / _TO_THE_LOW)
+    return (counted - high * _TO_THE_LOW).astype(np.int64), high.astype(np.int64)

@@ -1,0 +1,258 @@
+"""Loops over the rows of events, compiled when this module is imported, or read from the cache of an earlier time.
+
+`rows`, int64 (n, 1 + lanes), are as in `features.layout`; an entity's rows follow each other from index `first` on.
+"""
+
+# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
+
+import math
+
+import numpy as np
+from numba import boolean, float64, int64, njit, void
+
+from fraud_detection_api.features.layout import LOW_BITS, MEASURES, TIME
+from fraud_detection_api.model.trees.compilation import compiled
+
+_COUNT, _SUM, _MEAN, _MIN, _MAX, _STD, _DISTINCT, _SHARE, _LAST, _FIRST = range(len(MEASURES))
+_EXACT = 2**30
+_TWO_TO_THE_LOW = float(2**LOW_BITS)
+
+ROWS, ASKED, NUMBERS, INDEXES, FLAGS = int64[:, ::1], int64[:, ::1], float64[::1], int64[::1], boolean[::1]
+
+
+@njit(inline="always")
+def later(rows, begin, end, time):
+    """The first index from `begin` to `end` whose time is later, for rows in order; searched from the end."""
+    step, top = 1, end
+    while top > begin and rows[top - 1, TIME] > time:
+        end = top - 1
+        top -= step
+        step *= 2
+    low = max(top, begin)
+    while low < end:
+        middle = (low + end) >> 1
+        if rows[middle, TIME] <= time:
+            low = middle + 1
+        else:
+            end = middle
+    return low
+
+
+@njit(inline="always")
+def total(rows, first, left, right, lane):
+    """What a lane's total gains from the rows from `left` to before `right`."""
+    if right <= left:
+        return 0
+    return rows[right - 1, lane] - (rows[left - 1, lane] if left > first else 0)
+
+
+@njit(inline="always")
+def joined(high, low):
+    """The number of two parts of a sum."""
+    if -_EXACT < high < _EXACT:
+        return float((high << LOW_BITS) + low)
+    return float(high) * _TWO_TO_THE_LOW + float(low)
+
+
+@njit(inline="always")
+def number_at(rows, first, index, low):
+    """The number that an event added to a sum, in units."""
+    return joined(total(rows, first, index, index + 1, low + 1), total(rows, first, index, index + 1, low))
+
+
+@njit(inline="always")
+def reached(rows, first, left, right, lane, counted):
+    """The first index from `left` to before `right` with which a lane's total has gained `counted`."""
+    before = rows[left - 1, lane] if left > first else 0
+    while left < right:
+        middle = (left + right) >> 1
+        if rows[middle, lane] - before < counted:
+            left = middle + 1
+        else:
+            right = middle
+    return left
+
+
+@njit(inline="always")
+def extreme(rows, first, left, right, own, count, low, sign):
+    """The largest number of the counted rows, or with sign -1 the smallest; NaN for none."""
+    found = np.nan
+    for index in range(left, right + 1):
+        place = index if index < right else own
+        if place >= 0 and (count < 0 or total(rows, first, place, place + 1, count) > 0):
+            number = number_at(rows, first, place, low) * sign
+            if not found >= number:
+                found = number
+    return found * sign
+
+
+@njit(inline="always")
+def squares(rows, first, left, right, own, count, low, mean, unit):
+    """The sum of squared distances from the mean, in the order of time."""
+    found = 0.0
+    for index in range(left, right + 1):
+        place = index if index < right else own
+        if place >= 0 and (count < 0 or total(rows, first, place, place + 1, count) > 0):
+            away = number_at(rows, first, place, low) / unit - mean
+            found += away * away
+    return found
+
+
+@njit(inline="always")
+def distinct(rows, left, right, own, code, at_most, seen, marks, mark):
+    """How many codes the rows have, `at_most` so many. `seen` and `marks` are a hash table; `mark` is new in it."""
+    found, mask = 0, len(seen) - 1
+    for index in range(left, right + 1):
+        place = index if index < right else own
+        if place < 0 or rows[place, code] == 0:
+            continue
+        number = rows[place, code]
+        slot = (number ^ (number >> 29)) & mask
+        while marks[slot] == mark and seen[slot] != number:
+            slot = (slot + 1) & mask
+        if marks[slot] != mark:
+            marks[slot], seen[slot] = mark, number
+            found += 1
+            if found >= at_most:
+                return found
+    return found
+
+
+@njit(inline="always")
+def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out):
+    """The features of the record whose event is at index `own`, into `out`. `ends` is room for the edges' indexes.
+
+    Only rows before `own` are known: those after it are later, or arrived later.
+    """
+    time, end = rows[own, TIME], own
+    for edge in range(len(edges)):
+        end = ends[edge] = later(rows, first, end, time - edges[edge])
+    for feature in range(len(asked)):
+        measure, count, low, unit = asked[feature, 0], asked[feature, 4], asked[feature, 5], units[feature]
+        right = ends[asked[feature, 1]]
+        left = first if asked[feature, 2] < 0 else min(ends[asked[feature, 2]], right)
+        itself = own if asked[feature, 3] else -1
+        if measure == _DISTINCT:
+            code, at_most = asked[feature, 7], asked[feature, 8]
+            out[feature] = distinct(rows, left, right, itself, code, at_most, seen, marks, mark + feature)
+            continue
+        if count < 0:
+            counted = right - left + asked[feature, 3]
+        else:
+            counted = total(rows, first, left, right, count)
+            counted += total(rows, first, own, own + 1, count) if asked[feature, 3] else 0
+        if measure == _COUNT:
+            out[feature] = counted
+        elif measure == _SHARE:
+            known = min(ends[asked[feature, 8]], right)
+            out[feature] = total(rows, first, left, known, asked[feature, 6]) / counted if counted else 0.0
+        elif measure == _SUM or (measure in (_MEAN, _STD) and counted):
+            high, rest = total(rows, first, left, right, low + 1), total(rows, first, left, right, low)
+            if asked[feature, 3]:
+                high, rest = high + total(rows, first, own, own + 1, low + 1), rest + total(rows, first, own, own + 1, low)
+            summed = joined(high, rest)
+            if measure == _SUM:
+                out[feature] = summed / unit
+            elif measure == _MEAN:
+                out[feature] = summed / (unit * counted)
+            elif counted < 2:
+                out[feature] = np.nan
+            else:
+                mean = summed / (unit * counted)
+                away = squares(rows, first, left, right, itself, count, low, mean, unit)
+                out[feature] = math.sqrt(away / (counted - 1))
+        elif not counted:
+            out[feature] = np.nan
+        elif measure == _MIN:
+            out[feature] = extreme(rows, first, left, right, itself, count, low, -1.0) / unit
+        elif measure == _MAX:
+            out[feature] = extreme(rows, first, left, right, itself, count, low, 1.0) / unit
+        else:
+            place = left if measure == _FIRST else right - 1
+            if count >= 0:
+                place = reached(rows, first, left, right, count, 1 if measure == _FIRST else counted)
+            out[feature] = (time - rows[place, TIME]) / 1e6
+
+
+@compiled(void(INDEXES, INDEXES, INDEXES))
+def group(codes, firsts, order):
+    """Sort the indexes of `codes`, (n,) from -1 for none, by code; equal ones stay in order, and none are left out.
+
+    `firsts`, (codes + 1,), is where each code begins in `order`, (n,).
+    """
+    firsts[:] = 0
+    for index in range(len(codes)):
+        if codes[index] >= 0:
+            firsts[codes[index] + 1] += 1
+    for code in range(1, len(firsts)):
+        firsts[code] += firsts[code - 1]
+    ends = firsts.copy()
+    for index in range(len(codes)):
+        code = codes[index]
+        if code >= 0:
+            order[ends[code]] = index
+            ends[code] += 1
+
+
+@compiled(void(ROWS, FLAGS, INDEXES))
+def accumulate(rows, totals, firsts):
+    """Make running totals of what each event adds; entity k's rows are those from `firsts[k]` to before `firsts[k + 1]`."""
+    for entity in range(len(firsts) - 1):
+        for index in range(firsts[entity] + 1, firsts[entity + 1]):
+            for lane in range(1, rows.shape[1]):
+                if totals[lane]:
+                    rows[index, lane] += rows[index - 1, lane]
+
+
+@compiled(void(ROWS, INDEXES, int64, int64, INDEXES, ASKED, NUMBERS, int64, float64[:, ::1]))
+def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out):
+    """The features of all events of the entities from `begin` to before `end`, into the same rows of `out`."""
+    ends = np.empty(len(edges), np.int64)
+    seen, marks, mark = np.empty(slots, np.int64), np.zeros(slots, np.int64), 1
+    for entity in range(begin, end):
+        first = firsts[entity]
+        for own in range(first, firsts[entity + 1]):
+            answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out[own])
+            mark += len(asked)
+
+
+@compiled(int64(ROWS, int64, int64, FLAGS, INDEXES))
+def insert(rows, first, length, totals, added):
+    """Add an event to the `length` rows of an entity, which have room for it; returns its index.
+
+    `added` is its time and what it adds to each lane. It follows all events of its time.
+    """
+    own = later(rows, first, first + length, added[TIME])
+    for index in range(first + length, own, -1):
+        for lane in range(rows.shape[1]):
+            rows[index, lane] = rows[index - 1, lane] + (added[lane] if totals[lane] else 0)
+    for lane in range(rows.shape[1]):
+        before = rows[own - 1, lane] if totals[lane] and own > first else 0
+        rows[own, lane] = before + added[lane]
+    return own
+
+
+@compiled(void(ROWS, int64, int64, FLAGS, int64))
+def remove(rows, first, length, totals, own):
+    """Take an event out of the `length` rows of an entity."""
+    for lane in range(rows.shape[1]):
+        gained = 0
+        if totals[lane]:
+            gained = rows[own, lane] - (rows[own - 1, lane] if own > first else 0)
+        for index in range(own, first + length - 1):
+            rows[index, lane] = rows[index + 1, lane] - gained
+
+
+@compiled(void(ROWS, int64, int64, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, NUMBERS))
+def answer_one(rows, first, own, edges, asked, units, seen, marks, mark, out):
+    """The features of the record whose event is at index `own`."""
+    ends = np.empty(len(edges), np.int64)
+    answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out)
+
+
+@compiled(void(ROWS, int64, int64, int64, int64, int64))
+def relabel(rows, first, length, time, lane, change):
+    """Add to a count of frauds from the events of that time on, which are in the same windows."""
+    for index in range(later(rows, first, first + length, time - 1), first + length):
+        rows[index, lane] += change
