@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AliasChoices, Field, StringConstraints
 
@@ -321,9 +321,20 @@ class Contract(Declared):
         return document
 
     @cached_property
+    def inputs(self) -> dict[str, Feature]:
+        """The columns that a model reads: features, and then history features, which are numbers or missing."""
+        shared = {"description", "unit", "monotone", "reason", "reason_group"}
+        history = {name: {key: getattr(each, key) for key in shared} for name, each in self.history.items()}
+        return self.features | {name: Feature(dtype="float", nullable=True, **keys) for name, keys in history.items()}
+
+    def entity_dtype(self, name: str) -> Literal["int", "str"]:
+        """The dtype of the id or a key."""
+        return self.keys[name].dtype if name in self.keys else cast("Identifier", self.identifier).dtype
+
+    @cached_property
     def dtypes(self) -> dict[str, Dtype]:
-        """The dtype of each column that a model may read: the features, then the time column if there is one."""
-        dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in self.features.items()}
+        """The dtype of each column that a model may read: its inputs, then the time column if there is one."""
+        dtypes: dict[str, Dtype] = {name: feature.dtype for name, feature in self.inputs.items()}
         return dtypes if self.time is None else {**dtypes, self.time.name: "datetime"}
 
     def written(self, name: str) -> Written:
@@ -373,6 +384,7 @@ class Contract(Declared):
     def protected(self) -> frozenset[str]:
         """The protected features, and what is computed from them: derived features, and times that elapsed since one."""
         marked = {name for name, feature in self.features.items() if feature.protected}
+        marked |= {name for name, item in self.history.items() if marked & {*item.by, item.of}}
         elapsed = {name for name, feature in self.features.items() if feature.elapsed_days_since in marked}
         return frozenset(
             {*marked, *elapsed, *(name for name, item in self.derived.items() if marked & {*item.parsed.names})}
@@ -381,7 +393,7 @@ class Contract(Declared):
     @cached_property
     def explained(self) -> dict[str, Feature | Derived]:
         """The features and derived features that may be reasons: neither barred nor protected."""
-        declared: dict[str, Feature | Derived] = {**self.features, **self.derived}
+        declared: dict[str, Feature | Derived] = {**self.inputs, **self.derived}
         return {
             name: item for name, item in declared.items() if item.reason is not False and name not in self.protected
         }
@@ -389,6 +401,6 @@ class Contract(Declared):
     @cached_property
     def monotone_columns(self) -> dict[str, int]:
         """+1 or -1 for each feature or derived feature that is declared monotone."""
-        declared: dict[str, Feature | Derived] = {**self.features, **self.derived}
+        declared: dict[str, Feature | Derived] = {**self.inputs, **self.derived}
         signs = {"increasing": 1, "decreasing": -1}
         return {name: signs[item.monotone] for name, item in declared.items() if item.monotone is not None}

@@ -85,7 +85,7 @@ class Encoder(Generic[Levels]):
     @cached_property
     def _steps(self) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
         steps: dict[str, Callable[[Columns], NDArray[np.float64]]] = {}
-        for name, feature in self.contract.features.items():
+        for name, feature in self.contract.inputs.items():
             steps |= self._feature_steps(name, feature)
         steps |= {name: derived.parsed.evaluate for name, derived in self.contract.derived.items()}
         for name, codes in self.level_codes.items():
@@ -102,7 +102,7 @@ class Encoder(Generic[Levels]):
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), then derived ones.
+        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), those over history, derived ones.
 
         Last come the columns that say how frequent a category's level is.
         """
@@ -187,7 +187,7 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
     names = {**_NAMES, **{coded[name]: levels.of_one() for name, levels in codes.items()}}
     names |= {counts[name]: levels.of_one() for name, levels in counted.items()}
     columns: list[ast.expr] = []
-    for name, feature in contract.features.items():
+    for name, feature in contract.inputs.items():
         is_level = feature.dtype == "category"
         columns += [called(coded[name], values[name])] if is_level else _columns(values, name, feature)
     columns += [_clipped(item.parsed.of_floats(values)) for item in contract.derived.values()]

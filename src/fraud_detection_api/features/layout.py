@@ -130,6 +130,13 @@ class Layout:
         features = self.contract.history.values()
         return {each.where: each.condition for each in features if each.where is not None}
 
+    @cached_property
+    def coded(self) -> tuple[str, ...]:
+        """The columns whose values are told apart: keys, and what `distinct` counts."""
+        features = self.contract.history.values()
+        counted = [each.of for each in features if each.measure == "distinct" and each.of is not None]
+        return tuple(dict.fromkeys([*(name for each in features for name in each.by), *counted]))
+
     def units(self, column: str) -> float:
         """How many units 1 has in the sums of a column."""
         return units_of(self.contract, column)

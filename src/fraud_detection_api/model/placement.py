@@ -76,7 +76,7 @@ class Placement:
     def of(cls, contract: Contract, reference: Mapping[str, Any]) -> "Placement":
         """The placement of a bundle's reference. Raises ValueError, LookupError, TypeError for another shape of it."""
         counted = {**reference["features"], **reference.get("derived", {})}
-        numeric = [name for name, feature in contract.features.items() if feature.dtype in ("int", "float")]
+        numeric = [name for name, feature in contract.inputs.items() if feature.dtype in ("int", "float")]
         numbers = {name: bands for name in [*numeric, *contract.derived] if (bands := _bands(counted.get(name)))}
         levels: dict[str, LevelPhrases] = {}
         is_second = reference.get("wording", 1) >= WORDING
@@ -87,7 +87,7 @@ class Placement:
                     name: _told(contract, name, bands, counted[name], average) for name, bands in numbers.items()
                 }
             phrases_of = _level_phrases if is_second else _former_level_phrases
-            for name, feature in contract.features.items():
+            for name, feature in contract.inputs.items():
                 if feature.dtype == "category":
                     levels[name] = phrases_of(name, counted[name], average)
         return cls(numbers, levels, by_default="derived" in reference, with_units=is_second)
@@ -178,7 +178,7 @@ def _is_telling(records: int, frauds: int | None, average: _Average) -> bool:
 
 def _are_years(contract: Contract, name: str, bands: NumberBands) -> bool:
     """Whether all values that training had are years, by their range."""
-    feature = contract.features.get(name)
+    feature = contract.inputs.get(name)
     is_plain_int = feature is not None and feature.dtype == "int" and not feature.unit
     return is_plain_int and all(_YEARS[0] <= edge < _YEARS[1] + 1 for edge in bands.edges)
 

@@ -46,7 +46,7 @@ def reference_histograms(
         name: level_counts(columns[name], is_fraud)
         if feature.dtype == "category"
         else histogram(columns[name], is_fraud)
-        for name, feature in contract.features.items()
+        for name, feature in contract.inputs.items()
     }
     counted = {"rows": len(probabilities), "features": features, "probability": histogram(probabilities)}
     if training is None:
@@ -56,7 +56,7 @@ def reference_histograms(
         name: histogram(training.derived(name).astype(np.float64), training.is_fraud) for name in contract.derived
     }
     present = [
-        name for name, feature in contract.features.items() if feature.nullable and not features[name]["missing"]
+        name for name, feature in contract.inputs.items() if feature.nullable and not features[name]["missing"]
     ]
     known = {"training": {"rows": rows, "frauds": frauds}, "never_missing": present, "wording": WORDING}
     return {**counted, "derived": derived, **known}
@@ -123,7 +123,7 @@ def never_missing(contract: Contract, reference: dict[str, Any]) -> tuple[str, .
     Raises ValueError or TypeError for another shape of the reference.
     """
     named = tuple(reference.get("never_missing", ()))
-    if set(named) - contract.features.keys():
+    if set(named) - contract.inputs.keys():
         raise ValueError("a reference names other features than the contract's")
     return named
 
@@ -160,7 +160,7 @@ def golden_difference(golden: dict[str, Any], score: Score) -> str | None:
 
 def _draw_columns(contract: Contract, reference: dict[str, Any], rng: np.random.Generator) -> Columns:
     columns: dict[str, NDArray[Any]] = {}
-    for name, feature in contract.features.items():
+    for name, feature in contract.inputs.items():
         described = reference["features"][name]
         choices = list(described["levels"]) if feature.dtype == "category" else described["edges"]
         column = rng.choice(np.array(choices or [None], dtype=object), size=ROWS)

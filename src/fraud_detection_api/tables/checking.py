@@ -63,7 +63,7 @@ _TYPES: dict[str, pl.DataType] = {
 
 def column_types(contract: Contract) -> dict[str, pl.DataType]:
     """The Polars type of each column of a record."""
-    types = {name: _TYPES[feature.dtype] for name, feature in contract.features.items()}
+    types = {name: _TYPES[feature.dtype] for name, feature in contract.inputs.items()}
     if contract.identifier is not None:
         types[contract.identifier.name] = _TYPES[contract.identifier.dtype]
     if contract.time is not None:
@@ -94,8 +94,9 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
     Text columns, as of a CSV, are read as the declared dtype. Rows are numbered from `first_row`.
     """
     check = TableCheck()
-    for name, feature in contract.features.items():
-        _check_column(check, frame, name, feature, contract.written(name), first_row)
+    for name, feature in contract.inputs.items():
+        if name in contract.features or name in frame.columns:  # what a file lacks of history is folded
+            _check_column(check, frame, name, feature, contract.written(name), first_row)
     if contract.time is not None and contract.time.name in frame.columns:
         time, written = Feature(dtype="datetime", nullable=True), contract.written(contract.time.name)
         _check_column(check, frame, contract.time.name, time, written, first_row)

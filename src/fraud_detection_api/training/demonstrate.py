@@ -45,7 +45,7 @@ def demonstrate(
             columns=test.columns,
             matrix=test.matrix(test.tables_of(fitted.scorer.encoder.level_codes)),
             weights=measured.weights,
-            dtypes={name: feature.dtype for name, feature in test.contract.features.items()},
+            dtypes={name: feature.dtype for name, feature in test.contract.inputs.items()},
         ),
         _explained(fitted, test),
         learning_curve={**curve, "training_size": sizes} if sizes else curve,

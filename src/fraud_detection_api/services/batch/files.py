@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import OUTCOME, PROBABILITY, RISK_SCORE
 from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, Unseen
 from fraud_detection_api.errors import InvalidDataset
@@ -16,6 +17,7 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.policy.outcomes import OUTCOMES
+from fraud_detection_api.services.entities.of_file import folded_columns, history_of
 from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
 from fraud_detection_api.tables.files import (
     is_csv,
@@ -25,6 +27,7 @@ from fraud_detection_api.tables.files import (
     scan_file,
     write_frames,
 )
+from fraud_detection_api.tables.targets import is_positive
 from fraud_detection_api.tables.whole_files import written_whole
 
 CHUNK_ROWS = 100_000
@@ -129,25 +132,42 @@ class BatchScorer:
         schema = {name: types.get(name, dtype) for name, dtype in scan.collect_schema().items()}
         schema |= self.added
         wanted = dict(self.types(schema))
-        frames = self._scored(source, scan, rows=rows, typed=typed)
+        frames = self._scored(source, scan, self._history(source, scan), rows=rows, typed=typed)
         write_frames(
             frames if wanted == schema else (frame.cast(pl.Schema(wanted)) for frame in frames), wanted, waiting
         )
 
-    def _scored(self, source: Path, scan: pl.LazyFrame, *, rows: int, typed: bool) -> Iterator[pl.DataFrame]:
+    def _history(self, source: Path, scan: pl.LazyFrame) -> Columns:
+        """The history features that the file does not have as columns; by its labels, if it has some."""
+        contract = self.bundle.contract
+        with reading(source, self.separator):
+            names = scan.collect_schema().names()
+            if not (folded := folded_columns(contract, names)):
+                return {}
+            target = contract.target.name
+            known = is_positive(scan.select(target).collect()[target], contract) if target in names else None
+            return history_of(scan, contract, folded, known)
+
+    def _scored(
+        self, source: Path, scan: pl.LazyFrame, history: Columns, *, rows: int, typed: bool
+    ) -> Iterator[pl.DataFrame]:
         done = 0
         with reading(source, self.separator):
             for frame in scan.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
-                yield self._score(frame, source, first_row=done + 1, typed=typed)
+                own = {name: column[done : done + frame.height] for name, column in history.items()}
+                yield self._score(frame, source, own, first_row=done + 1, typed=typed)
                 done += frame.height
                 self.on_progress(done / rows)
         require_rows(source, done, rows, self.separator)
 
-    def _score(self, frame: pl.DataFrame, source: Path, *, first_row: int, typed: bool) -> pl.DataFrame:
+    def _score(
+        self, frame: pl.DataFrame, source: Path, history: Columns, *, first_row: int, typed: bool
+    ) -> pl.DataFrame:
         check = check_table(frame, self.bundle.accepted, first_row=first_row)
         problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
         if problems:
             raise InvalidDataset(str(source), problems)
+        check.columns |= history
         typed_columns = check.typed(frame, self.bundle.contract) if typed else []
         assessment = self.bundle.engine.assess(check.columns, threads=self.threads)
         self.on_unseen(assessment.unseen.values())

@@ -46,7 +46,7 @@ def feature_words(bundle: Bundle) -> list[FeatureWords]:
 
 def barred(contract: Contract) -> list[str]:
     """The features and derived features that are never reasons."""
-    return [name for name in (*contract.features, *contract.derived) if name not in contract.explained]
+    return [name for name in (*contract.inputs, *contract.derived) if name not in contract.explained]
 
 
 def _words(bundle: Bundle, name: str) -> FeatureWords:
@@ -68,12 +68,12 @@ def _examples(bundle: Bundle, placement: Placement, name: str) -> list[tuple[str
         # a usual value is said to raise the risk or to lower it, and any other to be low or high
         usual = [each for each in each_placed if each[1][0] != each[1][1]] or each_placed
         return [each_placed[0], usual[len(usual) // 2], each_placed[-1]]
-    feature, counted = bundle.contract.features.get(name), bundle.reference["features"].get(name, {})
+    feature, counted = bundle.contract.inputs.get(name), bundle.reference["features"].get(name, {})
     if name in placement.levels and (told := placement.levels[name].known.keys() & counted["frauds"].keys()):
         ordered = sorted(sorted(told), key=lambda level: counted["frauds"][level] / counted["levels"][level])
         chosen, names = (
             (ordered[0], ordered[len(ordered) // 2], ordered[-1]),
-            bundle.contract.features[name].shown_levels,
+            bundle.contract.inputs[name].shown_levels,
         )
         return [(names.get(level, level), placement.levels[name].known[level]) for level in chosen]
     if feature is not None and feature.dtype == "bool":

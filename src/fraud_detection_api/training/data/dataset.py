@@ -165,15 +165,15 @@ class _Columns(Mapping[str, NDArray[Any]]):
             names: NDArray[np.object_] = np.array([*records.levels[name], None], dtype=object)
             column: NDArray[np.object_] = names[data.level_numbers(name)]
             return column
-        if name not in data.contract.features:
+        if name not in data.contract.inputs:
             raise KeyError(name)
         return records.values(name, data.rows).astype(np.float64)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._dataset.contract.features)
+        return iter(self._dataset.contract.inputs)
 
     def __len__(self) -> int:
-        return len(self._dataset.contract.features)
+        return len(self._dataset.contract.inputs)
 
 
 def _level_numbers(numbers: NDArray[np.float32], missing: int) -> NDArray[np.int64]:

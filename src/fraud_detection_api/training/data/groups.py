@@ -86,7 +86,7 @@ def _problems(table: pl.DataFrame, contract: Contract, identifier: Identifier) -
 
 def _feature_problems(groups: Sequence[str], contract: Contract) -> Iterator[str]:
     for name in groups:
-        if name in contract.features or name in contract.derived:
+        if name in contract.inputs or name in contract.derived:
             yield f"{name!r} is a feature of the contract: declare it protected there, or name this column otherwise"
 
 

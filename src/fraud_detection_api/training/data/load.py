@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.encoding import Encoder
-from fraud_detection_api.contract.written import MISSING_MARKERS
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
+from fraud_detection_api.services.entities.of_file import folded_columns, history_of
 from fraud_detection_api.tables.checking import (
     check_table,
     constraint_problem,
@@ -25,6 +25,7 @@ from fraud_detection_api.tables.checking import (
 )
 from fraud_detection_api.tables.files import is_row_number, reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_column, read_ids
+from fraud_detection_api.tables.targets import is_positive, target_column
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 
 CHUNK_ROWS = 100_000
@@ -62,13 +63,16 @@ def _dataset(  # noqa: PLR0913 as load_dataset
     problems = [*_missing_columns(names, contract), *(_other_columns(names, contract) if trains else ())]
     if not rows:
         raise InvalidDataset(source, [*problems, "holds no rows"])
-    reader = _Reader(contract, rows, folder)
+    about = _about(scan, names, contract)
+    if contract.target.name in names:
+        about = about.with_columns(target_column(about[contract.target.name], contract))
+    folded = [] if set(_required(contract)) - {*names} else folded_columns(contract, names)
+    is_fraud = is_positive(about[contract.target.name], contract) if contract.target.name in names else None
+    history = history_of(scan, contract, folded, is_fraud) if folded else {}
+    reader = _Reader(contract, rows, folder, history)
     if present := [name for name in reader.columns if name in names]:
         for frame in scan.select(present).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
             reader.add(frame)
-    about = _about(scan, names, contract)
-    if contract.target.name in names:
-        about = about.with_columns(_target(about[contract.target.name], contract))
     named = tuple(problems)  # the reader does not see columns whose names are near
     problems += [each for each in problem_texts(reader.reported()) if not any(one.startswith(each) for one in named)]
     if contract.target.name in names:
@@ -77,7 +81,7 @@ def _dataset(  # noqa: PLR0913 as load_dataset
     if problems:
         raise InvalidDataset(source, problems)
     require_rows(Path(source), reader.done, rows, separator)
-    is_fraud = _is_positive(about[contract.target.name], contract)
+    assert is_fraud is not None, "a target that is missing is a problem"
     return Dataset(
         contract=contract,
         records=reader.records(),
@@ -113,16 +117,20 @@ class _LevelNumbers:
 
 @dataclass
 class _Reader:
-    """Reads a file piece by piece: its problems, its encoded matrix, its digest."""
+    """Reads a file piece by piece: its problems, its encoded matrix, its digest.
+
+    `history` has the history features, (rows,) each, that the file does not have.
+    """
 
     contract: Contract
     rows: int
     folder: Path | None
+    history: Columns
     problems: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     done: int = 0
 
     def __post_init__(self) -> None:
-        features = self.contract.features
+        features = self.contract.inputs
         self._levels = {name: _LevelNumbers() for name, feature in features.items() if feature.dtype == "category"}
         self._encoder = Encoder(self.contract, self._levels)
         self._matrix = _empty((self.rows, len(self._encoder.column_names)), self.folder)
@@ -138,7 +146,9 @@ class _Reader:
         for problem, rows in [*check.bad_rows.items(), *self._untimed(frame)]:
             self.problems[problem] = np.append(self.problems.get(problem, rows[:0]), rows)
         if not self.problems:
-            self._store(check.columns, slice(self.done, self.done + frame.height))
+            rows = slice(self.done, self.done + frame.height)
+            own = {name: column[rows] for name, column in self.history.items()}
+            self._store({**check.columns, **own}, rows)
         self.done += frame.height
 
     def reported(self) -> dict[str, NDArray[np.int64]]:
@@ -204,7 +214,9 @@ def _empty(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float32]:
 
 
 def _required(contract: Contract) -> list[str]:
-    return [*contract.features, contract.target.name, *([contract.time.name] if contract.time else [])]
+    named = [*contract.keys, *contract.features, contract.target.name, *([contract.time.name] if contract.time else [])]
+    keyed = {name for each in contract.history.values() for name in each.by}
+    return named + ([contract.identifier.name] if contract.identifier and contract.identifier.name in keyed else [])
 
 
 def _missing_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
@@ -213,21 +225,10 @@ def _missing_columns(present: Sequence[str], contract: Contract) -> Iterator[str
 
 def _other_columns(present: Sequence[str], contract: Contract) -> Iterator[str]:
     optional = [contract.target.known_probability, contract.identifier.name if contract.identifier else None]
-    known = {*_required(contract), *optional, *contract.ignored, LABEL_AGE, LABEL_REVIEWER}
+    known = {*_required(contract), *contract.history, *optional, *contract.ignored, LABEL_AGE, LABEL_REVIEWER}
     if extra := [name for name in present if name not in known and not is_row_number(name)]:
         listed = ", ".join(repr(name) for name in extra)
         yield f"the contract does not declare the columns {listed}; declare them, or list them under `ignored`"
-
-
-def _target(series: pl.Series, contract: Contract) -> pl.Series:
-    """The target's column, null where it says that the value is missing."""
-    if series.dtype != pl.String:
-        return series
-    texts, own = series.str.strip_chars(), contract.written(series.name).missing
-    markers = {"", *(each.lower() for each in own)}
-    if not isinstance(contract.target.positive, str):  # a text may be one of these words
-        markers |= MISSING_MARKERS
-    return texts.set(texts.str.to_lowercase().is_in(list(markers)), None)
 
 
 def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> list[str]:
@@ -239,18 +240,12 @@ def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> 
     if levels > 2:
         fix = "leave out rows whose outcome is not known yet, and write the rest as two values"
         problems.append(f"target {name} has {levels} different values and must have two; {fix}")
-    positives = int(_is_positive(series, contract).sum())
+    positives = int(is_positive(series, contract).sum())
     if trains and levels <= 2 and positives in (0, len(series)):
         share = "no row" if positives == 0 else "every row"
         fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
         problems.append(f"target {name} has a single class: {share} of {len(series)} has that value; {fix}")
     return problems
-
-
-def _is_positive(series: pl.Series, contract: Contract) -> NDArray[np.bool_]:
-    positive = str(contract.target.positive).lower()
-    texts = series.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace(r"\.0$", "")
-    return (texts == positive).fill_null(value=False).to_numpy()
 
 
 def _known_probability_problems(about: pl.DataFrame, contract: Contract) -> list[str]:

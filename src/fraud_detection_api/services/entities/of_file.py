@@ -1,0 +1,91 @@
+"""The history features of a file's records: each record is an event of its entities, and sees those before it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.features.folding import Events, fold, microseconds_of
+from fraud_detection_api.features.layout import Layout, layout_of
+from fraud_detection_api.model.trees.forest import CORES
+from fraud_detection_api.tables.reading import read_column, read_ids
+
+CHUNK_ROWS = 100_000
+
+
+def folded_columns(contract: Contract, present: Sequence[str]) -> list[str]:
+    """The history features that a file does not have as columns."""
+    return [name for name in contract.history if name not in present]
+
+
+def history_of(
+    scan: pl.LazyFrame, contract: Contract, names: Sequence[str], is_fraud: NDArray[np.bool_] | None
+) -> Columns:
+    """The history features `names` of each row, float64 (n,) with NaN for missing, as the contract defines them.
+
+    Without `is_fraud`, bool (n,), no label is known. Where a row has a value that cannot be read, nothing is folded, and
+    features are missing: the check of the rows reports it.
+    """
+    layout = layout_of(contract, online=False, only=names)
+    reader = _EventReader(layout)
+    wanted = [name for name in reader.wanted if name in scan.collect_schema().names()]
+    for frame in scan.select(wanted).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
+        if not reader.add(frame):
+            return dict.fromkeys(names, np.broadcast_to(np.nan, scan.select(pl.len()).collect().item()))
+    found = fold(layout, reader.events(is_fraud), threads=CORES)
+    order = {name: place for place, name in enumerate(contract.history)}
+    return {name: found[:, order[name]] for name in names}
+
+
+class _EventReader:
+    """Reads the columns of a file that a layout needs, piece by piece."""
+
+    def __init__(self, layout: Layout) -> None:
+        contract = layout.contract
+        assert contract.time is not None, "a contract with history has a time"
+        self._layout, self._contract, self._time = layout, contract, contract.time.name
+        self.wanted = list(dict.fromkeys([self._time, *layout.columns]))
+        self._pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in self.wanted}
+
+    def add(self, frame: pl.DataFrame) -> bool:
+        """Add the next rows; False where a value of them is missing or cannot be read that must not."""
+        if set(self.wanted) - {*frame.columns}:
+            return False
+        for name in self.wanted:
+            column, is_sound = self._column(frame[name], name)
+            if not is_sound:
+                return False
+            self._pieces[name].append(column)
+        return True
+
+    def _column(self, series: pl.Series, name: str) -> tuple[NDArray[Any], bool]:
+        """Values as in `contract.columns`, those of an id or a key too, and whether they can be folded."""
+        contract, written = self._contract, self._contract.written(name)
+        if name == self._time:
+            column, unreadable, missing = read_column(series, "datetime", written)
+            return column, not (unreadable | missing).any()
+        if name in contract.features:
+            column, unreadable, _missing = read_column(series, contract.features[name].dtype, written)
+            return column, not unreadable.any()
+        ids, unreadable, _missing = read_ids(series, contract.entity_dtype(name), written)
+        column = ids.to_numpy().astype(object if ids.dtype == pl.String else np.float64)
+        return column, not unreadable.any()
+
+    def events(self, is_fraud: NDArray[np.bool_] | None) -> Events:
+        columns = {name: np.concatenate(pieces) for name, pieces in self._pieces.items()}
+        codes = {name: _numbered(columns[name]) for name in self._layout.coded}
+        times = microseconds_of(columns.pop(self._time))
+        known = np.zeros(len(times), dtype=np.bool_) if is_fraud is None else is_fraud
+        return Events(times, codes, columns, known)
+
+
+def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Different values by numbers from 0, and -1 for none, int64 (n,)."""
+    is_text = values.dtype == object
+    series = pl.Series(values.tolist(), dtype=pl.String) if is_text else pl.Series(values).fill_nan(None)
+    ranks = series.rank("dense").cast(pl.Int64) - 1
+    return ranks.fill_null(-1).to_numpy(writable=True)
