@@ -137,7 +137,7 @@ def seal_bundle(  # noqa: PLR0913 each is one of the bundle's files
 def _encoding(scorer: Scorer, name: str) -> dict[str, Any]:
     """The numbers of a category, and what becomes of its unseen levels, so that a later default changes no replay."""
     encoder = scorer.encoder
-    return {**asdict(encoder.level_codes[name]), "reviews_unseen": encoder.contract.features[name].unseen != "flag"}
+    return {**asdict(encoder.level_codes[name]), "reviews_unseen": encoder.contract.inputs[name].unseen != "flag"}
 
 
 def with_changes(

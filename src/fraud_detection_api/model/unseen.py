@@ -44,7 +44,7 @@ class UnseenLevels:
         codes = encoder.level_codes
         self._categories = [_category(encoder, name, codes[name], may_miss=name not in never_missing) for name in codes]
         # the first column of a datetime is missing where the datetime is
-        read = {name: [name, *encoder.contract.features[name].encoded(name)] for name in never_missing}
+        read = {name: [name, *encoder.contract.inputs[name].encoded(name)] for name in never_missing}
         self._present = {
             name: next(at for at, column in enumerate(encoder.column_names) if column in read[name])
             for name in never_missing
@@ -112,7 +112,7 @@ def _unseen(name: str, value: object) -> Unseen:
 
 
 def _category(encoder: Encoder[LevelCodes], name: str, codes: LevelCodes, *, may_miss: bool) -> _Category:
-    listed = encoder.contract.features[name].known_levels or codes.levels.keys()
+    listed = encoder.contract.inputs[name].known_levels or codes.levels.keys()
     unlisted = [number for level, number in codes.levels.items() if level not in listed]
     levels = frozenset(listed & codes.levels.keys())
     known: frozenset[str | None] = levels | {None} if may_miss else levels
