@@ -119,7 +119,7 @@ def distinct(rows, left, right, own, code, at_most, seen, marks, mark):
     return found
 
 
-@njit(inline="always")
+@njit
 def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out):
     """The features of the record whose event is at index `own`, into `out`. `ends` is room for the edges' indexes.
 
@@ -217,11 +217,11 @@ def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out):
             mark += len(asked)
 
 
-@compiled(int64(ROWS, int64, int64, FLAGS, INDEXES))
-def insert(rows, first, length, totals, added):
-    """Add an event to the `length` rows of an entity, which have room for it; returns its index.
+@njit(inline="always")
+def inserted(rows, first, length, totals, added):
+    """Add an event to the `length` rows of an entity, which have room for it, after all events of its time.
 
-    `added` is its time and what it adds to each lane. It follows all events of its time.
+    `added` is its time and what it adds to each lane. Returns its index.
     """
     own = later(rows, first, first + length, added[TIME])
     for index in range(first + length, own, -1):
@@ -233,20 +233,25 @@ def insert(rows, first, length, totals, added):
     return own
 
 
-@compiled(void(ROWS, int64, int64, FLAGS, int64))
-def remove(rows, first, length, totals, own):
-    """Take an event out of the `length` rows of an entity."""
-    for lane in range(rows.shape[1]):
-        gained = 0
-        if totals[lane]:
-            gained = rows[own, lane] - (rows[own - 1, lane] if own > first else 0)
-        for index in range(own, first + length - 1):
-            rows[index, lane] = rows[index + 1, lane] - gained
+@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
+def insert(rows, first, length, totals, added):
+    """Add an event to the `length` rows of an entity, which have room for it."""
+    inserted(rows, first, length, totals, added)
 
 
-@compiled(void(ROWS, int64, int64, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, NUMBERS))
-def answer_one(rows, first, own, edges, asked, units, seen, marks, mark, out):
-    """The features of the record whose event is at index `own`."""
+@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
+def remove(rows, first, length, totals, added):
+    """Take the last event of its time out of the `length` rows of an entity."""
+    own = later(rows, first, first + length, added[TIME]) - 1
+    for index in range(own, first + length - 1):
+        for lane in range(rows.shape[1]):
+            rows[index, lane] = rows[index + 1, lane] - (added[lane] if totals[lane] else 0)
+
+
+@compiled(void(ROWS, int64, int64, FLAGS, INDEXES, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, NUMBERS))
+def ask(rows, first, length, totals, added, edges, asked, units, seen, marks, mark, out):
+    """Add an event as `insert` does, and write the features of its record to `out`."""
+    own = inserted(rows, first, length, totals, added)
     ends = np.empty(len(edges), np.int64)
     answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out)
 

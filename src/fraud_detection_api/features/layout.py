@@ -216,9 +216,11 @@ class _Lanes:
         self.units = 1.0 if self._number is None else units_of(contract, feature.of or "")
 
     def count(self) -> int:
-        """Without a condition and without missing values, an event's place counts."""
-        of = self._feature.of if self._number is not None and self._number.nullable else None
-        if of is None and self._feature.where is None or self._feature.measure == "distinct":
+        """Without a condition and without missing values, places count: unless of all events, the first of which may go."""
+        feature = self._feature
+        of = feature.of if self._number is not None and self._number.nullable else None
+        is_plain = of is None and feature.where is None and feature.window_us != FOREVER
+        if is_plain or feature.measure == "distinct":
             return -1
         return self._lane("count", of)
 
