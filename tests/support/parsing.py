@@ -1,4 +1,4 @@
-"""Requests to the parsers of both contracts, and their answers to bad ones."""
+"""Requests to the parsers of three contracts, and their answers to bad ones."""
 
 import json
 
@@ -8,6 +8,7 @@ from fraud_detection_api.contract.loading import load_contract
 from fraud_detection_api.errors import FieldProblem, InvalidRecords
 from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN, every_dtype_contract
+from support.payments import payments_contract
 
 CREDIT = RecordParser(load_contract("credit"))
 LOANS = RecordParser(every_dtype_contract())
@@ -17,6 +18,18 @@ LOAN = {
     "amount_eur": 1000.5,
     "instalments": 12,
     "is_employed": True,
+    "channel": "web",
+    "opened_at": "2020-02-29T10:00:00Z",
+}
+PAYMENTS = RecordParser(payments_contract())
+PAYMENT = {
+    "card": "C-1",
+    "paid_at": "2026-01-01T00:00:00Z",
+    "terminal": 17,
+    "device": "D-1",
+    "amount": 12.5,
+    "instalments": 1,
+    "is_night": False,
     "channel": "web",
     "opened_at": "2020-02-29T10:00:00Z",
 }

@@ -22,7 +22,7 @@ or for a category an object array of str, None for missing."""
 def columns_from_records(contract: Contract, records: Sequence[Record]) -> Columns:
     """Columns of validated records.
 
-    Shapes (n,), in the records' order: the features, and the time column where the contract has one.
+    Shapes (n,), in the records' order: the features, the history features, and the time column where the contract has one.
     """
     return {
         name: column_from_values([record.get(name) for record in records], dtype)

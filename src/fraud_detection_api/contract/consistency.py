@@ -1,9 +1,12 @@
 """Checks between the parts of a contract, beyond the type of each key."""
 
+import difflib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from typing import TypeVar
 
+from fraud_detection_api.contract.conditions import Condition
 from fraud_detection_api.contract.declaration import (
     ADDED_COLUMNS,
     CONSTRAINTS,
@@ -15,19 +18,30 @@ from fraud_detection_api.contract.declaration import (
     Constraint,
     Contract,
     Derived,
-    Dtype,
     Feature,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
-from fraud_detection_api.contract.wording import BANDED, Reason, without_band
+from fraud_detection_api.contract.windows import (
+    FOLDED,
+    NUMERIC_MEASURES,
+    UNLIMITED,
+    HistoryFeature,
+    Key,
+    microseconds,
+)
+from fraud_detection_api.contract.wording import reason_problems
 from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
 
 Problem = tuple[tuple[str, ...], str]
+Item = TypeVar("Item")
 
 # the target may be called `outcome`: only a labelled file that is to be scored must then leave that column out
 _DECIDED = {*DECISION_FIELDS} - {*ADDED_COLUMNS}
 _NUMERIC = ("int", "float", "bool")
+_DISCRETE, _DISCRETE_COLUMN = ("int", "str", "category"), "the id, a key, or a category or int feature"
+_INT64 = 2**63
+_LONGEST_DELAY = microseconds("3650d")
 _EXAMPLE_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "category": (str,), "datetime": (str,)}
 
 
@@ -37,24 +51,38 @@ def contract_problems(contract: Contract) -> Iterator[Problem]:
         yield ("features",), 'declare at least one feature, for example [features.amount] with dtype = "float"'
     yield from _name_clashes(contract)
     yield from _amount_problems(contract)
-    time = contract.time
-    if time is not None and time.format is not None and (fix := _format_problem("datetime", time.format)):
-        yield ("time", "format"), fix
-    for name, feature in contract.features.items():
-        for key, fix in _feature_problems(contract, name, feature):
-            yield ("features", name, key), fix
+    yield from _time_problems(contract)
+    yield from _of_each("keys", contract.keys, _key_problems)
+    yield from _of_each("features", contract.features, lambda item, name: _feature_problems(contract, name, item))
+    yield from _of_each("history", contract.history, lambda item, _: _history_problems(contract, item))
     yield from _group_problems(contract)
-    for name, derived in contract.derived.items():
-        for key, fix in _derived_problems(contract, derived):
-            yield ("derived", name, key), fix
-    for name, constraint in contract.constraints.items():
-        for key, fix in _constraint_problems(contract, constraint):
-            yield (CONSTRAINTS, name, key), fix
+    yield from _of_each("derived", contract.derived, lambda item, _: _derived_problems(contract, item))
+    yield from _of_each(CONSTRAINTS, contract.constraints, lambda item, _: _constraint_problems(contract, item))
+
+
+def _of_each(
+    section: str, items: Mapping[str, Item], problems: Callable[[Item, str], Iterator[tuple[str, str]]]
+) -> Iterator[Problem]:
+    return (((section, name, key), fix) for name, item in items.items() for key, fix in problems(item, name))
+
+
+def _time_problems(contract: Contract) -> Iterator[Problem]:
+    time = contract.time
+    if time is None:
+        for name in list(contract.history)[:1]:
+            yield ("history", name), "needs times: add [time] with the name of the column that has a record's time"
+        return
+    if time.format is not None and (fix := _format_problem("datetime", time.format)):
+        yield ("time", "format"), fix
+    if fix := _delay_problem(time.arrival_delay):
+        yield ("time", "arrival_delay"), fix
 
 
 def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses = [("target", contract.target.name), *(("features", name) for name in contract.features)]
     uses += [("features", column) for name, feature in contract.features.items() for column in feature.encoded(name)]
+    uses += [("keys", name) for name in contract.keys]
+    uses += [("history", name) for name in contract.history]
     uses += [("derived", name) for name in contract.derived]
     uses += [("ignored", name) for name in contract.ignored]
     uses += [("id", contract.identifier.name)] if contract.identifier else []
@@ -94,7 +122,7 @@ def _feature_problems(contract: Contract, name: str, feature: Feature) -> Iterat
     if feature.monotone and feature.dtype not in _NUMERIC:
         yield "monotone", f"a {feature.dtype} has no order, and cannot be monotone; remove the key"
     if feature.reason:
-        yield from _reason_problems(feature.reason, None, dtype=feature.dtype)
+        yield from reason_problems(feature.reason, None, dtype=feature.dtype)
     if feature.example is not None and not _example_fits(feature):
         yield "example", f"must be a value of this {feature.dtype} feature, within its range"
     if feature.format is not None and (fix := _format_problem(feature.dtype, feature.format)):
@@ -198,9 +226,9 @@ def _derived_problems(contract: Contract, derived: Derived) -> Iterator[tuple[st
         return
     if formula.is_comparison:
         yield "formula", "is a comparison; a derived feature is a number (comparisons belong in [constraints])"
-    yield from (("formula", fix) for fix in _operand_problems(contract, formula))
+    yield from (("formula", fix) for fix in _operand_problems(contract, formula, contract.history))
     if derived.reason:
-        yield from _reason_problems(derived.reason, formula, dtype="float")
+        yield from reason_problems(derived.reason, formula, dtype="float")
 
 
 def _constraint_problems(contract: Contract, constraint: Constraint) -> Iterator[tuple[str, str]]:
@@ -219,39 +247,138 @@ def _constraint_problems(contract: Contract, constraint: Constraint) -> Iterator
         )
 
 
-def _operand_problems(contract: Contract, formula: Formula) -> Iterator[str]:
+def _operand_problems(contract: Contract, formula: Formula, numbers: Collection[str] = ()) -> Iterator[str]:
+    """What is wrong with the columns of a formula, which may read numeric features and these other numbers."""
     if not formula.names:
         yield "reads no feature; name at least one"
     for name in formula.names:
         feature = contract.features.get(name)
-        if feature is None:
+        if name in numbers:
+            continue
+        if feature is None and name in contract.history:
+            yield f"reads {name!r}, which callers do not send; a constraint may read what they send"
+        elif feature is None:
             yield f"reads {name!r}, which is not a feature of this contract"
         elif feature.dtype not in _NUMERIC:
             yield f"reads {name!r}, which is a {feature.dtype}, not a number"
 
 
-def _reason_problems(reason: Reason, formula: Formula | None, *, dtype: Dtype) -> Iterator[tuple[str, str]]:
-    for key, text in reason.texts.items():
-        if "{band}" in text and dtype not in BANDED:
-            yield "reason", f"a {dtype} has no {{band}}; remove the placeholder from the {key}"
-        elif _has_other_placeholders(text, ("band",)):
-            yield "reason", f"the {key} may contain the placeholders {{value}} and {{band}}, and no other"
-        elif not without_band(text).strip():
-            yield "reason", f"the {key} must say more than {{band}}, which older models do not know"
-    if reason.floored_text is None:
+def _key_problems(key: Key, _name: str) -> Iterator[tuple[str, str]]:
+    example = key.example
+    if key.dtype == "int":
+        fits = example is None or (isinstance(example, int) and -_INT64 <= example < _INT64)
+    else:
+        fits = example is None or (isinstance(example, str) and 0 < len(example.strip()) <= MAX_TEXT)
+    if not fits:
+        yield "example", f"must be a value of this {key.dtype} key"
+
+
+def _delay_problem(delay: str) -> str:
+    """What is wrong with a delay; empty if nothing is."""
+    return "" if microseconds(delay) < _LONGEST_DELAY else "must be less than 3650d"
+
+
+def _history_problems(contract: Contract, history: HistoryFeature) -> Iterator[tuple[str, str]]:
+    yield from (("by", fix) for fix in _entity_problems(contract, history.by))
+    yield from (("of", fix) for fix in _measured_problems(contract, history))
+    if history.window == UNLIMITED and history.measure not in FOLDED:
+        yield "window", f'only {", ".join(sorted(FOLDED))} may be unlimited; give a duration, such as "30d"'
+    if history.window_us == 0:
+        yield "window", 'is empty; give a longer one, such as "30d"'
+    if fix := _delay_problem(history.delay):
+        yield "delay", fix
+    if history.measure in ("since_last", "since_first") and history.current == "include":
+        yield "current", f"a record is no earlier event of itself, which {history.measure} needs; remove the key"
+    if history.measure != "distinct" and "at_most" in history.model_fields_set:
+        yield "at_most", "is for the measure distinct alone; remove the key"
+    if history.reason:
+        yield from reason_problems(history.reason, None, dtype="float")
+    try:
+        condition = history.condition
+    except InvalidFormula as error:
+        yield "where", str(error)
         return
-    if formula is None or not formula.floors:
-        yield "reason", "floored_text is for formulas that divide by max(column, number); remove the key"
-    elif _has_other_placeholders(reason.floored_text, formula.names):
-        yield (
-            "reason",
-            "floored_text may contain {value} and the columns that the formula reads, and no other placeholder",
+    if condition is not None:
+        yield from (("where", fix) for fix in _condition_problems(contract, condition))
+
+
+def _column_kind(contract: Contract, name: str) -> str | None:
+    """The dtype of a column that a record has, `str` for a text of an id or key; None where a record has no such column."""
+    identifier = contract.identifier
+    if identifier is not None and name == identifier.name:
+        return identifier.dtype
+    declared = contract.features.get(name) or contract.keys.get(name)
+    return None if declared is None else declared.dtype
+
+
+def _entity_problems(contract: Contract, by: tuple[str, ...]) -> Iterator[str]:
+    if len({*by}) < len(by):
+        yield "names a column twice; keep one of them"
+    for name in by:
+        kind = _column_kind(contract, name)
+        if kind not in _DISCRETE:
+            is_what = "not a column of a record" if kind is None else f"a {kind}"
+            yield f"{name!r} is {is_what}; name {_DISCRETE_COLUMN}{_near(contract, name)}"
+
+
+def _measured_problems(contract: Contract, history: HistoryFeature) -> Iterator[str]:
+    measure, of = history.measure, history.of
+    if measure in NUMERIC_MEASURES:
+        expected, fits = (
+            "an int, float or bool feature",
+            of in contract.features and contract.features[of].dtype in _NUMERIC,
         )
+    elif measure == "distinct":
+        expected = _DISCRETE_COLUMN
+        fits = of is not None and _column_kind(contract, of) in _DISCRETE
+    elif of is not None:
+        yield f"{measure} is of the events themselves; remove the key"
+        return
+    else:
+        return
+    if of is None:
+        yield f"is required: {measure} is of a column; name {expected}"
+    elif not fits:
+        yield f"{of!r} cannot be measured by {measure}; name {expected}{_near(contract, of)}"
+
+
+def _near(contract: Contract, name: str) -> str:
+    """A hint at a column whose name is nearly that one."""
+    close = difflib.get_close_matches(name, [each for each in contract.record_columns if each != name], n=1)
+    return f"; did you mean {close[0]!r}?" if close and _column_kind(contract, name) is None else ""
+
+
+def _condition_problems(contract: Contract, condition: Condition) -> Iterator[str]:
+    if not condition.names:
+        yield "reads no column; name at least one"
+    for name in condition.names:
+        kind = _column_kind(contract, name)
+        is_text = kind in ("category", "str")
+        if kind is None:
+            yield f"reads {name!r}, which is not an id, a key or a feature{_near(contract, name)}"
+        elif kind == "datetime":
+            yield f"reads {name!r}, which is a datetime, and neither a number nor a text"
+        elif is_text and name not in condition.texts:
+            yield f"reads {name!r} as a number, and it is a {kind}; compare it with a text, as in {name} == 'web'"
+        elif not is_text and name in condition.texts:
+            yield f"compares {name!r} with a text, and it is a {kind}; compare it with a number"
+        elif is_text:
+            yield from _level_texts(contract, name, condition.texts[name])
+
+
+def _level_texts(contract: Contract, name: str, texts: frozenset[str]) -> Iterator[str]:
+    """Texts that the column never has."""
+    feature = contract.features.get(name)
+    for text in sorted(texts):
+        read = text.strip() if feature is None else feature.level_of(text.strip())
+        if read != text:
+            yield f"compares {name!r} with {text!r}, which is read as {read!r}; write it so"
+        elif feature is not None and feature.refused_outside and text not in feature.refused_outside:
+            yield f"compares {name!r} with {text!r}, which is not one of its levels; correct it, or add it to `levels`"
 
 
 def _group_problems(contract: Contract) -> Iterator[Problem]:
-    declared: dict[str, Feature | Derived] = {**contract.features, **contract.derived}
-    used = {item.reason_group for item in declared.values()}
+    used = {item.reason_group for item in contract.modelled.values()}
     for name, group in contract.reason_groups.items():
         if name not in used:
             yield (
@@ -260,9 +387,3 @@ def _group_problems(contract: Contract) -> Iterator[Problem]:
             )
         if "{" in group.text or "}" in group.text:
             yield ("reason_groups", name, "text"), "stands for several columns, and may contain no placeholder"
-
-
-def _has_other_placeholders(text: str, columns: tuple[str, ...]) -> bool:
-    for name in ("value", *columns):
-        text = text.replace(f"{{{name}}}", "")
-    return "{" in text or "}" in text

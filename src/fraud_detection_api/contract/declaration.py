@@ -5,15 +5,24 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.windows import Duration, HistoryFeature, Key
-from fraud_detection_api.contract.wording import Declared, GroupName, LevelName, ReasonGroup, ReasonOrNone
-from fraud_detection_api.contract.written import Written
+from fraud_detection_api.contract.wording import (
+    NOT_IN_FORMER,
+    PRESENTATION,
+    ROWS,
+    Declared,
+    GroupName,
+    LevelName,
+    ReasonGroup,
+    ReasonOrNone,
+)
+from fraud_detection_api.contract.written import PLAINLY, Written
 from fraud_detection_api.field_texts import plain_number
 
 FLOAT32_MAX = 3.4028234663852886e38
@@ -204,34 +213,15 @@ class Constraint(Declared):
         return parse_formula(self.check)
 
 
-_ROWS = "__all__"  # pydantic's word for each value of a mapping
-
-PRESENTATION: dict[str, Any] = {
-    "description": True,
-    "identifier": {"description"},
-    "target": {"description"},
-    "time": {"description"},
-    "features": {_ROWS: {"description", "unit", "example", "reason", "reason_group", "level_names"}},
-    "derived": {_ROWS: {"description", "unit", "reason", "reason_group"}},
-    "constraints": {_ROWS: {"message"}},
-    "reason_groups": True,
-}
-"""What people read, and no score and no record depends on: no fingerprint covers it."""
-
-_REASON_SINCE = {"favourable_code", "raises", "lowers", "floored_text"}
-_SINCE: dict[str, Any] = {
-    "features": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True, "protected": True, "level_names": True}},
-    "derived": {_ROWS: {"reason": _REASON_SINCE, "reason_group": True}},
-    "reason_groups": True,
-}
-"""What the fingerprints of earlier releases do not cover, as they did not know it or counted it as wording."""
-
 _UNSENT: dict[str, Any] = {
     "missing": True,
-    "time": {"format"},
-    "features": {_ROWS: {"format", "missing", "protected"}},
+    "time": {"format", "arrival_delay"},
+    "features": {ROWS: {"format", "missing", "protected"}},
+    "history": True,
 }
-"""What callers do not send: how files write values, and what a feature means to the law."""
+"""What callers do not send: how files write values, what a feature means to the law, and what the server computes."""
+
+Explained: TypeAlias = Feature | HistoryFeature | Derived
 
 
 class Contract(Declared):
@@ -276,7 +266,7 @@ class Contract(Declared):
     @cached_property
     def former_fingerprint(self) -> str:
         """The fingerprint by earlier releases, which covered the wording."""
-        return self._digest(without=_SINCE)
+        return self._digest(without=NOT_IN_FORMER)
 
     @property
     def record_fingerprints(self) -> tuple[str, str]:
@@ -289,7 +279,8 @@ class Contract(Declared):
         return self._digest(without={})
 
     def _digest(self, *, without: dict[str, Any]) -> str:
-        ordered = list(self.features), list(self.derived), list(self.constraints)
+        ordered = [list(self.features), list(self.derived), list(self.constraints)]
+        ordered += [list(some) for some in (self.keys, self.history) if some]  # earlier releases had neither
         canonical = json.dumps(
             [self.declared(without=without), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
         )
@@ -341,6 +332,8 @@ class Contract(Declared):
         """How files write a column."""
         if self.time is not None and name == self.time.name:
             return Written(self.time.format, self.missing)
+        if name in self.history:  # the server's own numbers
+            return PLAINLY
         feature = self.features.get(name)
         if feature is None:
             return Written(None, self.missing)
@@ -361,9 +354,19 @@ class Contract(Declared):
 
     @cached_property
     def record_columns(self) -> tuple[str, ...]:
-        """The columns of a record on the wire, in order: id, time, features."""
+        """The columns of a record on the wire, in order: id, time, keys, features."""
         named = (self.identifier, self.time)
-        return (*(column.name for column in named if column is not None), *self.features)
+        return (*(column.name for column in named if column is not None), *self.keys, *self.features)
+
+    @cached_property
+    def read_by_history(self) -> frozenset[str]:
+        """The columns that history features go by, measure, or have conditions on."""
+        return frozenset(name for feature in self.history.values() for name in feature.reads)
+
+    @cached_property
+    def modelled(self) -> dict[str, Explained]:
+        """The features, history features and derived features, in the order of the columns that a model reads."""
+        return {**self.features, **self.history, **self.derived}
 
     @cached_property
     def enforced(self) -> dict[str, Constraint]:
@@ -382,25 +385,24 @@ class Contract(Declared):
 
     @cached_property
     def protected(self) -> frozenset[str]:
-        """The protected features, and what is computed from them: derived features, and times that elapsed since one."""
+        """The protected features, and what is computed of them: derived and history features, and times since one."""
         marked = {name for name, feature in self.features.items() if feature.protected}
-        marked |= {name for name, item in self.history.items() if marked & {*item.by, item.of}}
         elapsed = {name for name, feature in self.features.items() if feature.elapsed_days_since in marked}
-        return frozenset(
-            {*marked, *elapsed, *(name for name, item in self.derived.items() if marked & {*item.parsed.names})}
-        )
+        earlier = {name for name, feature in self.history.items() if marked & feature.reads}
+        derived = {name for name, item in self.derived.items() if (marked | earlier) & {*item.parsed.names}}
+        return frozenset(marked | elapsed | earlier | derived)
 
     @cached_property
-    def explained(self) -> dict[str, Feature | Derived]:
-        """The features and derived features that may be reasons: neither barred nor protected."""
-        declared: dict[str, Feature | Derived] = {**self.inputs, **self.derived}
+    def explained(self) -> dict[str, Explained]:
+        """The features, history features and derived features that may be reasons: neither barred nor protected."""
         return {
-            name: item for name, item in declared.items() if item.reason is not False and name not in self.protected
+            name: item
+            for name, item in self.modelled.items()
+            if item.reason is not False and name not in self.protected
         }
 
     @cached_property
     def monotone_columns(self) -> dict[str, int]:
-        """+1 or -1 for each feature or derived feature that is declared monotone."""
-        declared: dict[str, Feature | Derived] = {**self.inputs, **self.derived}
+        """+1 or -1 for each of them that is declared monotone."""
         signs = {"increasing": 1, "decreasing": -1}
-        return {name: signs[item.monotone] for name, item in declared.items() if item.monotone is not None}
+        return {name: signs[item.monotone] for name, item in self.modelled.items() if item.monotone is not None}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -85,8 +86,9 @@ class Encoder(Generic[Levels]):
     @cached_property
     def _steps(self) -> dict[str, Callable[[Columns], NDArray[np.float64]]]:
         steps: dict[str, Callable[[Columns], NDArray[np.float64]]] = {}
-        for name, feature in self.contract.inputs.items():
+        for name, feature in self.contract.features.items():
             steps |= self._feature_steps(name, feature)
+        steps |= {name: itemgetter(name) for name in self.contract.history}
         steps |= {name: derived.parsed.evaluate for name, derived in self.contract.derived.items()}
         for name, codes in self.level_codes.items():
             if codes.records is not None:
@@ -102,7 +104,7 @@ class Encoder(Generic[Levels]):
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), those over history, derived ones.
+        """The names of the matrix's columns, in order: features (a datetime's as `opened_at.hour`), history, derived.
 
         Last come the columns that say how frequent a category's level is.
         """
@@ -187,9 +189,10 @@ def row_encoder(encoder: Encoder[LevelCodes]) -> Callable[[Callable[[str], Any]]
     names = {**_NAMES, **{coded[name]: levels.of_one() for name, levels in codes.items()}}
     names |= {counts[name]: levels.of_one() for name, levels in counted.items()}
     columns: list[ast.expr] = []
-    for name, feature in contract.inputs.items():
+    for name, feature in contract.features.items():
         is_level = feature.dtype == "category"
         columns += [called(coded[name], values[name])] if is_level else _columns(values, name, feature)
+    columns += [_clipped(values[name]) for name in contract.history]
     columns += [_clipped(item.parsed.of_floats(values)) for item in contract.derived.values()]
     columns += [called(counts[name], values[name]) for name in counted]
     both = ast.Tuple([ast.List(_reads(contract), ast.Load()), ast.List(columns, ast.Load())], ast.Load())

@@ -25,7 +25,7 @@ MAX_DEPTH = 50
 
 LONGEST_SHOWN = 80
 
-_QUOTED_NAME = re.compile(r"`([^`]+)`")
+_QUOTED = re.compile(r"""`([^`]+)`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 Operations: TypeAlias = Mapping[type[ast.AST] | str, Callable[..., Any]]
@@ -138,22 +138,43 @@ def parse_formula(source: str) -> Formula:
 
     Names that are not plain identifiers are written in backquotes. Raises InvalidFormula.
     """
+    tree, quoted = syntax_of(source)
+    if isinstance(tree, ast.Compare) and not is_one_comparison(tree):
+        raise InvalidFormula(f"{shown(source)} must be one comparison: <=, <, >=, >, == or !=")
+    return formula_of(tree, quoted, source=source)
+
+
+def syntax_of(source: str) -> tuple[ast.expr, Mapping[str, str]]:
+    """The syntax of an expression, and the names in backquotes by the placeholders that stand for them in it.
+
+    Raises InvalidFormula where it is none, or nests too deeply.
+    """
     quoted: dict[str, str] = {}
 
     def placeholder(match: re.Match[str]) -> str:
+        if match[1] is None:  # a text
+            return match[0]
         token = f"quoted_name_{len(quoted)}_"
-        quoted[token] = match.group(1)
+        quoted[token] = match[1]
         return token
 
-    text = _QUOTED_NAME.sub(placeholder, source)
+    text = _QUOTED.sub(placeholder, source)
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise InvalidFormula(f"{_shown(source)} is not a formula") from None
+        raise InvalidFormula(f"{shown(source)} is not a formula") from None
     _require_shallow(tree)
+    return tree, quoted
+
+
+def is_one_comparison(tree: ast.Compare) -> bool:
+    """Whether it compares two numbers, in a way that formulas know."""
+    return len(tree.ops) == 1 and isinstance(tree.ops[0], _COMPARISONS)
+
+
+def formula_of(tree: ast.expr, quoted: Mapping[str, str], *, source: str) -> Formula:
+    """The formula of a syntax from `syntax_of`, or of a part of one. Raises InvalidFormula."""
     names: dict[str, None] = {}
-    if isinstance(tree, ast.Compare) and (len(tree.ops) != 1 or not isinstance(tree.ops[0], _COMPARISONS)):
-        raise InvalidFormula(f"{_shown(source)} must be one comparison: <=, <, >=, >, == or !=")
     evaluate = _compile(tree, names, quoted, _ELEMENTWISE)
     return Formula(source, tuple(names), isinstance(tree, ast.Compare), evaluate, _Unquoted(quoted).visit(tree))
 
@@ -168,11 +189,12 @@ def _require_shallow(tree: ast.expr) -> None:
     raise InvalidFormula(f"nests more than {MAX_DEPTH} operations; split it or use a shorter one")
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
+    """The beginning of a text that a person wrote, for an error."""
     return repr(source if len(source) <= LONGEST_SHOWN else source[:LONGEST_SHOWN] + "…")
 
 
-def _compile(node: ast.expr, names: dict[str, None], quoted: dict[str, str], operations: Operations) -> Evaluate:
+def _compile(node: ast.expr, names: dict[str, None], quoted: Mapping[str, str], operations: Operations) -> Evaluate:
     def compiled(inner: ast.expr) -> Evaluate:
         if isinstance(inner, ast.Compare):
             raise _not_understood()
@@ -210,12 +232,7 @@ def _floor(node: ast.AST) -> Iterator[Floor]:
                 args=[divisor, ast.Constant(value=at_least)] | [ast.Constant(value=at_least), divisor],
             ),
         ):
-            names: dict[str, None] = {}
-            evaluate = _compile(divisor, names, {}, _ELEMENTWISE)
-            formula = Formula(
-                ast.unparse(divisor), tuple(names), is_comparison=False, _evaluate=evaluate, _tree=divisor
-            )
-            yield Floor(formula, float(at_least))  # type: ignore[arg-type]
+            yield Floor(formula_of(divisor, {}, source=ast.unparse(divisor)), float(at_least))  # type: ignore[arg-type]
 
 
 class _Unquoted(ast.NodeTransformer):

@@ -25,6 +25,7 @@ from fraud_detection_api.contract.declaration import (
     Target,
     Time,
 )
+from fraud_detection_api.contract.windows import HistoryFeature, Key
 from fraud_detection_api.contract.wording import NO_REASON, REASON, Reason, ReasonGroup
 from fraud_detection_api.errors import InvalidContract, InvalidPolicy
 from fraud_detection_api.field_texts import field_text
@@ -37,7 +38,9 @@ _SECTION_KEYS: dict[str, type[BaseModel]] = {
     "id": Identifier,
     "target": Target,
     "time": Time,
+    "keys": Key,
     "features": Feature,
+    "history": HistoryFeature,
     "derived": Derived,
     CONSTRAINTS: Constraint,
     RULES: Constraint,
@@ -120,7 +123,7 @@ def file_text(path: Path, invalid: type[InvalidContract | InvalidPolicy], *, exp
 def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
     """The key path of a pydantic location, without the union branches and list indexes that pydantic adds."""
     keys = tuple(part for part in location if isinstance(part, str) and part != "[key]")
-    if keys[:1] in (("features",), ("derived",)) and keys[2:4] in ((REASON, REASON), (REASON, NO_REASON)):
+    if keys[:1] in (("features",), ("history",), ("derived",)) and keys[2:4] in ((REASON, REASON), (REASON, NO_REASON)):
         keys = keys[:3] + keys[4:]
     is_branch = len(keys) > 2 and keys[-2] in _UNIONS and keys[-1] in {"bool", "int", "float", "str"}
     return keys[:-1] if is_branch else keys
@@ -132,6 +135,11 @@ def _fix(item: Any) -> str:
         return unknown_key(path[-1], _known_keys(path))
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
+    if item["type"] == "string_pattern_mismatch" and path[-1] in ("window", "delay", "arrival_delay"):
+        other = ' or "unlimited"' if path[-1] == "window" else ""
+        return f'must be a whole number of s, m, h, d or w, such as "30d"{other}'
+    if path[:1] == ("history",) and path[-1] == "by" and item["type"] != "missing":
+        return 'must be the name of a column, or an array of such names: "card", or ["card", "merchant"]'
     if item["type"] == "literal_error" and path[-1] == REASON:
         return "must be a reason, or false for none"
     return field_text(item)

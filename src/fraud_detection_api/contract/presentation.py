@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fraud_detection_api.contract.declaration import CONSTRAINTS, PRESENTATION, RULES, Contract
+from fraud_detection_api.contract.declaration import CONSTRAINTS, RULES, Contract
+from fraud_detection_api.contract.wording import PRESENTATION
 from fraud_detection_api.errors import ContractMismatch
 
-_ORDERED = ("features", "derived", "constraints")
+_ORDERED = ("keys", "features", "history", "derived", "constraints")
 _MOST_NAMED = 10
 _ABSENT = object()
 

@@ -1,21 +1,24 @@
 """Features over what an entity did before: their declaration, and the keys that only they need."""
 
 import re
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from fraud_detection_api.contract.conditions import Condition, parse_condition
 from fraud_detection_api.contract.wording import Declared, GroupName, ReasonOrNone
 
-Measure = Literal[
-    "count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"
-]
+Measure = Literal["count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"]
 
 NUMERIC_MEASURES: frozenset[Measure] = frozenset({"sum", "mean", "min", "max", "std"})
 """The measures of a number."""
 
 COUNTED: frozenset[Measure] = frozenset({"count", "share_fraud", "since_last", "since_first"})
 """The measures that need no column: of the events themselves."""
+
+FOLDED: frozenset[Measure] = frozenset({"count", "sum", "since_last", "since_first"})
+"""The measures whose value follows from the former value and the new event: only they may have an unlimited window."""
 
 UNLIMITED = "unlimited"
 
@@ -55,9 +58,9 @@ def _several(names: object) -> object:
 class HistoryFeature(Declared):
     """A number about the earlier events of a record's entity, which `by` names: its id, keys or categories.
 
-    At a record's time t, the window holds the entity's events with times in (t - delay - window, t - delay] that had arrived
-    before the record, and satisfy `where`; with `current = "include"`, the record itself counts, too. `of` is the column that
-    is measured. `distinct` counts up to `at_most` values. Docs: how-to/history-features.
+    At a record's time t, the window holds the entity's events with times in (t - delay - window, t - delay] that had
+    arrived before the record, and satisfy `where`; with `current = "include"`, the record itself counts too. `of` is the
+    column that is measured. `distinct` counts up to `at_most` values. Docs: how-to/history-features.
     """
 
     by: Annotated[tuple[str, ...], Field(strict=False, min_length=1), BeforeValidator(_several)]
@@ -83,3 +86,14 @@ class HistoryFeature(Declared):
     def delay_us(self) -> int:
         """The delay in microseconds."""
         return microseconds(self.delay)
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """The parsed `where`. Raises InvalidFormula."""
+        return None if self.where is None else parse_condition(self.where)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The columns that it goes by, measures, or has a condition on. Raises InvalidFormula."""
+        named = {*self.by} if self.of is None else {*self.by, self.of}
+        return frozenset(named | {*self.condition.names} if self.condition else named)

@@ -1,9 +1,12 @@
-"""How a contract words reasons: their declaration, and the placeholders in their texts."""
+"""How a contract words reasons: their declaration, the placeholders in their texts, and which of its keys are wording."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Tag
+
+from fraud_detection_api.contract.formula import Formula
 
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -70,3 +73,55 @@ class ReasonGroup(Declared):
 
     code: ReasonCode
     text: ReasonText
+
+
+def reason_problems(reason: Reason, formula: Formula | None, *, dtype: str) -> Iterator[tuple[str, str]]:
+    """The key of each problem of a reason's texts, and what to change. `formula` is that of a derived feature."""
+    for key, text in reason.texts.items():
+        if "{band}" in text and dtype not in BANDED:
+            yield "reason", f"a {dtype} has no {{band}}; remove the placeholder from the {key}"
+        elif _has_other_placeholders(text, ("band",)):
+            yield "reason", f"the {key} may contain the placeholders {{value}} and {{band}}, and no other"
+        elif not without_band(text).strip():
+            yield "reason", f"the {key} must say more than {{band}}, which older models do not know"
+    if reason.floored_text is None:
+        return
+    if formula is None or not formula.floors:
+        yield "reason", "floored_text is for formulas that divide by max(column, number); remove the key"
+    elif _has_other_placeholders(reason.floored_text, formula.names):
+        yield (
+            "reason",
+            "floored_text may contain {value} and the columns that the formula reads, and no other placeholder",
+        )
+
+
+def _has_other_placeholders(text: str, columns: tuple[str, ...]) -> bool:
+    for name in ("value", *columns):
+        text = text.replace(f"{{{name}}}", "")
+    return "{" in text or "}" in text
+
+
+ROWS = "__all__"
+"""Pydantic's word for each value of a mapping."""
+
+PRESENTATION: dict[str, Any] = {
+    "description": True,
+    "identifier": {"description"},
+    "target": {"description"},
+    "time": {"description"},
+    "keys": {ROWS: {"description", "example"}},
+    "features": {ROWS: {"description", "unit", "example", "reason", "reason_group", "level_names"}},
+    "history": {ROWS: {"description", "unit", "reason", "reason_group"}},
+    "derived": {ROWS: {"description", "unit", "reason", "reason_group"}},
+    "constraints": {ROWS: {"message"}},
+    "reason_groups": True,
+}
+"""What people read, and no score and no record depends on: no fingerprint covers it."""
+
+_REASON_SINCE = {"favourable_code", "raises", "lowers", "floored_text"}
+NOT_IN_FORMER: dict[str, Any] = {
+    "features": {ROWS: {"reason": _REASON_SINCE, "reason_group": True, "protected": True, "level_names": True}},
+    "derived": {ROWS: {"reason": _REASON_SINCE, "reason_group": True}},
+    "reason_groups": True,
+}
+"""What the fingerprints of earlier releases do not cover, as they did not know it or counted it as wording."""

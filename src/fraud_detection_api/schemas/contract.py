@@ -12,6 +12,8 @@ from fraud_detection_api.schemas.records.parser import record_parser
 
 _ROUND = (1, 10, 1000)
 _MOST_TRIED = 1000
+_A_TIME = "2026-11-22T10:00:00Z"
+_A_KEY: dict[str, int | str] = {"int": 1, "str": "A"}
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,10 +24,16 @@ def record_schema(contract: Contract) -> dict[str, Any]:
 
 
 def contract_schema(contract: Contract) -> dict[str, Any]:
-    """The JSON Schema of one record, and what it cannot express: fingerprint, units, formulas, constraints and more."""
+    """The JSON Schema of one record, and what it cannot express: fingerprint, units, history, formulas and more."""
     schema = record_schema(contract)
     for name, feature in contract.features.items():
         schema["properties"][name] |= {"x-dtype": feature.dtype} | ({"x-unit": feature.unit} if feature.unit else {})
+    for name, key in contract.keys.items():
+        schema["properties"][name] |= {"x-dtype": key.dtype, "x-key": True}
+    history = {
+        name: item.model_dump(mode="json", exclude_defaults=True, exclude={"monotone", "reason", "reason_group"})
+        for name, item in contract.history.items()
+    }
     derived = {
         name: item.model_dump(include={"formula", "description", "unit"}) for name, item in contract.derived.items()
     }
@@ -40,6 +48,7 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
         "x-record-fingerprint": contract.record_fingerprint,  # stored decisions name this one
         "x-target": contract.target.name,
         **amount,
+        **({"x-history": history} if history else {}),
         "x-derived": derived,
         "x-rules": constraints,  # the name on the wire stays
     }
@@ -50,6 +59,9 @@ def example_record(contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = {}
     if contract.identifier is not None:
         record[contract.identifier.name] = 345435 if contract.identifier.dtype == "int" else "C-345435"
+    if contract.time is not None and contract.history:
+        record[contract.time.name] = _A_TIME
+    record |= {name: _A_KEY[key.dtype] if key.example is None else key.example for name, key in contract.keys.items()}
     record |= {name: _candidates(feature)[0] for name, feature in contract.features.items()}
     parser = record_parser(contract)
     for changes in islice(_alternatives(contract), _MOST_TRIED):
@@ -77,7 +89,7 @@ def _candidates(feature: Feature) -> list[Any]:
         case "category":
             return ["A"]
         case "datetime":
-            return ["2026-11-22T10:00:00Z"]
+            return [_A_TIME]
     return [
         number for number in (max(0, feature.lower), *_ROUND, feature.upper) if feature.lower <= number <= feature.upper
     ]

@@ -14,10 +14,12 @@ from fraud_detection_api.contract.declaration import FLOAT32_MAX
 from fraud_detection_api.contract.encoding import FEW_RECORDS, Encoder, LevelCodes, calendar_part, row_encoder
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from support.builders import every_dtype_contract, record
+from support.payments import payments_contract
 
 CODES = {"channel": LevelCodes({"web": 0.25, "branch": 0.125}, unseen=0.5, missing=0.75)}
 CREDIT = load_contract("credit")
 LOANS = every_dtype_contract()
+PAYMENTS = payments_contract()
 
 
 def few_rows(contract, records):
@@ -45,6 +47,16 @@ LOAN_RECORDS = st.fixed_dictionaries(
         "opened_at": st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)),  # noqa: DTZ001
     }
 )
+PAYMENT_RECORDS = st.fixed_dictionaries(
+    {
+        "amount": st.floats(0, 1e38),
+        "instalments": st.integers(-600, 600),
+        "is_night": st.none() | st.booleans(),
+        "channel": st.sampled_from(["web", "fax", None]),
+        "opened_at": st.none(),
+    },
+    optional={name: st.none() | st.floats(allow_nan=False, allow_infinity=False) for name in PAYMENTS.history},
+)
 
 
 def encoded(contract, records) -> np.ndarray:
@@ -64,6 +76,15 @@ def test_the_columns_are_features_then_derived_in_the_order_of_the_contract():
         *(f"opened_at.{part}" for part in ("year", "month", "day", "weekday", "hour", "minute", "elapsed_days")),
         "amount_a_month",
     )
+
+
+def test_history_comes_between_features_and_derived_columns_and_may_be_missing():
+    payment = {"amount": 100.0, "instalments": 1, "payments_1d": 3.0, "mean_amount_7d": None, "terminals_7d": 2.0}
+    columns = Encoder(PAYMENTS, CODES).column_names
+    assert columns[4:] == ("opened_at.hour", *PAYMENTS.history, "amount_above_mean")
+    row = dict(zip(columns, encoded(PAYMENTS, [payment])[0].tolist(), strict=True))
+    assert (row["payments_1d"], row["terminals_7d"]) == (3, 2)
+    assert all(map(np.isnan, (row["mean_amount_7d"], row["since_web_payment"], row["amount_above_mean"])))
 
 
 def test_every_dtype_is_encoded():
@@ -124,7 +145,9 @@ def test_an_undefined_derived_feature_is_missing():
 
 
 @pytest.mark.parametrize(
-    "contract_and_records", [(CREDIT, CREDIT_RECORDS), (LOANS, LOAN_RECORDS)], ids=["credit", "loans"]
+    "contract_and_records",
+    [(CREDIT, CREDIT_RECORDS), (LOANS, LOAN_RECORDS), (PAYMENTS, PAYMENT_RECORDS)],
+    ids=["credit", "loans", "payments"],
 )
 @given(data=st.data())
 def test_a_batch_is_its_single_records_bit_for_bit_in_any_order(contract_and_records, data):
@@ -137,7 +160,9 @@ def test_a_batch_is_its_single_records_bit_for_bit_in_any_order(contract_and_rec
 
 
 @pytest.mark.parametrize(
-    "contract_and_records", [(CREDIT, CREDIT_RECORDS), (LOANS, LOAN_RECORDS)], ids=["credit", "loans"]
+    "contract_and_records",
+    [(CREDIT, CREDIT_RECORDS), (LOANS, LOAN_RECORDS), (PAYMENTS, PAYMENT_RECORDS)],
+    ids=["credit", "loans", "payments"],
 )
 @given(data=st.data())
 def test_a_few_records_are_encoded_as_many_are(contract_and_records, data):

@@ -20,6 +20,10 @@ UNUSABLE = "derived.d.formula: only + - * / min(a, b) max(a, b) abs(a), numbers 
 REASON = 'reason = {{ code = "A", text = "{}" }}\n'
 FLOORED = 'reason = { code = "A", text = "a", floored_text = "{other}" }\n'
 
+HISTORY = SOUND + CHANNEL + '[id]\nname = "card"\n[time]\nname = "at"\n[keys.shop]\n[history.h]\n'
+COUNT = HISTORY + 'by = "card"\nmeasure = "count"\nwindow = "1d"\n'
+MEAN = HISTORY + 'by = "card"\nmeasure = "mean"\nwindow = "1d"\n'
+
 PROBLEMS = {
     # syntax and keys
     "name = ": "not valid TOML: Invalid value (at end of document)",
@@ -35,6 +39,62 @@ PROBLEMS = {
     ),
     SOUND + (CONSTRAINT + CONSTRAINT.replace("constraints", "rules")).format(check="amount > 0"): (
         "rules: is the earlier name of [constraints], and both are given; keep [constraints] alone"
+    ),
+    # history and keys
+    COUNT.replace('"card"\nm', '"cart"\nm'): (
+        "line 14: history.h.by: 'cart' is not a column of a record; name the id, a key, or a category or int feature; did "
+        "you mean 'card'?"
+    ),
+    COUNT.replace('"card"\nm', '"amount"\nm'): (
+        "line 14: history.h.by: 'amount' is a float; name the id, a key, or a category or int feature"
+    ),
+    COUNT.replace('"card"\nm', "3\nm"): (
+        'line 14: history.h.by: must be the name of a column, or an array of such names: "card", or ["card", "merchant"]'
+    ),
+    COUNT.replace("1d", "1 day"): (
+        'line 16: history.h.window: must be a whole number of s, m, h, d or w, such as "30d" or "unlimited"'
+    ),
+    COUNT.replace("1d", "0d"): 'line 16: history.h.window: is empty; give a longer one, such as "30d"',
+    COUNT + 'delay = "3650d"\n': "line 17: history.h.delay: must be less than 3650d",
+    COUNT + 'of = "amount"\n': "line 17: history.h.of: count is of the events themselves; remove the key",
+    COUNT + "at_most = 3\n": "line 17: history.h.at_most: is for the measure distinct alone; remove the key",
+    COUNT.replace("count", "since_last") + 'current = "include"\n': (
+        "line 17: history.h.current: a record is no earlier event of itself, which since_last needs; remove the key"
+    ),
+    COUNT.replace('[time]\nname = "at"\n', ""): (
+        "line 11: history.h: needs times: add [time] with the name of the column that has a record's time"
+    ),
+    MEAN: "line 13: history.h.of: is required: mean is of a column; name an int, float or bool feature",
+    MEAN + 'of = "amont"\n': (
+        "line 17: history.h.of: 'amont' cannot be measured by mean; name an int, float or bool feature; did you mean "
+        "'amount'?"
+    ),
+    MEAN.replace("1d", "unlimited") + 'of = "amount"\n': (
+        "line 16: history.h.window: only count, since_first, since_last, sum may be unlimited; give a duration, such as "
+        '"30d"'
+    ),
+    COUNT + 'where = "amount"\n': (
+        "line 17: history.h.where: 'amount' must consist of comparisons, such as amount > 100 or channel == 'web'"
+    ),
+    COUNT + "where = \"'web' == channel\"\n": (
+        "line 17: history.h.where: a text may only follow a column and == or !=, as in channel == 'web'"
+    ),
+    COUNT + 'where = "channel > 1"\n': (
+        "line 17: history.h.where: reads 'channel' as a number, and it is a category; compare it with a text, as in "
+        "channel == 'web'"
+    ),
+    COUNT + "where = \"amount == 'web'\"\n": (
+        "line 17: history.h.where: compares 'amount' with a text, and it is a float; compare it with a number"
+    ),
+    COUNT + "where = \"channel == ' web'\"\n": (
+        "line 17: history.h.where: compares 'channel' with ' web', which is read as 'web'; write it so"
+    ),
+    COUNT + 'where = "h > 1"\n': ("line 17: history.h.where: reads 'h', which is not an id, a key or a feature"),
+    COUNT + CONSTRAINT.format(check="h > 1"): (
+        "line 18: constraints.r.check: reads 'h', which callers do not send; a constraint may read what they send"
+    ),
+    COUNT.replace("[keys.shop]", '[keys.shop]\nexample = "A"'): (
+        "line 13: keys.shop.example: must be a value of this int key"
     ),
     # columns and features
     HEAD + "[features]\n": (

@@ -14,6 +14,7 @@ from fraud_detection_api.schemas.contract import contract_schema, example_record
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.tables.inference import infer_contract
 from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract, every_dtype_frame
+from support.payments import payments_contract
 
 HEAD = 'name = "a"\n[target]\nname = "y"\n'
 
@@ -26,7 +27,7 @@ def inferred_contract():
     return contract_from_toml(text, source="draft.toml")
 
 
-CONTRACTS = [load_contract("credit"), every_dtype_contract(), inferred_contract()]
+CONTRACTS = [load_contract("credit"), every_dtype_contract(), inferred_contract(), payments_contract()]
 LOAN = {"application": "A-1", "amount_eur": 100.5, "instalments": 12, "opened_at": "2020-01-01T00:00:00Z"}
 
 
@@ -51,6 +52,21 @@ def test_the_example_passes_parser_and_schema(contract):
     example = example_record(contract)
     assert parses(contract, example)
     assert Draft202012Validator(contract_schema(contract)).is_valid(example)
+
+
+def test_keys_and_history_are_declared_beside_the_record():
+    schema = contract_schema(payments_contract())
+    assert schema["properties"]["terminal"]["x-key"]
+    assert schema["properties"]["terminal"]["x-dtype"] == "int"
+    assert {"terminal", "paid_at"} <= {*schema["required"]}
+    assert not {"device", *payments_contract().history} & {*schema["required"]}
+    assert schema["x-history"]["mean_amount_7d"] == {
+        "by": ["card"],
+        "measure": "mean",
+        "of": "amount",
+        "window": "7d",
+        "delay": "1h",
+    }
 
 
 def test_the_example_of_the_credit_contract_is_the_given_record():

@@ -14,7 +14,7 @@ from fraud_detection_api.contract.columns import constraint_check
 from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT, Contract, Feature
 from fraud_detection_api.contract.levels import composed, folded
 from fraud_detection_api.contract.times import parse_time
-from fraud_detection_api.schemas.records.record_type import DRY_RUN, EXPLAIN, RECORDS
+from fraud_detection_api.schemas.records.record_type import DRY_RUN, EXPLAIN, RECORDS, missing_keys
 
 _INT64 = 2**63
 
@@ -29,17 +29,19 @@ class FastReader:
     def __init__(self, contract: Contract) -> None:
         self._levels = [name for name, dtype in contract.dtypes.items() if dtype == "category"]
         self._times = contract.times
-        identifier = contract.identifier
-        has_text_id = identifier is not None and identifier.dtype == "str"
-        self._integers = [name for name, dtype in contract.dtypes.items() if dtype == "int"]
-        if identifier is not None and not has_text_id:
-            self._integers.append(identifier.name)
-        self._markers = {name: contract.written(name).missing_levels for name in self._levels}
+        identifier, keys = contract.identifier, contract.keys
+        names = {} if identifier is None else {identifier.name: identifier.dtype}  # of entities
+        names |= {name: key.dtype for name, key in keys.items()}
+        self._integers = [name for name, dtype in {**contract.dtypes, **names}.items() if dtype == "int"]
+        self._markers: dict[str, frozenset[int | str]] = {
+            **{name: contract.written(name).missing_levels for name in self._levels},
+            **{name: missing_keys(key, contract.written(name)) for name, key in keys.items()},
+        }
         features = contract.features
         self._folded = [name for name in self._levels if features[name].fold_case]
         allowed = {name: features[name].refused_outside for name in self._levels}
         self._allowed = {name: {*levels, None} for name, levels in allowed.items() if levels}
-        self._padded = [*self._levels, *([identifier.name] if identifier and has_text_id else [])]
+        self._padded = [*self._levels, *(name for name, dtype in names.items() if dtype == "str")]
         checks = (
             self._has_plain_texts if self._padded else None,
             self._has_folded_levels if self._folded else None,
@@ -127,12 +129,12 @@ class FastReader:
         return all(record.get(name) in levels for name, levels in self._allowed.items())
 
     def _has_plain_texts(self, record: dict[str, Any]) -> bool:
-        """Whether no level and no id has a blank around it."""
+        """Whether no level, no id and no key has a blank around it."""
         texts = [text for name in self._padded if (text := record.get(name)) is not None]
         return texts == [text.strip() for text in texts]
 
     def _has_no_markers(self, record: dict[str, Any]) -> bool:
-        """Whether no level is one that files write for a missing value."""
+        """Whether no level and no key is one that files write for a missing value."""
         return all(record.get(name) not in markers for name, markers in self._markers.items())
 
     def _has_times(self, record: dict[str, Any]) -> bool:
@@ -162,11 +164,13 @@ def _request_type(records: Any) -> Any:
 def _record_type(contract: Contract, *, with_floats: bool) -> Any:
     """A record as its decoder knows it, which may take floats for integers. Fields are those of `record_type`, in order."""
     fields: dict[str, Any] = {}
+    ids = {"int": _integer_type(-_INT64, _INT64 - 1, with_floats=with_floats), "str": _TEXT}
     if (identifier := contract.identifier) is not None:
-        whole = _integer_type(-_INT64, _INT64 - 1, with_floats=with_floats)
-        fields[identifier.name] = whole if identifier.dtype == "int" else _TEXT
+        fields[identifier.name] = ids[identifier.dtype]
     if contract.time is not None:
-        fields[contract.time.name] = NotRequired[str | None]
+        fields[contract.time.name] = str if contract.history else NotRequired[str | None]
+    for name, key in contract.keys.items():
+        fields[name] = NotRequired[ids[key.dtype] | None] if key.nullable else ids[key.dtype]
     for name, feature in contract.features.items():
         kind = _feature_type(feature, with_floats=with_floats)
         fields[name] = NotRequired[kind | None] if feature.nullable else kind

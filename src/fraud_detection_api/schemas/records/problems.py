@@ -25,11 +25,16 @@ def field_problem(detail: ErrorDetails, contract: Contract, path: tuple[str, ...
         text = f"is not a field of a record; the fields are {', '.join(contract.record_columns)}"
     elif kind == "dict_type" and path and not location:
         text = f'must be an object: {{"{RECORDS}": [...]}}'
-    elif kind == "string_too_short" and (feature := contract.features.get(str(location[-1]))) and feature.nullable:
+    elif kind == "string_too_short" and _may_be_missing(contract, str(location[-1])):
         text += "; send null if the value is missing"
     elif kind.startswith(_OF_ANOTHER_TYPE) and contract.written(str(location[-1])).format is not None:
         text += "; the contract's format is for files alone"
     return FieldProblem(json_pointer(location), text)
+
+
+def _may_be_missing(contract: Contract, name: str) -> bool:
+    declared = contract.features.get(name) or contract.keys.get(name)
+    return declared is not None and declared.nullable
 
 
 def constraint_problems(

@@ -1,6 +1,6 @@
 """A contract as pydantic types: of one record, and of the request bodies that hold records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, NamedTuple, NotRequired
 
@@ -19,6 +19,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from fraud_detection_api.contract.declaration import Contract, Feature
+from fraud_detection_api.contract.windows import Key
+from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import one_of
 from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, TextId, whole_number
 
@@ -74,10 +76,14 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     """One record, with strict types and declared ranges but no constraints; `extra` says what becomes of unknown keys."""
     fields: dict[str, Any] = {}
     if (identifier := contract.identifier) is not None:
-        kind, example = (IntegerId, 345435) if identifier.dtype == "int" else (TextId, "C-345435")
+        kind, example = _IDS[identifier.dtype]
         fields[identifier.name] = _documented(kind, identifier.description, example)
     if contract.time is not None:
-        fields[contract.time.name] = NotRequired[_documented(Moment | None, contract.time.description)]
+        time = _documented(Moment if contract.history else Moment | None, contract.time.description)
+        fields[contract.time.name] = time if contract.history else NotRequired[time]
+    for name, key in contract.keys.items():
+        annotation = _documented(_key_type(key, contract.written(name)), key.description, key.example)
+        fields[name] = NotRequired[annotation] if key.nullable else annotation
     for name, feature in contract.features.items():
         kind = _feature_type(feature, contract.written(name).missing_levels)
         annotation = _documented(kind, _description(feature), feature.example)
@@ -86,6 +92,24 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     record: Any = with_config(config)(TypedDict("Record", fields))  # type: ignore[operator]
     record.__doc__ = contract.description or None
     return record
+
+
+_IDS: Mapping[str, tuple[Any, int | str]] = {"int": (IntegerId, 345435), "str": (TextId, "C-345435")}
+"""The type of an id or a key of each dtype, and an example of an id."""
+
+
+def _key_type(key: Key, written: Written) -> Any:
+    annotation, _ = _IDS[key.dtype]
+    if markers := missing_keys(key, written):
+        annotation = Annotated[annotation, AfterValidator(partial(_no_marker, markers))]
+    return annotation | None if key.nullable else annotation
+
+
+def missing_keys(key: Key, written: Written) -> frozenset[int | str]:
+    """The values that files write for a missing key, in the key's dtype."""
+    if key.dtype == "str":
+        return frozenset(written.missing)
+    return frozenset(int(number) for number in written.missing_numbers if number.is_integer())
 
 
 def _feature_type(feature: Feature, markers: frozenset[str]) -> Any:
@@ -122,10 +146,10 @@ def _listed(allowed: frozenset[str], expected: str, level: str) -> str:
     return level
 
 
-def _no_marker(markers: frozenset[str], level: str) -> str:
-    if level in markers:
+def _no_marker(markers: frozenset[Any], sent: Any) -> Any:
+    if sent in markers:
         raise PydanticCustomError("missing_marker", "a marker of a missing value")
-    return level
+    return sent
 
 
 def _documented(annotation: Any, description: str, example: object = None) -> Any:

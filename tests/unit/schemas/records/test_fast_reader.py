@@ -11,7 +11,7 @@ from fraud_detection_api.errors import FraudError, InvalidRecords
 from fraud_detection_api.schemas.records.fast_reader import FastReader
 from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import OVERDRAWN
-from support.parsing import CREDIT, LOAN, LOANS
+from support.parsing import CREDIT, LOAN, LOANS, PAYMENT, PAYMENTS
 
 LIMIT = 3
 
@@ -32,7 +32,7 @@ def by_pydantic_alone(parser: RecordParser) -> RecordParser:
     return other
 
 
-SLOW = {parser: by_pydantic_alone(parser) for parser in (CREDIT, LOANS)}
+SLOW = {parser: by_pydantic_alone(parser) for parser in (CREDIT, LOANS, PAYMENTS)}
 
 
 def verdict(parse, body: bytes) -> str:
@@ -152,6 +152,12 @@ def test_both_roads_say_the_same_of_records_of_every_dtype(body):
     assert_same(LOANS, body)
 
 
+@settings(max_examples=300)
+@given(bodies(PAYMENT))
+def test_both_roads_say_the_same_of_records_with_keys(body):
+    assert_same(PAYMENTS, body)
+
+
 @settings(max_examples=100)
 @given(st.binary(max_size=30))
 def test_both_roads_say_the_same_of_any_bytes(body):
@@ -159,7 +165,7 @@ def test_both_roads_say_the_same_of_any_bytes(body):
 
 
 @pytest.mark.parametrize("text", [*NUMBERS, *TEXTS, *TIMES, *OTHERS])
-@pytest.mark.parametrize(("parser", "good"), [(CREDIT, OVERDRAWN), (LOANS, LOAN)])
+@pytest.mark.parametrize(("parser", "good"), [(CREDIT, OVERDRAWN), (LOANS, LOAN), (PAYMENTS, PAYMENT)])
 def test_both_roads_say_the_same_of_every_odd_value_of_every_field(parser, good, text):
     for field in good:
         body = json.dumps([{**good, field: "PLACEHOLDER"}]).replace('"PLACEHOLDER"', text)
@@ -189,7 +195,7 @@ def test_both_roads_say_the_same_of_bodies_of_another_form(body):
     assert_same(CREDIT, body)
 
 
-@pytest.mark.parametrize(("parser", "good"), [(CREDIT, OVERDRAWN), (LOANS, LOAN)])
+@pytest.mark.parametrize(("parser", "good"), [(CREDIT, OVERDRAWN), (LOANS, LOAN), (PAYMENTS, PAYMENT)])
 def test_good_bodies_are_accepted(parser, good):
     reader = FastReader(parser.contract)
     records = json.dumps([good] * LIMIT).encode()
@@ -198,7 +204,8 @@ def test_good_bodies_are_accepted(parser, good):
 
 
 @pytest.mark.parametrize(
-    ("parser", "good", "field"), [(CREDIT, OVERDRAWN, "customer_id"), (LOANS, LOAN, "instalments")]
+    ("parser", "good", "field"),
+    [(CREDIT, OVERDRAWN, "customer_id"), (LOANS, LOAN, "instalments"), (PAYMENTS, PAYMENT, "terminal")],
 )
 def test_integers_that_are_sent_as_floats_are_read_as_integers(parser, good, field):
     body = json.dumps([{**good, field: 12.0}]).encode()
@@ -222,6 +229,11 @@ name = "account"
 dtype = "str"
 [target]
 name = "y"
+[keys.shop]
+nullable = true
+[keys.device]
+dtype = "str"
+nullable = true
 [features.amount]
 dtype = "float"
 nullable = true
@@ -236,7 +248,16 @@ missing = ["NA"]
 
 @pytest.mark.parametrize(
     ("field", "sent"),
-    [("amount", -999), ("amount", -999.0), ("channel", "NA"), ("channel", " NA "), ("channel", "-999")],
+    [
+        ("amount", -999),
+        ("amount", -999.0),
+        ("channel", "NA"),
+        ("channel", " NA "),
+        ("channel", "-999"),
+        ("shop", -999),
+        ("shop", -999.0),
+        ("device", " -999"),
+    ],
 )
 def test_what_marks_a_missing_value_in_files_is_refused(field, sent):
     body = json.dumps([{"account": "7", "amount": 1, "channel": "web", field: sent}]).encode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fraud_detection_api.contract.loading import contract_from_toml
 from fraud_detection_api.schemas.records.parser import RecordParser
 from support.builders import record
-from support.parsing import CREDIT, LOAN, LOANS, body, loan, pointers_of, raw, refused
+from support.parsing import CREDIT, LOAN, LOANS, PAYMENT, PAYMENTS, body, loan, pointers_of, raw, refused
 
 
 def test_every_dtype_is_read():
@@ -36,6 +36,34 @@ def test_what_may_not_be_missing_is_required(name):
     without = {key: value for key, value in LOAN.items() if key != name}
     assert pointers_of(LOANS, body(without)) == [f"/0/{name}"]
     assert pointers_of(LOANS, body(loan(**{name: None}))) == [f"/0/{name}"]
+
+
+def test_keys_are_read_in_their_dtype_and_nullable_ones_may_be_left_out():
+    read = PAYMENTS.parse(body(PAYMENT | {"terminal": 17.0, "device": " D-1 "}), limit=1)[0]
+    assert (read["terminal"], read["device"]) == (17, "D-1")
+    without = {name: sent for name, sent in PAYMENT.items() if name != "device"}
+    assert "device" not in PAYMENTS.parse(body(without), limit=1)[0]
+    assert PAYMENTS.parse(body(PAYMENT | {"device": None}), limit=1)[0]["device"] is None
+
+
+@pytest.mark.parametrize("name", ["terminal", "paid_at"])
+def test_keys_are_required_and_so_is_the_time_where_there_is_history(name):
+    without = {field: sent for field, sent in PAYMENT.items() if field != name}
+    assert pointers_of(PAYMENTS, body(without)) == [f"/0/{name}"]
+    assert pointers_of(PAYMENTS, body(PAYMENT | {name: None})) == [f"/0/{name}"]
+
+
+@pytest.mark.parametrize("name", [*PAYMENTS.contract.history, *PAYMENTS.contract.derived])
+def test_what_the_server_computes_is_no_field_that_callers_send(name):
+    assert pointers_of(PAYMENTS, body(PAYMENT | {name: 1.0})) == [f"/0/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("terminal", "17"), ("terminal", 1.5), ("terminal", True), ("terminal", 2**63), ("device", 5), ("device", " ")],
+)
+def test_a_key_of_another_type_is_refused(name, sent):
+    assert pointers_of(PAYMENTS, body(PAYMENT | {name: sent})) == [f"/0/{name}"]
 
 
 REFUSED = {
