@@ -1,11 +1,10 @@
 """A record as an event: its time, its entities, and what it adds to their rows."""
 
 import hashlib
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +50,8 @@ class EventReader:
         """
         time = _microseconds(record[self._time])
         entities = tuple(self._entity(family, record, entity) for family, _ in self._families)
-        lanes = (np.array([time, *(adds(record, entity) for adds in own)], dtype=np.int64) for _, own in self._families)
+        lanes = (np.array([time, *(adds(record) for adds in own)], dtype=np.int64) for _, own in self._families)
         return Event(time, entities, tuple(lanes))
-
-    def fraud(self, event: Event, change: int) -> Event:
-        """The event that changes an earlier event's label."""
-        raise NotImplementedError
 
     def _entity(self, family: Family, record: Record, entity: str | None) -> EntityKey | None:
         values = [entity if name == self._identifier else record.get(name) for name in family.keys]
@@ -70,3 +65,39 @@ def _microseconds(time: datetime | str | None) -> int:
     if moment is None:
         raise ValueError("no time")
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def _adds(layout: Layout, lane: Lane) -> Callable[[Record], int]:
+    """What a record adds to a lane, as `folding.added` has it for many. Its own label is not known."""
+    counts = _always if lane.where is None else layout.conditions[lane.where].for_one_record()
+    of = lane.of or ""
+    if lane.kind == "fraud":
+        return lambda _record: 0
+    if lane.kind == "code":
+        return lambda record: code_of(record.get(of)) if counts(record) else 0
+    if lane.kind == "count":
+        return lambda record: int(counts(record) and (lane.of is None or record.get(of) is not None))
+    part, units = ("low", "high").index(lane.kind), layout.units(of)
+    return lambda record: _parts(record[of], units)[part] if record.get(of) is not None and counts(record) else 0
+
+
+def _always(_record: Record) -> bool:
+    return True
+
+
+def _parts(number: float, units: float) -> tuple[int, int]:
+    """The low and the high part of a number in units, as `folding.parts` has them."""
+    counted = round(min(max(float(number), -LARGEST), LARGEST) * units)
+    return counted & _LOW, counted >> LOW_BITS
+
+
+_LOW = 2**LOW_BITS - 1
+
+
+@lru_cache(maxsize=65_536)
+def code_of(value: bool | int | float | str | None) -> int:
+    """A number from -2^63 to 2^63 - 1 that stands for a value, and for no other that anybody meets; 0 for none."""
+    if value is None:
+        return 0
+    digest = hashlib.blake2b(to_json(value), digest_size=_CODE_BYTES).digest()
+    return int.from_bytes(digest, "big", signed=True) or 1

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fraud_detection_api.contract.conditions import Condition
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.formula import Formula
 from fraud_detection_api.contract.windows import FOREVER, NUMERIC_MEASURES, HistoryFeature, Measure, microseconds
 
 TIME = 0
@@ -101,9 +101,11 @@ class Family:
         return np.array([False, *(lane.kind != "code" for lane in self.lanes)])
 
     @cached_property
-    def fraud_lanes(self) -> tuple[int, ...]:
-        """The columns that count frauds."""
-        return tuple(index for index, lane in enumerate(self.lanes, 1) if lane.kind == "fraud")
+    def fraud_lanes(self) -> tuple[tuple[int, int | None], ...]:
+        """The columns that count frauds, and the column that says whether an event satisfies the condition, if there is one."""
+        place = {lane: index for index, lane in enumerate(self.lanes, 1)}
+        frauds = [lane for lane in self.lanes if lane.kind == "fraud"]
+        return tuple((place[lane], place.get(lane._replace(kind="count"))) for lane in frauds)
 
     @property
     def span(self) -> int:
@@ -125,10 +127,10 @@ class Layout:
         return tuple(np.array([order[name] for name in family.names], dtype=np.int64) for family in self.families)
 
     @cached_property
-    def conditions(self) -> dict[str, Formula]:
+    def conditions(self) -> dict[str, Condition]:
         """The conditions of features, by their text."""
-        features = self.contract.history.values()
-        return {each.where: each.condition for each in features if each.where is not None}
+        conditions = [each.condition for each in self.contract.history.values()]
+        return {each.source: each for each in conditions if each is not None}
 
     @cached_property
     def coded(self) -> tuple[str, ...]:

@@ -1,0 +1,148 @@
+"""The events of entities in memory: what a server answers from, and what a replay folds again."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.features.events import EntityKey, Event
+from fraud_detection_api.features.folding import slots_of
+from fraud_detection_api.features.kernels import ask, insert, relabel, remove
+from fraud_detection_api.features.layout import Family, Layout
+
+_FEWEST_ROWS = 4
+_FIRST_ROWS = 1 << 12
+
+
+class History:
+    """The events that have arrived, by entity. Only one thread may use it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._tables = [EntityTable(family) for family in layout.families]
+
+    def answers(self, events: Sequence[Event]) -> NDArray[np.float64]:
+        """The history features of the records of one request, float64 (n, features of the contract), NaN for missing.
+
+        Each record sees the events that have arrived, and those of the records before it. Nothing is changed.
+        """
+        found = np.full((len(events), len(self.layout.contract.history)), np.nan)
+        for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
+            own = [(event.entities[number], event.added[number]) for event in events]
+            for row, (entity, added) in enumerate(own):
+                if entity is not None:
+                    found[row, places] = table.ask(entity, added)
+            for entity, added in reversed(own):
+                if entity is not None:
+                    table.remove(entity, added)
+        return found
+
+    def add(self, event: Event) -> None:
+        """An event has arrived."""
+        for table, entity, added in zip(self._tables, event.entities, event.added, strict=True):
+            if entity is not None:
+                table.add(entity, added)
+
+    def relabel(self, event: Event, change: int) -> None:
+        """An event that arrived before counts as fraud from now on, with `change` 1, or no longer, with -1."""
+        for table, entity, added in zip(self._tables, event.entities, event.added, strict=True):
+            if entity is not None:
+                table.relabel(entity, added, change)
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory of all rows."""
+        return sum(table.size_bytes for table in self._tables)
+
+    @property
+    def rows(self) -> int:
+        """Events, counted once for each of their entities."""
+        return sum(table.events for table in self._tables)
+
+
+class EntityTable:
+    """The events of a family's entities: a block of rows for each, which moves to one of twice the size when it is full."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._rows = np.empty((_FIRST_ROWS, family.width), dtype=np.int64)
+        self._end = 0
+        self._free: dict[int, list[int]] = defaultdict(list)
+        self._blocks: dict[EntityKey, list[int]] = {}  # the first row, how many are used, and how many there are
+        slots = slots_of(family)
+        self._seen, self._marks, self._mark = np.zeros(slots, np.int64), np.zeros(slots, np.int64), 1
+        self._found = np.empty(len(family.names))
+        self.events = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self._rows.nbytes
+
+    def ask(self, entity: EntityKey, added: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Add an event, and return the features of its record; the next call overwrites them."""
+        block, family = self._with_room(entity), self._family
+        ask(
+            self._rows,
+            block[0],
+            block[1],
+            family.totals,
+            added,
+            family.edges,
+            family.asked,
+            family.units,
+            self._seen,
+            self._marks,
+            self._mark,
+            self._found,
+        )
+        self._mark += len(family.names)
+        block[1] += 1
+        self.events += 1
+        return self._found
+
+    def add(self, entity: EntityKey, added: NDArray[np.int64]) -> None:
+        """Add an event."""
+        block = self._with_room(entity)
+        insert(self._rows, block[0], block[1], self._family.totals, added)
+        block[1] += 1
+        self.events += 1
+
+    def remove(self, entity: EntityKey, added: NDArray[np.int64]) -> None:
+        """Take back the event that was added last."""
+        block = self._blocks[entity]
+        remove(self._rows, block[0], block[1], self._family.totals, added)
+        block[1] -= 1
+        self.events -= 1
+        if not block[1]:
+            self._free[block[2]].append(block[0])
+            del self._blocks[entity]
+
+    def relabel(self, entity: EntityKey, added: NDArray[np.int64], change: int) -> None:
+        """Change whether an event counts as fraud, where it satisfies the condition."""
+        first, used, _ = self._blocks[entity]
+        for lane, counts in self._family.fraud_lanes:
+            if counts is None or added[counts]:
+                relabel(self._rows, first, used, int(added[0]), lane, change)
+
+    def _with_room(self, entity: EntityKey) -> list[int]:
+        """The entity's block, which has room for one more row."""
+        block = self._blocks.get(entity)
+        if block is None:
+            block = self._blocks[entity] = [self._block(_FEWEST_ROWS), 0, _FEWEST_ROWS]
+        elif block[1] == block[2]:
+            first, used, rows = block
+            block[0], block[2] = self._block(2 * rows), 2 * rows
+            self._rows[block[0] : block[0] + used] = self._rows[first : first + used]
+            self._free[rows].append(first)
+        return block
+
+    def _block(self, rows: int) -> int:
+        """The first row of a block that nobody uses."""
+        if free := self._free[rows]:
+            return free.pop()
+        first, self._end = self._end, self._end + rows
+        if self._end > len(self._rows):
+            # in place: the kernel moves pages, and copies nothing
+            self._rows.resize((max(self._end, len(self._rows) * 3 // 2), self._family.width), refcheck=False)
+        return first
