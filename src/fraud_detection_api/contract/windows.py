@@ -7,9 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from fraud_detection_api.contract.wording import Declared, GroupName, ReasonOrNone
 
-Measure = Literal[
-    "count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"
-]
+Measure = Literal["count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"]
 
 NUMERIC_MEASURES: frozenset[Measure] = frozenset({"sum", "mean", "min", "max", "std"})
 """The measures of a number."""
