@@ -4,7 +4,7 @@ import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,11 @@ from fraud_detection_api.adapters.sql.decisions import REVISIONS, DecisionTable,
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
-from fraud_detection_api.decision.stored import StoredDecision
+from fraud_detection_api.decision.row_format import RowFormat
+from fraud_detection_api.decision.stored import ROWS, StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from support.earlier_stores import decision_of
 from support.kept import numbers_of, request_of
 
 PROCESSES = 2
@@ -113,21 +115,26 @@ def test_a_store_reports_which_migrations_it_has_seen(database):
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
 
 
-_DECLARED = get_type_hints(StoredDecision, include_extras=True)
-Earlier = NamedTuple("Earlier", [(name, kind) for name, kind in _DECLARED.items() if name != "warnings"])
-"""A decision as it was before there were warnings."""
-
-
-def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_migrated(database):
-    raw, table = database(), DecisionTable(Earlier)
-    raw.upgrade("0002")
+@pytest.mark.parametrize(("revision", "version"), [("0002", 1), ("0006", 2)])
+def test_a_store_of_an_earlier_revision_keeps_its_rows_and_is_migrated(database, revision, version):
+    raw, earlier = database(), decision_of(version)
+    table, seals = DecisionTable(earlier), RowFormat(earlier)
+    raw.upgrade(revision)
     with opened(raw) as store:
-        rows = [Earlier(*row[:-2], row.seal) for row in request_of(1, 2).decisions]
+        rows = [seals.sealed(earlier(**_of(row, earlier)), b"key") for row in request_of(1, 2).decisions]
         with raw.writing() as session:
             table.deciders.insert(session, {table.decider(rows[0])})
             table.insert(session, rows, table.deciders.ids(session))
         store.migrate()
-        assert store.following(DecisionFilter(), limit=10) == request_of(1, 2).decisions
+        kept = store.following(DecisionFilter(), limit=10)
+        assert [_of(row, earlier) for row in kept] == [row._asdict() for row in rows]
+        assert all(ROWS.is_intact(row, b"key") for row in kept)
+        assert not any(ROWS.is_intact(row._replace(history=7), b"key") for row in kept)
         assert SqlObservationStore(raw).position() == 0
         with raw.reading() as session:
             assert session.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+def _of(row: StoredDecision, earlier) -> dict[str, Any]:
+    """The fields that the decision had then."""
+    return {name: getattr(row, name) for name in earlier._fields}

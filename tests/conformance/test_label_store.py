@@ -20,7 +20,7 @@ from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
-from support.earlier_stores import without_warnings
+from support.earlier_stores import of_first_seals
 from support.fakes import InMemoryLabelStore
 from support.labelling import DAY, NOON, kept
 
@@ -240,7 +240,7 @@ def test_a_store_from_before_labels_takes_them_after_migration(tmp_path):
     database = SqliteDatabase(tmp_path / "decisions.db", timeout_seconds=5)
     database.upgrade("0001")
     store, decision = SqlDecisionStore(database, idempotency_seconds=1), kept(1)
-    with without_warnings(database):
+    with of_first_seals(database):
         store.save([StoredRequest([decision])])
     store.migrate()
     assert SqlLabelStore(database).record([Finding(decision.decision_id, True, "rule")]) == ["recorded"]
@@ -262,7 +262,7 @@ def test_labels_of_an_earlier_release_keep_their_seals(database):
     raw, decision = database(), kept(1)
     raw.upgrade("0004")
     store = SqlDecisionStore(raw, idempotency_seconds=1)
-    with without_warnings(raw):
+    with of_first_seals(raw):
         store.save([StoredRequest([decision])])
     fields = (decision.decision_id, True, "rule", 5, "", 9)
     columns = "decision_id, is_fraud, source, effective_at, note, recorded_at, seal"

@@ -15,7 +15,7 @@ from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.auditing.sequencing import Sequencer
 from fraud_detection_api.services.deciding.recording import Recorder
-from support.earlier_stores import without_warnings
+from support.earlier_stores import of_first_seals
 from support.kept import decision_id, kept, keyed, request_of
 
 KEY = LogKey(b"k" * 32)
@@ -202,7 +202,7 @@ def test_a_store_of_an_earlier_release_gets_a_log_of_what_it_holds(database, obs
     raw = database()
     raw.upgrade("0003")
     store = SqlDecisionStore(raw, idempotency_seconds=86_400)
-    with without_warnings(raw):
+    with of_first_seals(raw):
         store.save([request_of(*range(2500))])
     with raw.writing() as session:
         session.change(

@@ -30,6 +30,7 @@ _ROW = StoredDecision(
     reasons=None,
     latency_ms=0.75,
     warnings=None,
+    history=None,
     seal=b"\x01" + bytes(16),
 )
 

@@ -66,7 +66,8 @@ class Decisions(NamedTuple):
     `made_by` decided on the first `by_model` records. Where a deadline passed, the others have the fallback outcome, and
     neither margin (in log-odds), probability, risk score, reasons nor warnings. `entity_ids` are None where the contract
     names no id. `reasons` and `warnings` are JSON arrays, as they are answered and stored; None where there are none.
-    `decided_at` is in milliseconds since 1970.
+    `decided_at` is in milliseconds since 1970. `history` has the position in the store's log that each record's history
+    features saw; None where the contract has none.
     """
 
     ids: Sequence[str]
@@ -80,6 +81,7 @@ class Decisions(NamedTuple):
     by_model: int
     made_by: MadeBy
     decided_at: int
+    history: Sequence[int | None] | None = None
 
     @property
     def size(self) -> int:
@@ -102,6 +104,7 @@ class Decisions(NamedTuple):
             max(0, min(self.by_model, last) - first),
             self.made_by,
             self.decided_at,
+            None if self.history is None else self.history[first:last],
         )
 
     def source(self, index: int) -> Source:

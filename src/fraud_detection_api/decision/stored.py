@@ -24,7 +24,9 @@ class StoredDecision(NamedTuple):
 
     Numbers are the very doubles that were answered. `entity` is the record's id as JSON, or its pseudonym; `record` is the
     validated record as JSON, null once it is erased; `reasons` and `warnings` are JSON. `margin`, in log-odds, probability
-    and score are null for a fallback. Seals of version 1 are of rows before there were warnings.
+    and score are null for a fallback. `history` is the position in the store's log up to which the decision's history features
+    saw what happened; null where the contract has none or the history was unavailable. Seals of version 1 are of rows before
+    there were warnings, and those of version 2 of rows before there were history features.
     """
 
     decision_id: str
@@ -55,6 +57,7 @@ class StoredDecision(NamedTuple):
         float, Field(description="Milliseconds from the request's arrival to the decision.", examples=[1.204])
     ]
     warnings: Annotated[str | None, Stored(sealed_since=2)]
+    history: Annotated[int | None, Stored(sealed_since=3)]
     seal: bytes
 
 

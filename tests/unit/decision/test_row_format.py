@@ -13,7 +13,7 @@ from fraud_detection_api.decision.stored import ERASED, ROWS, StoredDecision, St
 from support.kept import kept
 
 KEY = b"k" * 32
-NEW_COLUMN = {"rule": Annotated[str | None, Stored(name="rule_name", sealed_since=3), Field(description="The rule.")]}
+NEW_COLUMN = {"rule": Annotated[str | None, Stored(name="rule_name", sealed_since=4), Field(description="The rule.")]}
 _DECLARED = get_type_hints(StoredDecision, include_extras=True)
 _SEAL = _DECLARED.pop("seal")
 Extended = NamedTuple("Extended", [*_DECLARED.items(), *NEW_COLUMN.items(), ("seal", _SEAL)])
@@ -51,7 +51,7 @@ def test_a_seal_covers_every_field(field):
     assert not ROWS.is_intact(row._replace(**{field: "changed"}), KEY)
 
 
-@pytest.mark.parametrize("seal", [b"", b"\x01", b"\x00" * 17, b"\x03" * 17])
+@pytest.mark.parametrize("seal", [b"", b"\x01", b"\x00" * 17, b"\x04" * 17])
 def test_a_seal_of_no_version_is_not_intact(seal):
     assert not ROWS.is_intact(kept(1)._replace(seal=seal), b"")
 
@@ -72,7 +72,7 @@ def test_a_new_column_is_sealed_and_earlier_seals_stay_valid():
     assert not EXTENDED.is_intact(Extended(**earlier._asdict(), rule="forged"), KEY)
     assert EXTENDED.is_intact(extended(), KEY)
     assert not EXTENDED.is_intact(extended()._replace(rule=None), KEY)
-    assert extended().seal[:1] == b"\x03"
+    assert extended().seal[:1] == b"\x04"
 
 
 def test_json_that_was_written_before_a_column_existed_is_read():

@@ -72,6 +72,7 @@ class Recorder:
             _each(decisions.reasons),
             _each([request.latency_ms for request in requests for _ in range(request.records)]),
             _each(decisions.warnings),
+            _always(None) if decisions.history is None else _each(decisions.history),
         )
         seals = ROWS.seals(zip(*(column.texts for column in columns), strict=False), self.seal_key)
         fields = zip(*(column.fields for column in columns), seals, strict=False)
@@ -132,5 +133,5 @@ def _each(fields: Sequence[Any]) -> _Column:
     return _Column(fields, json_texts(fields))
 
 
-def _always(field: int | str) -> _Column:
+def _always(field: int | str | None) -> _Column:
     return _Column(repeat(field), repeat(to_json(field).decode()))

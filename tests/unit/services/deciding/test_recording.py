@@ -57,6 +57,16 @@ def test_a_row_says_what_it_was_decided_from_and_by(model):
         assert (row.request_id, row.idempotency_key, row.latency_ms) == ("a request", "a key", 0.1 + 0.2)
 
 
+def test_a_row_says_which_position_its_history_saw(model):
+    decisions = decided(model)
+    assert [row.history for row in rows_of(model, Recorder(SEAL), decisions)] == [None, None]
+    seen = decisions._replace(history=[41, None])
+    rows = rows_of(model, Recorder(SEAL), seen)
+    assert [row.history for row in rows] == [41, None]
+    assert all(map(Recorder(SEAL).is_intact, rows))
+    assert seen.part(1, 2).history == [None]
+
+
 def test_a_fallback_is_kept_as_one(model):
     for row in rows_of(model, Recorder(), decided(model, deadline=0.0)):
         assert (row.source, row.outcome) == ("fallback", "review")
@@ -99,7 +109,7 @@ def test_a_change_to_any_field_breaks_the_seal(model):
     recorder = Recorder(SEAL)
     row = rows_of(model, recorder)[0]
     fields = [name for name in row._fields if name != "seal"]
-    assert len(fields) == 19
+    assert len(fields) == 20
     assert [name for name in fields if recorder.is_intact(row._replace(**{name: changed(getattr(row, name))}))] == []
 
 
