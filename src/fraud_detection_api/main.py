@@ -172,6 +172,7 @@ def _scoring_routes(container: Container, bodies: Shares, of_names: Counter[str]
         store=container.store,
         lookups=container.lookups,
         writer=container.writer,
+        history=container.entities,
         tallies=tallies,
     )
     service, most, seconds = container.decisions, settings.max_records, decisions.deadlines(settings.deadline_ms)
@@ -216,6 +217,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     sys.setswitchinterval(LONGEST_TURN_SECONDS)
     current_default_thread_limiter().total_tokens = THREADS_BESIDE_SCORING
     container.metrics.start(numbered("worker"))
+    if container.entities is not None:
+        await container.entities.start()
     await asyncio.to_thread(champion.refresh)
     if container.writer is not None:
         await container.writer.start()
@@ -243,6 +246,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await asyncio.gather(*watchers, return_exceptions=True)
         if container.writer is not None:
             await container.writer.close()
+        if container.entities is not None:
+            await container.entities.close()
         if container.tracer is not None:
             await asyncio.to_thread(container.tracer.close)
         await asyncio.to_thread(container.metrics.close)

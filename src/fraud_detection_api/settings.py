@@ -118,6 +118,11 @@ class Settings(BaseModel):
         description="Unix socket of the decision writer, which stores the decisions of all workers. `fraud serve` sets it; "
         "do not set it yourself.",
     )
+    history: Path | None = Field(
+        None,
+        description="Unix socket of the process that has the history of entities in memory for all workers. `fraud serve` "
+        "sets it; do not set it yourself.",
+    )
     metrics_folder: Path | None = Field(
         None,
         description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start. "

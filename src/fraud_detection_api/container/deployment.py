@@ -1,5 +1,6 @@
 """Builds a deployment: its champion in service, and the services that work on its models; also those of a command."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,8 +59,12 @@ def build_deployment(
     store: DecisionStore | None,
     labels: LabelStore | None,
     observations: ObservationStore | None,
+    prepare: Callable[[Contract], None] = lambda _contract: None,
 ) -> DeploymentServices:
-    """The deployment of a server. Raises InvalidContract for a contract that cannot be used."""
+    """The deployment of a server. Raises InvalidContract for a contract that cannot be used.
+
+    `prepare` gets what a contract needs before a model of it comes into service.
+    """
     contract = load_contract(settings.contract or CREDIT)
     required = contract.record_fingerprint if settings.contract else None
     comparisons = build_comparisons(settings, labels, observations)
@@ -71,7 +76,7 @@ def build_deployment(
         champion=AliasFollower(
             registry,
             CHAMPION,
-            partial(_in_service, DEFAULT, required, held),
+            partial(_in_service, DEFAULT, required, held, prepare),
             on_refusal="keep",
             confirm=lambda served: held.claim(served.contract.name),
             metrics=ModelMetrics(tallies),
@@ -89,7 +94,7 @@ def build_deployment(
 
 
 def _in_service(
-    name: str, required: str | None, held: StoreContract, champion: ServedModel
+    name: str, required: str | None, held: StoreContract, prepare: Callable[[Contract], None], champion: ServedModel
 ) -> Deployment[RecordParser]:
     """The deployment with this champion, ready for its first request. Raises ContractMismatch."""
     require_contract(champion, required)
@@ -97,6 +102,7 @@ def _in_service(
     bundle = champion.bundle
     deployment = Deployment(name, bundle.contract, champion, bundle.policy, record_parser(bundle.accepted))
     _rehearse(deployment)
+    prepare(bundle.contract)
     return deployment
 
 

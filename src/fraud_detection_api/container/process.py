@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
+from fraud_detection_api.container.entities import build_history
 from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import build_database, build_root_copy, build_upkeep, build_writer, stores_in
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
 from fraud_detection_api.metrics.sharing import SharedMetrics
@@ -17,6 +19,7 @@ from fraud_detection_api.services.admission.drain import Drain
 from fraud_detection_api.services.admission.key_reload import KeyReload
 from fraud_detection_api.services.deciding.decisions import DecisionService
 from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.entities.asking import EntityHistory
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import Replayer, ReplayService
 from fraud_detection_api.services.labels.recording import LabelService
@@ -45,6 +48,7 @@ class Container:
     lookups: PatientThreads
     upkeep: UpkeepService | None
     writer: DecisionWriter | None
+    entities: EntityHistory | None
     recorder: Recorder
     labels: LabelService
     history: History
@@ -77,17 +81,25 @@ def build_container(
     seen = patient(store, lookups)
     labels, observations = patient(labels, lookups), patient(observations, lookups)
     keys = build_keys(settings)
+    entities = None if store is None else build_history(settings)
     return Container(
         settings=settings,
         registry=registry,
         deployment=build_deployment(
-            settings, registry, metrics.tallies, store=seen, labels=labels, observations=observations
+            settings,
+            registry,
+            metrics.tallies,
+            store=seen,
+            labels=labels,
+            observations=observations,
+            prepare=_ready_at_once if entities is None else entities.prepare,
         ),
         decisions=DecisionService(fallback=settings.fallback_outcome, threads=settings.scoring_threads),
         store=store,
         lookups=lookups,
         upkeep=upkeep,
         writer=None if store is None else build_writer(store, settings, metrics.tallies),
+        entities=entities,
         recorder=recorder,
         labels=LabelService(labels, recorder),
         history=History(seen, recorder, labels),
@@ -98,6 +110,10 @@ def build_container(
         metrics=metrics,
         tracer=build_tracer(settings),
     )
+
+
+def _ready_at_once(_contract: Contract) -> None:
+    """There is no history to prepare where nothing is stored."""
 
 
 def build_tracer(settings: Settings) -> RequestTracer | None:

@@ -20,7 +20,7 @@ from fraud_detection_api.adapters.sql.postgres import PostgresDatabase, Postgres
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
-from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
+from fraud_detection_api.adapters.sockets.writer import WriterClient, WriterServer
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, InvalidSetting, NoStore

@@ -77,7 +77,7 @@ def _remove_abandoned(prefix: str) -> None:
 
 
 FOLDER = "FRAUD_METRICS_FOLDER"
-_OF_A_SLOT = re.compile(r"(worker|keeper|observer)(-\d+)?\.(json|new|lock)")
+_OF_A_SLOT = re.compile(r"(worker|keeper|history|observer)(-\d+)?\.(json|new|lock)")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.processes.decision_writer import decision_writer_process
+from fraud_detection_api.processes.entity_history import entity_history_process
 from fraud_detection_api.processes.observer import observer_process
 from fraud_detection_api.processes.scratch_folders import metrics_folder
 from fraud_detection_api.settings import Settings
@@ -48,6 +49,7 @@ def run_server(settings: Settings, *, stores: bool, on_listening: Callable[[str]
     with (
         metrics_folder(settings.metrics_folder),
         decision_writer_process() if stores and settings.keeper is None else nullcontext(),
+        entity_history_process() if stores and settings.history is None else nullcontext(),
         observer_process() if stores and settings.observer else nullcontext(),
     ):
         if settings.workers > 1:

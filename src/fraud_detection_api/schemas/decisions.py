@@ -22,6 +22,13 @@ def _is_empty(listed: list[Any]) -> bool:
     return not listed
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+HistoryState = Literal["available", "unavailable"]
+
+
 class ReasonBody(BaseModel):
     """What a feature adds to a score."""
 
@@ -80,6 +87,12 @@ class DecisionBody(BaseModel):
         description="At most four, strongest first; null if none were requested, or the deadline left no time."
     )
     warnings: list[WarningBody] = Field(default=[], description="Left out where there are none.", exclude_if=_is_empty)
+    history: HistoryState | None = Field(
+        default=None,
+        description="Whether the history features were known. Left out where the contract has none.",
+        examples=["available"],
+        exclude_if=_is_none,
+    )
     model: ModelBody | None = Field(description="Null for a fallback.")
     policy_version: str | None = Field(description="Null for a fallback.", examples=["3"])
     decided_at: TimeText
@@ -118,15 +131,20 @@ def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
         decisions.outcomes,
         decisions.reasons,
         ["" if text is None else f'"warnings":{text},' for text in decisions.warnings],
+        repeat("") if decisions.history is None else map(_history, decisions.history),
         chain(repeat(by_model, decisions.by_model), repeat(by_fallback)),
         strict=False,  # the last has no end
     )
     label = "" if identifier is None else f"{identifier}:"
     return [
         f'{{"decision_id":"{decision_id}",{label}{entity_id}"fraud_probability":{probability},"risk_score":{score},'
-        f'"outcome":"{outcome}","reasons":{reasons or "null"},{warned}{end}'
-        for decision_id, entity_id, probability, score, outcome, reasons, warned, end in columns
+        f'"outcome":"{outcome}","reasons":{reasons or "null"},{warned}{history}{end}'
+        for decision_id, entity_id, probability, score, outcome, reasons, warned, history, end in columns
     ]
+
+
+def _history(position: int | None) -> str:
+    return '"history":"unavailable",' if position is None else '"history":"available",'
 
 
 def _end(decisions: Decisions, source: Source) -> str:

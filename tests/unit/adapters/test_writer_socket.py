@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import msgpack
 
-from fraud_detection_api.adapters.writer_socket import WriterClient, WriterServer
+from fraud_detection_api.adapters.sockets.writer import WriterClient, WriterServer
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredRequest
 from fraud_detection_api.errors import StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_store import DecisionFilter

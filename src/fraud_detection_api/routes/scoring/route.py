@@ -33,7 +33,8 @@ from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses,
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, given_before
 from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, recall
-from fraud_detection_api.routes.scoring.together import sealed_requests
+from fraud_detection_api.routes.scoring.asked import Read
+from fraud_detection_api.routes.scoring.together import Answers, sealed_requests
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders, Turn, Worked
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.api_keys import ApiKeys
@@ -42,11 +43,13 @@ from fraud_detection_api.services.admission.entrance import Entrance
 from fraud_detection_api.services.admission.rates import Rates
 from fraud_detection_api.services.admission.turns import Turn as LargeTurn
 from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.entities.asking import EntityHistory
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads
+from fraud_detection_api.telemetry import Stopwatch
 
 ANSWER_HEADERS = {
     MODEL_VERSION: {"description": "The version of the model that scored.", "schema": {"type": "string"}},
@@ -93,6 +96,7 @@ class ScoringServices:
     store: DecisionStore | None
     lookups: PatientThreads
     writer: DecisionWriter | None
+    history: EntityHistory | None
     tallies: Tallies
 
 
@@ -107,7 +111,7 @@ class ScoringRoute:
         self,
         path: str,
         services: ScoringServices,
-        answers: Callable[[Sequence[ScoringRequest]], list[Answer | errors.FraudError]],
+        answers: Answers,
         *,
         idempotent: bool,
         deadline: Callable[[Headers, SentHeaders], float | None] | None = None,
@@ -115,7 +119,7 @@ class ScoringRoute:
         self.path = path
         self.services, self._answers, self._idempotent, self._seconds = services, answers, idempotent, deadline
         self._recorder = None if services.writer is None else services.recorder
-        self.turn = Turn(self._work, services.writer, AnswerMetrics(services.tallies, path))
+        self.turn = Turn(self, services.writer, services.history, AnswerMetrics(services.tallies, path))
         # one thread: large requests wait for one another, and small ones share the interpreter with one of them at most
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="large-request")
 
@@ -174,7 +178,8 @@ class ScoringRoute:
             await send_in_pieces(answer.body, send)
 
     async def _answered_aside(self, request: ScoringRequest, turn: LargeTurn) -> Answer:
-        running = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request)
+        read = await self._aside_read(request)
+        running = asyncio.get_running_loop().run_in_executor(self._aside, self._work_aside, request, read)
         running.add_done_callback(lambda _: self.services.entrance.turns.worked(turn))
         deadline = request.deadline
         if deadline is not None and not (await asyncio.wait([running], timeout=deadline.left()))[0]:
@@ -206,10 +211,20 @@ class ScoringRoute:
             body = recall(self.services.store, key._replace(caller=caller.digest))
         return request._replace(key=key), None if body is None else given_before(body)
 
-    def _work(self, requests: Sequence[ScoringRequest]) -> list[Worked]:
-        """What becomes of requests that are answered together."""
+    def read(self, requests: Sequence[ScoringRequest]) -> Read:
+        """What requests ask for, or why they cannot be answered."""
         try:
-            answers = self._answers(requests)
+            return self._answers.read(requests)
+        except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
+            if len(requests) == 1:
+                return Read([error], Stopwatch())
+        each = [self.read([request]) for request in requests]  # one must not fail the others
+        return Read([asked for one in each for asked in one.asked], each[0].watch)
+
+    def work(self, requests: Sequence[ScoringRequest], read: Read) -> list[Worked]:
+        """What becomes of requests that were read and are answered together."""
+        try:
+            answers = self._answers.answer(requests, read)
             sealed = sealed_requests(self._recorder, requests, answers)
             return [
                 answer if isinstance(answer, Exception) else (answer, rows)
@@ -218,11 +233,19 @@ class ScoringRoute:
         except Exception as error:  # noqa: BLE001 the request's own coroutine raises it
             if len(requests) == 1:
                 return [error]
-        return [worked for request in requests for worked in self._work([request])]  # one must not fail the others
+        alone = zip(requests, read.asked, strict=True)
+        return [worked for request, asked in alone for worked in self.work([request], Read([asked], read.watch))]
 
-    def _work_aside(self, request: ScoringRequest) -> tuple[Answer, StoredRequest | None]:
+    async def _aside_read(self, request: ScoringRequest) -> Read | None:
+        """A request of a contract with history, read and with its history; None for others, which one step answers."""
+        if not request.deployment.contract.history:
+            return None
+        read = await asyncio.get_running_loop().run_in_executor(self._aside, self.read, [request])
+        return await self.turn.with_history([request], read)
+
+    def _work_aside(self, request: ScoringRequest, read: Read | None) -> tuple[Answer, StoredRequest | None]:
         """Summarise the decisions here: only the event loop's thread may write to a metric's cell."""
-        [worked] = self._work([request])
+        [worked] = self.work([request], self.read([request]) if read is None else read)
         if isinstance(worked, Exception):
             raise worked
         answer, sealed = worked

@@ -13,22 +13,14 @@ from fraud_detection_api.decision.decided import Decisions, Explanations
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import FraudError
 from fraud_detection_api.routes.scoring.answer import Answer, Origin
+from fraud_detection_api.routes.scoring.asked import Asked, Read
 from fraud_detection_api.routes.scoring.idempotency import packed
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.schemas.records.parser import RecordParser
-from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
+from fraud_detection_api.services.deciding.decisions import DecisionService, Task
 from fraud_detection_api.services.deciding.recording import Recorder, RequestContext
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.telemetry import Stopwatch
-
-
-class Asked(NamedTuple):
-    """What a request asks for. `deadline` is a time on the clock of the service."""
-
-    records: Sequence[dict[str, Any]]
-    explain: bool = False
-    dry_run: bool = False
-    deadline: float = NEVER
 
 
 class Wording(NamedTuple):
@@ -48,11 +40,16 @@ class Answers:
     def __init__(self, service: DecisionService, read: Callable[[ScoringRequest], Asked], wording: Wording) -> None:
         self._service, self._read, self._wording = service, read, wording
 
-    def __call__(self, requests: Sequence[ScoringRequest]) -> list[Answer | FraudError]:
-        """The answer to each request, in order, or its error."""
-        watch, answers = Stopwatch(), list[Answer | FraudError]()
+    def read(self, requests: Sequence[ScoringRequest]) -> Read:
+        """What the requests ask for."""
+        watch = Stopwatch()
         asked = [self._asked(request) for request in requests]
         watch.lap("parse")
+        return Read(asked, watch)
+
+    def answer(self, requests: Sequence[ScoringRequest], read: Read) -> list[Answer | FraudError]:
+        """The answer to each request, in order, or its error."""
+        answers, asked, watch = list[Answer | FraudError](), read.asked, read.watch
         while (first := len(answers)) < len(asked):
             what, last = asked[first], first + 1
             if isinstance(what, FraudError):
@@ -77,7 +74,8 @@ class Answers:
         """Answers to what was `Asked` of a deployment, decided together."""
         model, wording, begin = deployment.champion, self._wording, 0
         records = [record for asked in alike for record in asked.records]
-        decided = self._service.decide(Task(model, alike[0].explain, alike[0].deadline, watch), records)
+        task = Task(model, alike[0].explain, alike[0].deadline, watch, alike[0].history)
+        decided = self._service.decide(task, records)
         texts, origin = wording.each(decided.decisions, deployment.contract), Origin(model.version, watch)
         for asked in alike:
             end = begin + len(asked.records)
@@ -95,6 +93,7 @@ def _are_alike(one: ScoringRequest, asks: Asked, other: ScoringRequest, other_as
         and one.deployment is other.deployment
         and asks.explain == other_asks.explain
         and asks.deadline == other_asks.deadline
+        and asks.history == other_asks.history
     )
 
 

@@ -13,9 +13,11 @@ from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
 from fraud_detection_api.routes.scoring.answer import Answer, given_before
+from fraud_detection_api.routes.scoring.asked import HISTORY_SECONDS, Read, with_history
 from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
+from fraud_detection_api.services.entities.asking import EntityHistory
 from fraud_detection_api.services.models.deployment import Deployment
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter, Result
 
@@ -74,6 +76,16 @@ Worked: TypeAlias = tuple[Answer, StoredRequest | None] | Exception
 """An answer, and what is to be stored before it leaves, None where nothing is; or why there is no answer."""
 
 
+class Work(Protocol):
+    """Turns requests into answers, in two steps."""
+
+    def read(self, requests: Sequence[ScoringRequest]) -> Read:
+        """What requests ask for."""
+
+    def work(self, requests: Sequence[ScoringRequest], read: Read) -> list[Worked]:
+        """What becomes of them, in order."""
+
+
 class Turn:
     """Answers the requests of one turn of the event loop together, and stores them together.
 
@@ -83,11 +95,12 @@ class Turn:
 
     def __init__(
         self,
-        work: Callable[[Sequence[ScoringRequest]], list[Worked]],
+        work: Work,
         writer: DecisionWriter | None,
+        history: EntityHistory | None,
         metrics: AnswerMetrics,
     ) -> None:
-        self._work, self._writer, self._metrics = work, writer, metrics
+        self._work, self._writer, self._history, self._metrics = work, writer, history, metrics
         self.tails = Tails()
         # by caller; callers are answered by turns, so that none waits for all that another has sent
         self._waiting: OrderedDict[str, deque[_Waiting]] = OrderedDict()
@@ -112,6 +125,18 @@ class Turn:
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._store([_Finished(request, answer, sealed, answered)])
         return await answered
+
+    async def with_history(self, requests: Sequence[ScoringRequest], read: Read) -> Read:
+        """The same, with history features in the records."""
+        answered: asyncio.Future[Read] = asyncio.get_running_loop().create_future()
+        self._ask(requests, read, answered.set_result)
+        return await answered
+
+    def _ask(self, requests: Sequence[ScoringRequest], read: Read, done: Callable[[Read], None]) -> None:
+        left = [request.deadline.left() for request in requests if request.deadline is not None]
+        contracts = [request.deployment.contract for request in requests]
+        seconds = min([HISTORY_SECONDS, *(each / 2 for each in left)])
+        with_history(self._history, contracts, read, seconds=seconds, done=done)
 
     def _answer_all(self) -> None:
         """Answer what waits, for `LONGEST_SECONDS`; the rest waits for the next turn, and health checks do not."""
@@ -143,8 +168,22 @@ class Turn:
         return taken
 
     def _answer_some(self, waiting: Sequence[_Waiting], finished: list[_Finished]) -> None:
-        """Answer requests, or add them to those `finished` that wait until they are stored."""
-        results = self._work([request for request, _ in waiting])
+        """Answer requests, or add them to those `finished` that wait until they are stored, once their history is known."""
+        requests = [request for request, _ in waiting]
+        read = self._work.read(requests)
+        if any(request.deployment.contract.history for request in requests):
+            self._ask(requests, read, partial(self._answer_later, waiting))
+        else:
+            self._answer_read(waiting, read, finished)
+
+    def _answer_later(self, waiting: Sequence[_Waiting], read: Read) -> None:
+        finished: list[_Finished] = []
+        self._answer_read(waiting, read, finished)
+        if finished:
+            self._store(finished)
+
+    def _answer_read(self, waiting: Sequence[_Waiting], read: Read, finished: list[_Finished]) -> None:
+        results = self._work.work([request for request, _ in waiting], read)
         for (request, answered), result in zip(waiting, results, strict=True):
             if isinstance(result, Exception):
                 answered.set_exception(result)  # the request's own coroutine raises it

@@ -40,12 +40,16 @@ class Decided(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a request asks for; `deadline` is a time on the clock of the service, or NEVER."""
+    """What a request asks for; `deadline` is a time on the clock of the service, or NEVER.
+
+    `history` is the position in the store's log that the records' history features saw, if it was available.
+    """
 
     model: ServedModel
     explain: bool
     deadline: float
     watch: Stopwatch
+    history: int | None = None
 
 
 class DecisionService:
@@ -110,6 +114,7 @@ class DecisionService:
             by_model=by_model,
             made_by=MadeBy(version, bundle.digest, bundle.policy.version),
             decided_at=now,
+            history=[task.history] * len(records) if bundle.contract.history else None,
         )
 
     def _reasons(self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment]) -> list[str | None]:

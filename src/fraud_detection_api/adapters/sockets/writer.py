@@ -2,9 +2,9 @@
 
 Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
-Frames are MessagePack after four bytes of length; it is read three times as fast as JSON. Workers send [number, seconds,
-requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays. They receive {"error": …,
-"number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes in between.
+Workers send [number, seconds, requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays.
+They receive {"error": …, "number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes
+in between.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import msgpack
 
+from fraud_detection_api.adapters.sockets.frames import Frames
 from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
 from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
@@ -29,41 +30,7 @@ START_SECONDS = 15.0
 RETRY_SECONDS = 0.1
 
 _UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
-_LENGTH_BYTES = 4
-_ENCODER = msgpack.Encoder()
 _SUBMITTED = msgpack.Decoder(tuple[int, float | None, list[StoredRequest]])
-
-
-class _Frames(asyncio.Protocol):
-    """Splits a stream of bytes into frames, and passes each to `owner`."""
-
-    def __init__(self, owner: "WriterClient | WriterServer") -> None:
-        self._owner, self._read = owner, bytearray()
-        self.transport: asyncio.WriteTransport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop has a class of its own
-        self._owner.connected(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._read += data
-        while len(self._read) >= _LENGTH_BYTES:
-            end = _LENGTH_BYTES + int.from_bytes(self._read[:_LENGTH_BYTES], "big")
-            if len(self._read) < end:
-                return
-            content = bytes(self._read[_LENGTH_BYTES:end])
-            del self._read[:end]
-            self._owner.received(self, content)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._owner.lost(self)
-
-    def send(self, frame: object) -> None:
-        """Send a frame; a lost connection drops it."""
-        if self.transport.is_closing():
-            return
-        content = _ENCODER.encode(frame)
-        self.transport.writelines((len(content).to_bytes(_LENGTH_BYTES, "big"), content))
 
 
 class _Sent(NamedTuple):
@@ -84,7 +51,7 @@ class WriterClient:
         self._sent: dict[int, _Sent] = {}  # by number, the oldest first
         self._number = self._records = 0
         self._error: str | None = _UNAVAILABLE
-        self._connection: _Frames | None = None
+        self._connection: Frames | None = None
         self._idle: asyncio.Event | None = None
 
     @property
@@ -138,7 +105,7 @@ class WriterClient:
         while True:
             with suppress(OSError):
                 self._gone.clear()
-                await loop.create_unix_connection(lambda: _Frames(self), str(self._path))
+                await loop.create_unix_connection(lambda: Frames(self), str(self._path))
                 while not self._gone.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._gone.wait(), self._oldest_due(loop.time()) - loop.time())
@@ -151,11 +118,11 @@ class WriterClient:
         """When the oldest request must be answered; what is sent later must be answered later."""
         return next((sent.due for sent in self._sent.values()), now + self._patience_seconds)
 
-    def connected(self, connection: _Frames) -> None:
+    def connected(self, connection: Frames) -> None:
         """The other side has accepted; its first frame states its error."""
         self._connection = connection
 
-    def received(self, _connection: _Frames, content: bytes) -> None:
+    def received(self, _connection: Frames, content: bytes) -> None:
         """Take results of the requests that were sent first, or a changed error."""
         frame = msgpack.decode(content)
         self._error = frame["error"]
@@ -163,7 +130,7 @@ class WriterClient:
         if "results" in frame:
             self._settle(frame["number"], [_result(sent) for sent in frame["results"]])
 
-    def lost(self, _connection: _Frames) -> None:
+    def lost(self, _connection: Frames) -> None:
         """Refuse the requests under way, as nobody knows whether they were stored."""
         self._error, self._connection = _UNAVAILABLE, None
         self._gone.set()
@@ -183,7 +150,7 @@ class WriterServer:
 
     def __init__(self, path: Path, commit: GroupCommit) -> None:
         self._path, self._commit = path, commit
-        self._connections: set[_Frames] = set()
+        self._connections: set[Frames] = set()
         self._all_gone = asyncio.Event()
 
     async def serve_until(self, ended: asyncio.Event) -> None:
@@ -191,7 +158,7 @@ class WriterServer:
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._commit.start)
         self._path.unlink(missing_ok=True)  # a killed process left it
-        server = await loop.create_unix_server(lambda: _Frames(self), str(self._path))
+        server = await loop.create_unix_server(lambda: Frames(self), str(self._path))
         reporting = asyncio.create_task(self._report_errors())
         await ended.wait()
         self._all_gone.clear()
@@ -201,18 +168,18 @@ class WriterServer:
         reporting.cancel()
         await asyncio.to_thread(self._commit.close)
 
-    def connected(self, connection: _Frames) -> None:
+    def connected(self, connection: Frames) -> None:
         """Greet a worker."""
         self._connections.add(connection)
         connection.send({"error": self._commit.error})
 
-    def lost(self, connection: _Frames) -> None:
+    def lost(self, connection: Frames) -> None:
         """Forget a worker."""
         self._connections.discard(connection)
         if not self._connections:
             self._all_gone.set()
 
-    def received(self, connection: _Frames, content: bytes) -> None:
+    def received(self, connection: Frames, content: bytes) -> None:
         """A worker's requests."""
         loop = asyncio.get_running_loop()
         number, seconds, requests = _SUBMITTED.decode(content)

@@ -1,0 +1,1 @@
+"""Unix sockets between a server's processes."""

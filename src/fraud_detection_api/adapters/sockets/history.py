@@ -1,0 +1,239 @@
+"""The history of entities in another process, over a Unix socket: one process has it in memory for all workers of a machine.
+
+Workers send [number, digest of a contract, requests], which are arrays of AskedRecords; and [0, contract, []] to say that
+they serve a contract, as JSON. They receive {"ready": digest} once the contract's history is in memory, and {"number": …, "position": …,
+"values": …} for each question: the features as bytes of float64, and nil while the history is unavailable.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import msgpack
+
+from fraud_detection_api.adapters.sockets.frames import Frames
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.entities.asking import Answered, AskedRecord, Entities, Seen
+from fraud_detection_api.services.entities.local import asked_records
+from fraud_detection_api.telemetry import log_event
+
+RETRY_SECONDS = 0.1
+START_SECONDS = 15.0
+"""Seconds that a worker waits for the process."""
+
+PREPARE_SECONDS = 600.0
+"""How long a new model waits for its history, which has to be read from the store."""
+
+PAUSE_SECONDS = 1.0
+"""How long nobody asks after a question that was not answered in time: each would wait as long."""
+
+KEPT_CONTRACTS = 2
+"""Histories in memory: that of the model in service, and of the one before or after it."""
+
+IDLE_SECONDS = 0.5
+"""How often what has arrived is taken in while nobody asks."""
+
+_SERVES = 0
+"""The number of a frame with a contract."""
+
+_FRAME = msgpack.Decoder(tuple[int, str, list[list[AskedRecord]]])
+
+
+class _Question(NamedTuple):
+    done: Answered
+    features: int
+    timer: asyncio.TimerHandle
+
+
+class HistoryClient:
+    """The worker's side of the socket at `path`. `recorder` says how entities are stored."""
+
+    def __init__(self, path: Path, recorder: Recorder) -> None:
+        self._path, self._recorder = path, recorder
+        self._asked: dict[int, _Question] = {}
+        self._number, self._resume_at = 0, 0.0
+        self._contracts: dict[str, Contract] = {}
+        self._ready: dict[str, threading.Event] = {}
+        self._connection: Frames | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        self._loop, self._gone, self._met = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        self._connecting = asyncio.create_task(self._stay_connected())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._met.wait(), START_SECONDS)
+
+    async def close(self) -> None:
+        self._connecting.cancel()
+        await asyncio.gather(self._connecting, return_exceptions=True)
+        if self._connection is not None:
+            self._connection.transport.close()
+
+    def prepare(self, contract: Contract) -> None:
+        digest, loop = contract.content_digest, self._loop
+        if not contract.history or loop is None:
+            return
+        ready = self._ready.setdefault(digest, threading.Event())
+        loop.call_soon_threadsafe(self._serve, contract)
+        if not ready.wait(PREPARE_SECONDS):
+            log_event("history_not_ready", level=logging.WARNING, seconds=PREPARE_SECONDS)
+
+    def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:
+        loop, digest = asyncio.get_running_loop(), contract.content_digest
+        if digest not in self._contracts:
+            self._serve(contract)
+        if self._connection is None or loop.time() < self._resume_at:
+            done(None)
+            return
+        self._number += 1
+        timer = loop.call_later(seconds, self._late, self._number)
+        self._asked[self._number] = _Question(done, len(contract.history), timer)
+        asked = [asked_records(contract, request, self._recorder) for request in requests]
+        self._connection.send((self._number, digest, asked))
+
+    def _serve(self, contract: Contract) -> None:
+        self._contracts.pop(contract.content_digest, None)
+        self._contracts[contract.content_digest] = contract
+        while len(self._contracts) > KEPT_CONTRACTS:
+            del self._contracts[next(iter(self._contracts))]
+        if self._connection is not None:
+            self._connection.send((_SERVES, json.dumps(contract.as_json()), ()))
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            with suppress(OSError):
+                self._gone.clear()
+                await loop.create_unix_connection(lambda: Frames(self), str(self._path))
+                await self._gone.wait()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def connected(self, connection: Frames) -> None:
+        self._connection, self._resume_at = connection, 0.0
+        self._met.set()
+        for contract in list(self._contracts.values()):
+            self._serve(contract)
+
+    def received(self, _connection: Frames, content: bytes) -> None:
+        frame = msgpack.decode(content)
+        if "ready" in frame:
+            self._ready.setdefault(frame["ready"], threading.Event()).set()
+            return
+        question = self._asked.pop(frame["number"], None)
+        if question is None:  # it was not answered in time
+            return
+        question.timer.cancel()
+        position, values = frame["position"], frame["values"]
+        seen = None if position is None else Seen(position, np.frombuffer(values).reshape(-1, question.features))
+        question.done(seen)
+
+    def lost(self, _connection: Frames) -> None:
+        self._connection = None
+        self._gone.set()
+        for number in list(self._asked):
+            question = self._asked.pop(number)
+            question.timer.cancel()
+            question.done(None)
+
+    def _late(self, number: int) -> None:
+        self._resume_at = asyncio.get_running_loop().time() + PAUSE_SECONDS
+        log_event("history_late", level=logging.WARNING)
+        self._asked.pop(number).done(None)
+
+
+class HistoryServer:
+    """The other side: has histories in memory, and answers workers at `path`. `open_entities` opens that of a contract."""
+
+    def __init__(self, path: Path, open_entities: Callable[[Contract], Entities]) -> None:
+        self._path, self._open_entities = path, open_entities
+        self._connections: set[Frames] = set()
+        self._served: dict[str, _Served] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve_until(self, ended: asyncio.Event) -> None:
+        """Serve until `ended`."""
+        loop = asyncio.get_running_loop()
+        self._path.unlink(missing_ok=True)  # a killed process left it
+        server = await loop.create_unix_server(lambda: Frames(self), str(self._path))
+        following = asyncio.create_task(self._follow())
+        await ended.wait()
+        following.cancel()
+        server.close()
+
+    def connected(self, connection: Frames) -> None:
+        self._connections.add(connection)
+
+    def lost(self, connection: Frames) -> None:
+        self._connections.discard(connection)
+
+    def received(self, connection: Frames, content: bytes) -> None:
+        number, about, requests = _FRAME.decode(content)
+        if number == _SERVES:
+            self._serve(connection, parse_contract(json.loads(about), source="a worker"))
+            return
+        served = self._served.get(about)
+        answer = None if served is None else served.answer(requests)
+        position, values = (None, b"") if answer is None else (answer.position, answer.values.tobytes())
+        connection.send({"number": number, "position": position, "values": values})
+
+    def _serve(self, connection: Frames, contract: Contract) -> None:
+        digest = contract.content_digest
+        served = self._served.pop(digest, None) or _Served(self._open_entities(contract))
+        self._served[digest] = served
+        while len(self._served) > KEPT_CONTRACTS:
+            del self._served[next(iter(self._served))]
+        if served.is_ready:
+            connection.send({"ready": digest})
+        elif served.loading is None:
+            served.loading = asyncio.create_task(self._load(digest, served))
+
+    async def _load(self, digest: str, served: "_Served") -> None:
+        while not served.is_ready:
+            try:
+                served.is_ready = not served.entities.catch_up()
+            except StoreUnavailable as error:
+                log_event("history_store_away", level=logging.WARNING, reason=str(error))
+                await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(0)
+        log_event("history_ready", position=served.entities.position, rows=served.entities.rows)
+        for connection in self._connections:
+            connection.send({"ready": digest})
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_SECONDS)
+            for served in list(self._served.values()):
+                served.follow()
+                await asyncio.sleep(0)
+
+
+class _Served:
+    """The history of a contract, which answers once it is ready."""
+
+    def __init__(self, entities: Entities) -> None:
+        self.entities, self.is_ready = entities, False
+        self.loading: asyncio.Task[None] | None = None
+
+    def answer(self, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
+        if not self.is_ready or not self.follow():
+            return None
+        return Seen(self.entities.position, self.entities.answers(requests))
+
+    def follow(self) -> bool:
+        """Take in what has arrived; False where the store is away."""
+        try:
+            while self.is_ready and self.entities.catch_up():
+                pass
+        except StoreUnavailable:
+            return False
+        return True

@@ -1,0 +1,67 @@
+"""What entities did before, as those ask who decide on records."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.contract.declaration import Contract
+
+
+class AskedRecord(NamedTuple):
+    """A record in question: its entity as it is stored, and its JSON."""
+
+    entity: str | None
+    record: str
+
+
+class Seen(NamedTuple):
+    """The history features of records, float64 (n, features) with NaN for missing, by the store's log up to `position`."""
+
+    position: int
+    values: NDArray[np.float64]
+
+
+Answered: TypeAlias = Callable[[Seen | None], None]
+"""Gets what is known of the records that were asked about; None while the history is unavailable."""
+
+
+class EntityHistory(Protocol):
+    """Answers what entities did before. Only the thread of one event loop may use it, but for `prepare`."""
+
+    async def start(self) -> None:
+        """Get ready. What is not ready afterwards keeps trying, and is unavailable meanwhile."""
+
+    async def close(self) -> None:
+        """End."""
+
+    def prepare(self, contract: Contract) -> None:
+        """Have the history of a contract in memory, before a model of it comes into service. Any thread may call it."""
+
+    def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:
+        """Ask about the records of requests, then call `done` in the event loop, within so many seconds.
+
+        The records of a request see each other in order, and no other request's.
+        """
+
+
+class Entities(Protocol):
+    """What entities of one contract did, in memory, up to a position in the store's log. Only one thread may use it."""
+
+    position: int
+
+    @property
+    def rows(self) -> int:
+        """Events, counted once for each of their entities."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that they take."""
+
+    def catch_up(self) -> bool:
+        """Take in what has arrived; returns whether there may be more. Raises StoreUnavailable."""
+
+    def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
+        """The history features of the records of requests, float64 (n, features), NaN for missing."""

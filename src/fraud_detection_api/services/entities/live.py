@@ -1,0 +1,72 @@
+"""What entities did, as a store's log has it: kept in memory, and brought up to the log before each question."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.features.events import Event, EventReader
+from fraud_detection_api.features.layout import layout_of
+from fraud_detection_api.features.state import History
+from fraud_detection_api.services.entities.asking import AskedRecord
+from fraud_detection_api.services.history.arrivals import Arrival, ArrivalStore
+
+ARRIVALS_AT_ONCE = 5_000
+
+
+class LiveHistory:
+    """The history of one contract. Only one thread may use it."""
+
+    def __init__(self, contract: Contract, arrivals: ArrivalStore) -> None:
+        layout = layout_of(contract)
+        self.contract = contract
+        self.position = 0
+        self._arrivals, self._reader, self.events = arrivals, EventReader(layout), History(layout)
+        self._frauds: set[bytes] = set()
+
+    @property
+    def rows(self) -> int:
+        return self.events.rows
+
+    @property
+    def size_bytes(self) -> int:
+        return self.events.size_bytes
+
+    def catch_up(self) -> bool:
+        arrivals = self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE)
+        for arrival in arrivals:
+            self.take(arrival)
+        return len(arrivals) == ARRIVALS_AT_ONCE
+
+    def take(self, arrival: Arrival) -> None:
+        """Take in what has arrived next."""
+        self.position = arrival.position + 1
+        if arrival.record is None or (event := self._event(arrival.record, arrival.entity)) is None:
+            return
+        if arrival.kind != "label":
+            self.events.add(event)
+        if arrival.is_fraud is not None:
+            self._label(arrival.subject, event, is_fraud=arrival.is_fraud)
+
+    def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
+        found = [self._answers(request) for request in requests]
+        return np.concatenate(found) if found else np.empty((0, len(self.contract.history)))
+
+    def _answers(self, request: Sequence[AskedRecord]) -> NDArray[np.float64]:
+        return self.events.answers([self._reader.event(from_json(each.record), each.entity) for each in request])
+
+    def _event(self, record: str, entity: str | None) -> Event | None:
+        """The event of a record; None where it has no time, as one of an earlier contract may."""
+        try:
+            return self._reader.event(from_json(record), entity)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return None
+
+    def _label(self, subject: bytes, event: Event, *, is_fraud: bool) -> None:
+        known = subject in self._frauds
+        if is_fraud == known:
+            return
+        self.events.relabel(event, 1 if is_fraud else -1)
+        (self._frauds.add if is_fraud else self._frauds.discard)(subject)

@@ -1,0 +1,52 @@
+"""The history of entities in the process that asks."""
+
+from collections.abc import Callable, Sequence
+
+from pydantic_core import to_json
+
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.services.deciding.recording import Recorder
+from fraud_detection_api.services.entities.asking import Answered, AskedRecord, Entities, Seen
+
+
+class LocalHistory:
+    """Histories that `open_entities` opens, by contract."""
+
+    def __init__(self, open_entities: Callable[[Contract], Entities], recorder: Recorder) -> None:
+        self._open_entities, self._recorder = open_entities, recorder
+        self._entities: dict[str, Entities] = {}
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+    def prepare(self, contract: Contract) -> None:
+        """Each question catches up."""
+
+    def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:  # noqa: ARG002
+        done(self._seen(contract, [asked_records(contract, request, self._recorder) for request in requests]))
+
+    def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
+        digest = contract.content_digest
+        if digest not in self._entities:
+            self._entities[digest] = self._open_entities(contract)
+        entities = self._entities[digest]
+        try:
+            while entities.catch_up():
+                pass
+        except StoreUnavailable:
+            return None
+        return Seen(entities.position, entities.answers(requests))
+
+
+def asked_records(contract: Contract, request: Sequence[Record], recorder: Recorder) -> list[AskedRecord]:
+    """The records of a request as they are asked about: with entities as `recorder` stores them."""
+    name = None if contract.identifier is None else contract.identifier.name
+    return [
+        AskedRecord(None if name is None else recorder.entity(record[name]), to_json(record).decode())
+        for record in request
+    ]
