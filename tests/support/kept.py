@@ -31,6 +31,7 @@ _ROW = StoredDecision(
     latency_ms=0.75,
     warnings=None,
     history=None,
+    residue=None,
     seal=b"\x01" + bytes(16),
 )
 

@@ -13,15 +13,15 @@ from pydantic_core import to_json
 from fraud_detection_api.decision.merkle import Tree, leaf_hash
 from fraud_detection_api.decision.row_format import SEAL_BYTES, seal
 
-Kind = Literal["decision", "label", "erased", "purged", "alias", "registry", "forged"]
-"""A decision or label was stored, a decision was erased (and has another seal) or removed, an alias was moved, the
-registry was replaced.
+Kind = Literal["decision", "event", "label", "erased", "purged", "alias", "registry", "forged"]
+"""A decision, an event or a label was stored, a decision or event was erased (and has another seal) or removed, an alias
+was moved, the registry was replaced.
 
 A "forged" entry came into the queue by other hands: no leaves can be made of it. Its subject is its number.
 """
 
 SUBJECT_BYTES = 16
-"""A decision's id; of an alias, the number of its change."""
+"""A decision's or event's id; of an alias, the number of its change."""
 
 LEAVES_A_RUN = 1_000
 
@@ -145,7 +145,7 @@ class LogKey:
         return hmac.compare_digest(root.signature, self._signature(root._replace(signature=b"")))
 
     def tombstones(self, subjects: Sequence[bytes]) -> bytes:
-        """The seals of the removal of these decisions, one after another."""
+        """The seals of the removal of these decisions or events, one after another."""
         return b"".join(self.of_text(b"purged" + subject) for subject in subjects)
 
     def of_text(self, text: bytes) -> bytes:

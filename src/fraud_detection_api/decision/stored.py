@@ -24,9 +24,10 @@ class StoredDecision(NamedTuple):
 
     Numbers are the very doubles that were answered. `entity` is the record's id as JSON, or its pseudonym; `record` is the
     validated record as JSON, null once it is erased; `reasons` and `warnings` are JSON. `margin`, in log-odds, probability
-    and score are null for a fallback. `history` is the position in the store's log up to which the decision's history features
-    saw what happened; null where the contract has none or the history was unavailable. Seals of version 1 are of rows before
-    there were warnings, and those of version 2 of rows before there were history features.
+    and score are null for a fallback. `history` is the position in the store's log up to which the decision's history
+    features saw what happened; null where the contract has none or the history was unavailable. `residue` is what an erasure
+    leaves of the record, as JSON. Seals of version 1 are of rows before there were warnings, and those of version 2 of rows
+    before there were history features.
     """
 
     decision_id: str
@@ -58,6 +59,7 @@ class StoredDecision(NamedTuple):
     ]
     warnings: Annotated[str | None, Stored(sealed_since=2)]
     history: Annotated[int | None, Stored(sealed_since=3)]
+    residue: Annotated[str | None, Stored(sealed_since=3)]
     seal: bytes
 
 

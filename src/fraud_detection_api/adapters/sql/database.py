@@ -29,11 +29,10 @@ class Session:
         """Execute a statement; returns how many rows it changed."""
         return int(self._connection.execute(self._marked(statement), parameters).rowcount)
 
-    def insert(self, insertion: "Insertion", rows: Sequence[Row]) -> None:
-        """Add the rows, whose values are in the columns' order."""
-        for first in range(0, len(rows), ROWS_A_STATEMENT):
-            some = rows[first : first + ROWS_A_STATEMENT]
-            self.change(insertion.of_rows(len(some)), list(chain.from_iterable(some)))
+    def insert(self, insertion: "Insertion", rows: Sequence[Row]) -> int:
+        """Add the rows, whose values are in the columns' order; returns how many were new."""
+        pieces = (rows[first : first + ROWS_A_STATEMENT] for first in range(0, len(rows), ROWS_A_STATEMENT))
+        return sum(self.change(insertion.of_rows(len(some)), list(chain.from_iterable(some))) for some in pieces)
 
     def change_each(self, statement: str, parameters: Iterable[Parameters]) -> None:
         """Execute a statement once for each set of parameters."""
@@ -145,13 +144,15 @@ def parts(ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
 class Insertion:
     """Adds rows to a table; rows whose `key` exists stay as they are. `columns` are names with the types of their values.
 
+    Without a key, no row that is unique in any way is added a second time.
+
     `of_rows` is the statement for a number of rows, and `of_columns` the one for all of them, with an array for each column,
     in PostgreSQL.
     """
 
     def __init__(self, table: str, columns: Mapping[str, type], *, key: Sequence[str]) -> None:
-        marks = f"({', '.join('?' * len(columns))})"
-        head, tail = f"INSERT INTO {table} ({', '.join(columns)})", f"ON CONFLICT ({', '.join(key)}) DO NOTHING"
+        marks, conflict = f"({', '.join('?' * len(columns))})", f"({', '.join(key)}) " if key else ""
+        head, tail = f"INSERT INTO {table} ({', '.join(columns)})", f"ON CONFLICT {conflict}DO NOTHING"
         # one statement for each number of rows, which databases know again
         self.of_rows = lru_cache(ROWS_A_STATEMENT)(lambda rows: f"{head} VALUES {', '.join([marks] * rows)} {tail}")
         arrays = ", ".join(f"%b::{_ARRAYS[each]}" for each in columns.values())

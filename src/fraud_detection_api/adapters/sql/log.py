@@ -1,11 +1,13 @@
-"""LogStore in SQL. Triggers fill the queue (migration 0004)."""
+"""LogStore in SQL. Triggers fill the queue (migrations 0004 and 0007)."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fraud_detection_api.adapters.sql.database import Database, Dialect, Session, parts
+from fraud_detection_api.adapters.sql.events import events_of
 from fraud_detection_api.adapters.sql.labels import sealed_labels
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import HASH_BYTES, Tree
 from fraud_detection_api.errors import StoreUnavailable
@@ -35,23 +37,29 @@ _ABOUT = "SELECT position, kind, subjects, seals FROM log WHERE kind <> 'alias' 
 _SERVED = """
 SELECT model_version, model_digest, min(decided_at)
 FROM decisions JOIN deciders USING (decider_id) WHERE decided_at >= ? GROUP BY model_version, model_digest ORDER BY 3"""
-_COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels)"
+_COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM labels), (SELECT count(*) FROM events)"
 # a decision whose decider is gone is found by nobody, and its seal is not checked
-_SEALS = "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})"
-_IDS = "SELECT decision_id FROM decisions WHERE decision_id > ? ORDER BY decision_id LIMIT 10000"
+_SEALS: Mapping[Kind, str] = {
+    "decision": "SELECT decision_id, seal FROM decisions JOIN deciders USING (decider_id) WHERE decision_id IN ({marks})",
+    "event": "SELECT event_id, seal FROM events WHERE event_id IN ({marks})",
+}
+_IDS: Mapping[Kind, str] = {
+    "decision": "SELECT decision_id FROM decisions WHERE decision_id > ? ORDER BY decision_id LIMIT 10000",
+    "event": "SELECT event_id FROM events WHERE event_id > ? ORDER BY event_id LIMIT 10000",
+}
 
 _TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name",
     "postgresql": """
 SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE NOT tgisinternal AND tgenabled = 'O' AND tgqual IS NULL
-  AND tgrelid IN (to_regclass('decisions'), to_regclass('labels'), to_regclass('log_queue')) ORDER BY tgname""",
+  AND tgrelid IN (to_regclass('decisions'), to_regclass('labels'), to_regclass('events'), to_regclass('log_queue')) ORDER BY tgname""",
 }
 _TRIGGERS_DIGEST = {
-    "sqlite": "3673692f63172d8271bd633a33624e97b1a71965c17cfa4447f96c4bea3e1d8c",
-    "postgresql": "908b66eaee80f27da581d5e9645d31525706c0f13e6b293018ff726d1615d105",
+    "sqlite": "0dc65933bdb959426ba0720ea4c26a1b942d9c27856aa10a688c3df4d745cbc4",
+    "postgresql": "4429dabf3702b6b45da07d693c1eb016bb7abadff30940b4d44249ef9cfe6e11",
 }
-"""SHA-256 of what migration 0004 made, which never changes."""
+"""SHA-256 of what the migrations made, which never changes in a release."""
 
 _ENTRIES_A_STATEMENT = 500
 
@@ -152,18 +160,23 @@ class SqlLogSnapshot:
     def seals(self, subjects: Sequence[bytes]) -> Mapping[bytes, bytes]:
         return {
             subject: seal
+            for statement in _SEALS.values()
             for marks, some in parts(subjects)
-            for subject, seal in self._session.rows(_SEALS.format(marks=marks), some)
+            for subject, seal in self._session.rows(statement.format(marks=marks), some)
         }
+
+    def events(self, subjects: Sequence[bytes]) -> list[StoredEvent]:
+        return events_of(self._session, subjects)
 
     def labels(self, subjects: Sequence[bytes]) -> list[LabelRow]:
         return [LabelRow(label_id, label) for label_id, label in sealed_labels(self._session, subjects)]
 
-    def others(self, known: set[bytes]) -> Iterator[bytes]:
-        after = b""
-        while rows := self._session.rows(_IDS, (after,)):
-            yield from (subject for (subject,) in rows if subject not in known)
-            after = rows[-1][0]
+    def others(self, known: set[bytes]) -> Iterator[tuple[Kind, bytes]]:
+        for kind, statement in _IDS.items():
+            after = b""
+            while rows := self._session.rows(statement, (after,)):
+                yield from ((kind, subject) for (subject,) in rows if subject not in known)
+                after = rows[-1][0]
 
     def is_fed(self) -> bool:
         triggers = self._session.rows(_TRIGGERS[self._dialect])
@@ -173,9 +186,9 @@ class SqlLogSnapshot:
     def served(self, *, since: int) -> list[Served]:
         return [Served(*row) for row in self._session.rows(_SERVED, (since,))]
 
-    def counts(self) -> tuple[int, int]:
-        decisions, labels = self._session.rows(_COUNTS)[0]
-        return decisions, labels
+    def counts(self) -> tuple[int, int, int]:
+        decisions, labels, events = self._session.rows(_COUNTS)[0]
+        return decisions, labels, events
 
 
 def _state(session: Session) -> LogState:

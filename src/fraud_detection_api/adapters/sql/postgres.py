@@ -24,9 +24,10 @@ _ISOLATED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 class _Session(Session):
     """Inserts all rows in one statement, with an array for each column: values take ten times as long to send."""
 
-    def insert(self, insertion: Insertion, rows: Sequence[Row]) -> None:
-        if rows:
-            self._connection.execute(insertion.of_columns, list(map(list, zip(*rows, strict=True))))
+    def insert(self, insertion: Insertion, rows: Sequence[Row]) -> int:
+        if not rows:
+            return 0
+        return int(self._connection.execute(insertion.of_columns, list(map(list, zip(*rows, strict=True)))).rowcount)
 
 
 class PostgresDatabase:

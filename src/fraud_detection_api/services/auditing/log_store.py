@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.label import SealedLabel
 from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import Tree
@@ -12,7 +13,7 @@ from fraud_detection_api.decision.merkle import Tree
 class LogStore(Protocol):
     """Stores the log, beside what it is about. Raises StoreUnavailable when the store cannot work.
 
-    Decisions and labels enter its queue in the transaction that stores them. A sequencer gives what is in the queue its
+    Decisions, events and labels enter its queue in the transaction that stores them. A sequencer gives what is in the queue its
     position in the log. So the order is that of commits, whatever the clocks of servers say, and a transaction that takes
     long is only late.
     """
@@ -88,13 +89,16 @@ class LogSnapshot(Protocol):
         """All signed roots."""
 
     def seals(self, subjects: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """The seals of those of the decisions that are stored."""
+        """The seals of those of the decisions and events that are stored."""
+
+    def events(self, subjects: Sequence[bytes]) -> list[StoredEvent]:
+        """Those of the events that are stored, in no order."""
 
     def labels(self, subjects: Sequence[bytes]) -> list[LabelRow]:
         """The labels of these decisions."""
 
-    def others(self, known: set[bytes]) -> Iterator[bytes]:
-        """Decisions that are stored and not among the known."""
+    def others(self, known: set[bytes]) -> Iterator[tuple[Kind, bytes]]:
+        """Decisions and events that are stored and not among the known."""
 
     def is_fed(self) -> bool:
         """Whether the database still queues all that is stored, as the migration told it to."""
@@ -102,5 +106,5 @@ class LogSnapshot(Protocol):
     def served(self, *, since: int) -> list[Served]:
         """The models that decided then or later, in milliseconds since 1970."""
 
-    def counts(self) -> tuple[int, int]:
-        """How many decisions and labels are stored."""
+    def counts(self) -> tuple[int, int, int]:
+        """How many decisions, labels and events are stored."""

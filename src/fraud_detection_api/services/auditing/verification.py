@@ -2,12 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.log import UNSEALED, Run, SignedRoot, runs_of
+from fraud_detection_api.decision.log import UNSEALED, Kind, Run, SignedRoot, runs_of
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.services.auditing.log_store import LabelRow, LogSnapshot, LogStore, Served
 from fraud_detection_api.services.auditing.replacements import Replacement, Replacements
@@ -20,6 +20,10 @@ Fault = Literal[
     "decision_changed",
     "decision_not_logged",
     "decision_logged_again",
+    "event_missing",
+    "event_changed",
+    "event_not_logged",
+    "event_logged_again",
     "label_missing",
     "label_changed",
     "label_not_logged",
@@ -42,7 +46,7 @@ CLOCKS_DIFFER_MS = 300_000
 
 
 class Break(NamedTuple):
-    """Where the store and its log differ. `subject` is a decision's id, the number of a change or of leaves, or a problem.
+    """Where the store and its log differ. `subject` is a decision's or event's id, the number of a change or of leaves, or a problem.
 
     `position` is the leaf's in the log; None where the log has none.
     """
@@ -53,7 +57,7 @@ class Break(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What was compared: leaves of the log, decisions, labels, changes of aliases, roots; and every break, in order.
+    """What was compared: leaves of the log, decisions, labels, changes of aliases, roots, events; and every break, in order.
 
     `waiting` leaves have no position yet. `altered` decisions have a broken seal; the first thousand of them are breaks.
     `replaced` says when somebody with the key entered that the registry was replaced: earlier changes are not compared.
@@ -70,6 +74,7 @@ class Verified(NamedTuple):
     breaks: list[Break]
     altered: int = 0
     replaced: Sequence[Replacement] = ()
+    events: int = 0
 
 
 class Verification:
@@ -108,11 +113,11 @@ class Verification:
             if changes is not None:
                 since = walk.replaced[-1].at if walk.replaced else 0
                 breaks += not_promoted(snapshot.served(since=since), changes)
-            decisions, labels = snapshot.counts()
+            decisions, labels, events = snapshot.counts()
             queued = sum(len(run.pairs()) for run in runs_of(waiting, 0))
         is_signed = bool(self._recorder.seal_key)
         counts = (tree.size, queued, decisions, labels, walk.aliases, len(roots))
-        return Verified(*counts, is_signed, breaks, replaced=walk.replaced)
+        return Verified(*counts, is_signed, breaks, replaced=walk.replaced, events=events)
 
     def located(self, altered: Collection[str]) -> list[Break]:
         """A break for each of the decisions, whose seals are broken, with its position in the log."""
@@ -187,6 +192,16 @@ class _Roots:
         self._differ = True
 
 
+_NOT_LOGGED: Mapping[Kind, Fault] = {"decision": "decision_not_logged", "event": "event_not_logged"}
+
+_OF_EVENTS: Mapping[Fault, Fault] = {
+    "decision_missing": "event_missing",
+    "decision_changed": "event_changed",
+    "decision_not_logged": "event_not_logged",
+    "decision_logged_again": "event_logged_again",
+}
+
+
 class _Walk:
     """Compares what is stored with the leaves, one run after another.
 
@@ -208,6 +223,7 @@ class _Walk:
         self._label_breaks: dict[bytes, list[Break]] = defaultdict(list)
         self._labels_matched: set[int] = set()
         self._present: set[bytes] = set()
+        self._events: set[bytes] = set()
         self.aliases = 0
         self._alias_breaks: list[Break] = []
         self._replacements = Replacements(recorder.log_key)
@@ -221,7 +237,8 @@ class _Walk:
         """Compare a run's leaves."""
         pairs = run.pairs()
         visits = {
-            "decision": self._visit_decisions,
+            "decision": self._visit_stored,
+            "event": self._visit_events,
             "label": self._visit_labels,
             "erased": self._visit_erased,
             "purged": self._visit_purged,
@@ -238,25 +255,44 @@ class _Walk:
         found = [
             *self._breaks,
             *self._alias_breaks,
-            *(Break("decision_missing", uuid_text(subject), at) for subject, at in self._missing.items()),
-            *(Break("decision_changed", uuid_text(subject), at) for subject, at in self._changed.items()),
-            *(Break("decision_not_logged", uuid_text(subject), at) for subject, at in self._put_back.items()),
-            *(Break("decision_logged_again", uuid_text(subject), at) for subject, at in self._logged_again.items()),
+            *(self._break("decision_missing", subject, at) for subject, at in self._missing.items()),
+            *(self._break("decision_changed", subject, at) for subject, at in self._changed.items()),
+            *(self._break("decision_not_logged", subject, at) for subject, at in self._put_back.items()),
+            *(self._break("decision_logged_again", subject, at) for subject, at in self._logged_again.items()),
             *chain.from_iterable(self._label_breaks.values()),
         ]
-        decisions, labels = self._snapshot.counts()
-        # an entry that somebody repeats must not make up for a decision without one
-        if decisions != len(self._present):
-            found += [Break("decision_not_logged", uuid_text(subject)) for subject in self._not_logged()]
+        decisions, labels, events = self._snapshot.counts()
+        # an entry that somebody repeats must not make up for a row without one
+        if decisions + events != len(self._present):
+            found += [Break(_NOT_LOGGED[kind], uuid_text(subject)) for kind, subject in self._not_logged()]
         if labels != len(self._labels_matched):
             found.append(Break("label_not_logged", str(labels - len(self._labels_matched))))
         return found
 
-    def _not_logged(self) -> Iterator[bytes]:
-        runs = chain(self._snapshot.runs(), runs_of(self._snapshot.waiting(), 0))
-        return self._snapshot.others({subject for run in runs if run.kind == "decision" for subject, _ in run.pairs()})
+    def _break(self, fault: Fault, subject: bytes, position: int) -> Break:
+        return Break(_OF_EVENTS[fault] if subject in self._events else fault, uuid_text(subject), position)
 
-    def _visit_decisions(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+    def _not_logged(self) -> Iterator[tuple[Kind, bytes]]:
+        runs = chain(self._snapshot.runs(), runs_of(self._snapshot.waiting(), 0))
+        return self._snapshot.others({subject for run in runs if run.kind in _NOT_LOGGED for subject, _ in run.pairs()})
+
+    def _visit_events(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Rows of events are few, so their seals are checked here, and those of decisions by other processes."""
+        subjects = [subject for subject, _ in pairs]
+        self._events.update(subjects)
+        self._visit_stored(position, pairs)
+        altered = {
+            uuid_bytes(event.event_id)
+            for event in self._snapshot.events(subjects)
+            if not self._recorder.is_intact_event(event)
+        }
+        self._breaks += [
+            self._break("decision_changed", subject, at)
+            for at, subject in enumerate(subjects, position)
+            if subject in altered
+        ]
+
+    def _visit_stored(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         stored = self._snapshot.seals([subject for subject, _ in pairs])
         for at, (subject, seal) in enumerate(pairs, position):
             if subject in self._present:  # an id is stored once, so whoever adds it again puts back what was removed

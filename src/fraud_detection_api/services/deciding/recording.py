@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions
+from fraud_detection_api.decision.event import EVENT_ROWS, StoredEvent
 from fraud_detection_api.decision.label import LABEL_ROWS, Label, SealedLabel
 from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.decision.row_format import json_texts
@@ -73,6 +74,7 @@ class Recorder:
             _each([request.latency_ms for request in requests for _ in range(request.records)]),
             _each(decisions.warnings),
             _always(None) if decisions.history is None else _each(decisions.history),
+            _always(None),  # a residue
         )
         seals = ROWS.seals(zip(*(column.texts for column in columns), strict=False), self.seal_key)
         fields = zip(*(column.fields for column in columns), seals, strict=False)
@@ -93,6 +95,14 @@ class Recorder:
     def is_intact_label(self, label: SealedLabel) -> bool:
         """Whether nobody without the key changed the label since it was recorded."""
         return LABEL_ROWS.is_intact(label, self.seal_key)
+
+    def sealed_event(self, event: StoredEvent) -> StoredEvent:
+        """The event with the seal that its other fields get, whatever seal it had."""
+        return EVENT_ROWS.sealed(event, self.seal_key)
+
+    def is_intact_event(self, event: StoredEvent) -> bool:
+        """Whether nobody without the key changed the event since it was recorded."""
+        return EVENT_ROWS.is_intact(event, self.seal_key)
 
     @property
     def log_key(self) -> LogKey:

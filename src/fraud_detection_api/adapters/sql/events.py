@@ -1,0 +1,38 @@
+"""EventStore in SQL. A trigger queues what is stored for the log (migration 0007)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fraud_detection_api.adapters.sql.database import Database, Insertion, Session, parts
+from fraud_detection_api.decision.event import StoredEvent
+from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
+from fraud_detection_api.decision.row_format import types_of
+
+_TYPES = {**types_of(StoredEvent), "event_id": bytes}
+_INSERTION = Insertion("events", _TYPES, key=())
+_SELECT = f"SELECT {', '.join(_TYPES)} FROM events"  # noqa: S608 names of columns
+
+
+class SqlEventStore:
+    """Stores events in the database of the decisions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, events: Sequence[StoredEvent]) -> int:
+        with self._database.writing() as session:
+            return session.insert(_INSERTION, [(uuid_bytes(event[0]), *event[1:]) for event in events])
+
+
+def events_of(session: Session, event_ids: Sequence[bytes]) -> list[StoredEvent]:
+    """Those of the events that are stored, in no order."""
+    return [
+        _event(row)
+        for marks, some in parts(event_ids)
+        for row in session.rows(f"{_SELECT} WHERE event_id IN ({marks})", some)
+    ]
+
+
+def _event(values: Sequence[Any]) -> StoredEvent:
+    identifier, *others = values
+    return StoredEvent(uuid_text(identifier), *others)

@@ -1,0 +1,31 @@
+"""Events that are no decisions: what an entity did elsewhere or before, which history features count."""
+
+from typing import Annotated, NamedTuple
+
+from fraud_detection_api.decision.row_format import RowFormat, Stored
+
+_PERSONAL = Stored(is_erasable=True)
+
+
+class StoredEvent(NamedTuple):
+    """A row of the table `events`, sealed.
+
+    `event_id` is a UUID of version 7, `external_id` the caller's own name of the event: an event is stored once under it.
+    `recorded_at` is in milliseconds since 1970, `entity` and `record` are as those of a decision, and `contract` is the
+    fingerprint of the record's contract. `is_fraud`, 0 or 1, says what is known when the event is recorded; None if nothing
+    is. `residue` is what an erasure leaves of the record.
+    """
+
+    event_id: str
+    external_id: str
+    recorded_at: int
+    entity: Annotated[str | None, _PERSONAL]
+    record: Annotated[str | None, _PERSONAL]
+    contract: str
+    is_fraud: int | None
+    residue: str | None
+    seal: bytes
+
+
+EVENT_ROWS = RowFormat(StoredEvent)
+"""Seals of events."""
