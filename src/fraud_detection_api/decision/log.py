@@ -45,6 +45,20 @@ class Run(NamedTuple):
         """The position after the last leaf."""
         return self.position + len(self.subjects) // SUBJECT_BYTES
 
+    def part(self, first: int, end: int) -> "Run":
+        """Its leaves from position `first` to before `end`."""
+        begin, stop = max(first - self.position, 0), max(end - self.position, 0)
+        return Run(
+            self.position + begin,
+            self.kind,
+            self.subjects[begin * SUBJECT_BYTES : stop * SUBJECT_BYTES],
+            self.seals[begin * SEAL_BYTES : stop * SEAL_BYTES],
+        )
+
+    def each_subject(self) -> list[bytes]:
+        """Each leaf's subject."""
+        return [self.subjects[at : at + SUBJECT_BYTES] for at in range(0, len(self.subjects), SUBJECT_BYTES)]
+
     def pairs(self) -> list[tuple[bytes, bytes]]:
         """Each leaf's subject and seal."""
         subjects, seals = self.subjects, self.seals

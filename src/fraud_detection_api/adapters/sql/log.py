@@ -53,7 +53,8 @@ _TRIGGERS = {
     "postgresql": """
 SELECT tgname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE NOT tgisinternal AND tgenabled = 'O' AND tgqual IS NULL
-  AND tgrelid IN (to_regclass('decisions'), to_regclass('labels'), to_regclass('events'), to_regclass('log_queue')) ORDER BY tgname""",
+  AND tgrelid IN (to_regclass('decisions'), to_regclass('labels'), to_regclass('events'), to_regclass('log_queue'))
+ORDER BY tgname""",
 }
 _TRIGGERS_DIGEST = {
     "sqlite": "0dc65933bdb959426ba0720ea4c26a1b942d9c27856aa10a688c3df4d745cbc4",
@@ -136,58 +137,58 @@ class SqlLogSnapshot:
     """A log as a transaction that reads shows it."""
 
     def __init__(self, session: Session, dialect: Dialect) -> None:
-        self._session, self._dialect = session, dialect
+        self.session, self._dialect = session, dialect
 
     def state(self) -> LogState:
-        return _state(self._session)
+        return _state(self.session)
 
     def waiting(self) -> list[Waiting]:
-        return _waiting(self._session, None)
+        return _waiting(self.session, None)
 
     def runs(self) -> Iterator[Run]:
         position = -1
-        while rows := self._session.rows(_FROM, (position,)):
+        while rows := self.session.rows(_FROM, (position,)):
             yield from (Run(*row) for row in rows)
             position = rows[-1][0]
 
     def runs_about(self, decision_id: bytes) -> list[Run]:
-        rows = self._session.rows(_ABOUT.format(holds=_HOLDS[self._dialect]), (decision_id,))
+        rows = self.session.rows(_ABOUT.format(holds=_HOLDS[self._dialect]), (decision_id,))
         return [Run(*row) for row in rows]
 
     def roots(self) -> list[SignedRoot]:
-        return [SignedRoot(*row) for row in self._session.rows(f"{_ROOTS} ORDER BY size")]
+        return [SignedRoot(*row) for row in self.session.rows(f"{_ROOTS} ORDER BY size")]
 
     def seals(self, subjects: Sequence[bytes]) -> Mapping[bytes, bytes]:
         return {
             subject: seal
             for statement in _SEALS.values()
             for marks, some in parts(subjects)
-            for subject, seal in self._session.rows(statement.format(marks=marks), some)
+            for subject, seal in self.session.rows(statement.format(marks=marks), some)
         }
 
     def events(self, subjects: Sequence[bytes]) -> list[StoredEvent]:
-        return events_of(self._session, subjects)
+        return events_of(self.session, subjects)
 
     def labels(self, subjects: Sequence[bytes]) -> list[LabelRow]:
-        return [LabelRow(label_id, label) for label_id, label in sealed_labels(self._session, subjects)]
+        return [LabelRow(label_id, label) for label_id, label in sealed_labels(self.session, subjects)]
 
     def others(self, known: set[bytes]) -> Iterator[tuple[Kind, bytes]]:
         for kind, statement in _IDS.items():
             after = b""
-            while rows := self._session.rows(statement, (after,)):
+            while rows := self.session.rows(statement, (after,)):
                 yield from ((kind, subject) for (subject,) in rows if subject not in known)
                 after = rows[-1][0]
 
     def is_fed(self) -> bool:
-        triggers = self._session.rows(_TRIGGERS[self._dialect])
+        triggers = self.session.rows(_TRIGGERS[self._dialect])
         digest = hashlib.sha256(repr([tuple(each) for each in triggers]).encode())
         return digest.hexdigest() == _TRIGGERS_DIGEST[self._dialect]
 
     def served(self, *, since: int) -> list[Served]:
-        return [Served(*row) for row in self._session.rows(_SERVED, (since,))]
+        return [Served(*row) for row in self.session.rows(_SERVED, (since,))]
 
     def counts(self) -> tuple[int, int, int]:
-        decisions, labels, events = self._session.rows(_COUNTS)[0]
+        decisions, labels, events = self.session.rows(_COUNTS)[0]
         return decisions, labels, events
 
 

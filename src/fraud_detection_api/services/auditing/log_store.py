@@ -13,9 +13,9 @@ from fraud_detection_api.decision.merkle import Tree
 class LogStore(Protocol):
     """Stores the log, beside what it is about. Raises StoreUnavailable when the store cannot work.
 
-    Decisions, events and labels enter its queue in the transaction that stores them. A sequencer gives what is in the queue its
-    position in the log. So the order is that of commits, whatever the clocks of servers say, and a transaction that takes
-    long is only late.
+    Decisions, events and labels enter its queue in the transaction that stores them. A sequencer gives what is in the queue
+    its position in the log. So the order is that of commits, whatever the clocks of servers say, and a transaction that
+    takes long is only late.
     """
 
     def state(self) -> LogState:

@@ -46,9 +46,9 @@ CLOCKS_DIFFER_MS = 300_000
 
 
 class Break(NamedTuple):
-    """Where the store and its log differ. `subject` is a decision's or event's id, the number of a change or of leaves, or a problem.
+    """Where the store and its log differ. `position` is the leaf's in the log; None where the log has none.
 
-    `position` is the leaf's in the log; None where the log has none.
+    `subject` is the id of a decision or event, the number of a change or of leaves, or a problem.
     """
 
     fault: Fault
