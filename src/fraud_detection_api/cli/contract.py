@@ -82,17 +82,24 @@ def show(
 def check(contract: Which = None) -> None:
     """Check a contract file. Each problem is printed with its line, its key and how to fix it.
 
-    Of a valid contract, warnings say which features are protected, and where the purpose is credit, which reasons are too
-    generic for a notice of a refused credit.
+    Of a valid contract, it prints for each kind of entity how long the events of history features are kept, and in how
+    much memory. Warnings say which features are protected, which keys no history feature reads, and where the purpose is
+    credit, which reasons are too generic for a notice of a refused credit.
     """
     settings = settings_with(contract=contract)
     from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
+    from fraud_detection_api.contract.windows import duration_text, families
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
-    parts = f"{features}, {len(checked.derived)} derived, {constraints}"
+    history = f"{counted(len(checked.keys), 'key')}, {len(checked.history)} of history, "
+    earlier = history if checked.keys or checked.history else ""
+    parts = f"{features}, {earlier}{len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
+    for family in families(checked.history):
+        kept = f"about {family.bytes_an_event} bytes per event, kept for {duration_text(family.kept_us)}"
+        say(f"history by {', '.join(family.by)}: {', '.join(family.features)}; {kept}")
     for finding in advice(checked):
         say(f"warning: {finding}")
 

@@ -1,8 +1,9 @@
 """Features over what an entity did before: their declaration, and the keys that only they need."""
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -39,6 +40,19 @@ def microseconds(duration: str) -> int:
     """
     found = _DURATION.fullmatch(duration)
     return FOREVER if found is None else int(found[1]) * _SECONDS[found[2]] * 1_000_000
+
+
+def duration_text(us: int) -> str:
+    """A number of microseconds in whole seconds, as people write it.
+
+    >>> duration_text(microseconds("25h")), duration_text(microseconds("14d"))
+    ('1d 1h', '14d')
+    """
+    seconds, parts = us // 1_000_000, []
+    for unit in "dhms":
+        number, seconds = divmod(seconds, _SECONDS[unit])
+        parts += [f"{number}{unit}"] if number else []
+    return " ".join(parts) or "0s"
 
 
 class Key(Declared):
@@ -97,3 +111,53 @@ class HistoryFeature(Declared):
         """The columns that it goes by, measures, or has a condition on. Raises InvalidFormula."""
         named = {*self.by} if self.of is None else {*self.by, self.of}
         return frozenset(named | {*self.condition.names} if self.condition else named)
+
+    @property
+    def measured(self) -> str:
+        """What is measured, such as `mean of amount`."""
+        return self.measure if self.of is None else f"{self.measure} of {self.of}"
+
+    @property
+    def kept_us(self) -> int:
+        """How long a server keeps an event for it, in microseconds; with an unlimited window, until the delay is over."""
+        return self.delay_us if self.window == UNLIMITED else self.delay_us + self.window_us
+
+
+class Family(NamedTuple):
+    """The history features that go by the same columns, and what a server keeps of each event for them.
+
+    `kept_us` is the time that it keeps an event, and `bytes_an_event` about how much memory that takes.
+    """
+
+    by: tuple[str, ...]
+    features: tuple[str, ...]
+    kept_us: int
+    bytes_an_event: int
+
+
+def families(history: Mapping[str, HistoryFeature]) -> list[Family]:
+    """The families of a contract's history features, in the order of their first feature."""
+    return [
+        _family(by, {name: feature for name, feature in history.items() if feature.by == by})
+        for by in dict.fromkeys(feature.by for feature in history.values())
+    ]
+
+
+def _family(by: tuple[str, ...], history: Mapping[str, HistoryFeature]) -> Family:
+    keeping = [feature for feature in history.values() if feature.kept_us]
+    lanes = {lane: size for feature in keeping for lane, size in _lanes(feature)}
+    size = _BYTES_OF_TIME + sum(lanes.values()) if keeping else 0
+    return Family(by, tuple(history), max(feature.kept_us for feature in history.values()), size)
+
+
+_BYTES_OF_TIME, _BYTES_OF_LANE, _BYTES_OF_NUMBER = 8, 8, 16
+
+
+def _lanes(feature: HistoryFeature) -> Iterator[tuple[tuple[str, str | None, str | None], int]]:
+    """What is kept of an event beside its time, and the bytes of each: features with the same lane share it."""
+    if feature.measure in NUMERIC_MEASURES:
+        yield ("number", feature.of, feature.where), _BYTES_OF_NUMBER
+    elif feature.measure in ("distinct", "share_fraud"):
+        yield (feature.measure, feature.of, feature.where), _BYTES_OF_LANE
+    elif feature.where is not None:
+        yield ("events", None, feature.where), _BYTES_OF_LANE
