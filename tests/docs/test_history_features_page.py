@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.contract.windows import Measure, duration_text, families
+from fraud_detection_api.contract.windows import Measure, duration_text
+from fraud_detection_api.features.layout import layout_of
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "how-to", "history-features.md").read_text(encoding="utf-8")
 EXAMPLE = contract_from_toml(PAGE.partition("```toml\n")[2].partition("```")[0], source="history-features.md")
@@ -18,6 +19,6 @@ def test_every_measure_is_in_the_table():
 
 
 def test_the_costs_shown_are_those_of_the_example():
-    for family in families(EXAMPLE.history):
-        about = f"about {family.bytes_an_event} bytes per event, kept for {duration_text(family.kept_us)}"
-        assert f"history by {', '.join(family.by)}: {', '.join(family.features)}; {about}\n" in PAGE
+    for family in layout_of(EXAMPLE).families:
+        about = f"about {8 * family.width} bytes per event, kept for {duration_text(family.span)}"
+        assert f"history by {', '.join(family.keys)}: {', '.join(family.names)}; {about}\n" in PAGE

@@ -89,7 +89,8 @@ def check(contract: Which = None) -> None:
     settings = settings_with(contract=contract)
     from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
-    from fraud_detection_api.contract.windows import duration_text, families
+    from fraud_detection_api.contract.windows import duration_text
+    from fraud_detection_api.features.layout import layout_of
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
@@ -97,9 +98,10 @@ def check(contract: Which = None) -> None:
     earlier = history if checked.keys or checked.history else ""
     parts = f"{features}, {earlier}{len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
-    for family in families(checked.history):
-        kept = f"about {family.bytes_an_event} bytes per event, kept for {duration_text(family.kept_us)}"
-        say(f"history by {', '.join(family.by)}: {', '.join(family.features)}; {kept}")
+    for family in layout_of(checked).families:
+        kept = f"kept for {duration_text(family.span)}" if family.span else "of which the last is kept"
+        size = f"about {8 * family.width} bytes per event, {kept}"
+        say(f"history by {', '.join(family.keys)}: {', '.join(family.names)}; {size}")
     for finding in advice(checked):
         say(f"warning: {finding}")
 

@@ -1,9 +1,8 @@
 """Features over what an entity did before: their declaration, and the keys that only they need."""
 
 import re
-from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -116,48 +115,3 @@ class HistoryFeature(Declared):
     def measured(self) -> str:
         """What is measured, such as `mean of amount`."""
         return self.measure if self.of is None else f"{self.measure} of {self.of}"
-
-    @property
-    def kept_us(self) -> int:
-        """How long a server keeps an event for it, in microseconds; with an unlimited window, until the delay is over."""
-        return self.delay_us if self.window == UNLIMITED else self.delay_us + self.window_us
-
-
-class Family(NamedTuple):
-    """The history features that go by the same columns, and what a server keeps of each event for them.
-
-    `kept_us` is the time that it keeps an event, and `bytes_an_event` about how much memory that takes.
-    """
-
-    by: tuple[str, ...]
-    features: tuple[str, ...]
-    kept_us: int
-    bytes_an_event: int
-
-
-def families(history: Mapping[str, HistoryFeature]) -> list[Family]:
-    """The families of a contract's history features, in the order of their first feature."""
-    return [
-        _family(by, {name: feature for name, feature in history.items() if feature.by == by})
-        for by in dict.fromkeys(feature.by for feature in history.values())
-    ]
-
-
-def _family(by: tuple[str, ...], history: Mapping[str, HistoryFeature]) -> Family:
-    keeping = [feature for feature in history.values() if feature.kept_us]
-    lanes = {lane: size for feature in keeping for lane, size in _lanes(feature)}
-    size = _BYTES_OF_TIME + sum(lanes.values()) if keeping else 0
-    return Family(by, tuple(history), max(feature.kept_us for feature in history.values()), size)
-
-
-_BYTES_OF_TIME, _BYTES_OF_LANE, _BYTES_OF_NUMBER = 8, 8, 16
-
-
-def _lanes(feature: HistoryFeature) -> Iterator[tuple[tuple[str, str | None, str | None], int]]:
-    """What is kept of an event beside its time, and the bytes of each: features with the same lane share it."""
-    if feature.measure in NUMERIC_MEASURES:
-        yield ("number", feature.of, feature.where), _BYTES_OF_NUMBER
-    elif feature.measure in ("distinct", "share_fraud"):
-        yield (feature.measure, feature.of, feature.where), _BYTES_OF_LANE
-    elif feature.where is not None:
-        yield ("events", None, feature.where), _BYTES_OF_LANE

@@ -6,7 +6,6 @@ import pytest
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import contract_from_toml, parse_contract
-from fraud_detection_api.contract.windows import HistoryFeature, families
 from fraud_detection_api.errors import InvalidContract
 from support.payments import PAYMENTS, payments_contract
 
@@ -137,6 +136,7 @@ def test_a_contract_with_history_reads_back_from_json():
         {"where": "\"terminal == 17 or device == 'a' or not is_night == 1\""},
         {"where": "\"card != 'C-1' and amount / instalments > 5\""},
         {"delay": '"3649d"'},
+        {"delay": '"0h"', "current": '"include"'},
     ],
 )
 def test_a_sound_history_feature_is_accepted(keys):
@@ -178,6 +178,7 @@ def test_a_sound_history_feature_is_accepted(keys):
         (of(delay='"3650d"'), "history.h.delay"),
         (of(delay='"-1d"'), "history.h.delay"),
         (of(measure='"since_last"', current='"include"'), "history.h.current"),
+        (of(delay='"1d"', current='"include"'), "history.h.current"),
         (of(at_most="10"), "history.h.at_most"),
         (of(measure='"distinct"', of='"terminal"', at_most="0"), "history.h.at_most"),
         (of(where='"amount"'), "history.h.where"),
@@ -208,39 +209,3 @@ def test_levels_that_a_condition_can_never_meet_are_refused():
     assert keys_of(changed(folded, upper)) == ["history.since_web_payment.where"]
     listed = (folded[0], f'{folded[0]}\nlevels = ["shop"]\nunseen = "refuse"')
     assert keys_of(changed(listed)) == ["history.since_web_payment.where"]
-
-
-DAY = 86_400_000_000
-
-
-def test_what_is_kept_is_told_by_the_columns_that_features_go_by():
-    """8 bytes for a time, 16 for each number, 8 for anything else; an unlimited window keeps no event."""
-    found = {family.by: family for family in families(CONTRACT.history)}
-    assert list(found) == [("card",), ("card", "channel"), ("terminal",)]
-    card = found[("card",)]
-    assert card.features == ("payments_1d", "mean_amount_7d", "since_web_payment")
-    assert (card.bytes_an_event, card.kept_us) == (8 + 16, 7 * DAY + DAY // 24)
-    assert found[("terminal",)][2:] == (35 * DAY, 8 + 8)
-    assert found[("card", "channel")][2:] == (7 * DAY, 8 + 8)
-
-
-@pytest.mark.parametrize(
-    ("features", "size"),
-    [
-        ({"a": {}}, 8),
-        ({"a": {}, "b": {"window": "7d"}}, 8),
-        ({"a": {"measure": "sum", "of": "x"}, "b": {"measure": "std", "of": "x", "window": "7d"}}, 24),
-        ({"a": {"measure": "sum", "of": "x"}, "b": {"measure": "sum", "of": "y"}}, 40),
-        ({"a": {"measure": "sum", "of": "x"}, "b": {"measure": "sum", "of": "x", "where": "x > 1"}}, 40),
-        ({"a": {"where": "x > 1"}, "b": {"measure": "since_last", "where": "x > 1"}}, 16),
-        ({"a": {"window": "unlimited"}}, 0),
-        ({"a": {"window": "unlimited", "delay": "1d"}}, 8),
-    ],
-)
-def test_features_of_the_same_column_and_condition_share_memory(features, size):
-    declared = {
-        name: HistoryFeature.model_validate({"by": "card", "measure": "count", "window": "1d", **keys})
-        for name, keys in features.items()
-    }
-    (family,) = families(declared)
-    assert family.bytes_an_event == size
