@@ -82,17 +82,26 @@ def show(
 def check(contract: Which = None) -> None:
     """Check a contract file. Each problem is printed with its line, its key and how to fix it.
 
-    Of a valid contract, warnings say which features are protected, and where the purpose is credit, which reasons are too
-    generic for a notice of a refused credit.
+    Of a valid contract, it prints for each kind of entity how long the events of history features are kept, and in how
+    much memory. Warnings say which features are protected, which keys no history feature reads, and where the purpose is
+    credit, which reasons are too generic for a notice of a refused credit.
     """
     settings = settings_with(contract=contract)
     from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
+    from fraud_detection_api.contract.windows import duration_text
+    from fraud_detection_api.features.layout import layout_of
 
     checked = load_contract(settings.contract or CREDIT)
     features, constraints = counted(len(checked.features), "feature"), counted(len(checked.constraints), "constraint")
-    parts = f"{features}, {len(checked.derived)} derived, {constraints}"
+    history = f"{counted(len(checked.keys), 'key')}, {len(checked.history)} of history, "
+    earlier = history if checked.keys or checked.history else ""
+    parts = f"{features}, {earlier}{len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
+    for family in layout_of(checked).families:
+        kept = f"kept for {duration_text(family.span)}" if family.span else "of which the last is kept"
+        size = f"about {8 * family.width} bytes per event, {kept}"
+        say(f"history by {', '.join(family.keys)}: {', '.join(family.names)}; {size}")
     for finding in advice(checked):
         say(f"warning: {finding}")
 

@@ -1,4 +1,4 @@
-"""What a valid contract should still be changed in: protected attributes, and reasons that a refused applicant can use."""
+"""What a valid contract should still be changed in: protected attributes, unused keys, and reasons without use."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ _SHOWN = 5
 
 def advice(contract: Contract) -> list[str]:
     """A sentence for each finding, with names of columns."""
-    return [*protected_advice(contract), *_adverse_action_advice(contract)]
+    return [*protected_advice(contract), *_key_advice(contract), *_adverse_action_advice(contract)]
 
 
 def protected_advice(contract: Contract) -> list[str]:
     """Protected columns that a model of the contract reads."""
     marked = [name for name, feature in contract.features.items() if feature.protected]
-    computed = [name for name in (*contract.features, *contract.derived) if name in contract.protected - {*marked}]
+    computed = [name for name in contract.modelled if name in contract.protected - {*marked}]
     found = []
     if marked:
         found.append(
@@ -26,6 +26,11 @@ def protected_advice(contract: Contract) -> list[str]:
     if computed:
         found.append(f"{_named(computed)} computed from a protected column, and is never a reason either")
     return found
+
+
+def _key_advice(contract: Contract) -> Iterator[str]:
+    if unused := [name for name in contract.keys if name not in contract.read_by_history]:
+        yield f"{_named(unused)} declared as a key, and no history feature reads it: add one, or remove the key"
 
 
 def _adverse_action_advice(contract: Contract) -> Iterator[str]:

@@ -289,6 +289,8 @@ def _history_problems(contract: Contract, history: HistoryFeature) -> Iterator[t
         yield "delay", fix
     if history.measure in ("since_last", "since_first") and history.current == "include":
         yield "current", f"a record is no earlier event of itself, which {history.measure} needs; remove the key"
+    elif history.delay_us and history.current == "include":
+        yield "current", "a delay leaves the record itself out of the window; remove the key, or the delay"
     if history.measure != "distinct" and "at_most" in history.model_fields_set:
         yield "at_most", "is for the measure distinct alone; remove the key"
     if history.reason:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AliasChoices, Field, StringConstraints
 
@@ -59,14 +59,11 @@ COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
 COLUMN_NAME_LENGTH = 128
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 
-
 Unseen = Literal["flag", "review", "refuse"]
 """What becomes of a record with an unseen level: a warning, a review in place of an approval too, or an error."""
 
-Markers = Annotated[
-    tuple[Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)], ...], Field(strict=False)
-]
-
+_Marker = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+Markers = Annotated[tuple[_Marker, ...], Field(strict=False)]
 
 _WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 
@@ -104,9 +101,9 @@ class Target(Declared):
 
 
 class Time(Declared):
-    """When a record was made. It splits training data by time, is never a feature, and is optional on the wire.
+    """When a record was made. It splits training data, is never a feature, and is optional on the wire without history.
 
-    `format` is that of files, as a feature's.
+    `format` is that of files, as a feature's. In files, an event is known `arrival_delay` after its time.
     """
 
     name: ColumnName
@@ -220,8 +217,6 @@ _UNSENT: dict[str, Any] = {
     "history": True,
 }
 """What callers do not send: how files write values, what a feature means to the law, and what the server computes."""
-
-Explained: TypeAlias = Feature | HistoryFeature | Derived
 
 
 class Contract(Declared):
@@ -364,9 +359,9 @@ class Contract(Declared):
         return frozenset(name for feature in self.history.values() for name in feature.reads)
 
     @cached_property
-    def modelled(self) -> dict[str, Explained]:
+    def modelled(self) -> dict[str, Feature | Derived]:
         """The features, history features and derived features, in the order of the columns that a model reads."""
-        return {**self.features, **self.history, **self.derived}
+        return {**self.inputs, **self.derived}
 
     @cached_property
     def enforced(self) -> dict[str, Constraint]:
@@ -393,13 +388,10 @@ class Contract(Declared):
         return frozenset(marked | elapsed | earlier | derived)
 
     @cached_property
-    def explained(self) -> dict[str, Explained]:
+    def explained(self) -> dict[str, Feature | Derived]:
         """The features, history features and derived features that may be reasons: neither barred nor protected."""
-        return {
-            name: item
-            for name, item in self.modelled.items()
-            if item.reason is not False and name not in self.protected
-        }
+        unbarred = {name: item for name, item in self.modelled.items() if item.reason is not False}
+        return {name: item for name, item in unbarred.items() if name not in self.protected}
 
     @cached_property
     def monotone_columns(self) -> dict[str, int]:

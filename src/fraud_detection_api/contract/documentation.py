@@ -1,8 +1,9 @@
-"""The contract for readers, in three tables: the record, its derived features and its constraints."""
+"""The contract for readers, in tables: the record, its history features, its derived features and its constraints."""
 
 from dataclasses import dataclass
 
 from fraud_detection_api.contract.declaration import Contract, Feature
+from fraud_detection_api.contract.windows import HistoryFeature, Key
 from fraud_detection_api.field_texts import plain_number
 
 
@@ -23,6 +24,12 @@ def contract_tables(contract: Contract) -> list[Table]:
         ("column", "what it is", "type", "unit", "range", "may be missing", "monotone"),
         [*_named_columns(contract), *(_feature_row(name, feature) for name, feature in contract.features.items())],
     )
+    history = Table(
+        "History features",
+        ("name", "by", "measure", "window", "delay", "condition", "what it is", "unit", "monotone"),
+        [_history_row(name, feature) for name, feature in contract.history.items()],
+        code="condition",
+    )
     derived = Table(
         "Derived features",
         ("name", "formula", "what it is", "unit", "monotone"),
@@ -35,7 +42,7 @@ def contract_tables(contract: Contract) -> list[Table]:
         [(constraint.check, constraint.field, constraint.message) for constraint in contract.constraints.values()],
         code="check",
     )
-    return [table for table in (record, derived, constraints) if table.rows]
+    return [table for table in (record, history, derived, constraints) if table.rows]
 
 
 def documentation_markdown(contract: Contract) -> str:
@@ -54,6 +61,8 @@ def _markdown(table: Table) -> str:
 
 
 def _code(formula: str) -> str:
+    if not formula:
+        return ""
     # a formula that contains backquotes needs two around it
     return f"`` {formula} ``" if "`" in formula else f"`{formula}`"
 
@@ -64,13 +73,26 @@ def _named_columns(contract: Contract) -> list[tuple[str, ...]]:
         identifier = contract.identifier
         rows.append((identifier.name, identifier.description, identifier.dtype, "id", "", "no", ""))
     if contract.time is not None:
-        rows.append((contract.time.name, contract.time.description, "datetime", "", "", "yes", ""))
+        rows.append(
+            (contract.time.name, contract.time.description, "datetime", "", "", "no" if contract.history else "yes", "")
+        )
+    rows += [(name, key.description, key.dtype, "key", "", _missing(key), "") for name, key in contract.keys.items()]
     return rows
 
 
 def _feature_row(name: str, feature: Feature) -> tuple[str, ...]:
-    missing = "yes" if feature.nullable else "no"
-    return (name, feature.description, feature.dtype, feature.unit, _range(feature), missing, feature.monotone or "")
+    missing, monotone = _missing(feature), feature.monotone or ""
+    return (name, feature.description, feature.dtype, feature.unit, _range(feature), missing, monotone)
+
+
+def _missing(declared: Feature | Key) -> str:
+    return "yes" if declared.nullable else "no"
+
+
+def _history_row(name: str, feature: HistoryFeature) -> tuple[str, ...]:
+    measured = feature.measured + (", with the record itself" if feature.current == "include" else "")
+    window = (", ".join(feature.by), measured, feature.window, feature.delay, feature.where or "")
+    return (name, *window, feature.description, feature.unit, feature.monotone or "")
 
 
 def _range(feature: Feature) -> str:

@@ -41,6 +41,19 @@ def microseconds(duration: str) -> int:
     return FOREVER if found is None else int(found[1]) * _SECONDS[found[2]] * 1_000_000
 
 
+def duration_text(us: int) -> str:
+    """A number of microseconds in whole seconds, as people write it.
+
+    >>> duration_text(microseconds("25h")), duration_text(microseconds("14d"))
+    ('1d 1h', '14d')
+    """
+    seconds, parts = us // 1_000_000, []
+    for unit in "dhms":
+        number, seconds = divmod(seconds, _SECONDS[unit])
+        parts += [f"{number}{unit}"] if number else []
+    return " ".join(parts) or "0s"
+
+
 class Key(Declared):
     """A column that names an entity, such as a terminal. History features go by it, and no model reads it."""
 
@@ -97,3 +110,8 @@ class HistoryFeature(Declared):
         """The columns that it goes by, measures, or has a condition on. Raises InvalidFormula."""
         named = {*self.by} if self.of is None else {*self.by, self.of}
         return frozenset(named | {*self.condition.names} if self.condition else named)
+
+    @property
+    def measured(self) -> str:
+        """What is measured, such as `mean of amount`."""
+        return self.measure if self.of is None else f"{self.measure} of {self.of}"

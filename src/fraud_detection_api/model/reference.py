@@ -55,9 +55,7 @@ def reference_histograms(
     derived = {
         name: histogram(training.derived(name).astype(np.float64), training.is_fraud) for name in contract.derived
     }
-    present = [
-        name for name, feature in contract.inputs.items() if feature.nullable and not features[name]["missing"]
-    ]
+    present = [name for name, feature in contract.inputs.items() if feature.nullable and not features[name]["missing"]]
     known = {"training": {"rows": rows, "frauds": frauds}, "never_missing": present, "wording": WORDING}
     return {**counted, "derived": derived, **known}
 

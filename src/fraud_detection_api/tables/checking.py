@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import constraint_violations
 from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contract, Dtype, Feature
+from fraud_detection_api.contract.windows import Key
 from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
 from fraud_detection_api.field_texts import one_of, plain_number
 from fraud_detection_api.tables.reading import read_column, read_ids
@@ -25,11 +26,19 @@ _ACCEPTED = {
 }
 
 
+_KINDS = {"int": "a whole number", "str": "text"}
+
+
 @dataclass
 class TableCheck:
-    """The checked columns of a table, and for each problem the rows that have it (none for a missing column)."""
+    """The checked columns of a table, and for each problem the rows that have it (none for a missing column).
+
+    `columns` are as in `contract.columns`, without the history features that the table lacks. `keys` are Int64 or String,
+    null for missing.
+    """
 
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    keys: dict[str, pl.Series] = field(default_factory=dict)
     bad_rows: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
@@ -40,6 +49,7 @@ class TableCheck:
     def typed(self, frame: pl.DataFrame, contract: Contract) -> list[pl.Series]:
         """The checked columns of a CSV's `frame`, in the types of `column_types`, null for missing."""
         columns = [column for column in self.features(contract) if column.name in frame.columns]
+        columns += self.keys.values()
         identifier = contract.identifier
         if identifier is not None and identifier.name in frame.columns:
             columns.append(read_ids(frame[identifier.name], identifier.dtype, contract.written(identifier.name))[0])
@@ -62,8 +72,9 @@ _TYPES: dict[str, pl.DataType] = {
 
 
 def column_types(contract: Contract) -> dict[str, pl.DataType]:
-    """The Polars type of each column of a record."""
+    """The Polars type of each column of a record, and of each history feature."""
     types = {name: _TYPES[feature.dtype] for name, feature in contract.inputs.items()}
+    types |= {name: _TYPES[key.dtype] for name, key in contract.keys.items()}
     if contract.identifier is not None:
         types[contract.identifier.name] = _TYPES[contract.identifier.dtype]
     if contract.time is not None:
@@ -77,8 +88,30 @@ def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: i
     if identifier is None or identifier.name not in frame.columns:
         return []
     _ids, unreadable, missing = read_ids(frame[identifier.name], identifier.dtype, contract.written(identifier.name))
-    kind = "a whole number" if identifier.dtype == "int" else "text"
-    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", unreadable | missing, first_row))
+    bad = missing if _folds_id(frame, contract) else unreadable | missing  # the others are a problem of the table
+    kind = _KINDS[identifier.dtype]
+    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", bad, first_row))
+
+
+def _folds_id(frame: pl.DataFrame, contract: Contract) -> bool:
+    """Whether history features that read the id are to be computed."""
+    identifier = contract.identifier
+    is_read = identifier is not None and identifier.name in contract.read_by_history
+    return is_read and bool(folded_columns(contract, frame.columns))
+
+
+def untimed_problems(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> list[str]:
+    """The problem of records without a time, where history features are to be computed: they have no window."""
+    time = contract.time
+    if time is None or time.name not in frame.columns or not folded_columns(contract, frame.columns):
+        return []
+    missing = read_column(frame[time.name], "datetime", contract.written(time.name))[2]
+    return problem_texts(_found(f"{time.name} is empty, and history features need it", missing, first_row))
+
+
+def folded_columns(contract: Contract, present: Sequence[str]) -> list[str]:
+    """The history features that a file does not have as columns: they are computed of its records."""
+    return [name for name in contract.history if name not in present]
 
 
 def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
@@ -91,7 +124,8 @@ def _typed(name: str, column: NDArray[Any], dtype: pl.DataType) -> pl.Series:
 def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> TableCheck:
     """Check and convert the contract's columns of `frame`, and ignore all others.
 
-    Text columns, as of a CSV, are read as the declared dtype. Rows are numbered from `first_row`.
+    Text columns, as of a CSV, are read as the declared dtype. Rows are numbered from `first_row`. Unless the frame has all
+    history features, it must have the columns that these are computed of.
     """
     check = TableCheck()
     for name, feature in contract.inputs.items():
@@ -102,10 +136,48 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
         _check_column(check, frame, contract.time.name, time, written, first_row)
     elif contract.time is not None:
         check.columns[contract.time.name] = np.full(frame.height, np.nan)
+    _check_history(check, frame, contract, first_row)
     if not check.bad_rows:
         for name, broken in constraint_violations(contract, check.columns).items():
             check.bad_rows |= _found(constraint_problem(contract.enforced[name]), broken, first_row)
     return check
+
+
+def _check_history(check: TableCheck, frame: pl.DataFrame, contract: Contract, first_row: int) -> None:
+    """Check the keys and history features that are there, and that what is needed for the others is there, too."""
+    for name, key in contract.keys.items():
+        if name in frame.columns:
+            _check_key(check, frame[name], key, contract.written(name), first_row)
+    if folded_columns(contract, frame.columns):
+        times = [] if contract.time is None else [contract.time.name]
+        for name in [*times, *sorted(contract.read_by_history - contract.features.keys())]:
+            if name not in frame.columns:
+                check.bad_rows[missing_column(name, frame.columns)] = np.empty(0, dtype=np.int64)
+    identifier = contract.identifier
+    if identifier is not None and identifier.name in frame.columns and _folds_id(frame, contract):
+        written = contract.written(identifier.name)
+        unreadable = read_ids(frame[identifier.name], identifier.dtype, written)[1]
+        check.bad_rows |= _found(f"{identifier.name} must be {_KINDS[identifier.dtype]}", unreadable, first_row)
+
+
+def _check_key(check: TableCheck, series: pl.Series, key: Key, written: Written, first_row: int) -> None:
+    name = series.name
+    keys, unreadable, missing = read_ids(series, key.dtype, written)
+    check.bad_rows |= _found(f"{name} must be {_KINDS[key.dtype]}", unreadable, first_row)
+    if not key.nullable:
+        check.bad_rows |= _found(_empty(name), missing, first_row)
+    if key.dtype == "str":
+        too_long = (keys.str.len_chars() > MAX_TEXT).fill_null(value=False).to_numpy()
+        check.bad_rows |= _found(_too_long(name), too_long, first_row)
+    check.keys[name] = keys
+
+
+def _empty(name: str) -> str:
+    return f"{name} is empty and the contract does not say nullable = true"
+
+
+def _too_long(name: str) -> str:
+    return f"{name} must be at most {MAX_TEXT} characters"
 
 
 def constraint_problem(constraint: Constraint) -> str:
@@ -122,7 +194,7 @@ def _check_column(
     column, unreadable, missing = read_column(frame[name], feature.dtype, written)
     bad_rows = _found(f"{name} must be {accepted(feature.dtype, written)}", unreadable, first_row)
     if not feature.nullable:
-        bad_rows |= _found(f"{name} is empty and the contract does not say nullable = true", missing, first_row)
+        bad_rows |= _found(_empty(name), missing, first_row)
     if feature.dtype in ("int", "float"):
         bounds = f"{plain_number(feature.lower)} to {plain_number(feature.upper)}"
         with np.errstate(invalid="ignore"):
@@ -130,7 +202,7 @@ def _check_column(
         bad_rows |= _found(f"{name} must be within {bounds}", outside, first_row)
     if feature.dtype == "category":
         too_long = np.array([level is not None and len(level) > MAX_TEXT for level in column], dtype=np.bool_)
-        bad_rows |= _found(f"{name} must be at most {MAX_TEXT} characters", too_long, first_row)
+        bad_rows |= _found(_too_long(name), too_long, first_row)
         if allowed := feature.refused_outside:
             refused = np.array([level is not None and level not in allowed for level in column], dtype=np.bool_)
             bad_rows |= _found(f"{name} must be {one_of(allowed)}", refused & ~unreadable & ~too_long, first_row)

@@ -18,6 +18,7 @@ from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
 from fraud_detection_api.tables.files import is_row_number
+from fraud_detection_api.tables.proposals import history_proposal
 from fraud_detection_api.tables.protected import PROTECTED_LINE, is_protected_name
 from fraud_detection_api.tables.reading import are_markers, read_column
 from fraud_detection_api.tables.recognition import (
@@ -43,6 +44,7 @@ from fraud_detection_api.tables.remarks import (
     single_value_lines,
     stray_section,
     strays,
+    toml_key,
 )
 from fraud_detection_api.tables.roles import (
     are_times,
@@ -123,19 +125,28 @@ def infer_contract(  # noqa: PLR0913 what the command's options say
         sections.append("\n".join(["[time]", f"name = {quoted(time)}", *_time_lines(as_read(frame[time]))]))
     features = {column: guess for column, guess in guesses.items() if not guess.ignored_because}
     for (column, guess), code in zip(features.items(), reason_codes(features), strict=True):
-        sections.append("\n".join([f"[features.{_key(column)}]", *guess.lines, *_reason_lines(column, guess, code)]))
+        sections.append(
+            "\n".join([f"[features.{toml_key(column)}]", *guess.lines, *_reason_lines(column, guess, code)])
+        )
     sections += [
         "\n".join(
             f"# {line}"
             for line in (
                 f"If the others mean missing: take {quoted(column)} out of `ignored`, and put this in",
-                f"[features.{_key(column)}]",
+                f"[features.{toml_key(column)}]",
                 *guess.lines,
             )
         )
         for column, guess in guesses.items()
         if guess.ignored_because and guess.lines
     ]
+    if time is not None:
+        lines_of, ignored = (
+            {column: guess.lines for column, guess in features.items()},
+            guesses.keys() - features.keys(),
+        )
+        present = [column for column in frame.columns if column in ignored]
+        sections.append(history_proposal(frame, identifier=identifier, features=lines_of, ignored=present))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -307,7 +318,7 @@ def _level_lines(present: pl.Series) -> Iterator[str]:
         yield f"levels = [{', '.join(map(quoted, sorted(counts)))}]"
     if len(counts) <= MOST_LEVELS_NAMED and all(map(_CODE.fullmatch, counts)):
         yield "# say what these codes mean, for reasons to say it too, and remove the # of the line:"
-        named = ", ".join(f'{_key(level)} = "…"' for level in sorted(counts))
+        named = ", ".join(f'{toml_key(level)} = "…"' for level in sorted(counts))
         yield f"# level_names = {{ {named} }}"
 
 
@@ -317,7 +328,3 @@ def _reason_lines(column: str, guess: _Guess, code: str) -> list[str]:
     band = ": {band}" if any(f'dtype = "{dtype}"' in guess.lines for dtype in BANDED) else ""
     text = f"{column} is {{value}}{band}"  # a name has no braces
     return [f"reason = {{ code = {quoted(code)}, text = {quoted(text)} }}"]
-
-
-def _key(column: str) -> str:
-    return column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else quoted(column)

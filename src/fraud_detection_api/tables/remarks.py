@@ -50,6 +50,11 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes it, and JSON does not
 
 
+def toml_key(name: str) -> str:
+    """A name as a key in TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
+
+
 def counted(texts: pl.Series) -> str:
     """Each different text with its count, the most frequent first.
 

@@ -9,6 +9,7 @@ import pytest
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidContract, InvalidDataset
 from support.builders import EVERY_DTYPE, every_dtype_files, every_dtype_frame
+from support.payments import PAYMENTS
 from support.refusals import numbers_in, refusal_of
 
 CREDIT = load_contract("credit")
@@ -99,6 +100,19 @@ def test_check_says_what_is_in_a_sound_contract(fraud):
     assert result.exit_code == 0
     assert numbers_in(result.stderr) == [4, 4, 1]
     assert CREDIT.fingerprint in result.stderr
+
+
+def test_check_says_what_history_costs(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    result = fraud("contract", "check", "payments.toml")
+    assert result.exit_code == 0
+    lines = [line for line in result.stderr.splitlines() if line.startswith("history by ")]
+    assert [line.partition(":")[0] for line in lines] == [
+        "history by card",
+        "history by card, channel",
+        "history by terminal",
+    ]
+    assert lines[0].endswith("about 32 bytes per event, kept for 7d 1h")
 
 
 def test_check_tells_every_problem_by_line_and_key(fraud):

@@ -4,6 +4,7 @@ import pytest
 
 from fraud_detection_api.contract.advice import advice
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from support.payments import payments_contract
 
 CREDIT = """
 name = "loans"
@@ -38,6 +39,11 @@ def test_protected_untold_and_generic_columns_are_named():
 def test_a_fraud_model_owes_no_notice(text):
     found = advice(contract_from_toml(text, source="x"))
     assert [line.partition(" is ")[0] for line in found] == ["'age'", "'by_age'"]
+
+
+def test_keys_that_no_history_feature_reads_are_named():
+    (line,) = advice(payments_contract())
+    assert line.partition(" is ")[0] == "'device'"
 
 
 def test_the_packaged_contract_needs_no_advice():

@@ -3,6 +3,7 @@
 from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from support.builders import every_dtype_contract
+from support.payments import payments_contract
 
 PLAIN = 'name = "a"\n[target]\nname = "y"\n[features.x]\ndtype = "float"\n'
 
@@ -43,6 +44,22 @@ def test_a_row_says_type_unit_range_and_whether_it_may_be_missing():
 def test_a_derived_feature_says_how_it_is_computed():
     rows = rows_of(every_dtype_contract(), "Derived features")
     assert rows["amount_a_month"] == ("amount_eur / instalments", "", "", "")
+
+
+def test_keys_and_history_features_have_rows():
+    tables = contract_tables(payments_contract())
+    assert [table.title for table in tables] == ["Record", "History features", "Derived features", "Constraints"]
+    for table in tables:
+        assert {len(row) for row in table.rows} == {len(table.headings)}
+    rows = rows_of(payments_contract())
+    assert rows["terminal"] == ("Where the card was used.", "int", "key", "", "no", "")
+    assert (rows["device"][4], rows["paid_at"][4]) == ("yes", "no")
+    rows = rows_of(payments_contract(), "History features")
+    assert rows["mean_amount_7d"] == ("card", "mean of amount", "7d", "1h", "", "", "", "")
+    assert rows["terminals_7d"][:2] == ("card, channel", "distinct of terminal, with the record itself")
+    markdown = documentation_markdown(payments_contract())
+    assert "| payments_1d | card | count | 1d | 0s |  |  |  | increasing |" in markdown
+    assert "`channel == 'web' and amount > 0`" in markdown
 
 
 def test_a_range_is_written_exactly():

@@ -61,6 +61,9 @@ PROBLEMS = {
     COUNT.replace("count", "since_last") + 'current = "include"\n': (
         "line 17: history.h.current: a record is no earlier event of itself, which since_last needs; remove the key"
     ),
+    COUNT + 'delay = "1d"\ncurrent = "include"\n': (
+        "line 18: history.h.current: a delay leaves the record itself out of the window; remove the key, or the delay"
+    ),
     COUNT.replace('[time]\nname = "at"\n', ""): (
         "line 11: history.h: needs times: add [time] with the name of the column that has a record's time"
     ),

@@ -136,6 +136,7 @@ def test_a_contract_with_history_reads_back_from_json():
         {"where": "\"terminal == 17 or device == 'a' or not is_night == 1\""},
         {"where": "\"card != 'C-1' and amount / instalments > 5\""},
         {"delay": '"3649d"'},
+        {"delay": '"0h"', "current": '"include"'},
     ],
 )
 def test_a_sound_history_feature_is_accepted(keys):
@@ -177,6 +178,7 @@ def test_a_sound_history_feature_is_accepted(keys):
         (of(delay='"3650d"'), "history.h.delay"),
         (of(delay='"-1d"'), "history.h.delay"),
         (of(measure='"since_last"', current='"include"'), "history.h.current"),
+        (of(delay='"1d"', current='"include"'), "history.h.current"),
         (of(at_most="10"), "history.h.at_most"),
         (of(measure='"distinct"', of='"terminal"', at_most="0"), "history.h.at_most"),
         (of(where='"amount"'), "history.h.where"),

@@ -17,8 +17,14 @@ from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.policy.outcomes import OUTCOMES
-from fraud_detection_api.services.entities.of_file import folded_columns, history_of
-from fraud_detection_api.tables.checking import check_table, column_types, identifier_problems
+from fraud_detection_api.services.entities.of_file import history_of
+from fraud_detection_api.tables.checking import (
+    check_table,
+    column_types,
+    folded_columns,
+    identifier_problems,
+    untimed_problems,
+)
 from fraud_detection_api.tables.files import (
     is_csv,
     reading,
@@ -164,7 +170,11 @@ class BatchScorer:
         self, frame: pl.DataFrame, source: Path, history: Columns, *, first_row: int, typed: bool
     ) -> pl.DataFrame:
         check = check_table(frame, self.bundle.accepted, first_row=first_row)
-        problems = [*identifier_problems(frame, self.bundle.contract, first_row=first_row), *check.problems]
+        problems = [
+            *identifier_problems(frame, self.bundle.contract, first_row=first_row),
+            *untimed_problems(frame, self.bundle.contract, first_row=first_row),
+            *check.problems,
+        ]
         if problems:
             raise InvalidDataset(str(source), problems)
         check.columns |= history

@@ -45,8 +45,8 @@ def feature_words(bundle: Bundle) -> list[FeatureWords]:
 
 
 def barred(contract: Contract) -> list[str]:
-    """The features and derived features that are never reasons."""
-    return [name for name in (*contract.inputs, *contract.derived) if name not in contract.explained]
+    """The features, history features and derived features that are never reasons."""
+    return [name for name in contract.modelled if name not in contract.explained]
 
 
 def _words(bundle: Bundle, name: str) -> FeatureWords:

@@ -17,11 +17,6 @@ from fraud_detection_api.tables.reading import read_column, read_ids
 CHUNK_ROWS = 100_000
 
 
-def folded_columns(contract: Contract, present: Sequence[str]) -> list[str]:
-    """The history features that a file does not have as columns."""
-    return [name for name in contract.history if name not in present]
-
-
 def history_of(
     scan: pl.LazyFrame, contract: Contract, names: Sequence[str], is_fraud: NDArray[np.bool_] | None
 ) -> Columns:

@@ -15,10 +15,11 @@ from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, Contract
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
-from fraud_detection_api.services.entities.of_file import folded_columns, history_of
+from fraud_detection_api.services.entities.of_file import history_of
 from fraud_detection_api.tables.checking import (
     check_table,
     constraint_problem,
+    folded_columns,
     missing_column,
     problem_texts,
     rows_text,
@@ -70,7 +71,8 @@ def _dataset(  # noqa: PLR0913 as load_dataset
     is_fraud = is_positive(about[contract.target.name], contract) if contract.target.name in names else None
     history = history_of(scan, contract, folded, is_fraud) if folded else {}
     reader = _Reader(contract, rows, folder, history)
-    if present := [name for name in reader.columns if name in names]:
+    checked = {*reader.columns, *contract.keys, *contract.read_by_history}
+    if present := [name for name in names if name in checked]:
         for frame in scan.select(present).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
             reader.add(frame)
     named = tuple(problems)  # the reader does not see columns whose names are near
