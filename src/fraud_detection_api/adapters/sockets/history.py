@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import msgpack
 
-from fraud_detection_api.adapters.sockets.frames import Frames
+from fraud_detection_api.adapters.sockets.writer import Frames
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract

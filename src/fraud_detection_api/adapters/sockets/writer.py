@@ -2,7 +2,7 @@
 
 Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
-Workers send [number, seconds, requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays.
+Frames are MessagePack after four bytes of length; it is read three times as fast as JSON. Workers send [number, seconds, requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays.
 They receive {"error": …, "number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes
 in between.
 """
@@ -13,11 +13,10 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast
 
 from msgspec import msgpack
 
-from fraud_detection_api.adapters.sockets.frames import Frames
 from fraud_detection_api.decision.stored import StoredAnswer, StoredRequest
 from fraud_detection_api.errors import CommitInDoubt, StoreBusy, StoreUnavailable
 from fraud_detection_api.services.storage.decision_writer import Result
@@ -30,7 +29,54 @@ START_SECONDS = 15.0
 RETRY_SECONDS = 0.1
 
 _UNAVAILABLE = "the process that stores decisions is unavailable; `fraud serve` starts it again"
+_LENGTH_BYTES = 4
+_ENCODER = msgpack.Encoder()
 _SUBMITTED = msgpack.Decoder(tuple[int, float | None, list[StoredRequest]])
+
+
+class Owner(Protocol):
+    """One side of a socket."""
+
+    def connected(self, connection: "Frames") -> None:
+        """There is a connection."""
+
+    def received(self, connection: "Frames", content: bytes) -> None:
+        """A frame has come."""
+
+    def lost(self, connection: "Frames") -> None:
+        """The connection is gone."""
+
+
+class Frames(asyncio.Protocol):
+    """Splits a stream of bytes into frames, and passes each to `owner`."""
+
+    def __init__(self, owner: "Owner") -> None:
+        self._owner, self._read = owner, bytearray()
+        self.transport: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop has a class of its own
+        self._owner.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        while len(self._read) >= _LENGTH_BYTES:
+            end = _LENGTH_BYTES + int.from_bytes(self._read[:_LENGTH_BYTES], "big")
+            if len(self._read) < end:
+                return
+            content = bytes(self._read[_LENGTH_BYTES:end])
+            del self._read[:end]
+            self._owner.received(self, content)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._owner.lost(self)
+
+    def send(self, frame: object) -> None:
+        """Send a frame; a lost connection drops it."""
+        if self.transport.is_closing():
+            return
+        content = _ENCODER.encode(frame)
+        self.transport.writelines((len(content).to_bytes(_LENGTH_BYTES, "big"), content))
 
 
 class _Sent(NamedTuple):

@@ -150,8 +150,9 @@ def _arrivals(snapshot: SqlLogSnapshot, runs: Sequence[Run]) -> list[Arrival]:
     subjects = [run.each_subject() for run in runs]
     rows: dict[bytes, Row] = {}
     for kind, select in _SELECTS.items():
-        of_kind = chain.from_iterable(some for run, some in zip(runs, subjects, strict=True) if run.kind == kind)
-        rows |= _rows(snapshot.session, select, sorted(of_kind))
+        kinds = _WITH_ROWS[kind]
+        of_kind = chain.from_iterable(some for run, some in zip(runs, subjects, strict=True) if run.kind in kinds)
+        rows |= _rows(snapshot.session, select, sorted(set(of_kind)))
     said = _said(snapshot, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):
@@ -161,8 +162,14 @@ def _arrivals(snapshot: SqlLogSnapshot, runs: Sequence[Run]) -> list[Arrival]:
                 for at, subject in enumerate(some, position)
             ]
         else:
-            found += [Arrival(at, kind, subject, is_fraud=said.get(at)) for at, subject in enumerate(some, position)]
+            for at, subject in enumerate(some, position):
+                about = Arrival(at, kind, *rows[subject]) if subject in rows else Arrival(at, kind, subject)
+                found.append(about._replace(is_fraud=said.get(at)))
     return found
+
+
+_WITH_ROWS: Mapping[Kind, tuple[Kind, ...]] = {"decision": ("decision", "label"), "event": ("event",)}
+"""The kinds of leaves that are about rows of each table."""
 
 
 def _rows(session: Session, select: str, subjects: Sequence[bytes]) -> dict[bytes, Row]:
