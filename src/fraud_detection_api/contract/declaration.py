@@ -41,6 +41,7 @@ DECISION_FIELDS = (
     "outcome",
     "reasons",
     "warnings",
+    "history",
     "model",
     "policy_version",
     "decided_at",
@@ -276,9 +277,8 @@ class Contract(Declared):
     def _digest(self, *, without: dict[str, Any]) -> str:
         ordered = [list(self.features), list(self.derived), list(self.constraints)]
         ordered += [list(some) for some in (self.keys, self.history) if some]  # earlier releases had neither
-        canonical = json.dumps(
-            [self.declared(without=without), ordered], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        content = [self.declared(without=without), ordered]
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
     @cached_property
