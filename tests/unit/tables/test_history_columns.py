@@ -1,6 +1,8 @@
 """Keys and history features in tables: read like ids and numbers, or computed of columns that must be there."""
 
 import io
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,6 +10,8 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.errors import InvalidRecords
+from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.tables.checking import (
     check_table,
     column_types,
@@ -16,13 +20,14 @@ from fraud_detection_api.tables.checking import (
     untimed_problems,
 )
 from support.builders import every_dtype_contract, every_dtype_frame
+from support.parsing import PAYMENT
 from support.payments import PAYMENTS as PAYMENTS_TOML
 from support.payments import payments_contract
 
 PAYMENTS = payments_contract()
 
 
-def payments(**changes: list[object]) -> pl.DataFrame:
+def payments(**changes: Sequence[object]) -> pl.DataFrame:
     """Two payments without history features, with other columns in place of some; an empty one is left out."""
     columns = {
         "card": ["C-1", "C-2"],
@@ -36,7 +41,7 @@ def payments(**changes: list[object]) -> pl.DataFrame:
         "opened_at": [None, None],
         **changes,
     }
-    return pl.DataFrame({name: content for name, content in columns.items() if content})
+    return pl.DataFrame({name: content for name, content in columns.items() if len(content)})
 
 
 def test_keys_are_read_as_ids_are():
@@ -59,6 +64,30 @@ def test_keys_are_read_as_ids_are():
 def test_keys_that_cannot_be_read_or_are_missing_are_problems(changes, rows):
     found = check_table(payments(**changes), PAYMENTS)
     assert [bad.tolist() for bad in found.bad_rows.values()] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        *(("terminal", sent) for sent in (17, -1, 17.0, 17.5, 1e6, 2**63 - 1, -(2**63), True, None, "x")),
+        *(("device", sent) for sent in ("D-1", " D-1 ", "a" * 256, "a" * 257, "NA", "-999", None)),
+    ],
+)
+def test_a_file_and_a_request_read_the_same_key(name, sent):
+    contract = contract_from_toml(f'missing = ["-999"]\n{PAYMENTS_TOML}', source="x")
+    try:
+        (read,) = RecordParser(contract).parse(json.dumps([PAYMENT | {name: sent}]).encode(), limit=1)
+    except InvalidRecords:
+        read = None
+    dtype = pl.Int64 if sent is None else None
+    check = check_table(payments(**{name: pl.Series([sent, sent], dtype=dtype)}), contract)
+    if sent == "-999":  # a marker is missing in a file, and is not sent
+        assert (read, check.keys[name].to_list()) == (None, [None, None])
+    elif read is None:
+        assert check.problems
+    else:
+        assert not check.problems
+        assert check.keys[name].to_list() == [read[name]] * 2
 
 
 def test_a_file_has_the_history_features_or_the_columns_that_they_are_computed_of():
