@@ -1,17 +1,15 @@
 """A record as an event: its time, its entities, and what it adds to their rows."""
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import Record
-from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.features.layout import LARGEST, LOW_BITS, Family, Lane, Layout
 
 EntityKey: TypeAlias = int | str | tuple[int | str, ...]
@@ -23,14 +21,13 @@ _CODE_BYTES = 8
 
 
 class Event(NamedTuple):
-    """`time` is in microseconds since 1970. For each family, the entity, None where a key is missing, and what is added.
+    """For each family, the entity, None where a key is missing, and what is added to its rows.
 
-    `added`, int64 (1 + lanes,) each, begins with the time.
+    `added`, of 1 + lanes whole numbers each, begins with the time in microseconds since 1970.
     """
 
-    time: int
     entities: tuple[EntityKey | None, ...]
-    added: tuple[NDArray[np.int64], ...]
+    added: tuple[list[int], ...]
 
 
 class EventReader:
@@ -41,53 +38,69 @@ class EventReader:
         assert contract.time is not None, "a contract with history has a time"
         self._time = contract.time.name
         self._identifier = None if contract.identifier is None else contract.identifier.name
-        self._families = [(family, [_adds(layout, lane) for lane in family.lanes]) for family in layout.families]
+        self._keys = [family.keys for family in layout.families]
+        self._adds = [list(_added(layout, family)) for family in layout.families]
 
     def event(self, record: Record, entity: str | None) -> Event:
         """The event of a record, whose time is a datetime or ISO 8601 text; `entity` is the id as the store has it.
 
-        Raises ValueError or LookupError where it has no time.
+        Raises ValueError, LookupError or TypeError where it has no time.
         """
         time = _microseconds(record[self._time])
-        entities = tuple(self._entity(family, record, entity) for family, _ in self._families)
-        lanes = (np.array([time, *(adds(record) for adds in own)], dtype=np.int64) for _, own in self._families)
-        return Event(time, entities, tuple(lanes))
+        entities = tuple([self._entity(keys, record, entity) for keys in self._keys])
+        added = []
+        for adds in self._adds:
+            row = [time]
+            for add in adds:
+                row += add(record)
+            added.append(row)
+        return Event(entities, tuple(added))
 
-    def _entity(self, family: Family, record: Record, entity: str | None) -> EntityKey | None:
-        values = [entity if name == self._identifier else record.get(name) for name in family.keys]
-        if None in values:
-            return None
-        return values[0] if len(values) == 1 else tuple(values)  # type: ignore[arg-type]
+    def _entity(self, keys: tuple[str, ...], record: Record, entity: str | None) -> EntityKey | None:
+        if len(keys) == 1:
+            return entity if keys[0] == self._identifier else record.get(keys[0])
+        values = [entity if name == self._identifier else record.get(name) for name in keys]
+        return None if None in values else tuple(values)
 
 
-def _microseconds(time: datetime | str | None) -> int:
-    moment = parse_time(time) if isinstance(time, str) else time
-    if moment is None:
-        raise ValueError("no time")
+def _microseconds(time: datetime | str) -> int:
+    moment = datetime.fromisoformat(time) if isinstance(time, str) else time
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
-def _adds(layout: Layout, lane: Lane) -> Callable[[Record], int]:
-    """What a record adds to a lane, as `folding.added` has it for many. Its own label is not known."""
-    counts = _always if lane.where is None else layout.conditions[lane.where].for_one_record()
+def _added(layout: Layout, family: Family) -> Iterator[Callable[[Record], Sequence[int]]]:
+    """What a record adds to the lanes, one or two at a time, as `folding.added` has it for many."""
+    for lane in family.lanes:
+        if lane.kind != "high":  # it follows the low part, and both are one number's
+            counts = None if lane.where is None else layout.conditions[lane.where].for_one_record()
+            adds = _adds(lane, layout.units(lane.of) if lane.kind == "low" and lane.of else 1.0)
+            yield adds if counts is None else _if_counted(counts, adds, (0, 0) if lane.kind == "low" else _NOTHING)
+
+
+_NOTHING, _ONE = (0,), (1,)
+
+
+def _if_counted(
+    counts: Callable[[Record], bool], adds: Callable[[Record], Sequence[int]], nothing: Sequence[int]
+) -> Callable[[Record], Sequence[int]]:
+    return lambda record: adds(record) if counts(record) else nothing
+
+
+def _adds(lane: Lane, units: float) -> Callable[[Record], Sequence[int]]:
+    """What a record that is counted adds. Its own label is not known."""
     of = lane.of or ""
-    if lane.kind == "fraud":
-        return lambda _record: 0
+    if lane.kind == "low":
+        return lambda record: (0, 0) if (number := record.get(of)) is None else _parts(number, units)
     if lane.kind == "code":
-        return lambda record: code_of(record.get(of)) if counts(record) else 0
+        return lambda record: (code_of(record.get(of)),)
     if lane.kind == "count":
-        return lambda record: int(counts(record) and (lane.of is None or record.get(of) is not None))
-    part, units = ("low", "high").index(lane.kind), layout.units(of)
-    return lambda record: _parts(record[of], units)[part] if record.get(of) is not None and counts(record) else 0
-
-
-def _always(_record: Record) -> bool:
-    return True
+        return lambda record: _ONE if lane.of is None or record.get(of) is not None else _NOTHING
+    return lambda _record: _NOTHING
 
 
 def _parts(number: float, units: float) -> tuple[int, int]:
     """The low and the high part of a number in units, as `folding.parts` has them."""
-    counted = round(min(max(float(number), -LARGEST), LARGEST) * units)
+    counted = round(number * units) if -LARGEST <= number <= LARGEST else round(math.copysign(LARGEST, number) * units)
     return counted & _LOW, counted >> LOW_BITS
 
 

@@ -239,21 +239,32 @@ def insert(rows, first, length, totals, added):
     inserted(rows, first, length, totals, added)
 
 
-@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
-def remove(rows, first, length, totals, added):
-    """Take the last event of its time out of the `length` rows of an entity."""
-    own = later(rows, first, first + length, added[TIME]) - 1
+@njit(inline="always")
+def taken_out(rows, first, length, totals, added, own):
+    """Take the event at index `own` out of the `length` rows of an entity."""
     for index in range(own, first + length - 1):
         for lane in range(rows.shape[1]):
             rows[index, lane] = rows[index + 1, lane] - (added[lane] if totals[lane] else 0)
 
 
-@compiled(void(ROWS, int64, int64, FLAGS, INDEXES, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, NUMBERS))
-def ask(rows, first, length, totals, added, edges, asked, units, seen, marks, mark, out):
-    """Add an event as `insert` does, and write the features of its record to `out`."""
-    own = inserted(rows, first, length, totals, added)
+@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
+def remove(rows, first, length, totals, added):
+    """Take the last event of its time out of the `length` rows of an entity."""
+    taken_out(rows, first, length, totals, added, later(rows, first, first + length, added[TIME]) - 1)
+
+
+@compiled(void(ROWS, INDEXES, INDEXES, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, float64[:, ::1]))
+def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, mark, out):
+    """Write the features of the records of events, which do not see each other, to the rows of `out`.
+
+    Each, of the entity whose `lengths` rows begin at `firsts`, is added as `insert` does, and then taken out.
+    """
     ends = np.empty(len(edges), np.int64)
-    answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out)
+    for index in range(len(firsts)):
+        own = inserted(rows, firsts[index], lengths[index], totals, added[index])
+        answer(rows, firsts[index], own, edges, ends, asked, units, seen, marks, mark, out[index])
+        taken_out(rows, firsts[index], lengths[index] + 1, totals, added[index], own)
+        mark += len(asked)
 
 
 @compiled(void(ROWS, int64, int64, int64, int64, int64))

@@ -13,6 +13,8 @@ from fraud_detection_api.features.layout import Family, Layout
 
 _FEWEST_ROWS = 4
 _FIRST_ROWS = 1 << 12
+_NONE = [0, 0, _FEWEST_ROWS]
+"""The block of an entity that has no events."""
 
 
 class History:
@@ -22,27 +24,30 @@ class History:
         self.layout = layout
         self._tables = [EntityTable(family) for family in layout.families]
 
-    def answers(self, events: Sequence[Event]) -> NDArray[np.float64]:
-        """The history features of the records of one request, float64 (n, features of the contract), NaN for missing.
+    def answers(self, requests: Sequence[Sequence[Event]]) -> NDArray[np.float64]:
+        """The history features of the records of requests, float64 (n, features of the contract), NaN for missing.
 
-        Each record sees the events that have arrived, and those of the records before it. Nothing is changed.
+        Each record sees the events that have arrived, and those of the request's records before it. Nothing is changed.
         """
-        found = np.full((len(events), len(self.layout.contract.history)), np.nan)
+        found = np.full((sum(map(len, requests)), len(self.layout.contract.history)), np.nan)
         for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
-            own = [(event.entities[number], event.added[number]) for event in events]
-            for row, (entity, added) in enumerate(own):
-                if entity is not None:
-                    found[row, places] = table.ask(entity, added)
-            for entity, added in reversed(own):
-                if entity is not None:
-                    table.remove(entity, added)
+            row = 0
+            if all(len(request) == 1 for request in requests):  # none sees another
+                table.ask([request[0] for request in requests], number, found, places, row)
+                continue
+            for request in requests:
+                for event in request:
+                    table.ask([event], number, found, places, row)
+                    table.add(event.entities[number], event.added[number])
+                    row += 1
+                for event in reversed(request):
+                    table.remove(event.entities[number], event.added[number])
         return found
 
     def add(self, event: Event) -> None:
         """An event has arrived."""
         for table, entity, added in zip(self._tables, event.entities, event.added, strict=True):
-            if entity is not None:
-                table.add(entity, added)
+            table.add(entity, added)
 
     def relabel(self, event: Event, change: int) -> None:
         """An event that arrived before counts as fraud from now on, with `change` 1, or no longer, with -1."""
@@ -67,63 +72,78 @@ class EntityTable:
     def __init__(self, family: Family) -> None:
         self._family = family
         self._rows = np.empty((_FIRST_ROWS, family.width), dtype=np.int64)
-        self._end = 0
+        self._end = _FEWEST_ROWS  # the first rows are those of entities without events
         self._free: dict[int, list[int]] = defaultdict(list)
         self._blocks: dict[EntityKey, list[int]] = {}  # the first row, how many are used, and how many there are
         slots = slots_of(family)
         self._seen, self._marks, self._mark = np.zeros(slots, np.int64), np.zeros(slots, np.int64), 1
-        self._found = np.empty(len(family.names))
         self.events = 0
 
     @property
     def size_bytes(self) -> int:
         return self._rows.nbytes
 
-    def ask(self, entity: EntityKey, added: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Add an event, and return the features of its record; the next call overwrites them."""
-        block, family = self._with_room(entity), self._family
+    def ask(
+        self, events: Sequence[Event], number: int, found: NDArray[np.float64], places: NDArray[np.int64], row: int
+    ) -> None:
+        """Write the features of records that do not see each other to these places of `found`, from that row on.
+
+        `number` is the family's in events. Where a key is missing, nothing is written.
+        """
+        family, own = self._family, [event for event in events if event.entities[number] is not None]
+        if not own:
+            return
+        blocks = [self._with_room(event.entities[number]) if event.entities[number] in self._blocks else _NONE for event in own]
+        firsts, lengths = np.array([each[:2] for each in blocks], dtype=np.int64).T.copy()
+        answers = np.empty((len(own), len(family.names)))
         ask(
             self._rows,
-            block[0],
-            block[1],
+            firsts,
+            lengths,
             family.totals,
-            added,
+            np.array([event.added[number] for event in own], dtype=np.int64),
             family.edges,
             family.asked,
             family.units,
             self._seen,
             self._marks,
             self._mark,
-            self._found,
+            answers,
         )
-        self._mark += len(family.names)
-        block[1] += 1
-        self.events += 1
-        return self._found
+        self._mark += len(own) * len(family.names)
+        if len(own) == len(events):
+            found[row : row + len(own), places] = answers
+        else:
+            known = [row + index for index, event in enumerate(events) if event.entities[number] is not None]
+            found[np.ix_(known, places)] = answers
 
-    def add(self, entity: EntityKey, added: NDArray[np.int64]) -> None:
-        """Add an event."""
+    def add(self, entity: EntityKey | None, added: Sequence[int]) -> None:
+        """Add an event, unless its key is missing."""
+        if entity is None:
+            return
         block = self._with_room(entity)
-        insert(self._rows, block[0], block[1], self._family.totals, added)
+        insert(self._rows, block[0], block[1], self._family.totals, np.array(added, dtype=np.int64))
         block[1] += 1
         self.events += 1
 
-    def remove(self, entity: EntityKey, added: NDArray[np.int64]) -> None:
+    def remove(self, entity: EntityKey | None, added: Sequence[int]) -> None:
         """Take back the event that was added last."""
+        if entity is None:
+            return
         block = self._blocks[entity]
-        remove(self._rows, block[0], block[1], self._family.totals, added)
+        remove(self._rows, block[0], block[1], self._family.totals, np.array(added, dtype=np.int64))
         block[1] -= 1
         self.events -= 1
         if not block[1]:
             self._free[block[2]].append(block[0])
             del self._blocks[entity]
 
-    def relabel(self, entity: EntityKey, added: NDArray[np.int64], change: int) -> None:
+    def relabel(self, entity: EntityKey, added: Sequence[int], change: int) -> None:
         """Change whether an event counts as fraud, where it satisfies the condition."""
         first, used, _ = self._blocks[entity]
         for lane, counts in self._family.fraud_lanes:
             if counts is None or added[counts]:
-                relabel(self._rows, first, used, int(added[0]), lane, change)
+                relabel(self._rows, first, used, added[0], lane, change)
 
     def _with_room(self, entity: EntityKey) -> list[int]:
         """The entity's block, which has room for one more row."""

@@ -51,11 +51,8 @@ class LiveHistory:
             self._label(arrival.subject, event, is_fraud=arrival.is_fraud)
 
     def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
-        found = [self._answers(request) for request in requests]
-        return np.concatenate(found) if found else np.empty((0, len(self.contract.history)))
-
-    def _answers(self, request: Sequence[AskedRecord]) -> NDArray[np.float64]:
-        return self.events.answers([self._reader.event(from_json(each.record), each.entity) for each in request])
+        read = self._reader.event
+        return self.events.answers([[read(from_json(each.record), each.entity) for each in request] for request in requests])
 
     def _event(self, record: str, entity: str | None) -> Event | None:
         """The event of a record; None where it has no time, as one of an earlier contract may."""
