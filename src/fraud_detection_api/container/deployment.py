@@ -51,7 +51,7 @@ class DeploymentServices:
         return self.contract if current is None else current.contract
 
 
-def build_deployment(
+def build_deployment(  # noqa: PLR0913 what a deployment is made of
     settings: Settings,
     registry: ModelRegistry,
     tallies: Tallies,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fraud_detection_api.adapters.journal import FileJournal
 from fraud_detection_api.adapters.root_copies import WEB_SECONDS, RootFile, posted_to
+from fraud_detection_api.adapters.sockets.writer import WriterClient, WriterServer
 from fraud_detection_api.adapters.sql.clock import DatabaseClock
 from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
@@ -20,7 +21,6 @@ from fraud_detection_api.adapters.sql.postgres import PostgresDatabase, Postgres
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
-from fraud_detection_api.adapters.sockets.writer import WriterClient, WriterServer
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.decision.log import SignedRoot
 from fraud_detection_api.errors import InvalidEvidence, InvalidSetting, NoStore

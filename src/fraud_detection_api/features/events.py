@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
 
@@ -59,7 +59,7 @@ class EventReader:
     def _entity(self, keys: tuple[str, ...], record: Record, entity: str | None) -> EntityKey | None:
         if len(keys) == 1:
             return entity if keys[0] == self._identifier else record.get(keys[0])
-        values = [entity if name == self._identifier else record.get(name) for name in keys]
+        values: list[Any] = [entity if name == self._identifier else record.get(name) for name in keys]
         return None if None in values else tuple(values)
 
 
@@ -108,7 +108,7 @@ _LOW = 2**LOW_BITS - 1
 
 
 @lru_cache(maxsize=65_536)
-def code_of(value: bool | int | float | str | None) -> int:
+def code_of(value: Any) -> int:
     """A number from -2^63 to 2^63 - 1 that stands for a value, and for no other that anybody meets; 0 for none."""
     if value is None:
         return 0

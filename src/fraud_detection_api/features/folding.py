@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.features.kernels import accumulate, answer_all, group
-from fraud_detection_api.features.layout import LARGEST, LOW_BITS, MILLIONTHS, TIME, Family, Lane, Layout
+from fraud_detection_api.features.layout import LARGEST, LOW_BITS, TIME, Family, Lane, Layout
 
 _TO_THE_LOW = float(2**LOW_BITS)
 

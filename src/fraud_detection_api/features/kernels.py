@@ -3,8 +3,8 @@
 `rows`, int64 (n, 1 + lanes), are as in `features.layout`; an entity's rows follow each other from index `first` on.
 """
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator"
-# ruff: noqa: ANN001, ANN202, PLR0913, PLR0917
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
+# ruff: noqa: ANN001, PLR0913, PLR0917
 
 import math
 
@@ -22,7 +22,7 @@ ROWS, ASKED, NUMBERS, INDEXES, FLAGS = int64[:, ::1], int64[:, ::1], float64[::1
 
 
 @njit(inline="always")
-def later(rows, begin, end, time):
+def later(rows, begin, end, time) -> int:
     """The first index from `begin` to `end` whose time is later, for rows in order; searched from the end."""
     step, top = 1, end
     while top > begin and rows[top - 1, TIME] > time:
@@ -40,7 +40,7 @@ def later(rows, begin, end, time):
 
 
 @njit(inline="always")
-def total(rows, first, left, right, lane):
+def total(rows, first, left, right, lane) -> int:
     """What a lane's total gains from the rows from `left` to before `right`."""
     if right <= left:
         return 0
@@ -48,7 +48,7 @@ def total(rows, first, left, right, lane):
 
 
 @njit(inline="always")
-def joined(high, low):
+def joined(high, low) -> float:
     """The number of two parts of a sum."""
     if -_EXACT < high < _EXACT:
         return float((high << LOW_BITS) + low)
@@ -56,13 +56,13 @@ def joined(high, low):
 
 
 @njit(inline="always")
-def number_at(rows, first, index, low):
+def number_at(rows, first, index, low) -> float:
     """The number that an event added to a sum, in units."""
     return joined(total(rows, first, index, index + 1, low + 1), total(rows, first, index, index + 1, low))
 
 
 @njit(inline="always")
-def reached(rows, first, left, right, lane, counted):
+def reached(rows, first, left, right, lane, counted) -> int:
     """The first index from `left` to before `right` with which a lane's total has gained `counted`."""
     before = rows[left - 1, lane] if left > first else 0
     while left < right:
@@ -75,7 +75,7 @@ def reached(rows, first, left, right, lane, counted):
 
 
 @njit(inline="always")
-def extreme(rows, first, left, right, own, count, low, sign):
+def extreme(rows, first, left, right, own, count, low, sign) -> float:
     """The largest number of the counted rows, or with sign -1 the smallest; NaN for none."""
     found = np.nan
     for index in range(left, right + 1):
@@ -88,7 +88,7 @@ def extreme(rows, first, left, right, own, count, low, sign):
 
 
 @njit(inline="always")
-def squares(rows, first, left, right, own, count, low, mean, unit):
+def squares(rows, first, left, right, own, count, low, mean, unit) -> float:
     """The sum of squared distances from the mean, in the order of time."""
     found = 0.0
     for index in range(left, right + 1):
@@ -100,7 +100,7 @@ def squares(rows, first, left, right, own, count, low, mean, unit):
 
 
 @njit(inline="always")
-def distinct(rows, left, right, own, code, at_most, seen, marks, mark):
+def distinct(rows, left, right, own, code, at_most, seen, marks, mark) -> int:
     """How many codes the rows have, `at_most` so many. `seen` and `marks` are a hash table; `mark` is new in it."""
     found, mask = 0, len(seen) - 1
     for index in range(left, right + 1):
@@ -119,8 +119,59 @@ def distinct(rows, left, right, own, code, at_most, seen, marks, mark):
     return found
 
 
+@njit(inline="always")
+def summed(rows, first, left, right, own, low) -> float:
+    """The sum of a number, in units."""
+    high, rest = total(rows, first, left, right, low + 1), total(rows, first, left, right, low)
+    if own >= 0:
+        high += total(rows, first, own, own + 1, low + 1)
+        rest += total(rows, first, own, own + 1, low)
+    return joined(high, rest)
+
+
+@njit(inline="always")
+def spread(rows, first, left, right, own, count, low, counted, unit) -> float:
+    """The sample standard deviation of a number; NaN below two."""
+    if counted < 2:
+        return np.nan
+    mean = summed(rows, first, left, right, own, low) / (unit * counted)
+    return math.sqrt(squares(rows, first, left, right, own, count, low, mean, unit) / (counted - 1))
+
+
+@njit(inline="always")
+def since(rows, first, left, right, count, counted, measure, time) -> float:
+    """Seconds from the last, or the first, of the counted rows."""
+    place = left if measure == _FIRST else right - 1
+    if count >= 0:
+        place = reached(rows, first, left, right, count, 1 if measure == _FIRST else counted)
+    return (time - rows[place, TIME]) / 1e6
+
+
+@njit(inline="always")
+def value(rows, first, left, right, known, own, counted, question, unit, time) -> float:  # noqa: PLR0911 a table
+    """A measure of the `counted` events of a window, without `distinct`; those of frauds are known before `known`."""
+    measure, count, low = question[0], question[4], question[5]
+    if measure == _COUNT:
+        return float(counted)
+    if measure == _SUM:
+        return summed(rows, first, left, right, own, low) / unit
+    if measure == _SHARE:
+        return total(rows, first, left, known, question[6]) / counted if counted else 0.0
+    if not counted:
+        return np.nan
+    if measure == _MEAN:
+        return summed(rows, first, left, right, own, low) / (unit * counted)
+    if measure == _STD:
+        return spread(rows, first, left, right, own, count, low, counted, unit)
+    if measure == _MIN:
+        return extreme(rows, first, left, right, own, count, low, -1.0) / unit
+    if measure == _MAX:
+        return extreme(rows, first, left, right, own, count, low, 1.0) / unit
+    return since(rows, first, left, right, count, counted, measure, time)
+
+
 @njit
-def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out):
+def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out) -> None:
     """The features of the record whose event is at index `own`, into `out`. `ends` is room for the edges' indexes.
 
     Only rows before `own` are known: those after it are later, or arrived later.
@@ -129,54 +180,22 @@ def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out):
     for edge in range(len(edges)):
         end = ends[edge] = later(rows, first, end, time - edges[edge])
     for feature in range(len(asked)):
-        measure, count, low, unit = asked[feature, 0], asked[feature, 4], asked[feature, 5], units[feature]
-        right = ends[asked[feature, 1]]
-        left = first if asked[feature, 2] < 0 else min(ends[asked[feature, 2]], right)
-        itself = own if asked[feature, 3] else -1
-        if measure == _DISTINCT:
-            code, at_most = asked[feature, 7], asked[feature, 8]
+        question = asked[feature]
+        right, itself, count = ends[question[1]], own if question[3] else -1, question[4]
+        left = first if question[2] < 0 else min(ends[question[2]], right)
+        if question[0] == _DISTINCT:
+            code, at_most = question[7], question[8]
             out[feature] = distinct(rows, left, right, itself, code, at_most, seen, marks, mark + feature)
             continue
-        if count < 0:
-            counted = right - left + asked[feature, 3]
-        else:
-            counted = total(rows, first, left, right, count)
-            counted += total(rows, first, own, own + 1, count) if asked[feature, 3] else 0
-        if measure == _COUNT:
-            out[feature] = counted
-        elif measure == _SHARE:
-            known = min(ends[asked[feature, 8]], right)
-            out[feature] = total(rows, first, left, known, asked[feature, 6]) / counted if counted else 0.0
-        elif measure == _SUM or (measure in (_MEAN, _STD) and counted):
-            high, rest = total(rows, first, left, right, low + 1), total(rows, first, left, right, low)
-            if asked[feature, 3]:
-                high, rest = high + total(rows, first, own, own + 1, low + 1), rest + total(rows, first, own, own + 1, low)
-            summed = joined(high, rest)
-            if measure == _SUM:
-                out[feature] = summed / unit
-            elif measure == _MEAN:
-                out[feature] = summed / (unit * counted)
-            elif counted < 2:
-                out[feature] = np.nan
-            else:
-                mean = summed / (unit * counted)
-                away = squares(rows, first, left, right, itself, count, low, mean, unit)
-                out[feature] = math.sqrt(away / (counted - 1))
-        elif not counted:
-            out[feature] = np.nan
-        elif measure == _MIN:
-            out[feature] = extreme(rows, first, left, right, itself, count, low, -1.0) / unit
-        elif measure == _MAX:
-            out[feature] = extreme(rows, first, left, right, itself, count, low, 1.0) / unit
-        else:
-            place = left if measure == _FIRST else right - 1
-            if count >= 0:
-                place = reached(rows, first, left, right, count, 1 if measure == _FIRST else counted)
-            out[feature] = (time - rows[place, TIME]) / 1e6
+        counted = right - left if count < 0 else total(rows, first, left, right, count)
+        if question[3]:
+            counted += 1 if count < 0 else total(rows, first, own, own + 1, count)
+        known = min(ends[question[8]], right) if question[0] == _SHARE else right
+        out[feature] = value(rows, first, left, right, known, itself, counted, question, units[feature], time)
 
 
 @compiled(void(INDEXES, INDEXES, INDEXES))
-def group(codes, firsts, order):
+def group(codes, firsts, order) -> None:
     """Sort the indexes of `codes`, (n,) from -1 for none, by code; equal ones stay in order, and none are left out.
 
     `firsts`, (codes + 1,), is where each code begins in `order`, (n,).
@@ -196,7 +215,7 @@ def group(codes, firsts, order):
 
 
 @compiled(void(ROWS, FLAGS, INDEXES))
-def accumulate(rows, totals, firsts):
+def accumulate(rows, totals, firsts) -> None:
     """Make running totals of what each event adds; entity k's rows are those from `firsts[k]` to before `firsts[k + 1]`."""
     for entity in range(len(firsts) - 1):
         for index in range(firsts[entity] + 1, firsts[entity + 1]):
@@ -206,7 +225,7 @@ def accumulate(rows, totals, firsts):
 
 
 @compiled(void(ROWS, INDEXES, int64, int64, INDEXES, ASKED, NUMBERS, int64, float64[:, ::1]))
-def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out):
+def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out) -> None:
     """The features of all events of the entities from `begin` to before `end`, into the same rows of `out`."""
     ends = np.empty(len(edges), np.int64)
     seen, marks, mark = np.empty(slots, np.int64), np.zeros(slots, np.int64), 1
@@ -218,7 +237,7 @@ def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out):
 
 
 @njit(inline="always")
-def inserted(rows, first, length, totals, added):
+def inserted(rows, first, length, totals, added) -> int:
     """Add an event to the `length` rows of an entity, which have room for it, after all events of its time.
 
     `added` is its time and what it adds to each lane. Returns its index.
@@ -234,13 +253,13 @@ def inserted(rows, first, length, totals, added):
 
 
 @compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
-def insert(rows, first, length, totals, added):
+def insert(rows, first, length, totals, added) -> None:
     """Add an event to the `length` rows of an entity, which have room for it."""
     inserted(rows, first, length, totals, added)
 
 
 @njit(inline="always")
-def taken_out(rows, first, length, totals, added, own):
+def taken_out(rows, first, length, totals, added, own) -> None:
     """Take the event at index `own` out of the `length` rows of an entity."""
     for index in range(own, first + length - 1):
         for lane in range(rows.shape[1]):
@@ -248,13 +267,13 @@ def taken_out(rows, first, length, totals, added, own):
 
 
 @compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
-def remove(rows, first, length, totals, added):
+def remove(rows, first, length, totals, added) -> None:
     """Take the last event of its time out of the `length` rows of an entity."""
     taken_out(rows, first, length, totals, added, later(rows, first, first + length, added[TIME]) - 1)
 
 
 @compiled(void(ROWS, INDEXES, INDEXES, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, float64[:, ::1]))
-def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, mark, out):
+def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, mark, out) -> None:
     """Write the features of the records of events, which do not see each other, to the rows of `out`.
 
     Each, of the entity whose `lengths` rows begin at `firsts`, is added as `insert` does, and then taken out.
@@ -268,7 +287,7 @@ def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, 
 
 
 @compiled(void(ROWS, int64, int64, int64, int64, int64))
-def relabel(rows, first, length, time, lane, change):
+def relabel(rows, first, length, time, lane, change) -> None:
     """Add to a count of frauds from the events of that time on, which are in the same windows."""
     for index in range(later(rows, first, first + length, time - 1), first + length):
         rows[index, lane] += change

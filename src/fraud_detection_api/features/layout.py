@@ -68,7 +68,7 @@ class Asked(NamedTuple):
     right: int
     left: int
     include: int
-    count: int
+    counts: int
     low: int
     fraud: int
     code: int
@@ -80,8 +80,7 @@ class Family:
     """The history features `names` of one key. `lanes` are the columns of a row after its time.
 
     `edges`, int64 (e,), are times before a record's own, in microseconds, ascending: the ends of windows. `asked`, int64
-    (m, 9), has an `Asked` for each feature, and `units`, float64 (m,), the units of 1 in its sum. `totals`, bool (1 + lanes,),
-    says which columns are running totals.
+    (m, 9), has an `Asked` for each feature, and `units`, float64 (m,), the units of 1 in its sum.
     """
 
     keys: tuple[str, ...]
@@ -98,11 +97,12 @@ class Family:
 
     @cached_property
     def totals(self) -> NDArray[np.bool_]:
+        """Which columns of a row are running totals, bool (1 + lanes,)."""
         return np.array([False, *(lane.kind != "code" for lane in self.lanes)])
 
     @cached_property
     def fraud_lanes(self) -> tuple[tuple[int, int | None], ...]:
-        """The columns that count frauds, and the column that says whether an event satisfies the condition, if there is one."""
+        """The columns that count frauds, each with the column that counts the events of its condition, if there is one."""
         place = {lane: index for index, lane in enumerate(self.lanes, 1)}
         frauds = [lane for lane in self.lanes if lane.kind == "fraud"]
         return tuple((place[lane], place.get(lane._replace(kind="count"))) for lane in frauds)

@@ -90,10 +90,14 @@ class EntityTable:
 
         `number` is the family's in events. Where a key is missing, nothing is written.
         """
-        family, own = self._family, [event for event in events if event.entities[number] is not None]
-        if not own:
+        family = self._family
+        named = [
+            (index, entity) for index, event in enumerate(events) if (entity := event.entities[number]) is not None
+        ]
+        if not named:
             return
-        blocks = [self._with_room(event.entities[number]) if event.entities[number] in self._blocks else _NONE for event in own]
+        blocks = [self._with_room(entity) if entity in self._blocks else _NONE for _, entity in named]
+        own = [events[index] for index, _ in named]
         firsts, lengths = np.array([each[:2] for each in blocks], dtype=np.int64).T.copy()
         answers = np.empty((len(own), len(family.names)))
         ask(
@@ -111,11 +115,8 @@ class EntityTable:
             answers,
         )
         self._mark += len(own) * len(family.names)
-        if len(own) == len(events):
-            found[row : row + len(own), places] = answers
-        else:
-            known = [row + index for index, event in enumerate(events) if event.entities[number] is not None]
-            found[np.ix_(known, places)] = answers
+        known = np.array([row + index for index, _ in named], dtype=np.int64)
+        found[known[:, np.newaxis], places] = answers
 
     def add(self, entity: EntityKey | None, added: Sequence[int]) -> None:
         """Add an event, unless its key is missing."""

@@ -1,4 +1,4 @@
-"""The process that has the history of entities in memory. `fraud serve` starts it with the workers, and ends it with the server."""
+"""The process that has the history of entities in memory. `fraud serve` starts it, and ends it with the server."""
 
 import asyncio
 import os
@@ -28,14 +28,16 @@ def entity_history_process() -> Iterator[None]:
         try:
             arguments = [str(folder)]
             pause, silent = _PAUSE_SECONDS, _SILENT_SECONDS
-            with child_process("history", __name__, arguments, pause_seconds=pause, silent_seconds=silent, cut_off=True):
+            with child_process(
+                "history", __name__, arguments, pause_seconds=pause, silent_seconds=silent, cut_off=True
+            ):
                 yield
         finally:
             del os.environ[ADDRESS]
 
 
 def main() -> None:
-    """Serve at FRAUD_HISTORY until standard input ends; then remove the given folder, which a killed server leaves behind."""
+    """Serve at FRAUD_HISTORY until standard input ends; then remove the given folder, as a killed server leaves it."""
     with begun("history") as (settings, tallies), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:

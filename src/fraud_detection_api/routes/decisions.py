@@ -7,10 +7,10 @@ from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol.body import Headers
 from fraud_detection_api.routes.protocol.deadlines import DEADLINE, DEADLINE_HEADER
 from fraud_detection_api.routes.protocol.problems import problem
+from fraud_detection_api.routes.scoring.asked import Asked
 from fraud_detection_api.routes.scoring.idempotency import HEADER as IDEMPOTENCY_KEY
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
 from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, BAD_FIELD, PROBLEMS
-from fraud_detection_api.routes.scoring.asked import Asked
 from fraud_detection_api.routes.scoring.together import Answers, Wording
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders
 from fraud_detection_api.schemas.decisions import decision_texts, decisions_body

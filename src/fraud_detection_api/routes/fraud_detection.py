@@ -3,8 +3,8 @@
 from typing import Any
 
 from fraud_detection_api.decision.row_format import json_texts
-from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
 from fraud_detection_api.routes.scoring.asked import Asked
+from fraud_detection_api.routes.scoring.route import ANSWER_HEADERS, PROBLEMS
 from fraud_detection_api.routes.scoring.together import Answers, Wording
 from fraud_detection_api.routes.scoring.turns import ScoringRequest
 from fraud_detection_api.services.deciding.decisions import DecisionService

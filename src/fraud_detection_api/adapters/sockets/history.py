@@ -1,8 +1,9 @@
 """The history of entities in another process, over a Unix socket: one process has it in memory for all workers of a machine.
 
-Workers send [number, digest of a contract, requests], which are arrays of AskedRecords; and [0, contract, []] to say that
-they serve a contract, as JSON. They receive {"ready": digest} once the contract's history is in memory, and {"number": …, "position": …,
-"values": …} for each question: the features as bytes of float64, and nil while the history is unavailable.
+Workers send [number, digest of a contract, requests], which are arrays of AskedRecords. Without a question, they send [0,
+contract as JSON, []] to say what they serve, and [-1, "", []] to say that decisions were stored. They receive {"ready":
+digest} once the contract's history is in memory, and {"number": …, "position": …, "values": …} for each question: the
+features as bytes of float64, and nil while the history is unavailable.
 """
 
 import asyncio
@@ -43,8 +44,8 @@ KEPT_CONTRACTS = 2
 IDLE_SECONDS = 0.5
 """How often what has arrived is taken in while nobody asks."""
 
-_SERVES = 0
-"""The number of a frame with a contract."""
+_SERVES, _FOLLOWS = 0, -1
+"""The numbers of frames that ask nothing."""
 
 _FRAME = msgpack.Decoder(tuple[int, str, list[list[AskedRecord]]])
 
@@ -100,6 +101,10 @@ class HistoryClient:
         self._asked[self._number] = _Question(done, len(contract.history), timer)
         asked = [asked_records(contract, request, self._recorder) for request in requests]
         self._connection.send((self._number, digest, asked))
+
+    def follow(self) -> None:
+        if self._connection is not None:
+            self._connection.send((_FOLLOWS, "", ()))
 
     def _serve(self, contract: Contract) -> None:
         self._contracts.pop(contract.content_digest, None)
@@ -180,6 +185,10 @@ class HistoryServer:
         number, about, requests = _FRAME.decode(content)
         if number == _SERVES:
             self._serve(connection, parse_contract(json.loads(about), source="a worker"))
+            return
+        if number == _FOLLOWS:
+            for each in self._served.values():
+                each.follow()
             return
         served = self._served.get(about)
         answer = None if served is None else served.answer(requests)

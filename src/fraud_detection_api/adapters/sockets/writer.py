@@ -2,9 +2,9 @@
 
 Committing in the process that scores makes each request half as expensive again, as both compete for the interpreter.
 
-Frames are MessagePack after four bytes of length; it is read three times as fast as JSON. Workers send [number, seconds, requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays.
-They receive {"error": …, "number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes
-in between.
+Frames are MessagePack after four bytes of length; it is read three times as fast as JSON. Workers send [number, seconds,
+requests]: a number of theirs, the seconds for the store or nil, and StoredRequests as arrays. They receive {"error": …,
+"number": …, "results": …} for each frame, in any order, and {"error": …} when the error changes in between.
 """
 
 import asyncio

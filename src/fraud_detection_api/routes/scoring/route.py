@@ -32,8 +32,8 @@ from fraud_detection_api.routes.protocol.pieces import send_in_pieces
 from fraud_detection_api.routes.protocol.problems import BODY, KEYED, Responses, problem
 from fraud_detection_api.routes.protocol.rate_limits import rate_limit_fields
 from fraud_detection_api.routes.scoring.answer import MODEL_VERSION, SERVER_TIMING, Answer, given_before
-from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, recall
 from fraud_detection_api.routes.scoring.asked import Read
+from fraud_detection_api.routes.scoring.idempotency import KEY_HEADER, idempotency_key, recall
 from fraud_detection_api.routes.scoring.together import Answers, sealed_requests
 from fraud_detection_api.routes.scoring.turns import ScoringRequest, SentHeaders, Turn, Worked
 from fraud_detection_api.schemas.records.parser import RecordParser

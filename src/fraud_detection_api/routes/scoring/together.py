@@ -47,12 +47,12 @@ class Answers:
         watch.lap("parse")
         return Read(asked, watch)
 
-    def answer(self, requests: Sequence[ScoringRequest], read: Read) -> list[Answer | FraudError]:
+    def answer(self, requests: Sequence[ScoringRequest], read: Read) -> list[Answer | Exception]:
         """The answer to each request, in order, or its error."""
-        answers, asked, watch = list[Answer | FraudError](), read.asked, read.watch
+        answers, asked, watch = list[Answer | Exception](), read.asked, read.watch
         while (first := len(answers)) < len(asked):
             what, last = asked[first], first + 1
-            if isinstance(what, FraudError):
+            if isinstance(what, Exception):
                 answers.append(what)
                 continue
             while last < len(asked) and _are_alike(requests[first], what, requests[last], asked[last]):
@@ -86,7 +86,7 @@ class Answers:
             begin = end
 
 
-def _are_alike(one: ScoringRequest, asks: Asked, other: ScoringRequest, other_asks: Asked | FraudError) -> bool:
+def _are_alike(one: ScoringRequest, asks: Asked, other: ScoringRequest, other_asks: Asked | Exception) -> bool:
     """Whether two requests can be decided together."""
     return (
         isinstance(other_asks, Asked)
@@ -102,7 +102,7 @@ _Kept: TypeAlias = tuple[ScoringRequest, Answer]
 
 
 def sealed_requests(
-    recorder: Recorder | None, requests: Sequence[ScoringRequest], answers: Sequence[Answer | FraudError]
+    recorder: Recorder | None, requests: Sequence[ScoringRequest], answers: Sequence[Answer | Exception]
 ) -> list[StoredRequest | None]:
     """What is to be stored with each answer; None for an error and a dry run, and where there is no recorder."""
     sealed: list[StoredRequest | None] = []
@@ -114,10 +114,10 @@ def sealed_requests(
     return sealed
 
 
-def _to_be_stored(one: tuple[ScoringRequest, Answer | FraudError]) -> int | None:
+def _to_be_stored(one: tuple[ScoringRequest, Answer | Exception]) -> int | None:
     """What neighbours have in common that were decided together; None where nothing is stored."""
     answer = one[1]
-    return None if isinstance(answer, FraudError) or answer.records is None else id(answer.decided)
+    return None if isinstance(answer, Exception) or answer.records is None else id(answer.decided)
 
 
 def _sealed(recorder: Recorder, kept: Sequence[_Kept]) -> Iterator[StoredRequest]:

@@ -214,6 +214,8 @@ class Turn:
 
     def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:
         """Send each answer on its way, or its error, now that the results of storing are known."""
+        if self._history is not None and any(each.request.deployment.contract.history for each in finished):
+            self._history.follow()
         for (request, answer, _, waiting), result in zip(finished, results, strict=True):
             if waiting.done():
                 continue

@@ -46,6 +46,9 @@ class EntityHistory(Protocol):
         The records of a request see each other in order, and no other request's.
         """
 
+    def follow(self) -> None:
+        """Decisions were stored: take them in now, so that the next question need not wait for that."""
+
 
 class Entities(Protocol):
     """What entities of one contract did, in memory, up to a position in the store's log. Only one thread may use it."""

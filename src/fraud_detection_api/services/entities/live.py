@@ -48,11 +48,13 @@ class LiveHistory:
         if arrival.kind != "label":
             self.events.add(event)
         if arrival.is_fraud is not None:
-            self._label(arrival.subject, event, is_fraud=arrival.is_fraud)
+            self._label(arrival.subject, event, is_fraud=arrival.is_fraud == 1)
 
     def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
         read = self._reader.event
-        return self.events.answers([[read(from_json(each.record), each.entity) for each in request] for request in requests])
+        return self.events.answers(
+            [[read(from_json(each.record), each.entity) for each in request] for request in requests]
+        )
 
     def _event(self, record: str, entity: str | None) -> Event | None:
         """The event of a record; None where it has no time, as one of an earlier contract may."""

@@ -30,6 +30,9 @@ class LocalHistory:
     def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:  # noqa: ARG002
         done(self._seen(contract, [asked_records(contract, request, self._recorder) for request in requests]))
 
+    def follow(self) -> None:
+        """Each question catches up."""
+
     def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
         digest = contract.content_digest
         if digest not in self._entities:

@@ -148,9 +148,9 @@ class _Reader:
         for problem, rows in [*check.bad_rows.items(), *self._untimed(frame)]:
             self.problems[problem] = np.append(self.problems.get(problem, rows[:0]), rows)
         if not self.problems:
-            rows = slice(self.done, self.done + frame.height)
-            own = {name: column[rows] for name, column in self.history.items()}
-            self._store({**check.columns, **own}, rows)
+            piece = slice(self.done, self.done + frame.height)
+            own = {name: column[piece] for name, column in self.history.items()}
+            self._store({**check.columns, **own}, piece)
         self.done += frame.height
 
     def reported(self) -> dict[str, NDArray[np.int64]]:
