@@ -123,6 +123,11 @@ class Settings(BaseModel):
         description="Unix socket of the process that has the history of entities in memory for all workers. `fraud serve` "
         "sets it; do not set it yourself.",
     )
+    history_folder: Path | None = Field(
+        None,
+        description="Folder for copies of the history in memory, so that a restart need not read all events of the store. "
+        "If unset, it is beside a SQLite store's file, and there are no copies for PostgreSQL.",
+    )
     metrics_folder: Path | None = Field(
         None,
         description="Folder in which the processes of a server share their metrics. `fraud serve` empties it at its start. "

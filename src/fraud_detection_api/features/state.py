@@ -1,10 +1,12 @@
 """The events of entities in memory: what a server answers from, and what a replay folds again."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json, to_json
 
 from fraud_detection_api.features.events import EntityKey, Event
 from fraud_detection_api.features.folding import slots_of
@@ -55,6 +57,19 @@ class History:
             if entity is not None:
                 table.relabel(entity, added, change)
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that is kept, for `restore`."""
+        return {
+            f"{number}.{name}": array
+            for number, table in enumerate(self._tables)
+            for name, array in table.arrays().items()
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep what another history of the same layout kept. Raises ValueError or LookupError for other arrays."""
+        for number, table in enumerate(self._tables):
+            table.restore(arrays[f"{number}.rows"], arrays[f"{number}.blocks"], arrays[f"{number}.entities"])
+
     @property
     def size_bytes(self) -> int:
         """The memory of all rows."""
@@ -82,6 +97,22 @@ class EntityTable:
     @property
     def size_bytes(self) -> int:
         return self._rows.nbytes
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Rows, int64 (n, 1 + lanes); blocks, int64 (entities, 3); and the entities as bytes of JSON, uint8."""
+        blocks = np.array([*self._blocks.values()], dtype=np.int64).reshape(-1, 3)
+        entities = np.frombuffer(to_json([*self._blocks]), dtype=np.uint8)
+        return {"rows": self._rows[: self._end], "blocks": blocks, "entities": entities}
+
+    def restore(self, rows: NDArray[np.int64], blocks: NDArray[np.int64], entities: NDArray[np.uint8]) -> None:
+        """Take over what `arrays` gave. Raises ValueError."""
+        if rows.shape[1:] != (self._family.width,):
+            raise ValueError("rows of another layout")
+        keys = [tuple(key) if isinstance(key, list) else key for key in from_json(entities.tobytes())]
+        self._rows, self._end = rows, len(rows)
+        self._blocks = dict(zip(keys, blocks.tolist(), strict=True))
+        self.events = int(blocks[:, 1].sum())
+        self._free = defaultdict(list)  # those that were free then stay unused
 
     def ask(
         self, events: Sequence[Event], number: int, found: NDArray[np.float64], places: NDArray[np.int64], row: int

@@ -9,11 +9,13 @@ features as bytes of float64, and nil while the history is unavailable.
 import asyncio
 import json
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from msgspec import msgpack
@@ -40,6 +42,9 @@ PAUSE_SECONDS = 1.0
 
 KEPT_CONTRACTS = 2
 """Histories in memory: that of the model in service, and of the one before or after it."""
+
+SAVED_ARRIVALS, SAVE_SECONDS = 50_000, 30.0
+"""So much arrives, and so much time passes, between two copies. What came after the last is folded at the next start."""
 
 IDLE_SECONDS = 0.5
 """How often what has arrived is taken in while nobody asks."""
@@ -156,14 +161,26 @@ class HistoryClient:
         self._asked.pop(number).done(None)
 
 
-class HistoryServer:
-    """The other side: has histories in memory, and answers workers at `path`. `open_entities` opens that of a contract."""
+class HistoryPlaces(Protocol):
+    """Where a history comes from, and where a copy of it goes."""
 
-    def __init__(self, path: Path, open_entities: Callable[[Contract], Entities]) -> None:
-        self._path, self._open_entities = path, open_entities
+    def opened(self, contract: Contract) -> Entities:
+        """The history of a contract: the last copy, or nothing yet. Raises StoreUnavailable."""
+
+    def save(self, entities: Entities) -> None:
+        """Write a copy. Raises OSError."""
+
+    def forget(self, contract: Contract) -> None:
+        """Remove the copy of a contract's history."""
+
+
+class HistoryServer:
+    """The other side: has histories in memory, and answers workers at `path`."""
+
+    def __init__(self, path: Path, places: HistoryPlaces) -> None:
+        self._path, self._places = path, places
         self._connections: set[Frames] = set()
         self._served: dict[str, _Served] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve_until(self, ended: asyncio.Event) -> None:
         """Serve until `ended`."""
@@ -197,24 +214,16 @@ class HistoryServer:
 
     def _serve(self, connection: Frames, contract: Contract) -> None:
         digest = contract.content_digest
-        served = self._served.pop(digest, None) or _Served(self._open_entities(contract))
+        served = self._served.pop(digest, None) or _Served(contract, self._places)
         self._served[digest] = served
         while len(self._served) > KEPT_CONTRACTS:
-            del self._served[next(iter(self._served))]
-        if served.is_ready:
+            self._served.pop(next(iter(self._served))).close()
+        if served.entities is not None:
             connection.send({"ready": digest})
         elif served.loading is None:
-            served.loading = asyncio.create_task(self._load(digest, served))
+            served.load(lambda: self._ready(digest))
 
-    async def _load(self, digest: str, served: "_Served") -> None:
-        while not served.is_ready:
-            try:
-                served.is_ready = not served.entities.catch_up()
-            except StoreUnavailable as error:
-                log_event("history_store_away", level=logging.WARNING, reason=str(error))
-                await asyncio.sleep(PAUSE_SECONDS)
-            await asyncio.sleep(0)
-        log_event("history_ready", position=served.entities.position, rows=served.entities.rows)
+    def _ready(self, digest: str) -> None:
         for connection in self._connections:
             connection.send({"ready": digest})
 
@@ -223,26 +232,79 @@ class HistoryServer:
             await asyncio.sleep(IDLE_SECONDS)
             for served in list(self._served.values()):
                 served.follow()
+                served.look_after()
                 await asyncio.sleep(0)
 
 
 class _Served:
-    """The history of a contract, which answers once it is ready."""
+    """The history of a contract, which answers once it is loaded."""
 
-    def __init__(self, entities: Entities) -> None:
-        self.entities, self.is_ready = entities, False
+    def __init__(self, contract: Contract, places: HistoryPlaces) -> None:
+        self._contract, self._places = contract, places
+        self.entities: Entities | None = None
         self.loading: asyncio.Task[None] | None = None
+        self._saved, self._save_at, self._saving = 0, 0.0, 0
 
     def answer(self, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
-        if not self.is_ready or not self.follow():
+        """What is known of records; None while that is nothing."""
+        if self.entities is None or not self.follow():
             return None
         return Seen(self.entities.position, self.entities.answers(requests))
 
     def follow(self) -> bool:
         """Take in what has arrived; False where the store is away."""
         try:
-            while self.is_ready and self.entities.catch_up():
+            while self.entities is not None and self.entities.catch_up():
                 pass
         except StoreUnavailable:
             return False
         return True
+
+    def look_after(self) -> None:
+        """Write a copy when much has arrived since the last one; load all anew once an entity was erased."""
+        entities, now = self.entities, time.monotonic()
+        if entities is None or self._is_saving():
+            return
+        if entities.is_outdated and self.loading is None:
+            self._places.forget(self._contract)
+            self.load(lambda: None)
+        elif not entities.is_outdated and entities.position - self._saved >= SAVED_ARRIVALS and now >= self._save_at:
+            self._saved, self._save_at = entities.position, now + SAVE_SECONDS
+            self._saving = self._save_aside(entities)
+
+    def load(self, ready: Callable[[], None]) -> None:
+        """Have the history loaded, and then call `ready`."""
+        self.loading = asyncio.create_task(self._load(ready))
+
+    def close(self) -> None:
+        """End what goes on."""
+        if self.loading is not None:
+            self.loading.cancel()
+
+    async def _load(self, ready: Callable[[], None]) -> None:
+        began, entities, more = time.monotonic(), None, True
+        while entities is None or more:
+            try:
+                entities = entities or self._places.opened(self._contract)
+                more = entities.catch_up()
+            except StoreUnavailable as error:
+                log_event("history_store_away", level=logging.WARNING, reason=str(error))
+                await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(0)  # others are answered meanwhile
+        self.entities, self.loading = entities, None
+        seconds = round(time.monotonic() - began, 3)
+        log_event("history_ready", position=entities.position, rows=entities.rows, seconds=seconds)
+        ready()
+
+    def _save_aside(self, entities: Entities) -> int:
+        """Write a copy in another process, which has the memory as it is now; returns its id."""
+        if process := os.fork():
+            return process
+        with suppress(OSError):
+            self._places.save(entities)
+        os._exit(0)
+
+    def _is_saving(self) -> bool:
+        if self._saving and os.waitpid(self._saving, os.WNOHANG)[0]:
+            self._saving = 0
+        return self._saving != 0

@@ -54,6 +54,8 @@ class Entities(Protocol):
     """What entities of one contract did, in memory, up to a position in the store's log. Only one thread may use it."""
 
     position: int
+    is_outdated: bool
+    """Whether an entity was erased, whose events are still here."""
 
     @property
     def rows(self) -> int:
