@@ -109,4 +109,13 @@ PROTOCOLS: dict[str, Protocol] = {
         _stratified(1),
         tuned_for="average_precision",
     ),
+    "7": Protocol(
+        "handbook_raw",
+        "The same card payments as they come in: history features of the contract, four folds in time",
+        "handbook_raw.parquet",
+        ("AUC", "AP", "log loss", "CP@100"),
+        lambda data: prequential_folds(data, WINDOWS),
+        tuned_for="average_precision",
+        tuned_once=_handbook_tuning,
+    ),
 }

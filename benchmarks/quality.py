@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with the files of the protocols")
-    add("--protocols", type=_protocols, default="1,2,3,4,5,6", help="numbers, separated by commas; '' for none")
+    add("--protocols", type=_protocols, default="1,2,3,4,5,6,7", help="numbers, separated by commas; '' for none")
     add("--tune", type=float, default=0, metavar="MINUTES", help="tune so long, in processor time; 0 leaves it out")
     add("--tuned-only", action="store_true", help="leave the defaults out")
     add("--alone", action="store_true", help="leave the other libraries out")

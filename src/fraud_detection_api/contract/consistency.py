@@ -86,7 +86,7 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     uses += [("derived", name) for name in contract.derived]
     uses += [("ignored", name) for name in contract.ignored]
     uses += [("id", contract.identifier.name)] if contract.identifier else []
-    uses += [("time", contract.time.name)] if contract.time else []
+    uses += [("time", contract.time.name)] if contract.time and not _is_feature(contract, contract.time.name) else []
     uses += [("target", contract.target.known_probability)] if contract.target.known_probability else []
     yield from (
         ((section,), f"the column {name!r} is one that scoring adds; rename yours")
@@ -99,6 +99,12 @@ def _name_clashes(contract: Contract) -> Iterator[Problem]:
     for name in (name for name, count in counts.items() if count > 1):
         sections = list(dict.fromkeys(section for section, used in uses if used == name))
         yield (sections[-1],), f"the column {name!r} is declared more than once ({', '.join(sections)}); keep one"
+
+
+def _is_feature(contract: Contract, time: str) -> bool:
+    """Whether the time is a feature too, whose parts the model reads."""
+    feature = contract.features.get(time)
+    return feature is not None and feature.dtype == "datetime" and not (feature.nullable and contract.history)
 
 
 def _amount_problems(contract: Contract) -> Iterator[Problem]:

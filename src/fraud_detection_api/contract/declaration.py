@@ -102,7 +102,7 @@ class Target(Declared):
 
 
 class Time(Declared):
-    """When a record was made. It splits training data, is never a feature, and is optional on the wire without history.
+    """When a record was made. It splits training data, and is optional on the wire without history.
 
     `format` is that of files, as a feature's. In files, an event is known `arrival_delay` after its time.
     """
@@ -350,8 +350,8 @@ class Contract(Declared):
     @cached_property
     def record_columns(self) -> tuple[str, ...]:
         """The columns of a record on the wire, in order: id, time, keys, features."""
-        named = (self.identifier, self.time)
-        return (*(column.name for column in named if column is not None), *self.keys, *self.features)
+        named = [column.name for column in (self.identifier, self.time) if column is not None]
+        return tuple(dict.fromkeys([*named, *self.keys, *self.features]))  # the time may be a feature, too
 
     @cached_property
     def read_by_history(self) -> frozenset[str]:

@@ -27,50 +27,65 @@ class Events(NamedTuple):
     columns: Columns
     is_fraud: NDArray[np.bool_]
 
+    def at(self, indexes: NDArray[np.int64]) -> "Events":
+        """Those at the indexes, int64 (k,), in that order."""
+        codes = {name: column[indexes] for name, column in self.codes.items()}
+        columns = {name: column[indexes] for name, column in self.columns.items()}
+        return Events(self.times[indexes], codes, columns, self.is_fraud[indexes])
+
 
 def microseconds_of(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Times in microseconds, int64 (n,), of times in seconds, float64 (n,), none of them missing."""
     return np.rint(seconds * 1e6).astype(np.int64)
 
 
-def fold(layout: Layout, events: Events, *, threads: int = 1) -> NDArray[np.float64]:
+EVENTS_AT_ONCE = 500_000
+"""Entities of about so many events are folded at a time by a thread, so that a large file needs few rows in memory."""
+
+
+def fold(
+    layout: Layout, events: Events, *, threads: int = 1, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """The history features of each event's record, float64 (n, features of the contract) with NaN for missing.
 
-    Features that the layout lacks are NaN.
+    Features that the layout lacks are NaN. They are written to `out`, if it is given, which may be a file.
     """
-    found = np.full((len(events.times), len(layout.contract.history)), np.nan)
+    found = np.empty((len(events.times), len(layout.contract.history))) if out is None else out
+    found[:] = np.nan
     by_time = None if np.all(events.times[1:] >= events.times[:-1]) else np.argsort(events.times, kind="stable")
-    for family, places in zip(layout.families, layout.places, strict=True):
-        _fold_family(layout, family, events, by_time, threads, found, places)
+    with ThreadPoolExecutor(threads) as pool:
+        for family, places in zip(layout.families, layout.places, strict=True):
+            order, firsts = _grouped(_entities(family, events), by_time)
+            folding = _Folding(layout, family, events, order, firsts)
+            shares = _shares(firsts)
+            for rows, answers in pool.map(folding.answers, shares[:-1], shares[1:]):
+                found[rows[:, np.newaxis], places] = answers
     return found
 
 
-def _fold_family(  # noqa: PLR0913, PLR0917 what is folded, and where it goes
-    layout: Layout,
-    family: Family,
-    events: Events,
-    by_time: NDArray[np.int64] | None,
-    threads: int,
-    found: NDArray[np.float64],
-    places: NDArray[np.int64],
-) -> None:
-    order, firsts = _grouped(_entities(family, events), by_time)
-    rows = np.empty((len(order), family.width), dtype=np.int64)
-    rows[:, TIME] = events.times[order]
-    for column, lane in enumerate(family.lanes, 1):
-        rows[:, column] = added(layout, lane, events)[order]
-    accumulate(rows, family.totals, firsts)
-    answers = np.empty((len(order), len(family.names)))
-    slots = slots_of(family)
+class _Folding(NamedTuple):
+    """Folds a family's events, which are in the `order` of entities, whose events begin at `firsts`."""
 
-    def answer(begin: int, end: int) -> None:
-        answer_all(rows, firsts, begin, end, family.edges, family.asked, family.units, slots, answers)
+    layout: Layout
+    family: Family
+    events: Events
+    order: NDArray[np.int64]
+    firsts: NDArray[np.int64]
 
-    shares = _shares(firsts, threads)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(answer, shares[:-1], shares[1:]))
-    for column, place in enumerate(places):
-        found[order, place] = answers[:, column]
+    def answers(self, begin: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The indexes of the events of the entities from `begin` to before `end`, and their features, (n, features)."""
+        layout, family, firsts = self.layout, self.family, self.firsts[begin : end + 1]
+        order = self.order[firsts[0] : firsts[-1]]
+        own, firsts = self.events.at(order), firsts - firsts[0]
+        rows = np.empty((len(order), family.width), dtype=np.int64)
+        rows[:, TIME] = own.times
+        for column, lane in enumerate(family.lanes, 1):
+            rows[:, column] = added(layout, lane, own)
+        accumulate(rows, family.totals, firsts)
+        answers = np.empty((len(order), len(family.names)))
+        entities, slots = len(firsts) - 1, slots_of(family)
+        answer_all(rows, firsts, 0, entities, family.edges, family.asked, family.units, slots, answers)
+        return order, answers
 
 
 def slots_of(family: Family) -> int:
@@ -101,10 +116,11 @@ def _grouped(
     return (order if by_time is None else by_time[order]), firsts
 
 
-def _shares(firsts: NDArray[np.int64], threads: int) -> list[int]:
-    """Where each thread's entities begin, and the end of the last: of about as many events each."""
-    cuts = np.searchsorted(firsts, np.linspace(0, firsts[-1], threads + 1)[1:-1])
-    return [0, *cuts.tolist(), len(firsts) - 1]
+def _shares(firsts: NDArray[np.int64]) -> list[int]:
+    """Where the entities of each share begin, and the end of the last: of about EVENTS_AT_ONCE events each."""
+    count = max(1, int(firsts[-1]) // EVENTS_AT_ONCE)
+    cuts = np.searchsorted(firsts, np.linspace(0, firsts[-1], count + 1)[1:-1])
+    return [0, *np.unique(cuts).tolist(), len(firsts) - 1]
 
 
 def added(layout: Layout, lane: Lane, events: Events) -> NDArray[np.int64]:

@@ -165,7 +165,7 @@ def _draw_columns(contract: Contract, reference: dict[str, Any], rng: np.random.
         if feature.nullable:
             column[rng.random(ROWS) < _MISSING_SHARE] = None
         columns[name] = column if feature.dtype == "category" else column.astype(np.float64)
-    if contract.time is not None:
+    if contract.time is not None and contract.time.name not in columns:
         columns[contract.time.name] = np.full(ROWS, np.nan)
     return columns
 

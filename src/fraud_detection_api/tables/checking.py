@@ -131,11 +131,8 @@ def check_table(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) 
     for name, feature in contract.inputs.items():
         if name in contract.features or name in frame.columns:  # what a file lacks of history is folded
             _check_column(check, frame, name, feature, contract.written(name), first_row)
-    if contract.time is not None and contract.time.name in frame.columns:
-        time, written = Feature(dtype="datetime", nullable=True), contract.written(contract.time.name)
-        _check_column(check, frame, contract.time.name, time, written, first_row)
-    elif contract.time is not None:
-        check.columns[contract.time.name] = np.full(frame.height, np.nan)
+    if contract.time is not None and contract.time.name not in contract.features:
+        _check_time(check, frame, contract.time.name, contract, first_row)
     _check_history(check, frame, contract, first_row)
     if not check.bad_rows:
         for name, broken in constraint_violations(contract, check.columns).items():
@@ -178,6 +175,14 @@ def _empty(name: str) -> str:
 
 def _too_long(name: str) -> str:
     return f"{name} must be at most {MAX_TEXT} characters"
+
+
+def _check_time(check: TableCheck, frame: pl.DataFrame, name: str, contract: Contract, first_row: int) -> None:
+    if name in frame.columns:
+        time = Feature(dtype="datetime", nullable=True)
+        _check_column(check, frame, name, time, contract.written(name), first_row)
+    else:
+        check.columns[name] = np.full(frame.height, np.nan)
 
 
 def constraint_problem(constraint: Constraint) -> str:
