@@ -56,11 +56,22 @@ def fold(
     with ThreadPoolExecutor(threads) as pool:
         for family, places in zip(layout.families, layout.places, strict=True):
             order, firsts = _grouped(_entities(family, events), by_time)
-            folding = _Folding(layout, family, events, order, firsts)
+            folding = _Folding(layout, family, _read_by(layout, family, events), order, firsts)
             shares = _shares(firsts)
             for rows, answers in pool.map(folding.answers, shares[:-1], shares[1:]):
                 found[rows[:, np.newaxis], places] = answers
     return found
+
+
+def _read_by(layout: Layout, family: Family, events: Events) -> Events:
+    """The events, with the columns alone that the family's lanes read."""
+    codes = {lane.of for lane in family.lanes if lane.kind == "code"}
+    read = {lane.of for lane in family.lanes if lane.kind != "code"}
+    read |= {name for lane in family.lanes if lane.where for name in layout.conditions[lane.where].names}
+    return events._replace(
+        codes={name: column for name, column in events.codes.items() if name in codes},
+        columns={name: column for name, column in events.columns.items() if name in read},
+    )
 
 
 class _Folding(NamedTuple):
