@@ -277,4 +277,4 @@ class PostgresFiles:
 
     def _vacuum(self, verb: str) -> None:
         with self._database.maintaining() as session:
-            session.change(f"{verb} decisions, labels, idempotency_keys, shadow_decisions, drift_slots")
+            session.change(f"{verb} decisions, labels, events, idempotency_keys, shadow_decisions, drift_slots")
