@@ -44,6 +44,9 @@ SELECT event_id, recorded_at, entity, coalesce(record, residue), NULL, NULL, NUL
 FROM events WHERE event_id""",
 }
 
+_OF_ROWS: Mapping[Kind, Kind] = {"decision": "decision", "label": "decision", "event": "event"}
+"""Of leaves that are about rows: the kind of the rows."""
+
 _RANGE = "{select} BETWEEN ? AND ? ORDER BY 1 LIMIT ?"
 _SUBJECTS_A_RANGE = 1_000
 
@@ -150,26 +153,21 @@ def _arrivals(snapshot: SqlLogSnapshot, runs: Sequence[Run]) -> list[Arrival]:
     subjects = [run.each_subject() for run in runs]
     rows: dict[bytes, Row] = {}
     for kind, select in _SELECTS.items():
-        kinds = _WITH_ROWS[kind]
-        of_kind = chain.from_iterable(some for run, some in zip(runs, subjects, strict=True) if run.kind in kinds)
+        of_kind = chain.from_iterable(
+            some for run, some in zip(runs, subjects, strict=True) if _OF_ROWS.get(run.kind) == kind
+        )
         rows |= _rows(snapshot.session, select, sorted(set(of_kind)))
     said = _said(snapshot, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):
-        if kind in _SELECTS:
-            found += [
-                Arrival._make((at, kind, *rows[subject])) if subject in rows else Arrival(at, kind, subject)
-                for at, subject in enumerate(some, position)
-            ]
-        else:
-            for at, subject in enumerate(some, position):
-                about = Arrival(at, kind, *rows[subject]) if subject in rows else Arrival(at, kind, subject)
-                found.append(about._replace(is_fraud=said.get(at)))
+        made = [
+            Arrival._make((at, kind, *rows[subject]))
+            if kind in _OF_ROWS and subject in rows
+            else Arrival(at, kind, subject)
+            for at, subject in enumerate(some, position)
+        ]
+        found += [each._replace(is_fraud=said.get(each.position)) for each in made] if kind == "label" else made
     return found
-
-
-_WITH_ROWS: Mapping[Kind, tuple[Kind, ...]] = {"decision": ("decision", "label"), "event": ("event",)}
-"""The kinds of leaves that are about rows of each table."""
 
 
 def _rows(session: Session, select: str, subjects: Sequence[bytes]) -> dict[bytes, Row]:
