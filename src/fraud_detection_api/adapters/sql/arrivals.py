@@ -88,7 +88,7 @@ class SqlArrivalStore:
             session.change(_BEGIN, (int(self._wall_clock() * 1000),))
 
     def position(self) -> int:
-        with self._database.stating() as session:
+        with self._database.asking() as session:
             return int(session.rows(_POSITION)[0][0])
 
     def following(self, position: int, *, limit: int) -> list[Arrival]:
@@ -98,8 +98,7 @@ class SqlArrivalStore:
             runs = self._from(position, limit)
         if not runs:
             return []
-        with self._database.reading() as session:
-            return _arrivals(SqlLogSnapshot(session, self._database.dialect), runs)
+        return _arrivals(self._database, runs)
 
     def _tail(self, ended: _Place, limit: int) -> list[Run] | None:
         """The leaves of entries after the last one; None if leaves after the position are in the log already.
@@ -108,11 +107,11 @@ class SqlArrivalStore:
         the queue holds later leaves alone, and may number them from 1 again.
         """
         position, entry = ended
-        with self._database.stating() as session:
+        with self._database.asking() as session:
             rows = session.rows(_TAIL, (entry, limit))
         if rows and rows[0][0] == position and entry != _FIRST:
             entry = _FIRST
-            with self._database.stating() as session:
+            with self._database.asking() as session:
                 rows = session.rows(_TAIL, (entry, limit))
         if not rows or rows[0][0] > position:
             return None
@@ -148,16 +147,20 @@ class SqlArrivalStore:
         return found
 
 
-def _arrivals(snapshot: SqlLogSnapshot, runs: Sequence[Run]) -> list[Arrival]:
-    """Leaves with what they are about."""
+def _arrivals(database: Database, runs: Sequence[Run]) -> list[Arrival]:
+    """Leaves with what they are about.
+
+    This needs no snapshot: of what leaves are about, nothing changes but that it is erased or removed.
+    """
     subjects = [run.each_subject() for run in runs]
     rows: dict[bytes, Row] = {}
-    for kind, select in _SELECTS.items():
-        of_kind = chain.from_iterable(
-            some for run, some in zip(runs, subjects, strict=True) if _OF_ROWS.get(run.kind) == kind
-        )
-        rows |= _rows(snapshot.session, select, sorted(set(of_kind)))
-    said = _said(snapshot, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
+    with database.asking() as session:
+        for kind, select in _SELECTS.items():
+            of_kind = chain.from_iterable(
+                some for run, some in zip(runs, subjects, strict=True) if _OF_ROWS.get(run.kind) == kind
+            )
+            rows |= _rows(session, select, sorted(set(of_kind)))
+    said = _said(database, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):
         made = [
@@ -196,12 +199,15 @@ def _leaves(run: Run) -> Iterator[_Leaf]:
     return (_Leaf(at, *pair) for at, pair in enumerate(run.pairs(), run.position))
 
 
-def _said(snapshot: SqlLogSnapshot, leaves: Sequence[_Leaf]) -> dict[int, int]:
+def _said(database: Database, leaves: Sequence[_Leaf]) -> dict[int, int]:
     """What the label in force said once the label of each leaf was recorded, by position; of purged decisions nothing."""
+    if not leaves:
+        return {}
     labels: dict[bytes, list[_Label]] = defaultdict(list)
-    for marks, some in parts(sorted({leaf.subject for leaf in leaves})):
-        for subject, *fields in snapshot.session.rows(_LABELS.format(marks=marks), some):
-            labels[subject].append(_Label(*fields))
+    with database.asking() as session:
+        for marks, some in parts(sorted({leaf.subject for leaf in leaves})):
+            for subject, *fields in session.rows(_LABELS.format(marks=marks), some):
+                labels[subject].append(_Label(*fields))
     said, unclear = {}, []
     for leaf in leaves:
         own = labels.get(leaf.subject, ())
@@ -210,8 +216,10 @@ def _said(snapshot: SqlLogSnapshot, leaves: Sequence[_Leaf]) -> dict[int, int]:
             said[leaf.position] = _in_force(own[: same[0] + 1])
         elif own:
             unclear.append(leaf)
-    for leaf, number in _numbered(snapshot, unclear):
-        said[leaf.position] = _in_force(labels[leaf.subject][: number + 1])
+    if unclear:
+        with database.reading() as session:
+            for leaf, number in _numbered(SqlLogSnapshot(session, database.dialect), unclear):
+                said[leaf.position] = _in_force(labels[leaf.subject][: number + 1])
     return said
 
 
@@ -228,7 +236,7 @@ def _numbered(snapshot: SqlLogSnapshot, unclear: Sequence[_Leaf]) -> Iterator[tu
     """
     wanted = {leaf.position for leaf in unclear}
     counts = Counter({leaf.subject: 0 for leaf in unclear})
-    runs = chain(snapshot.runs(), runs_of(snapshot.waiting(), snapshot.state().tree.size)) if wanted else ()
+    runs = chain(snapshot.runs(), runs_of(snapshot.waiting(), snapshot.state().tree.size))
     for leaf in chain.from_iterable(_leaves(run) for run in runs if run.kind == "label"):
         if leaf.position in wanted:
             yield leaf, counts[leaf.subject]

@@ -59,6 +59,11 @@ class PostgresDatabase:
             yield _Session(connection, _marked)
 
     @contextmanager
+    def asking(self) -> Iterator[Session]:
+        with self.failures(), self._leased() as connection:
+            yield _Session(connection, _marked)
+
+    @contextmanager
     def maintaining(self) -> Iterator[Session]:
         """A session for statements that take as long as the tables are large."""
         with self.failures(), closing(self._open_for_long()) as connection:
