@@ -131,20 +131,19 @@ class SqlArrivalStore:
 
     def _waiting(self, rows: Sequence[Row], begin: _Place, first: int, limit: int) -> list[Run]:
         """At most `limit` leaves of the entries, from position `first` on; remembers the place if an entry ends there."""
-        found: list[Run] = []
         position, entry = begin
-        for each in (Waiting(*row[1:]) for row in rows if row[1] is not None):
-            run = Run(position, *each.as_leaves()[1:])
-            position, entry = run.end, each.entry
-            if position > first:
-                found.append(run.part(first, first + limit))
-            if position >= first + limit:
+        end = first + limit
+        taken: list[Waiting] = []
+        for each in (Waiting(*row[1:]).as_leaves() for row in rows if row[1] is not None):
+            taken.append(each)
+            position, entry = position + len(each.subjects) // SUBJECT_BYTES, each.entry
+            if position >= end:
                 break
         if position < first:
             raise StoreUnavailable("the store's log is shorter than it was: was a backup restored?")
-        if position <= first + limit:
+        if position <= end:
             self._ended = _Place(position, entry)
-        return found
+        return [run.part(first, end) for run in runs_of(taken, begin.position) if run.end > first]
 
 
 def _arrivals(database: Database, runs: Sequence[Run]) -> list[Arrival]:
