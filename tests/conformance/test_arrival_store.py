@@ -155,6 +155,9 @@ def test_a_label_says_what_is_in_force_once_it_is_recorded(followed):
     for _ in range(2):
         found = SqlArrivalStore(followed.database).following(2, limit=9)
         assert [(ids.index(each.subject), each.is_fraud) for each in found] == said
+        assert {(each.record, each.recorded_at - each.place) for each in found} == {
+            (kept(1).record, kept(1).decided_at)
+        }
         followed.sequence()
 
 

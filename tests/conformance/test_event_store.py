@@ -1,11 +1,22 @@
 """One suite for every EventStore: an event is stored, sealed and logged once."""
 
+import json
+
 import pytest
 
+from fraud_detection_api.adapters.sql.arrivals import SqlArrivalStore
 from fraud_detection_api.adapters.sql.events import SqlEventStore, events_of
 from fraud_detection_api.decision.identifiers import uuid_bytes
 from support.happened import happened
 from support.logged import SEALING, Logged
+from support.sealed_rows import keep_rows, kept_row
+
+
+def _residue(record: str) -> str:
+    """All but the id."""
+    fields = json.loads(record)
+    del fields["customer_id"]
+    return json.dumps(fields)
 
 
 @pytest.fixture
@@ -60,6 +71,54 @@ def test_what_somebody_does_to_an_event_is_a_break(logged, statement, fault):
     logged.sign()
     logged.change(statement)
     assert (fault, event.event_id) in logged.faults()
+
+
+def test_an_erasure_leaves_a_residue_of_decisions_and_events_and_the_log_is_sound(logged):
+    events = [happened(number, recorder=SEALING, entity=entity) for number, entity in enumerate(("77", '"77"', "78"))]
+    SqlEventStore(logged.database).record(events)
+    logged.sign()
+    keep_rows(logged.store, [kept_row(40, recorder=SEALING, entity="77", record='{"customer_id":77,"terminal":5}')])
+    assert logged.upkeep.erase("77", residue=_residue)[:3] == (1, 2, 0)
+    assert logged.upkeep.erase("77", residue=_residue)[:3] == (0, 0, 0)
+    read = SqlArrivalStore(logged.database).following(12, limit=10)
+    seen = [(each.kind, each.entity, each.record and json.loads(each.record)) for each in read]
+    assert seen == [
+        ("event", None, {"total_balance": 200000}),
+        ("event", None, {"total_balance": 200000}),
+        ("event", "78", json.loads(events[2].record)),
+        ("decision", None, {"terminal": 5}),
+        *[("erased", None, None)] * 3,
+    ]
+    assert logged.faults() == []
+    logged.change("UPDATE events SET residue = '{}' WHERE entity IS NULL")
+    assert {fault for fault, _ in logged.faults()} == {"event_changed"}
+
+
+def test_an_event_that_was_changed_is_erased_without_a_residue_and_stays_a_break(logged):
+    event = happened(1, recorder=SEALING)
+    SqlEventStore(logged.database).record([event])
+    logged.change("UPDATE events SET record = 'no JSON'")
+    assert logged.upkeep.erase("345435", residue=_residue)[1:3] == (1, 1)
+    [erased] = stored(logged, event)
+    assert (erased.entity, erased.record, erased.residue) == (None, None, None)
+    assert logged.faults() == [("event_changed", event.event_id)]
+
+
+def test_labels_that_an_erasure_logged_again_say_the_same(logged):
+    """The first decision has two labels with notes, and the second one."""
+    before = [(each.subject, each.is_fraud) for each in SqlArrivalStore(logged.database).following(8, limit=3)]
+    assert [is_fraud for _, is_fraud in before] == [1, 1, 0]
+    logged.upkeep.erase(logged.rows[0].entity)
+    after = SqlArrivalStore(logged.database).following(8, limit=3)
+    assert [(each.subject, each.is_fraud) for each in after] == before
+
+
+def test_a_purge_of_events_is_in_the_log(logged):
+    SqlEventStore(logged.database).record([happened(1, recorder=SEALING)])
+    logged.sign()
+    assert logged.upkeep.purge(0, lambda _removed: None)[:2] == (8, 1)
+    assert (logged.faults(), logged.verified().events) == ([], 0)
+    assert SqlArrivalStore(logged.database).position() == 12 + 1 + 9
 
 
 def test_an_event_that_somebody_adds_without_an_entry_is_a_break(logged):

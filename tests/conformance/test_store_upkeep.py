@@ -3,6 +3,7 @@
 import pytest
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.observations import SqlObservationStore
 from fraud_detection_api.adapters.sql.postgres import PostgresFiles
@@ -15,6 +16,7 @@ from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
+from support.happened import happened
 from support.sealed_rows import NOON, keep_rows, kept_row
 
 
@@ -75,7 +77,7 @@ def test_the_oldest_are_removed_first_up_to_a_limit(kept):
     rows = [kept_row(n) for n in range(5)]
     keep_rows(kept.store, rows)
     before = rows[4].decided_at
-    assert kept.upkeep.count_older(before) == 4
+    assert kept.upkeep.count_older(before) == (4, 0)
     assert kept.upkeep.remove_older(before, limit=3) == 3
     assert kept.ids() == [row.decision_id for row in rows[3:]]
     assert kept.upkeep.remove_older(before, limit=3) == 1
@@ -112,6 +114,17 @@ def test_erased_rows_replace_the_stored_ones(kept):
     kept.upkeep.erase([erased])
     assert kept.store.find(row.decision_id) == erased
     assert kept.store.find(other.decision_id) == other
+
+
+def test_events_are_counted_and_removed_by_the_time_they_were_recorded(kept):
+    events = [happened(number) for number in range(4)]
+    SqlEventStore(kept.database).record(events)
+    before = events[3].recorded_at
+    assert (kept.upkeep.summary().events, kept.upkeep.count_older(before)) == (4, (0, 3))
+    assert kept.upkeep.remove_events(before, limit=2) == 2
+    assert kept.upkeep.remove_events(before, limit=2) == 1
+    assert kept.upkeep.remove_events(before, limit=2) == 0
+    assert kept.upkeep.events_about([events[3].entity], limit=9) == [events[3]]
 
 
 def finding(row, note):

@@ -76,19 +76,21 @@ def purge(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old decisions, their labels, and old idempotency keys. Servers continue meanwhile."""
+    """Remove old decisions, their labels, old events, and old idempotency keys. Servers continue meanwhile."""
     with _upkeep(store) as upkeep:
-        count = upkeep.count_older(older_than)
+        older = upkeep.count_older(older_than)
         if not dry_run:
-            with progress(f"Removing {count:,} decisions") as bar:
-                purged = upkeep.purge(older_than, lambda removed: bar(removed / max(count, removed)))
+            rows = sum(older)
+            with progress(f"Removing {rows:,} decisions and events") as bar:
+                purged = upkeep.purge(older_than, lambda removed: bar(removed / max(rows, removed)))
     if as_json:
-        print_json({**({"decisions": count} if dry_run else purged._asdict()), "dry_run": dry_run})
+        print_json({**(older if dry_run else purged)._asdict(), "dry_run": dry_run})
     elif dry_run:
-        say(f"decisions that are older: {count:,}; nothing was removed")
+        say(f"decisions that are older: {older.decisions:,}, events: {older.events:,}; nothing was removed")
     else:
         say(
-            f"removed {counted(purged.decisions, 'decision')} and {counted(purged.idempotency_keys, 'idempotency key')}"
+            f"removed {counted(purged.decisions, 'decision')}, {counted(purged.events, 'event')} and "
+            f"{counted(purged.idempotency_keys, 'idempotency key')}"
         )
 
 
@@ -100,7 +102,7 @@ def erase(
 ) -> None:
     """Erase an entity: its decisions lose id, record and reasons, and keep outcome, probability, model and time.
 
-    The exit status is 1 if there is no decision about the id.
+    Its events lose id and record. The exit status is 1 if there is no decision and no event about the id.
     """
     with _upkeep(store) as upkeep:
         erased = upkeep.erase(entity_id)
@@ -110,7 +112,7 @@ def erase(
         print_json({**erased._asdict(), "journal_files": journal_files})
     else:
         _say_erased(erased, journal_files)
-    if not erased.decisions:  # a job that erased nobody must not look like a success
+    if not erased.decisions + erased.events:  # a job that erased nobody must not look like a success
         raise typer.Exit(1)
 
 
@@ -207,6 +209,7 @@ def _state_json(summary: "StoreSummary", journal: "JournalBacklog") -> dict[str,
         "outcomes": dict(summary.by_outcome),
         "first": _time(summary.first),
         "last": _time(summary.last),
+        "events": summary.events,
         "labels": summary.labels,
         "idempotency_keys": summary.idempotency_keys,
         "size_bytes": summary.size_bytes,
@@ -223,6 +226,7 @@ def _state_rows(summary: "StoreSummary", journal: "JournalBacklog") -> list[tupl
         *((f"  {outcome}", f"{count:,}") for outcome, count in summary.by_outcome.items()),
         ("first", _time(summary.first) or ""),
         ("last", _time(summary.last) or ""),
+        ("events", f"{summary.events:,}"),
         ("labels", f"{summary.labels:,}"),
         ("idempotency keys", f"{summary.idempotency_keys:,}"),
         ("size", f"{_megabytes(summary.size_bytes)}, of which {_megabytes(summary.free_bytes)} unused"),
@@ -231,8 +235,9 @@ def _state_rows(summary: "StoreSummary", journal: "JournalBacklog") -> list[tupl
 
 
 def _say_erased(erased: "Erased", journal_files: int) -> None:
-    if erased.decisions:
-        say(f"erased {counted(erased.decisions, 'decision')}")
+    if erased.decisions or erased.events:
+        events = f" and {counted(erased.events, 'event')}" if erased.events else ""
+        say(f"erased {counted(erased.decisions, 'decision')}{events}")
     else:
         say("there is no decision about that id; if ids are stored as pseudonyms, set the server's FRAUD_PSEUDONYM_KEY")
     if erased.altered:

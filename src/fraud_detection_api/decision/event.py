@@ -1,8 +1,8 @@
 """Events that are no decisions: what an entity did elsewhere or before, which history features count."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fraud_detection_api.decision.row_format import RowFormat, Stored
+from fraud_detection_api.decision.row_format import RowFormat, Stored, columns_of
 
 _PERSONAL = Stored(is_erasable=True)
 
@@ -26,6 +26,9 @@ class StoredEvent(NamedTuple):
     residue: str | None
     seal: bytes
 
+
+ERASED_EVENT: dict[str, Any] = {column.field: None for column in columns_of(StoredEvent) if column.is_erasable}
+"""What an erasure makes of an event, beside its residue."""
 
 EVENT_ROWS = RowFormat(StoredEvent)
 """Seals of events."""

@@ -64,7 +64,10 @@ class StoredDecision(NamedTuple):
 
 
 ERASED: dict[str, Any] = {column.field: None for column in columns_of(StoredDecision) if column.is_erasable}
-"""What an erasure makes of a decision."""
+"""What an erasure makes of a decision, beside its residue."""
+
+WRITTEN_BY_ERASURE: frozenset[str] = frozenset({*ERASED, "residue", "seal"})
+"""The fields that an erasure changes."""
 
 ROWS = RowFormat(StoredDecision)
 """JSON and seals of decisions."""

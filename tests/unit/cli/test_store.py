@@ -96,8 +96,8 @@ def test_another_store_can_be_named(fraud, kept):
 
 def test_a_dry_run_counts_and_removes_nothing(fraud, kept):
     dry_run = ("store", "purge", "--older-than", "1d", "--dry-run")
-    assert numbers_in(fraud(*dry_run).stderr) == [3]
-    assert told(fraud(*dry_run, "--json")) == {"decisions": 3, "dry_run": True}
+    assert numbers_in(fraud(*dry_run).stderr) == [3, 0]
+    assert told(fraud(*dry_run, "--json")) == {"decisions": 3, "events": 0, "dry_run": True}
     assert len(kept.following(DecisionFilter(), limit=10)) == 3
 
 
@@ -105,11 +105,12 @@ def test_a_purge_tells_what_it_removed(fraud, kept):
     keep_rows(kept, [kept_row(1, at=NOON - 900 * DAY)])
     assert told(fraud("store", "purge", "--older-than", "800d", "--json")) == {
         "decisions": 1,
+        "events": 0,
         "idempotency_keys": 0,
         "dry_run": False,
     }
     assert len(kept.following(DecisionFilter(), limit=10)) == 3
-    assert numbers_in(fraud("store", "purge", "--older-than", "800d").stderr) == [0, 0]
+    assert numbers_in(fraud("store", "purge", "--older-than", "800d").stderr) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("age", ["400", "0d", "d", "-1d", "1y"])
@@ -138,7 +139,7 @@ def test_erase_tells_of_what_it_cannot_reach(fraud, kept):
     assert [numbers_in(line) for line in result.stderr.splitlines()] == [[1], [1], [1], [1]]
     again = fraud("store", "erase", "1235", "--json")
     assert again.exit_code == 1
-    assert json.loads(again.stdout) == {"decisions": 0, "altered": 0, "traces": 1, "journal_files": 1}
+    assert json.loads(again.stdout) == {"decisions": 0, "events": 0, "altered": 0, "traces": 1, "journal_files": 1}
 
 
 def test_compact_tells_sizes(fraud, kept):

@@ -44,6 +44,9 @@ SELECT event_id, recorded_at, entity, coalesce(record, residue), NULL, NULL, NUL
 FROM events WHERE event_id""",
 }
 
+_OF_ROWS: Mapping[Kind, Kind] = {"decision": "decision", "label": "decision", "event": "event"}
+"""Of leaves that are about rows: the kind of the rows."""
+
 _RANGE = "{select} BETWEEN ? AND ? ORDER BY 1 LIMIT ?"
 _SUBJECTS_A_RANGE = 1_000
 
@@ -85,7 +88,7 @@ class SqlArrivalStore:
             session.change(_BEGIN, (int(self._wall_clock() * 1000),))
 
     def position(self) -> int:
-        with self._database.stating() as session:
+        with self._database.asking() as session:
             return int(session.rows(_POSITION)[0][0])
 
     def following(self, position: int, *, limit: int) -> list[Arrival]:
@@ -95,8 +98,7 @@ class SqlArrivalStore:
             runs = self._from(position, limit)
         if not runs:
             return []
-        with self._database.reading() as session:
-            return _arrivals(SqlLogSnapshot(session, self._database.dialect), runs)
+        return _arrivals(self._database, runs)
 
     def _tail(self, ended: _Place, limit: int) -> list[Run] | None:
         """The leaves of entries after the last one; None if leaves after the position are in the log already.
@@ -105,11 +107,11 @@ class SqlArrivalStore:
         the queue holds later leaves alone, and may number them from 1 again.
         """
         position, entry = ended
-        with self._database.stating() as session:
+        with self._database.asking() as session:
             rows = session.rows(_TAIL, (entry, limit))
         if rows and rows[0][0] == position and entry != _FIRST:
             entry = _FIRST
-            with self._database.stating() as session:
+            with self._database.asking() as session:
                 rows = session.rows(_TAIL, (entry, limit))
         if not rows or rows[0][0] > position:
             return None
@@ -129,47 +131,45 @@ class SqlArrivalStore:
 
     def _waiting(self, rows: Sequence[Row], begin: _Place, first: int, limit: int) -> list[Run]:
         """At most `limit` leaves of the entries, from position `first` on; remembers the place if an entry ends there."""
-        found: list[Run] = []
         position, entry = begin
-        for each in (Waiting(*row[1:]) for row in rows if row[1] is not None):
-            run = Run(position, *each.as_leaves()[1:])
-            position, entry = run.end, each.entry
-            if position > first:
-                found.append(run.part(first, first + limit))
-            if position >= first + limit:
+        end = first + limit
+        taken: list[Waiting] = []
+        for each in (Waiting(*row[1:]).as_leaves() for row in rows if row[1] is not None):
+            taken.append(each)
+            position, entry = position + len(each.subjects) // SUBJECT_BYTES, each.entry
+            if position >= end:
                 break
         if position < first:
             raise StoreUnavailable("the store's log is shorter than it was: was a backup restored?")
-        if position <= first + limit:
+        if position <= end:
             self._ended = _Place(position, entry)
-        return found
+        return [run.part(first, end) for run in runs_of(taken, begin.position) if run.end > first]
 
 
-def _arrivals(snapshot: SqlLogSnapshot, runs: Sequence[Run]) -> list[Arrival]:
-    """Leaves with what they are about."""
+def _arrivals(database: Database, runs: Sequence[Run]) -> list[Arrival]:
+    """Leaves with what they are about.
+
+    This needs no snapshot: of what leaves are about, nothing changes but that it is erased or removed.
+    """
     subjects = [run.each_subject() for run in runs]
     rows: dict[bytes, Row] = {}
-    for kind, select in _SELECTS.items():
-        kinds = _WITH_ROWS[kind]
-        of_kind = chain.from_iterable(some for run, some in zip(runs, subjects, strict=True) if run.kind in kinds)
-        rows |= _rows(snapshot.session, select, sorted(set(of_kind)))
-    said = _said(snapshot, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
+    with database.asking() as session:
+        for kind, select in _SELECTS.items():
+            of_kind = chain.from_iterable(
+                some for run, some in zip(runs, subjects, strict=True) if _OF_ROWS.get(run.kind) == kind
+            )
+            rows |= _rows(session, select, sorted(set(of_kind)))
+    said = _said(database, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):
-        if kind in _SELECTS:
-            found += [
-                Arrival._make((at, kind, *rows[subject])) if subject in rows else Arrival(at, kind, subject)
-                for at, subject in enumerate(some, position)
-            ]
-        else:
-            for at, subject in enumerate(some, position):
-                about = Arrival(at, kind, *rows[subject]) if subject in rows else Arrival(at, kind, subject)
-                found.append(about._replace(is_fraud=said.get(at)))
+        made = [
+            Arrival._make((at, kind, *rows[subject]))
+            if kind in _OF_ROWS and subject in rows
+            else Arrival(at, kind, subject)
+            for at, subject in enumerate(some, position)
+        ]
+        found += [each._replace(is_fraud=said.get(each.position)) for each in made] if kind == "label" else made
     return found
-
-
-_WITH_ROWS: Mapping[Kind, tuple[Kind, ...]] = {"decision": ("decision", "label"), "event": ("event",)}
-"""The kinds of leaves that are about rows of each table."""
 
 
 def _rows(session: Session, select: str, subjects: Sequence[bytes]) -> dict[bytes, Row]:
@@ -198,12 +198,15 @@ def _leaves(run: Run) -> Iterator[_Leaf]:
     return (_Leaf(at, *pair) for at, pair in enumerate(run.pairs(), run.position))
 
 
-def _said(snapshot: SqlLogSnapshot, leaves: Sequence[_Leaf]) -> dict[int, int]:
+def _said(database: Database, leaves: Sequence[_Leaf]) -> dict[int, int]:
     """What the label in force said once the label of each leaf was recorded, by position; of purged decisions nothing."""
+    if not leaves:
+        return {}
     labels: dict[bytes, list[_Label]] = defaultdict(list)
-    for marks, some in parts(sorted({leaf.subject for leaf in leaves})):
-        for subject, *fields in snapshot.session.rows(_LABELS.format(marks=marks), some):
-            labels[subject].append(_Label(*fields))
+    with database.asking() as session:
+        for marks, some in parts(sorted({leaf.subject for leaf in leaves})):
+            for subject, *fields in session.rows(_LABELS.format(marks=marks), some):
+                labels[subject].append(_Label(*fields))
     said, unclear = {}, []
     for leaf in leaves:
         own = labels.get(leaf.subject, ())
@@ -212,8 +215,10 @@ def _said(snapshot: SqlLogSnapshot, leaves: Sequence[_Leaf]) -> dict[int, int]:
             said[leaf.position] = _in_force(own[: same[0] + 1])
         elif own:
             unclear.append(leaf)
-    for leaf, number in _numbered(snapshot, unclear):
-        said[leaf.position] = _in_force(labels[leaf.subject][: number + 1])
+    if unclear:
+        with database.reading() as session:
+            for leaf, number in _numbered(SqlLogSnapshot(session, database.dialect), unclear):
+                said[leaf.position] = _in_force(labels[leaf.subject][: number + 1])
     return said
 
 
@@ -230,7 +235,7 @@ def _numbered(snapshot: SqlLogSnapshot, unclear: Sequence[_Leaf]) -> Iterator[tu
     """
     wanted = {leaf.position for leaf in unclear}
     counts = Counter({leaf.subject: 0 for leaf in unclear})
-    runs = chain(snapshot.runs(), runs_of(snapshot.waiting(), snapshot.state().tree.size)) if wanted else ()
+    runs = chain(snapshot.runs(), runs_of(snapshot.waiting(), snapshot.state().tree.size))
     for leaf in chain.from_iterable(_leaves(run) for run in runs if run.kind == "label"):
         if leaf.position in wanted:
             yield leaf, counts[leaf.subject]

@@ -55,6 +55,9 @@ class Database(Protocol):
     def stating(self) -> AbstractContextManager[Session]:
         """A session for one statement, which is a transaction by itself."""
 
+    def asking(self) -> AbstractContextManager[Session]:
+        """A session for queries, each of which is a snapshot by itself."""
+
     def reading(self) -> AbstractContextManager[Session]:
         """A snapshot of the database: what others write meanwhile is not visible."""
 

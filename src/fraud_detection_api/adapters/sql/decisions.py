@@ -17,7 +17,13 @@ from fraud_detection_api.adapters.sql.database import (
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.decision.row_format import columns_of, picked, types_of
-from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
+from fraud_detection_api.decision.stored import (
+    WRITTEN_BY_ERASURE,
+    IdempotencyKey,
+    StoredAnswer,
+    StoredDecision,
+    StoredRequest,
+)
 from fraud_detection_api.errors import StoreUnavailable, UnknownDecision
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, Searched, Traits
 
@@ -43,7 +49,7 @@ class DecisionTable:
         self.deciders = SharedRows("deciders", _DECIDER_ID, [column.name for column in shared])
         self.columns = [f"{'decision.' * (column not in shared)}{column.name}" for column in (identifier, *others)]
         self.select = f"SELECT {', '.join(self.columns)} FROM decisions AS decision JOIN deciders USING ({_DECIDER_ID})"  # noqa: S608
-        erased = [column for column in own if column.is_erasable or column.field == "seal"]
+        erased = [column for column in own if column.field in WRITTEN_BY_ERASURE]
         self._erased = picked(row_type, [column.field for column in erased])
         self._erase = f"UPDATE decisions SET {', '.join(f'{column.name} = ?' for column in erased)} WHERE {_ID} = ?"  # noqa: S608
 

@@ -10,6 +10,9 @@ from fraud_detection_api.decision.row_format import types_of
 
 _TYPES = {**types_of(StoredEvent), "event_id": bytes}
 _INSERTION = Insertion("events", _TYPES, key=())
+_ERASE = "UPDATE events SET entity = ?, record = ?, residue = ?, seal = ? WHERE event_id = ?"
+# the table itself: somebody may have changed an index
+_ABOUT = "WHERE entity || '' IN ({marks}) ORDER BY event_id LIMIT ?"
 _SELECT = f"SELECT {', '.join(_TYPES)} FROM events"  # noqa: S608 names of columns
 
 
@@ -31,6 +34,20 @@ def events_of(session: Session, event_ids: Sequence[bytes]) -> list[StoredEvent]
         for marks, some in parts(event_ids)
         for row in session.rows(f"{_SELECT} WHERE event_id IN ({marks})", some)
     ]
+
+
+def events_about(session: Session, entities: Sequence[str], limit: int) -> list[StoredEvent]:
+    """The first events about these entities, by their ids."""
+    about = _ABOUT.format(marks=", ".join("?" * len(entities)))
+    return [_event(row) for row in session.rows(f"{_SELECT} {about}", (*entities, limit))]
+
+
+def erase_events(session: Session, erased: Sequence[StoredEvent]) -> None:
+    """Write what an erasure changes, and the seal."""
+    session.change_each(
+        _ERASE,
+        [(each.entity, each.record, each.residue, each.seal, uuid_bytes(each.event_id)) for each in erased],
+    )
 
 
 def _event(values: Sequence[Any]) -> StoredEvent:

@@ -59,6 +59,11 @@ class PostgresDatabase:
             yield _Session(connection, _marked)
 
     @contextmanager
+    def asking(self) -> Iterator[Session]:
+        with self.failures(), self._leased() as connection:
+            yield _Session(connection, _marked)
+
+    @contextmanager
     def maintaining(self) -> Iterator[Session]:
         """A session for statements that take as long as the tables are large."""
         with self.failures(), closing(self._open_for_long()) as connection:
@@ -277,4 +282,4 @@ class PostgresFiles:
 
     def _vacuum(self, verb: str) -> None:
         with self._database.maintaining() as session:
-            session.change(f"{verb} decisions, labels, idempotency_keys, shadow_decisions, drift_slots")
+            session.change(f"{verb} decisions, labels, events, idempotency_keys, shadow_decisions, drift_slots")

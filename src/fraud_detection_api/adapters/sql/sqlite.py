@@ -5,7 +5,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -86,6 +86,9 @@ class SqliteDatabase:
     def stating(self) -> Iterator[Session]:
         with self.failures(), self._leased() as connection:
             yield _Session(connection)
+
+    def asking(self) -> AbstractContextManager[Session]:
+        return self.stating()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -4,27 +4,29 @@ from collections.abc import Sequence
 
 from fraud_detection_api.adapters.sql.database import Database, Session, alone, no_store_in
 from fraud_detection_api.adapters.sql.decisions import DECISIONS, REVISIONS, contract_of, revision_of
+from fraud_detection_api.adapters.sql.events import erase_events, events_about
 from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.adapters.sql.log import ENTER
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes, uuid_text
 from fraud_detection_api.decision.label import Label
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.policy.outcomes import OUTCOMES
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.storage.decision_store import StoreFiles, StoreSummary
+from fraud_detection_api.services.storage.decision_store import Older, StoreFiles, StoreSummary
 
 _BY_OUTCOME = "SELECT outcome, count(*) FROM decisions GROUP BY outcome"
 _END = "SELECT decided_at FROM decisions ORDER BY decision_id {order} LIMIT 1"
 _COUNT_LABELS = "SELECT count(*) FROM labels"
 _COUNT_KEYS = "SELECT count(*) FROM idempotency_keys"
-_COUNT_OLDER = "SELECT count(*) FROM decisions WHERE decision_id < ?"
+_COUNT_EVENTS = "SELECT count(*) FROM events"
+_COUNT_OLDER = """
+SELECT (SELECT count(*) FROM decisions WHERE decision_id < ?), (SELECT count(*) FROM events WHERE event_id < ?)"""
 
 # one statement: each row that it removes gets a tombstone. The tables cascade this to their labels and shadows
 _REMOVE = """
-DELETE FROM decisions WHERE decision_id IN
-  (SELECT decision_id FROM decisions WHERE decision_id < ? ORDER BY decision_id LIMIT ?)
-RETURNING decision_id"""
+DELETE FROM {table} WHERE {id_} IN (SELECT {id_} FROM {table} WHERE {id_} < ? ORDER BY {id_} LIMIT ?) RETURNING {id_}"""
 
 _REMOVE_KEYS = """
 DELETE FROM idempotency_keys WHERE (caller, idempotency_key) IN
@@ -71,22 +73,22 @@ class SqlStoreUpkeep:
             counts: dict[str, int] = dict(session.rows(_BY_OUTCOME))
             ends = [session.rows(_END.format(order=order)) for order in ("ASC", "DESC")]
             contract = contract_of(session)
-            labels, keys = (session.rows(count)[0][0] for count in (_COUNT_LABELS, _COUNT_KEYS))
+            counted = (_COUNT_LABELS, _COUNT_KEYS, _COUNT_EVENTS)
+            labels, keys, events = (session.rows(count)[0][0] for count in counted)
         first, last = (rows[0][0] if rows else None for rows in ends)
         by_outcome = {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}
-        return StoreSummary(REVISIONS[-1], contract, by_outcome, first, last, labels, keys, *self.files.size())
+        return StoreSummary(REVISIONS[-1], contract, by_outcome, first, last, labels, keys, events, *self.files.size())
 
-    def count_older(self, before: int) -> int:
+    def count_older(self, before: int) -> Older:
+        first = _first_id(before)
         with self._database.reading() as session:
-            return int(session.rows(_COUNT_OLDER, (_first_id(before),))[0][0])
+            return Older(*session.rows(_COUNT_OLDER, (first, first))[0])
 
     def remove_older(self, before: int, *, limit: int) -> int:
-        with self._database.writing() as session:
-            alone(session, self._database.dialect)
-            removed = sorted(subject for (subject,) in session.rows(_REMOVE, (_first_id(before), limit)))
-            if removed:
-                session.change(ENTER, ("purged", b"".join(removed), self._recorder.log_key.tombstones(removed)))
-            return len(removed)
+        return self._remove_older("decisions", "decision_id", before, limit)
+
+    def remove_events(self, before: int, *, limit: int) -> int:
+        return self._remove_older("events", "event_id", before, limit)
 
     def remove_keys(self, before: int, *, limit: int) -> int:
         with self._database.writing() as session:
@@ -110,8 +112,28 @@ class SqlStoreUpkeep:
                 callers = session.rows(_CALLERS)
                 session.change_each(_REMOVE_KEY, [(caller, key) for (caller,) in callers for key in keys])
 
+    def events_about(self, entities: Sequence[str], *, limit: int) -> list[StoredEvent]:
+        with self._database.reading() as session:
+            return events_about(session, entities, limit)
+
+    def erase_events(self, erased: Sequence[StoredEvent]) -> None:
+        with self._database.writing() as session:
+            alone(session, self._database.dialect)
+            erase_events(session, erased)
+            subjects = (uuid_bytes(event.event_id) for event in erased)
+            session.change(ENTER, ("erased", b"".join(subjects), b"".join(event.seal for event in erased)))
+
     def close(self) -> None:
         self._database.close()
+
+    def _remove_older(self, table: str, id_: str, before: int, limit: int) -> int:
+        with self._database.writing() as session:
+            alone(session, self._database.dialect)
+            statement = _REMOVE.format(table=table, id_=id_)
+            removed = sorted(subject for (subject,) in session.rows(statement, (_first_id(before), limit)))
+            if removed:
+                session.change(ENTER, ("purged", b"".join(removed), self._recorder.log_key.tombstones(removed)))
+            return len(removed)
 
     def _erase_notes(self, session: Session, subjects: Sequence[bytes]) -> None:
         """The labels without their notes, logged again; a label that was changed must not get a valid seal."""

@@ -11,8 +11,8 @@ class Arrival(NamedTuple):
 
     `subject` is the 16 bytes of the id of a decision or event. A decision or event has its time, and entity and record
     unless it was erased: then `record` is the residue, if there is one. A decision has its request, its place there, and
-    the position that its history saw; a label has these of its decision, too. `is_fraud`, 0 or 1, is what an event's sender
-    knew, or what the label in force says once a label was recorded. What was purged has nothing but its subject.
+    the position that its history saw; a label has all of these of its decision, too. `is_fraud`, 0 or 1, is what an event's
+    sender knew, or what the label in force says once a label was recorded. What was purged has nothing but its subject.
     """
 
     position: int

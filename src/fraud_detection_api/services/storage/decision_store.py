@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.label import LabelState
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
 from fraud_detection_api.policy.outcomes import Outcome
@@ -125,8 +126,16 @@ class StoreSummary(NamedTuple):
     last: int | None
     labels: int
     idempotency_keys: int
+    events: int
     size_bytes: int
     free_bytes: int
+
+
+class Older(NamedTuple):
+    """How many decisions and events are older than a time."""
+
+    decisions: int
+    events: int
 
 
 class FileSize(NamedTuple):
@@ -183,11 +192,14 @@ class StoreUpkeep(Protocol):
     def summary(self) -> StoreSummary:
         """Counts, times and sizes."""
 
-    def count_older(self, before: int) -> int:
-        """How many decisions were made before that time."""
+    def count_older(self, before: int) -> Older:
+        """How many decisions were made, and events recorded, before that time."""
 
     def remove_older(self, before: int, *, limit: int) -> int:
         """Remove the oldest decisions made before that time, with their labels; returns the number of decisions."""
+
+    def remove_events(self, before: int, *, limit: int) -> int:
+        """Remove the oldest events recorded before that time; returns their number."""
 
     def remove_keys(self, before: int, *, limit: int) -> int:
         """Remove idempotency keys stored before that time, with their answers; returns their number."""
@@ -197,6 +209,12 @@ class StoreUpkeep(Protocol):
 
     def erase(self, erased: Sequence[StoredDecision]) -> None:
         """Store these rows without an entity, and remove what else was stored: answers, labels' notes, shadow decisions."""
+
+    def events_about(self, entities: Sequence[str], *, limit: int) -> list[StoredEvent]:
+        """The first events about these entities, found in the table itself."""
+
+    def erase_events(self, erased: Sequence[StoredEvent]) -> None:
+        """Store these rows without an entity."""
 
     def close(self) -> None:
         """Release connections."""

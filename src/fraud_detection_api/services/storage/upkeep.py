@@ -4,14 +4,22 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.stored import ERASED, StoredDecision
+from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.errors import FraudError, StoreUnavailable
 from fraud_detection_api.services.deciding.recording import Recorder
-from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, StoreSummary, StoreUpkeep
+from fraud_detection_api.services.storage.decision_store import (
+    DecisionFilter,
+    DecisionStore,
+    Older,
+    StoreSummary,
+    StoreUpkeep,
+)
+from fraud_detection_api.services.storage.erasing import Erasing, Residue, no_residue
 from fraud_detection_api.telemetry import log_event, log_failure
 
 ROWS_A_TRANSACTION = 1_000
@@ -28,20 +36,22 @@ SHORTEST_TRACE = 4
 
 
 class Purged(NamedTuple):
-    """How many decisions and idempotency keys were removed."""
+    """How many decisions, events and idempotency keys were removed."""
 
     decisions: int
+    events: int
     idempotency_keys: int
 
 
 class Erased(NamedTuple):
-    """How many decisions lost their record. `altered` ones had been changed before, and their seals stay broken.
+    """How many decisions and events lost their record. `altered` ones had been changed before; their seals stay broken.
 
     `traces` counts places in the store's files that still hold the id: in unused space, or because another record has the
     same number. Ids shorter than SHORTEST_TRACE are not searched for.
     """
 
     decisions: int
+    events: int
     altered: int
     traces: int
 
@@ -84,37 +94,45 @@ class UpkeepService:
         self._upkeep.require_ready()
         return self._upkeep.summary()
 
-    def count_older(self, seconds: float) -> int:
-        """How many decisions a purge would remove."""
+    def count_older(self, seconds: float) -> Older:
+        """How many decisions and events a purge would remove."""
         self._upkeep.require_ready()
         return self._upkeep.count_older(self._before(seconds))
 
     def purge(self, seconds: float, report: Callable[[int], None]) -> Purged:
-        """Remove older decisions, and expired or older keys, in small transactions; `report` gets the decisions removed."""
-        self._upkeep.require_ready()
-        before, removed = self._before(seconds), 0
-        for count in self._removals(lambda: self._upkeep.remove_older(before, limit=ROWS_A_TRANSACTION)):
-            removed += count
-            report(removed)
-        keys = self._remove_keys(max(before, self._before(self._idempotency_seconds)))
-        if removed or keys:
-            self._upkeep.files.scrub()
-        return Purged(removed, keys)
+        """Remove older decisions and events, and expired or older keys, in small transactions.
 
-    def erase(self, entity_id: str) -> Erased:
-        """Remove the entity, record and reasons from all decisions about the entity, and remove their stored answers.
-
-        The id counts as text and, if it can be one, as a whole number. With pseudonyms, decisions stored before there were
-        any are found too. Raises StoreUnavailable where decisions about it remain.
+        `report` gets the number of decisions and events that were removed so far.
         """
         self._upkeep.require_ready()
-        names = self._recorder.entities(entity_id)
-        intact = [*(sound for name in names for sound in self._erase(name)), *self._erase_unlisted(names)]
-        if intact:
+        before, removed = self._before(seconds), [0, 0]
+        for which, remove in enumerate((self._upkeep.remove_older, self._upkeep.remove_events)):
+            for count in self._removals(partial(remove, before, limit=ROWS_A_TRANSACTION)):
+                removed[which] += count
+                report(sum(removed))
+        keys = self._remove_keys(max(before, self._before(self._idempotency_seconds)))
+        if keys or any(removed):
+            self._upkeep.files.scrub()
+        decisions, events = removed
+        return Purged(decisions, events, keys)
+
+    def erase(self, entity_id: str, *, residue: Residue = no_residue) -> Erased:
+        """Remove the entity, record and reasons from all decisions and events about it, and remove their stored answers.
+
+        The id counts as text and, if it can be one, as a whole number. With pseudonyms, decisions stored before there were
+        any are found too. `residue` says what stays of a record. Raises StoreUnavailable where decisions about it remain.
+        """
+        self._upkeep.require_ready()
+        names, erasing = self._recorder.entities(entity_id), Erasing(self._recorder, residue)
+        intact = [sound for name in names for sound in self._erase(erasing, name)]
+        intact += self._erase_unlisted(erasing, names)
+        events = list(self._erase_events(erasing, names))
+        if intact or events:
             self._upkeep.files.scrub()
         searched = {name.removeprefix('"').removesuffix('"') for name in names}
         traces = sum(self._upkeep.files.traces(text) for text in searched if len(text) >= SHORTEST_TRACE)
-        return Erased(len(intact), len(intact) - sum(intact), traces)
+        altered = len(intact) - sum(intact) + len(events) - sum(events)
+        return Erased(len(intact), len(events), altered, traces)
 
     def compact(self) -> tuple[int, int]:
         """Rewrite the files without free space; returns their bytes before and after. Writers wait meanwhile."""
@@ -186,32 +204,35 @@ class UpkeepService:
                 return
             self._pause(PAUSE_SECONDS)
 
-    def _erase(self, entity: str) -> Iterator[bool]:
+    def _erase(self, erasing: Erasing, entity: str) -> Iterator[bool]:
         """Erase decisions stored under that name; for each, whether it was intact."""
         while rows := self._store.following(DecisionFilter(entity=entity), limit=ROWS_A_TRANSACTION):
-            yield from self._erase_rows(rows)
+            yield from self._erase_rows(erasing, rows)
 
-    def _erase_unlisted(self, entities: Sequence[str]) -> Iterator[bool]:
+    def _erase_unlisted(self, erasing: Erasing, entities: Sequence[str]) -> Iterator[bool]:
         """Erase decisions that lists do not show, as somebody changed their index."""
         ids = self._upkeep.ids_about(entities)
         for first in range(0, len(ids), ROWS_A_TRANSACTION):
-            yield from self._erase_rows(self._store.find_each(ids[first : first + ROWS_A_TRANSACTION]))
+            yield from self._erase_rows(erasing, self._store.find_each(ids[first : first + ROWS_A_TRANSACTION]))
         if ids and (remaining := self._upkeep.ids_about(entities)):
             raise StoreUnavailable(
                 f"decisions about the id that cannot be read, and were not erased: {len(remaining)}; `fraud store check` "
                 "says what is wrong with the store"
             )
 
-    def _erase_rows(self, rows: Sequence[StoredDecision]) -> list[bool]:
-        intact = [self._recorder.is_intact(row) for row in rows]
-        self._upkeep.erase([self._without(row, sound) for row, sound in zip(rows, intact, strict=True)])
+    def _erase_rows(self, erasing: Erasing, rows: Sequence[StoredDecision]) -> list[bool]:
+        erased = [erasing.decision(row) for row in rows]
+        self._upkeep.erase(erased)
         self._pause(PAUSE_SECONDS)
-        return intact
+        return [self._recorder.is_intact(row) for row in erased]
 
-    def _without(self, row: StoredDecision, sound: bool) -> StoredDecision:  # noqa: FBT001
-        """The row without its entity, sealed again; a row that was changed must not get a valid seal."""
-        bare = row._replace(**ERASED)
-        return self._recorder.sealed(bare) if sound else bare
+    def _erase_events(self, erasing: Erasing, entities: Sequence[str]) -> Iterator[bool]:
+        """Erase events about the entities; for each, whether it was intact."""
+        while events := self._upkeep.events_about(entities, limit=ROWS_A_TRANSACTION):
+            erased = [erasing.event(event) for event in events]
+            self._upkeep.erase_events(erased)
+            self._pause(PAUSE_SECONDS)
+            yield from (self._recorder.is_intact_event(event) for event in erased)
 
     def _drawn(self, count: int, draws: random.Random) -> Iterator[StoredDecision]:
         """At most `count` decisions: those that follow ids drawn from the span of all ids."""

@@ -109,8 +109,8 @@ def test_a_missing_store_is_reported_and_not_created(tmp_path, work):
 def test_a_purge_removes_what_is_older_and_nothing_else(kept):
     rows = [row(n, at=NOW - days * DAY) for n, days in enumerate([410, 401, 399, 1])]
     keep_rows(kept.store, rows)
-    assert kept.service.count_older(400 * 86_400) == 2
-    assert purge(kept, 400) == (2, 0)
+    assert kept.service.count_older(400 * 86_400) == (2, 0)
+    assert purge(kept, 400) == (2, 0, 0)
     assert kept.rows() == rows[2:]
 
 
@@ -128,7 +128,7 @@ def test_a_purge_removes_keys_that_are_older_or_have_expired(kept):
     kept.store._wall_clock = lambda: (NOW - 30 * HOUR) / 1000
     keep_rows(kept.store, [row(1, idempotency_key="b")], IdempotencyKey("", "b", b"d"), b"answer")
     kept.store._wall_clock = lambda: NOW / 1000
-    assert purge(kept, 9000) == (0, 1)
+    assert purge(kept, 9000) == (0, 0, 1)
     assert kept.store.find_answer(IdempotencyKey("", "a", b"d")) is not None
 
 
@@ -152,7 +152,7 @@ def test_an_erased_entity_is_gone_from_the_files_and_its_counts_stay(kept_with, 
     keep_rows(kept.store, others)
     note = Finding(about.decision_id, is_fraud=True, source="analyst", note="erase-this-note")
     assert SqlLabelStore(kept.database).record([note]) == ["recorded"]
-    assert kept.service.erase(str(entity_id)) == (1, 0, 0)
+    assert kept.service.erase(str(entity_id)) == (1, 0, 0, 0)
     (left,) = [found for found in kept.rows() if found.decision_id == about.decision_id]
     assert (left.entity, left.record, left.reasons) == (None, None, None)
     assert left[:5] == about[:5]
@@ -188,7 +188,7 @@ def test_every_byte_of_erased_entities_is_gone_or_reported(kept):
 
 def test_another_record_with_the_same_number_is_reported_as_a_trace(kept):
     keep_rows(kept.store, [row(1, entity_id=345435), row(2, record='{"total_balance":345435}')])
-    assert kept.service.erase("345435") == (1, 0, 1)
+    assert kept.service.erase("345435") == (1, 0, 0, 1)
 
 
 def damage(kept, *statements):
@@ -214,7 +214,7 @@ def test_a_decision_that_an_index_hides_is_never_taken_for_erased(kept):
     with pytest.raises(StoreUnavailable, match="restore a backup"):  # SQLite does not change what an index lacks
         kept.service.erase("1")
     damage(kept, "REINDEX")
-    assert kept.service.erase("1") == (1, 0, 0)
+    assert kept.service.erase("1") == (1, 0, 0, 0)
 
 
 def test_a_decision_that_cannot_be_read_makes_its_erasure_fail(kept):
@@ -243,7 +243,7 @@ def test_erasing_a_changed_row_does_not_seal_the_change(kept):
     keep_rows(kept.store, [row(1)])
     with kept.database.writing() as session:
         session.change("UPDATE decisions SET outcome = 'approve'")
-    assert kept.service.erase("1") == (1, 1, 0)
+    assert kept.service.erase("1") == (1, 0, 1, 0)
     assert kept.altered() == [row(1).decision_id]
 
 

@@ -37,7 +37,6 @@ _STATEMENTS = [
         residue TEXT,
         seal {bytes} NOT NULL
     ) {clustered}""",
-    "CREATE INDEX events_of_entity ON events (entity, event_id) WHERE entity IS NOT NULL",
     # its row says that somebody reads what is logged as it comes
     """CREATE TABLE history_state (
         name TEXT NOT NULL PRIMARY KEY CHECK (name = 'history'),
