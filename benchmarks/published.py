@@ -29,3 +29,4 @@ PUBLISHED: dict[str, list[tuple[str, dict[str, float], str]]] = {
     "lending_club": [],
     "sba": [],
 }
+PUBLISHED["handbook_raw"] = PUBLISHED["handbook"]  # the same records, folds and columns
