@@ -74,8 +74,9 @@ def _time_problems(contract: Contract) -> Iterator[Problem]:
         return
     if time.format is not None and (fix := _format_problem("datetime", time.format)):
         yield ("time", "format"), fix
-    if fix := _delay_problem(time.arrival_delay):
-        yield ("time", "arrival_delay"), fix
+    for key in ("arrival_delay", "late"):
+        if fix := _delay_problem(getattr(time, key)):
+            yield ("time", key), fix
 
 
 def _name_clashes(contract: Contract) -> Iterator[Problem]:

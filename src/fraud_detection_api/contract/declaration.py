@@ -11,11 +11,12 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
 from fraud_detection_api.contract.levels import composed, folded
-from fraud_detection_api.contract.windows import Duration, HistoryFeature, Key
+from fraud_detection_api.contract.windows import HistoryFeature, Key, Time
 from fraud_detection_api.contract.wording import (
     NOT_IN_FORMER,
     PRESENTATION,
     ROWS,
+    ColumnName,
     Declared,
     GroupName,
     LevelName,
@@ -56,9 +57,6 @@ MAX_TEXT = 256  # characters of a category's level or a customer's id
 
 Dtype = Literal["int", "float", "bool", "category", "datetime"]
 Part = Literal["year", "month", "day", "weekday", "hour", "minute"]
-COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
-COLUMN_NAME_LENGTH = 128
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 
 Unseen = Literal["flag", "review", "refuse"]
 """What becomes of a record with an unseen level: a warning, a review in place of an approval too, or an error."""
@@ -98,18 +96,6 @@ class Target(Declared):
     positive: bool | int | str = 1
     known_probability: ColumnName | None = None
     label_delay_days: Annotated[int | float, Field(ge=0, le=36_500)] = 0
-    description: str = ""
-
-
-class Time(Declared):
-    """When a record was made. It splits training data, and is optional on the wire without history.
-
-    `format` is that of files, as a feature's. In files, an event is known `arrival_delay` after its time.
-    """
-
-    name: ColumnName
-    format: str | None = None
-    arrival_delay: Duration = "0s"
     description: str = ""
 
 
@@ -213,7 +199,7 @@ class Constraint(Declared):
 
 _UNSENT: dict[str, Any] = {
     "missing": True,
-    "time": {"format", "arrival_delay"},
+    "time": {"format", "arrival_delay", "late"},
     "features": {ROWS: {"format", "missing", "protected"}},
     "history": True,
 }

@@ -23,9 +23,8 @@ from fraud_detection_api.contract.declaration import (
     Feature,
     Identifier,
     Target,
-    Time,
 )
-from fraud_detection_api.contract.windows import HistoryFeature, Key
+from fraud_detection_api.contract.windows import HistoryFeature, Key, Time
 from fraud_detection_api.contract.wording import NO_REASON, REASON, Reason, ReasonGroup
 from fraud_detection_api.errors import InvalidContract, InvalidPolicy
 from fraud_detection_api.field_texts import field_text
@@ -135,7 +134,7 @@ def _fix(item: Any) -> str:
         return unknown_key(path[-1], _known_keys(path))
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
-    if item["type"] == "string_pattern_mismatch" and path[-1] in ("window", "delay", "arrival_delay"):
+    if item["type"] == "string_pattern_mismatch" and path[-1] in ("window", "delay", "arrival_delay", "late"):
         other = ' or "unlimited"' if path[-1] == "window" else ""
         return f'must be a whole number of s, m, h, d or w, such as "30d"{other}'
     if path[:1] == ("history",) and path[-1] == "by" and item["type"] != "missing":

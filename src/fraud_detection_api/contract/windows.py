@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from fraud_detection_api.contract.conditions import Condition, parse_condition
-from fraud_detection_api.contract.wording import Declared, GroupName, ReasonOrNone
+from fraud_detection_api.contract.wording import ColumnName, Declared, GroupName, ReasonOrNone
 
 Measure = Literal["count", "sum", "mean", "min", "max", "std", "distinct", "share_fraud", "since_last", "since_first"]
 
@@ -52,6 +52,20 @@ def duration_text(us: int) -> str:
         number, seconds = divmod(seconds, _SECONDS[unit])
         parts += [f"{number}{unit}"] if number else []
     return " ".join(parts) or "0s"
+
+
+class Time(Declared):
+    """When a record was made. It splits training data, and is optional on the wire without history.
+
+    `format` is that of files, as a feature's. In files, an event is known `arrival_delay` after its time. A record that is
+    `late` by more than that, beside the newest that has arrived, has no history.
+    """
+
+    name: ColumnName
+    format: str | None = None
+    arrival_delay: Duration = "0s"
+    late: Duration = "7d"
+    description: str = ""
 
 
 class Key(Declared):

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Ta
 from fraud_detection_api.contract.formula import Formula
 
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=64)]
+COLUMN_NAME = r"^[^`{}\x00-\x1f]+$"
+COLUMN_NAME_LENGTH = 128
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=COLUMN_NAME_LENGTH, pattern=COLUMN_NAME)]
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ReasonText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LevelName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^{}]+$")]

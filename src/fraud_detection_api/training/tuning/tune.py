@@ -13,8 +13,8 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH, Contract, Derived
-from fraud_detection_api.contract.wording import Reason
+from fraud_detection_api.contract.declaration import Contract, Derived
+from fraud_detection_api.contract.wording import COLUMN_NAME_LENGTH, Reason
 from fraud_detection_api.services.workers.pool import Pool, ThisProcess, Workers
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.splits import Split
