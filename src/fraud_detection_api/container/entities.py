@@ -8,6 +8,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.entities.asking import Entities, EntityHistory
 from fraud_detection_api.services.entities.local import LocalHistory
+from fraud_detection_api.services.history.arrivals import ArrivalStore
 from fraud_detection_api.settings import Settings
 
 
@@ -16,8 +17,12 @@ def build_entities(settings: Settings, contract: Contract) -> Entities:
     # compiled loops: a server without history loads none of it
     from fraud_detection_api.services.entities.live import LiveHistory  # noqa: PLC0415
 
-    arrivals = SqlArrivalStore(require_database(settings, synchronous="NORMAL"))
-    return LiveHistory(contract, arrivals)
+    return LiveHistory(contract, build_arrivals(settings))
+
+
+def build_arrivals(settings: Settings) -> ArrivalStore:
+    """Reads what arrived in the store that FRAUD_STORE names. Raises as `require_database`."""
+    return SqlArrivalStore(require_database(settings, synchronous="NORMAL"))
 
 
 def build_history(settings: Settings) -> EntityHistory:

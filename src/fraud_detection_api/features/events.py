@@ -37,8 +37,10 @@ STEP_KINDS: tuple[StepKind, ...] = ("ask", "add", "remove", "fraud", "no fraud")
 
 
 class Step(NamedTuple):
-    """A step through what happened: an event's record is asked about, the event has arrived, the one that arrived last is
-    taken back, or an event that arrived before is known as fraud from now on, or no longer.
+    """A step through what happened.
+
+    An event's record is asked about, the event has arrived, the one that arrived last is taken back, or an event that
+    arrived before is known as fraud from now on, or no longer.
     """
 
     kind: StepKind
