@@ -13,11 +13,10 @@ import polars as pl
 
 from fraud_detection_api.contract.declaration import (
     ADDED_COLUMNS,
-    COLUMN_NAME,
-    COLUMN_NAME_LENGTH,
     DECISION_FIELDS,
     OUTCOME,
 )
+from fraud_detection_api.contract.wording import COLUMN_NAME, COLUMN_NAME_LENGTH
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import rows_text
