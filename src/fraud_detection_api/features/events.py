@@ -23,11 +23,18 @@ _CODE_BYTES = 8
 class Event(NamedTuple):
     """For each family, the entity, None where a key is missing, and what is added to its rows.
 
-    `added`, of 1 + lanes whole numbers each, begins with the time in microseconds since 1970.
+    `added`, of 1 + lanes whole numbers each, begins with the time in microseconds since 1970. `arrived` is when the event
+    arrived; None for a record in question.
     """
 
     entities: tuple[EntityKey | None, ...]
     added: tuple[list[int], ...]
+    arrived: int | None = None
+
+    @property
+    def time(self) -> int:
+        """The event's time, in microseconds since 1970."""
+        return self.added[0][0]
 
 
 StepKind: TypeAlias = Literal["ask", "add", "remove", "fraud", "no fraud"]

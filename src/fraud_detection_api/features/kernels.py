@@ -293,7 +293,9 @@ def relabelled(rows, first, length, added, frauds, change) -> None:
         float64[:, ::1],
     )
 )  # fmt: skip
-def walk(rows, kinds, entities, firsts, lengths, totals, added, frauds, edges, asked, units, seen, marks, mark, out) -> None:
+def walk(
+    rows, kinds, entities, firsts, lengths, totals, added, frauds, edges, asked, units, seen, marks, mark, out
+) -> None:
     """Take steps, one after another, each of a kind and with the event of an entity, -1 for none.
 
     Entity k's `lengths[k]` rows, which change, begin at `firsts[k]` and have room. Each event that is asked about has a row
@@ -320,3 +322,15 @@ def walk(rows, kinds, entities, firsts, lengths, totals, added, frauds, edges, a
                 relabelled(rows, first, length, event, frauds, 1 if kind == _FRAUD else -1)
         if kind == _ASK:
             answered += 1
+
+
+@compiled(int64(ROWS, int64, int64, int64))
+def trim(rows, first, length, time) -> int:
+    """Drop an entity's events up to that time but the last of them, which has their totals; returns how many are left."""
+    dropped = later(rows, first, first + length, time) - 1 - first
+    if dropped <= 0:
+        return length
+    for index in range(first, first + length - dropped):
+        for lane in range(rows.shape[1]):
+            rows[index, lane] = rows[index + dropped, lane]
+    return length - dropped

@@ -111,18 +111,31 @@ class Family:
         counted = [(place[lane], place.get(lane._replace(kind="count"), -1)) for lane in frauds]
         return np.array(counted, dtype=np.int64).reshape(-1, 2)
 
-    @property
+    @cached_property
     def span(self) -> int:
-        """How long before a record its events count, in microseconds."""
-        return int(self.edges[-1])
+        """How long before a record its events are needed one by one, in microseconds. Totals have those before."""
+        unlimited = set(self.asked[self.asked[:, 2] < 0, 0].tolist())
+        return FOREVER if unlimited & _OF_TIMES else int(self.edges[-1])
+
+    @cached_property
+    def has_totals(self) -> bool:
+        """Whether there are unlimited windows, in which events count however old they are."""
+        return bool((self.asked[:, 2] < 0).any())
+
+
+_OF_TIMES = {MEASURES.index("since_last"), MEASURES.index("since_first")}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The families of a contract, and where in the contract's order each feature stands."""
+    """The families of a contract, and where in the contract's order each feature stands.
+
+    A record whose time is `late` microseconds before that of the newest event, or more, has no history.
+    """
 
     contract: Contract
     families: tuple[Family, ...]
+    late: int
 
     @cached_property
     def places(self) -> tuple[NDArray[np.int64], ...]:
@@ -176,7 +189,9 @@ def layout_of(contract: Contract, *, online: bool = True, only: Sequence[str] | 
             by_key.setdefault(feature.by, {})[name] = feature
     arrival = 0 if online or contract.time is None else microseconds(contract.time.arrival_delay)
     label = 0 if online else round(contract.target.label_delay_days * 86_400e6)
-    return Layout(contract, tuple(_family(contract, keys, some, arrival, label) for keys, some in by_key.items()))
+    families = tuple(_family(contract, keys, some, arrival, label) for keys, some in by_key.items())
+    late = FOREVER if contract.time is None or not online else microseconds(contract.time.late)
+    return Layout(contract, families, late)
 
 
 def _family(

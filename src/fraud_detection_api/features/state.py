@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json, to_json
 
+from fraud_detection_api.contract.windows import FOREVER
 from fraud_detection_api.features.events import STEP_KINDS, EntityKey, Event, Step
 from fraud_detection_api.features.folding import slots_of
-from fraud_detection_api.features.kernels import ask, walk
-from fraud_detection_api.features.layout import Family, Layout
+from fraud_detection_api.features.kernels import ask, trim, walk
+from fraud_detection_api.features.layout import TIME, Family, Layout
 
 _FEWEST_ROWS = 4
 _FIRST_ROWS = 1 << 12
+_SWEPT_AT_ONCE = 2_000
 _NONE = [0, 0, _FEWEST_ROWS]
 """The block of an entity that has no events."""
 _NUMBERS = {kind: number for number, kind in enumerate(STEP_KINDS)}
@@ -22,10 +24,14 @@ _ASK, _ADD = _NUMBERS["ask"], _NUMBERS["add"]
 
 
 class History:
-    """The events that have arrived, by entity. Only one thread may use it."""
+    """The events that have arrived, by entity. Only one thread may use it.
+
+    `newest` is the time of the newest event, in microseconds since 1970; an event from the future counts as of its
+    arrival. Records that are too late for the layout have no history, so that events which only they would need can go.
+    """
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+        self.layout, self.newest = layout, -FOREVER
         self._tables = [EntityTable(family) for family in layout.families]
 
     def answers(self, requests: Sequence[Sequence[Event]]) -> NDArray[np.float64]:
@@ -35,9 +41,11 @@ class History:
         """
         if any(len(request) > 1 for request in requests):
             return self.walk([step for request in requests for step in seeing_each_other(request)])
-        found = np.full((len(requests), len(self.layout.contract.history)), np.nan)
+        events = [event for request in requests for event in request]
+        found = np.full((len(events), len(self.layout.contract.history)), np.nan)
         for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
-            table.ask([event for request in requests for event in request], number, found, places)
+            table.ask(events, number, found, places)
+        found[[self._is_late(event) for event in events]] = np.nan
         return found
 
     def walk(self, steps: Sequence[Step]) -> NDArray[np.float64]:
@@ -47,7 +55,26 @@ class History:
         if steps:
             for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
                 table.walk(kinds, [step.event for step in steps], number, found, places)
+            found[list(self._passed(steps))] = np.nan
         return found
+
+    def sweep(self) -> None:
+        """Forget entities whose events no record can need, some at each call."""
+        for table in self._tables:
+            table.sweep(_SWEPT_AT_ONCE)
+
+    def _passed(self, steps: Sequence[Step]) -> Iterator[bool]:
+        """Pass steps, and say of each record that is asked about whether it is too late."""
+        for kind, event in steps:
+            if kind == "ask":
+                yield self._is_late(event)
+            elif event.arrived is not None and kind == "add":
+                self.newest = max(self.newest, min(event.time, event.arrived))
+        for table in self._tables:
+            table.needed_after = self.newest - self.layout.late - table.span
+
+    def _is_late(self, event: Event) -> bool:
+        return event.time < self.newest - self.layout.late
 
     def add(self, event: Event) -> None:
         """An event has arrived."""
@@ -55,7 +82,7 @@ class History:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that is kept, for `restore`."""
-        return {
+        return {"newest": np.array([self.newest])} | {
             f"{number}.{name}": array
             for number, table in enumerate(self._tables)
             for name, array in table.arrays().items()
@@ -63,6 +90,7 @@ class History:
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep what another history of the same layout kept. Raises ValueError or LookupError for other arrays."""
+        self.newest = int(arrays["newest"][0])
         for number, table in enumerate(self._tables):
             table.restore(arrays[f"{number}.rows"], arrays[f"{number}.blocks"], arrays[f"{number}.entities"])
 
@@ -90,7 +118,9 @@ class EntityTable:
     """The events of a family's entities: a block of rows for each, which moves to one of twice the size when it is full."""
 
     def __init__(self, family: Family) -> None:
-        self._family = family
+        self._family, self.span = family, family.span
+        self.needed_after = -2 * FOREVER  # no record needs events up to then, in microseconds since 1970
+        self._to_sweep: list[EntityKey] = []
         self._rows = np.empty((_FIRST_ROWS, family.width), dtype=np.int64)
         self._end = _FEWEST_ROWS  # the first rows are those of entities without events
         self._free: dict[int, list[int]] = defaultdict(list)
@@ -209,6 +239,12 @@ class EntityTable:
         used, rows = (0, 0) if block is None else (block[1], block[2])
         if used + more <= rows and block is not None:
             return block
+        if block is not None and used and self._rows[block[0], TIME] <= self.needed_after:
+            left: int = trim(self._rows, block[0], used, self.needed_after)
+            self.events -= used - left
+            block[1] = used = left
+            if used + more <= rows // 2 + 1:
+                return block
         size = max(_FEWEST_ROWS, 1 << (used + more - 1).bit_length())
         moved = [self._block(size), used, size]
         if block is None:
@@ -218,6 +254,20 @@ class EntityTable:
         self._free[rows].append(block[0])
         block[:] = moved
         return block
+
+    def sweep(self, entities: int) -> None:
+        """Forget so many entities at most, the next of all, if no record can need their events."""
+        if self._family.has_totals:
+            return
+        if not self._to_sweep:
+            self._to_sweep = list(self._blocks)
+        for entity in self._to_sweep[-entities:]:
+            block = self._blocks.get(entity)
+            if block is not None and self._rows[block[0] + block[1] - 1, TIME] <= self.needed_after:
+                self.events -= block[1]
+                self._free[block[2]].append(block[0])
+                del self._blocks[entity]
+        del self._to_sweep[-entities:]
 
     def _block(self, rows: int) -> int:
         """The first row of a block that nobody uses."""

@@ -265,6 +265,7 @@ class _Served:
         entities, now = self.entities, time.monotonic()
         if entities is None or self._is_saving():
             return
+        entities.sweep()
         if entities.is_outdated and self.loading is None:
             self._places.forget(self._contract)
             self.load(lambda: None)

@@ -22,7 +22,7 @@ def kernels() -> ModuleType | None:
         return None
 
 
-def compiled(signature: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator that compiles a function for one signature at once, so that no caller waits for it.
 
     The machine code is kept beside the source, or else where Numba keeps such things; where neither can be written,
@@ -30,7 +30,7 @@ def compiled(signature: Any) -> Callable[[Callable[..., None]], Callable[..., No
     """
     from numba import njit  # noqa: PLC0415 see `kernels`
 
-    def compile_function(function: Callable[..., None]) -> Callable[..., None]:
+    def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return njit(signature, cache=True, nogil=True)(function)  # type: ignore[no-any-return]
         except (RuntimeError, OSError):

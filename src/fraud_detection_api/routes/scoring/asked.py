@@ -30,7 +30,7 @@ class Read(NamedTuple):
     watch: Stopwatch
 
 
-HISTORY_SECONDS = 0.25
+HISTORY_SECONDS = 1.0
 """How long requests wait for the history of their entities, at most."""
 
 

@@ -68,5 +68,8 @@ class Entities(Protocol):
     def catch_up(self) -> bool:
         """Take in what has arrived; returns whether there may be more. Raises StoreUnavailable."""
 
+    def sweep(self) -> None:
+        """Forget some of what no record can need."""
+
     def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
         """The history features of the records of requests, float64 (n, features), NaN for missing."""

@@ -42,6 +42,9 @@ class LiveHistory:
     def size_bytes(self) -> int:
         return self.events.size_bytes
 
+    def sweep(self) -> None:
+        self.events.sweep()
+
     def catch_up(self) -> bool:
         arrivals = self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE)
         self.take(arrivals)
@@ -81,9 +84,10 @@ class LiveHistory:
         if arrival.record is None:
             return None
         try:
-            return self._reader.event(from_json(arrival.record), arrival.entity)
+            event = self._reader.event(from_json(arrival.record), arrival.entity)
         except (ValueError, LookupError, TypeError, AttributeError):
             return None
+        return event._replace(arrived=(arrival.recorded_at or 0) * 1000)
 
     def steps(self, arrival: Arrival, event: Event | None) -> Iterator[Step]:
         """What an arrival changes, with its event. To be called once, in the order of arrivals."""
