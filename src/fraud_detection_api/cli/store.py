@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from fraud_detection_api.cli.audit import say_breaks
-from fraud_detection_api.cli.options import AsJson, EntityId, Store, duration_seconds, settings_with
+from fraud_detection_api.cli.options import AsJson, EntityId, Registry, Store, duration_seconds, settings_with
 from fraud_detection_api.cli.terminal import MOST_SHOWN, counted, print_json, print_table, progress, say, say_other_key
 from fraud_detection_api.processes.sigterm import leaves_on_sigterm
 from fraud_detection_api.telemetry import utc_text
@@ -97,15 +97,21 @@ def purge(
 @app.command(epilog="Example: `fraud store erase 345435`")
 def erase(
     entity_id: EntityId,
+    registry: Registry = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase an entity: its decisions lose id, record and reasons, and keep outcome, probability, model and time.
 
-    Its events lose id and record. The exit status is 1 if there is no decision and no event about the id.
+    Its events lose id and record. What history features of other entities count, such as the amount at a terminal, stays
+    without the id. The exit status is 1 if there is no decision and no event about the id.
     """
+    from fraud_detection_api.jobs.labels import stored_contract
+    from fraud_detection_api.services.storage.erasing import residue_of
+
+    contract = stored_contract(settings_with(store=store, registry=registry))
     with _upkeep(store) as upkeep:
-        erased = upkeep.erase(entity_id)
+        erased = upkeep.erase(entity_id, residue=residue_of(contract))
     backlog = _journal(store)
     journal_files = backlog.files + backlog.damaged
     if as_json:

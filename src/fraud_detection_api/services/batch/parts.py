@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -23,7 +23,8 @@ from fraud_detection_api.model.trees.forest import CORES
 from fraud_detection_api.services.batch.files import BatchScorer, UnseenCount
 from fraud_detection_api.services.batch.places import Part, Place
 from fraud_detection_api.services.workers.pool import WorkerLost, Workers, results
-from fraud_detection_api.tables.files import is_csv, shown_name
+from fraud_detection_api.tables.checking import folded_columns
+from fraud_detection_api.tables.files import is_csv, reading, scan_file, shown_name
 from fraud_detection_api.tables.parquet import parquet_schema
 
 MARKS = "_scored"
@@ -160,6 +161,7 @@ class _Scoring:
             scoring.target.written(scoring.target_name(part.name)) as waiting,
         ):
             try:
+                _require_history(self._bundle, given, scoring.separator)
                 records = scorer.score_into(given, waiting)
                 columns = "" if is_csv(waiting) else _digest(parquet_schema(waiting))
             except InvalidDataset as error:
@@ -169,6 +171,20 @@ class _Scoring:
         with scoring.target.written(_mark_name(part.name)) as waiting:
             waiting.write_text(json.dumps(asdict(done)), encoding="utf-8")
         return done
+
+
+def _require_history(bundle: Bundle, given: Path, separator: str | None) -> None:
+    """Raise InvalidDataset where history features would be computed: an entity's earlier records may be in other parts."""
+    if not bundle.contract.history:
+        return
+    with reading(given, separator):
+        names = scan_file(given, separator)[0].collect_schema().names()
+    if missing := folded_columns(bundle.contract, names):
+        listed = ", ".join(map(repr, missing))
+        raise InvalidDataset(
+            str(given),
+            [f"lacks the history features {listed}: score all records as one file, or add them as columns"],
+        )
 
 
 def score_parts(

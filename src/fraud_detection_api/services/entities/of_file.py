@@ -1,6 +1,7 @@
 """The history features of a file's records: each record is an event of its entities, and sees those before it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,17 @@ CHUNK_ROWS = 100_000
 
 
 def history_of(
-    scan: pl.LazyFrame, contract: Contract, names: Sequence[str], is_fraud: NDArray[np.bool_] | None
+    scan: pl.LazyFrame,
+    contract: Contract,
+    names: Sequence[str],
+    is_fraud: NDArray[np.bool_] | None,
+    *,
+    folder: Path | None = None,
 ) -> Columns:
     """The history features `names` of each row, float64 (n,) with NaN for missing, as the contract defines them.
 
     Without `is_fraud`, bool (n,), no label is known. Where a row has a value that cannot be read, nothing is folded, and
-    features are missing: the check of the rows reports it.
+    features are missing: the check of the rows reports it. They are in memory, or in a file of `folder`.
     """
     layout = layout_of(contract, online=False, only=names)
     reader = _EventReader(layout)
@@ -31,9 +37,14 @@ def history_of(
     for frame in scan.select(wanted).collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True):
         if not reader.add(frame):
             return dict.fromkeys(names, np.broadcast_to(np.nan, scan.select(pl.len()).collect().item()))
-    found = fold(layout, reader.events(is_fraud), threads=CORES)
+    events = reader.events(is_fraud)
+    found = fold(layout, events, threads=CORES, out=_room((len(events.times), len(contract.history)), folder))
     order = {name: place for place, name in enumerate(contract.history)}
     return {name: found[:, order[name]] for name in names}
+
+
+def _room(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float64] | None:
+    return None if folder is None else np.memmap(folder / "history.f64", dtype=np.float64, mode="w+", shape=shape)
 
 
 class _EventReader:

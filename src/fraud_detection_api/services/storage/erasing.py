@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pydantic_core import from_json, to_json
+
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.event import ERASED_EVENT, StoredEvent
 from fraud_detection_api.decision.stored import ERASED, StoredDecision
 from fraud_detection_api.services.deciding.recording import Recorder
@@ -14,6 +17,19 @@ Residue: TypeAlias = Callable[[str], str | None]
 
 def no_residue(_record: str) -> None:
     """Nothing stays."""
+
+
+def residue_of(contract: Contract) -> Residue:
+    """What the contract's history features read of a record beside its id: their time, and their other columns."""
+    if not contract.history:
+        return no_residue
+    kept = {*contract.read_by_history, *([] if contract.time is None else [contract.time.name])}
+    kept -= {None if contract.identifier is None else contract.identifier.name}
+
+    def residue(record: str) -> str:
+        return to_json({name: sent for name, sent in from_json(record).items() if name in kept}).decode()
+
+    return residue
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _dataset(  # noqa: PLR0913 as load_dataset
         about = about.with_columns(target_column(about[contract.target.name], contract))
     folded = [] if set(_required(contract)) - {*names} else folded_columns(contract, names)
     is_fraud = is_positive(about[contract.target.name], contract) if contract.target.name in names else None
-    history = history_of(scan, contract, folded, is_fraud) if folded else {}
+    history = history_of(scan, contract, folded, is_fraud, folder=folder) if folded else {}
     reader = _Reader(contract, rows, folder, history)
     checked = {*reader.columns, *contract.keys, *contract.read_by_history}
     if present := [name for name in names if name in checked]:
