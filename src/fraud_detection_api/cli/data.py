@@ -11,11 +11,6 @@ from fraud_detection_api.cli.terminal import counted, progress, say
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """A group even while it has one command."""
-
-
 @app.command(epilog="Example: `fraud data synth --rows 100000 --seed 7 --out credit.parquet`")
 def synth(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write (.csv, .parquet).")],
@@ -36,3 +31,24 @@ def synth(
         with leaves_on_sigterm(), written_whole(out) as waiting:
             write_frame(frame, waiting)
     say(f"wrote {counted(rows, 'record')}, {int(frame['is_fraud'].sum()):,} of them fraud, to {out}")
+
+
+@app.command(epilog="Example: `fraud data payments --rows 60000 --out payments.csv`")
+def payments(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write (.csv, .parquet).")],
+    rows: Annotated[int, typer.Option("--rows", min=1, max=50_000_000, help="Number of payments.")] = 60_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same file.")] = 7,
+) -> None:
+    """Simulate card payments, whose frauds show in what cards and terminals did before."""
+    settings_with()
+    from fraud_detection_api.processes.sigterm import leaves_on_sigterm
+    from fraud_detection_api.tables.files import require_suffix, write_frame
+    from fraud_detection_api.tables.whole_files import written_whole
+    from fraud_detection_api.training.data.payments import simulate_payments
+
+    require_suffix(out)
+    with progress(f"Simulating {rows:,} payments"):
+        frame = simulate_payments(rows, seed=seed)
+        with leaves_on_sigterm(), written_whole(out) as waiting:
+            write_frame(frame, waiting)
+    say(f"wrote {counted(rows, 'payment')}, {int(frame['is_fraud'].sum()):,} of them fraud, to {out}")
