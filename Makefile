@@ -24,7 +24,7 @@ development_groups := test,lint,notebook,jupyter,tracking
 development_extras := cloud delta mlflow postgres ray tracing train
 
 .PHONY: help setup serve test coverage check drills test-crash test-swap soak lint audit sbom docs docs-site dashboards lock requirements clean \
-  bench-quality bench-serving bench-store
+  bench-quality bench-serving bench-store bench-history
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench-quality: $(venv)/.benchmark ## Compare the models with other libraries: ma
 
 bench-serving: $(installed) ## Compare serving with other servers: make bench-serving [ARGS="--quick"] (needs wrk; installs the others into .benchmark/)
 	@$(venv)/bin/python -m benchmarks.serving $(ARGS)
+
+bench-history: $(installed) ## Measure history features beside DuckDB's windows: make bench-history DATA=FOLDER [ARGS="--large 20000000"]
+	@test -n "$(DATA)" || { echo "Name the folder with the data: make bench-history DATA=FOLDER" >&2; exit 2; }
+	@$(venv)/bin/python -m benchmarks.history --data $(DATA) $(ARGS)
 
 bench-store: $(installed) ## Measure how fast pages of ten million stored decisions are read: make bench-store [ARGS="--rows N --file PATH"]
 	@$(venv)/bin/python -m benchmarks.store $(ARGS)

@@ -12,8 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from typing import Any
 
 import polars as pl
 
@@ -75,11 +78,9 @@ def folded(frame: pl.DataFrame, contract: Contract) -> object:
 
 
 def _duckdb(file: Path) -> Callable[[], object] | None:
-    try:
-        import duckdb  # noqa: PLC0415 no dependency
-    except ImportError:
+    if find_spec("duckdb") is None:
         return None
-    connection = duckdb.connect()
+    connection: Any = import_module("duckdb").connect()
     connection.execute(f"create table payments as select * from '{file}' order by TX_DATETIME")  # noqa: S608
     customer = [f"{of} {_BY_CUSTOMER.format(d=d)}" for d in DAYS for of in ("count(*)", "avg(TX_AMOUNT)")]
     terminal = [f"{of} {_BY_TERMINAL.format(e=d + 7)}" for d in DAYS for of in ("count(*)", "avg(TX_FRAUD)")]
