@@ -20,6 +20,7 @@ from fraud_detection_api.services.admission.key_reload import KeyReload
 from fraud_detection_api.services.deciding.decisions import DecisionService
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import EntityHistory
+from fraud_detection_api.services.history.events import EventService
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import Replayer, ReplayService
 from fraud_detection_api.services.labels.recording import LabelService
@@ -51,6 +52,7 @@ class Container:
     entities: EntityHistory | None
     recorder: Recorder
     labels: LabelService
+    events: EventService
     history: History
     replays: ReplayService
     keys: ApiKeys
@@ -69,17 +71,17 @@ def build_container(
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
-    recorder, labels, upkeep = build_recorder(settings), None, None
+    recorder, labels, events, upkeep = build_recorder(settings), None, None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
-        store, labels, observations = stores_in(database, settings)
+        store, labels, observations, events = stores_in(database, settings)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
-    labels, observations = patient(labels, lookups), patient(observations, lookups)
+    labels, observations, events = patient(labels, lookups), patient(observations, lookups), patient(events, lookups)
     keys = build_keys(settings)
     entities = None if store is None else build_history(settings)
     return Container(
@@ -102,6 +104,7 @@ def build_container(
         entities=entities,
         recorder=recorder,
         labels=LabelService(labels, recorder),
+        events=EventService(events, recorder),
         history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         keys=keys,
