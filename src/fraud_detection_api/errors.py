@@ -264,7 +264,7 @@ class NoHistory(FraudError):
     """The contract has no history features, so nothing reads events."""
 
     def __init__(self, contract: str) -> None:
-        super().__init__(f"the contract {contract!r} declares no history features (`[history]`); nothing was recorded")
+        super().__init__(f"the contract {contract!r} declares no history features (`[history]`)")
 
 
 class GateRefused(FraudError):

@@ -52,7 +52,9 @@ def decide(client, **changes) -> dict:
 
 
 def test_the_next_decision_counts_events(client):
-    answer = send(client, event("a", paid_at="2026-11-22T09:00:00Z"), event("b", paid_at="2026-11-20T10:00:00Z", known=True))
+    answer = send(
+        client, event("a", paid_at="2026-11-22T09:00:00Z"), event("b", paid_at="2026-11-20T10:00:00Z", known=True)
+    )
     assert (answer.status_code, answer.json()) == (200, {"recorded": 2, "repeated": 0})
     assert decide(client) == {"payments_1d": 1.0, "since_web_payment": 3600.0, "terminal_fraud_28d": 0.0}
     late = decide(client, paid_at="2026-11-28T12:00:00Z")
