@@ -98,7 +98,7 @@ class InvalidFields(FraudError):
         if more:
             found = f"more than {len(problems)} problems, of which the first {len(problems)} are listed"
         super().__init__(f"{found}; nothing was {self.undone}")
-        self.problems = tuple(problems)
+        self.problems, self.more = tuple(problems), more
 
 
 class InvalidRecords(InvalidFields):
@@ -109,6 +109,12 @@ class InvalidRecords(InvalidFields):
 
 class InvalidLabels(InvalidFields):
     """The request's labels are invalid."""
+
+    undone = "recorded"
+
+
+class InvalidEvents(InvalidFields):
+    """The request's events break the contract."""
 
     undone = "recorded"
 
@@ -132,18 +138,31 @@ class BodyTooLarge(FraudError):
         super().__init__(f"the body is larger than {limit_bytes} bytes")
 
 
-class TooManyRecords(FraudError):
+class TooManyItems(FraudError):
+    """The request has more items than the limit."""
+
+    items = command = ""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} {self.items} in one request; split it, or use `{self.command}` for files")
+
+
+class TooManyRecords(TooManyItems):
     """The request has more records than the limit."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"more than {limit} records in one request; split it, or use `fraud score` for files")
+    items, command = "records", "fraud score"
 
 
-class TooManyLabels(FraudError):
+class TooManyLabels(TooManyItems):
     """The request has more labels than the limit."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"more than {limit} labels in one request; split it, or use `fraud labels import` for files")
+    items, command = "labels", "fraud labels import"
+
+
+class TooManyEvents(TooManyItems):
+    """The request has more events than the limit."""
+
+    items, command = "events", "fraud history load"
 
 
 class BodyTooSlow(FraudError):
@@ -239,6 +258,13 @@ class ContractMismatch(FraudError):
 
 class InvalidChallenger(FraudError):
     """The model cannot challenge the champion, because it is the champion."""
+
+
+class NoHistory(FraudError):
+    """The contract has no history features, so nothing reads events."""
+
+    def __init__(self, contract: str) -> None:
+        super().__init__(f"the contract {contract!r} declares no history features (`[history]`)")
 
 
 class GateRefused(FraudError):
@@ -353,39 +379,11 @@ class NothingToExport(FraudError):
         self.unlabelled, self.other_contract, self.erased, self.tampered = unlabelled, other_contract, erased, tampered
 
 
-class TooFewLabels(FraudError):
-    """There are too few labelled records, or too few frauds among them, to train on."""
-
-    def __init__(
-        self, records: int, frauds: int, *, least_records: int, least_frauds: int, events: str = "frauds"
-    ) -> None:
-        super().__init__(
-            f"too few labels to train on: {records:,} records, {frauds:,} of them {events}; the minimum is "
-            f"{least_records:,} and {least_frauds:,} (--min-records, --min-frauds); nothing was trained"
-        )
-        self.records, self.frauds = records, frauds
-
-
-class NoNotice(FraudError):
-    """A stored decision gives no notice to an applicant."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"no notice can be made of this decision: {why}")
-
-
 class IdempotencyKeyReused(FraudError):
     """The idempotency key was used with another body before."""
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key was used for another request before; use a new key for each request")
-
-
-class StudyUnavailable(FraudError):
-    """The file of a tuning study cannot be used."""
-
-    def __init__(self, source: str, detail: str) -> None:
-        super().__init__(f"study {source}: {detail}")
-        self.source = source
 
 
 class TracesNotDelivered(FraudError):

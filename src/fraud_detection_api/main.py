@@ -31,6 +31,8 @@ from fraud_detection_api.routes import (
     contract,
     decisions,
     documentation,
+    entities,
+    events,
     fraud_detection,
     health,
     history,
@@ -70,7 +72,7 @@ OPENAPI = "/openapi.json"
 ROUTERS = [
     module.router
     # the path of a model takes any version, so other paths under /v1/models come before it
-    for module in (health, metrics, contract, history, labels, monitoring, rollout, models)
+    for module in (health, metrics, contract, history, labels, events, entities, monitoring, rollout, models)
 ]
 
 STATUS_OF = declared_statuses(

@@ -18,11 +18,8 @@ from support.polling import eventually
 NEVER_ANSWERED = {errors.InvalidSetting, errors.InvalidContract, errors.InvalidDataset, errors.InvalidPolicy} | {
     errors.FilesUnavailable,
     errors.MissingExtra,
-    errors.StudyUnavailable,
     errors.BackupFailed,
     errors.NothingToExport,
-    errors.NoNotice,
-    errors.TooFewLabels,
     errors.TracesNotDelivered,
     errors.NotLogged,
     errors.InvalidEvidence,

@@ -26,6 +26,7 @@ class _Fraud(LazyGroup):
         "policy": Lazy("models.policy:app", "Show, try and set policies: who is approved, reviewed and declined."),
         "decisions": Lazy("decisions.lookup:app", "Show one stored decision, or list the newest."),
         "labels": Lazy("decisions.labels:app", "Record and show labels: which decisions turned out to be fraud."),
+        "history": Lazy("decisions.history:app", "Seed what entities did before, and show what is known of one."),
         "export": Lazy("decisions.labels:export", "Write stored decisions to files."),
         "store": Lazy("store:app", "Migrate, inspect, purge, erase, back up and check the decision store."),
         "audit": Lazy(

@@ -12,6 +12,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.services.entities.asking import Entities, EntityHistory
 from fraud_detection_api.services.entities.copies import read_copy, write_copy
 from fraud_detection_api.services.entities.local import LocalHistory
+from fraud_detection_api.services.entities.profile import EntityProfiles, ProfileStores
 from fraud_detection_api.services.history.arrivals import ArrivalStore
 from fraud_detection_api.settings import Settings
 
@@ -28,12 +29,9 @@ class StoredHistories:
 
     def opened(self, contract: Contract) -> Entities:
         """Raises StoreUnavailable, and as `require_database`."""
-        # compiled loops: a server without history loads none of them
-        from fraud_detection_api.services.entities.live import LiveHistory  # noqa: PLC0415
-
         arrivals = build_arrivals(self.settings)
         arrivals.begin()
-        history, file = LiveHistory(contract, arrivals), self._file(contract)
+        history, file = _folded(contract, arrivals), self._file(contract)
         if file is not None and (copy := read_copy(file, self._key)) is not None:
             history.restore(copy)
         return history
@@ -62,6 +60,18 @@ class StoredHistories:
 def build_arrivals(settings: Settings) -> ArrivalStore:
     """Reads what arrived in the store that FRAUD_STORE names. Raises as `require_database`."""
     return SqlArrivalStore(require_database(settings, synchronous="NORMAL"))
+
+
+def _folded(contract: Contract, arrivals: ArrivalStore) -> "LiveHistory":
+    # compiled loops: a server without history loads none of them
+    from fraud_detection_api.services.entities.live import LiveHistory  # noqa: PLC0415
+
+    return LiveHistory(contract, arrivals)
+
+
+def build_profiles(settings: Settings, stores: ProfileStores | None) -> EntityProfiles:
+    """What shows people what an entity did, from these stores."""
+    return EntityProfiles(stores, build_recorder(settings), _folded)
 
 
 def build_history(settings: Settings) -> EntityHistory:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
-from fraud_detection_api.container.entities import build_history
+from fraud_detection_api.container.entities import build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import build_database, build_root_copy, build_upkeep, build_writer, stores_in
@@ -20,6 +20,8 @@ from fraud_detection_api.services.admission.key_reload import KeyReload
 from fraud_detection_api.services.deciding.decisions import DecisionService
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import EntityHistory
+from fraud_detection_api.services.entities.profile import EntityProfiles, ProfileStores
+from fraud_detection_api.services.history.events import EventService
 from fraud_detection_api.services.history.lookup import History
 from fraud_detection_api.services.history.replay import Replayer, ReplayService
 from fraud_detection_api.services.labels.recording import LabelService
@@ -49,8 +51,10 @@ class Container:
     upkeep: UpkeepService | None
     writer: DecisionWriter | None
     entities: EntityHistory | None
+    profiles: EntityProfiles
     recorder: Recorder
     labels: LabelService
+    events: EventService
     history: History
     replays: ReplayService
     keys: ApiKeys
@@ -69,17 +73,19 @@ def build_container(
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
-    recorder, labels, upkeep = build_recorder(settings), None, None
+    recorder, labels, events, upkeep = build_recorder(settings), None, None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
-        store, labels, observations = stores_in(database, settings)
+        store, labels, observations, events = stores_in(database, settings)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
-    labels, observations = patient(labels, lookups), patient(observations, lookups)
+    labels, observations, events = patient(labels, lookups), patient(observations, lookups), patient(events, lookups)
+    is_stored = seen is not None and labels is not None and events is not None
+    profiled = ProfileStores(seen, labels, events) if is_stored else None
     keys = build_keys(settings)
     entities = None if store is None else build_history(settings)
     return Container(
@@ -100,8 +106,10 @@ def build_container(
         upkeep=upkeep,
         writer=None if store is None else build_writer(store, settings, metrics.tallies),
         entities=entities,
+        profiles=build_profiles(settings, profiled),
         recorder=recorder,
         labels=LabelService(labels, recorder),
+        events=EventService(events, recorder),
         history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         keys=keys,

@@ -13,6 +13,7 @@ from fraud_detection_api.adapters.sockets.writer import WriterClient, WriterServ
 from fraud_detection_api.adapters.sql.clock import DatabaseClock
 from fraud_detection_api.adapters.sql.database import Database, no_store_in
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.exclusive import PostgresExclusiveLock, SqliteExclusiveLock
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.log import SqlLogStore
@@ -28,6 +29,7 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.auditing.log_store import LogStore
 from fraud_detection_api.services.auditing.sequencing import Sequencer
 from fraud_detection_api.services.auditing.verification import Verification
+from fraud_detection_api.services.history.events import EventStore
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.observing.observation_store import ObservationStore
@@ -76,18 +78,20 @@ def require_database(
 
 
 class Stores(NamedTuple):
-    """The stores in one database: decisions, their labels, and what the observer derives from them."""
+    """The stores in one database: decisions, their labels, what the observer derives from them, and other events."""
 
     decisions: DecisionStore
     labels: LabelStore
     observations: ObservationStore
+    events: EventStore
 
 
 def stores_in(database: Database, settings: Settings) -> Stores:
     """The stores in a database."""
     clock = DatabaseClock(database)
     decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600, wall_clock=clock)
-    return Stores(decisions, SqlLabelStore(database, build_recorder(settings)), SqlObservationStore(database))
+    labels = SqlLabelStore(database, build_recorder(settings))
+    return Stores(decisions, labels, SqlObservationStore(database), SqlEventStore(database))
 
 
 def build_store(settings: Settings) -> DecisionStore | None:

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, NamedTuple
 
+from fraud_detection_api.contract.columns import Record
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.row_format import RowFormat, Stored, columns_of
 
 _PERSONAL = Stored(is_erasable=True)
@@ -29,6 +31,23 @@ class StoredEvent(NamedTuple):
 
 ERASED_EVENT: dict[str, Any] = {column.field: None for column in columns_of(StoredEvent) if column.is_erasable}
 """What an erasure makes of an event, beside its residue."""
+
+
+class GivenEvent(NamedTuple):
+    """An event as it is told: under the teller's own id, with a record of the event's contract, and what is known of it."""
+
+    external_id: str
+    record: Record
+    is_fraud: bool | None = None
+
+
+def event_contract(contract: Contract) -> Contract:
+    """The contract of events' records: features that no history feature reads may be missing."""
+    document: dict[str, Any] = contract.as_json()
+    for name in contract.features.keys() - contract.read_by_history:
+        document["features"][name]["nullable"] = True
+    return contract.model_validate(document)
+
 
 EVENT_ROWS = RowFormat(StoredEvent)
 """Seals of events."""

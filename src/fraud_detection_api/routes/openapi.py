@@ -10,11 +10,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.routes import decisions, fraud_detection
+from fraud_detection_api.routes import decisions, events, fraud_detection
 from fraud_detection_api.routes.protocol.pages import Page, page
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 from fraud_detection_api.schemas.contract import contract_schema, example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
+from fraud_detection_api.schemas.events import RECORD, EventsRequest, event_parser
 from fraud_detection_api.schemas.examples import example_of
 from fraud_detection_api.schemas.labels import LabelsRequest
 from fraud_detection_api.schemas.models import PromoteRequest, RolloutRequest
@@ -61,11 +62,14 @@ def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool) -> dict[st
     }
     schemas, record = api["components"]["schemas"], example_record(contract)
     schemas |= _of_the_contract(contract)
-    for body in (Problem, DecisionsBody, LabelsRequest, PromoteRequest, RolloutRequest):
+    for body in (Problem, DecisionsBody, LabelsRequest, EventsRequest, PromoteRequest, RolloutRequest):
         schemas[body.__name__] = body.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schemas[body.__name__].pop("$defs", {})
     _name_entity(schemas["DecisionBody"], schemas["Record"], contract)
     schemas["KeptDecisionBody"]["properties"]["record"]["examples"] = [record]
+    schemas["SentEvent"]["properties"][RECORD] = {"$ref": "#/components/schemas/EventRecord"} | {
+        "description": schemas["SentEvent"]["properties"][RECORD]["description"]
+    }
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for operation in _operations(api):
@@ -74,6 +78,7 @@ def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool) -> dict[st
     _exemplify(api)
     _body_of(api, fraud_detection.PATH)["example"] = [record]
     _body_of(api, decisions.PATH)["example"] = {"records": [record], "explain": True}
+    _body_of(api, events.PATH)["example"] = {"events": [{"event_id": "payment-7730", "record": record}]}
     if has_keys:
         _add_security(api)
     return api
@@ -95,6 +100,7 @@ def _of_the_contract(contract: Contract) -> dict[str, Any]:
     }
     return {
         "Record": record_schema(contract),
+        "EventRecord": event_parser(contract).record.json_schema(),
         "DecisionRequest": _decision_request(contract),
         "ContractSchema": own,
     }

@@ -84,13 +84,18 @@ def column_types(contract: Contract) -> dict[str, pl.DataType]:
 
 def identifier_problems(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> list[str]:
     """The problems of the id column, which scoring passes through. A file need not have one."""
+    return problem_texts(identifier_rows(frame, contract, first_row=first_row))
+
+
+def identifier_rows(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> dict[str, NDArray[np.int64]]:
+    """The same, each with its rows."""
     identifier = contract.identifier
     if identifier is None or identifier.name not in frame.columns:
-        return []
+        return {}
     _ids, unreadable, missing = read_ids(frame[identifier.name], identifier.dtype, contract.written(identifier.name))
     bad = missing if _folds_id(frame, contract) else unreadable | missing  # the others are a problem of the table
     kind = _KINDS[identifier.dtype]
-    return problem_texts(_found(f"{identifier.name} must be {kind} and not empty", bad, first_row))
+    return _found(f"{identifier.name} must be {kind} and not empty", bad, first_row)
 
 
 def _folds_id(frame: pl.DataFrame, contract: Contract) -> bool:
@@ -102,11 +107,16 @@ def _folds_id(frame: pl.DataFrame, contract: Contract) -> bool:
 
 def untimed_problems(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> list[str]:
     """The problem of records without a time, where history features are to be computed: they have no window."""
+    return problem_texts(untimed_rows(frame, contract, first_row=first_row))
+
+
+def untimed_rows(frame: pl.DataFrame, contract: Contract, *, first_row: int = 1) -> dict[str, NDArray[np.int64]]:
+    """The same, each with its rows."""
     time = contract.time
     if time is None or time.name not in frame.columns or not folded_columns(contract, frame.columns):
-        return []
+        return {}
     missing = read_column(frame[time.name], "datetime", contract.written(time.name))[2]
-    return problem_texts(_found(f"{time.name} is empty, and history features need it", missing, first_row))
+    return _found(f"{time.name} is empty, and history features need it", missing, first_row)
 
 
 def folded_columns(contract: Contract, present: Sequence[str]) -> list[str]:

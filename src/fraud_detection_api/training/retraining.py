@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.times import parse_moment
-from fraud_detection_api.errors import ContractMismatch, TooFewLabels
+from fraud_detection_api.errors import ContractMismatch, FraudError
 from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.model.engine import Scorer
 from fraud_detection_api.report.document import words_for
@@ -20,6 +20,19 @@ from fraud_detection_api.training.data.splits import MIN_FRAUDS, SplitSettings, 
 from fraud_detection_api.training.evaluate import compare, evaluate, score_dataset
 
 COMPARED = {name: METRICS[name] for name in ("roc_auc", "average_precision")}
+
+
+class TooFewLabels(FraudError):
+    """There are too few labelled records, or too few frauds among them, to train on."""
+
+    def __init__(
+        self, records: int, frauds: int, *, least_records: int, least_frauds: int, events: str = "frauds"
+    ) -> None:
+        super().__init__(
+            f"too few labels to train on: {records:,} records, {frauds:,} of them {events}; the minimum is "
+            f"{least_records:,} and {least_frauds:,} (--min-records, --min-frauds); nothing was trained"
+        )
+        self.records, self.frauds = records, frauds
 
 
 @dataclass(frozen=True, slots=True)

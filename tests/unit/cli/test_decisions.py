@@ -9,7 +9,8 @@ from fraud_detection_api.container.process import build_container
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.decision.identifiers import first_uuid7
 from fraud_detection_api.decision.stored import StoredRequest
-from fraud_detection_api.errors import NoNotice, NoStore, StoreUnavailable, UnknownDecision
+from fraud_detection_api.errors import NoStore, StoreUnavailable, UnknownDecision
+from fraud_detection_api.services.history.notice import NoNotice
 from fraud_detection_api.settings import Settings
 from support.builders import levels_files, record, registry_with_champion
 from support.decided import BEGINNING, decided

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fraud_detection_api.contract.loading import load_contract
-from fraud_detection_api.errors import ContractMismatch, TooFewLabels
+from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
-from fraud_detection_api.training.retraining import held_out, require_enough, require_same_records
+from fraud_detection_api.training.retraining import TooFewLabels, held_out, require_enough, require_same_records
 
 CREDIT = load_contract("credit")
 SPLIT = SplitSettings(test_share=0.2, delay_days=0)

@@ -14,6 +14,7 @@ _ERASE = "UPDATE events SET entity = ?, record = ?, residue = ?, seal = ? WHERE 
 # the table itself: somebody may have changed an index
 _ABOUT = "WHERE entity || '' IN ({marks}) ORDER BY event_id LIMIT ?"
 _SELECT = f"SELECT {', '.join(_TYPES)} FROM events"  # noqa: S608 names of columns
+_ABOUT = f"{_SELECT} WHERE entity = ? ORDER BY event_id DESC LIMIT ?"
 
 
 class SqlEventStore:
@@ -25,6 +26,14 @@ class SqlEventStore:
     def record(self, events: Sequence[StoredEvent]) -> int:
         with self._database.writing() as session:
             return session.insert(_INSERTION, [(uuid_bytes(event[0]), *event[1:]) for event in events])
+
+    def about(self, entity: str, *, limit: int) -> list[StoredEvent]:
+        with self._database.stating() as session:
+            return [_event(row) for row in session.rows(_ABOUT, (entity, limit))]
+
+    def find_each(self, event_ids: Sequence[str]) -> list[StoredEvent]:
+        with self._database.reading() as session:
+            return events_of(session, [uuid_bytes(event_id) for event_id in event_ids])
 
 
 def events_of(session: Session, event_ids: Sequence[bytes]) -> list[StoredEvent]:

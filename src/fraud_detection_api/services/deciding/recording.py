@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.decided import Decisions
-from fraud_detection_api.decision.event import EVENT_ROWS, StoredEvent
+from fraud_detection_api.decision.event import EVENT_ROWS, GivenEvent, StoredEvent
 from fraud_detection_api.decision.label import LABEL_ROWS, Label, SealedLabel
 from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.decision.row_format import json_texts
@@ -79,6 +79,26 @@ class Recorder:
         seals = ROWS.seals(zip(*(column.texts for column in columns), strict=False), self.seal_key)
         fields = zip(*(column.fields for column in columns), seals, strict=False)
         return list(map(StoredDecision._make, fields))
+
+    def events(
+        self, given: Sequence[GivenEvent], contract: Contract, *, ids: Sequence[str], recorded_at: int
+    ) -> list[StoredEvent]:
+        """The events, whose records are of the contract, as sealed rows under these ids."""
+        identifier, records = contract.identifier, [event.record for event in given]
+        entity_ids = [None if identifier is None else record[identifier.name] for record in records]
+        columns = (  # in the order of StoredEvent, without the seal
+            _each(ids),
+            _each([event.external_id for event in given]),
+            _always(recorded_at),
+            _each(self._entities(entity_ids)),
+            _each(self._records(records, contract)),
+            _always(contract.record_fingerprint),
+            _each([None if event.is_fraud is None else int(event.is_fraud) for event in given]),
+            _always(None),  # a residue
+        )
+        seals = EVENT_ROWS.seals(zip(*(column.texts for column in columns), strict=False), self.seal_key)
+        fields = zip(*(column.fields for column in columns), seals, strict=False)
+        return list(map(StoredEvent._make, fields))
 
     def is_intact(self, row: StoredDecision) -> bool:
         """Whether nobody without the key changed the row since it was made; erased rows have lost what was sealed."""

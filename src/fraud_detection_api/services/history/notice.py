@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pydantic_core import from_json
 
 from fraud_detection_api.decision.stored import StoredDecision
-from fraud_detection_api.errors import NoNotice
+from fraud_detection_api.errors import FraudError
 from fraud_detection_api.services.history.lookup import Found
 
 MOST_PRINCIPAL = 4
@@ -38,6 +38,13 @@ If you have questions about this notice, contact us at the address above.
 """
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+class NoNotice(FraudError):
+    """A stored decision gives no notice to an applicant."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no notice can be made of this decision: {why}")
 
 
 def adverse_action_notice(found: Found) -> str:

@@ -14,11 +14,19 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fraud_detection_api.errors import StudyUnavailable
+from fraud_detection_api.errors import FraudError
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _PROBLEM = "problem"
 _LOCK_TIMEOUT_SECONDS = 60
+
+
+class StudyUnavailable(FraudError):
+    """The file of a tuning study cannot be used."""
+
+    def __init__(self, source: str, detail: str) -> None:
+        super().__init__(f"study {source}: {detail}")
+        self.source = source
 
 
 @contextmanager

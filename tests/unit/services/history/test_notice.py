@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from fraud_detection_api.errors import NoNotice
 from fraud_detection_api.services.history.lookup import Found
-from fraud_detection_api.services.history.notice import adverse_action_notice
+from fraud_detection_api.services.history.notice import NoNotice, adverse_action_notice
 from support.sealed_rows import kept_row
 
 

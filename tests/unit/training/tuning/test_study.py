@@ -7,8 +7,7 @@ import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from fraud_detection_api.errors import StudyUnavailable
-from fraud_detection_api.training.tuning.study import finished, open_study, study_digest
+from fraud_detection_api.training.tuning.study import StudyUnavailable, finished, open_study, study_digest
 
 PROBLEM = {"data": "sha256:1", "objective": {"name": "roc_auc"}}
 FIRST = {"x": 0.5}

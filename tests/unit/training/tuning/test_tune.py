@@ -10,12 +10,11 @@ import pytest
 from fraud_detection_api.adapters.local_processes import LocalProcesses
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract, parse_contract
-from fraud_detection_api.errors import StudyUnavailable
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import PrequentialSettings, validation_folds
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from fraud_detection_api.training.tuning.objective import Objective
-from fraud_detection_api.training.tuning.study import open_study
+from fraud_detection_api.training.tuning.study import StudyUnavailable, open_study
 from fraud_detection_api.training.tuning.tune import (
     MOST_CANDIDATES,
     OF_CATEGORIES,

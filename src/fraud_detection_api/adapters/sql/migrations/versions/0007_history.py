@@ -42,6 +42,8 @@ _STATEMENTS = [
         name TEXT NOT NULL PRIMARY KEY CHECK (name = 'history'),
         begun_at {integer} NOT NULL
     ) {clustered}""",
+    # people look up what an entity did last
+    "CREATE INDEX events_of_entity ON events (entity, event_id) WHERE entity IS NOT NULL",
 ]
 
 _TRIGGERS = {
