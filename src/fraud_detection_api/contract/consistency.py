@@ -363,8 +363,10 @@ def _condition_problems(contract: Contract, condition: Condition) -> Iterator[st
     for name in condition.names:
         kind = _column_kind(contract, name)
         is_text = kind in ("category", "str")
-        if kind is None:
-            yield f"reads {name!r}, which is not an id, a key or a feature{_near(contract, name)}"
+        if contract.identifier is not None and name == contract.identifier.name:
+            yield f"reads {name!r}, which stored records lack where a pseudonym replaces it; read a key or a feature"
+        elif kind is None:
+            yield f"reads {name!r}, which is not a key or a feature{_near(contract, name)}"
         elif kind == "datetime":
             yield f"reads {name!r}, which is a datetime, and neither a number nor a text"
         elif is_text and name not in condition.texts:

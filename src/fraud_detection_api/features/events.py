@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from pydantic_core import to_json
 
@@ -64,6 +64,7 @@ class EventReader:
         self._identifier = None if contract.identifier is None else contract.identifier.name
         self._keys = [family.keys for family in layout.families]
         self._adds = [list(_added(layout, family)) for family in layout.families]
+        self._reads_id = self._identifier in layout.measured
 
     def event(self, record: Record, entity: str | None) -> Event:
         """The event of a record, whose time is a datetime or ISO 8601 text; `entity` is the id as the store has it.
@@ -71,6 +72,8 @@ class EventReader:
         Raises ValueError, LookupError or TypeError where it has no time.
         """
         time = _microseconds(record[self._time])
+        if self._reads_id:  # which stored records lack where a pseudonym replaces it
+            record = {**record, cast("str", self._identifier): entity}
         entities = tuple([self._entity(keys, record, entity) for keys in self._keys])
         added = []
         for adds in self._adds:

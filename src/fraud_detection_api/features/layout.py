@@ -149,6 +149,11 @@ class Layout:
         conditions = [each.condition for each in self.contract.history.values()]
         return {each.source: each for each in conditions if each is not None}
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """The columns that are measured."""
+        return frozenset(each.of for each in self.contract.history.values() if each.of is not None)
+
     @cached_property
     def coded(self) -> tuple[str, ...]:
         """The columns whose values are told apart: keys, and what `distinct` counts."""

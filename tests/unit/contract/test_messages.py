@@ -92,7 +92,7 @@ PROBLEMS = {
     COUNT + "where = \"channel == ' web'\"\n": (
         "line 17: history.h.where: compares 'channel' with ' web', which is read as 'web'; write it so"
     ),
-    COUNT + 'where = "h > 1"\n': ("line 17: history.h.where: reads 'h', which is not an id, a key or a feature"),
+    COUNT + 'where = "h > 1"\n': ("line 17: history.h.where: reads 'h', which is not a key or a feature"),
     COUNT + CONSTRAINT.format(check="h > 1"): (
         "line 18: constraints.r.check: reads 'h', which callers do not send; a constraint may read what they send"
     ),
