@@ -47,7 +47,7 @@ RUN mkdir -p /service/opt/venv /sbom \
  && python requirements/sbom.py serve $EXTRAS train > /sbom/train.cdx.json
 COPY src src
 RUN uv pip install --quiet --no-deps --build-constraints requirements/installer.txt --prefix /service/opt/venv . \
- && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'from fraud_detection_api.model import reason_kernels; from fraud_detection_api.model.trees import attribution_kernels, kernels' \
+ && PYTHONPATH="$(echo /service/opt/venv/lib/python*/site-packages)" /opt/venv/bin/python -c 'from fraud_detection_api.features import kernels; from fraud_detection_api.model import reason_kernels; from fraud_detection_api.model.trees import attribution_kernels, kernels' \
  && python -m compileall -q -s /service -p / --invalidation-mode unchecked-hash /service
 
 
