@@ -8,6 +8,7 @@ from fraud_detection_api.decision.identifiers import first_uuid7
 from support.builders import OVERDRAWN, credit_files, every_dtype_files, other_credit_files, registry_with_champion
 from support.fakes import InMemoryRegistry
 from support.http import API_KEYS, JSON, SCORE_KEY, UnavailableRegistry, asgi_post, bearer, chunk, flipped, full
+from support.payments import A_PAYMENT, payments_files
 
 SCORE, DECIDE = ("post", "/fraud_detection"), ("post", "/v1/decisions")
 CONTRACT, MODELS = ("get", "/v1/contract"), ("get", "/v1/models")
@@ -18,22 +19,23 @@ LIST, DECISION = ("get", "/v1/decisions"), ("get", "/v1/decisions/{decision_id}"
 REPLAY = ("post", "/v1/decisions/{decision_id}/replay")
 LABELS = ("get", "/v1/decisions/{decision_id}/labels")
 LABEL = ("post", "/v1/labels")
+EVENT, ENTITY = ("post", "/v1/events"), ("get", "/v1/entities/{entity_id}/history")
 HEALTH = [("get", "/ping"), ("get", "/livez"), ("get", "/readyz")]
 READING = [LIST, DECISION, LABELS, REPLAY]
 METRICS = ("get", "/metrics")
 MONITORING, COMPARE = ("get", "/v1/monitoring"), ("get", "/v1/models/compare")
 WATCHING = [MONITORING, COMPARE]
 CHANGING = [PROMOTE, ROLLBACK, CHALLENGE, END]
-KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, HISTORY, LABEL, *CHANGING, *READING, *WATCHING]
-WITH_BODY = [SCORE, DECIDE, PROMOTE, ROLLBACK, CHALLENGE, LABEL]
-BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}}
+KEYED = [METRICS, SCORE, DECIDE, CONTRACT, MODELS, MODEL, HISTORY, LABEL, EVENT, ENTITY, *CHANGING, *READING, *WATCHING]
+WITH_BODY = [SCORE, DECIDE, PROMOTE, ROLLBACK, CHALLENGE, LABEL, EVENT]
+BODIES = {SCORE: [OVERDRAWN], DECIDE: {"records": [OVERDRAWN]}, LABEL: {"labels": []}, EVENT: {"events": []}}
 
 
 def call(client, operation, *, version="1", decision_id="0199", **given):
     method, path = operation
     if operation in BODIES and "content" not in given:
         given.setdefault("json", BODIES[operation])
-    return client.request(method.upper(), path.format(version=version, decision_id=decision_id), **given)
+    return client.request(method.upper(), path.format(version=version, decision_id=decision_id, entity_id="7"), **given)
 
 
 def unavailable() -> UnavailableRegistry:
@@ -100,6 +102,18 @@ def keeping(start, operation):
     return call(start(keeps=True), operation)
 
 
+def paying(start, operation, **given):
+    return call(start(registry_with_champion(payments_files()), keeps=True), operation, **given)
+
+
+def paying_nowhere(start, operation):
+    client = start(registry_with_champion(payments_files()), keeps=True)
+    with client.app.state.container.store._database.writing() as session:
+        session.change("ALTER TABLE events RENAME TO moved")
+    body = {"json": {"events": [{"event_id": "a", "record": A_PAYMENT}]}} if operation == EVENT else {}
+    return call(client, operation, **body)
+
+
 def kept(start, operation):
     client = start(keeps=True)
     (decided,) = client.post("/v1/decisions", json=BODIES[DECIDE]).json()["decisions"]
@@ -128,6 +142,14 @@ def damaged_challenger(start, operation):
 PROVOKED = {
     **{(operation, 200): lambda start, operation: call(start(), operation) for operation in [*HEALTH, *KEYED]},
     (LABEL, 200): keeping,
+    **{(operation, 200): paying for operation in (EVENT, ENTITY)},
+    **{(operation, 404): lambda start, operation: call(start(), operation) for operation in (EVENT, ENTITY)},
+    **{(operation, 409): keeping for operation in (EVENT, ENTITY)},
+    **{(operation, 503): paying_nowhere for operation in (EVENT, ENTITY)},
+    (ENTITY, 422): partial(paying, params={"limit": 0}),
+    (EVENT, 403): lambda start, operation: call(
+        start(api_keys="monitor:monitor-key-of-the-tests"), operation, headers=bearer("monitor-key-of-the-tests")
+    ),
     (ROLLBACK, 200): rolled_back,
     (ROLLBACK, 404): lambda start, operation: call(start(), operation),
     (ROLLBACK, 409): partial(rolled_back, before=lambda: flipped(credit_files())),
@@ -152,7 +174,7 @@ PROVOKED = {
     **{(operation, 401): lambda start, operation: call(start(api_keys=API_KEYS), operation) for operation in KEYED},
     **{
         (operation, 403): lambda start, operation: call(start(api_keys=API_KEYS), operation, headers=bearer(SCORE_KEY))
-        for operation in [METRICS, *CHANGING, HISTORY, *READING, *WATCHING]
+        for operation in [METRICS, *CHANGING, HISTORY, ENTITY, *READING, *WATCHING]
     },
     **{
         (operation, 403): lambda start, operation: call(

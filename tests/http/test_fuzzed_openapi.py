@@ -33,6 +33,8 @@ OPERATIONS = [
     ("POST", "/fraud_detection"),
     ("POST", "/v1/decisions"),
     ("POST", "/v1/labels"),
+    ("POST", "/v1/events"),
+    ("GET", "/v1/entities/{entity_id}/history"),
     ("GET", "/v1/decisions"),
     ("GET", "/v1/decisions/{decision_id}"),
     ("GET", "/v1/decisions/{decision_id}/labels"),
@@ -53,7 +55,7 @@ BREAKABLE = [
     *(one for one in OPERATIONS if one[0] == "POST" and not one[1].endswith("/replay")),
 ]
 """Those that take something which can be wrong."""
-OF_THE_CONTRACT = [("POST", "/fraud_detection"), ("POST", "/v1/decisions"), ("POST", "/v1/labels")]
+OF_THE_CONTRACT = [("POST", path) for path in ("/fraud_detection", "/v1/decisions", "/v1/labels", "/v1/events")]
 """Those whose documentation depends on the contract."""
 
 

@@ -20,6 +20,8 @@ ROUTES = {
     ("/fraud_detection", "post"),
     ("/v1/decisions", "post"),
     ("/v1/labels", "post"),
+    ("/v1/events", "post"),
+    ("/v1/entities/{entity_id}/history", "get"),
     ("/v1/decisions", "get"),
     ("/v1/decisions/{decision_id}", "get"),
     ("/v1/decisions/{decision_id}/labels", "get"),
@@ -88,7 +90,7 @@ def test_a_route_has_a_summary_a_description_and_a_tag(api, route):
 def test_every_body_has_an_example_that_its_schema_takes(client_for, files):
     api = client_for(registry_with_champion(files() if files else None)).get("/openapi.json").json()
     bodies = [operation["requestBody"] for operation in operations(api).values() if "requestBody" in operation]
-    assert len(bodies) == 6
+    assert len(bodies) == 7
     for body in bodies:
         content = body["content"]["application/json"]
         schema = {**content["schema"], "components": api["components"]}
@@ -146,6 +148,8 @@ OPERATION_IDS = {
     "detect_fraud",
     "decide",
     "record_labels",
+    "record_events",
+    "get_entity_history",
     "list_decisions",
     "get_decision",
     "list_labels",

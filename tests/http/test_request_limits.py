@@ -34,7 +34,7 @@ def test_a_body_that_grows_above_the_limit_is_refused(client_for, path, headers)
     assert_problem(answer, 413, "body_too_large")
 
 
-@pytest.mark.parametrize("path", ["/fraud_detection", "/v1/decisions", "/v1/labels"])
+@pytest.mark.parametrize("path", ["/fraud_detection", "/v1/decisions", "/v1/labels", "/v1/events"])
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_nothing_of_a_refused_request_waits_for_the_collector(client, path, size):
     gc.collect()

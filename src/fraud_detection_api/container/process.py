@@ -8,7 +8,14 @@ from fraud_detection_api.container.deployment import DeploymentServices, build_d
 from fraud_detection_api.container.entities import build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
-from fraud_detection_api.container.storage import build_database, build_root_copy, build_upkeep, build_writer, stores_in
+from fraud_detection_api.container.storage import (
+    build_database,
+    build_root_copy,
+    build_upkeep,
+    build_writer,
+    event_store_in,
+    stores_in,
+)
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import InvalidSetting
 from fraud_detection_api.metrics.catalogue import BUILD_INFO, WORKERS
@@ -79,13 +86,13 @@ def build_container(
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
-        store, labels, observations, events = stores_in(database, settings)
+        store, labels, observations = stores_in(database, settings)
+        events = event_store_in(database)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
     labels, observations, events = patient(labels, lookups), patient(observations, lookups), patient(events, lookups)
-    is_stored = seen is not None and labels is not None and events is not None
-    profiled = ProfileStores(seen, labels, events) if is_stored else None
+    profiled = None if seen is None or labels is None or events is None else ProfileStores(seen, labels, events)
     keys = build_keys(settings)
     entities = None if store is None else build_history(settings)
     return Container(

@@ -78,20 +78,23 @@ def require_database(
 
 
 class Stores(NamedTuple):
-    """The stores in one database: decisions, their labels, what the observer derives from them, and other events."""
+    """The stores in one database: decisions, their labels, and what the observer derives from them."""
 
     decisions: DecisionStore
     labels: LabelStore
     observations: ObservationStore
-    events: EventStore
 
 
 def stores_in(database: Database, settings: Settings) -> Stores:
     """The stores in a database."""
     clock = DatabaseClock(database)
     decisions = SqlDecisionStore(database, idempotency_seconds=settings.idempotency_hours * 3600, wall_clock=clock)
-    labels = SqlLabelStore(database, build_recorder(settings))
-    return Stores(decisions, labels, SqlObservationStore(database), SqlEventStore(database))
+    return Stores(decisions, SqlLabelStore(database, build_recorder(settings)), SqlObservationStore(database))
+
+
+def event_store_in(database: Database) -> EventStore:
+    """The store of events that are no decisions, beside those in the same database."""
+    return SqlEventStore(database)
 
 
 def build_store(settings: Settings) -> DecisionStore | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fraud_detection_api.container.entities import build_arrivals, build_profiles
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import open_stores, require_database, store_name, stores_in
+from fraud_detection_api.container.storage import event_store_in, open_stores, require_database, store_name, stores_in
 from fraud_detection_api.jobs.labels import stored_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.services.entities.profile import Profile, ProfileStores
@@ -22,8 +22,8 @@ def load_events(
     Raises NoStore, NoHistory, InvalidDataset, ContractMismatch, StoreUnavailable, and as `stored_contract`.
     """
     contract = stored_contract(settings)
-    stores = stores_in(require_database(settings), settings)
-    service = EventService(stores.events, build_recorder(settings))
+    database = require_database(settings)
+    stores, service = stores_in(database, settings), EventService(event_store_in(database), build_recorder(settings))
     service.require(contract)
     try:
         stores.decisions.migrate()
@@ -51,7 +51,8 @@ def entity_profile(
         open_stores(settings, contract=contract.name) as stores,
         listener.step(f"Reading what {column} did") as progress,
     ):
-        profiles = build_profiles(settings, ProfileStores(stores.decisions, stores.labels, stores.events))
+        events = event_store_in(require_database(settings))
+        profiles = build_profiles(settings, ProfileStores(stores.decisions, stores.labels, events))
         if column == own:
             return profiles.of_id(contract, entity, at=at, limit=limit)
         assert column is not None
