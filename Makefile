@@ -118,7 +118,7 @@ $(poetry_installed):
 $(trains): requirements/train.txt requirements/installer.txt pyproject.toml
 	@$(install) train.txt
 	@touch $@
-	@$(venv)/bin/python -c 'import matplotlib.font_manager; from fraud_detection_api.features import kernels; from fraud_detection_api.model import reason_kernels; from fraud_detection_api.model.trees import attribution_kernels, kernels' &
+	@$(venv)/bin/python -c 'import matplotlib.font_manager; from fraud_detection_api.model import reason_kernels; from fraud_detection_api.model.trees import attribution_kernels, kernels' &
 
 $(installed): requirements/development.txt requirements/installer.txt pyproject.toml
 	@$(install) development.txt
