@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
 
@@ -28,6 +28,23 @@ class Event(NamedTuple):
 
     entities: tuple[EntityKey | None, ...]
     added: tuple[list[int], ...]
+
+
+StepKind: TypeAlias = Literal["ask", "add", "remove", "fraud", "no fraud"]
+
+STEP_KINDS: tuple[StepKind, ...] = ("ask", "add", "remove", "fraud", "no fraud")
+"""The kinds of steps, by their number in the kernels."""
+
+
+class Step(NamedTuple):
+    """A step through what happened.
+
+    An event's record is asked about, the event has arrived, the one that arrived last is taken back, or an event that
+    arrived before is known as fraud from now on, or no longer.
+    """
+
+    kind: StepKind
+    event: Event
 
 
 class EventReader:

@@ -11,10 +11,12 @@ import math
 import numpy as np
 from numba import boolean, float64, int64, njit, void
 
+from fraud_detection_api.features.events import STEP_KINDS
 from fraud_detection_api.features.layout import LOW_BITS, MEASURES, TIME
 from fraud_detection_api.model.trees.compilation import compiled
 
 _COUNT, _SUM, _MEAN, _MIN, _MAX, _STD, _DISTINCT, _SHARE, _LAST, _FIRST = range(len(MEASURES))
+_ASK, _ADD, _REMOVE, _FRAUD, _NO_FRAUD = range(len(STEP_KINDS))
 _EXACT = 2**30
 _TWO_TO_THE_LOW = float(2**LOW_BITS)
 
@@ -252,12 +254,6 @@ def inserted(rows, first, length, totals, added) -> int:
     return own
 
 
-@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
-def insert(rows, first, length, totals, added) -> None:
-    """Add an event to the `length` rows of an entity, which have room for it."""
-    inserted(rows, first, length, totals, added)
-
-
 @njit(inline="always")
 def taken_out(rows, first, length, totals, added, own) -> None:
     """Take the event at index `own` out of the `length` rows of an entity."""
@@ -266,17 +262,11 @@ def taken_out(rows, first, length, totals, added, own) -> None:
             rows[index, lane] = rows[index + 1, lane] - (added[lane] if totals[lane] else 0)
 
 
-@compiled(void(ROWS, int64, int64, FLAGS, INDEXES))
-def remove(rows, first, length, totals, added) -> None:
-    """Take the last event of its time out of the `length` rows of an entity."""
-    taken_out(rows, first, length, totals, added, later(rows, first, first + length, added[TIME]) - 1)
-
-
 @compiled(void(ROWS, INDEXES, INDEXES, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, float64[:, ::1]))
 def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, mark, out) -> None:
     """Write the features of the records of events, which do not see each other, to the rows of `out`.
 
-    Each, of the entity whose `lengths` rows begin at `firsts`, is added as `insert` does, and then taken out.
+    Each, of the entity whose `lengths` rows begin at `firsts`, is added, and then taken out.
     """
     ends = np.empty(len(edges), np.int64)
     for index in range(len(firsts)):
@@ -286,8 +276,49 @@ def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, 
         mark += len(asked)
 
 
-@compiled(void(ROWS, int64, int64, int64, int64, int64))
-def relabel(rows, first, length, time, lane, change) -> None:
-    """Add to a count of frauds from the events of that time on, which are in the same windows."""
-    for index in range(later(rows, first, first + length, time - 1), first + length):
-        rows[index, lane] += change
+@njit(inline="always")
+def relabelled(rows, first, length, added, frauds, change) -> None:
+    """Change by how much an event of an entity's `length` rows counts as fraud. Later rows are in the same windows."""
+    begin = later(rows, first, first + length, added[TIME] - 1)
+    for each in range(len(frauds)):
+        lane, condition = frauds[each, 0], frauds[each, 1]
+        if condition < 0 or added[condition] != 0:
+            for index in range(begin, first + length):
+                rows[index, lane] += change
+
+
+@compiled(
+    void(
+        ROWS, INDEXES, INDEXES, INDEXES, INDEXES, FLAGS, ROWS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64,
+        float64[:, ::1],
+    )
+)  # fmt: skip
+def walk(
+    rows, kinds, entities, firsts, lengths, totals, added, frauds, edges, asked, units, seen, marks, mark, out
+) -> None:
+    """Take steps, one after another, each of a kind and with the event of an entity, -1 for none.
+
+    Entity k's `lengths[k]` rows, which change, begin at `firsts[k]` and have room. Each event that is asked about has a row
+    of `out`, in order. `frauds`, int64 (f, 2), are lanes that count frauds, and the column that says whether an event
+    satisfies the condition, -1 for none.
+    """
+    ends, answered = np.empty(len(edges), np.int64), 0
+    for step in range(len(kinds)):
+        kind, entity, event = kinds[step], entities[step], added[step]
+        if entity >= 0:
+            first, length = firsts[entity], lengths[entity]
+            if kind == _ASK:
+                own = inserted(rows, first, length, totals, event)
+                answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out[answered])
+                taken_out(rows, first, length + 1, totals, event, own)
+                mark += len(asked)
+            elif kind == _ADD:
+                inserted(rows, first, length, totals, event)
+                lengths[entity] += 1
+            elif kind == _REMOVE:
+                taken_out(rows, first, length, totals, event, later(rows, first, first + length, event[TIME]) - 1)
+                lengths[entity] -= 1
+            else:
+                relabelled(rows, first, length, event, frauds, 1 if kind == _FRAUD else -1)
+        if kind == _ASK:
+            answered += 1

@@ -101,11 +101,15 @@ class Family:
         return np.array([False, *(lane.kind != "code" for lane in self.lanes)])
 
     @cached_property
-    def fraud_lanes(self) -> tuple[tuple[int, int | None], ...]:
-        """The columns that count frauds, each with the column that counts the events of its condition, if there is one."""
+    def frauds(self) -> NDArray[np.int64]:
+        """The columns that count frauds, and those that say whether an event satisfies the condition, -1 for none.
+
+        int64 (f, 2).
+        """
         place = {lane: index for index, lane in enumerate(self.lanes, 1)}
         frauds = [lane for lane in self.lanes if lane.kind == "fraud"]
-        return tuple((place[lane], place.get(lane._replace(kind="count"))) for lane in frauds)
+        counted = [(place[lane], place.get(lane._replace(kind="count"), -1)) for lane in frauds]
+        return np.array(counted, dtype=np.int64).reshape(-1, 2)
 
     @property
     def span(self) -> int:

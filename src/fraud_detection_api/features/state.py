@@ -1,22 +1,24 @@
 """The events of entities in memory: what a server answers from, and what a replay folds again."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json, to_json
 
-from fraud_detection_api.features.events import EntityKey, Event
+from fraud_detection_api.features.events import STEP_KINDS, EntityKey, Event, Step
 from fraud_detection_api.features.folding import slots_of
-from fraud_detection_api.features.kernels import ask, insert, relabel, remove
+from fraud_detection_api.features.kernels import ask, walk
 from fraud_detection_api.features.layout import Family, Layout
 
 _FEWEST_ROWS = 4
 _FIRST_ROWS = 1 << 12
 _NONE = [0, 0, _FEWEST_ROWS]
 """The block of an entity that has no events."""
+_NUMBERS = {kind: number for number, kind in enumerate(STEP_KINDS)}
+_ASK, _ADD = _NUMBERS["ask"], _NUMBERS["add"]
 
 
 class History:
@@ -31,31 +33,25 @@ class History:
 
         Each record sees the events that have arrived, and those of the request's records before it. Nothing is changed.
         """
-        found = np.full((sum(map(len, requests)), len(self.layout.contract.history)), np.nan)
+        if any(len(request) > 1 for request in requests):
+            return self.walk([step for request in requests for step in seeing_each_other(request)])
+        found = np.full((len(requests), len(self.layout.contract.history)), np.nan)
         for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
-            row = 0
-            if all(len(request) == 1 for request in requests):  # none sees another
-                table.ask([request[0] for request in requests], number, found, places, row)
-                continue
-            for request in requests:
-                for event in request:
-                    table.ask([event], number, found, places, row)
-                    table.add(event.entities[number], event.added[number])
-                    row += 1
-                for event in reversed(request):
-                    table.remove(event.entities[number], event.added[number])
+            table.ask([event for request in requests for event in request], number, found, places)
+        return found
+
+    def walk(self, steps: Sequence[Step]) -> NDArray[np.float64]:
+        """Take steps in order. Returns the features of the records that they ask about, as `answers` does."""
+        kinds = [_NUMBERS[step.kind] for step in steps]
+        found = np.full((kinds.count(_ASK), len(self.layout.contract.history)), np.nan)
+        if steps:
+            for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
+                table.walk(kinds, [step.event for step in steps], number, found, places)
         return found
 
     def add(self, event: Event) -> None:
         """An event has arrived."""
-        for table, entity, added in zip(self._tables, event.entities, event.added, strict=True):
-            table.add(entity, added)
-
-    def relabel(self, event: Event, change: int) -> None:
-        """An event that arrived before counts as fraud from now on, with `change` 1, or no longer, with -1."""
-        for table, entity, added in zip(self._tables, event.entities, event.added, strict=True):
-            if entity is not None:
-                table.relabel(entity, added, change)
+        self.walk([Step("add", event)])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that is kept, for `restore`."""
@@ -79,6 +75,15 @@ class History:
     def rows(self) -> int:
         """Events, counted once for each of their entities."""
         return sum(table.events for table in self._tables)
+
+
+def seeing_each_other(request: Sequence[Event]) -> Iterator[Step]:
+    """Steps that ask about the records of a request, each of which sees those before it. Nothing is changed in the end."""
+    for event in request[:-1]:
+        yield Step("ask", event)
+        yield Step("add", event)
+    yield from (Step("ask", event) for event in request[-1:])
+    yield from (Step("remove", event) for event in reversed(request[:-1]))
 
 
 class EntityTable:
@@ -114,10 +119,8 @@ class EntityTable:
         self.events = int(blocks[:, 1].sum())
         self._free = defaultdict(list)  # those that were free then stay unused
 
-    def ask(
-        self, events: Sequence[Event], number: int, found: NDArray[np.float64], places: NDArray[np.int64], row: int
-    ) -> None:
-        """Write the features of records that do not see each other to these places of `found`, from that row on.
+    def ask(self, events: Sequence[Event], number: int, found: NDArray[np.float64], places: NDArray[np.int64]) -> None:
+        """Write the features of records that do not see each other to these places of `found`, row after row.
 
         `number` is the family's in events. Where a key is missing, nothing is written.
         """
@@ -146,47 +149,74 @@ class EntityTable:
             answers,
         )
         self._mark += len(own) * len(family.names)
-        known = np.array([row + index for index, _ in named], dtype=np.int64)
+        known = np.array([index for index, _ in named], dtype=np.int64)
         found[known[:, np.newaxis], places] = answers
 
-    def add(self, entity: EntityKey | None, added: Sequence[int]) -> None:
-        """Add an event, unless its key is missing."""
-        if entity is None:
-            return
-        block = self._with_room(entity)
-        insert(self._rows, block[0], block[1], self._family.totals, np.array(added, dtype=np.int64))
-        block[1] += 1
-        self.events += 1
+    def walk(
+        self,
+        kinds: Sequence[int],
+        events: Sequence[Event],
+        number: int,
+        found: NDArray[np.float64],
+        places: NDArray[np.int64],
+    ) -> None:
+        """Take steps of these kinds, with the event of each; `number` is the family's in events.
 
-    def remove(self, entity: EntityKey | None, added: Sequence[int]) -> None:
-        """Take back the event that was added last."""
-        if entity is None:
-            return
-        block = self._blocks[entity]
-        remove(self._rows, block[0], block[1], self._family.totals, np.array(added, dtype=np.int64))
-        block[1] -= 1
-        self.events -= 1
-        if not block[1]:
-            self._free[block[2]].append(block[0])
-            del self._blocks[entity]
+        Writes the features of those that are asked about to these places of `found`, row after row. This avoids NumPy's
+        functions, as most often there are few steps.
+        """
+        family, numbers = self._family, dict[EntityKey, int]()
+        entities = [event.entities[number] for event in events]
+        own = [-1 if entity is None else numbers.setdefault(entity, len(numbers)) for entity in entities]
+        room = [1] * len(numbers)  # what is asked about needs a row
+        for kind, index in zip(kinds, own, strict=True):
+            if kind == _ADD and index >= 0:
+                room[index] += 1
+        blocks = [self._with_room(entity, more) for entity, more in zip(numbers, room, strict=True)]
+        lengths = np.array([block[1] for block in blocks], dtype=np.int64)
+        answers = np.empty((len(found), len(family.names)))
+        answers.fill(np.nan)
+        walk(
+            self._rows,
+            np.array(kinds, dtype=np.int64),
+            np.array(own, dtype=np.int64),
+            np.array([block[0] for block in blocks], dtype=np.int64),
+            lengths,
+            family.totals,
+            np.array([event.added[number] for event in events], dtype=np.int64),
+            family.frauds,
+            family.edges,
+            family.asked,
+            family.units,
+            self._seen,
+            self._marks,
+            self._mark,
+            answers,
+        )
+        if len(found):
+            self._mark += len(found) * len(family.names)
+            found[:, places] = answers
+        for entity, block, used in zip(numbers, blocks, lengths.tolist(), strict=True):
+            self.events += used - block[1]
+            block[1] = used
+            if not used:
+                self._free[block[2]].append(block[0])
+                del self._blocks[entity]
 
-    def relabel(self, entity: EntityKey, added: Sequence[int], change: int) -> None:
-        """Change whether an event counts as fraud, where it satisfies the condition."""
-        first, used, _ = self._blocks[entity]
-        for lane, counts in self._family.fraud_lanes:
-            if counts is None or added[counts]:
-                relabel(self._rows, first, used, added[0], lane, change)
-
-    def _with_room(self, entity: EntityKey) -> list[int]:
-        """The entity's block, which has room for one more row."""
+    def _with_room(self, entity: EntityKey, more: int = 1) -> list[int]:
+        """The entity's block, which has room for so many more rows."""
         block = self._blocks.get(entity)
+        used, rows = (0, 0) if block is None else (block[1], block[2])
+        if used + more <= rows and block is not None:
+            return block
+        size = max(_FEWEST_ROWS, 1 << (used + more - 1).bit_length())
+        moved = [self._block(size), used, size]
         if block is None:
-            block = self._blocks[entity] = [self._block(_FEWEST_ROWS), 0, _FEWEST_ROWS]
-        elif block[1] == block[2]:
-            first, used, rows = block
-            block[0], block[2] = self._block(2 * rows), 2 * rows
-            self._rows[block[0] : block[0] + used] = self._rows[first : first + used]
-            self._free[rows].append(first)
+            self._blocks[entity] = moved
+            return moved
+        self._rows[moved[0] : moved[0] + used] = self._rows[block[0] : block[0] + used]
+        self._free[rows].append(block[0])
+        block[:] = moved
         return block
 
     def _block(self, rows: int) -> int:

@@ -1,6 +1,6 @@
 """What entities did, as a store's log has it: kept in memory, and brought up to the log before each question."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.log import SUBJECT_BYTES
-from fraud_detection_api.features.events import Event, EventReader
+from fraud_detection_api.features.events import Event, EventReader, Step
 from fraud_detection_api.features.layout import layout_of
 from fraud_detection_api.features.state import History
 from fraud_detection_api.services.entities.asking import AskedRecord
@@ -44,8 +44,7 @@ class LiveHistory:
 
     def catch_up(self) -> bool:
         arrivals = self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE)
-        for arrival in arrivals:
-            self.take(arrival)
+        self.take(*arrivals)
         return len(arrivals) == ARRIVALS_AT_ONCE
 
     def copy(self) -> Copy:
@@ -67,34 +66,35 @@ class LiveHistory:
         self.position, self._last = position, last
         return True
 
-    def take(self, arrival: Arrival) -> None:
+    def take(self, *arrivals: Arrival) -> None:
         """Take in what has arrived next."""
-        self.position, self._last = arrival.position + 1, arrival.subject
-        if arrival.kind == "erased":
-            self.is_outdated = True
-        if arrival.record is None or (event := self._event(arrival.record, arrival.entity)) is None:
+        self.events.walk([step for arrival in arrivals for step in self.steps(arrival, self.event(arrival))])
+        if arrivals:
+            self.position, self._last = arrivals[-1].position + 1, arrivals[-1].subject
+            self.is_outdated |= any(arrival.kind == "erased" for arrival in arrivals)
+
+    def event(self, arrival: Arrival) -> Event | None:
+        """The event that an arrival is about; None where it is gone, or has no time, as one of an earlier contract may."""
+        if arrival.record is None:
+            return None
+        try:
+            return self._reader.event(from_json(arrival.record), arrival.entity)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return None
+
+    def steps(self, arrival: Arrival, event: Event | None) -> Iterator[Step]:
+        """What an arrival changes, with its event. To be called once, in the order of arrivals."""
+        if event is None:
             return
         if arrival.kind != "label":
-            self.events.add(event)
-        if arrival.is_fraud is not None:
-            self._label(arrival.subject, event, is_fraud=arrival.is_fraud == 1)
+            yield Step("add", event)
+        known = arrival.subject in self._frauds
+        if arrival.is_fraud is not None and bool(arrival.is_fraud) != known:
+            (self._frauds.discard if known else self._frauds.add)(arrival.subject)
+            yield Step("no fraud" if known else "fraud", event)
 
     def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
         read = self._reader.event
         return self.events.answers(
             [[read(from_json(each.record), each.entity) for each in request] for request in requests]
         )
-
-    def _event(self, record: str, entity: str | None) -> Event | None:
-        """The event of a record; None where it has no time, as one of an earlier contract may."""
-        try:
-            return self._reader.event(from_json(record), entity)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return None
-
-    def _label(self, subject: bytes, event: Event, *, is_fraud: bool) -> None:
-        known = subject in self._frauds
-        if is_fraud == known:
-            return
-        self.events.relabel(event, 1 if is_fraud else -1)
-        (self._frauds.add if is_fraud else self._frauds.discard)(subject)
