@@ -12,6 +12,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.services.entities.asking import Entities, EntityHistory
 from fraud_detection_api.services.entities.copies import read_copy, write_copy
 from fraud_detection_api.services.entities.local import LocalHistory
+from fraud_detection_api.services.history.arrivals import ArrivalStore
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class StoredHistories:
         # compiled loops: a server without history loads none of them
         from fraud_detection_api.services.entities.live import LiveHistory  # noqa: PLC0415
 
-        arrivals = SqlArrivalStore(require_database(self.settings, synchronous="NORMAL"))
+        arrivals = build_arrivals(self.settings)
         arrivals.begin()
         history, file = LiveHistory(contract, arrivals), self._file(contract)
         if file is not None and (copy := read_copy(file, self._key)) is not None:
@@ -56,6 +57,11 @@ class StoredHistories:
     @property
     def _key(self) -> bytes:
         return build_recorder(self.settings).seal_key
+
+
+def build_arrivals(settings: Settings) -> ArrivalStore:
+    """Reads what arrived in the store that FRAUD_STORE names. Raises as `require_database`."""
+    return SqlArrivalStore(require_database(settings, synchronous="NORMAL"))
 
 
 def build_history(settings: Settings) -> EntityHistory:

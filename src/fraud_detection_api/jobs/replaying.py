@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from fraud_detection_api.container.entities import build_arrivals
 from fraud_detection_api.container.registry import existing_registry
 from fraud_detection_api.container.secrets import build_recorder
-from fraud_detection_api.container.storage import existing_stores, store_name
+from fraud_detection_api.container.storage import build_log, existing_stores, store_name
 from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.services.history.lookup import sampled
 from fraud_detection_api.services.history.ranges import Summary, replay_ids, replay_range
@@ -40,6 +41,27 @@ def replay_decisions(settings: Settings, chosen: Choice, *, workers: Workers, li
             ids = chosen.ids or sampled(store, chosen.within, chosen.sample or 0, seed=chosen.seed)
             return replay_ids(store, replayer, ids, on_progress)
         return replay_range(opening, chosen.within, workers=workers, on_progress=on_progress)
+
+
+def refold_decisions(settings: Settings, chosen: Choice, *, listener: Listener) -> Summary:
+    """Compare the history features of decisions with what is stored of events. Raises as `replay_decisions`."""
+    from fraud_detection_api.services.entities.refolding import Sources, refold  # compiled loops
+
+    registry, store = existing_registry(settings.registry), existing_stores(settings).decisions
+    require_models_of(registry, store.contract(), where=store_name(settings))
+    recorder = build_recorder(settings)
+    sources = Sources(store, build_log(settings), build_arrivals(settings), StoredModels(registry), recorder)
+    ids = chosen.ids
+    if chosen.sample is not None and not ids:
+        ids = sampled(store, chosen.within, chosen.sample, seed=chosen.seed)
+        if not ids:
+            return Summary()
+    with listener.step("Refolding") as progress:
+
+        def on_progress(share: float, decisions: int) -> None:
+            progress(share, f"Refolded {decisions:,} decisions")
+
+        return refold(sources, chosen.within, ids, on_progress)
 
 
 def open_replay(settings: Settings) -> tuple[DecisionStore, Replayer]:

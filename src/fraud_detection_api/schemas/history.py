@@ -165,7 +165,8 @@ class VerdictBody(BaseModel):
         examples=["differs"],
         description="`equal` to the last bit; `differs`; `tampered`: the seal is broken; `model_missing`: the model that "
         "decided is not in the registry; `model_changed`: it is not the same any more; `fallback`: no model decided; "
-        "`erased`: the record was erased.",
+        "`erased`: the record was erased. Only the command line compares history features with stored events, and says "
+        "`no_history` where there are none, and `not_refoldable` where events are gone.",
     )
     is_sound: bool = Field(
         description="Whether the decision is equal, or has nothing to compare (`fallback`, `erased`).", examples=[False]

@@ -42,6 +42,10 @@ def replay(
         int | None, typer.Option("--sample", min=1, help="Replay this many decisions of the range, drawn at random.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Determines the sample.")] = 0,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Fold history features again from stored events and labels instead, in one process."),
+    ] = False,
     jobs: Jobs = None,
     engine: Engine = "local",
     ray_address: RayAddress = None,
@@ -52,21 +56,27 @@ def replay(
     """Recompute stored decisions with the models that made them, and compare every bit.
 
     Name decisions or a range of time; `--sample` without a range draws from all. The exit status is 1 if a decision differs,
-    was tampered with, or if its model is missing.
+    was tampered with, or if its model is missing. Scores are computed from the history features that are stored with a
+    decision; `--history` compares those with the stored events.
 
     Example: `fraud replay --since 2026-11-22T00:00:00Z`
     """
     if bool(ids) == (since is not None or until is not None or sample is not None):
         raise typer.BadParameter("name decisions, or a range with --since, --until or --sample")
+    if history and (jobs is not None or engine != "local"):
+        raise typer.BadParameter("--history works in one process: leave out --jobs and --engine")
     settings = settings_with(registry=registry, store=store)
     from fraud_detection_api.container.workers import build_workers
-    from fraud_detection_api.jobs.replaying import Choice, replay_decisions
+    from fraud_detection_api.jobs.replaying import Choice, refold_decisions, replay_decisions
     from fraud_detection_api.services.storage.decision_store import DecisionFilter
 
-    workers = build_workers(engine, jobs=jobs, address=ray_address)
     began = time.perf_counter()
     chosen = Choice(ids or (), DecisionFilter(since, until), sample, seed)
-    summary = replay_decisions(settings, chosen, workers=workers, listener=LISTENER)
+    if history:
+        summary = refold_decisions(settings, chosen, listener=LISTENER)
+    else:
+        workers = build_workers(engine, jobs=jobs, address=ray_address)
+        summary = replay_decisions(settings, chosen, workers=workers, listener=LISTENER)
     _show(summary, time.perf_counter() - began, as_json=as_json)
     if not summary.is_sound:
         raise typer.Exit(1)

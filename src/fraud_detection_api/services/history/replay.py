@@ -118,10 +118,23 @@ def _of_warnings(stored: str | None, recomputed: Sequence[Unseen]) -> list[Diffe
     return [] if stored == text else [Difference("warnings", stored, text)]
 
 
-Status: TypeAlias = Literal["equal", "differs", "tampered", "model_missing", "model_changed", "fallback", "erased"]
-"""`tampered`: the seal is broken. `fallback`: no model decided. `erased`: the record was removed on purpose."""
+Status: TypeAlias = Literal[
+    "equal",
+    "differs",
+    "tampered",
+    "model_missing",
+    "model_changed",
+    "fallback",
+    "erased",
+    "no_history",
+    "not_refoldable",
+]
+"""`tampered`: the seal is broken. `fallback`: no model decided. `erased`: the record was removed on purpose.
 
-SOUND: tuple[Status, ...] = ("equal", "fallback", "erased")
+Only where history features are refolded: `no_history`: the contract has none. `not_refoldable`: events are gone.
+"""
+
+SOUND: tuple[Status, ...] = ("equal", "fallback", "erased", "no_history", "not_refoldable")
 """Statuses without a problem: equal, or nothing to compare."""
 
 
