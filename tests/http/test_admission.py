@@ -98,7 +98,9 @@ def test_bodies_that_never_end_take_no_place_from_another_team():
     assert entrance_of(app).bodies.in_use == entrance_of(app).in_progress == 0
 
 
-@pytest.mark.parametrize("path", ["/fraud_detection", "/v1/decisions", "/v1/labels", "/v1/events", "/v1/models/1/promote"])
+@pytest.mark.parametrize(
+    "path", ["/fraud_detection", "/v1/decisions", "/v1/labels", "/v1/events", "/v1/models/1/promote"]
+)
 def test_bodies_share_the_memory_and_leave_some_to_others(path):
     app = started(max_body_bytes=100_000, max_buffered_bytes=400_000)
 
