@@ -21,8 +21,8 @@ def load(
         typer.Option(
             "--event-id",
             metavar="COLUMN",
-            help="The column with the events' own ids, as POST /v1/events takes them. Default: the number of the row, with a "
-            "digest of the ids, times and keys up to it.",
+            help="The column with the events' own ids, as POST /v1/events takes them. Default: the number of the row, with "
+            "a digest of the ids, times and keys up to it.",
         ),
     ] = None,
     separator: options.Separator = None,
@@ -33,8 +33,8 @@ def load(
 ) -> None:
     """Seed the store with a file of events, so that history features know what came before the first decision.
 
-    The file has the contract's id, time, keys and the features that history features read. Other features may be missing. The
-    target, if it is there, says which events are known as fraud. Rows are recorded in their order.
+    The file has the contract's id, time, keys and the features that history features read. Other features may be missing.
+    The target, if it is there, says which events are known as fraud. Rows are recorded in their order.
 
     If any row is invalid, nothing is recorded. A load that was interrupted goes on when it is started again: events that
     are recorded already change nothing.

@@ -95,7 +95,7 @@ class Fold:
                 self._steps.append(Step("ask", event))
                 self._asked.append(_Asked(check, event.added[0][0], gone))
             if index < last:
-                self._steps.append(Step("add", event))
+                self._steps.append(Step("add", event._replace(arrived=None)))  # not for others yet
                 added.append(event)
             if arrival.entity is None and self._identifier is not None:
                 gone = gone._replace(of_ids=ALWAYS)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from fraud_detection_api.contract.declaration import MAX_TEXT, Contract
@@ -29,6 +28,9 @@ from fraud_detection_api.tables.checking import (
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_ids
 from fraud_detection_api.tables.targets import is_positive, target_column
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROWS_A_BATCH = 20_000
 """Rows that are read and checked together."""
