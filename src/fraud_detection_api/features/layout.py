@@ -161,6 +161,14 @@ class Layout:
         counted = [each.of for each in features if each.measure == "distinct" and each.of is not None]
         return tuple(dict.fromkeys([*(name for each in features for name in each.by), *counted]))
 
+    @cached_property
+    def valued(self) -> tuple[str, ...]:
+        """The columns whose values are summed, or read by conditions."""
+        features = self.contract.history.values()
+        summed = [each.of for each in features if each.measure in NUMERIC_MEASURES and each.of is not None]
+        read = [name for condition in self.conditions.values() for name in condition.names]
+        return tuple(dict.fromkeys([*summed, *read]))
+
     def units(self, column: str) -> float:
         """How many units 1 has in the sums of a column."""
         return units_of(self.contract, column)

@@ -47,6 +47,21 @@ def _room(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float64] | 
     return None if folder is None else np.memmap(folder / "history.f64", dtype=np.float64, mode="w+", shape=shape)
 
 
+class _Numbers:
+    """Numbers different values from 0 in the order of their appearance, and missing ones by -1."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+
+    def of(self, values: pl.Series) -> NDArray[np.int64]:
+        """The numbers of values, int64 (n,)."""
+        numbers = self._numbers
+        different = [numbers.setdefault(value, len(numbers)) for value in values.drop_nulls().unique().sort().to_list()]
+        ranks = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+        codes: NDArray[np.int64] = np.array([-1, *different], dtype=np.int64)[ranks]
+        return codes
+
+
 class _EventReader:
     """Reads the columns of a file that a layout needs, piece by piece."""
 
@@ -55,7 +70,9 @@ class _EventReader:
         assert contract.time is not None, "a contract with history has a time"
         self._layout, self._contract, self._time = layout, contract, contract.time.name
         self.wanted = list(dict.fromkeys([self._time, *layout.columns]))
-        self._pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in self.wanted}
+        self._numbers = {name: _Numbers() for name in layout.coded}
+        self._codes: dict[str, list[NDArray[np.int64]]] = {name: [] for name in layout.coded}
+        self._pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in [self._time, *layout.valued]}
 
     def add(self, frame: pl.DataFrame) -> bool:
         """Add the next rows; False where a value of them is missing or cannot be read that must not."""
@@ -65,7 +82,10 @@ class _EventReader:
             column, is_sound = self._column(frame[name], name)
             if not is_sound:
                 return False
-            self._pieces[name].append(column)
+            if name in self._codes:
+                self._codes[name].append(self._numbers[name].of(_series(column)))
+            if name in self._pieces:
+                self._pieces[name].append(column)
         return True
 
     def _column(self, series: pl.Series, name: str) -> tuple[NDArray[Any], bool]:
@@ -82,16 +102,21 @@ class _EventReader:
         return column, not unreadable.any()
 
     def events(self, is_fraud: NDArray[np.bool_] | None) -> Events:
-        columns = {name: np.concatenate(pieces) for name, pieces in self._pieces.items()}
-        codes = {name: _numbered(columns[name]) for name in self._layout.coded}
+        """All rows as events. What was read is let go meanwhile: a large file is in memory once."""
+        columns = {name: _joined(pieces) for name, pieces in self._pieces.items()}
+        codes = {name: _joined(pieces) for name, pieces in self._codes.items()}
         times = microseconds_of(columns.pop(self._time))
         known = np.zeros(len(times), dtype=np.bool_) if is_fraud is None else is_fraud
         return Events(times, codes, columns, known)
 
 
-def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Different values by numbers from 0, and -1 for none, int64 (n,)."""
+def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    joined = np.concatenate(pieces)
+    pieces.clear()
+    return joined
+
+
+def _series(values: NDArray[Any]) -> pl.Series:
+    """Texts or numbers, null for missing."""
     is_text = values.dtype == object
-    series = pl.Series(values.tolist(), dtype=pl.String) if is_text else pl.Series(values).fill_nan(None)
-    ranks = series.rank("dense").cast(pl.Int64) - 1
-    return ranks.fill_null(-1).to_numpy(writable=True)
+    return pl.Series(values.tolist(), dtype=pl.String) if is_text else pl.Series(values).fill_nan(None)
