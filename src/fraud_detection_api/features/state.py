@@ -21,6 +21,7 @@ _NONE = [0, 0, _FEWEST_ROWS]
 """The block of an entity that has no events."""
 _NUMBERS = {kind: number for number, kind in enumerate(STEP_KINDS)}
 _ASK, _ADD = _NUMBERS["ask"], _NUMBERS["add"]
+_LABELS = (_NUMBERS["fraud"], _NUMBERS["no fraud"])
 
 
 class History:
@@ -70,6 +71,9 @@ class History:
                 yield self._is_late(event)
             elif event.arrived is not None and kind == "add":
                 self.newest = max(self.newest, min(event.time, event.arrived))
+        self._age()
+
+    def _age(self) -> None:
         for table in self._tables:
             table.needed_after = self.newest - self.layout.late - table.span
 
@@ -93,6 +97,7 @@ class History:
         self.newest = int(arrays["newest"][0])
         for number, table in enumerate(self._tables):
             table.restore(arrays[f"{number}.rows"], arrays[f"{number}.blocks"], arrays[f"{number}.entities"])
+        self._age()
 
     @property
     def size_bytes(self) -> int:
@@ -196,8 +201,11 @@ class EntityTable:
         functions, as most often there are few steps.
         """
         family, numbers = self._family, dict[EntityKey, int]()
-        entities = [event.entities[number] for event in events]
-        own = [-1 if entity is None else numbers.setdefault(entity, len(numbers)) for entity in entities]
+        own = [
+            -1 if entity is None or self._is_forgotten(kind, event) else numbers.setdefault(entity, len(numbers))
+            for kind, event in zip(kinds, events, strict=True)
+            for entity in (event.entities[number],)
+        ]
         room = [1] * len(numbers)  # what is asked about needs a row
         for kind, index in zip(kinds, own, strict=True):
             if kind == _ADD and index >= 0:
@@ -232,6 +240,10 @@ class EntityTable:
             if not used:
                 self._free[block[2]].append(block[0])
                 del self._blocks[entity]
+
+    def _is_forgotten(self, kind: int, event: Event) -> bool:
+        """Whether a label is about an event that no record needs, and whose row may be gone."""
+        return kind in _LABELS and event.time <= self.needed_after
 
     def _with_room(self, entity: EntityKey, more: int = 1) -> list[int]:
         """The entity's block, which has room for so many more rows."""

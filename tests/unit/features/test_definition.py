@@ -28,6 +28,7 @@ KEYS = [["card"], ["terminal"], ["card", "channel"], ["channel", "terminal", "vi
 NUMBERS = [0.0, -0.0, 0.1, 1.1, 2.5, -7.25, 1e-7, 5e-7, 123456.789, 9.3e12, 1e18, -1e18, 3.4e38, -3.4e38]
 BEGINNINGS = [datetime(2026, 5, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1931, 7, 1, tzinfo=UTC)]
 OFFSETS = [0, 1, 999_999, 1_000_000, 2_000_000, 3_600_000_000, 86_400_000_000, 86_401_000_000, 1_209_600_000_000]
+RECORDED_AT = 1_893_456_000_000  # 2030
 SEEDS = pytest.mark.parametrize("seed", range(25))
 COLUMNS = {
     "amount": np.float64,
@@ -64,13 +65,17 @@ def feature(random: Random) -> dict[str, object]:
 
 
 def contract_of(
-    features: Sequence[Mapping[str, object]], *, arrival_delay: str = "0s", label_delay_days: float = 0
+    features: Sequence[Mapping[str, object]],
+    *,
+    arrival_delay: str = "0s",
+    late: str = "3000d",
+    label_delay_days: float = 0,
 ) -> Contract:
     document = {
         "name": "payments",
         "id": {"name": "card", "dtype": "str"},
         "target": {"name": "is_fraud", "label_delay_days": label_delay_days},
-        "time": {"name": "at", "arrival_delay": arrival_delay, "late": "3000d"},
+        "time": {"name": "at", "arrival_delay": arrival_delay, "late": late},
         "keys": {"terminal": {"nullable": True}},
         "features": {
             "amount": {"dtype": "float", "nullable": True},
@@ -88,6 +93,7 @@ def contract(random: Random) -> Contract:
     return contract_of(
         [feature(random) for _ in range(30)],
         arrival_delay=random.choice(["0s", "0s", "1s", "1h"]),
+        late=random.choice(["3000d", "0s", "1h", "2d"]),
         label_delay_days=random.choice([0, 0.5, 1, 14]),
     )
 
@@ -183,6 +189,7 @@ class Server:
         self.contract, self.leaves = contract, Leaves()
         self.live = LiveHistory(contract, self.leaves)
         self.arrived: list[Past] = []
+        self.newest = datetime.min.replace(tzinfo=UTC)
 
     def restarts(self, file: Path) -> None:
         """Another process goes on from a copy."""
@@ -198,15 +205,20 @@ class Server:
         for some in requests:
             earlier = list(self.arrived)
             for own in some:
-                expected.append(
-                    [measured(each, own.time, own.record, earlier) for each in self.contract.history.values()]
-                )
+                expected.append(self._defined(own, earlier))
                 earlier.append(Past(own.time, own.record, is_fraud=False))
         assert_same(found, expected, self.contract)
+
+    def _defined(self, own: Sent, earlier: Sequence[Past]) -> list[float | None]:
+        assert self.contract.time is not None
+        if self.newest - own.time > timedelta(microseconds=microseconds(self.contract.time.late)):
+            return [None for _ in self.contract.history]
+        return [measured(each, own.time, own.record, earlier) for each in self.contract.history.values()]
 
     def arrives(self, each: Sent) -> None:
         subject = len(self.arrived).to_bytes(16, "big")
         self._take("decision", subject, each, None)
+        self.newest = max(self.newest, each.time)
         self.arrived.append(Past(each.time, each.record, is_fraud=False))
 
     def labels(self, index: int, *, is_fraud: bool) -> None:
@@ -216,7 +228,7 @@ class Server:
 
     def _take(self, kind: Kind, subject: bytes, each: Sent, is_fraud: int | None) -> None:
         entity, record = asked(each, without=("card",))  # as where pseudonyms replace ids
-        self.leaves.append(Arrival(len(self.leaves), kind, subject, 0, entity, record, is_fraud=is_fraud))
+        self.leaves.append(Arrival(len(self.leaves), kind, subject, RECORDED_AT, entity, record, is_fraud=is_fraud))
         self.live.catch_up()
 
 
@@ -242,6 +254,8 @@ def test_a_server_has_the_features_of_their_definition_in_whatever_order_events_
             server.labels(random.randrange(len(server.arrived)), is_fraud=random.random() < 0.5)
         if server.arrived and random.random() < 0.1:
             server.restarts(tmp_path / "copy")
+        if random.random() < 0.2:
+            server.live.sweep()
     server.asked([[each] for each in some])
 
 
