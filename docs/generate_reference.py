@@ -209,7 +209,12 @@ def _type(schema: dict[str, Any]) -> str:
     return words
 
 
-_EXPLAINED = {"Record": "contract.md", "LabelOfDecision": "../how-to/labels.md", "LabelOfEntity": "../how-to/labels.md"}
+_EXPLAINED = {
+    "Record": "contract.md",
+    "LabelOfDecision": "../how-to/labels.md",
+    "LabelOfEntity": "../how-to/labels.md",
+    "SentEvent": "../how-to/history-features.md#events-without-a-decision",
+}
 """The page that describes the fields of a type."""
 
 
@@ -223,8 +228,8 @@ def _errors() -> list[str]:
         "## Errors",
         "",
         "Every error is a problem (`application/problem+json`, RFC 9457) with `type`, `title`, `status`, `detail`, `code`",
-        "and `request_id`. `invalid_records`, `invalid_labels` and `invalid_request` also have `errors`: a JSON Pointer and",
-        "a text for each invalid field (of records and labels, for the first 1,000). `overloaded` and `store_busy` have the",
+        "and `request_id`. `invalid_records`, `invalid_labels`, `invalid_events` and `invalid_request` also have `errors`: a",
+        "JSON Pointer and a text for each invalid field (of all but `invalid_request`, for the first 1,000). `overloaded` and `store_busy` have the",
         "header `Retry-After`: seconds to wait before you try again. No error repeats a value that was sent.",
         "",
         "| code | status | when |",

@@ -49,6 +49,16 @@ def test_an_event_is_stored_and_logged_once_under_its_own_id(logged):
     assert [len(each.subjects) for each in logged.log.waiting(limit=10)] == [16, 16]
 
 
+def test_the_events_recorded_last_about_an_entity_are_found(logged):
+    events = [happened(n, recorder=SEALING, entity=str(n % 2)) for n in range(6)]
+    store = SqlEventStore(logged.database)
+    store.record(events)
+    assert store.about("1", limit=2) == [events[5], events[3]]
+    assert store.about("2", limit=2) == []
+    found = store.find_each([events[4].event_id, events[0].event_id, happened(9).event_id])
+    assert sorted(found) == [events[0], events[4]]
+
+
 def test_several_hundred_events_are_recorded_at_once(logged):
     events = [happened(number, recorder=SEALING) for number in range(250)]
     assert SqlEventStore(logged.database).record(events) == 250

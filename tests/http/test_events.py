@@ -154,3 +154,41 @@ def test_those_who_ask_for_decisions_and_those_who_label_may_send_events(paying)
     for number, key in enumerate((SCORE_KEY, ADMIN_KEY, analyst)):
         assert send(client, event(f"e-{number}"), **bearer(key)).json()["recorded"] == 1
     assert_problem(send(client, event("e"), **bearer(MONITOR_KEY)), 403, "forbidden")
+
+
+def label(client, decision_id):
+    sent = {"decision_id": decision_id, "is_fraud": True, "source": "chargeback"}
+    return client.post("/v1/labels", json={"labels": [sent]})
+
+
+@pytest.mark.parametrize("pseudonym_key", ["", "k" * 32], ids=["plain", "pseudonyms"])
+def test_people_see_what_an_entity_did_and_its_features(paying, pseudonym_key):
+    client = paying(pseudonym_key=pseudonym_key)
+    send(client, event("a", known=False, paid_at="2026-11-22T09:00:00Z"), event("b", card="C-2"))
+    sent = {"records": [{**A_PAYMENT, "instalments": 1}]}
+    (decided,) = client.post("/v1/decisions", json=sent).json()["decisions"]
+    label(client, decided["decision_id"])
+    shown = client.get("/v1/entities/C-1/history", params={"at": "2026-11-22T12:00:00Z"}).json()
+    assert shown == {
+        "at": "2026-11-22T12:00:00.000Z",
+        "events": [
+            {
+                "at": "2026-11-22T10:00:00.000Z",
+                "kind": "decision",
+                "id": decided["decision_id"],
+                "outcome": decided["outcome"],
+                "is_fraud": True,
+            },
+            {"at": "2026-11-22T09:00:00.000Z", "kind": "event", "id": "a", "outcome": None, "is_fraud": False},
+        ],
+        "features": {"payments_1d": 2.0, "mean_amount_7d": 40.0, "since_web_payment": 7200.0},
+    }
+    before = client.get("/v1/entities/C-1/history", params={"at": "2026-11-22T09:30:00Z", "limit": 1}).json()
+    assert [each["id"] for each in before["events"]] == ["a"]
+    assert before["features"]["payments_1d"] == 1.0
+
+
+def test_an_id_that_nothing_is_stored_about_did_nothing(client):
+    shown = client.get("/v1/entities/nobody/history").json()
+    assert shown["events"] == []
+    assert shown["features"] == {"payments_1d": 0.0, "mean_amount_7d": None, "since_web_payment": None}

@@ -1,0 +1,79 @@
+"""fraud history load and show."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fraud_detection_api.errors import InvalidContract, NoHistory
+from fraud_detection_api.services.entities.of_file import history_of
+from support.payments import BEGINNING, PAYMENTS, payments_contract, payments_frame
+from support.refusals import refusal_of
+
+OF_THE_CARD = ["payments_1d", "mean_amount_7d", "since_web_payment"]
+
+
+@pytest.fixture
+def loaded(fraud):
+    """A store in ./decisions.db that has 200 payments, and what the command told."""
+    Path("payments.toml").write_text(PAYMENTS)
+    payments_frame(200).write_parquet("payments.parquet")
+    return json.loads(fraud("history", "load", "payments.parquet", "--contract", "payments.toml", "--json").stdout)
+
+
+def none_for_nan(number):
+    return number if number == number else None
+
+
+def shown(fraud, *arguments):
+    return json.loads(fraud("history", "show", *arguments, "--contract", "payments.toml", "--json").stdout)
+
+
+def test_load_makes_a_store_and_adds_nothing_the_second_time(fraud, registry, loaded):
+    assert loaded == {"rows": 200, "recorded": 200, "repeated": 0}
+    again = fraud("history", "load", "payments.parquet", "--contract", "payments.toml")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "200 rows: 0 events recorded, 200 " in again.stderr
+    assert fraud("audit", "verify", "--json").exit_code == 0
+
+
+def test_a_contract_without_history_is_refused_before_a_store_is_made(fraud, registry):
+    payments_frame(3).write_parquet("payments.parquet")
+    assert refusal_of(fraud("history", "load", "payments.parquet")) is NoHistory
+    assert not Path("decisions.db").exists()
+    assert refusal_of(fraud("history", "load", "payments.parquet", "--contract", "none.toml")) is InvalidContract
+
+
+@pytest.mark.parametrize("hour", [30.5, 150.5, 400.0])
+def test_an_entity_has_the_features_that_a_record_of_a_file_would_have(fraud, loaded, hour):
+    at, contract = BEGINNING + timedelta(hours=hour), payments_contract()
+    asked = payments_frame(1).with_columns(card=pl.lit("C-4"), paid_at=pl.lit(at, pl.Datetime("us", "UTC")))
+    folded = history_of(pl.concat([payments_frame(200), asked]).lazy(), contract, list(contract.history), None)
+    profile = shown(fraud, "C-4", "--at", at.isoformat(), "--limit", "2")
+    assert profile["features"] == {name: none_for_nan(folded[name][-1]) for name in OF_THE_CARD}
+    own = payments_frame(200).filter(pl.col("card") == "C-4", pl.col("paid_at") <= at)
+    assert [each["at"][:19] for each in profile["events"]] == [
+        each.isoformat()[:19] for each in own["paid_at"].sort(descending=True)[:2]
+    ]
+
+
+def test_an_entity_of_another_key_is_read_from_the_log(fraud, loaded):
+    profile = shown(fraud, "3", "--key", "terminal", "--at", (BEGINNING + timedelta(days=14)).isoformat())
+    own = payments_frame(200).filter(pl.col("terminal") == 3, pl.col("paid_at") <= BEGINNING + timedelta(days=7))
+    assert profile["features"] == {"terminal_fraud_28d": own["is_fraud"].mean()}
+    assert len(profile["events"]) == 20
+    assert {each["kind"] for each in profile["events"]} == {"event"}
+
+
+@pytest.mark.parametrize("arguments", [("3", "--key", "amount"), ("x", "--key", "terminal")])
+def test_what_names_no_entity_is_an_error_of_usage(fraud, loaded, arguments):
+    assert fraud("history", "show", *arguments, "--contract", "payments.toml").exit_code == 2
+
+
+def test_people_see_tables(fraud, loaded):
+    told = fraud("history", "show", "C-4", "--contract", "payments.toml", "--limit", "1")
+    assert "row-0000000" in told.stdout
+    assert all(name in told.stdout for name in OF_THE_CARD)
+    assert fraud("history", "show", "nobody", "--contract", "payments.toml").exit_code == 0
