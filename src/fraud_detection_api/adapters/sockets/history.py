@@ -203,9 +203,9 @@ class HistoryServer:
         if number == _SERVES:
             self._serve(connection, parse_contract(json.loads(about), source="a worker"))
             return
-        if number == _FOLLOWS:
+        if number == _FOLLOWS:  # after what else has come: a question catches up by itself
             for each in self._served.values():
-                each.follow()
+                each.follow_soon()
             return
         served = self._served.get(about)
         answer = None if served is None else served.answer(requests)
@@ -244,6 +244,7 @@ class _Served:
         self.entities: Entities | None = None
         self.loading: asyncio.Task[None] | None = None
         self._saved, self._save_at, self._saving = 0, 0.0, 0
+        self._is_behind = False
 
     def answer(self, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
         """What is known of records; None while that is nothing."""
@@ -251,8 +252,19 @@ class _Served:
             return None
         return Seen(self.entities.position, self.entities.answers(requests))
 
+    def follow_soon(self) -> None:
+        """Take in what has arrived, unless a question does so first."""
+        if not self._is_behind:
+            self._is_behind = True
+            asyncio.get_running_loop().call_soon(self._follow_if_behind)
+
+    def _follow_if_behind(self) -> None:
+        if self._is_behind:
+            self.follow()
+
     def follow(self) -> bool:
         """Take in what has arrived; False where the store is away."""
+        self._is_behind = False
         try:
             while self.entities is not None and self.entities.catch_up():
                 pass

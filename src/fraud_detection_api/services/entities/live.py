@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.log import SUBJECT_BYTES
@@ -19,6 +19,10 @@ ARRIVALS_AT_ONCE = 1_000
 """Others wait meanwhile: 30 ms."""
 
 
+MOST_ASKED = 20_000
+"""Events of records that were asked about and have not arrived."""
+
+
 class LiveHistory:
     """The history of one contract. Only one thread may use it.
 
@@ -31,7 +35,10 @@ class LiveHistory:
         self.position = 0
         self._arrivals, self._reader, self.events = arrivals, EventReader(layout), History(layout)
         self._frauds: set[bytes] = set()
-        self.is_outdated = False
+        self._history = f",{to_json(next(iter(contract.history))).decode()}:"
+        # nearly every record that arrives was asked about a moment ago, and reading one takes as long as folding it
+        self._asked: dict[tuple[str | None, str], Event] = {}
+        self.is_outdated, self._read_since = False, arrivals.position()  # what was erased before is read without its id
         self._last = b""
 
     @property
@@ -66,7 +73,7 @@ class LiveHistory:
         self.events.restore(copy.arrays)
         frauds = copy.arrays["frauds"].tobytes()
         self._frauds = {frauds[at : at + SUBJECT_BYTES] for at in range(0, len(frauds), SUBJECT_BYTES)}
-        self.position, self._last = position, last
+        self.position, self._last, self._read_since = position, last, position
         return True
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
@@ -74,7 +81,8 @@ class LiveHistory:
         self.events.walk([step for arrival in arrivals for step in self.steps(arrival, self.event(arrival))])
         if arrivals:
             self.position, self._last = arrivals[-1].position + 1, arrivals[-1].subject
-        self.is_outdated = self.is_outdated or any(arrival.kind == "erased" for arrival in arrivals)
+        erased = [arrival.position for arrival in arrivals if arrival.kind == "erased"]
+        self.is_outdated = self.is_outdated or any(position >= self._read_since for position in erased)
 
     def event(self, arrival: Arrival) -> Event | None:
         """The event that an arrival is about; None where it is about none, or the event has no time.
@@ -83,6 +91,8 @@ class LiveHistory:
         """
         if arrival.record is None:
             return None
+        if (asked := self._asked.pop((arrival.entity, self._as_asked(arrival.record)), None)) is not None:
+            return asked._replace(arrived=(arrival.recorded_at or 0) * 1000)
         try:
             event = self._reader.event(from_json(arrival.record), arrival.entity)
         except (ValueError, LookupError, TypeError, AttributeError):
@@ -101,7 +111,13 @@ class LiveHistory:
             yield Step("no fraud" if known else "fraud", event)
 
     def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
-        read = self._reader.event
-        return self.events.answers(
-            [[read(from_json(each.record), each.entity) for each in request] for request in requests]
-        )
+        events = [[self._reader.event(from_json(each.record), each.entity) for each in some] for some in requests]
+        if len(self._asked) > MOST_ASKED:  # not all that is asked about is stored
+            self._asked.clear()
+        for some, read in zip(requests, events, strict=True):
+            self._asked.update(zip(some, read, strict=True))
+        return self.events.answers(events)
+
+    def _as_asked(self, record: str) -> str:
+        """The JSON of a record that was asked about, from that of the stored one: history features follow all others."""
+        return f"{record.partition(self._history)[0]}}}"
