@@ -35,6 +35,7 @@ ARGUMENTS = {
     "contract infer": ["none.csv", "--target", "bad"],
     "contract reasons": [],
     "contract show": ["credit"],
+    "data payments": ["--out", "out.csv"],
     "data synth": ["--out", "out.csv", "--rows", "10"],
     "decisions list": [],
     "decisions notice": ["0199"],
