@@ -95,7 +95,10 @@ def test_every_route_stands_in_the_table_of_roles():
 @pytest.mark.parametrize("route", ACCESS, ids=" ".join)
 def test_the_roles_of_the_table_may_and_no_others(client_for, route):
     client = client_for(api_keys=",".join(f"{role}:{key}" for role, key in KEYS.items()))
-    method, path = route[0], route[1].format(version="1", decision_id="0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55")
+    method, path = (
+        route[0],
+        route[1].format(version="1", decision_id="0199c1c3-6f6b-7d35-8a4e-0d0f6a1f6a55", entity_id="7"),
+    )
     refused = {role for role in ROLES if call(client, (method, path), **bearer(KEYS[role])).status_code == 403}
     assert set(ROLES) - refused == ACCESS[route]
 

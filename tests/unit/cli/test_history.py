@@ -1,6 +1,7 @@
 """fraud history load and show."""
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,19 +25,18 @@ def loaded(fraud):
 
 
 def none_for_nan(number):
-    return number if number == number else None
+    return None if math.isnan(number) else number
 
 
 def shown(fraud, *arguments):
     return json.loads(fraud("history", "show", *arguments, "--contract", "payments.toml", "--json").stdout)
 
 
-def test_load_makes_a_store_and_adds_nothing_the_second_time(fraud, registry, loaded):
+def test_load_makes_a_store_and_adds_nothing_the_second_time(fraud, loaded):
     assert loaded == {"rows": 200, "recorded": 200, "repeated": 0}
     again = fraud("history", "load", "payments.parquet", "--contract", "payments.toml")
     assert (again.exit_code, again.stdout) == (0, "")
     assert "200 rows: 0 events recorded, 200 " in again.stderr
-    assert fraud("audit", "verify", "--json").exit_code == 0
 
 
 def test_a_contract_without_history_is_refused_before_a_store_is_made(fraud, registry):

@@ -9,7 +9,9 @@ from support.builders import every_dtype_files
 
 def test_nothing_is_built_for_the_first_request():
     bundle = read_bundle(every_dtype_files(), source="test")
-    deployment = _in_service("default", None, StoreContract(None, "none"), ServedModel("1", bundle))
+    deployment = _in_service(
+        "default", None, StoreContract(None, "none"), lambda _contract: None, ServedModel("1", bundle)
+    )
     assert {"engine", "reasoner"} <= vars(bundle).keys()
     assert {"_row", "_finish"} <= vars(bundle.engine).keys()
     assert {"content_digest", "record_fingerprint", "dtypes"} <= vars(deployment.contract).keys()

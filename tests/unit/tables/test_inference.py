@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_detection_api.contract.declaration import COLUMN_NAME_LENGTH
 from fraud_detection_api.contract.loading import contract_from_toml
+from fraud_detection_api.contract.wording import COLUMN_NAME_LENGTH
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.tables.checking import check_table
 from fraud_detection_api.tables.files import read_file

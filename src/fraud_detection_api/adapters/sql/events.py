@@ -14,7 +14,7 @@ _ERASE = "UPDATE events SET entity = ?, record = ?, residue = ?, seal = ? WHERE 
 # the table itself: somebody may have changed an index
 _ABOUT = "WHERE entity || '' IN ({marks}) ORDER BY event_id LIMIT ?"
 _SELECT = f"SELECT {', '.join(_TYPES)} FROM events"  # noqa: S608 names of columns
-_ABOUT = f"{_SELECT} WHERE entity = ? ORDER BY event_id DESC LIMIT ?"
+_NEWEST = f"{_SELECT} WHERE entity = ? ORDER BY event_id DESC LIMIT ?"
 
 
 class SqlEventStore:
@@ -29,7 +29,7 @@ class SqlEventStore:
 
     def about(self, entity: str, *, limit: int) -> list[StoredEvent]:
         with self._database.stating() as session:
-            return [_event(row) for row in session.rows(_ABOUT, (entity, limit))]
+            return [_event(row) for row in session.rows(_NEWEST, (entity, limit))]
 
     def find_each(self, event_ids: Sequence[str]) -> list[StoredEvent]:
         with self._database.reading() as session:
