@@ -344,6 +344,10 @@ class Contract(Declared):
         """The columns that history features go by, measure, or have conditions on."""
         return frozenset(name for feature in self.history.values() for name in feature.reads)
 
+    def shares_history(self, name: str, other: "Contract") -> bool:
+        """Whether the other contract has a history feature of that name with the same values."""
+        return name in other.history and self.history[name].counts_as(other.history[name])
+
     @cached_property
     def modelled(self) -> dict[str, Feature | Derived]:
         """The features, history features and derived features, in the order of the columns that a model reads."""

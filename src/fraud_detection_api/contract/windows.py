@@ -125,6 +125,16 @@ class HistoryFeature(Declared):
         named = {*self.by} if self.of is None else {*self.by, self.of}
         return frozenset(named | {*self.condition.names} if self.condition else named)
 
+    def counts_as(self, other: "HistoryFeature") -> bool:
+        """Whether both have the same value at any record, whatever they are called and however they are worded."""
+        return self.definition == other.definition
+
+    @property
+    def definition(self) -> tuple[object, ...]:
+        """What its values depend on."""
+        names = (self.by, self.measure, self.of, self.where, self.current)
+        return *names, self.window_us, self.delay_us, self.at_most if self.measure == "distinct" else None
+
     @property
     def measured(self) -> str:
         """What is measured, such as `mean of amount`."""

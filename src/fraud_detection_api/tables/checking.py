@@ -13,7 +13,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT, Constraint, Contr
 from fraud_detection_api.contract.windows import Key
 from fraud_detection_api.contract.written import NUMBER_FORMATS, Written
 from fraud_detection_api.field_texts import one_of, plain_number
-from fraud_detection_api.tables.reading import read_column, read_ids
+from fraud_detection_api.tables.reading import read_column, read_entities, read_ids
 
 ROWS_SHOWN = 5
 
@@ -163,7 +163,7 @@ def _check_history(check: TableCheck, frame: pl.DataFrame, contract: Contract, f
     identifier = contract.identifier
     if identifier is not None and identifier.name in frame.columns and _folds_id(frame, contract):
         written = contract.written(identifier.name)
-        unreadable = read_ids(frame[identifier.name], identifier.dtype, written)[1]
+        unreadable = read_entities(frame[identifier.name], identifier.dtype, written)[1]
         check.bad_rows |= _found(f"{identifier.name} must be {_KINDS[identifier.dtype]}", unreadable, first_row)
 
 

@@ -176,6 +176,18 @@ def read_ids(
     return _where(numbers, ~absent), numbers.is_null().to_numpy() & ~absent, absent
 
 
+def read_entities(
+    series: pl.Series, dtype: Literal["int", "str"], written: Written = PLAINLY
+) -> tuple[pl.Series, NDArray[np.bool_], NDArray[np.bool_]]:
+    """As `read_ids`, for ids that are only told apart: whole numbers may all be pseudonyms, which are read as text."""
+    found = read_ids(series, dtype, written)
+    is_pseudonym = series.cast(pl.String).str.contains(_PSEUDONYM).fill_null(value=False).to_numpy()
+    if dtype == "int" and found[1].any() and (is_pseudonym | found[2]).all():
+        return read_ids(series, "str", written)
+    return found
+
+
+_PSEUDONYM = "^[0-9a-f]{32}$"
 _POINT_ZERO = r"^([+-]?[0-9]+)\.0*$"
 
 

@@ -13,7 +13,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.features.folding import Events, fold, microseconds_of
 from fraud_detection_api.features.layout import Layout, layout_of
 from fraud_detection_api.model.trees.forest import CORES
-from fraud_detection_api.tables.reading import read_column, read_ids
+from fraud_detection_api.tables.reading import read_column, read_entities, read_ids
 
 CHUNK_ROWS = 100_000
 
@@ -97,7 +97,8 @@ class _EventReader:
         if name in contract.features:
             column, unreadable, _missing = read_column(series, contract.features[name].dtype, written)
             return column, not unreadable.any()
-        ids, unreadable, _missing = read_ids(series, contract.entity_dtype(name), written)
+        read = read_ids if name in contract.keys else read_entities
+        ids, unreadable, _missing = read(series, contract.entity_dtype(name), written)
         column = ids.to_numpy().astype(object if ids.dtype == pl.String else np.float64)
         return column, not unreadable.any()
 

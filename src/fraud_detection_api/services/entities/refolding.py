@@ -25,7 +25,7 @@ from fraud_detection_api.services.history.replay import UNREADABLE, UNREADABLE_R
 from fraud_detection_api.services.models.stored_models import Absent, StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 
-AHEAD, AT_ONCE = 20_000, 5_000
+AHEAD, AT_ONCE = 12_000, 2_000
 """Arrivals that are read before they are folded, and those that are read together."""
 
 UNLOGGED = "the store's log does not have the decision"

@@ -143,14 +143,15 @@ class RolloutService:
     def challenge(self, version: str, order: Order = Order()) -> str:
         """Let a version score in the champion's shadow; returns it. It replaces any other challenger.
 
-        Raises UnknownModel, CorruptBundle, NoChampion, ContractMismatch where it follows another contract than the champion,
-        and InvalidChallenger where it is the champion.
+        Raises UnknownModel, CorruptBundle, NoChampion, ContractMismatch where it follows another contract than the champion
+        or has other history features, and InvalidChallenger where it is the champion.
         """
         candidate, champion = self._models.load(version), self._models.load(aliases.CHAMPION)
         if candidate.bundle.digest == champion.bundle.digest:
             what = "" if candidate.version == champion.version else " same model as the"
             raise errors.InvalidChallenger(f"version {candidate.version} is the{what} champion; choose another version")
         _require_same_records(candidate.bundle.contract, champion, order, which=f"version {candidate.version}")
+        _require_same_history(candidate.bundle.contract, champion, order, which=f"version {candidate.version}")
         cause = order.cause("challenge", digest=candidate.bundle.digest)
         self._registry.assign(aliases.CHALLENGER, candidate.version, cause)
         log_event("challenge_began", version=candidate.version, digest=candidate.bundle.digest)
@@ -223,3 +224,13 @@ def _require_same_records(contract: Contract, champion: ServedModel, order: Orde
     if contract.record_fingerprint != champion.bundle.contract.record_fingerprint:
         fix = f"once they are ready, promote it with {order.form.allow_contract_change}"
         raise errors.ContractMismatch(f"{which} follows another contract than the champion: callers must change; {fix}")
+
+
+def _require_same_history(contract: Contract, champion: ServedModel, order: Order, *, which: str) -> None:
+    """A challenger reads the history features that are stored with the champion's decisions; it may read fewer."""
+    others = [name for name in contract.history if not contract.shares_history(name, champion.bundle.contract)]
+    if others:
+        fix = f"compare both on a file with `fraud evaluate`, and promote it with {order.form.force}"
+        raise errors.ContractMismatch(
+            f"{which} has history features that the champion has not: {', '.join(others)}; {fix}"
+        )

@@ -188,7 +188,7 @@ class Observer:
                 return []
             middle = len(rows) // 2
             return self._of_model(model, rows[:middle]) + self._of_model(model, rows[middle:])
-        return [_Observed(rows, counted, self._shadowing.decisions(rows, columns))]
+        return [_Observed(rows, counted, self._shadowing.decisions(rows, model.bundle.contract, columns))]
 
     def _skip_backlog(self) -> None:
         """Pass over the oldest decisions that wait, where those are too many; removals and labels do not count."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from fraud_detection_api.contract.columns import Columns
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.stored import StoredDecision
 from fraud_detection_api.metrics import catalogue
 from fraud_detection_api.metrics.tallies import Tallies
@@ -14,6 +15,9 @@ from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.follower import AliasFollower
 from fraud_detection_api.services.observing.observation_store import ShadowDecision
 from fraud_detection_api.telemetry import log_event, log_failure
+
+OTHER_RECORDS = "it takes records of another contract than those that are decided on"
+OTHER_HISTORY = "it has other history features than those that are stored with decisions"
 
 
 class ObserverMetrics:
@@ -76,16 +80,21 @@ class Shadowing:
         self._challenger, self._metrics, self._clock, self._wall_clock = challenger, metrics, clock, wall_clock
         self._failing: str | None = None
 
-    def decisions(self, rows: Sequence[StoredDecision], columns: Columns) -> list[ShadowDecision]:
+    def decisions(self, rows: Sequence[StoredDecision], contract: Contract, columns: Columns) -> list[ShadowDecision]:
         """The challenger's decisions on the records of `rows`, which are of one model; none where it made these itself.
 
-        `columns` are the records', (n,) each.
+        `contract` is that model's, and `columns` are the records', (n,) each. History features are those that the records
+        have: a challenger that declares others is refused.
         """
         model = self._challenger.current
         if model is None or rows[0].model_digest == model.bundle.digest:
             return []
-        if rows[0].contract not in model.bundle.contract.record_fingerprints:
-            self._failed(model, len(rows))
+        own = model.bundle.contract
+        if rows[0].contract not in own.record_fingerprints:
+            self._refused(model, len(rows), OTHER_RECORDS)
+            return []
+        if not all(own.shares_history(name, contract) for name in own.history):
+            self._refused(model, len(rows), OTHER_HISTORY)
             return []
         try:
             return self._scored(model, rows, columns)
@@ -111,14 +120,18 @@ class Shadowing:
             for row, margin, probability, code in said
         ]
 
-    def _failed(self, model: ServedModel, records: int, error: Exception | None = None) -> None:
+    def _failed(self, model: ServedModel, records: int, error: Exception) -> None:
         """Counted each time, logged once for each version."""
-        self._metrics.shadows_failed(model.version, records)
-        if self._failing == model.version:
-            return
-        self._failing = model.version
-        if error is not None:
+        if self._counts_first(model, records):
             log_failure("challenger_failed", error, version=model.version)
-        else:
-            reason = "it takes records of another contract than those that are decided on"
+
+    def _refused(self, model: ServedModel, records: int, reason: str) -> None:
+        """Counted each time, logged once for each version."""
+        if self._counts_first(model, records):
             log_event("challenger_refused", level=logging.ERROR, version=model.version, reason=reason)
+
+    def _counts_first(self, model: ServedModel, records: int) -> bool:
+        """Count records; whether they are the first of this version."""
+        self._metrics.shadows_failed(model.version, records)
+        is_first, self._failing = self._failing != model.version, model.version
+        return is_first

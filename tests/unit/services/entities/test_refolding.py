@@ -129,7 +129,7 @@ def test_what_no_fold_can_say_has_its_own_status(server):
     rows = with_payments(server, 3)
     other = registry_with_champion(credit_files())
     assert dict(refolded(server, registry=other).counts) == {"model_changed": len(rows)}
-    without = server.recorder.sealed(rows[0]._replace(decision_id=rows[0].decision_id[:-1] + "0", record=None))
+    without = server.recorder.sealed(rows[0]._replace(decision_id=rows[0].decision_id[:-12] + "0" * 12, record=None))
     assert ROWS.is_intact(without, server.recorder.seal_key)
     server.save([without])
     assert dict(refolded(server, without.decision_id).counts) == {"erased": 1}
