@@ -90,6 +90,7 @@ class HistoryClient:
         if not contract.history or loop is None:
             return
         ready = self._ready.setdefault(digest, threading.Event())
+        ready.clear()  # the process may have been restarted, or had others in memory since
         loop.call_soon_threadsafe(self._serve, contract)
         if not ready.wait(PREPARE_SECONDS):
             log_event("history_not_ready", level=logging.WARNING, seconds=PREPARE_SECONDS)
