@@ -15,6 +15,8 @@ from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.metrics.catalogue import HISTORY_POSITION
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import AskedRecord, Seen
 from support.payments import payment, payments_contract
@@ -64,12 +66,12 @@ class Process:
 
     def __init__(self, path: Path) -> None:
         self.path, self.entities = path, Counted()
-        self.places = Places(self.entities)
+        self.places, self.tallies = Places(self.entities), Tallies()
         self.start()
 
     def start(self) -> None:
         self._ended = asyncio.Event()
-        self.server = HistoryServer(self.path, self.places)
+        self.server = HistoryServer(self.path, self.places, self.tallies)
         self._serving = asyncio.create_task(self.server.serve_until(self._ended))
 
     async def end(self, client: HistoryClient) -> None:
@@ -201,3 +203,11 @@ async def test_a_contract_of_which_others_took_the_place_is_loaded_again_before_
         await ready(client)
         assert await asked(client) is not None
         assert process.places.opened_contracts.count(CONTRACT.content_digest) == 2
+
+
+@run
+async def test_how_much_is_in_memory_is_measured():
+    async with running() as (process, client):
+        await ready(client)
+        position = process.tallies.gauge(HISTORY_POSITION)
+        await eventually_async(lambda: position.value == process.entities.position, "the position is shown")
