@@ -62,6 +62,7 @@ def _linked(text: str) -> str:
 _ORIGINS = {
     "worker": "By the workers, which answer requests",
     "keeper": "By the decision writer, or by a worker that stores its own decisions",
+    "history": "By the process that has the history of entities in memory",
     "observer": "By the observer, which reads stored decisions",
     "process": "By every process",
 }

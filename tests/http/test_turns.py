@@ -1,6 +1,7 @@
 """Requests that come in one turn of the event loop are answered together, and each as if it were alone."""
 
 import asyncio
+from types import SimpleNamespace
 
 import httpx2 as httpx
 import pytest
@@ -11,10 +12,12 @@ from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.routes.protocol.body import is_large
 from fraud_detection_api.routes.scoring import turns
+from fraud_detection_api.routes.scoring.asked import Asked, Read
 from fraud_detection_api.routes.scoring.turns import Answer, ScoringRequest, Turn
 from fraud_detection_api.services.admission.callers import Caller
 from fraud_detection_api.settings import Settings
-from support.builders import record, registry_with_champion
+from fraud_detection_api.telemetry import Stopwatch
+from support.builders import every_dtype_contract, record, registry_with_champion
 from support.http import entrance_of
 
 
@@ -109,18 +112,22 @@ GREEDY, OTHER = (Caller(name, "score", "") for name in ("greedy", "other"))
 
 
 def of(caller: Caller) -> ScoringRequest:
-    return ScoringRequest(None, "", {}, (), b"", 0.0, caller)
+    return ScoringRequest(SimpleNamespace(contract=every_dtype_contract()), "", {}, (), b"", 0.0, caller)
 
 
 def test_callers_take_turns():
     answered = []
 
-    def work(requests):
-        answered.extend(request.caller.identity for request in requests)
-        return [(Answer(b"", None, None), None) for _ in requests]
+    class Work:
+        def read(self, requests):
+            return Read([Asked([]) for _ in requests], Stopwatch())
+
+        def work(self, requests, _read):
+            answered.extend(request.caller.identity for request in requests)
+            return [(Answer(b"", None, None), None) for _ in requests]
 
     async def ask() -> None:
-        turn = Turn(work, None, AnswerMetrics(Tallies(), "/fraud_detection"))
+        turn = Turn(Work(), None, None, AnswerMetrics(Tallies(), "/fraud_detection"))
         await asyncio.gather(*[turn.answer(of(caller)) for caller in [GREEDY] * 20 + [OTHER]])
 
     asyncio.run(ask())

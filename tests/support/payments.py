@@ -91,6 +91,11 @@ A_PAYMENT = {"card": "C-1", "paid_at": "2026-11-22T10:00:00Z", "terminal": 17, "
 """What an event of the contract needs. A decision also needs `instalments`."""
 
 
+def payment(**changes: object) -> dict[str, object]:
+    """A payment to decide on, with changes."""
+    return {**A_PAYMENT, "instalments": 1, "is_night": False, **changes}
+
+
 def payments_frame(rows: int = 1000) -> pl.DataFrame:
     """Labelled payments of twenty cards, one an hour; seeded by nothing but the row number."""
     numbers = range(rows)

@@ -9,6 +9,7 @@ from fraud_detection_api.adapters.sql.arrivals import SqlArrivalStore
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import SQLITE, require_database
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.entities.asking import Entities, EntityHistory
 from fraud_detection_api.services.entities.copies import read_copy, write_copy
 from fraud_detection_api.services.entities.local import LocalHistory
@@ -82,10 +83,10 @@ def build_history(settings: Settings) -> EntityHistory:
     return LocalHistory(StoredHistories(settings).opened, recorder)
 
 
-def build_history_server(settings: Settings) -> HistoryServer:
+def build_history_server(settings: Settings, tallies: Tallies) -> HistoryServer:
     """The server at FRAUD_HISTORY."""
     assert settings.history is not None
-    return HistoryServer(settings.history, StoredHistories(settings, _folder_of_copies(settings)))
+    return HistoryServer(settings.history, StoredHistories(settings, _folder_of_copies(settings)), tallies)
 
 
 def _folder_of_copies(settings: Settings) -> Path | None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, get_args
 
 Kind = Literal["counter", "gauge", "histogram"]
-Origin = Literal["worker", "keeper", "observer", "process"]
+Origin = Literal["worker", "keeper", "history", "observer", "process"]
 
 PROCESS = "process"
 """The label that names the process of a value."""
@@ -47,7 +47,7 @@ class _Tallied:
         self.counter, self.gauge, self.histogram = (partial(Metric, kind, origin) for kind in get_args(Kind))
 
 
-_WORKER, _KEEPER, _OBSERVER, _PROCESSES = (_Tallied(origin) for origin in get_args(Origin))
+_WORKER, _KEEPER, _HISTORY, _OBSERVER, _PROCESSES = (_Tallied(origin) for origin in get_args(Origin))
 
 # --- requests -----------------------------------------------------------------------------------------------------------
 
@@ -158,6 +158,28 @@ JOURNAL_SIZE = _KEEPER.gauge(
 JOURNAL_FILES = _KEEPER.gauge("fraud_journal_files", "Files of the journal that are not in the store yet.")
 JOURNAL_DAMAGED_FILES = _KEEPER.gauge(
     "fraud_journal_damaged_files", "Files of the journal with unreadable or refused lines."
+)
+
+# --- history ------------------------------------------------------------------------------------------------------------
+
+HISTORY_UNAVAILABLE = _WORKER.counter(
+    "fraud_history_unavailable_records_total",
+    "Records of a contract with history features that were scored without them, as the history was unavailable.",
+)
+HISTORY_DURATION = _WORKER.histogram(
+    "fraud_history_duration_seconds",
+    "Time that the requests of a turn waited for their history features.",
+    buckets=DURATION_BUCKETS,
+)
+HISTORY_EVENTS = _HISTORY.gauge(
+    "fraud_history_events", "Events in memory, of all contracts in service, counted once for each of their entities."
+)
+HISTORY_SIZE = _HISTORY.gauge("fraud_history_size_bytes", "Memory that the events take.")
+HISTORY_POSITION = _HISTORY.gauge(
+    "fraud_history_position", "Leaves of the store's log that were taken in, for the contract that is furthest behind."
+)
+HISTORY_LOAD_DURATION = _HISTORY.gauge(
+    "fraud_history_load_seconds", "How long it took to load the last history from the store or from a copy."
 )
 
 # --- processes ----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, D
 from fraud_detection_api.metrics.catalogue import (
     DECISIONS,
     EXPLANATIONS,
+    HISTORY_DURATION,
+    HISTORY_UNAVAILABLE,
     HTTP_REQUEST_DURATION,
     HTTP_REQUESTS,
     PROBABILITY,
@@ -119,6 +121,8 @@ class AnswerMetrics:
         self._by_model = {each: tallies.counter(DECISIONS, each, "model") for each in OUTCOMES}
         self._by_fallback = {each: tallies.counter(DECISIONS, each, "fallback") for each in OUTCOMES}
         self._explanations = {each: tallies.counter(EXPLANATIONS, each) for each in get_args(Explanations)}
+        self._without_history = tallies.counter(HISTORY_UNAVAILABLE)
+        self._history_durations = tallies.histogram(HISTORY_DURATION)
 
     def count(self, decisions: Decisions, first: int, last: int) -> None:
         """Count the few decisions of an answer, from index `first` to before `last`.
@@ -151,6 +155,11 @@ class AnswerMetrics:
     def _count_unseen(self, unseen: Counter[tuple[str, str]]) -> None:
         for (code, field), times in unseen.items():
             self._tallies.counter(_UNSEEN[code], field).value += times
+
+    def waited_for_history(self, seconds: float, *, without: int) -> None:
+        """Count what became of a turn's question: how long it took, and how many records are without an answer."""
+        self._history_durations.observe(seconds)
+        self._without_history.value += without
 
     def explained(self, state: Explanations) -> None:
         """Count what became of an answer's reasons."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvloop
 
 from fraud_detection_api.container.entities import build_history_server
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.processes.child_process import BEAT_SECONDS, beat, begun, child_process
 from fraud_detection_api.processes.scratch_folders import server_folder
 from fraud_detection_api.settings import Settings
@@ -37,17 +38,17 @@ def entity_history_process() -> Iterator[None]:
 
 def main() -> None:
     """Serve at FRAUD_HISTORY until standard input ends; then remove the given folder, as a killed server leaves it."""
-    with begun("history") as (settings, _tallies), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+    with begun("history") as (settings, tallies), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, tallies))
     for folder in sys.argv[1:]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, tallies: Tallies) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     beating = asyncio.create_task(_beat())
-    await build_history_server(settings).serve_until(ended)
+    await build_history_server(settings, tallies).serve_until(ended)
     beating.cancel()
 
 

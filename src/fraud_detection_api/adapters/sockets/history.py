@@ -25,6 +25,13 @@ from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.errors import StoreUnavailable
+from fraud_detection_api.metrics.catalogue import (
+    HISTORY_EVENTS,
+    HISTORY_LOAD_DURATION,
+    HISTORY_POSITION,
+    HISTORY_SIZE,
+)
+from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import Answered, AskedRecord, Entities, Seen
 from fraud_detection_api.services.entities.local import asked_records
@@ -90,6 +97,7 @@ class HistoryClient:
         if not contract.history or loop is None:
             return
         ready = self._ready.setdefault(digest, threading.Event())
+        ready.clear()  # the process may have been restarted, or had others in memory since
         loop.call_soon_threadsafe(self._serve, contract)
         if not ready.wait(PREPARE_SECONDS):
             log_event("history_not_ready", level=logging.WARNING, seconds=PREPARE_SECONDS)
@@ -177,8 +185,8 @@ class HistoryPlaces(Protocol):
 class HistoryServer:
     """The other side: has histories in memory, and answers workers at `path`."""
 
-    def __init__(self, path: Path, places: HistoryPlaces) -> None:
-        self._path, self._places = path, places
+    def __init__(self, path: Path, places: HistoryPlaces, tallies: Tallies) -> None:
+        self._path, self._places, self._tallies = path, places, tallies
         self._connections: set[Frames] = set()
         self._served: dict[str, _Served] = {}
 
@@ -223,6 +231,21 @@ class HistoryServer:
         elif served.loading is None:
             served.load(lambda: self._ready(digest))
 
+    def _measure(self) -> None:
+        """Say how much is in memory. What is not loaded yet has no part in it."""
+        loaded = [each for each in self._served.values() if each.entities is not None]
+        if not loaded:
+            return
+        entities = [each.entities for each in loaded if each.entities is not None]
+        gauges = {
+            HISTORY_EVENTS: sum(each.rows for each in entities),
+            HISTORY_SIZE: sum(each.size_bytes for each in entities),
+            HISTORY_POSITION: min(each.position for each in entities),
+            HISTORY_LOAD_DURATION: loaded[-1].load_seconds,
+        }
+        for metric, value in gauges.items():
+            self._tallies.gauge(metric).set(value)
+
     def _ready(self, digest: str) -> None:
         for connection in self._connections:
             connection.send({"ready": digest})
@@ -234,6 +257,7 @@ class HistoryServer:
                 served.follow()
                 served.look_after()
                 await asyncio.sleep(0)
+            self._measure()
 
 
 class _Served:
@@ -245,6 +269,7 @@ class _Served:
         self.loading: asyncio.Task[None] | None = None
         self._saved, self._save_at, self._saving = 0, 0.0, 0
         self._is_behind = False
+        self.load_seconds = 0.0
 
     def answer(self, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
         """What is known of records; None while that is nothing."""
@@ -305,8 +330,8 @@ class _Served:
                 await asyncio.sleep(PAUSE_SECONDS)
             await asyncio.sleep(0)  # others are answered meanwhile
         self.entities, self.loading = entities, None
-        seconds = round(time.monotonic() - began, 3)
-        log_event("history_ready", position=entities.position, rows=entities.rows, seconds=seconds)
+        self.load_seconds = round(time.monotonic() - began, 3)
+        log_event("history_ready", position=entities.position, rows=entities.rows, seconds=self.load_seconds)
         ready()
 
     def _save_aside(self, entities: Entities) -> int:

@@ -71,6 +71,16 @@ def with_history(
             history.ask(of_digest[digest], records, answered, seconds=seconds)
 
 
+def unanswered(contracts: Sequence[Contract], read: Read) -> int:
+    """How many records lack the history features of their contract, as the history was unavailable."""
+    pairs = zip(contracts, read.asked, strict=True)
+    return sum(
+        len(each.records)
+        for contract, each in pairs
+        if contract.history and isinstance(each, Asked) and each.history is None
+    )
+
+
 def _add(contract: Contract, asked: list[Asked | Exception], indexes: Sequence[int], seen: Seen | None) -> None:
     """Put history features into records, in order."""
     rows = None if seen is None else iter(seen.values.tolist())

@@ -13,7 +13,7 @@ from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
 from fraud_detection_api.routes.protocol.deadlines import JOURNAL_SHARE, Deadline, Tails
 from fraud_detection_api.routes.scoring.answer import Answer, given_before
-from fraud_detection_api.routes.scoring.asked import HISTORY_SECONDS, Read, with_history
+from fraud_detection_api.routes.scoring.asked import HISTORY_SECONDS, Read, unanswered, with_history
 from fraud_detection_api.routes.scoring.idempotency import replayed
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.services.admission.callers import ANYBODY, Caller
@@ -136,7 +136,14 @@ class Turn:
         left = [request.deadline.left() for request in requests if request.deadline is not None]
         contracts = [request.deployment.contract for request in requests]
         seconds = min([HISTORY_SECONDS, *(each / 2 for each in left)])
-        with_history(self._history, contracts, read, seconds=seconds, done=done)
+        began = time.perf_counter()
+
+        def counted(read: Read) -> None:
+            without = unanswered(contracts, read)
+            self._metrics.waited_for_history(time.perf_counter() - began, without=without)
+            done(read)
+
+        with_history(self._history, contracts, read, seconds=seconds, done=counted)
 
     def _answer_all(self) -> None:
         """Answer what waits, for `LONGEST_SECONDS`; the rest waits for the next turn, and health checks do not."""

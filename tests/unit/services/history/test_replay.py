@@ -124,7 +124,8 @@ def test_what_is_said_of_an_unseen_level_is_replayed(payments):
     row = next(each for each in decided(model, parsed, RECORDER) if each.warnings is not None)
     assert json.loads(row.warnings)[0]["field"] == "channel"
     earlier = row._replace(warnings=None)
-    of_an_earlier_release = earlier._replace(seal=seal(b"\1", to_json(earlier[: row._fields.index("warnings")]), RECORDER.seal_key))
+    first = earlier[: row._fields.index("warnings")]
+    of_an_earlier_release = earlier._replace(seal=seal(b"\1", to_json(first), RECORDER.seal_key))
     found = replay([row, of_an_earlier_release, resealed(earlier)], registry)
     assert [result.status for result in found] == ["equal", "equal", "differs"]
     assert found[2].differences == [("warnings", None, row.warnings)]
