@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fraud_detection_api.container.process import build_container
-from fraud_detection_api.contract.documentation import documentation_markdown
 from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.shown.documentation import documentation_markdown
 from fraud_detection_api.main import STATUS_OF, create_app
 from fraud_detection_api.metrics.catalogue import METRICS, PROCESS, Metric
 from fraud_detection_api.routes import decisions, fraud_detection

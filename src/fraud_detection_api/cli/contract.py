@@ -63,8 +63,8 @@ def show(
 ) -> None:
     """Show a contract as a table, as Markdown or as JSON Schema."""
     settings = settings_with(contract=contract)
-    from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
     from fraud_detection_api.contract.loading import CREDIT, load_contract
+    from fraud_detection_api.contract.shown.documentation import contract_tables, documentation_markdown
     from fraud_detection_api.schemas.contract import contract_schema
 
     shown = load_contract(settings.contract or CREDIT)
@@ -87,8 +87,8 @@ def check(contract: Which = None) -> None:
     credit, which reasons are too generic for a notice of a refused credit.
     """
     settings = settings_with(contract=contract)
-    from fraud_detection_api.contract.advice import advice
     from fraud_detection_api.contract.loading import CREDIT, load_contract
+    from fraud_detection_api.contract.shown.advice import advice
     from fraud_detection_api.contract.windows import duration_text
     from fraud_detection_api.features.layout import layout_of
 

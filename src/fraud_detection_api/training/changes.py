@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.contract.presentation import rewordings
+from fraud_detection_api.contract.shown.presentation import rewordings
 from fraud_detection_api.errors import InvalidContract
 from fraud_detection_api.model.bundle import SealedBundle, read_bundle, read_card, read_evidence, with_changes
 from fraud_detection_api.policy.outcomes import Policy

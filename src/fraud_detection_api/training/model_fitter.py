@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fraud_detection_api.contract.advice import protected_advice
 from fraud_detection_api.contract.loading import CREDIT, load_contract
+from fraud_detection_api.contract.shown.advice import protected_advice
 from fraud_detection_api.model.bundle import SealedBundle, seal_bundle
 from fraud_detection_api.model.calibration import RiskScale
 from fraud_detection_api.model.engine import Scorer

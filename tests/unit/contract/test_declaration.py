@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from fraud_detection_api.contract.declaration import FLOAT32_MAX, INT_MAX, Feature
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
-from fraud_detection_api.contract.presentation import rewordings
+from fraud_detection_api.contract.shown.presentation import rewordings
 from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.field_texts import plain_number
 from support.builders import EVERY_DTYPE, every_dtype_contract

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fraud_detection_api.contract.advice import advice
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.shown.advice import advice
 from support.payments import payments_contract
 
 CREDIT = """

@@ -1,7 +1,7 @@
 """A contract reads as tables."""
 
-from fraud_detection_api.contract.documentation import contract_tables, documentation_markdown
 from fraud_detection_api.contract.loading import contract_from_toml, load_contract
+from fraud_detection_api.contract.shown.documentation import contract_tables, documentation_markdown
 from support.builders import every_dtype_contract
 from support.payments import payments_contract
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fraud_detection_api.contract.loading import contract_from_toml
-from fraud_detection_api.contract.presentation import rewordings
+from fraud_detection_api.contract.shown.presentation import rewordings
 from fraud_detection_api.errors import ContractMismatch
 from support.builders import EVERY_DTYPE
 
