@@ -178,10 +178,15 @@ class Turn:
         """Answer requests, or add them to those `finished` that wait until they are stored, once their history is known."""
         requests = [request for request, _ in waiting]
         read = self._work.read(requests)
-        if any(request.deployment.contract.history for request in requests):
-            self._ask(requests, read, partial(self._answer_later, waiting))
-        else:
-            self._answer_read(waiting, read, finished)
+        try:
+            if any(request.deployment.contract.history for request in requests):
+                self._ask(requests, read, partial(self._answer_later, waiting))
+            else:
+                self._answer_read(waiting, read, finished)
+        except Exception as error:  # noqa: BLE001 the requests' own coroutines raise it
+            for _, answered in waiting:
+                if not answered.done():
+                    answered.set_exception(error)
 
     def _answer_later(self, waiting: Sequence[_Waiting], read: Read) -> None:
         finished: list[_Finished] = []
