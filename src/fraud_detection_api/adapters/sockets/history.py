@@ -99,8 +99,11 @@ class HistoryClient:
         ready = self._ready.setdefault(digest, threading.Event())
         ready.clear()  # the process may have been restarted, or had others in memory since
         loop.call_soon_threadsafe(self._serve, contract)
-        if not ready.wait(PREPARE_SECONDS):
-            log_event("history_not_ready", level=logging.WARNING, seconds=PREPARE_SECONDS)
+        ends = time.monotonic() + PREPARE_SECONDS
+        while not ready.wait(START_SECONDS):
+            if self._connection is None or time.monotonic() >= ends:
+                log_event("history_not_ready", level=logging.WARNING)
+                return
 
     def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:
         loop, digest = asyncio.get_running_loop(), contract.content_digest
@@ -320,13 +323,17 @@ class _Served:
             self.loading.cancel()
 
     async def _load(self, ready: Callable[[], None]) -> None:
-        began, entities, more = time.monotonic(), None, True
+        began, more = time.monotonic(), True
+        entities: Entities | None = None
         while entities is None or more:
             try:
-                entities = entities or self._places.opened(self._contract)
+                if entities is None:
+                    # in a thread: a large copy takes seconds, and the loop shows that the process is alive
+                    entities = await asyncio.to_thread(self._places.opened, self._contract)
                 more = entities.catch_up()
             except StoreUnavailable as error:
                 log_event("history_store_away", level=logging.WARNING, reason=str(error))
+                ready()  # a server whose store is away is not kept from answering as it may
                 await asyncio.sleep(PAUSE_SECONDS)
             await asyncio.sleep(0)  # others are answered meanwhile
         self.entities, self.loading = entities, None
