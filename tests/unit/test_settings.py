@@ -37,6 +37,8 @@ EVERY_SETTING = {
     "FRAUD_FALLBACK_OUTCOME": ("decline", "decline"),
     "FRAUD_STORE": ("none", "none"),
     "FRAUD_KEEPER": ("/run/fraud/keeper", Path("/run/fraud/keeper")),
+    "FRAUD_HISTORY": ("/run/fraud/history", Path("/run/fraud/history")),
+    "FRAUD_HISTORY_FOLDER": ("/var/fraud/history", Path("/var/fraud/history")),
     "FRAUD_METRICS_FOLDER": ("/run/fraud/metrics", Path("/run/fraud/metrics")),
     "FRAUD_STORE_TIMEOUT_SECONDS": ("1.5", 1.5),
     "FRAUD_STORE_QUEUE": ("100", 100),

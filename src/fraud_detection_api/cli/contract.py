@@ -89,7 +89,7 @@ def check(contract: Which = None) -> None:
     settings = settings_with(contract=contract)
     from fraud_detection_api.contract.loading import CREDIT, load_contract
     from fraud_detection_api.contract.shown.advice import advice
-    from fraud_detection_api.contract.windows import duration_text
+    from fraud_detection_api.contract.windows import FOREVER, duration_text
     from fraud_detection_api.features.layout import layout_of
 
     checked = load_contract(settings.contract or CREDIT)
@@ -99,8 +99,8 @@ def check(contract: Which = None) -> None:
     parts = f"{features}, {earlier}{len(checked.derived)} derived, {constraints}"
     say(f"{checked.name} is valid: {parts}, fingerprint {checked.fingerprint}")
     for family in layout_of(checked).families:
-        kept = f"kept for {duration_text(family.span)}" if family.span else "of which the last is kept"
-        size = f"about {8 * family.width} bytes per event, {kept}"
+        kept = "ever" if family.span >= FOREVER else duration_text(family.span) if family.span else "totals"
+        size = f"about {8 * family.width} bytes per event, kept for {kept}"
         say(f"history by {', '.join(family.keys)}: {', '.join(family.names)}; {size}")
     for finding in advice(checked):
         say(f"warning: {finding}")

@@ -106,12 +106,10 @@ def erase(
     Its events lose id and record. What history features of other entities count, such as the amount at a terminal, stays
     without the id. The exit status is 1 if there is no decision and no event about the id.
     """
-    from fraud_detection_api.jobs.labels import stored_contract
-    from fraud_detection_api.services.storage.erasing import residue_of
+    from fraud_detection_api.jobs.erasing import residue_for
 
-    contract = stored_contract(settings_with(store=store, registry=registry))
     with _upkeep(store) as upkeep:
-        erased = upkeep.erase(entity_id, residue=residue_of(contract))
+        erased = upkeep.erase(entity_id, residue=residue_for(settings_with(store=store, registry=registry)))
     backlog = _journal(store)
     journal_files = backlog.files + backlog.damaged
     if as_json:

@@ -79,10 +79,13 @@ class SqlArrivalStore:
         self._database, self._wall_clock = database, wall_clock
         self._ended: _Place | None = None
 
-    def begin(self) -> None:
+    def has_begun(self) -> bool:
         with self._database.reading() as session:
-            if session.rows(_BEGUN):
-                return
+            return bool(session.rows(_BEGUN))
+
+    def begin(self) -> None:
+        if self.has_begun():
+            return
         with self._database.writing() as session:
             session.change(_QUIET[self._database.dialect])
             session.change(_BEGIN, (int(self._wall_clock() * 1000),))

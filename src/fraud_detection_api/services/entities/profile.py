@@ -55,6 +55,9 @@ class GivenArrivals:
     def __init__(self, arrivals: Sequence[Arrival]) -> None:
         self._arrivals = [arrival._replace(position=index) for index, arrival in enumerate(arrivals)]
 
+    def has_begun(self) -> bool:
+        return True
+
     def begin(self) -> None:
         """Nothing to do."""
 

@@ -36,6 +36,9 @@ class ArrivalStore(Protocol):
     def begin(self) -> None:
         """From now on, have entries enter the queue in the order of commits. To call before the first `following`."""
 
+    def has_begun(self) -> bool:
+        """Whether `begin` was ever called: whether a model with history was served with the store, or events were loaded."""
+
     def position(self) -> int:
         """How many leaves are committed: the position of the next."""
 
