@@ -90,7 +90,7 @@ def test_sums_over_two_workers_are_exactly_what_was_answered(server):
         assert shown.total(name, **labels) - before.total(name, **labels) == requests
     for name in ("fraud_probability_count", "fraud_decisions_total"):
         assert shown.total(name) - before.total(name) == records
-    assert processes_of(shown) == ["keeper", "worker-0", "worker-1"]
+    assert processes_of(shown) == ["history", "keeper", "worker-0", "worker-1"]
     assert shown.value("fraud_workers") == 2
 
 
@@ -111,7 +111,7 @@ def test_a_worker_that_is_killed_goes_on_under_its_name_and_no_sum_falls(server)
         os.kill(workers_of(server)[0], signal.SIGKILL)
         # of the one that was killed, gauges are shown for a while
         shown = once(server, lambda scrape: both_serve(scrape) and youngest(scrape) > killed_at)  # noqa: B023
-        assert processes_of(shown) == ["keeper", "worker-0", "worker-1"]
+        assert processes_of(shown) == ["history", "keeper", "worker-0", "worker-1"]
         sums.append([shown.total(name) for name in names])
         series.append(len(shown.samples))
     assert all(

@@ -20,7 +20,9 @@ def client(client_for, tmp_path):
 def test_every_route_that_answers_get_answers_head_alike(client):
     documented = [path for path, item in client.get("/openapi.json").json()["paths"].items() if "get" in item]
     assert "/v1/decisions/{decision_id}" in documented
-    for path in [each.format(decision_id=client.decision_id, version="1") for each in (*PATHS, *documented)]:
+    for path in [
+        each.format(decision_id=client.decision_id, version="1", entity_id="1") for each in (*PATHS, *documented)
+    ]:
         head, get = (client.request(method, path, follow_redirects=False) for method in ("HEAD", "GET"))
         assert (head.status_code, head.content) == (get.status_code, b""), path
         assert set(head.headers) == set(get.headers), path

@@ -7,7 +7,8 @@ from fraud_detection_api.main import ROUTERS
 from support.http import API_KEYS, SCORE_KEY, assert_problem, bearer
 
 WITHOUT_ANY = "/v1/monitoring"
-ROUTES = ["/v1/decisions", "/v1/models/compare", "/v1/models/history", "/v1/monitoring"]
+OF_AN_ENTITY = "/v1/entities/{entity_id}/history"
+ROUTES = ["/v1/decisions", OF_AN_ENTITY, "/v1/models/compare", "/v1/models/history", "/v1/monitoring"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -27,7 +28,9 @@ def test_no_operation_of_the_document_takes_a_parameter_that_it_does_not_declare
     paths = client.get("/openapi.json").json()["paths"]
     operations = [(path, method) for path, item in paths.items() for method in item]
     answers = {
-        (path, method): client.request(method, path.format(version="1", decision_id="0199"), params={"no_such": "1"})
+        (path, method): client.request(
+            method, path.format(version="1", decision_id="0199", entity_id="1"), params={"no_such": "1"}
+        )
         for path, method in operations
     }
     refused = {key for key, answer in answers.items() if '"pointer":"/no_such"' in answer.text}

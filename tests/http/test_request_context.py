@@ -131,7 +131,9 @@ def test_nothing_of_a_body_is_logged(client_for, log_text, body):
 
 
 class BrokenContract:
-    """A contract whose every use fails with a message that quotes a record."""
+    """A contract whose every use fails with a message that quotes a record; it has no history."""
+
+    history = ()
 
     def __getattr__(self, name):
         raise RuntimeError(f"cannot read {MARK}")
