@@ -119,7 +119,7 @@ def test_a_worker_that_is_killed_goes_on_under_its_name_and_no_sum_falls(server)
     )
     assert series == [series[0]] * 2
     files = {path.name for path in folder.iterdir() if path.suffix != ".new"}
-    slots = ("keeper", "worker-0", "worker-1")
+    slots = ("history", "keeper", "worker-0", "worker-1")
     assert files == {"owner.lock"} | {f"{slot}.{kind}" for slot in slots for kind in ("json", "lock")}
 
 

@@ -68,7 +68,7 @@ def test_erased_while_serving_means_gone_from_every_file(server):
     assert str(ERASED).encode() in files(server)
     with load(server) as statuses:
         erased = told(fraud_store(server, "erase", str(ERASED), "--json"))
-    assert erased == {"decisions": 1, "altered": 0, "traces": 0, "journal_files": 0}
+    assert erased == {"decisions": 1, "events": 0, "altered": 0, "traces": 0, "journal_files": 0}
     assert str(ERASED).encode() not in files(server)
     assert set(statuses) == {200}
     again = calls.post(f"{server.url}/v1/decisions", json=body, headers={"Idempotency-Key": "k"})

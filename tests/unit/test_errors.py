@@ -6,6 +6,9 @@ import pytest
 
 from fraud_detection_api import errors
 from fraud_detection_api.errors import FieldProblem, FraudError
+from fraud_detection_api.services.history.notice import NoNotice
+from fraud_detection_api.training.retraining import TooFewLabels
+from fraud_detection_api.training.tuning.study import StudyUnavailable
 
 PROBLEM = FieldProblem("/0/a", "is required")
 TEXTS = {
@@ -21,6 +24,9 @@ TEXTS = {
     ),
     errors.InvalidHeader("X-Deadline-Ms", "is empty"): "the header X-Deadline-Ms is empty",
     errors.BodyTooLarge(10): "the body is larger than 10 bytes",
+    errors.InvalidEvents([PROBLEM]): "1 invalid field; nothing was recorded",
+    errors.TooManyEvents(3): "more than 3 events in one request; split it, or use `fraud history load` for files",
+    errors.NoHistory("loans"): "the contract 'loans' declares no history features (`[history]`)",
     errors.TooManyRecords(3): "more than 3 records in one request; split it, or use `fraud score` for files",
     errors.TooManyLabels(3): "more than 3 labels in one request; split it, or use `fraud labels import` for files",
     errors.BodyTooSlow(2.5): "the body did not arrive within 2.5 seconds",
@@ -55,25 +61,26 @@ TEXTS = {
     errors.InvalidCursor(): (
         "this cursor belongs to another query; send the filters that it came from, or no cursor to start again"
     ),
-    errors.NoNotice("its outcome is review"): "no notice can be made of this decision: its outcome is review",
+    NoNotice("its outcome is review"): "no notice can be made of this decision: its outcome is review",
     errors.NothingToExport(1, 2, 3, 4): (
         "nothing to export: of the decisions in that period, 1 have no label (`fraud labels import FILE` adds labels), "
         "2 were stored under another contract (--contract selects it), 3 were erased, and 4 have a broken seal "
         "(FRAUD_SEAL_KEY must be the server's key)"
     ),
-    errors.TooFewLabels(1000, 5, least_records=2000, least_frauds=50): (
+    TooFewLabels(1000, 5, least_records=2000, least_frauds=50): (
         "too few labels to train on: 1,000 records, 5 of them frauds; the minimum is 2,000 and 50 "
         "(--min-records, --min-frauds); nothing was trained"
     ),
     errors.IdempotencyKeyReused(): (
         "this Idempotency-Key was used for another request before; use a new key for each request"
     ),
-    errors.StudyUnavailable("s.db", "is locked"): "study s.db: is locked",
+    StudyUnavailable("s.db", "is locked"): "study s.db: is locked",
     errors.MissingExtra("train", "training"): (
         "training needs the optional extra 'train': pip install 'fraud-detection-api[train]'"
     ),
 }
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FraudError)]
+KINDS += [NoNotice, TooFewLabels, StudyUnavailable]
 
 
 @pytest.mark.parametrize(("error", "text"), TEXTS.items(), ids=lambda item: type(item).__name__)
