@@ -74,8 +74,8 @@ def _metrics() -> str:
         "",
         "`GET /metrics` returns these metrics. Counters and histograms are sums over all processes. A label",
         (
-            f"`{PROCESS}` names the process of a value: `worker-0`, `worker-1`, …, `keeper` (the decision writer), `history`, "
-            "`observer`."
+            f"`{PROCESS}` names the process of a value: `worker-0`, `worker-1`, …, `keeper` (the decision writer), "
+            "`history`, `observer`."
         ),
     ]
     for origin, title in _ORIGINS.items():
