@@ -156,9 +156,15 @@ def in_format(texts: pl.Series, format_: str) -> pl.Series:
 
 
 def _seconds_of(times: pl.Series) -> NDArray[np.float64]:
+    stamps = times.dt.timestamp("us")
+    microseconds = stamps.fill_null(0).to_numpy()
+    if (np.abs(microseconds) <= _EXACT).all():
+        return np.where(stamps.is_null().to_numpy(), np.nan, microseconds / 1_000_000)
     # Python divides integers exactly, as `epoch_seconds` does; float64 would round microseconds after 2255 twice
-    microseconds = times.dt.timestamp("us").to_list()
-    return np.array([np.nan if each is None else each / 1_000_000 for each in microseconds], dtype=np.float64)
+    return np.array([np.nan if each is None else each / 1_000_000 for each in stamps.to_list()], dtype=np.float64)
+
+
+_EXACT = 2**53
 
 
 def read_ids(
