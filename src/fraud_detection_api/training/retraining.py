@@ -79,11 +79,17 @@ def require_enough(dataset: Dataset, *, records: int, frauds: int) -> None:
 
 
 def require_same_records(contract: Contract, champion: Contract) -> None:
-    """Raise ContractMismatch where the champion takes other records: a challenger could not score those."""
+    """Raise ContractMismatch where the champion takes other records, or lacks history features: a challenger needs both."""
     if contract.record_fingerprint != champion.record_fingerprint:
         raise ContractMismatch(
             "this contract describes other records than the champion's, so no stored record follows it; train on a file: "
             "`fraud train FILE --contract PATH`"
+        )
+    others = [name for name in contract.history if not contract.shares_history(name, champion)]
+    if others:
+        raise ContractMismatch(
+            f"this contract has history features that the champion has not: {', '.join(others)}; a challenger scores from "
+            "those that are stored with decisions, so train on a file: `fraud train FILE --contract PATH`"
         )
 
 

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import ContractMismatch
 from fraud_detection_api.training.data.load import dataset_from_frame
 from fraud_detection_api.training.data.splits import SplitSettings
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.retraining import TooFewLabels, held_out, require_enough, require_same_records
+from support.payments import PAYMENTS
 
 CREDIT = load_contract("credit")
 SPLIT = SplitSettings(test_share=0.2, delay_days=0)
@@ -73,3 +74,11 @@ def test_a_contract_of_other_records_is_refused():
     require_same_records(CREDIT, CREDIT)
     with pytest.raises(ContractMismatch, match="other records than the champion's"):
         require_same_records(SimpleNamespace(record_fingerprint="other"), CREDIT)
+
+
+def test_a_contract_with_other_history_features_is_refused_before_a_training():
+    champion = contract_from_toml(PAYMENTS, source="champion")
+    require_same_records(champion, champion)
+    other = contract_from_toml(PAYMENTS.replace('window = "1d"', 'window = "2d"', 1), source="other")
+    with pytest.raises(ContractMismatch, match="payments_1d"):
+        require_same_records(other, champion)
