@@ -93,7 +93,7 @@ class Fold:
                 continue
             if check is not None:
                 self._steps.append(Step("ask", event))
-                self._asked.append(_Asked(check, event.added[0][0], gone))
+                self._asked.append(_Asked(check, event.time, gone))
             if index < last:
                 self._steps.append(Step("add", event._replace(arrived=None)))  # not for others yet
                 added.append(event)
@@ -108,7 +108,7 @@ class Fold:
             at = milliseconds_of(uuid_text(arrival.subject)) if arrival.recorded_at is None else arrival.recorded_at
             self._gone = Gone(max(of_all, at * 1000 + AHEAD_US), of_ids)
         elif event is not None and self._identifier is not None:
-            time, kept = event.added[0][0], from_json(arrival.record)
+            time, kept = event.time, from_json(arrival.record)
             whole = self._columns <= kept.keys()
             self._gone = Gone(of_all if whole else max(of_all, time), max(of_ids, time))
 
