@@ -13,9 +13,10 @@ from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
 from fraud_detection_api.decision.label import Finding
 from fraud_detection_api.decision.log import LogKey
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.auditing.sequencing import Sequencer
-from fraud_detection_api.services.history.arrivals import Arrival
+from fraud_detection_api.services.history.arrivals import Arrival, JustStored
 from support.happened import happened
 from support.kept import decision_id, kept, request_of
 
@@ -75,6 +76,15 @@ def test_a_decision_arrives_with_its_record_and_an_event_with_what_is_known(foll
     assert followed.follow() == expected
     followed.sequence()
     assert SqlArrivalStore(followed.database).following(0, limit=10) == expected
+
+
+def test_of_a_known_decision_nothing_is_read_and_the_others_are_complete(followed):
+    rows = [kept(number, history=7, record_index=index) for index, number in enumerate((3, 4))]
+    followed.store.save([StoredRequest(rows)])
+    known = JustStored(uuid_bytes(rows[0].decision_id), 5, '"another"', "{}")
+    first, second = followed.arrivals.following(0, limit=10, known={known.subject: known})
+    assert first == Arrival(0, "decision", *known)
+    assert (second.position, second.record, second.history) == (1, rows[1].record, 7)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])

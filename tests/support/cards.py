@@ -111,7 +111,7 @@ class CardServer:
         """Decisions on the records of a request, which are not stored yet."""
         while self.history.catch_up():
             pass
-        asked = self.history.answers([asked_records(self.contract, records, self.recorder)]).tolist()
+        asked = self.history.answers([asked_records(self.contract, records, self.recorder)]).values.tolist()
         values = [[None if isnan(value) else value for value in each] for each in asked]
         whole = [
             {**record, **dict(zip(self.contract.history, own, strict=True))}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -58,8 +59,8 @@ def fold(
             order, firsts = _grouped(_entities(family, events), by_time)
             folding = _Folding(layout, family, _read_by(layout, family, events), order, firsts)
             shares = _shares(firsts)
-            for rows, answers in pool.map(folding.answers, shares[:-1], shares[1:]):
-                found[rows[:, np.newaxis], places] = answers
+            for _ in pool.map(folding.answer, shares[:-1], shares[1:], repeat(places), repeat(np.asarray(found))):
+                pass  # errors are raised here
     return found
 
 
@@ -83,8 +84,8 @@ class _Folding(NamedTuple):
     order: NDArray[np.int64]
     firsts: NDArray[np.int64]
 
-    def answers(self, begin: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The indexes of the events of the entities from `begin` to before `end`, and their features, (n, features)."""
+    def answer(self, begin: int, end: int, places: NDArray[np.int64], found: NDArray[np.float64]) -> None:
+        """Write the features of the events of the entities from `begin` to before `end` to these places of their rows."""
         layout, family, firsts = self.layout, self.family, self.firsts[begin : end + 1]
         order = self.order[firsts[0] : firsts[-1]]
         own, firsts = self.events.at(order), firsts - firsts[0]
@@ -93,10 +94,7 @@ class _Folding(NamedTuple):
         for column, lane in enumerate(family.lanes, 1):
             rows[:, column] = added(layout, lane, own)
         accumulate(rows, family.totals, firsts)
-        answers = np.empty((len(order), len(family.names)))
-        entities, slots = len(firsts) - 1, slots_of(family)
-        answer_all(rows, firsts, 0, entities, family.edges, family.asked, family.units, slots, answers)
-        return order, answers
+        answer_all(rows, firsts, order, family.edges, family.asked, family.units, slots_of(family), places, found)
 
 
 def slots_of(family: Family) -> int:

@@ -21,6 +21,7 @@ _EXACT = 2**30
 _TWO_TO_THE_LOW = float(2**LOW_BITS)
 
 ROWS, ASKED, NUMBERS, INDEXES, FLAGS = int64[:, ::1], int64[:, ::1], float64[::1], int64[::1], boolean[::1]
+VALUES = float64[:, ::1]
 
 
 @njit(inline="always")
@@ -173,8 +174,8 @@ def value(rows, first, left, right, known, own, counted, question, unit, time) -
 
 
 @njit
-def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out) -> None:
-    """The features of the record whose event is at index `own`, into `out`. `ends` is room for the edges' indexes.
+def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, places, out) -> None:
+    """The features of the record whose event is at index `own`, to `places` of `out`. `ends` is room for the edges' indexes.
 
     Only rows before `own` are known: those after it are later, or arrived later.
     """
@@ -187,13 +188,13 @@ def answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out) 
         left = first if question[2] < 0 else min(ends[question[2]], right)
         if question[0] == _DISTINCT:
             code, at_most = question[7], question[8]
-            out[feature] = distinct(rows, left, right, itself, code, at_most, seen, marks, mark + feature)
+            out[places[feature]] = distinct(rows, left, right, itself, code, at_most, seen, marks, mark + feature)
             continue
         counted = right - left if count < 0 else total(rows, first, left, right, count)
         if question[3]:
             counted += 1 if count < 0 else total(rows, first, own, own + 1, count)
         known = min(ends[question[8]], right) if question[0] == _SHARE else right
-        out[feature] = value(rows, first, left, right, known, itself, counted, question, units[feature], time)
+        out[places[feature]] = value(rows, first, left, right, known, itself, counted, question, units[feature], time)
 
 
 @compiled(void(INDEXES, INDEXES, INDEXES))
@@ -226,15 +227,18 @@ def accumulate(rows, totals, firsts) -> None:
                     rows[index, lane] += rows[index - 1, lane]
 
 
-@compiled(void(ROWS, INDEXES, int64, int64, INDEXES, ASKED, NUMBERS, int64, float64[:, ::1]))
-def answer_all(rows, firsts, begin, end, edges, asked, units, slots, out) -> None:
-    """The features of all events of the entities from `begin` to before `end`, into the same rows of `out`."""
+@compiled(void(ROWS, INDEXES, INDEXES, INDEXES, ASKED, NUMBERS, int64, INDEXES, VALUES))
+def answer_all(rows, firsts, order, edges, asked, units, slots, places, out) -> None:
+    """The features of all events, to `places` of the rows of `out` at their indexes in `order`.
+
+    Entity k's rows are those from `firsts[k]` to before `firsts[k + 1]`.
+    """
     ends = np.empty(len(edges), np.int64)
     seen, marks, mark = np.empty(slots, np.int64), np.zeros(slots, np.int64), 1
-    for entity in range(begin, end):
+    for entity in range(len(firsts) - 1):
         first = firsts[entity]
         for own in range(first, firsts[entity + 1]):
-            answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out[own])
+            answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, places, out[order[own]])
             mark += len(asked)
 
 
@@ -262,20 +266,6 @@ def taken_out(rows, first, length, totals, added, own) -> None:
             rows[index, lane] = rows[index + 1, lane] - (added[lane] if totals[lane] else 0)
 
 
-@compiled(void(ROWS, INDEXES, INDEXES, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64, float64[:, ::1]))
-def ask(rows, firsts, lengths, totals, added, edges, asked, units, seen, marks, mark, out) -> None:
-    """Write the features of the records of events, which do not see each other, to the rows of `out`.
-
-    Each, of the entity whose `lengths` rows begin at `firsts`, is added, and then taken out.
-    """
-    ends = np.empty(len(edges), np.int64)
-    for index in range(len(firsts)):
-        own = inserted(rows, firsts[index], lengths[index], totals, added[index])
-        answer(rows, firsts[index], own, edges, ends, asked, units, seen, marks, mark, out[index])
-        taken_out(rows, firsts[index], lengths[index] + 1, totals, added[index], own)
-        mark += len(asked)
-
-
 @njit(inline="always")
 def relabelled(rows, first, length, added, frauds, change) -> None:
     """Change by how much an event of an entity's `length` rows counts as fraud. Later rows are in the same windows."""
@@ -287,39 +277,35 @@ def relabelled(rows, first, length, added, frauds, change) -> None:
                 rows[index, lane] += change
 
 
-@compiled(
-    void(
-        ROWS, INDEXES, INDEXES, INDEXES, INDEXES, FLAGS, ROWS, ROWS, INDEXES, ASKED, NUMBERS, INDEXES, INDEXES, int64,
-        float64[:, ::1],
-    )
-)  # fmt: skip
-def walk(
-    rows, kinds, entities, firsts, lengths, totals, added, frauds, edges, asked, units, seen, marks, mark, out
-) -> None:
-    """Take steps, one after another, each of a kind and with the event of an entity, -1 for none.
+@compiled(void(ROWS, ROWS, ROWS, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, ROWS, int64, INDEXES, VALUES))
+def walk(rows, steps, blocks, totals, frauds, edges, asked, units, table, mark, places, out) -> None:
+    """Take steps, one after another: each is its kind, the number of its entity, -1 for none, and what its event adds.
 
-    Entity k's `lengths[k]` rows, which change, begin at `firsts[k]` and have room. Each event that is asked about has a row
-    of `out`, in order. `frauds`, int64 (f, 2), are lanes that count frauds, and the column that says whether an event
-    satisfies the condition, -1 for none.
+    Entity k's rows begin at `blocks[k, 0]`, and have room; there are `blocks[k, 1]`, which changes. What is asked about has
+    a row of `out`, in order, whose `places` are written. `frauds`, int64 (f, 2), are lanes that count frauds, and the column
+    that says whether an event satisfies the condition, -1 for none. `table`, int64 (2, slots), is for `distinct`.
     """
-    ends, answered = np.empty(len(edges), np.int64), 0
-    for step in range(len(kinds)):
-        kind, entity, event = kinds[step], entities[step], added[step]
+    ends, answered, seen, marks = np.empty(len(edges), np.int64), 0, table[0], table[1]
+    for step in range(len(steps)):
+        kind, entity, event = steps[step, 0], steps[step, 1], steps[step, 2:]
         if entity >= 0:
-            first, length = firsts[entity], lengths[entity]
+            first, length = blocks[entity, 0], blocks[entity, 1]
             if kind == _ASK:
                 own = inserted(rows, first, length, totals, event)
-                answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, out[answered])
+                answer(rows, first, own, edges, ends, asked, units, seen, marks, mark, places, out[answered])
                 taken_out(rows, first, length + 1, totals, event, own)
                 mark += len(asked)
             elif kind == _ADD:
                 inserted(rows, first, length, totals, event)
-                lengths[entity] += 1
+                blocks[entity, 1] += 1
             elif kind == _REMOVE:
                 taken_out(rows, first, length, totals, event, later(rows, first, first + length, event[TIME]) - 1)
-                lengths[entity] -= 1
+                blocks[entity, 1] -= 1
             else:
                 relabelled(rows, first, length, event, frauds, 1 if kind == _FRAUD else -1)
+        elif kind == _ASK:
+            for place in places:
+                out[answered, place] = np.nan
         if kind == _ASK:
             answered += 1
 

@@ -11,14 +11,14 @@ from pydantic_core import from_json, to_json
 from fraud_detection_api.contract.windows import FOREVER
 from fraud_detection_api.features.events import STEP_KINDS, EntityKey, Event, Step
 from fraud_detection_api.features.folding import slots_of
-from fraud_detection_api.features.kernels import ask, trim, walk
+from fraud_detection_api.features.kernels import trim, walk
 from fraud_detection_api.features.layout import TIME, Family, Layout
 
 _FEWEST_ROWS = 4
 _FIRST_ROWS = 1 << 12
 _SWEPT_AT_ONCE = 2_000
-_NONE = [0, 0, _FEWEST_ROWS]
-"""The block of an entity that has no events."""
+_BLOCK = 3
+"""A block is its first row, how many are used, and how many there are."""
 _NUMBERS = {kind: number for number, kind in enumerate(STEP_KINDS)}
 _ASK, _ADD = _NUMBERS["ask"], _NUMBERS["add"]
 _LABELS = (_NUMBERS["fraud"], _NUMBERS["no fraud"])
@@ -33,30 +33,23 @@ class History:
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.newest = layout, -FOREVER
+        self._features = len(layout.contract.history)
         self._tables = [EntityTable(family) for family in layout.families]
 
-    def answers(self, requests: Sequence[Sequence[Event]]) -> NDArray[np.float64]:
-        """The history features of the records of requests, float64 (n, features of the contract), NaN for missing.
-
-        Each record sees the events that have arrived, and those of the request's records before it. Nothing is changed.
-        """
-        if any(len(request) > 1 for request in requests):
-            return self.walk([step for request in requests for step in seeing_each_other(request)])
-        events = [event for request in requests for event in request]
-        found = np.full((len(events), len(self.layout.contract.history)), np.nan)
-        for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
-            table.ask(events, number, found, places)
-        found[[self._is_late(event) for event in events]] = np.nan
-        return found
-
     def walk(self, steps: Sequence[Step]) -> NDArray[np.float64]:
-        """Take steps in order. Returns the features of the records that they ask about, as `answers` does."""
-        kinds = [_NUMBERS[step.kind] for step in steps]
-        found = np.full((kinds.count(_ASK), len(self.layout.contract.history)), np.nan)
+        """Take steps in order.
+
+        Returns the features of the records that they ask about, float64 (n, features of the contract) with NaN for missing.
+        """
+        late = list(self._passed(steps))
+        found = np.empty((len(late), self._features))
         if steps:
+            numbered = [(_NUMBERS[step.kind], step.event) for step in steps]
             for number, (table, places) in enumerate(zip(self._tables, self.layout.places, strict=True)):
-                table.walk(kinds, [step.event for step in steps], number, found, places)
-            found[list(self._passed(steps))] = np.nan
+                table.walk(numbered, number, found, places)
+            self._age()
+        if True in late:
+            found[late] = np.nan
         return found
 
     def sweep(self) -> None:
@@ -65,13 +58,12 @@ class History:
             table.sweep(_SWEPT_AT_ONCE)
 
     def _passed(self, steps: Sequence[Step]) -> Iterator[bool]:
-        """Pass steps, and say of each record that is asked about whether it is too late."""
+        """Pass the times of steps, and say of each record that is asked about whether it is too late."""
         for kind, event in steps:
             if kind == "ask":
                 yield self._is_late(event)
             elif event.arrived is not None and kind == "add":
                 self.newest = max(self.newest, min(event.time, event.arrived))
-        self._age()
 
     def _age(self) -> None:
         for table in self._tables:
@@ -127,11 +119,10 @@ class EntityTable:
         self.needed_after = -2 * FOREVER  # no record needs events up to then, in microseconds since 1970
         self._to_sweep: list[EntityKey] = []
         self._rows = np.empty((_FIRST_ROWS, family.width), dtype=np.int64)
-        self._end = _FEWEST_ROWS  # the first rows are those of entities without events
+        self._end = 0
         self._free: dict[int, list[int]] = defaultdict(list)
         self._blocks: dict[EntityKey, list[int]] = {}  # the first row, how many are used, and how many there are
-        slots = slots_of(family)
-        self._seen, self._marks, self._mark = np.zeros(slots, np.int64), np.zeros(slots, np.int64), 1
+        self._table, self._mark = np.zeros((2, slots_of(family)), dtype=np.int64), 1
         self.events = 0
 
     @property
@@ -154,96 +145,52 @@ class EntityTable:
         self.events = int(blocks[:, 1].sum())
         self._free = defaultdict(list)  # those that were free then stay unused
 
-    def ask(self, events: Sequence[Event], number: int, found: NDArray[np.float64], places: NDArray[np.int64]) -> None:
-        """Write the features of records that do not see each other to these places of `found`, row after row.
-
-        `number` is the family's in events. Where a key is missing, nothing is written.
-        """
-        family = self._family
-        named = [
-            (index, entity) for index, event in enumerate(events) if (entity := event.entities[number]) is not None
-        ]
-        if not named:
-            return
-        blocks = [self._with_room(entity) if entity in self._blocks else _NONE for _, entity in named]
-        own = [events[index] for index, _ in named]
-        firsts, lengths = np.array([each[:2] for each in blocks], dtype=np.int64).T.copy()
-        answers = np.empty((len(own), len(family.names)))
-        ask(
-            self._rows,
-            firsts,
-            lengths,
-            family.totals,
-            np.array([event.added[number] for event in own], dtype=np.int64),
-            family.edges,
-            family.asked,
-            family.units,
-            self._seen,
-            self._marks,
-            self._mark,
-            answers,
-        )
-        self._mark += len(own) * len(family.names)
-        known = np.array([index for index, _ in named], dtype=np.int64)
-        found[known[:, np.newaxis], places] = answers
-
     def walk(
         self,
-        kinds: Sequence[int],
-        events: Sequence[Event],
+        steps: Sequence[tuple[int, Event]],
         number: int,
         found: NDArray[np.float64],
         places: NDArray[np.int64],
     ) -> None:
-        """Take steps of these kinds, with the event of each; `number` is the family's in events.
+        """Take steps, each a kind and an event; `number` is the family's in events.
 
         Writes the features of those that are asked about to these places of `found`, row after row. This avoids NumPy's
         functions, as most often there are few steps.
         """
         family, numbers = self._family, dict[EntityKey, int]()
-        own = [
-            -1 if entity is None or self._is_forgotten(kind, event) else numbers.setdefault(entity, len(numbers))
-            for kind, event in zip(kinds, events, strict=True)
-            for entity in (event.entities[number],)
-        ]
-        room = [1] * len(numbers)  # what is asked about needs a row
-        for kind, index in zip(kinds, own, strict=True):
-            if kind == _ADD and index >= 0:
-                room[index] += 1
-        blocks = [self._with_room(entity, more) for entity, more in zip(numbers, room, strict=True)]
-        lengths = np.array([block[1] for block in blocks], dtype=np.int64)
-        answers = np.empty((len(found), len(family.names)))
-        answers.fill(np.nan)
+        rows, room = [], list[int]()
+        for kind, event in steps:
+            entity, index = event.entities[number], -1
+            if entity is not None and not (kind in _LABELS and event.time <= self.needed_after):
+                index = numbers.setdefault(entity, len(room))
+                if index == len(room):
+                    room.append(1)  # what is asked about needs a row
+                if kind == _ADD:
+                    room[index] += 1
+            rows.append((kind, index, *event.added[number]))
+        own = [self._with_room(entity, more) for entity, more in zip(numbers, room, strict=True)]
+        blocks = np.array(own, dtype=np.int64).reshape(-1, _BLOCK)
         walk(
             self._rows,
-            np.array(kinds, dtype=np.int64),
-            np.array(own, dtype=np.int64),
-            np.array([block[0] for block in blocks], dtype=np.int64),
-            lengths,
+            np.array(rows, dtype=np.int64),
+            blocks,
             family.totals,
-            np.array([event.added[number] for event in events], dtype=np.int64),
             family.frauds,
             family.edges,
             family.asked,
             family.units,
-            self._seen,
-            self._marks,
+            self._table,
             self._mark,
-            answers,
+            places,
+            found,
         )
-        if len(found):
-            self._mark += len(found) * len(family.names)
-            found[:, places] = answers
-        for entity, block, used in zip(numbers, blocks, lengths.tolist(), strict=True):
+        self._mark += len(found) * len(family.names)
+        for entity, block, (first, used, size) in zip(numbers, own, blocks.tolist(), strict=True):
             self.events += used - block[1]
             block[1] = used
             if not used:
-                self._free[block[2]].append(block[0])
+                self._free[size].append(first)
                 del self._blocks[entity]
-
-    def _is_forgotten(self, kind: int, event: Event) -> bool:
-        """Whether a label is about an event that no record needs, and whose row may be gone."""
-        return kind in _LABELS and event.time <= self.needed_after
 
     def _with_room(self, entity: EntityKey, more: int = 1) -> list[int]:
         """The entity's block, which has room for so many more rows."""

@@ -7,18 +7,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fraud_detection_api.adapters.sockets import history as sockets
 from fraud_detection_api.adapters.sockets.history import HistoryClient, HistoryServer
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.decision.identifiers import uuid_bytes
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.catalogue import HISTORY_POSITION
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import AskedRecord, Seen
+from fraud_detection_api.services.history.arrivals import JustStored
+from support.kept import request_of
 from support.payments import payment, payments_contract
 from support.polling import eventually_async
 
@@ -32,6 +34,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.position, self.is_away, self.asked = 5, False, list[list[AskedRecord]]()
+        self.stored = list[JustStored]()
 
     def catch_up(self) -> bool:
         if self.is_away:
@@ -40,10 +43,12 @@ class Counted:
 
     def sweep(self) -> None: ...
 
-    def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
+    def answers(self, requests: Sequence[Sequence[AskedRecord]], stored: Sequence[JustStored] = ()) -> Seen:
+        self.catch_up()
         self.asked += map(list, requests)
+        self.stored += stored
         numbers = np.arange(sum(map(len, requests)), dtype=np.float64)
-        return np.repeat(numbers[:, np.newaxis], len(CONTRACT.history), axis=1)
+        return Seen(self.position, np.repeat(numbers[:, np.newaxis], len(CONTRACT.history), axis=1))
 
 
 class Places:
@@ -132,6 +137,20 @@ async def test_a_contract_that_nobody_prepared_is_unavailable_until_it_is_loaded
         assert await asked(client) is None
         await ready(client)
         assert await asked(client) is not None
+
+
+@run
+async def test_the_next_question_says_what_was_stored_and_the_one_after_it_does_not():
+    async with running() as (process, client):
+        await ready(client)
+        request = request_of(3, 4)
+        client.stored(CONTRACT, [request])
+        for _ in range(2):
+            assert await asked(client) is not None
+        assert process.entities.stored == [
+            JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record)
+            for each in request.decisions
+        ]
 
 
 @run

@@ -20,7 +20,7 @@ from fraud_detection_api.features.layout import MEASURES, layout_of
 from fraud_detection_api.services.entities.asking import AskedRecord
 from fraud_detection_api.services.entities.copies import read_copy, write_copy
 from fraud_detection_api.services.entities.live import LiveHistory
-from fraud_detection_api.services.history.arrivals import Arrival
+from fraud_detection_api.services.history.arrivals import NOTHING_KNOWN, Arrival, JustStored
 from support.windowed import CONDITIONS, Past, measured
 
 DURATIONS = ["1s", "2s", "1h", "1d", "2w"]
@@ -178,7 +178,7 @@ class Leaves(list[Arrival]):
     def position(self) -> int:
         return len(self)
 
-    def following(self, position: int, *, limit: int) -> list[Arrival]:
+    def following(self, position: int, *, limit: int, known: Mapping[bytes, JustStored] = NOTHING_KNOWN) -> list[Arrival]:
         return self[position : position + limit]
 
 
@@ -200,7 +200,7 @@ class Server:
         assert self.live.restore(copy)
 
     def asked(self, requests: Sequence[Sequence[Sent]]) -> None:
-        found = self.live.answers([[asked(each) for each in some] for some in requests])
+        found = self.live.answers([[asked(each) for each in some] for some in requests]).values
         expected = []
         for some in requests:
             earlier = list(self.arrived)
@@ -290,7 +290,7 @@ def test_a_server_has_the_features_of_a_file_whose_records_it_gets_one_by_one(se
     ]
     server, found = Server(declared), []
     for each in some:
-        found.append(server.live.answers([[asked(each)]])[0])
+        found.append(server.live.answers([[asked(each)]]).values[0])
         server.arrives(each)
     of_file = fold(layout_of(declared, online=False), columns_of(some))
     assert np.array_equal(np.array(found).view(np.uint64), of_file.view(np.uint64))

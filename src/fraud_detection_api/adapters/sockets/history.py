@@ -1,9 +1,9 @@
 """The history of entities in another process, over a Unix socket: one process has it in memory for all workers of a machine.
 
-Workers send [number, digest of a contract, requests], which are arrays of AskedRecords. Without a question, they send [0,
-contract as JSON, []] to say what they serve, and [-1, "", []] to say that decisions were stored. They receive {"ready":
-digest} once the contract's history is in memory, and {"number": …, "position": …, "values": …} for each question: the
-features as bytes of float64, and nil while the history is unavailable.
+Workers send [number, digest of a contract, requests, stored]: requests are arrays of AskedRecords, and stored are JustStored
+since the last question. To say what they serve, they send [0, contract as JSON, [], []]. They receive [0, digest, b""] once
+the contract's history is in memory, and [number, position, values] for each question: the features as bytes of float64; the
+position is nil while the history is unavailable.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from fraud_detection_api.adapters.sockets.writer import Frames
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract
+from fraud_detection_api.decision.identifiers import uuid_bytes
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.metrics.catalogue import (
     HISTORY_EVENTS,
@@ -35,6 +38,7 @@ from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import Answered, AskedRecord, Entities, Seen
 from fraud_detection_api.services.entities.local import asked_records
+from fraud_detection_api.services.history.arrivals import JustStored
 from fraud_detection_api.telemetry import log_event
 
 RETRY_SECONDS = 0.1
@@ -56,10 +60,13 @@ SAVED_ARRIVALS, SAVE_SECONDS = 50_000, 30.0
 IDLE_SECONDS = 0.5
 """How often what has arrived is taken in while nobody asks."""
 
-_SERVES, _FOLLOWS = 0, -1
-"""The numbers of frames that ask nothing."""
+_SERVES = 0
+"""The number of frames that ask nothing."""
 
-_FRAME = msgpack.Decoder(tuple[int, str, list[list[AskedRecord]]])
+MOST_STORED = 1_000
+"""Decisions that the other side hears of with the next question. Above it, it reads them from the store."""
+
+_FRAME = msgpack.Decoder(tuple[int, str, list[list[AskedRecord]], list[JustStored]])
 
 
 class _Question(NamedTuple):
@@ -76,6 +83,7 @@ class HistoryClient:
         self._asked: dict[int, _Question] = {}
         self._number, self._resume_at = 0, 0.0
         self._contracts: dict[str, Contract] = {}
+        self._stored: dict[str, list[JustStored]] = defaultdict(list)
         self._ready: dict[str, threading.Event] = {}
         self._connection: Frames | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,19 +124,27 @@ class HistoryClient:
         timer = loop.call_later(seconds, self._late, self._number)
         self._asked[self._number] = _Question(done, len(contract.history), timer)
         asked = [asked_records(contract, request, self._recorder) for request in requests]
-        self._connection.send((self._number, digest, asked))
+        self._connection.send((self._number, digest, asked, self._stored.pop(digest, ())))
 
-    def follow(self) -> None:
-        if self._connection is not None:
-            self._connection.send((_FOLLOWS, "", ()))
+    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
+        stored = self._stored[contract.content_digest]
+        stored += [
+            JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record)
+            for request in requests
+            for each in request.decisions
+        ]
+        if len(stored) > MOST_STORED:
+            stored.clear()
 
     def _serve(self, contract: Contract) -> None:
         self._contracts.pop(contract.content_digest, None)
         self._contracts[contract.content_digest] = contract
         while len(self._contracts) > KEPT_CONTRACTS:
-            del self._contracts[next(iter(self._contracts))]
+            oldest = next(iter(self._contracts))
+            del self._contracts[oldest]
+            self._stored.pop(oldest, None)
         if self._connection is not None:
-            self._connection.send((_SERVES, json.dumps(contract.as_json()), ()))
+            self._connection.send((_SERVES, json.dumps(contract.as_json()), (), ()))
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -146,16 +162,15 @@ class HistoryClient:
             self._serve(contract)
 
     def received(self, _connection: Frames, content: bytes) -> None:
-        frame = msgpack.decode(content)
-        if "ready" in frame:
-            self._ready.setdefault(frame["ready"], threading.Event()).set()
+        number, about, values = msgpack.decode(content)
+        if number == _SERVES:
+            self._ready.setdefault(about, threading.Event()).set()
             return
-        question = self._asked.pop(frame["number"], None)
+        question = self._asked.pop(number, None)
         if question is None:  # it was not answered in time
             return
         question.timer.cancel()
-        position, values = frame["position"], frame["values"]
-        seen = None if position is None else Seen(position, np.frombuffer(values).reshape(-1, question.features))
+        seen = None if about is None else Seen(about, np.frombuffer(values).reshape(-1, question.features))
         question.done(seen)
 
     def lost(self, _connection: Frames) -> None:
@@ -210,18 +225,13 @@ class HistoryServer:
         self._connections.discard(connection)
 
     def received(self, connection: Frames, content: bytes) -> None:
-        number, about, requests = _FRAME.decode(content)
+        number, about, requests, stored = _FRAME.decode(content)
         if number == _SERVES:
             self._serve(connection, parse_contract(json.loads(about), source="a worker"))
             return
-        if number == _FOLLOWS:  # after what else has come: a question catches up by itself
-            for each in self._served.values():
-                each.follow_soon()
-            return
         served = self._served.get(about)
-        answer = None if served is None else served.answer(requests)
-        position, values = (None, b"") if answer is None else (answer.position, answer.values.tobytes())
-        connection.send({"number": number, "position": position, "values": values})
+        seen = None if served is None else served.answer(requests, stored)
+        connection.send((number, None, b"") if seen is None else (number, seen.position, seen.values.tobytes()))
 
     def _serve(self, connection: Frames, contract: Contract) -> None:
         digest = contract.content_digest
@@ -230,7 +240,7 @@ class HistoryServer:
         while len(self._served) > KEPT_CONTRACTS:
             self._served.pop(next(iter(self._served))).close()
         if served.entities is not None:
-            connection.send({"ready": digest})
+            connection.send((_SERVES, digest, b""))
         elif served.loading is None:
             served.load(lambda: self._ready(digest))
 
@@ -251,7 +261,7 @@ class HistoryServer:
 
     def _ready(self, digest: str) -> None:
         for connection in self._connections:
-            connection.send({"ready": digest})
+            connection.send((_SERVES, digest, b""))
 
     async def _follow(self) -> None:
         while True:
@@ -271,34 +281,19 @@ class _Served:
         self.entities: Entities | None = None
         self.loading: asyncio.Task[None] | None = None
         self._saved, self._save_at, self._saving = 0, 0.0, 0
-        self._is_behind = False
         self.load_seconds = 0.0
 
-    def answer(self, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
+    def answer(self, requests: Sequence[Sequence[AskedRecord]], stored: Sequence[JustStored]) -> Seen | None:
         """What is known of records; None while that is nothing."""
-        if self.entities is None or not self.follow():
-            return None
-        return Seen(self.entities.position, self.entities.answers(requests))
+        with suppress(StoreUnavailable):
+            return None if self.entities is None else self.entities.answers(requests, stored)
+        return None
 
-    def follow_soon(self) -> None:
-        """Take in what has arrived, unless a question does so first."""
-        if not self._is_behind:
-            self._is_behind = True
-            asyncio.get_running_loop().call_soon(self._follow_if_behind)
-
-    def _follow_if_behind(self) -> None:
-        if self._is_behind:
-            self.follow()
-
-    def follow(self) -> bool:
-        """Take in what has arrived; False where the store is away."""
-        self._is_behind = False
-        try:
+    def follow(self) -> None:
+        """Take in what has arrived, if the store is there."""
+        with suppress(StoreUnavailable):
             while self.entities is not None and self.entities.catch_up():
                 pass
-        except StoreUnavailable:
-            return False
-        return True
 
     def look_after(self) -> None:
         """Write a copy when much has arrived since the last one; load all anew once an entity was erased."""

@@ -11,7 +11,7 @@ from fraud_detection_api.adapters.sql.log import SqlLogSnapshot
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, Run, Waiting, runs_of
 from fraud_detection_api.decision.row_format import SEAL_BYTES
 from fraud_detection_api.errors import StoreUnavailable
-from fraud_detection_api.services.history.arrivals import Arrival
+from fraud_detection_api.services.history.arrivals import NOTHING_KNOWN, Arrival, JustStored
 
 _BEGUN = "SELECT 1 FROM history_state"
 # a transaction that entered leaves without waiting its turn ends first; the others ask again before they enter theirs
@@ -94,14 +94,16 @@ class SqlArrivalStore:
         with self._database.asking() as session:
             return int(session.rows(_POSITION)[0][0])
 
-    def following(self, position: int, *, limit: int) -> list[Arrival]:
+    def following(
+        self, position: int, *, limit: int, known: Mapping[bytes, JustStored] = NOTHING_KNOWN
+    ) -> list[Arrival]:
         ended, self._ended = self._ended, None  # after an error nothing is known
         runs = None if ended is None or ended.position != position else self._tail(ended, limit)
         if runs is None:
             runs = self._from(position, limit)
         if not runs:
             return []
-        return _arrivals(self._database, runs)
+        return _arrivals(self._database, runs, known)
 
     def _tail(self, ended: _Place, limit: int) -> list[Run] | None:
         """The leaves of entries after the last one; None if leaves after the position are in the log already.
@@ -149,19 +151,21 @@ class SqlArrivalStore:
         return [run.part(first, end) for run in runs_of(taken, begin.position) if run.end > first]
 
 
-def _arrivals(database: Database, runs: Sequence[Run]) -> list[Arrival]:
+def _arrivals(database: Database, runs: Sequence[Run], known: Mapping[bytes, JustStored]) -> list[Arrival]:
     """Leaves with what they are about.
 
     This needs no snapshot: of what leaves are about, nothing changes but that it is erased or removed.
     """
     subjects = [run.each_subject() for run in runs]
-    rows: dict[bytes, Row] = {}
-    with database.asking() as session:
-        for kind, select in _SELECTS.items():
-            of_kind = chain.from_iterable(
-                some for run, some in zip(runs, subjects, strict=True) if _OF_ROWS.get(run.kind) == kind
-            )
-            rows |= _rows(session, select, sorted(set(of_kind)))
+    rows: dict[bytes, Row] = {subject: (*each, None, None, None, None) for subject, each in known.items()}
+    wanted: dict[Kind, set[bytes]] = defaultdict(set)
+    for run, some in zip(runs, subjects, strict=True):
+        if (kind := _OF_ROWS.get(run.kind)) is not None:
+            wanted[kind].update(subject for subject in some if subject not in known)
+    if any(wanted.values()):
+        with database.asking() as session:
+            for kind, of_kind in wanted.items():
+                rows |= _rows(session, _SELECTS[kind], sorted(of_kind))
     said = _said(database, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):

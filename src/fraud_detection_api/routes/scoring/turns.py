@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
@@ -226,8 +227,8 @@ class Turn:
 
     def _settle(self, finished: list[_Finished], results: Sequence[Result]) -> None:
         """Send each answer on its way, or its error, now that the results of storing are known."""
-        if self._history is not None and any(each.request.deployment.contract.history for each in finished):
-            self._history.follow()
+        if self._history is not None:
+            self._tell(self._history, finished, results)
         for (request, answer, _, waiting), result in zip(finished, results, strict=True):
             if waiting.done():
                 continue
@@ -245,6 +246,16 @@ class Turn:
                 waiting.set_exception(result)
             else:
                 _settle_as_before(request, result, waiting)
+
+    def _tell(self, history: EntityHistory, finished: list[_Finished], results: Sequence[Result]) -> None:
+        """Tell the history what was stored. What only the journal has is among it, and does no harm."""
+        by_contract: dict[str, tuple[Contract, list[StoredRequest]]] = {}
+        for each, result in zip(finished, results, strict=True):
+            contract = each.request.deployment.contract
+            if contract.history and result is None:
+                by_contract.setdefault(contract.content_digest, (contract, []))[1].append(each.sealed)
+        for contract, requests in by_contract.values():
+            history.stored(contract, requests)
 
     def _count(self, answer: Answer) -> None:
         """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""

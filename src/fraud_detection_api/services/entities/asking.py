@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.stored import StoredRequest
+from fraud_detection_api.services.history.arrivals import JustStored
 
 
 class AskedRecord(NamedTuple):
@@ -46,8 +48,8 @@ class EntityHistory(Protocol):
         The records of a request see each other in order, and no other request's.
         """
 
-    def follow(self) -> None:
-        """Decisions were stored: take them in now, so that the next question need not wait for that."""
+    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
+        """Requests were stored, so that the next question need not have their records read from the store."""
 
 
 class Entities(Protocol):
@@ -71,5 +73,8 @@ class Entities(Protocol):
     def sweep(self) -> None:
         """Forget some of what no record can need."""
 
-    def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
-        """The history features of the records of requests, float64 (n, features), NaN for missing."""
+    def answers(self, requests: Sequence[Sequence[AskedRecord]], stored: Sequence[JustStored] = ()) -> Seen:
+        """What is known of the records of requests, once all that has arrived is taken in. Raises StoreUnavailable.
+
+        Decisions that were `stored` need not be read.
+        """

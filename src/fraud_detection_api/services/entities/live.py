@@ -10,10 +10,10 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.log import SUBJECT_BYTES
 from fraud_detection_api.features.events import Event, EventReader, Step
 from fraud_detection_api.features.layout import layout_of
-from fraud_detection_api.features.state import History
-from fraud_detection_api.services.entities.asking import AskedRecord
+from fraud_detection_api.features.state import History, seeing_each_other
+from fraud_detection_api.services.entities.asking import AskedRecord, Seen
 from fraud_detection_api.services.entities.copies import Copy
-from fraud_detection_api.services.history.arrivals import Arrival, ArrivalStore
+from fraud_detection_api.services.history.arrivals import Arrival, ArrivalStore, JustStored
 
 ARRIVALS_AT_ONCE = 1_000
 """Others wait meanwhile: 30 ms."""
@@ -57,6 +57,19 @@ class LiveHistory:
         self.take(arrivals)
         return len(arrivals) == ARRIVALS_AT_ONCE
 
+    def answers(self, requests: Sequence[Sequence[AskedRecord]], stored: Sequence[JustStored] = ()) -> Seen:
+        events = [[self._reader.event(from_json(each.record), each.entity) for each in some] for some in requests]
+        known = {each.subject: each for each in stored}
+        arrivals: Sequence[Arrival]
+        while len(arrivals := self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE, known=known)) == ARRIVALS_AT_ONCE:
+            self.take(arrivals)
+        values = self.take(arrivals, [step for some in events for step in seeing_each_other(some)])
+        if len(self._asked) > MOST_ASKED:  # not all that is asked about is stored
+            self._asked.clear()
+        for some, read in zip(requests, events, strict=True):
+            self._asked.update(zip(some, read, strict=True))
+        return Seen(self.position, values)
+
     def copy(self) -> Copy:
         """All that it has in memory."""
         about = {"contract": self.contract.content_digest, "position": self.position, "last": self._last.hex()}
@@ -76,13 +89,15 @@ class LiveHistory:
         self.position, self._last, self._read_since = position, last, position
         return True
 
-    def take(self, arrivals: Sequence[Arrival]) -> None:
-        """Take in what has arrived next."""
-        self.events.walk([step for arrival in arrivals for step in self.steps(arrival, self.event(arrival))])
+    def take(self, arrivals: Sequence[Arrival], questions: Sequence[Step] = ()) -> NDArray[np.float64]:
+        """Take in what has arrived next. Returns the features of the records that `questions` ask about afterwards."""
+        steps = [step for arrival in arrivals for step in self.steps(arrival, self.event(arrival))]
+        values = self.events.walk([*steps, *questions])
         if arrivals:
             self.position, self._last = arrivals[-1].position + 1, arrivals[-1].subject
         erased = [arrival.position for arrival in arrivals if arrival.kind == "erased"]
         self.is_outdated = self.is_outdated or any(position >= self._read_since for position in erased)
+        return values
 
     def event(self, arrival: Arrival) -> Event | None:
         """The event that an arrival is about; None where it is about none, or the event has no time.
@@ -109,14 +124,6 @@ class LiveHistory:
         if arrival.is_fraud is not None and bool(arrival.is_fraud) != known:
             (self._frauds.discard if known else self._frauds.add)(arrival.subject)
             yield Step("no fraud" if known else "fraud", event)
-
-    def answers(self, requests: Sequence[Sequence[AskedRecord]]) -> NDArray[np.float64]:
-        events = [[self._reader.event(from_json(each.record), each.entity) for each in some] for some in requests]
-        if len(self._asked) > MOST_ASKED:  # not all that is asked about is stored
-            self._asked.clear()
-        for some, read in zip(requests, events, strict=True):
-            self._asked.update(zip(some, read, strict=True))
-        return self.events.answers(events)
 
     def _as_asked(self, record: str) -> str:
         """The JSON of a record that was asked about, from that of the stored one: history features follow all others."""

@@ -6,6 +6,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import Answered, AskedRecord, Entities, Seen
@@ -30,7 +31,7 @@ class LocalHistory:
     def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:  # noqa: ARG002
         done(self._seen(contract, [asked_records(contract, request, self._recorder) for request in requests]))
 
-    def follow(self) -> None:
+    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
         """Each question catches up."""
 
     def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
@@ -39,11 +40,9 @@ class LocalHistory:
             self._entities[digest] = self._open_entities(contract)
         entities = self._entities[digest]
         try:
-            while entities.catch_up():
-                pass
+            return entities.answers(requests)
         except StoreUnavailable:
             return None
-        return Seen(entities.position, entities.answers(requests))
 
 
 def asked_records(contract: Contract, request: Sequence[Record], recorder: Recorder) -> list[AskedRecord]:

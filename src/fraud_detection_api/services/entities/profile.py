@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ from fraud_detection_api.errors import NoHistory, NoStore
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.entities.asking import AskedRecord, Entities
-from fraud_detection_api.services.history.arrivals import Arrival, ArrivalStore
+from fraud_detection_api.services.history.arrivals import NOTHING_KNOWN, Arrival, ArrivalStore, JustStored
 from fraud_detection_api.services.history.events import EventStore
 from fraud_detection_api.services.labels.recording import LabelStore
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
@@ -64,7 +64,13 @@ class GivenArrivals:
     def position(self) -> int:
         return len(self._arrivals)
 
-    def following(self, position: int, *, limit: int) -> Sequence[Arrival]:
+    def following(
+        self,
+        position: int,
+        *,
+        limit: int,
+        known: Mapping[bytes, JustStored] = NOTHING_KNOWN,  # noqa: ARG002
+    ) -> Sequence[Arrival]:
         return self._arrivals[position : position + limit]
 
 
@@ -161,10 +167,8 @@ class EntityProfiles:
     ) -> dict[str, float | None]:
         assert contract.time is not None
         folded = self._fold(_without_current(contract), GivenArrivals(arrivals))
-        while folded.catch_up():
-            pass
         record = to_json({contract.time.name: utc_text(at), **key}).decode()
-        (values,) = folded.answers([[AskedRecord(entity, record)]]).tolist()
+        (values,) = folded.answers([[AskedRecord(entity, record)]]).values.tolist()
         own = zip(contract.history.items(), values, strict=True)
         return {name: None if np.isnan(value) else value for (name, each), value in own if each.by == (*key,)}
 

@@ -1,6 +1,6 @@
 """What arrived in the store, in the order of its log, as history features follow it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fraud_detection_api.decision.log import Kind
@@ -27,6 +27,18 @@ class Arrival(NamedTuple):
     is_fraud: int | None = None
 
 
+class JustStored(NamedTuple):
+    """What a caller knows of a decision that it has stored, as Arrival has it."""
+
+    subject: bytes
+    recorded_at: int
+    entity: str | None
+    record: str | None
+
+
+NOTHING_KNOWN: Mapping[bytes, JustStored] = {}
+
+
 class ArrivalStore(Protocol):
     """Reads the log and then its queue, for one caller. Raises StoreUnavailable when the store cannot work.
 
@@ -42,9 +54,12 @@ class ArrivalStore(Protocol):
     def position(self) -> int:
         """How many leaves are committed: the position of the next."""
 
-    def following(self, position: int, *, limit: int) -> Sequence[Arrival]:
+    def following(
+        self, position: int, *, limit: int, known: Mapping[bytes, JustStored] = NOTHING_KNOWN
+    ) -> Sequence[Arrival]:
         """The leaves from that position on, in order, at most `limit`; none where there are none yet.
 
-        Reading on from where the last call ended costs a statement. Raises StoreUnavailable where the log is shorter than
+        Of decisions that are `known`, by subject, nothing is read; so they lack their request, place and history. Then reading
+        on from where the last call ended costs one statement. Raises StoreUnavailable where the log is shorter than
         `position`, as after a backup was restored.
         """
