@@ -87,8 +87,12 @@ class SqliteDatabase:
         with self.failures(), self._leased() as connection:
             yield _Session(connection)
 
-    def asking(self) -> AbstractContextManager[Session]:
-        return self.stating()
+    @contextmanager
+    def asking(self) -> Iterator[Session]:
+        # one check, afterwards: what was read of a lost file is dropped
+        with self.failures(), self._connections.lease(self._connections.idle() or self._open()) as connection:
+            yield _Session(connection)
+            self._require_files(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
