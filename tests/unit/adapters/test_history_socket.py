@@ -144,7 +144,7 @@ async def test_the_next_question_says_what_was_stored_and_the_one_after_it_does_
     async with running() as (process, client):
         await ready(client)
         request = request_of(3, 4)
-        client.stored(CONTRACT, [request])
+        client.stored([(CONTRACT, request)])
         for _ in range(2):
             assert await asked(client) is not None
         assert process.entities.stored == [

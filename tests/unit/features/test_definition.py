@@ -178,7 +178,9 @@ class Leaves(list[Arrival]):
     def position(self) -> int:
         return len(self)
 
-    def following(self, position: int, *, limit: int, known: Mapping[bytes, JustStored] = NOTHING_KNOWN) -> list[Arrival]:
+    def following(
+        self, position: int, *, limit: int, known: Mapping[bytes, JustStored] = NOTHING_KNOWN
+    ) -> list[Arrival]:
         return self[position : position + limit]
 
 

@@ -7,13 +7,14 @@ position is nil while the history is unavailable.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -126,15 +127,14 @@ class HistoryClient:
         asked = [asked_records(contract, request, self._recorder) for request in requests]
         self._connection.send((self._number, digest, asked, self._stored.pop(digest, ())))
 
-    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
-        stored = self._stored[contract.content_digest]
-        stored += [
-            JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record)
-            for request in requests
-            for each in request.decisions
-        ]
-        if len(stored) > MOST_STORED:
-            stored.clear()
+    def stored(self, requests: Iterable[tuple[Contract, StoredRequest]]) -> None:
+        for contract, request in requests:
+            if contract.history:
+                stored = self._stored[contract.content_digest]
+                for each in request.decisions:
+                    stored.append(JustStored(uuid_bytes(each.decision_id), each.decided_at, each.entity, each.record))
+                if len(stored) > MOST_STORED:
+                    stored.clear()
 
     def _serve(self, contract: Contract) -> None:
         self._contracts.pop(contract.content_digest, None)
@@ -270,6 +270,8 @@ class HistoryServer:
                 served.follow()
                 served.look_after()
                 await asyncio.sleep(0)
+            gc.collect()
+            gc.freeze()  # what is in memory by now is not searched again
             self._measure()
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fraud_detection_api import errors
-from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredRequest
 from fraud_detection_api.metrics.requests import AnswerMetrics
 from fraud_detection_api.routes.protocol.body import Headers, records_in
@@ -249,13 +248,10 @@ class Turn:
 
     def _tell(self, history: EntityHistory, finished: list[_Finished], results: Sequence[Result]) -> None:
         """Tell the history what was stored. What only the journal has is among it, and does no harm."""
-        by_contract: dict[str, tuple[Contract, list[StoredRequest]]] = {}
-        for each, result in zip(finished, results, strict=True):
-            contract = each.request.deployment.contract
-            if contract.history and result is None:
-                by_contract.setdefault(contract.content_digest, (contract, []))[1].append(each.sealed)
-        for contract, requests in by_contract.values():
-            history.stored(contract, requests)
+        stored = [each for each, result in zip(finished, results, strict=True) if result is None]
+        decided = [(each.request.deployment.contract, each.sealed) for each in stored]
+        if any(contract.history for contract, _ in decided):
+            history.stored(decided)
 
     def _count(self, answer: Answer) -> None:
         """Count an answer's decisions here, one answer right after another, for the reason that there are turns."""

@@ -1,6 +1,6 @@
 """What entities did before, as those ask who decide on records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -48,8 +48,8 @@ class EntityHistory(Protocol):
         The records of a request see each other in order, and no other request's.
         """
 
-    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
-        """Requests were stored, so that the next question need not have their records read from the store."""
+    def stored(self, requests: Iterable[tuple[Contract, StoredRequest]]) -> None:
+        """Requests of these contracts were stored, so that the next question need not have their records read."""
 
 
 class Entities(Protocol):

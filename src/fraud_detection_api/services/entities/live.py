@@ -61,7 +61,10 @@ class LiveHistory:
         events = [[self._reader.event(from_json(each.record), each.entity) for each in some] for some in requests]
         known = {each.subject: each for each in stored}
         arrivals: Sequence[Arrival]
-        while len(arrivals := self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE, known=known)) == ARRIVALS_AT_ONCE:
+        while (
+            len(arrivals := self._arrivals.following(self.position, limit=ARRIVALS_AT_ONCE, known=known))
+            == ARRIVALS_AT_ONCE
+        ):
             self.take(arrivals)
         values = self.take(arrivals, [step for some in events for step in seeing_each_other(some)])
         if len(self._asked) > MOST_ASKED:  # not all that is asked about is stored

@@ -1,6 +1,6 @@
 """The history of entities in the process that asks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pydantic_core import to_json
 
@@ -31,7 +31,7 @@ class LocalHistory:
     def ask(self, contract: Contract, requests: Sequence[Sequence[Record]], done: Answered, *, seconds: float) -> None:  # noqa: ARG002
         done(self._seen(contract, [asked_records(contract, request, self._recorder) for request in requests]))
 
-    def stored(self, contract: Contract, requests: Sequence[StoredRequest]) -> None:
+    def stored(self, requests: Iterable[tuple[Contract, StoredRequest]]) -> None:
         """Each question catches up."""
 
     def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:

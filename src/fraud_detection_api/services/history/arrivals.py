@@ -59,7 +59,7 @@ class ArrivalStore(Protocol):
     ) -> Sequence[Arrival]:
         """The leaves from that position on, in order, at most `limit`; none where there are none yet.
 
-        Of decisions that are `known`, by subject, nothing is read; so they lack their request, place and history. Then reading
-        on from where the last call ended costs one statement. Raises StoreUnavailable where the log is shorter than
+        Of `known` decisions, by subject, nothing is read; so they lack their request, place and history. If all are known,
+        reading on from where the last call ended costs one statement. Raises StoreUnavailable where the log is shorter than
         `position`, as after a backup was restored.
         """
