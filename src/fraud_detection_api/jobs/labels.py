@@ -80,7 +80,7 @@ def stored_contract(settings: Settings) -> Contract:
     if settings.contract is not None:
         return load_contract(settings.contract)
     try:
-        return ModelService(build_registry(settings.registry)).load(CHAMPION).bundle.contract
+        return ModelService(build_registry(settings.registry)).contract(CHAMPION)
     except NoChampion:
         return load_contract(CREDIT)
 

@@ -58,4 +58,4 @@ def _opened(
 def _groups(file: Path, models: ModelService, settings: Settings) -> EntityGroups:
     from fraud_detection_api.training.data.groups import load_entity_groups
 
-    return load_entity_groups(file, models.load(CHAMPION).bundle.contract, build_recorder(settings).entities)
+    return load_entity_groups(file, models.contract(CHAMPION), build_recorder(settings).entities)

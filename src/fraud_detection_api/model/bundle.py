@@ -226,6 +226,15 @@ def read_card(files: BundleFiles, *, source: str) -> tuple[dict[str, Any], dict[
     return manifest, card
 
 
+def read_contract(files: BundleFiles, *, source: str) -> Contract:
+    """The contract, without loading the model, which takes seconds. Raises CorruptBundle."""
+    read_manifest(files, source=source)
+    try:
+        return parse_contract(json_object(files["contract.json"]), source=source)
+    except (InvalidContract, *_MALFORMED):
+        raise CorruptBundle(source, "contract.json is broken") from None
+
+
 def _require_summary(card: dict[str, Any]) -> None:
     """Raise what is in _MALFORMED where a list of models could not show the card: one bad card must not hide the others."""
     metrics = card.get("evaluation", {}).get("metrics", {})

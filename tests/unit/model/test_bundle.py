@@ -9,7 +9,7 @@ import pytest
 
 import fraud_detection_api
 from fraud_detection_api.errors import CorruptBundle
-from fraud_detection_api.model.bundle import FILES, MANIFEST, _level_codes, read_bundle, read_manifest
+from fraud_detection_api.model.bundle import FILES, MANIFEST, _level_codes, read_bundle, read_contract, read_manifest
 from fraud_detection_api.model.trees.nodes import Trees
 from fraud_detection_api.policy.outcomes import Policy
 from support.builders import credit_files, every_dtype_files
@@ -179,6 +179,17 @@ def test_trees_that_are_garbage_are_refused_although_their_digest_holds():
 def test_a_document_that_is_no_table_is_refused_although_its_digest_holds(name, content):
     with pytest.raises(CorruptBundle):
         read_bundle(resealed(credit_files(), **{name.replace(".", "_"): content}), source="version 1")
+
+
+def test_the_contract_is_read_without_the_model():
+    files = every_dtype_files()
+    assert read_contract(files, source="version 1") == read_bundle(files, source="version 1").contract
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}"])
+def test_a_contract_that_is_none_is_refused_although_its_digest_holds(content):
+    with pytest.raises(CorruptBundle):
+        read_contract(resealed(credit_files(), contract_json=content), source="version 1")
 
 
 @pytest.mark.parametrize("name", ["calibration.json", "contract.json", "golden.json", "policy.json", "risk.json"])

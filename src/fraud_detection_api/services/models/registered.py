@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import CorruptBundle, FraudError, NoChallenger, NoChampion, UnknownModel
-from fraud_detection_api.model.bundle import read_bundle, read_card, read_manifest
+from fraud_detection_api.model.bundle import read_bundle, read_card, read_contract, read_manifest
 from fraud_detection_api.services.models.aliases import ALIASES, CHALLENGER, CHAMPION, Alias
 from fraud_detection_api.services.models.deployment import ServedModel
 from fraud_detection_api.services.models.registry import ModelRegistry
@@ -48,6 +49,11 @@ class ModelService:
         """The model, verified. Raises UnknownModel, CorruptBundle, and as `resolve`."""
         version = self.resolve(version_or_alias)
         return ServedModel(version, read_bundle(self._registry.fetch(version), source=f"version {version}"))
+
+    def contract(self, version_or_alias: str) -> Contract:
+        """The contract of the model. Raises CorruptBundle, and as `resolve`."""
+        version = self.resolve(version_or_alias)
+        return read_contract(self._registry.fetch(version), source=f"version {version}")
 
     def document(self, version_or_alias: str, name: str) -> tuple[str, dict[str, Any], bytes]:
         """A version, its manifest, and a file of its verified bundle, such as `report.html`. Raises as `load`."""
