@@ -142,7 +142,9 @@ def test_no_event_is_lost_or_counted_twice_when_processes_are_killed(registry, s
             fated = rng.randrange(len(victims))
             answered = callers[fated].acknowledged
             more = len(answered) + rng.randrange(2, 20)
-            eventually(lambda answered=answered, more=more: len(answered) >= more, "payments are answered between kills")
+            eventually(
+                lambda answered=answered, more=more: len(answered) >= more, "payments are answered between kills"
+            )
             victims[fated].kill(turn)
     finally:
         for caller in callers:

@@ -28,7 +28,7 @@ CONTRACT = payments_contract()
 class Counted:
     """Entities whose every feature is how many records were asked about so far."""
 
-    rows, size_bytes, is_outdated = 0, 0, False
+    rows, size_bytes, newest, is_outdated = 0, 0, 7, False
 
     def __init__(self) -> None:
         self.position, self.is_away, self.asked = 5, False, list[list[AskedRecord]]()

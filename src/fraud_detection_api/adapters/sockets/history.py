@@ -2,8 +2,8 @@
 
 Workers send [number, digest of a contract, requests], which are arrays of AskedRecords. Without a question, they send [0,
 contract as JSON, []] to say what they serve, and [-1, "", []] to say that decisions were stored. They receive {"ready":
-digest} once the contract's history is in memory, and {"number": …, "position": …, "values": …} for each question: the
-features as bytes of float64, and nil while the history is unavailable.
+digest} once the contract's history is in memory, and {"number": …, "position": …, "values": …, "newest": …} for each
+question: the features as bytes of float64; the position is nil while the history is unavailable.
 """
 
 import asyncio
@@ -155,7 +155,8 @@ class HistoryClient:
             return
         question.timer.cancel()
         position, values = frame["position"], frame["values"]
-        seen = None if position is None else Seen(position, np.frombuffer(values).reshape(-1, question.features))
+        known = np.frombuffer(values).reshape(-1, question.features)
+        seen = None if position is None else Seen(position, known, frame["newest"])
         question.done(seen)
 
     def lost(self, _connection: Frames) -> None:
@@ -220,8 +221,8 @@ class HistoryServer:
             return
         served = self._served.get(about)
         answer = None if served is None else served.answer(requests)
-        position, values = (None, b"") if answer is None else (answer.position, answer.values.tobytes())
-        connection.send({"number": number, "position": position, "values": values})
+        position, values, newest = (None, b"", 0) if answer is None else answer
+        connection.send({"number": number, "position": position, "values": bytes(values), "newest": newest})
 
     def _serve(self, connection: Frames, contract: Contract) -> None:
         digest = contract.content_digest
@@ -278,7 +279,7 @@ class _Served:
         """What is known of records; None while that is nothing."""
         if self.entities is None or not self.follow():
             return None
-        return Seen(self.entities.position, self.entities.answers(requests))
+        return Seen(self.entities.position, self.entities.answers(requests), self.entities.newest)
 
     def follow_soon(self) -> None:
         """Take in what has arrived, unless a question does so first."""

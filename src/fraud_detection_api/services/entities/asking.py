@@ -18,10 +18,14 @@ class AskedRecord(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The history features of records, float64 (n, features) with NaN for missing, by the store's log up to `position`."""
+    """The history features of records, float64 (n, features) with NaN for missing, by the store's log up to `position`.
+
+    `newest` is the time of the newest event there, in microseconds since 1970.
+    """
 
     position: int
     values: NDArray[np.float64]
+    newest: int
 
 
 Answered: TypeAlias = Callable[[Seen | None], None]
@@ -56,6 +60,10 @@ class Entities(Protocol):
     position: int
     is_outdated: bool
     """Whether an entity was erased, whose events are still here."""
+
+    @property
+    def newest(self) -> int:
+        """The time of the newest event, in microseconds since 1970; far before 1970 without any."""
 
     @property
     def rows(self) -> int:

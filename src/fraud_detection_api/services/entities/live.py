@@ -42,6 +42,10 @@ class LiveHistory:
         self._last = b""
 
     @property
+    def newest(self) -> int:
+        return self.events.newest
+
+    @property
     def rows(self) -> int:
         return self.events.rows
 

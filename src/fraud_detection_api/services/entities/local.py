@@ -35,15 +35,15 @@ class LocalHistory:
 
     def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
         digest = contract.content_digest
-        if digest not in self._entities:
-            self._entities[digest] = self._open_entities(contract)
-        entities = self._entities[digest]
         try:
+            if digest not in self._entities:
+                self._entities[digest] = self._open_entities(contract)
+            entities = self._entities[digest]
             while entities.catch_up():
                 pass
         except StoreUnavailable:
             return None
-        return Seen(entities.position, entities.answers(requests))
+        return Seen(entities.position, entities.answers(requests), entities.newest)
 
 
 def asked_records(contract: Contract, request: Sequence[Record], recorder: Recorder) -> list[AskedRecord]:
