@@ -25,7 +25,7 @@ class Front(NamedTuple):
 
 
 def front_of(contract: Contract, newest_us: int) -> Front:
-    """The front of a contract's history, whose newest event is so many microseconds after 1970; far before it without any."""
+    """The front of a contract's history, whose newest event is so many microseconds after 1970, or far before it."""
     assert contract.time is not None, "a contract with history has a time"
     newest = _EPOCH + timedelta(microseconds=newest_us) if newest_us > (_NEVER - _EPOCH) // _MICROSECOND else _NEVER
     return Front(contract.time.name, timedelta(microseconds=microseconds(contract.time.late)), newest)
