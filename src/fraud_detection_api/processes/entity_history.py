@@ -1,5 +1,6 @@
 """The process that has the history of entities in memory. `fraud serve` starts it, and ends it with the server."""
 
+import gc
 from contextlib import AbstractContextManager
 
 from fraud_detection_api.container.entities import build_history_server
@@ -9,6 +10,9 @@ ADDRESS = "FRAUD_HISTORY"
 _NAME = "history"
 _PAUSE_SECONDS = 0.2  # meanwhile history features are missing
 _SILENT_SECONDS = 10.0  # a store that hangs takes half of it
+_OBJECTS_A_COLLECTION = 20_000
+"""New objects between two searches for cycles, of which arrivals have none. After every 700, as is Python's default, what
+waits to be folded, and each entity's block, is searched again and again."""
 
 
 def entity_history_process() -> AbstractContextManager[None]:
@@ -19,6 +23,7 @@ def entity_history_process() -> AbstractContextManager[None]:
 
 def main() -> None:
     """Serve at FRAUD_HISTORY until standard input ends."""
+    gc.set_threshold(_OBJECTS_A_COLLECTION)
     serve_workers(_NAME, build_history_server)
 
 
