@@ -189,6 +189,32 @@ STORE = Row(
     ),
 )
 
+HISTORY = Row(
+    "History of entities",
+    (
+        Panel(
+            "Records without history",
+            "Records a second whose history features are missing, as the history was unavailable. An alert fires above 0.",
+            (Query("sum(rate(fraud_history_unavailable_records_total[5m]))", "records"),),
+            "short",
+            thresholds=((0.001, "red"),),
+        ),
+        Panel(
+            "Waiting for history",
+            "Time that the requests of a turn waited for their history features. After a second, they go without.",
+            _quantiles("fraud_history_duration_seconds"),
+            "s",
+            thresholds=((0.025, "red"),),
+        ),
+        Panel(
+            "Untimely events",
+            "Decisions and events a second that came before their time, after newer ones, or too late to have a history.",
+            (Query("sum by (timing) (rate(fraud_history_untimely_events_total[5m]))", "{{timing}}"),),
+            "short",
+        ),
+    ),
+)
+
 PROCESSES = Row(
     "Processes",
     (
@@ -261,5 +287,5 @@ SERVICE = Dashboard(
     "service",
     "Service",
     "Does it meet its objectives? If not, where does it fail?",
-    (OBJECTIVES, REQUESTS, STORE, PROCESSES),
+    (OBJECTIVES, REQUESTS, STORE, HISTORY, PROCESSES),
 )

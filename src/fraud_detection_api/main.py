@@ -25,7 +25,7 @@ from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.errors import FieldProblem, invalid_fields
 from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
-from fraud_detection_api.metrics.requests import RequestMetrics
+from fraud_detection_api.metrics.requests import EventMetrics, RequestMetrics
 from fraud_detection_api.metrics.sharing import numbered
 from fraud_detection_api.routes import (
     contract,
@@ -124,7 +124,8 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
     readiness = health.Readiness(container.deployment.champion, container.drain, container.writer)
     entrance = Entrance(bodies, of_names, max_in_flight=PLACES_BESIDE_SCORING, at_once=THREADS_BESIDE_SCORING - 1)
     services = [*vars(container).values(), *vars(container.deployment).values(), readiness, _limits(settings)]
-    provide(app, [*services, metrics.Expositions(container.metrics), entrance, rates, guard])
+    recording = events.EventRecording(container.events, container.entities, EventMetrics(container.metrics.tallies))
+    provide(app, [*services, metrics.Expositions(container.metrics), recording, entrance, rates, guard])
     _describe(app, container, prefix)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)

@@ -1,4 +1,4 @@
-"""The history of entities while its process, the decision writer and the whole server are killed under load."""
+"""The history of entities while its processes, the decision writers and whole servers of one store are killed under load."""
 
 import itertools
 import json
@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,14 @@ def registry(tmp_path):
     registry = FileRegistry(tmp_path / "registry")
     registry.assign("champion", registry.register(payments_files()))
     return tmp_path / "registry"
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def store(request, tmp_path) -> str:
+    """FRAUD_STORE."""
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path / 'decisions.db'}"
+    return request.getfixturevalue("postgres_url")
 
 
 def payments(seed: int, minutes: int = 1):
@@ -84,29 +93,33 @@ class Caller(threading.Thread):
             calls.post(f"{self.url}/v1/labels", json={"labels": [label]})
 
 
-class Victims:
-    """A server and its processes, killed by turns; it is started again when it was killed itself."""
+BESIDE = (["entity_history"], ["decision_writer"], ["entity_history", "decision_writer"])
+"""The processes beside the workers that are killed together."""
+
+
+class Victim:
+    """A server and its processes; it is started again when it was killed itself."""
 
     def __init__(self, registry: Path, store: str, folder: Path) -> None:
+        folder.mkdir()
         self._registry, self._store, self._folder = registry, store, folder
-        self._server, self._kills = None, 0
+        self._server, self._starts = None, 0
 
     def up(self) -> str:
         """The address of the server, which is ready."""
         if self._server is None:
-            log = self._folder / f"{self._kills}.log"
+            log, self._starts = self._folder / f"{self._starts}.log", self._starts + 1
             asked = {"FRAUD_STORE": self._store, "FRAUD_OBSERVER": "true"}
             self._server = wait_until_up(start_server(self._registry, log, own_group=True, **asked), log, ready=True)
         return self._server.url
 
-    def kill(self) -> None:
-        """Kill the history's process, the decision writer, both, or all that there is."""
-        turn, self._kills = self._kills % 4, self._kills + 1
-        beside = children(self._server.process)
-        for module in (["entity_history"], ["decision_writer"], ["entity_history", "decision_writer"], [])[turn]:
+    def kill(self, modules: Sequence[str]) -> None:
+        """Kill these processes, which may be about to start again; without any, all that there are."""
+        beside = {} if self._server is None else children(self._server.process)
+        for module in modules:
             if module in beside:
                 os.kill(beside[module], signal.SIGKILL)
-        if turn == 3:
+        if not modules:
             self.end()
 
     def end(self) -> None:
@@ -116,31 +129,37 @@ class Victims:
             self._server = None
 
 
-def test_no_event_is_lost_or_counted_twice_when_processes_are_killed(registry, tmp_path):
-    store, rng = f"sqlite:///{tmp_path / 'decisions.db'}", random.Random(7)
-    victims, callers = Victims(registry, store, tmp_path), [Caller(seed) for seed in range(3)]
+def test_no_event_is_lost_or_counted_twice_when_processes_are_killed(registry, store, tmp_path):
+    rng, turns = random.Random(7), itertools.cycle([*BESIDE, []])
+    victims = [Victim(registry, store, tmp_path / str(number)) for number in range(2)]
+    callers = [Caller(seed) for seed in range(2 * len(victims))]
     try:
-        for number in range(KILLS):
-            for caller in callers:
-                caller.url = victims.up()
+        for number, turn in zip(range(KILLS), turns, strict=False):
+            for caller, victim in zip(callers, itertools.cycle(victims), strict=False):
+                caller.url = victim.up()
                 if not number:
                     caller.start()
-            more = len(callers[0].acknowledged) + rng.randrange(2, 20)
-            eventually(lambda more=more: len(callers[0].acknowledged) >= more, "payments are answered between kills")
-            victims.kill()
+            fated = rng.randrange(len(victims))
+            answered = callers[fated].acknowledged
+            more = len(answered) + rng.randrange(2, 20)
+            eventually(
+                lambda answered=answered, more=more: len(answered) >= more, "payments are answered between kills"
+            )
+            victims[fated].kill(turn)
     finally:
         for caller in callers:
             caller.ended.set()
-            caller.join()
-        victims.end()
+            if caller.is_alive():
+                caller.join()
+        for victim in victims:
+            victim.end()
     acknowledged, found = [each for caller in callers for each in caller.acknowledged], replayed(registry, store)
     assert len(set(acknowledged)) == len(acknowledged) > KILLS
     assert set(found["counts"]) == {"equal"}
     assert found["counts"]["equal"] >= len(acknowledged)
 
 
-def test_two_servers_on_one_store_see_one_history(registry, tmp_path):
-    store = f"sqlite:///{tmp_path / 'decisions.db'}"
+def test_two_servers_on_one_store_see_one_history(registry, store, tmp_path):
     first = running_server(registry, tmp_path / "1.log", FRAUD_STORE=store)
     second = running_server(registry, tmp_path / "2.log", FRAUD_STORE=store)
     answered = []

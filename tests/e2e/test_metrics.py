@@ -6,14 +6,17 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from fraud_detection_api.adapters.file_registry import FileRegistry
 from support import calls
 from support.builders import record
 from support.child_processes import children_of
+from support.payments import A_PAYMENT, payment, payments_files
 from support.polling import eventually
 from support.scraped import Scrape, scraped
 from support.servers import Server, running_server
@@ -92,6 +95,35 @@ def test_sums_over_two_workers_are_exactly_what_was_answered(server):
         assert shown.total(name) - before.total(name) == records
     assert processes_of(shown) == ["history", "keeper", "worker-0", "worker-1"]
     assert shown.value("fraud_workers") == 2
+
+
+def test_what_is_untimely_is_counted_once_by_the_worker_that_answers(tmp_path):
+    registry = FileRegistry(tmp_path / "registry")
+    registry.assign("champion", registry.register(payments_files()))
+    now = datetime.now(UTC)
+    hours = {None: 0, "out_of_order": -2, "too_late": -24 * 9, "future": 3}
+    moments = {timing: (now + timedelta(hours=each - 1)).isoformat() for timing, each in hours.items()}
+
+    def decide(server, moment: str) -> int:
+        return calls.post(f"{server.url}/v1/decisions", json={"records": [payment(paid_at=moment)]}).status_code
+
+    def record_event(server, event_id: str, moment: str) -> int:
+        event = {"event_id": event_id, "record": {**A_PAYMENT, "paid_at": moment}}
+        return calls.post(f"{server.url}/v1/events", json={"events": [event]}).status_code
+
+    with running_server(tmp_path / "registry", tmp_path / "log", arguments=TWO) as server:
+        assert decide(server, moments[None]) == 200
+        for number, (timing, moment) in enumerate(moments.items()):
+            assert {decide(server, moment) for _ in range(6)} == {200}, timing
+            for _ in range(2):  # the second time, it changes nothing
+                assert record_event(server, f"event-{number}", moment) == 200
+        name = "fraud_history_untimely_events_total"
+        once(server, lambda scrape: scrape.total(name) >= 21)
+        assert {each: once(server, both_serve).value(name, timing=each) for each in moments if each} == {
+            "out_of_order": 7,
+            "too_late": 7,
+            "future": 7,
+        }
 
 
 def test_a_worker_that_is_killed_goes_on_under_its_name_and_no_sum_falls(server):

@@ -1,5 +1,7 @@
 """POST /v1/events: what needs no decision is recorded once, and later decisions count it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from fraud_detection_api.adapters.sql.events import events_of
@@ -7,6 +9,7 @@ from fraud_detection_api.decision.identifiers import uuid_bytes
 from support.builders import registry_with_champion
 from support.http import ADMIN_KEY, JSON, SCORE_KEY, assert_problem, bearer
 from support.payments import A_PAYMENT, payments_files
+from support.scraped import scraped
 
 MONITOR_KEY = "monitor-key-of-the-tests"
 
@@ -192,3 +195,31 @@ def test_an_id_that_nothing_is_stored_about_did_nothing(client):
     shown = client.get("/v1/entities/nobody/history").json()
     assert shown["events"] == []
     assert shown["features"] == {"payments_1d": 0.0, "mean_amount_7d": None, "since_web_payment": None}
+
+
+def test_untimely_events_and_decisions_are_counted_when_they_are_stored(client):
+    now = datetime.now(UTC)
+
+    def at(hours: float) -> str:
+        return (now + timedelta(hours=hours)).isoformat()
+
+    def counted() -> list[float]:
+        shown = scraped(client)
+        name, timings = "fraud_history_untimely_events_total", ("out_of_order", "too_late", "future")
+        return [shown.value(name, timing=timing) for timing in timings]
+
+    def ask(*hours: float, **asked) -> None:
+        records = [{**A_PAYMENT, "instalments": 1, "paid_at": at(each)} for each in hours]
+        assert client.post("/v1/decisions", json={"records": records, **asked}).status_code == 200
+
+    assert counted() == [0, 0, 0]
+    ask(-1, -2, 5)  # one of a request is the newest for those after it
+    assert counted() == [1, 0, 1]
+    send(client, event("a", paid_at=at(-0.5)), event("b", paid_at=at(-500)), event("c", paid_at=at(-3)))
+    assert counted() == [3, 1, 1]  # of one in the future, the time of its arrival counts
+    send(client, event("c", paid_at=at(-4)), event("d", paid_at=at(-4)))  # c was recorded before
+    assert counted() == [4, 1, 1]
+    ask(-4, 9, dry_run=True)
+    assert counted() == [4, 1, 1]
+    ask(*[9] * 2000)
+    assert counted() == [4, 1, 2001]

@@ -166,6 +166,12 @@ HISTORY_UNAVAILABLE = _WORKER.counter(
     "fraud_history_unavailable_records_total",
     "Records of a contract with history features that were scored without them, as the history was unavailable.",
 )
+HISTORY_UNTIMELY = _WORKER.counter(
+    "fraud_history_untimely_events_total",
+    "Decisions and events stored that were out_of_order (before the newest that had arrived), too_late (by more than late "
+    "in [time]) or in the future when they arrived, by timing.",
+    ("timing",),
+)
 HISTORY_DURATION = _WORKER.histogram(
     "fraud_history_duration_seconds",
     "Time that the requests of a turn waited for their history features.",

@@ -9,11 +9,13 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from fraud_detection_api.decision.decided import UNSEEN_LEVEL, UNSEEN_MISSING, Decisions, Explanations, warnings_of
+from fraud_detection_api.decision.timeliness import Untimely
 from fraud_detection_api.metrics.catalogue import (
     DECISIONS,
     EXPLANATIONS,
     HISTORY_DURATION,
     HISTORY_UNAVAILABLE,
+    HISTORY_UNTIMELY,
     HTTP_REQUEST_DURATION,
     HTTP_REQUESTS,
     PROBABILITY,
@@ -80,7 +82,7 @@ class RequestMetrics:
 class AnswerSummary(NamedTuple):
     """Decisions of one answer, counted: records, outcomes of either source, probabilities by bucket, and their sum.
 
-    `unseen` counts warnings by code and field.
+    `unseen` counts warnings by code and field, and `untimely` what arrived out of the order of its times.
     """
 
     records: int
@@ -89,9 +91,10 @@ class AnswerSummary(NamedTuple):
     probabilities: list[int]
     total: float
     unseen: Counter[tuple[str, str]]
+    untimely: Counter[Untimely]
 
 
-def summarised(decisions: Decisions) -> AnswerSummary:
+def summarised(decisions: Decisions, untimely: Counter[Untimely]) -> AnswerSummary:
     """Count the decisions of a large answer beside the event loop, for `AnswerMetrics.add`."""
     by_model = decisions.by_model
     probabilities = np.array(decisions.probabilities[:by_model], dtype=np.float64)
@@ -100,7 +103,7 @@ def summarised(decisions: Decisions) -> AnswerSummary:
     ).tolist()
     outcomes = Counter(decisions.outcomes[:by_model]), Counter(decisions.outcomes[by_model:])
     unseen = _counted(text for text in decisions.warnings if text is not None)
-    return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()), unseen)
+    return AnswerSummary(decisions.size, *outcomes, counts, float(probabilities.sum()), unseen, untimely)
 
 
 def _counted(warnings: Iterable[str]) -> Counter[tuple[str, str]]:
@@ -111,10 +114,23 @@ _UNSEEN = {UNSEEN_LEVEL: UNSEEN_LEVELS, UNSEEN_MISSING: UNSEEN_MISSING_VALUES}
 """The metric of each warning, by its code."""
 
 
-class AnswerMetrics:
+class EventMetrics:
+    """Counts events that were recorded. For one thread only: the event loop's."""
+
+    def __init__(self, tallies: Tallies) -> None:
+        self._cells = {each: tallies.counter(HISTORY_UNTIMELY, each) for each in get_args(Untimely)}
+
+    def untimely(self, counts: Counter[Untimely]) -> None:
+        """Count those of some events that were out of the order of their times."""
+        for each, times in counts.items():
+            self._cells[each].value += times
+
+
+class AnswerMetrics(EventMetrics):
     """Counts what was answered on one route. For one thread only: the event loop's."""
 
     def __init__(self, tallies: Tallies, route: str) -> None:
+        super().__init__(tallies)
         self._tallies = tallies
         self._records = tallies.counter(RECORDS_SCORED, route)
         self._probabilities = tallies.histogram(PROBABILITY)
@@ -151,6 +167,7 @@ class AnswerMetrics:
                 cells[outcome].value += times
         self._probabilities.add_counts(summary.probabilities, summary.total)
         self._count_unseen(summary.unseen)
+        self.untimely(summary.untimely)
 
     def _count_unseen(self, unseen: Counter[tuple[str, str]]) -> None:
         for (code, field), times in unseen.items():

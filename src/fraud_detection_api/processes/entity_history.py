@@ -20,7 +20,7 @@ def entity_history_process() -> AbstractContextManager[None]:
 
 def main() -> None:
     """Serve at FRAUD_HISTORY until standard input ends."""
-    gc.disable()  # the server collects what is new; the entities of a bank would take a second each time
+    gc.disable()  # the server collects what is new; to search the entities of a bank takes a second each time
     serve_workers(_NAME, build_history_server)
 
 

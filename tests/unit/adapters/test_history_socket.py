@@ -48,7 +48,7 @@ class Counted:
         self.asked += map(list, requests)
         self.stored += stored
         numbers = np.arange(sum(map(len, requests)), dtype=np.float64)
-        return Seen(self.position, np.repeat(numbers[:, np.newaxis], len(CONTRACT.history), axis=1))
+        return Seen(self.position, np.repeat(numbers[:, np.newaxis], len(CONTRACT.history), axis=1), 0)
 
 
 class Places:

@@ -1,5 +1,6 @@
 """What was answered is counted alike one by one and in a summary."""
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -39,8 +40,14 @@ def told(count):
 @pytest.mark.parametrize("number", [0, 1, 300])
 def test_a_summary_adds_what_counting_one_by_one_does(number, fallbacks):
     answered = decisions(number, fallbacks=fallbacks)
-    one_by_one = told(lambda metrics: metrics.count(answered, 0, answered.size))
-    summary = told(lambda metrics: metrics.add(summarised(answered)))
+    untimely = Counter(future=number)
+
+    def counted(metrics: AnswerMetrics) -> None:
+        metrics.count(answered, 0, answered.size)
+        metrics.untimely(untimely)
+
+    one_by_one = told(counted)
+    summary = told(lambda metrics: metrics.add(summarised(answered, untimely)))
     (counts, total), (summed, sum_total) = (each.pop(("fraud_probability",)) for each in (one_by_one, summary))
     assert summary == one_by_one
     assert summed == counts

@@ -40,7 +40,7 @@ class Numbering:
         size = sum(map(len, requests))
         values = np.repeat(np.arange(1.0, size + 1)[:, np.newaxis], len(contract.history), axis=1)
         values[:, 1] = np.nan
-        done(None if self._position is None else Seen(self._position, values))
+        done(None if self._position is None else Seen(self._position, values, 0))
 
 
 def completed(history: Numbering | None, contracts: Sequence[Contract], *asked: Asked | Exception) -> list[Read]:

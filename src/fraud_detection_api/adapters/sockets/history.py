@@ -1,9 +1,9 @@
 """The history of entities in another process, over a Unix socket: one process has it in memory for all workers of a machine.
 
 Workers send [number, digest of a contract, requests, stored]: requests are arrays of AskedRecords, and stored are JustStored
-since the last question. To say what they serve, they send [0, contract as JSON, [], []]. They receive [0, digest, b""] once
-the contract's history is in memory, and [number, position, values] for each question: the features as bytes of float64; the
-position is nil while the history is unavailable.
+since the last question. To say what they serve, they send [0, contract as JSON, [], []]. They receive [0, digest, b"", 0]
+when the contract's history is in memory, and [number, position, values, newest] for each question: the features as bytes of
+float64, and the time of the newest event; the position is nil while the history is unavailable.
 """
 
 import asyncio
@@ -162,7 +162,7 @@ class HistoryClient:
             self._serve(contract)
 
     def received(self, _connection: Frames, content: bytes) -> None:
-        number, about, values = msgpack.decode(content)
+        number, about, values, newest = msgpack.decode(content)
         if number == _SERVES:
             self._ready.setdefault(about, threading.Event()).set()
             return
@@ -170,7 +170,9 @@ class HistoryClient:
         if question is None:  # it was not answered in time
             return
         question.timer.cancel()
-        seen = None if about is None else Seen(about, np.frombuffer(values).reshape(-1, question.features))
+        seen = None
+        if about is not None:
+            seen = Seen(about, np.frombuffer(values).reshape(-1, question.features), newest)
         question.done(seen)
 
     def lost(self, _connection: Frames) -> None:
@@ -231,7 +233,8 @@ class HistoryServer:
             return
         served = self._served.get(about)
         seen = None if served is None else served.answer(requests, stored)
-        connection.send((number, None, b"") if seen is None else (number, seen.position, seen.values.tobytes()))
+        position, values, newest = (None, b"", 0) if seen is None else seen
+        connection.send((number, position, bytes(values), newest))
 
     def _serve(self, connection: Frames, contract: Contract) -> None:
         digest = contract.content_digest
@@ -240,7 +243,7 @@ class HistoryServer:
         while len(self._served) > KEPT_CONTRACTS:
             self._served.pop(next(iter(self._served))).close()
         if served.entities is not None:
-            connection.send((_SERVES, digest, b""))
+            connection.send((_SERVES, digest, b"", 0))
         elif served.loading is None:
             served.load(lambda: self._ready(digest))
 
@@ -261,7 +264,7 @@ class HistoryServer:
 
     def _ready(self, digest: str) -> None:
         for connection in self._connections:
-            connection.send((_SERVES, digest, b""))
+            connection.send((_SERVES, digest, b"", 0))
 
     async def _follow(self) -> None:
         while True:

@@ -1,11 +1,14 @@
 """An answer to a scoring request: its body, the headers that say how it came about, and what was decided."""
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Explanations
+from fraud_detection_api.decision.timeliness import Front, Untimely, untimely
 from fraud_detection_api.metrics.requests import AnswerSummary, summarised
 from fraud_detection_api.routes.scoring.idempotency import REPLAYED
 from fraud_detection_api.routes.wire.lane import field_lines
@@ -44,7 +47,7 @@ class Origin:
 class Answer(NamedTuple):
     """The JSON body of an answer, and what was decided: on its own records, `decided` from index `first` to before `last`.
 
-    `records` are stored with it; None for a dry run.
+    `records` are stored with it; None for a dry run. `front` is how far the history was that they saw, if they saw any.
     `explanations` says whether reasons were given, where the route gives any. In a large answer, `summary` replaces the
     decisions but the `first_ids`. An answer that was given before has none of them.
     """
@@ -58,6 +61,7 @@ class Answer(NamedTuple):
     explanations: Explanations | None = None
     summary: AnswerSummary | None = None
     first_ids: Sequence[str] = ()
+    front: Front | None = None
 
     @property
     def size(self) -> int:
@@ -71,10 +75,16 @@ class Answer(NamedTuple):
             return self.first_ids
         return self.decided.decisions.ids[self.first : min(self.last, self.first + MOST_DECISION_IDS)]
 
+    def untimely(self) -> Counter[Untimely]:
+        """How many of the records that are stored are untimely."""
+        if self.front is None or self.records is None:
+            return Counter()
+        return untimely(self.front, self.records, datetime.now(UTC))
+
     def summarised(self) -> "Answer":
         """The same, with a summary in place of the decisions."""
         assert self.decided is not None, "it has decisions"
-        summary = summarised(self.decided.decisions.part(self.first, self.last))
+        summary = summarised(self.decided.decisions.part(self.first, self.last), self.untimely())
         return self._replace(decided=None, records=None, summary=summary, first_ids=self.decision_ids)
 
 

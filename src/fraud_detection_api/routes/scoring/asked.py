@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.decision.timeliness import Front, front_of
 from fraud_detection_api.services.deciding.decisions import NEVER
 from fraud_detection_api.services.entities.asking import EntityHistory, Seen
 from fraud_detection_api.telemetry import Stopwatch
@@ -13,7 +14,8 @@ from fraud_detection_api.telemetry import Stopwatch
 class Asked(NamedTuple):
     """What a request asks for. `deadline` is a time on the clock of the service.
 
-    `history` is the position in the store's log that the history features of the records saw, if there are any.
+    `history` is the position in the store's log that the history features of the records saw, if there are any, and `front`
+    is how far that history was.
     """
 
     records: Sequence[dict[str, Any]]
@@ -21,6 +23,7 @@ class Asked(NamedTuple):
     dry_run: bool = False
     deadline: float = NEVER
     history: int | None = None
+    front: Front | None = None
 
 
 class Read(NamedTuple):
@@ -84,6 +87,7 @@ def unanswered(contracts: Sequence[Contract], read: Read) -> int:
 def _add(contract: Contract, asked: list[Asked | Exception], indexes: Sequence[int], seen: Seen | None) -> None:
     """Put history features into records, in order."""
     rows = None if seen is None else iter(seen.values.tolist())
+    position, front = (None, None) if seen is None else (seen.position, front_of(contract, seen.newest))
     for index in indexes:
         each = cast("Asked", asked[index])
         for record in each.records:
@@ -92,4 +96,4 @@ def _add(contract: Contract, asked: list[Asked | Exception], indexes: Sequence[i
             else:
                 known = [value if value == value else None for value in next(rows)]  # noqa: PLR0124 NaN
                 record.update(zip(contract.history, known, strict=True))
-        asked[index] = each._replace(history=None if seen is None else seen.position)
+        asked[index] = each._replace(history=position, front=front)

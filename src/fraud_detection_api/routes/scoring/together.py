@@ -82,7 +82,7 @@ class Answers:
             state = decided.explanations_of(begin, end)
             body = wording.whole(texts[begin:end], state).encode()
             kept, given = None if asked.dry_run else asked.records, state if wording.explains else None
-            yield Answer(body, origin, decided, begin, end, kept, given)
+            yield Answer(body, origin, decided, begin, end, kept, given, front=asked.front)
             begin = end
 
 

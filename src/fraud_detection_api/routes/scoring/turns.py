@@ -259,6 +259,7 @@ class Turn:
             self._metrics.add(answer.summary)
         elif answer.decided is not None:
             self._metrics.count(answer.decided.decisions, answer.first, answer.last)
+            self._metrics.untimely(answer.untimely())
         if answer.explanations is not None:
             self._metrics.explained(answer.explanations)
 

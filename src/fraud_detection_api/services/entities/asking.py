@@ -20,10 +20,14 @@ class AskedRecord(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The history features of records, float64 (n, features) with NaN for missing, by the store's log up to `position`."""
+    """The history features of records, float64 (n, features) with NaN for missing, by the store's log up to `position`.
+
+    `newest` is the time of the newest event there, in microseconds since 1970; far before 1970 without any.
+    """
 
     position: int
     values: NDArray[np.float64]
+    newest: int
 
 
 Answered: TypeAlias = Callable[[Seen | None], None]

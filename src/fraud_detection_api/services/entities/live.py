@@ -71,7 +71,7 @@ class LiveHistory:
             self._asked.clear()
         for some, read in zip(requests, events, strict=True):
             self._asked.update(zip(some, read, strict=True))
-        return Seen(self.position, values)
+        return Seen(self.position, values, self.events.newest)
 
     def copy(self) -> Copy:
         """All that it has in memory."""

@@ -36,11 +36,10 @@ class LocalHistory:
 
     def _seen(self, contract: Contract, requests: Sequence[Sequence[AskedRecord]]) -> Seen | None:
         digest = contract.content_digest
-        if digest not in self._entities:
-            self._entities[digest] = self._open_entities(contract)
-        entities = self._entities[digest]
         try:
-            return entities.answers(requests)
+            if digest not in self._entities:
+                self._entities[digest] = self._open_entities(contract)
+            return self._entities[digest].answers(requests)
         except StoreUnavailable:
             return None
 

@@ -30,10 +30,10 @@ class EventStore(Protocol):
         """Those of the events that are stored, in no order."""
 
 
-class EventsCounted(NamedTuple):
-    """How many events were recorded, and how many had been recorded before under the same id."""
+class EventsRecorded(NamedTuple):
+    """The events that were recorded, and how many had been recorded before under the same id."""
 
-    recorded: int
+    recorded: Sequence[GivenEvent]
     repeated: int
 
 
@@ -58,12 +58,16 @@ class EventService:
             raise NoHistory(contract.name)
         return self._store
 
-    def record(self, contract: Contract, events: Sequence[GivenEvent]) -> EventsCounted:
+    def record(self, contract: Contract, events: Sequence[GivenEvent]) -> EventsRecorded:
         """Record events whose records are valid for the contract, durably, all or none.
 
         Raises NoStore, NoHistory, StoreUnavailable.
         """
         store, now = self.require(contract), int(self._wall_clock() * 1000)
         ids = sorted(uuids7(now, self._random(_RANDOM_BYTES * len(events))))
-        recorded = store.record(self._recorder.events(events, contract, ids=ids, recorded_at=now)) if events else 0
-        return EventsCounted(recorded, len(events) - recorded)
+        stored = store.record(self._recorder.events(events, contract, ids=ids, recorded_at=now)) if events else 0
+        recorded = events if stored == len(events) else []
+        if 0 < stored < len(events):
+            found = {each.event_id for each in store.find_each(ids)}
+            recorded = [event for event, event_id in zip(events, ids, strict=True) if event_id in found]
+        return EventsRecorded(recorded, len(events) - len(recorded))

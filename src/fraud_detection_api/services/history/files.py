@@ -16,7 +16,7 @@ from fraud_detection_api.contract.declaration import MAX_TEXT, Contract
 from fraud_detection_api.decision.event import GivenEvent, event_contract
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.field_texts import STORABLE
-from fraud_detection_api.services.history.events import EventsCounted, EventService
+from fraud_detection_api.services.history.events import EventService, EventsRecorded
 from fraud_detection_api.tables.checking import (
     TableCheck,
     check_table,
@@ -89,14 +89,14 @@ class EventLoader:
             raise InvalidDataset(str(source), problem_texts(problems))
         recorded = repeated = 0
         for done in self._recorded(self._transactions(scan, reader, source)):
-            recorded, repeated = recorded + done.recorded, repeated + done.repeated
+            recorded, repeated = recorded + len(done.recorded), repeated + done.repeated
             self.on_progress(0.5 + (recorded + repeated) / rows / 2)
         require_rows(source, recorded + repeated, rows, self.separator)
         return Loaded(rows, recorded, repeated)
 
-    def _recorded(self, transactions: Iterator[list[GivenEvent]]) -> Iterator[EventsCounted]:
+    def _recorded(self, transactions: Iterator[list[GivenEvent]]) -> Iterator[EventsRecorded]:
         """What each transaction recorded. One is written while the next ones are read."""
-        pending: deque[Future[EventsCounted]] = deque()
+        pending: deque[Future[EventsRecorded]] = deque()
         with ThreadPoolExecutor(1) as writer:
             try:
                 for events in transactions:
