@@ -75,6 +75,13 @@ def test_the_values_that_were_used_are_sealed(client, location):
     }
 
 
+def test_a_record_that_is_too_late_for_history_says_so(client, location):
+    decide(client, payment(paid_at="2026-11-22T10:00:00Z"))
+    answered = decide(client, payment(paid_at="2026-11-15T10:00:00Z"), payment(paid_at="2026-11-15T09:59:59Z"))
+    assert [decision["history"] for decision in answered["decisions"]] == ["available", "too_late"]
+    assert seen(location) == [0, 0, None]
+
+
 def test_a_label_counts_from_the_next_decision_on(client, location):
     [decision] = decide(client, payment(paid_at="2026-11-12T10:00:00Z"))["decisions"]
     decide(client, payment())

@@ -67,7 +67,7 @@ class Decisions(NamedTuple):
     neither margin (in log-odds), probability, risk score, reasons nor warnings. `entity_ids` are None where the contract
     names no id. `reasons` and `warnings` are JSON arrays, as they are answered and stored; None where there are none.
     `decided_at` is in milliseconds since 1970. `history` has the position in the store's log that each record's history
-    features saw; None where the contract has none.
+    features saw, and `too_late` whether there is no history of such an old record; None where the contract has none.
     """
 
     ids: Sequence[str]
@@ -82,6 +82,7 @@ class Decisions(NamedTuple):
     made_by: MadeBy
     decided_at: int
     history: Sequence[int | None] | None = None
+    too_late: Sequence[bool] | None = None
 
     @property
     def size(self) -> int:
@@ -105,6 +106,7 @@ class Decisions(NamedTuple):
             self.made_by,
             self.decided_at,
             None if self.history is None else self.history[first:last],
+            None if self.too_late is None else self.too_late[first:last],
         )
 
     def source(self, index: int) -> Source:

@@ -23,6 +23,10 @@ class Front(NamedTuple):
     late: timedelta
     newest: datetime
 
+    def is_too_late(self, record: Record) -> bool:
+        """Whether a record has no history, as it is too far behind."""
+        return bool(self.newest - record[self.column] > self.late)
+
 
 def front_of(contract: Contract, newest_us: int) -> Front:
     """The front of a contract's history, whose newest event is so many microseconds after 1970, or far before it."""
@@ -42,12 +46,12 @@ def untimely(front: Front, records: Iterable[Record], now: datetime) -> Counter[
     >>> dict(untimely(Front("at", timedelta(hours=48), day), arriving, day + timedelta(hours=24)))
     {'out_of_order': 1, 'too_late': 1, 'future': 1}
     """
-    column, late, newest = front
+    column, newest = front.column, front.newest
     counts: Counter[Untimely] = Counter()
     for record in records:
         time = record[column]
         if time < newest:
-            counts["too_late" if newest - time > late else "out_of_order"] += 1
+            counts["too_late" if front.is_too_late(record) else "out_of_order"] += 1
         elif time > now:
             counts["future"] += 1
             newest = max(newest, now)

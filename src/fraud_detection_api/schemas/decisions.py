@@ -1,6 +1,6 @@
 """Decisions on the wire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, Literal, get_args
 
@@ -26,7 +26,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-HistoryState = Literal["available", "unavailable"]
+HistoryState = Literal["available", "too_late", "unavailable"]
 
 
 class ReasonBody(BaseModel):
@@ -89,7 +89,8 @@ class DecisionBody(BaseModel):
     warnings: list[WarningBody] = Field(default=[], description="Left out where there are none.", exclude_if=_is_empty)
     history: HistoryState | None = Field(
         default=None,
-        description="Whether the history features were known. Left out where the contract has none.",
+        description="Whether the history features were known. `too_late`: the record is so far behind the newest event that it "
+        "has no history. Left out where the contract has none.",
         examples=["available"],
         exclude_if=_is_none,
     )
@@ -131,7 +132,7 @@ def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
         decisions.outcomes,
         decisions.reasons,
         ["" if text is None else f'"warnings":{text},' for text in decisions.warnings],
-        repeat("") if decisions.history is None else map(_history, decisions.history),
+        repeat("") if decisions.history is None else _history(decisions.history, decisions.too_late),
         chain(repeat(by_model, decisions.by_model), repeat(by_fallback)),
         strict=False,  # the last has no end
     )
@@ -143,8 +144,11 @@ def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
     ]
 
 
-def _history(position: int | None) -> str:
-    return '"history":"unavailable",' if position is None else '"history":"available",'
+def _history(positions: Sequence[int | None], too_late: Sequence[bool] | None) -> Iterator[str]:
+    """The JSON of the state of each decision's history."""
+    for position, is_too_late in zip(positions, too_late or repeat(False), strict=False):  # it has no end
+        state: HistoryState = "unavailable" if position is None else "too_late" if is_too_late else "available"
+        yield f'"history":"{state}",'
 
 
 def _end(decisions: Decisions, source: Source) -> str:

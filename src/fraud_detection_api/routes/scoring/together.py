@@ -74,7 +74,7 @@ class Answers:
         """Answers to what was `Asked` of a deployment, decided together."""
         model, wording, begin = deployment.champion, self._wording, 0
         records = [record for asked in alike for record in asked.records]
-        task = Task(model, alike[0].explain, alike[0].deadline, watch, alike[0].history)
+        task = Task(model, alike[0].explain, alike[0].deadline, watch, alike[0].history, alike[0].front)
         decided = self._service.decide(task, records)
         texts, origin = wording.each(decided.decisions, deployment.contract), Origin(model.version, watch)
         for asked in alike:

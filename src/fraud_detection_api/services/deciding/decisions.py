@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.decision.decided import Decisions, Explanations, MadeBy, warnings_text
 from fraud_detection_api.decision.identifiers import uuids7
+from fraud_detection_api.decision.timeliness import Front
 from fraud_detection_api.model.engine import Assessment
 from fraud_detection_api.policy.outcomes import OUTCOMES, Outcome
 from fraud_detection_api.services.models.deployment import ServedModel
@@ -42,7 +43,8 @@ class Decided(NamedTuple):
 class Task(NamedTuple):
     """What a request asks for; `deadline` is a time on the clock of the service, or NEVER.
 
-    `history` is the position in the store's log that the records' history features saw, if it was available.
+    `history` is the position in the store's log that the records' history features saw, and `front` how far that history
+    was, if it was available.
     """
 
     model: ServedModel
@@ -50,6 +52,7 @@ class Task(NamedTuple):
     deadline: float
     watch: Stopwatch
     history: int | None = None
+    front: Front | None = None
 
 
 class DecisionService:
@@ -115,6 +118,7 @@ class DecisionService:
             made_by=MadeBy(version, bundle.digest, bundle.policy.version),
             decided_at=now,
             history=[task.history] * len(records) if bundle.contract.history else None,
+            too_late=None if task.front is None else [task.front.is_too_late(record) for record in records],
         )
 
     def _reasons(self, task: Task, records: Sequence[Record], pieces: Sequence[Assessment]) -> list[str | None]:
