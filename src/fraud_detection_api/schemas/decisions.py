@@ -89,8 +89,8 @@ class DecisionBody(BaseModel):
     warnings: list[WarningBody] = Field(default=[], description="Left out where there are none.", exclude_if=_is_empty)
     history: HistoryState | None = Field(
         default=None,
-        description="Whether the history features were known. `too_late`: the record is so far behind the newest event that it "
-        "has no history. Left out where the contract has none.",
+        description="Whether the history features were known. `too_late`: the record is so far behind the newest event that "
+        "it has no history. Left out where the contract has none.",
         examples=["available"],
         exclude_if=_is_none,
     )
@@ -146,7 +146,7 @@ def decision_texts(decisions: Decisions, contract: Contract) -> list[str]:
 
 def _history(positions: Sequence[int | None], too_late: Sequence[bool] | None) -> Iterator[str]:
     """The JSON of the state of each decision's history."""
-    for position, is_too_late in zip(positions, too_late or repeat(False), strict=False):  # it has no end
+    for position, is_too_late in zip(positions, too_late or [False] * len(positions), strict=True):
         state: HistoryState = "unavailable" if position is None else "too_late" if is_too_late else "available"
         yield f'"history":"{state}",'
 
