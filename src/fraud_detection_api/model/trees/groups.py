@@ -46,7 +46,7 @@ LOOK_UP = np.dtype(
     ],
     align=True,
 )
-"""A group with the way to it, as WAY and GROUP have them, in half the memory: what is read for a single row. `decided` is the
+"""A group with the way to it, as WAY and GROUP have them, in less memory: what is read for a single row. `decided` is the
 `split` of the group."""
 
 
