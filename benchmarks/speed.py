@@ -15,6 +15,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from benchmarks.rivals import SEED, THREADS
+from fraud_detection_api.training.boosters.growing import class_weights
 from fraud_detection_api.training.data.dataset import Dataset
 from fraud_detection_api.training.data.levels import cross_fitted_tables
 from fraud_detection_api.training.data.splits import cross_fitting_folds
@@ -92,7 +93,9 @@ def _recorded() -> Iterator[list[Grown]]:
 def _grow_bare(data: Dataset, settings: XGBoostSettings, grown: list[Grown]) -> None:
     folds = cross_fitting_folds(data, settings.folds, seed=SEED)
     columns = data.matrix(cross_fitted_tables(data, folds), folds)
-    matrix = xgboost.QuantileDMatrix(columns, data.is_fraud, max_bin=settings.bins(len(data)), nthread=THREADS)
+    weight = class_weights(data.is_fraud, data.base_rate)
+    bins = settings.bins(len(data))
+    matrix = xgboost.QuantileDMatrix(columns, data.is_fraud, weight=weight, max_bin=bins, nthread=THREADS)
     for booster in grown:
         matrix.set_info(weight=booster.weight)
         xgboost.train(booster.parameters, matrix, booster.rounds, verbose_eval=False)

@@ -1,13 +1,12 @@
 """XGBoostTrainer: cross-fitted boosters, each stopped by a fold that it was not trained on, averaged into one."""
 
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate
 from typing import Any
 
+import msgspec
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ class XGBoostSettings:
     subsample: float = 0.9
     colsample_bytree: float = 0.8
     reg_lambda: float = 1.0
-    max_bin: int = 4096
+    max_bin: int = 1024
     most_levels_by_sets: int = MOST_LEVELS_BY_SETS
     max_cat_to_onehot: int = 32
 
@@ -98,10 +97,11 @@ class XGBoostTrainer:
     """Fits boosters that differ in their seed and in the fold that they leave out, and averages their log-odds.
 
     In each repeat, all boosters but one are trained on a record. That one stops growing when the record's fold no longer
-    improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine (`max_bin`), because
-    coarse bins cost average precision on skewed amounts. `workers` grow the boosters, with a thread for each; without them,
-    `threads` of this process do. The result is the same. If `workers` grow large boosters `together`, each has a share of
-    the records, and the result differs: see `boosters.together`. It also differs on another `device`.
+    improves. No class is reweighted or resampled: that would distort the probabilities. Bins are fine where frauds are (see
+    `class_weights`), because coarse bins cost average precision on skewed amounts. `workers` grow the boosters, with a
+    thread for each; without them, `threads` of this process do. The result is the same. If `workers` grow large boosters
+    `together`, each has a share of the records, and the result differs: see `boosters.together`. It also differs on another
+    `device`.
     """
 
     settings: XGBoostSettings
@@ -222,7 +222,7 @@ def _learning_curve(parts: list[Part]) -> dict[str, list[float]]:
 
 
 def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
-    """A progress function for each stage of the work, by its share of the effort.
+    """A progress function for each stage of the work, by its share of the effort. Stages may overlap.
 
     >>> first, second = stages(print, 3, 1)
     >>> first(1.0), second(0.5)
@@ -230,12 +230,16 @@ def stages(on_progress: Progress, *efforts: float) -> list[Progress]:
     0.875
     (None, None)
     """
-    total, begins = sum(efforts), accumulate(efforts, initial=0.0)
+    total, done = sum(efforts), [0.0] * len(efforts)
 
-    def stage(begin: float, effort: float) -> Progress:
-        return lambda done: on_progress(begin / total + effort / total * done)
+    def stage(number: int) -> Progress:
+        def report(share: float) -> None:
+            done[number] = efforts[number] * share
+            on_progress(sum(done) / total)
 
-    return [stage(begin, effort) for begin, effort in zip(begins, efforts, strict=False)]
+        return report
+
+    return [stage(number) for number in range(len(efforts))]
 
 
 def shares(on_progress: Progress, count: int) -> list[Progress]:
@@ -247,16 +251,7 @@ def shares(on_progress: Progress, count: int) -> list[Progress]:
     0.5
     (None, None)
     """
-    done = [0.0] * count
-
-    def part(number: int) -> Progress:
-        def report(share: float) -> None:
-            done[number] = share
-            on_progress(sum(done) / count)
-
-        return report
-
-    return [part(number) for number in range(count)]
+    return stages(on_progress, *[1.0] * count)
 
 
 def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
@@ -265,7 +260,7 @@ def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
     All must be binary-logistic tree boosters of one shape with the same `base_score`: each tree's leaves are divided by
     the number of boosters and the trees are joined. Raises ValueError where the base scores differ.
     """
-    models = [json.loads(booster.save_raw(raw_format="json")) for booster in boosters]
+    models = [msgspec.json.decode(booster.save_raw(raw_format="json")) for booster in boosters]
     merged = models[0]
     if len({model["learner"]["learner_model_param"]["base_score"] for model in models}) != 1:
         raise ValueError("only boosters of the same base_score can be averaged")
@@ -275,7 +270,7 @@ def average_boosters(boosters: Sequence[xgboost.Booster]) -> xgboost.Booster:
         _divide_leaves(tree, len(models))
     replace_trees(merged, trees)
     merged["learner"]["attributes"] = {}
-    return xgboost.Booster(model_file=bytearray(json.dumps(merged).encode()))
+    return xgboost.Booster(model_file=bytearray(msgspec.json.encode(merged)))
 
 
 def _divide_leaves(tree: dict[str, Any], count: int) -> None:

@@ -35,6 +35,9 @@ MOST_TABLE_ENTRIES = 12_000_000
 WIDE = 2 * VECTOR
 """Models of no more features have a column for each of them in every table, and a row of it is added in a step or two."""
 
+CACHE_LINE = 64
+"""Bytes."""
+
 FEW_ROWS = 4
 """Fewer rows are looked up one by one, and so are all rows of models with longer codes than CODE_BITS."""
 
@@ -48,6 +51,8 @@ class Attribution:
         points, weights = np.polynomial.legendre.leggauss(self._most_features // 2 + 1)
         self._points, self._weights = (points + 1) / 2, weights / 2
         self._cut, self._width = _widened(cut, trees.features)
+        self._asked = (splits.asked, splits.thresholds, splits.answers, cut.features)
+        self._looked_up = (self._cut.looked_up, self._cut.tops, *self._asked)
         self._begins = np.ascontiguousarray(self._cut.groups["table"])
         self._few = FEW_ROWS if cut.code_bits <= CODE_BITS else math.inf
         self._table = self._filled() if cut.table_entries <= MOST_TABLE_ENTRIES else None
@@ -59,16 +64,18 @@ class Attribution:
 
         `matrix` is float32 (n, features) in C order, finite or NaN for missing.
         """
-        cut = self._cut
         found = np.zeros(matrix.shape, dtype=np.float64)
-        splits = cut.splits
-        asked = (matrix, cut.groups, cut.ways, splits.asked, splits.thresholds, splits.answers, cut.features)
+        if self._table is not None and len(matrix) < self._few:
+            look_up_contributions(matrix, *self._looked_up, self._table, self._width, found)
+            return found
+        cut, asked = self._cut, self._asked
         if self._table is None:
             points = (self._points, self._weights)
-            work_out_contributions(*asked, self._trees.nodes, cut.place, cut.shares, *points, self._room, found)
+            integrated = (self._trees.nodes, cut.place, cut.shares, *points, self._room)
+            work_out_contributions(matrix, cut.groups, cut.ways, *asked, *integrated, found)
         else:
-            look_up = look_up_contributions if len(matrix) < self._few else look_up_together
-            look_up(*asked, self._begins, self._table, self._width, found)
+            begins = (self._begins, self._table, self._width)
+            look_up_together(matrix, cut.groups, cut.ways, *asked, *begins, found)
         return found
 
     @property
@@ -77,10 +84,17 @@ class Attribution:
 
     def _filled(self) -> NDArray[np.float32]:
         cut = self._cut
-        table = np.zeros(cut.table_entries, dtype=np.float32)
+        table = _aligned(cut.table_entries)
         points = (self._points, self._weights)
         fill_tables(self._trees.nodes, cut.place, cut.groups, cut.columns, cut.shares, *points, self._room, table)
         return table
+
+
+def _aligned(entries: int) -> NDArray[np.float32]:
+    """Zeros that begin where a line of the processor's cache does: so a row of a wide table is in one line, not in two."""
+    room = np.zeros(entries + CACHE_LINE // 4, dtype=np.float32)
+    begin = -room.ctypes.data % CACHE_LINE // 4
+    return room[begin : begin + entries]
 
 
 def _widened(cut: Groups, features: int) -> tuple[Groups, int]:

@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fraud_detection_api.model.trees.compilation import compiled
-from fraud_detection_api.model.trees.groups import GROUP, LEAST_SHARE, WAY
+from fraud_detection_api.model.trees.groups import GROUP, LEAST_SHARE, LOOK_UP, WAY
 from fraud_detection_api.model.trees.kernels import ASKED_SPLITS, answer, answers_row
 from fraud_detection_api.model.trees.nodes import NODE
 
@@ -24,13 +24,16 @@ LANES, CODE_BITS = 8, 8
 MOST_WORDS, MOST_GROUPS = 8, 32
 """Rows of a block, in words, and groups whose codes are at hand together."""
 
+MOST_STARTS = 256
+"""Groups of one row whose places in the table are at hand together."""
+
 VECTOR = 8
 """Numbers that a processor adds at a step, or that LLVM makes a few steps of."""
 
 _EACH = np.uint64(0x0101010101010101)
 
 _NODES = from_dtype(NODE)[::1]
-_GROUPS, _WAYS = (from_dtype(layout)[::1] for layout in (GROUP, WAY))
+_GROUPS, _WAYS, _LOOK_UPS = (from_dtype(layout)[::1] for layout in (GROUP, WAY, LOOK_UP))
 _POINTS = (float64[::1], float64[::1])
 
 
@@ -86,6 +89,12 @@ def fill_tables(nodes, place, groups, columns, way_shares, points, weights, room
             _add_group(group, code, nodes, place, way_shares, points, weights, room[0], room[1], room[2])
             for slot in range(group.count):
                 table[group.table + code * group.stride + columns[group.first + slot]] = room[2, slot]
+
+
+@njit(inline="always")
+def _failed(way, right, failures):
+    """As `_failures`, from and to uint32."""
+    return failures[way.top] | np.uint32(right[way.split] ^ way.right) << np.uint32(way.place)
 
 
 @njit(inline="always")
@@ -148,32 +157,80 @@ def _add_wide(codes, begins, rows, width, table, sums):
             _add_vectors(numbers, row * width + at, table[at:], begins, each, row, step, len(begins), width)
 
 
-@compiled(void(*_CUT_TREES, int64[::1], float32[::1], int64, float64[:, ::1]))
-def look_up_contributions(
-    matrix, groups, ways, asked, thresholds, answers, features, begins, table, width, found
-) -> None:
+@intrinsic
+def _add_rows(_context, sums, table, starts, count, width):
+    """Add `count` rows of `table`, each of `width` numbers, VECTOR or twice as many, to `sums`. They begin at `starts`."""
+    numbers, sum_vector = ir.VectorType(ir.FloatType(), VECTOR), ir.VectorType(ir.DoubleType(), VECTOR)
+
+    def generate(context, builder, signature, arguments):
+        def element(number, index):
+            array = context.make_array(signature.args[number])(context, builder, arguments[number])
+            return builder.gep(array.data, [index])
+
+        def add(parts):
+            places = [
+                builder.bitcast(element(0, ir.Constant(ir.IntType(64), VECTOR * part)), sum_vector.as_pointer())
+                for part in range(parts)
+            ]
+            totals = [cgutils.alloca_once_value(builder, builder.load(place, align=8)) for place in places]
+            with cgutils.for_range(builder, count) as loop:
+                row = element(1, builder.zext(builder.load(element(2, loop.index)), ir.IntType(64)))
+                row = builder.bitcast(row, numbers.as_pointer())
+                for part, total in enumerate(totals):
+                    mine = builder.load(builder.gep(row, [ir.Constant(ir.IntType(64), part)]), align=4)
+                    builder.store(builder.fadd(builder.load(total), builder.fpext(mine, sum_vector)), total)
+            for place, total in zip(places, totals, strict=True):
+                builder.store(builder.load(total), place, align=8)
+
+        _, _, _, count, width = arguments
+        with builder.if_else(builder.icmp_signed("==", width, ir.Constant(width.type, VECTOR))) as (one, two):
+            with one:
+                add(1)
+            with two:
+                add(2)
+        return context.get_dummy_value()
+
+    return types.void(sums, table, starts, count, width), generate
+
+
+@njit(inline="always")
+def _add_sparse(starts, looked_up, first, features, table, found):
+    """Add the contributions of groups, whose tables have no place for other features, to `found`, (features,)."""
+    for number in range(len(starts)):
+        group, start = looked_up[np.uint64(first + number)], np.uint64(starts[number])
+        for slot in range(np.uint64(group.count)):
+            # unsigned, for Numba asks of any other whether it counts from the end
+            found[np.uint64(features[np.uint64(group.first) + slot])] += table[start + slot]
+
+
+@compiled(void(float32[:, ::1], _LOOK_UPS, _WAYS, *ASKED_SPLITS, uint16[::1], float32[::1], int64, float64[:, ::1]))
+def look_up_contributions(matrix, looked_up, tops, asked, thresholds, answers, features, table, width, found) -> None:
     """Add each feature's log-odds to `found`, (rows, features), by `table`.
 
-    `begins` is each group's `table`. Where the table has a column for each feature, `width` is the stride of all groups, a
-    multiple of VECTOR; else it is 0.
+    `tops` are the ways to tops, and `looked_up` has dtype LOOK_UP. Where the table has a column for each feature, `width` is
+    the stride of all groups, VECTOR or twice as much; else it is 0.
     """
-    right, codes = np.empty(len(thresholds) + 1, np.uint8), np.empty(len(ways), np.int64)
-    sums, tops = np.empty((1, width), np.float64), len(ways) - len(groups)
-    short = np.empty((len(groups), 1 if width else 0), np.uint8)
+    right, failures = np.empty(len(thresholds) + 1, np.uint8), np.zeros(len(tops), np.uint32)
+    starts, sums = np.empty(MOST_STARTS, np.uint32), np.empty(2 * VECTOR, np.float64)
     for row in range(matrix.shape[0]):
-        _read_codes(matrix, row, groups, ways, asked, thresholds, answers, right, codes)
+        answer(matrix, row, asked, thresholds, answers, right)
+        for number in range(np.uint64(1), np.uint64(len(tops))):
+            way = tops[number]
+            failures[number] = _failed(way, right, failures)
+        sums[:] = 0
+        for first in range(0, len(looked_up), MOST_STARTS):
+            count = min(MOST_STARTS, len(looked_up) - first)
+            for number in range(np.uint64(count)):
+                group = looked_up[np.uint64(first) + number]
+                decided = right[group.decided] | right[group.left_split] << 1 | right[group.right_split] << 2
+                code = _failed(group, right, failures) << group.decisions | np.uint32(decided)
+                starts[number] = group.table + code * np.uint32(group.stride)
+            if width:
+                _add_rows(sums, table, starts, count, width)
+            else:
+                _add_sparse(starts[:count], looked_up, first, features, table, found[row])
         if width:
-            sums[:], short[:, 0] = 0, codes[tops:]
-            _add_wide(short, begins, 1, width, table, sums)
-            found[row] = sums[0, : matrix.shape[1]]
-            continue
-        mine = found[row]
-        for number in range(len(groups)):
-            group = groups[number]
-            start = group.table + codes[tops + number] * group.count
-            for slot in range(group.count):
-                # unsigned, for Numba asks of any other whether it counts from the end
-                mine[features[np.uint64(group.first + slot)]] += table[np.uint64(start + slot)]
+            found[row] = sums[: matrix.shape[1]]
 
 
 @njit(inline="always")

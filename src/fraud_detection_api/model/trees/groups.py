@@ -38,6 +38,17 @@ here: at `root`, at its left child, at its right child, by the splits of those n
 `count` in all, begin at `first` among those of all groups. The rows of its table, one of `stride` numbers for each code,
 begin at `table`."""
 
+LOOK_UP = np.dtype(
+    [
+        *((name, np.uint32) for name in ("top", "split", "decided", "left_split", "right_split", "table", "first")),
+        *((name, np.uint16) for name in ("count", "stride")),
+        *((name, np.uint8) for name in ("place", "right", "decisions")),
+    ],
+    align=True,
+)
+"""A group with the way to it, as WAY and GROUP have them, in less memory: what is read for a single row. `decided` is the
+`split` of the group."""
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -68,6 +79,22 @@ class Groups:
     def code_bits(self) -> int:
         """Bits of the longest code."""
         return int((self.groups["on_way"] + self.groups["decisions"]).max())
+
+    @property
+    def tops(self) -> NDArray[np.void]:
+        """The ways to tops."""
+        return self.ways[: len(self.ways) - len(self.groups)]
+
+    @property
+    def looked_up(self) -> NDArray[np.void]:
+        """The groups as LOOK_UP, whose numbers hold the tables that are within bounds."""
+        found, ways = np.zeros(len(self.groups), dtype=LOOK_UP), self.ways[len(self.ways) - len(self.groups) :]
+        for name in ("left_split", "right_split", "table", "first", "count", "stride", "decisions"):
+            found[name] = self.groups[name]
+        found["decided"] = self.groups["split"]
+        for name in ("top", "split", "place", "right"):
+            found[name] = ways[name]
+        return found
 
     def widened(self, stride: int) -> "Groups":
         """The same with tables that have a column for each feature of a row, and more up to `stride`."""

@@ -69,14 +69,16 @@ class Growing:
 
     def _matrix(self) -> xgboost.DMatrix:
         data, folder = self.encoded, self.encoded.data.records.folder
+        weights = class_weights(data.data.is_fraud, self.parameters["base_score"])
         options = {"max_bin": self.parameters["max_bin"], "nthread": self.threads, "enable_categorical": True}
         if folder is not None:
             pages = Path(mkdtemp(prefix="bins-", dir=folder))
-            return xgboost.ExtMemQuantileDMatrix(_Blocks(data, pages), **options)
+            return xgboost.ExtMemQuantileDMatrix(_Blocks(data, weights, pages), **options)
         if len(data.data) <= BLOCK_ROWS:
             (block,) = data.blocks()
-            return xgboost.QuantileDMatrix(block, data.data.is_fraud, feature_types=data.types, **options)
-        return xgboost.QuantileDMatrix(_Blocks(data), **options)
+            labels = data.data.is_fraud
+            return xgboost.QuantileDMatrix(block, labels, weight=weights, feature_types=data.types, **options)
+        return xgboost.QuantileDMatrix(_Blocks(data, weights), **options)
 
     def _part(self, matrix: xgboost.DMatrix, fold: int) -> "Part":
         """The booster without a fold."""
@@ -134,9 +136,9 @@ class _Checking(xgboost.callback.TrainingCallback):
 class _Blocks(xgboost.DataIter):
     """A dataset in blocks, so that it is not copied as a whole. XGBoost keeps their bins in files of `folder`, if given."""
 
-    def __init__(self, encoded: Encoded, folder: Path | None = None) -> None:
+    def __init__(self, encoded: Encoded, weights: NDArray[np.float32], folder: Path | None = None) -> None:
         super().__init__(cache_prefix=None if folder is None else str(folder / "page"))
-        self._encoded, self._is_fraud = encoded, encoded.data.is_fraud
+        self._encoded, self._is_fraud, self._weights = encoded, encoded.data.is_fraud, weights
 
     def reset(self) -> None:
         self._done = 0
@@ -146,10 +148,22 @@ class _Blocks(xgboost.DataIter):
         block = next(self._blocks, None)
         if block is None:
             return False
-        label = self._is_fraud[self._done : self._done + len(block)]
-        input_data(data=block, label=label, feature_types=self._encoded.types)
+        rows = slice(self._done, self._done + len(block))
+        label, weight = self._is_fraud[rows], self._weights[rows]
+        input_data(data=block, label=label, weight=weight, feature_types=self._encoded.types)
         self._done += len(block)
         return True
+
+
+def class_weights(is_fraud: NDArray[np.bool_], base_rate: float) -> NDArray[np.float32]:
+    """Weights of the records while columns are divided into bins, float32 (n,): both classes weigh the same.
+
+    So bins are fine where frauds are, which are few. When trees are grown, no class is reweighted.
+
+    >>> class_weights(np.array([True, False, False, False]), 0.25).tolist()
+    [3.0, 1.0, 1.0, 1.0]
+    """
+    return np.where(is_fraud, (1 - base_rate) / base_rate, 1.0).astype(np.float32)
 
 
 def log_losses(margins: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> NDArray[np.float64]:
