@@ -1,8 +1,8 @@
 """The history features of many events at once: those of a file, in which each record is an event of its entities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -45,23 +45,36 @@ EVENTS_AT_ONCE = 500_000
 
 
 def fold(
-    layout: Layout, events: Events, *, threads: int = 1, out: NDArray[np.float64] | None = None
+    layout: Layout,
+    events: Events,
+    *,
+    fill: Callable[["Folding", NDArray[np.float64]], None] | None = None,
+    out: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """The history features of each event's record, float64 (n, features of the contract) with NaN for missing.
 
-    Features that the layout lacks are NaN. They are written to `out`, if it is given, which may be a file.
+    Features that the layout lacks are NaN. They are written to `out`, if it is given, which may be a file. `fill` has them
+    computed, `in_threads` for example.
     """
     found = np.empty((len(events.times), len(layout.contract.history))) if out is None else out
     found[:] = np.nan
     by_time = None if np.all(events.times[1:] >= events.times[:-1]) else np.argsort(events.times, kind="stable")
-    with ThreadPoolExecutor(threads) as pool:
-        for family, places in zip(layout.families, layout.places, strict=True):
-            order, firsts = _grouped(_entities(family, events), by_time)
-            folding = _Folding(layout, family, _read_by(layout, family, events), order, firsts)
-            shares = _shares(firsts)
-            for _ in pool.map(folding.answer, shares[:-1], shares[1:], repeat(places), repeat(np.asarray(found))):
-                pass  # errors are raised here
+    for family, places in zip(layout.families, layout.places, strict=True):
+        order, firsts = _grouped(_entities(family, events), by_time)
+        folding = Folding(layout, family, places, _read_by(layout, family, events), order, firsts)
+        (fill or in_threads(1))(folding, found)
     return found
+
+
+def in_threads(count: int) -> Callable[["Folding", NDArray[np.float64]], None]:
+    """Have so many threads of this process compute features."""
+
+    def fill(folding: "Folding", found: NDArray[np.float64]) -> None:
+        with ThreadPoolExecutor(count) as pool:
+            for _ in pool.map(folding.write, folding.shares(), repeat(np.asarray(found))):
+                pass  # errors are raised here
+
+    return fill
 
 
 def _read_by(layout: Layout, family: Family, events: Events) -> Events:
@@ -75,26 +88,59 @@ def _read_by(layout: Layout, family: Family, events: Events) -> Events:
     )
 
 
-class _Folding(NamedTuple):
-    """Folds a family's events, which are in the `order` of entities, whose events begin at `firsts`."""
+class Folding(NamedTuple):
+    """Folds a family's events, which are in the `order` of entities, whose events begin at `firsts`.
+
+    `places` are those of the family's features in the contract's order.
+    """
 
     layout: Layout
     family: Family
+    places: NDArray[np.int64]
     events: Events
     order: NDArray[np.int64]
     firsts: NDArray[np.int64]
 
-    def answer(self, begin: int, end: int, places: NDArray[np.int64], found: NDArray[np.float64]) -> None:
-        """Write the features of the events of the entities from `begin` to before `end` to these places of their rows."""
-        layout, family, firsts = self.layout, self.family, self.firsts[begin : end + 1]
-        order = self.order[firsts[0] : firsts[-1]]
-        own, firsts = self.events.at(order), firsts - firsts[0]
+    def shares(self) -> list["Share"]:
+        """The entities in shares of about EVENTS_AT_ONCE events, which do not depend on each other."""
+        count = max(1, int(self.firsts[-1]) // EVENTS_AT_ONCE)
+        cuts = np.searchsorted(self.firsts, np.linspace(0, self.firsts[-1], count + 1)[1:-1])
+        ends = [0, *np.unique(cuts).tolist(), len(self.firsts) - 1]
+        return [Share(*pair) for pair in pairwise(ends)]
+
+    def write(self, share: "Share", found: NDArray[np.float64]) -> None:
+        """Write the features of a share's events to their rows of `found`."""
+        self._answer(share, self._order(share), self.places, found)
+
+    def answers(self, share: "Share") -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The indexes of a share's events, and their features, float64 (n, features of the family)."""
+        order = self._order(share)
+        found = np.empty((len(order), len(self.places)))
+        self._answer(share, np.arange(len(order)), np.arange(len(self.places)), found)
+        return order, found
+
+    def _order(self, share: "Share") -> NDArray[np.int64]:
+        return self.order[self.firsts[share.begin] : self.firsts[share.end]]
+
+    def _answer(
+        self, share: "Share", rows_of: NDArray[np.int64], places: NDArray[np.int64], found: NDArray[np.float64]
+    ) -> None:
+        layout, family, order = self.layout, self.family, self._order(share)
+        firsts = self.firsts[share.begin : share.end + 1] - self.firsts[share.begin]
+        own = self.events.at(order)
         rows = np.empty((len(order), family.width), dtype=np.int64)
         rows[:, TIME] = own.times
         for column, lane in enumerate(family.lanes, 1):
             rows[:, column] = added(layout, lane, own)
         accumulate(rows, family.totals, firsts)
-        answer_all(rows, firsts, order, family.edges, family.asked, family.units, slots_of(family), places, found)
+        answer_all(rows, firsts, rows_of, family.edges, family.asked, family.units, slots_of(family), places, found)
+
+
+class Share(NamedTuple):
+    """The entities from number `begin` to before `end`."""
+
+    begin: int
+    end: int
 
 
 def slots_of(family: Family) -> int:
@@ -123,13 +169,6 @@ def _grouped(
     group(entities if by_time is None else entities[by_time], firsts, order)
     order = order[: firsts[-1]]
     return (order if by_time is None else by_time[order]), firsts
-
-
-def _shares(firsts: NDArray[np.int64]) -> list[int]:
-    """Where the entities of each share begin, and the end of the last: of about EVENTS_AT_ONCE events each."""
-    count = max(1, int(firsts[-1]) // EVENTS_AT_ONCE)
-    cuts = np.searchsorted(firsts, np.linspace(0, firsts[-1], count + 1)[1:-1])
-    return [0, *np.unique(cuts).tolist(), len(firsts) - 1]
 
 
 def added(layout: Layout, lane: Lane, events: Events) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@
 import math
 
 import numpy as np
-from numba import boolean, float64, int64, njit, void
+from numba import boolean, float64, int64, njit, types, void
 
 from fraud_detection_api.features.events import STEP_KINDS
 from fraud_detection_api.features.layout import LOW_BITS, MEASURES, TIME
@@ -20,8 +20,11 @@ _ASK, _ADD, _REMOVE, _FRAUD, _NO_FRAUD = range(len(STEP_KINDS))
 _EXACT = 2**30
 _TWO_TO_THE_LOW = float(2**LOW_BITS)
 
-ROWS, ASKED, NUMBERS, INDEXES, FLAGS = int64[:, ::1], int64[:, ::1], float64[::1], int64[::1], boolean[::1]
+ROWS, INDEXES = int64[:, ::1], int64[::1]
 VALUES = float64[:, ::1]
+# of a family: they may come from another process, which shares them
+TOTALS, EDGES, UNITS = (types.Array(each, 1, "C", readonly=True) for each in (boolean, int64, float64))
+ASKED, FRAUDS = types.Array(int64, 2, "C", readonly=True), types.Array(int64, 2, "C", readonly=True)
 
 
 @njit(inline="always")
@@ -217,7 +220,7 @@ def group(codes, firsts, order) -> None:
             ends[code] += 1
 
 
-@compiled(void(ROWS, FLAGS, INDEXES))
+@compiled(void(ROWS, TOTALS, INDEXES))
 def accumulate(rows, totals, firsts) -> None:
     """Make running totals of what each event adds; entity k's rows are those from `firsts[k]` to before `firsts[k + 1]`."""
     for entity in range(len(firsts) - 1):
@@ -227,7 +230,7 @@ def accumulate(rows, totals, firsts) -> None:
                     rows[index, lane] += rows[index - 1, lane]
 
 
-@compiled(void(ROWS, INDEXES, INDEXES, INDEXES, ASKED, NUMBERS, int64, INDEXES, VALUES))
+@compiled(void(ROWS, INDEXES, INDEXES, EDGES, ASKED, UNITS, int64, INDEXES, VALUES))
 def answer_all(rows, firsts, order, edges, asked, units, slots, places, out) -> None:
     """The features of all events, to `places` of the rows of `out` at their indexes in `order`.
 
@@ -277,7 +280,7 @@ def relabelled(rows, first, length, added, frauds, change) -> None:
                 rows[index, lane] += change
 
 
-@compiled(void(ROWS, ROWS, ROWS, FLAGS, ROWS, INDEXES, ASKED, NUMBERS, ROWS, int64, INDEXES, VALUES))
+@compiled(void(ROWS, ROWS, ROWS, TOTALS, FRAUDS, EDGES, ASKED, UNITS, ROWS, int64, INDEXES, VALUES))
 def walk(rows, steps, blocks, totals, frauds, edges, asked, units, table, mark, places, out) -> None:
     """Take steps, one after another: each is its kind, the number of its entity, -1 for none, and what its event adds.
 

@@ -117,7 +117,7 @@ class _Retraining:
         retraining.require_same_records(contract, models.champion.contract)
         self.goal.require_welcome(contract)
         exported = self._export(contract)
-        dataset = load_dataset(self.file, contract)
+        dataset = load_dataset(self.file, contract, workers=self.options.workers)
         groups = load_groups(options.groups_file, contract, records=self.file)
         retraining.require_enough(dataset, records=options.least_records, frauds=options.least_frauds)
         fitter = self._fitter(models, dataset)

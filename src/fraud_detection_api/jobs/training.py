@@ -69,7 +69,9 @@ def train_model(
     require_meaning(contract, leave_out_known=options.split.leave_out_known, delay_days=options.split.delay_days)
     goal.require_welcome(contract)
     with leaves_on_sigterm(), scratch_folder("train") if options.external_memory else nullcontext() as folder:
-        dataset = load_dataset(options.file, contract, separator=options.separator, folder=folder)
+        dataset = load_dataset(
+            options.file, contract, separator=options.separator, folder=folder, workers=options.workers
+        )
         groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
         rate = options.deployed_base_rate
         if model is not None and rate is None:

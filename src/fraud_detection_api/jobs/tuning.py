@@ -69,7 +69,9 @@ def tune_model(
         delay_days=options.split.delay_days,
     )
     goal.require_welcome(contract)
-    dataset = load_dataset(options.file, contract_for_tuning(contract), separator=options.separator)
+    dataset = load_dataset(
+        options.file, contract_for_tuning(contract), separator=options.separator, workers=options.workers
+    )
     groups = load_groups(options.groups_file, contract, records=options.file, separator=options.separator)
     # an incomplete policy is an error now, not after hours of tuning
     costs = with_records_a_day(costs, dataset, options.deployed_base_rate, source=str(options.policy_file))

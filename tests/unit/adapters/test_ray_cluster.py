@@ -12,14 +12,17 @@ import pytest
 from fraud_detection_api.adapters import ray_cluster
 from fraud_detection_api.adapters.ray_cluster import ClusterUnavailable, RayCluster
 from fraud_detection_api.errors import InvalidDataset
+from fraud_detection_api.features import folding
 from fraud_detection_api.services.batch.parts import PartScoring, score_parts
 from fraud_detection_api.services.batch.places import DiskFolder
 from fraud_detection_api.services.workers.pool import ThisProcess, WorkerLost, results
+from fraud_detection_api.training.data.load import load_dataset
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from fraud_detection_api.training.fit_scorer import ScorerFitter
 from fraud_detection_api.training.recipes import RECIPES, race
 from fraud_detection_api.training.train_xgboost import XGBoostSettings
 from support.builders import credit_files, labelled
+from support.payments import payments_contract, payments_frame
 from support.squaring import Squaring
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -108,6 +111,16 @@ def test_a_training_on_the_cluster_gives_the_same_model(cluster):
     there = replace(here, workers=RayCluster(cluster.address))
     assert race(here, data, RECIPES) == race(there, data, RECIPES)
     assert here.fit(data).booster == there.fit(data).booster
+
+
+def test_history_features_that_the_cluster_folds_are_the_same(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(folding, "EVENTS_AT_ONCE", 300)
+    payments_frame().write_parquet(tmp_path / "payments.parquet")
+    here, there = (
+        load_dataset(tmp_path / "payments.parquet", payments_contract(), workers=workers).records.matrix
+        for workers in (None, RayCluster(cluster.address))
+    )
+    assert np.array_equal(here.view(np.uint32), there.view(np.uint32))
 
 
 def test_an_address_without_a_cluster_is_told():

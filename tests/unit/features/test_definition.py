@@ -15,7 +15,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import parse_contract
 from fraud_detection_api.contract.windows import FOLDED, NUMERIC_MEASURES, microseconds
 from fraud_detection_api.decision.log import Kind
-from fraud_detection_api.features.folding import Events, fold
+from fraud_detection_api.features.folding import Events, fold, in_threads
 from fraud_detection_api.features.layout import MEASURES, layout_of
 from fraud_detection_api.services.entities.asking import AskedRecord
 from fraud_detection_api.services.entities.copies import read_copy, write_copy
@@ -166,7 +166,7 @@ def test_a_file_has_the_features_of_their_definition(seed):
     declared, some = contract(random), sent(random)
     if random.random() < 0.5:
         some.sort(key=lambda each: each.time)
-    found = fold(layout_of(declared, online=False), columns_of(some), threads=random.randint(1, 2))
+    found = fold(layout_of(declared, online=False), columns_of(some), fill=in_threads(random.randint(1, 2)))
     assert_same(found, in_a_file(declared, some), declared)
 
 

@@ -1,6 +1,7 @@
 """The history features of a file's records: each record is an event of its entities, and sees those before it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from fraud_detection_api.contract.columns import Columns
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.features.folding import Events, fold, microseconds_of
+from fraud_detection_api.features.folding import Events, Folding, Share, fold, in_threads, microseconds_of
 from fraud_detection_api.features.layout import Layout, layout_of
 from fraud_detection_api.model.trees.forest import CORES
+from fraud_detection_api.services.workers.pool import Workers, results
 from fraud_detection_api.tables.reading import read_column, read_entities, read_ids
 
 CHUNK_ROWS = 100_000
@@ -25,11 +27,13 @@ def history_of(
     is_fraud: NDArray[np.bool_] | None,
     *,
     folder: Path | None = None,
+    workers: Workers | None = None,
 ) -> Columns:
     """The history features `names` of each row, float64 (n,) with NaN for missing, as the contract defines them.
 
     Without `is_fraud`, bool (n,), no label is known. Where a row has a value that cannot be read, nothing is folded, and
-    features are missing: the check of the rows reports it. They are in memory, or in a file of `folder`.
+    features are missing: the check of the rows reports it. They are in memory, or in a file of `folder`. `workers` fold the
+    shares of entities; without them, threads do.
     """
     layout = layout_of(contract, online=False, only=names)
     reader = _EventReader(layout)
@@ -38,9 +42,21 @@ def history_of(
         if not reader.add(frame):
             return dict.fromkeys(names, np.broadcast_to(np.nan, scan.select(pl.len()).collect().item()))
     events = reader.events(is_fraud)
-    found = fold(layout, events, threads=CORES, out=_room((len(events.times), len(contract.history)), folder))
+    fill = in_threads(CORES) if workers is None else partial(_filled_by, workers)
+    found = fold(layout, events, fill=fill, out=_room((len(events.times), len(contract.history)), folder))
     order = {name: place for place, name in enumerate(contract.history)}
     return {name: found[:, order[name]] for name in names}
+
+
+def _filled_by(workers: Workers, folding: Folding, found: NDArray[np.float64]) -> None:
+    with workers.pool(partial(_opened, folding)) as pool:
+        for _, future in results(pool, folding.shares()):
+            rows, values = future.result()
+            found[rows[:, np.newaxis], folding.places] = values
+
+
+def _opened(folding: Folding) -> Callable[[Share], tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    return folding.answers
 
 
 def _room(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float64] | None:

@@ -16,6 +16,7 @@ from fraud_detection_api.contract.declaration import LABEL_AGE, LABEL_REVIEWER, 
 from fraud_detection_api.contract.encoding import Encoder
 from fraud_detection_api.errors import FilesUnavailable, InvalidDataset
 from fraud_detection_api.services.entities.of_file import history_of
+from fraud_detection_api.services.workers.pool import Workers
 from fraud_detection_api.tables.checking import (
     check_table,
     constraint_problem,
@@ -33,16 +34,25 @@ CHUNK_ROWS = 100_000
 
 
 def load_dataset(
-    path: Path, contract: Contract, *, trains: bool = True, separator: str | None = None, folder: Path | None = None
+    path: Path,
+    contract: Contract,
+    *,
+    trains: bool = True,
+    separator: str | None = None,
+    folder: Path | None = None,
+    workers: Workers | None = None,
 ) -> Dataset:
     """Dataset from a file that is read in pieces; a CSV's `separator` is taken from its header unless it is given.
 
-    The encoded records are in memory, or in a file of `folder`. A dataset that only measures a model may have other columns,
-    and records of one class. Raises InvalidDataset with all problems: columns, counts and first rows, never values.
+    The encoded records are in memory, or in a file of `folder`. `workers` compute history features. A dataset that only
+    measures a model may have other columns, and records of one class. Raises InvalidDataset with all problems: columns,
+    counts and first rows, never values.
     """
     scan, rows = scan_file(path, separator)
     with reading(path, separator):
-        return _dataset(scan, rows, contract, source=str(path), trains=trains, separator=separator, folder=folder)
+        return _dataset(
+            scan, rows, contract, source=str(path), trains=trains, separator=separator, folder=folder, workers=workers
+        )
 
 
 def dataset_from_frame(frame: pl.DataFrame, contract: Contract, *, source: str) -> Dataset:
@@ -59,6 +69,7 @@ def _dataset(  # noqa: PLR0913 as load_dataset
     trains: bool = True,
     separator: str | None = None,
     folder: Path | None = None,
+    workers: Workers | None = None,
 ) -> Dataset:
     names = scan.collect_schema().names()
     problems = [*_missing_columns(names, contract), *(_other_columns(names, contract) if trains else ())]
@@ -69,7 +80,7 @@ def _dataset(  # noqa: PLR0913 as load_dataset
         about = about.with_columns(target_column(about[contract.target.name], contract))
     folded = [] if set(_required(contract)) - {*names} else folded_columns(contract, names)
     is_fraud = is_positive(about[contract.target.name], contract) if contract.target.name in names else None
-    history = history_of(scan, contract, folded, is_fraud, folder=folder) if folded else {}
+    history = history_of(scan, contract, folded, is_fraud, folder=folder, workers=workers) if folded else {}
     reader = _Reader(contract, rows, folder, history)
     checked = {*reader.columns, *contract.keys, *contract.read_by_history}
     if present := [name for name in names if name in checked]:
