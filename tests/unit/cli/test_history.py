@@ -33,7 +33,7 @@ def shown(fraud, *arguments):
 
 
 def test_load_makes_a_store_and_adds_nothing_the_second_time(fraud, loaded):
-    assert loaded == {"rows": 200, "recorded": 200, "repeated": 0}
+    assert loaded == {"rows": 200, "recorded": 200, "repeated": 0, "warning": None}
     again = fraud("history", "load", "payments.parquet", "--contract", "payments.toml")
     assert (again.exit_code, again.stdout) == (0, "")
     assert "200 rows: 0 events recorded, 200 " in again.stderr

@@ -34,7 +34,8 @@ def load(
     """Seed the store with a file of events, so that history features know what came before the first decision.
 
     The file has the contract's id, time, keys and the features that history features read. Other features may be missing.
-    The target, if it is there, says which events are known as fraud. Rows are recorded in their order.
+    The target, if it is there, says which events are known as fraud, and is read as `fraud train` reads it; where it is
+    empty, nothing is known. Rows are recorded in their order.
 
     If any row is invalid, nothing is recorded. A load that was interrupted goes on when it is started again: events that
     are recorded already change nothing.
@@ -51,6 +52,8 @@ def load(
     if as_json:
         print_json(done._asdict())
     else:
+        if done.warning is not None:
+            say(f"warning: {done.warning}")
         say(f"{done.rows:,} rows: {done.recorded:,} events recorded, {done.repeated:,} had been recorded before")
 
 

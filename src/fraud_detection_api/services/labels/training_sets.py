@@ -23,6 +23,7 @@ from fraud_detection_api.services.models.stored_models import Absent, StoredMode
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
 from fraud_detection_api.tables.files import is_csv, require_suffix, write_frames
+from fraud_detection_api.tables.targets import written_negative
 from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
@@ -227,12 +228,7 @@ class TrainingSetExporter:
         return entity_id
 
     def _target(self, *, is_fraud: bool) -> bool | int | str:
-        positive = self.contract.target.positive
-        if is_fraud:
-            return positive
-        if isinstance(positive, bool):
-            return not positive
-        return f"not {positive}" if isinstance(positive, str) else int(positive == 0)
+        return self.contract.target.positive if is_fraud else written_negative(self.contract)
 
 
 def _with_commas(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
