@@ -21,6 +21,7 @@ from fraud_detection_api.contract.declaration import (
     Feature,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
+from fraud_detection_api.contract.levels import as_id
 from fraud_detection_api.contract.windows import (
     FOLDED,
     NUMERIC_MEASURES,
@@ -381,7 +382,7 @@ def _level_texts(contract: Contract, name: str, texts: frozenset[str]) -> Iterat
     """Texts that the column never has."""
     feature = contract.features.get(name)
     for text in sorted(texts):
-        read = text.strip() if feature is None else feature.level_of(text.strip())
+        read = as_id(text) if feature is None else feature.level_of(text.strip())
         if read != text:
             yield f"compares {name!r} with {text!r}, which is read as {read!r}; write it so"
         elif feature is not None and feature.refused_outside and text not in feature.refused_outside:

@@ -52,7 +52,7 @@ MOST_LEVELS = 1_000
 
 @dataclass
 class TargetLevels:
-    """The different values of a target's column, each with the row that has it first, and how many rows and frauds there are."""
+    """The different values of a target's column, each with its first row, and how many rows and frauds there are."""
 
     contract: Contract
     negative: dict[str, int] = field(default_factory=dict)

@@ -67,7 +67,39 @@ def test_an_entity_of_another_key_is_read_from_the_log(fraud, loaded):
     assert {each["kind"] for each in profile["events"]} == {"event"}
 
 
-@pytest.mark.parametrize("arguments", [("3", "--key", "amount"), ("x", "--key", "terminal")])
+def test_an_entity_of_several_columns_has_the_features_that_go_by_them(fraud, loaded):
+    at = BEGINNING + timedelta(days=6)
+    own = payments_frame(200).filter(pl.col("card") == "C-4", pl.col("channel") == "web", pl.col("paid_at") <= at)
+    profile = shown(fraud, "C-4,web", "--key", "card,channel", "--at", at.isoformat())
+    assert profile["features"] == {"terminals_7d": own["terminal"].n_unique()}
+    assert len(profile["events"]) == min(20, own.height)
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "card"), ("--key", "terminal")])
+def test_of_equal_times_the_newest_arrival_comes_first(fraud, key):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame = payments_frame(1).select(pl.all().repeat_by(5).explode()).with_columns(payment=pl.Series([*"abcde"]))
+    frame.with_columns(card=pl.lit("3"), terminal=3).write_parquet("payments.parquet")
+    fraud("history", "load", "payments.parquet", "--contract", "payments.toml", "--event-id", "payment")
+    assert [each["id"] for each in shown(fraud, "3", *key, "--limit", "3")["events"]] == [*"edc"]
+
+
+def test_an_entity_is_found_however_its_accents_are_written(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    cards = ["caf\u00e9", "cafe\u0301"] * 2
+    payments_frame(4).with_columns(card=pl.Series(cards), device=pl.Series(cards)).write_csv("payments.csv")
+    fraud("history", "load", "payments.csv", "--contract", "payments.toml")
+    at = ("--at", (BEGINNING + timedelta(hours=23)).isoformat())
+    for written in cards[:2]:
+        profile = shown(fraud, written, *at)
+        assert (len(profile["events"]), profile["features"]["payments_1d"]) == (4, 4.0)
+    erased = json.loads(fraud("store", "erase", cards[1], "--json").stdout)
+    assert erased["events"] == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [("3", "--key", "amount"), ("x", "--key", "terminal"), ("C-1", "--key", "card,channel")]
+)
 def test_what_names_no_entity_is_an_error_of_usage(fraud, loaded, arguments):
     assert fraud("history", "show", *arguments, "--contract", "payments.toml").exit_code == 2
 

@@ -59,11 +59,16 @@ def load(
 
 @app.command(epilog="Example: `fraud history show C-345435`")
 def show(
-    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="The entity's id, or its value of the column --key.")],
+    entity: Annotated[
+        str, typer.Argument(metavar="ENTITY", help="The entity's id, or its values of the columns --key.")
+    ],
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="COLUMN", help="A column that history features go by, such as a key. Default: the id."
+            "--key",
+            metavar="COLUMN",
+            help="A column that history features go by, such as a key, or several with commas between them, as ENTITY then "
+            "has a value of each. Default: the id.",
         ),
     ] = None,
     at: Annotated[
@@ -85,14 +90,16 @@ def show(
 ) -> None:
     """Show what an entity did, newest first, and the history features that a record of it would have.
 
-    With --key, the whole log of the store is read. Features that go by several columns are not shown.
+    Shown are features that go by these columns. With --key, unless it has the id, the whole log of the store is read.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.jobs.history import entity_profile
     from fraud_detection_api.schemas.entities import entity_history_body
 
     with usage_errors():
-        profile = entity_profile(settings, entity, column=key, at=at, limit=limit, listener=LISTENER)
+        profile = entity_profile(
+            settings, entity, columns=key.split(",") if key else (), at=at, limit=limit, listener=LISTENER
+        )
     if as_json:
         print_json(entity_history_body(profile).model_dump())
         return
