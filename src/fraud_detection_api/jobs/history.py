@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fraud_detection_api.container.entities import build_arrivals, build_profiles
 from fraud_detection_api.container.secrets import build_recorder
@@ -14,6 +15,9 @@ from fraud_detection_api.services.history.events import EventService
 from fraud_detection_api.services.history.files import EventLoader, Loaded
 from fraud_detection_api.services.storage.contracts import StoreContract
 from fraud_detection_api.settings import Settings
+
+if TYPE_CHECKING:
+    from fraud_detection_api.services.entities.beside import Written
 
 
 def load_events(
@@ -34,6 +38,18 @@ def load_events(
             return EventLoader(service, contract, id_column, progress, separator).load_file(file)
     finally:
         stores.decisions.close()
+
+
+def write_features(
+    settings: Settings, file: Path, target: Path, *, separator: str | None, listener: Listener
+) -> "Written":
+    """Write a file's rows with their history features. Raises NoHistory, InvalidDataset, and as `stored_contract`."""
+    # compiled loops: the other commands load none of them
+    from fraud_detection_api.services.entities.beside import HistoryWriter
+
+    contract = stored_contract(settings)
+    with listener.step(f"Folding {file.name}") as progress:
+        return HistoryWriter(contract, progress, separator).write(file, target)
 
 
 def entity_profile(

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fraud_detection_api.errors import InvalidContract, NoHistory
+from fraud_detection_api.errors import InvalidContract, InvalidDataset, NoHistory
 from fraud_detection_api.services.entities.of_file import history_of
 from support.payments import BEGINNING, PAYMENTS, payments_contract, payments_frame
 from support.refusals import refusal_of
@@ -73,6 +73,31 @@ def test_an_entity_of_several_columns_has_the_features_that_go_by_them(fraud, lo
     profile = shown(fraud, "C-4,web", "--key", "card,channel", "--at", at.isoformat())
     assert profile["features"] == {"terminals_7d": own["terminal"].n_unique()}
     assert len(profile["events"]) == min(20, own.height)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_features_of_a_file_are_those_that_training_reads(fraud, suffix):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame, contract = payments_frame(300).drop("opened_at"), payments_contract()
+    frame.write_parquet("payments.parquet")
+    done = fraud(
+        "history", "features", "payments.parquet", "--contract", "payments.toml", "--out", f"f.{suffix}", "--json"
+    )
+    assert json.loads(done.stdout) == {"rows": 300, "features": [*contract.history], "out": f"f.{suffix}"}
+    written = pl.read_csv(f"f.{suffix}") if suffix == "csv" else pl.read_parquet(f"f.{suffix}")
+    folded = history_of(frame.lazy(), contract, list(contract.history), (frame["is_fraud"] == 1).to_numpy())
+    assert written.columns == [*frame.columns, *contract.history]
+    for name, values in folded.items():
+        assert written[name].to_list() == [none_for_nan(value) for value in values.tolist()]
+
+
+def test_features_of_bad_rows_are_refused_and_nothing_is_written(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame = payments_frame(30).with_columns(amount=pl.when(pl.int_range(pl.len()) == 7).then(-1.0).otherwise(1.0))
+    frame.write_parquet("payments.parquet")
+    arguments = ("history", "features", "payments.parquet", "--contract", "payments.toml", "--out", "f.parquet")
+    assert refusal_of(fraud(*arguments)) is InvalidDataset
+    assert not Path("f.parquet").exists()
 
 
 @pytest.mark.parametrize("key", [(), ("--key", "card"), ("--key", "terminal")])

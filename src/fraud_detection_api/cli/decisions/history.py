@@ -1,5 +1,6 @@
 """fraud history …"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,6 +56,33 @@ def load(
         if done.warning is not None:
             say(f"warning: {done.warning}")
         say(f"{done.rows:,} rows: {done.recorded:,} events recorded, {done.repeated:,} had been recorded before")
+
+
+@app.command(
+    epilog="Example: `fraud history features payments.parquet --contract payments.toml --out features.parquet`"
+)
+def features(
+    file: options.DataFile,
+    out: Annotated[Path, typer.Option("--out", metavar="TARGET", help="The file to write (.csv, .parquet).")],
+    separator: options.Separator = None,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write a file's rows with their history features beside them, as training and scoring compute them.
+
+    The file has what `fraud history load` needs, in any order of rows. Labels are known after the contract's
+    `label_delay_days`. Features that the file has are left as they are.
+    """
+    settings = settings_with(registry=registry, contract=contract)
+    given = options.of_csv(separator, file)
+    from fraud_detection_api.jobs.history import write_features
+
+    done = write_features(settings, file, out, separator=given, listener=JSON_LISTENER if as_json else LISTENER)
+    if as_json:
+        print_json({**done._asdict(), "out": str(out)})
+    else:
+        say(f"{done.rows:,} rows with {', '.join(done.features)}; wrote {out}")
 
 
 @app.command(epilog="Example: `fraud history show C-345435`")
