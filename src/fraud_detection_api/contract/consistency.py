@@ -263,7 +263,9 @@ def _operand_problems(contract: Contract, formula: Formula, numbers: Collection[
         feature = contract.features.get(name)
         if name in numbers:
             continue
-        if feature is None and name in contract.history:
+        if feature is None and name in contract.derived:
+            yield f"reads {name!r}, which is derived; formulas cannot read derived features: write out its formula instead"
+        elif feature is None and name in contract.history:
             yield f"reads {name!r}, which callers do not send; a constraint may read what they send"
         elif feature is None:
             yield f"reads {name!r}, which is not a feature of this contract"
@@ -348,6 +350,10 @@ def _measured_problems(contract: Contract, history: HistoryFeature) -> Iterator[
         return
     if of is None:
         yield f"is required: {measure} is of a column; name {expected}"
+    elif of in contract.derived:
+        yield f"{of!r} is derived, and history features measure what records have; name {expected}"
+    elif measure == "distinct" and of in history.by:
+        yield f"{of!r} is in `by`, so an entity has one value of it; name another column"
     elif not fits:
         yield f"{of!r} cannot be measured by {measure}; name {expected}{_near(contract, of)}"
 
@@ -385,7 +391,7 @@ def _level_texts(contract: Contract, name: str, texts: frozenset[str]) -> Iterat
         read = as_id(text) if feature is None else feature.level_of(text.strip())
         if read != text:
             yield f"compares {name!r} with {text!r}, which is read as {read!r}; write it so"
-        elif feature is not None and feature.refused_outside and text not in feature.refused_outside:
+        elif feature is not None and feature.known_levels and text not in feature.known_levels:
             yield f"compares {name!r} with {text!r}, which is not one of its levels; correct it, or add it to `levels`"
 
 

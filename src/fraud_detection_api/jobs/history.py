@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fraud_detection_api.container.entities import build_arrivals, build_profiles
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import event_store_in, open_stores, require_database, store_name, stores_in
+from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.errors import NoHistory
 from fraud_detection_api.jobs.labels import stored_contract
 from fraud_detection_api.jobs.listener import Listener, UnusableOption
 from fraud_detection_api.services.entities.profile import NoEntity, Profile, ProfileStores
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
     from fraud_detection_api.services.entities.beside import Written
 
 
+def _contract(settings: Settings) -> Contract:
+    """The contract, which has history features. Raises NoHistory, and as `stored_contract`."""
+    contract = stored_contract(settings)
+    if not contract.history:
+        is_given = settings.contract is not None
+        raise NoHistory(contract.name, remedy="" if is_given else "name a contract that does, by --contract")
+    return contract
+
+
 def load_events(
     settings: Settings, file: Path, *, id_column: str | None, separator: str | None, listener: Listener
 ) -> Loaded:
@@ -27,7 +38,7 @@ def load_events(
 
     Raises NoStore, NoHistory, InvalidDataset, ContractMismatch, StoreUnavailable, and as `stored_contract`.
     """
-    contract = stored_contract(settings)
+    contract = _contract(settings)
     database = require_database(settings)
     stores, service = stores_in(database, settings), EventService(event_store_in(database), build_recorder(settings))
     service.require(contract)
@@ -47,7 +58,7 @@ def write_features(
     # compiled loops: the other commands load none of them
     from fraud_detection_api.services.entities.beside import HistoryWriter
 
-    contract = stored_contract(settings)
+    contract = _contract(settings)
     with listener.step(f"Folding {file.name}") as progress:
         return HistoryWriter(contract, progress, separator).write(file, target)
 
@@ -59,7 +70,7 @@ def entity_profile(
 
     Raises UnusableOption, NoStore, NoHistory, ContractMismatch, StoreUnavailable, and as `stored_contract`.
     """
-    contract = stored_contract(settings)
+    contract = _contract(settings)
     with (
         open_stores(settings, contract=contract.name) as stores,
         listener.step(f"Reading what {entity} did") as progress,

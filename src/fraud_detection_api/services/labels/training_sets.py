@@ -28,6 +28,7 @@ from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
 ROWS_A_PAGE = 5_000
+_IDS_A_PAGE = 100_000
 
 _WRITTEN = ("fraud", "legitimate", "assumed_legitimate")
 
@@ -78,10 +79,13 @@ class TrainingSetExporter:
         """The contract's history features that the models of decisions declare alike, by version and digest."""
         return {}
 
-    def export(self, target: Path, *, since: int, until: int, assumed_before: int | None) -> Exported:
+    def export(
+        self, target: Path, *, since: int, until: int, assumed_before: int | None, young_until: int | None = None
+    ) -> Exported:
         """Write the labelled records decided from `since` to before `until`, in milliseconds since 1970.
 
-        Records without a label that were decided before `assumed_before` count as legitimate. The file holds the contract's
+        Records without a label that were decided before `assumed_before` count as legitimate. Where there is nothing to
+        export, those decided from `until` to before `young_until` are counted as too young. The file holds the contract's
         columns, the history features that all its records have, its target, the days from decision to label, null if the
         label is assumed, and who said it; it is written whole or not at all. Raises NothingToExport, InvalidContract,
         InvalidSetting, InvalidDataset, StoreUnavailable.
@@ -102,8 +106,15 @@ class TrainingSetExporter:
                 schema |= dict.fromkeys(self._commas, pl.String())
             write_frames(frames, schema, waiting)
             if not done.rows:
-                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
+                young = 0 if young_until is None else self._count(DecisionFilter(since=until, until=young_until))
+                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered, young=young)
         return done
+
+    def _count(self, where: DecisionFilter) -> int:
+        counted, after = 0, None
+        while ids := self.store.ids(where, limit=_IDS_A_PAGE, after=after):
+            counted, after = counted + len(ids), ids[-1]
+        return counted
 
     @property
     def _commas(self) -> list[str]:
