@@ -22,14 +22,7 @@ from fraud_detection_api.contract.declaration import (
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
 from fraud_detection_api.contract.levels import as_id
-from fraud_detection_api.contract.windows import (
-    FOLDED,
-    NUMERIC_MEASURES,
-    UNLIMITED,
-    HistoryFeature,
-    Key,
-    microseconds,
-)
+from fraud_detection_api.contract.windows import FOLDED, NUMERIC_MEASURES, UNLIMITED, HistoryFeature, Key, microseconds
 from fraud_detection_api.contract.wording import reason_problems
 from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
