@@ -264,9 +264,7 @@ class NoHistory(FraudError):
     """The contract has no history features, so nothing reads events."""
 
     def __init__(self, contract: str, *, remedy: str = "") -> None:
-        super().__init__(
-            f"the contract {contract!r} declares no history features (`[history]`){remedy and f'; {remedy}'}"
-        )
+        super().__init__(f"the contract {contract!r} declares no history features (`[history]`){remedy}")
 
 
 class GateRefused(FraudError):
@@ -375,12 +373,12 @@ class NothingToExport(FraudError):
     def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int, *, young: int = 0) -> None:
         super().__init__(
             f"nothing to export: of the decisions in that period, {young} are too young for their labels "
-            f"(`label_delay_days` in the contract; --matured-days selects other days), {unlabelled} have no label "
-            f"(`fraud labels import FILE` adds labels), {other_contract} were stored under another contract (--contract "
-            f"selects it), {erased} were erased, and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's key)"
+            f"(`label_delay_days` in the contract; --matured-days selects other days), {unlabelled} have no label (`fraud "
+            f"labels import FILE` adds labels), {other_contract} were stored under another contract (--contract names it), "
+            f"{erased} were erased, and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's key)"
         )
-        self.young = young
-        self.unlabelled, self.other_contract, self.erased, self.tampered = unlabelled, other_contract, erased, tampered
+        self.unlabelled, self.other_contract, self.erased = unlabelled, other_contract, erased
+        self.tampered, self.young = tampered, young
 
 
 class IdempotencyKeyReused(FraudError):

@@ -27,7 +27,7 @@ def _contract(settings: Settings) -> Contract:
     contract = stored_contract(settings)
     if not contract.history:
         is_given = settings.contract is not None
-        raise NoHistory(contract.name, remedy="" if is_given else "name a contract that does, by --contract")
+        raise NoHistory(contract.name, remedy="" if is_given else "; name a contract that does, by --contract")
     return contract
 
 
