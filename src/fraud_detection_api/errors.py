@@ -263,8 +263,8 @@ class InvalidChallenger(FraudError):
 class NoHistory(FraudError):
     """The contract has no history features, so nothing reads events."""
 
-    def __init__(self, contract: str) -> None:
-        super().__init__(f"the contract {contract!r} declares no history features (`[history]`)")
+    def __init__(self, contract: str, *, remedy: str = "") -> None:
+        super().__init__(f"the contract {contract!r} declares no history features (`[history]`){remedy}")
 
 
 class GateRefused(FraudError):
@@ -370,13 +370,15 @@ class InvalidCursor(FraudError):
 class NothingToExport(FraudError):
     """No stored record can be exported; the counts say why records were left out."""
 
-    def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int) -> None:
+    def __init__(self, unlabelled: int, other_contract: int, erased: int, tampered: int, *, young: int = 0) -> None:
         super().__init__(
-            f"nothing to export: of the decisions in that period, {unlabelled} have no label (`fraud labels import FILE` "
-            f"adds labels), {other_contract} were stored under another contract (--contract selects it), {erased} were "
-            f"erased, and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's key)"
+            f"nothing to export: of the decisions in that period, {young} are too young for their labels "
+            f"(`label_delay_days` in the contract; --matured-days selects other days), {unlabelled} have no label (`fraud "
+            f"labels import FILE` adds labels), {other_contract} were stored under another contract (--contract names it), "
+            f"{erased} were erased, and {tampered} have a broken seal (FRAUD_SEAL_KEY must be the server's key)"
         )
-        self.unlabelled, self.other_contract, self.erased, self.tampered = unlabelled, other_contract, erased, tampered
+        self.unlabelled, self.other_contract, self.erased = unlabelled, other_contract, erased
+        self.tampered, self.young = tampered, young
 
 
 class IdempotencyKeyReused(FraudError):

@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 
 from fraud_detection_api import __version__, errors
 from fraud_detection_api.container.process import Container, build_container
+from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.errors import FieldProblem, invalid_fields
 from fraud_detection_api.metrics.catalogue import SCORING_REQUESTS_IN_FLIGHT
 from fraud_detection_api.metrics.requests import EventMetrics, RequestMetrics
@@ -136,8 +137,12 @@ def create_app(settings: Settings, *, container: Container | None = None) -> Fas
 def _describe(app: Application, container: Container, prefix: PublicPrefix) -> None:
     """Describe the application at OPENAPI, for the contract in service."""
     describe = partial(describe_api, app, has_keys=bool(container.keys))
-    app.openapi = lambda: describe(container.deployment.documented_contract)  # type: ignore[method-assign]
-    described = ApiDescription(describe, lambda: container.deployment.documented_contract, prefix)
+
+    def described_for(contract: Contract) -> dict[str, Any]:
+        return describe(contract, newest=container.deployment.newest_time)
+
+    app.openapi = lambda: described_for(container.deployment.documented_contract)  # type: ignore[method-assign]
+    described = ApiDescription(described_for, lambda: container.deployment.documented_contract, prefix)
     app.add_route(OPENAPI, described.answer, include_in_schema=False)
 
 

@@ -74,10 +74,10 @@ def test_a_file_of_ones_own_becomes_a_model_that_serves(tmp_path):
 
 @pytest.mark.slow  # its parts have quick tests of their own: folding files, loading events, serving, refolding
 def test_raw_payments_become_a_model_with_history(tmp_path):
-    make, check, train, load, decide, look = commands("history")
+    make, check, train, features, load, decide, look = commands("history")
     [contract] = blocks((PAGES / "history.md").read_text(encoding="utf-8"), "toml")
     (tmp_path / "payments.toml").write_text(contract, encoding="utf-8")
-    done_in(tmp_path, make + check + train + load)
+    done_in(tmp_path, make + check + train + features + load)
     with application(
         FileRegistry(tmp_path / "payments-registry"), store=f"sqlite:///{tmp_path / 'payments.db'}"
     ) as client:
@@ -85,7 +85,8 @@ def test_raw_payments_become_a_model_with_history(tmp_path):
     shown = done_in(tmp_path, look)
     assert decision["history"] == "available"
     assert "AMOUNT_HIGH" in {reason["code"] for reason in decision["reasons"]}
-    assert "mean_amount_30d" in shown
+    assert "payments_1d" in shown
+    assert "missing" not in shown
     assert "equal" in shown
 
 

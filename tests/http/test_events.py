@@ -191,6 +191,29 @@ def test_people_see_what_an_entity_did_and_its_features(paying, pseudonym_key):
     assert before["features"]["payments_1d"] == 1.0
 
 
+def test_an_entity_of_another_key_is_shown(client):
+    send(client, event("a", terminal=5, paid_at="2026-11-22T09:00:00Z"), event("b", terminal=6))
+    shown = client.get("/v1/entities/5/history", params={"key": "terminal", "at": "2026-12-22T12:00:00Z"}).json()
+    assert [each["id"] for each in shown["events"]] == ["a"]
+    assert shown["features"] == {"terminal_fraud_28d": 0.0}
+    shown = client.get("/v1/entities/C-1,web/history", params={"key": "card,channel"}).json()
+    assert [*shown["features"]] == ["terminals_7d"]
+
+
+@pytest.mark.parametrize(("entity", "key", "pointer"), [("5", "amount", "/key"), ("x", "terminal", "/entity_id")])
+def test_what_names_no_entity_is_refused(client, entity, key, pointer):
+    answer = client.get(f"/v1/entities/{entity}/history", params={"key": key})
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+def test_ids_and_keys_are_composed(client):
+    send(client, event("a", card="caf\u00e9"), event("a\u0308", card=" cafe\u0301 "), event("\u00e4"))
+    for written in ("caf\u00e9", "cafe\u0301"):
+        shown = client.get(f"/v1/entities/{written}/history").json()
+        assert [each["id"] for each in shown["events"]] == ["\u00e4", "a"]
+
+
 def test_an_id_that_nothing_is_stored_about_did_nothing(client):
     shown = client.get("/v1/entities/nobody/history").json()
     assert shown["events"] == []

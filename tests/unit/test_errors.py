@@ -62,9 +62,10 @@ TEXTS = {
         "this cursor belongs to another query; send the filters that it came from, or no cursor to start again"
     ),
     NoNotice("its outcome is review"): "no notice can be made of this decision: its outcome is review",
-    errors.NothingToExport(1, 2, 3, 4): (
-        "nothing to export: of the decisions in that period, 1 have no label (`fraud labels import FILE` adds labels), "
-        "2 were stored under another contract (--contract selects it), 3 were erased, and 4 have a broken seal "
+    errors.NothingToExport(1, 2, 3, 4, young=5): (
+        "nothing to export: of the decisions in that period, 5 are too young for their labels (`label_delay_days` in the "
+        "contract; --matured-days selects other days), 1 have no label (`fraud labels import FILE` adds labels), "
+        "2 were stored under another contract (--contract names it), 3 were erased, and 4 have a broken seal "
         "(FRAUD_SEAL_KEY must be the server's key)"
     ),
     TooFewLabels(1000, 5, least_records=2000, least_frauds=50): (

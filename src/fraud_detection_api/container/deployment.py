@@ -10,6 +10,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT, load_contract
 from fraud_detection_api.metrics.tallies import Tallies
 from fraud_detection_api.monitoring.gate import GateLimits
+from fraud_detection_api.schemas.contract import last_training_time
 from fraud_detection_api.schemas.decisions import decision_texts
 from fraud_detection_api.schemas.records.parser import RecordParser, record_parser
 from fraud_detection_api.services.deciding.decisions import NEVER, DecisionService, Task
@@ -49,6 +50,12 @@ class DeploymentServices:
         """The contract of the model in service; where there is none, the one of the settings."""
         current = self.champion.current
         return self.contract if current is None else current.contract
+
+    @property
+    def newest_time(self) -> str | None:
+        """The time of the newest record that the model in service learned from; None where none is known."""
+        current = self.champion.current
+        return None if current is None else last_training_time(current.champion.bundle.card)
 
 
 def build_deployment(  # noqa: PLR0913 what a deployment is made of

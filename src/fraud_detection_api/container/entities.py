@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from fraud_detection_api.adapters.sockets.history import HistoryClient, HistoryServer
 from fraud_detection_api.adapters.sql.arrivals import SqlArrivalStore
+from fraud_detection_api.adapters.sql.database import Database
 from fraud_detection_api.container.secrets import build_recorder
 from fraud_detection_api.container.storage import SQLITE, require_database
 from fraud_detection_api.contract.declaration import Contract
@@ -15,6 +16,7 @@ from fraud_detection_api.services.entities.copies import read_copy, write_copy
 from fraud_detection_api.services.entities.local import LocalHistory
 from fraud_detection_api.services.entities.profile import EntityProfiles, ProfileStores
 from fraud_detection_api.services.history.arrivals import ArrivalStore
+from fraud_detection_api.services.storage.patience import PatientThreads, patient
 from fraud_detection_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class StoredHistories:
 def build_arrivals(settings: Settings) -> ArrivalStore:
     """Reads what arrived in the store that FRAUD_STORE names. Raises as `require_database`."""
     return SqlArrivalStore(require_database(settings, synchronous="NORMAL"))
+
+
+def arrivals_in(database: Database, threads: PatientThreads) -> ArrivalStore:
+    """Reads what arrived in that database, for one caller, whom a store that hangs does not hold up."""
+    return patient(SqlArrivalStore(database), threads)
 
 
 def _folded(contract: Contract, arrivals: ArrivalStore) -> "LiveHistory":

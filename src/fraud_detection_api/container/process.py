@@ -1,11 +1,12 @@
 """Builds the long-lived objects of a worker process from the settings, once."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
-from fraud_detection_api.container.entities import build_history, build_profiles
+from fraud_detection_api.container.entities import arrivals_in, build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
 from fraud_detection_api.container.secrets import build_key_reload, build_keys, build_recorder
 from fraud_detection_api.container.storage import (
@@ -80,7 +81,7 @@ def build_container(
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
-    recorder, labels, events, upkeep = build_recorder(settings), None, None, None
+    recorder, labels, profiled, events, upkeep = build_recorder(settings), None, None, None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
@@ -88,11 +89,12 @@ def build_container(
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
         events = event_store_in(database)
+        log = partial(arrivals_in, database, lookups)
+        profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
         upkeep = build_upkeep(settings, lookups)
         build_root_copy(settings.log_roots)  # the observer uses it: a bad one is refused before anything starts
     seen = patient(store, lookups)
     labels, observations, events = patient(labels, lookups), patient(observations, lookups), patient(events, lookups)
-    profiled = None if seen is None or labels is None or events is None else ProfileStores(seen, labels, events)
     keys = build_keys(settings)
     entities = None if store is None else build_history(settings)
     return Container(

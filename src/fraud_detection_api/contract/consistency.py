@@ -21,14 +21,8 @@ from fraud_detection_api.contract.declaration import (
     Feature,
 )
 from fraud_detection_api.contract.formula import Formula, InvalidFormula
-from fraud_detection_api.contract.windows import (
-    FOLDED,
-    NUMERIC_MEASURES,
-    UNLIMITED,
-    HistoryFeature,
-    Key,
-    microseconds,
-)
+from fraud_detection_api.contract.levels import as_id
+from fraud_detection_api.contract.windows import FOLDED, NUMERIC_MEASURES, UNLIMITED, HistoryFeature, Key, microseconds
 from fraud_detection_api.contract.wording import reason_problems
 from fraud_detection_api.contract.written import NUMBER_FORMATS, TIME_UNITS, is_time_format
 from fraud_detection_api.field_texts import plain_number
@@ -262,7 +256,9 @@ def _operand_problems(contract: Contract, formula: Formula, numbers: Collection[
         feature = contract.features.get(name)
         if name in numbers:
             continue
-        if feature is None and name in contract.history:
+        if feature is None and name in contract.derived:
+            yield f"reads {name!r}, which is derived; formulas cannot read derived features: write out its formula instead"
+        elif feature is None and name in contract.history:
             yield f"reads {name!r}, which callers do not send; a constraint may read what they send"
         elif feature is None:
             yield f"reads {name!r}, which is not a feature of this contract"
@@ -347,6 +343,10 @@ def _measured_problems(contract: Contract, history: HistoryFeature) -> Iterator[
         return
     if of is None:
         yield f"is required: {measure} is of a column; name {expected}"
+    elif of in contract.derived:
+        yield f"{of!r} is derived, and history features measure what records have; name {expected}"
+    elif measure == "distinct" and of in history.by:
+        yield f"{of!r} is in `by`, so an entity has one value of it; name another column"
     elif not fits:
         yield f"{of!r} cannot be measured by {measure}; name {expected}{_near(contract, of)}"
 
@@ -381,10 +381,10 @@ def _level_texts(contract: Contract, name: str, texts: frozenset[str]) -> Iterat
     """Texts that the column never has."""
     feature = contract.features.get(name)
     for text in sorted(texts):
-        read = text.strip() if feature is None else feature.level_of(text.strip())
+        read = as_id(text) if feature is None else feature.level_of(text.strip())
         if read != text:
             yield f"compares {name!r} with {text!r}, which is read as {read!r}; write it so"
-        elif feature is not None and feature.refused_outside and text not in feature.refused_outside:
+        elif feature is not None and feature.known_levels and text not in feature.known_levels:
             yield f"compares {name!r} with {text!r}, which is not one of its levels; correct it, or add it to `levels`"
 
 

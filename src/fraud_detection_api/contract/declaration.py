@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AliasChoices, Field, StringConstraints
 
 from fraud_detection_api.contract.formula import Formula, parse_formula
-from fraud_detection_api.contract.levels import composed, folded
+from fraud_detection_api.contract.levels import as_id, composed, folded
 from fraud_detection_api.contract.windows import HistoryFeature, Key, Time
 from fraud_detection_api.contract.wording import (
     NOT_IN_FORMER,
@@ -81,7 +81,7 @@ class Identifier(Declared):
         (7, '7')
         """
         if self.dtype == "str":
-            return str(sent)
+            return as_id(str(sent))
         return int(sent) if isinstance(sent, int) or _WHOLE_NUMBER.fullmatch(sent) else sent
 
 

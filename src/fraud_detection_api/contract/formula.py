@@ -162,9 +162,14 @@ def syntax_of(source: str) -> tuple[ast.expr, Mapping[str, str]]:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise InvalidFormula(f"{shown(source)} is not a formula") from None
+        hint = "; write == to compare" if _ASSIGNS.search(_TEXT.sub("", source)) else ""
+        raise InvalidFormula(f"{shown(source)} is not a formula{hint}") from None
     _require_shallow(tree)
     return tree, quoted
+
+
+_TEXT = re.compile("'[^']*'|\"[^\"]*\"|`[^`]*`")
+_ASSIGNS = re.compile("(?<![<>=!])=(?!=)")
 
 
 def is_one_comparison(tree: ast.Compare) -> bool:

@@ -1,4 +1,4 @@
-"""The levels of a category, as text."""
+"""Texts that name something: the levels of categories, ids and keys."""
 
 import unicodedata
 from collections import Counter
@@ -11,7 +11,16 @@ def composed(text: str) -> str:
     >>> composed("Andr\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}") == "Andr\N{LATIN SMALL LETTER E WITH ACUTE}"
     True
     """
-    return unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def as_id(text: str) -> str:
+    r"""The text of an id or a key as it is stored: composed, without blanks around it.
+
+    >>> as_id(" cafe\N{COMBINING ACUTE ACCENT} ")
+    'café'
+    """
+    return composed(text.strip())
 
 
 def folded(text: str) -> str:

@@ -135,13 +135,20 @@ def _fix(item: Any) -> str:
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("code", "favourable_code"):
         return "must be capital letters, digits and underscores, such as UTILISATION_HIGH"
     if item["type"] == "string_pattern_mismatch" and path[-1] in ("window", "delay", "arrival_delay", "late"):
-        other = ' or "unlimited"' if path[-1] == "window" else ""
-        return f'must be a whole number of s, m, h, d or w, such as "30d"{other}'
+        return _duration_fix(str(item["input"]), ' or "unlimited"' if path[-1] == "window" else "")
     if path[:1] == ("history",) and path[-1] == "by" and item["type"] != "missing":
         return 'must be the name of a column, or an array of such names: "card", or ["card", "merchant"]'
     if item["type"] == "literal_error" and path[-1] == REASON:
         return "must be a reason, or false for none"
     return field_text(item)
+
+
+def _duration_fix(sent: str, other: str) -> str:
+    if re.fullmatch("[0-9]{7,}[smhdw]", sent):
+        return f'is too large; give at most six digits, such as "30d"{other}'
+    if re.fullmatch("[0-9]+[SMHDW]", sent):
+        return f'must have its unit in lower case: "{sent.lower()}"'
+    return f'must be a whole number of s, m, h, d or w, such as "30d"{other}'
 
 
 def _known_keys(path: tuple[str, ...]) -> list[str]:

@@ -39,7 +39,12 @@ class Window(NamedTuple):
     def end(self, contract: Contract) -> int:
         """Decisions from then on are left out."""
         matured = contract.target.label_delay_days if self.matured_days is None else self.matured_days
-        return max(self.since, min(self.now if self.until is None else self.until, self.now - int(matured * DAY_MS)))
+        return max(self.since, min(self.asked_until, self.now - int(matured * DAY_MS)))
+
+    @property
+    def asked_until(self) -> int:
+        """The end of the range, however young decisions are."""
+        return self.now if self.until is None else self.until
 
     @property
     def assumed_before(self) -> int | None:
@@ -69,7 +74,9 @@ def export_decisions(
             stores.decisions, stores.labels, build_recorder(settings), contract, progress, known
         )
         until, assumed = window.end(contract), window.assumed_before
-        return exporter.export(target, since=window.since, until=until, assumed_before=assumed)
+        return exporter.export(
+            target, since=window.since, until=until, assumed_before=assumed, young_until=window.asked_until
+        )
 
 
 def stored_contract(settings: Settings) -> Contract:

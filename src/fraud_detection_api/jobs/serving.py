@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from fraud_detection_api.container.process import Container, build_container
 from fraud_detection_api.container.registry import build_registry
-from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.contract.loading import CREDIT
 from fraud_detection_api.errors import FraudError, InvalidSetting, MissingExtra
 from fraud_detection_api.jobs.listener import Listener
+from fraud_detection_api.model.bundle import Bundle
 from fraud_detection_api.processes.server import run_server
-from fraud_detection_api.schemas.contract import example_record
+from fraud_detection_api.schemas.contract import example_record, last_training_time
 from fraud_detection_api.services.models.aliases import CHAMPION
 from fraud_detection_api.services.models.contracts import require_registry_of
 from fraud_detection_api.settings import Settings
@@ -43,12 +43,15 @@ def serve(
     settings.require_safe_address(has_keys=bool(container.keys))
     if train_if_empty_by is not None and build_registry(settings.registry).assigned(CHAMPION) is None:
         _train_default(container, by=train_if_empty_by, listener=listener)
-    champion = _champion_contract(container)
+    bundle = _champion_bundle(container)
+    champion = None if bundle is None else bundle.contract
     if champion is not None:  # a server whose store is another contract's would never be ready
         container.deployment.store_contract.claim(champion.name)
         if container.store is not None:
             container.store.close()  # the workers have connections of their own
-    example = example_record(champion or container.deployment.contract)
+    trained_until = None if bundle is None else last_training_time(bundle.card)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    example = example_record(champion or container.deployment.contract, at=trained_until or now)
     run_server(
         settings,
         stores=container.store is not None,
@@ -56,9 +59,9 @@ def serve(
     )
 
 
-def _champion_contract(container: Container) -> Contract | None:
+def _champion_bundle(container: Container) -> Bundle | None:
     with suppress(FraudError):
-        return container.deployment.models.load(CHAMPION).bundle.contract
+        return container.deployment.models.load(CHAMPION).bundle
     return None
 
 

@@ -3,14 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.exceptions import RequestValidationError
 
 from fraud_detection_api import errors
 from fraud_detection_api.routes.protocol import problems
 from fraud_detection_api.routes.protocol.dependencies import Champion, provided, require_role, take_turn
 from fraud_detection_api.routes.protocol.parameters import only_own_parameters
-from fraud_detection_api.schemas.entities import MOST_READ, EntityHistoryBody, EntityQuery, entity_history_body
+from fraud_detection_api.schemas.entities import (
+    MOST_LEAVES,
+    MOST_READ,
+    EntityHistoryBody,
+    EntityQuery,
+    entity_history_body,
+)
 from fraud_detection_api.schemas.request import TextId
-from fraud_detection_api.services.entities.profile import EntityProfiles
+from fraud_detection_api.services.entities.profile import EntityProfiles, Most, NoEntity
 
 router = APIRouter(prefix="/v1/entities", tags=["decisions"])
 
@@ -39,11 +46,18 @@ def get_entity_history(
     entity_id: TextId,
     query: Annotated[EntityQuery, Query()],
 ) -> EntityHistoryBody:
-    """The newest decisions and events of the entity with this id, and its history features as of a time.
+    """The newest decisions and events of the entity with this id or other key, and its history features as of a time.
 
     The features count all that has arrived by now, also what arrived later than that time. An id that nothing is stored
     about did nothing.
     """
     contract = champion.require().contract
-    profile = profiles.of_id(contract, entity_id, at=query.at, limit=query.limit, most=MOST_READ)
+    columns = query.key.split(",") if query.key else ()
+    try:
+        profile = profiles.of(
+            contract, entity_id, columns, at=query.at, limit=query.limit, most=Most(MOST_READ, MOST_LEAVES)
+        )
+    except NoEntity as error:
+        place = ("query", "key") if error.are_columns else ("path", "entity_id")
+        raise RequestValidationError([{"type": "no_entity", "loc": place, "msg": error.detail}]) from None
     return entity_history_body(profile)

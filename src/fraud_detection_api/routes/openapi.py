@@ -13,7 +13,7 @@ from fraud_detection_api.contract.declaration import Contract
 from fraud_detection_api.routes import decisions, events, fraud_detection
 from fraud_detection_api.routes.protocol.pages import Page, page
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
-from fraud_detection_api.schemas.contract import contract_schema, example_record, record_schema
+from fraud_detection_api.schemas.contract import A_TIME, contract_schema, example_record, record_schema
 from fraud_detection_api.schemas.decisions import DecisionsBody
 from fraud_detection_api.schemas.events import RECORD, EventsRequest, event_parser
 from fraud_detection_api.schemas.examples import example_of
@@ -53,14 +53,14 @@ class ApiDescription:
         return page(to_json(described), "application/json")
 
 
-def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool) -> dict[str, Any]:
-    """OpenAPI 3.1 of the application, for records of this contract."""
+def describe_api(app: FastAPI, contract: Contract, *, has_keys: bool, newest: str | None = None) -> dict[str, Any]:
+    """OpenAPI 3.1 of the application, for records of this contract. Examples with history are of the time `newest`."""
     api = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     scoring = {route.PATH: {"post": deepcopy(route.OPERATION)} for route in (fraud_detection, decisions)}
     api["paths"] = {
         path: {**scoring.get(path, {}), **api["paths"].get(path, {})} for path in {**scoring, **api["paths"]}
     }
-    schemas, record = api["components"]["schemas"], example_record(contract)
+    schemas, record = api["components"]["schemas"], example_record(contract, at=newest or A_TIME)
     schemas |= _of_the_contract(contract)
     for body in (Problem, DecisionsBody, LabelsRequest, EventsRequest, PromoteRequest, RolloutRequest):
         schemas[body.__name__] = body.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,6 +1,6 @@
 """The contract on the wire: the JSON Schema of a record, with what a schema cannot express under `x-` keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -12,7 +12,9 @@ from fraud_detection_api.schemas.records.parser import record_parser
 
 _ROUND = (1, 10, 1000)
 _MOST_TRIED = 1000
-_A_TIME = "2026-11-22T10:00:00Z"
+A_TIME = "2026-11-22T10:00:00Z"
+"""The time of an example, where nothing else is known."""
+
 _A_KEY: dict[str, int | str] = {"int": 1, "str": "A"}
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -54,15 +56,18 @@ def contract_schema(contract: Contract) -> dict[str, Any]:
     }
 
 
-def example_record(contract: Contract) -> dict[str, Any]:
-    """A record to try: the examples that the contract declares, or small values, within its constraints if any are."""
+def example_record(contract: Contract, *, at: str = A_TIME) -> dict[str, Any]:
+    """A record to try: the examples that the contract declares, or small values, within its constraints if any are.
+
+    Where the contract has history, the record is of the time `at`: later than what a store has, it would make that late.
+    """
     record: dict[str, Any] = {}
     if contract.identifier is not None:
         record[contract.identifier.name] = 345435 if contract.identifier.dtype == "int" else "C-345435"
     if contract.time is not None and contract.history:
-        record[contract.time.name] = _A_TIME
+        record[contract.time.name] = at
     record |= {name: _A_KEY[key.dtype] if key.example is None else key.example for name, key in contract.keys.items()}
-    record |= {name: _candidates(feature)[0] for name, feature in contract.features.items()}
+    record |= {name: _candidates(feature)[0] for name, feature in contract.features.items() if name not in record}
     parser = record_parser(contract)
     for changes in islice(_alternatives(contract), _MOST_TRIED):
         try:
@@ -71,6 +76,12 @@ def example_record(contract: Contract) -> dict[str, Any]:
             continue
         return record | changes
     return record
+
+
+def last_training_time(card: Mapping[str, Any]) -> str | None:
+    """The time of the newest record that a model with this card learned from; None where its records have no times."""
+    period: Sequence[str] | None = card.get("data", {}).get("period")
+    return None if period is None else period[1]
 
 
 def _alternatives(contract: Contract) -> Iterator[dict[str, Any]]:
@@ -87,9 +98,9 @@ def _candidates(feature: Feature) -> list[Any]:
         case "bool":
             return [False, True]
         case "category":
-            return ["A"]
+            return [*feature.levels[:1]] or ["A"]
         case "datetime":
-            return [_A_TIME]
+            return [A_TIME]
     return [
         number for number in (max(0, feature.lower), *_ROUND, feature.upper) if feature.lower <= number <= feature.upper
     ]

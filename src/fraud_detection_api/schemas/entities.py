@@ -1,9 +1,10 @@
 """What an entity did, on the wire."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.policy.outcomes import Outcome
 from fraud_detection_api.schemas.answered import TimeText
 from fraud_detection_api.schemas.history import Moment
@@ -16,9 +17,20 @@ MOST_READ = 5_000
 """Decisions, and events, of an entity that a request reads: `fraud history show` reads all."""
 
 
+MOST_LEAVES = 50_000
+"""Decisions, events and labels of the store that a request with `key` looks at, the newest: two or three seconds."""
+
+
 class EntityQuery(Parameters):
     """What to show of an entity."""
 
+    key: Annotated[str, Field(min_length=1, max_length=1024, pattern=STORABLE)] | None = Field(
+        None,
+        description="A column that history features go by, or several with commas between them: the path then has a value "
+        "of each. Left out, it is the id. Without the id among them, the newest "
+        f"{MOST_LEAVES:,} entries of the store are read.",
+        examples=["terminal"],
+    )
     at: Moment | None = Field(None, description="Up to this time, and the features as of it; now, if left out.")
     limit: int = Field(
         USUAL_HAPPENED, ge=1, le=MOST_HAPPENED, description="Maximum number of decisions and events that are listed."
@@ -46,9 +58,9 @@ class EntityHistoryBody(BaseModel):
     at: TimeText
     events: list[HappenedBody]
     features: dict[str, float | None] | None = Field(
-        description="The history features that go by the id alone, as a record at that time would see them; null for a "
-        f"missing value. Null for all where the entity has more than about {MOST_READ:,} decisions or events: "
-        "`fraud history show` computes them.",
+        description="The history features that go by the id alone, or by the columns `key`, as a record at that time would "
+        f"see them; null for a missing value. Null for all where the entity has more than about {MOST_READ:,} decisions or "
+        f"events, or with `key`, the store more than {MOST_LEAVES:,} entries: `fraud history show` computes them.",
         examples=[{"payments_1h": 3.0}],
     )
 

@@ -16,7 +16,7 @@ from fraud_detection_api.schemas.problem import first_problems, json_pointer
 from fraud_detection_api.schemas.records import json_keys
 from fraud_detection_api.schemas.records.errors_by_part import errors_by_part
 from fraud_detection_api.schemas.records.parser import RecordParser, record_parser
-from fraud_detection_api.schemas.request import RequestBody, TextId
+from fraud_detection_api.schemas.request import RequestBody, StoredId
 
 EVENTS, RECORD = "events", "record"
 
@@ -24,7 +24,7 @@ EVENTS, RECORD = "events", "record"
 class SentEvent(RequestBody):
     """An event: what an entity did, without a decision on it."""
 
-    event_id: TextId = Field(
+    event_id: StoredId = Field(
         description=f"Your own id of the event, 1 to {MAX_TEXT} characters. An event is recorded once under its id.",
         examples=["login-7730"],
     )

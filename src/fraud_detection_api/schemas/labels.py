@@ -26,7 +26,7 @@ from fraud_detection_api.schemas.answered import DecisionId, TimeText
 from fraud_detection_api.schemas.problem import MAX_PROBLEMS, first_problems, json_pointer
 from fraud_detection_api.schemas.records import json_keys
 from fraud_detection_api.schemas.records.errors_by_part import errors_by_part
-from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, TextId
+from fraud_detection_api.schemas.request import IntegerId, Moment, RequestBody, StoredId
 from fraud_detection_api.services.labels.recording import Recorded
 from fraud_detection_api.telemetry import utc_text
 
@@ -58,7 +58,7 @@ class LabelOfDecision(_GivenLabel):
 class LabelOfEntity(_GivenLabel):
     """A label for an entity's last decision at or before a time."""
 
-    entity_id: IntegerId | TextId = Field(
+    entity_id: IntegerId | StoredId = Field(
         description="The entity's id, as it was sent: a number or text.", examples=[345435]
     )
     decided_at: Moment = Field(

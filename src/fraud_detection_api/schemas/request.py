@@ -8,6 +8,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from fraud_detection_api.contract.declaration import INT_MAX, MAX_TEXT
+from fraud_detection_api.contract.levels import composed
 from fraud_detection_api.contract.times import parse_time
 from fraud_detection_api.decision.identifiers import as_answered
 from fraud_detection_api.field_texts import STORABLE
@@ -48,6 +49,10 @@ STRIPPED: dict[str, Any] = {"strip_whitespace": True, "min_length": 1, "max_leng
 """Constraints of a text whose blanks around it are ignored, as they are in files."""
 
 TextId = Annotated[str, StringConstraints(**STRIPPED), Field(json_schema_extra=NOT_BLANK)]
+"""The text of an id to look up."""
+
+StoredId = Annotated[TextId, BeforeValidator(lambda sent: composed(sent) if isinstance(sent, str) else sent)]
+"""The text of an id or a key as it is stored: in Unicode's composed form, so that the same text is the same id."""
 
 
 def _parsed_time(text: Any) -> datetime:

@@ -21,6 +21,7 @@ _ENTITY_DTYPES = frozenset({_INT, _CATEGORY})
 _FEWEST_ENTITIES = 10
 _MANY_TEXTS = 33
 _WINDOWS = ("1d", "7d", "30d")
+_DELAY = 'delay = "7d"  # until frauds are known; say so in [target], too: label_delay_days = 7'
 
 
 def history_proposal(
@@ -39,16 +40,19 @@ def history_proposal(
         "The server can compute numbers of the earlier records of an entity: docs/how-to/history-features.md. To use these,",
         "remove the # before them, and those of them that you do not want.",
     ]
-    for name in [each for each in entities if each in ignored]:
-        lines += [f"take {quoted(name)} out of `ignored`", f"[keys.{toml_key(name)}]", *_key_lines(frame[name])]
+    for name in [each for each in entities if each != identifier]:
+        place = (
+            f"take {quoted(name)} out of `ignored`" if name in ignored else f"in place of [features.{toml_key(name)}]"
+        )
+        lines += ["", f"{place}:", f"[keys.{toml_key(name)}]", *_key_lines(frame[name])]
     taken = set(frame.columns)
-    for section, keys in _proposals(entities, _amount(features)):
+    for section, keys in _proposals(entities, identifier, _amount(features)):
         if section not in taken:
             lines += ["", f"[history.{toml_key(section)}]", *keys]
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
-def _proposals(entities: Sequence[str], amount: str | None) -> Iterator[tuple[str, list[str]]]:
+def _proposals(entities: Sequence[str], identifier: str | None, amount: str | None) -> Iterator[tuple[str, list[str]]]:
     first, *others = entities
     for window in _WINDOWS:
         yield f"records_{window}", _lines(first, "count", window)
@@ -56,6 +60,10 @@ def _proposals(entities: Sequence[str], amount: str | None) -> Iterator[tuple[st
             yield f"mean_{amount}_{window}", _lines(first, "mean", window, amount)
     for other in others:
         yield f"records_by_{other}_{_WINDOWS[0]}", _lines(other, "count", _WINDOWS[0])
+    for key in [each for each in entities if each != identifier]:
+        if identifier is not None:
+            yield f"{identifier}_by_{key}_{_WINDOWS[1]}", _lines(key, "distinct", _WINDOWS[1], identifier)
+        yield f"fraud_by_{key}_28d", [*_lines(key, "share_fraud", "28d"), _DELAY]
 
 
 def _lines(by: str, measure: str, window: str, of: str | None = None) -> list[str]:

@@ -77,9 +77,15 @@ def _as_text(series: pl.Series, absent: NDArray[np.bool_]) -> tuple[NDArray[np.o
     """Levels, in Unicode's composed form (NFC), so that the same text is the same level."""
     textual = series.dtype in (pl.String, pl.Boolean) or series.dtype.is_integer()
     text = series.cast(pl.String) if textual else pl.Series([None] * len(series), dtype=pl.String)
-    column = text.str.normalize("NFC").to_numpy().astype(object)
+    column = _composed(text).to_numpy().astype(object)
     column[absent] = None
     return column, np.full(len(series), textual)
+
+
+def _composed(text: pl.Series) -> pl.Series:
+    """Texts in Unicode's composed form, which ASCII texts have anyway."""
+    is_ascii = text.str.len_bytes().sum() == text.str.len_chars().sum()
+    return text if is_ascii else text.str.normalize("NFC")
 
 
 def _folded(column: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -170,11 +176,13 @@ _EXACT = 2**53
 def read_ids(
     series: pl.Series, dtype: Literal["int", "str"], written: Written = PLAINLY
 ) -> tuple[pl.Series, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Ids as Int64 or as stripped text, null for none, with two masks of shape (n,): values that are no ids, and missing.
+    """Ids as Int64 or as stripped text in Unicode's composed form (NFC), null for none.
+
+    With two masks of shape (n,): values that are no ids, and missing.
 
     A whole number may end in `.0`, as programs write it where some are missing.
     """
-    text = series.cast(pl.String).str.strip_chars()
+    text = _composed(series.cast(pl.String).str.strip_chars())
     absent = _absent(text, "category" if dtype == "str" else "int", written)
     if dtype == "str":
         return _where(text, ~absent), np.zeros(len(text), dtype=np.bool_), absent

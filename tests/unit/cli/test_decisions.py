@@ -1,6 +1,7 @@
 """fraud decisions show and list."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fraud_detection_api.services.history.notice import NoNotice
 from fraud_detection_api.settings import Settings
 from support.builders import levels_files, record, registry_with_champion
 from support.decided import BEGINNING, decided
+from support.payments import payment, payments_contract, payments_files
 from support.refusals import refusal_of
 
 
@@ -41,6 +43,22 @@ def test_a_decision_is_shown_with_its_record_and_reasons(fraud, kept):
     assert "intact" in shown
     assert "total_balance" in shown
     assert "BALANCE" in shown
+
+
+def test_history_features_are_shown_apart_from_what_was_sent(fraud, registry):
+    files = payments_files()
+    registry.assign("champion", registry.register(files))
+    container = build_container(Settings(), registry=registry)
+    container.deployment.champion.refresh()
+    model = container.deployment.champion.require().champion
+    history = dict.fromkeys(payments_contract().history, 2.0)
+    (row,) = decided(model, [{**payment(), "paid_at": datetime(2026, 11, 22, tzinfo=UTC), **history}])
+    container.store.migrate()
+    container.store.save([StoredRequest([row])])
+    container.store.close()
+    sent, _, computed = fraud("decisions", "show", row.decision_id).stdout.partition("computed")
+    assert [name in sent for name in ("terminal", "amount", "payments_1d")] == [True, True, False]
+    assert all(name in computed for name in history)
 
 
 def test_show_as_json_has_what_the_api_has(fraud, kept):

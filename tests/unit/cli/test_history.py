@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fraud_detection_api.errors import InvalidContract, NoHistory
+from fraud_detection_api.errors import InvalidContract, InvalidDataset, NoHistory
 from fraud_detection_api.services.entities.of_file import history_of
 from support.payments import BEGINNING, PAYMENTS, payments_contract, payments_frame
 from support.refusals import refusal_of
@@ -33,7 +33,7 @@ def shown(fraud, *arguments):
 
 
 def test_load_makes_a_store_and_adds_nothing_the_second_time(fraud, loaded):
-    assert loaded == {"rows": 200, "recorded": 200, "repeated": 0}
+    assert loaded == {"rows": 200, "recorded": 200, "repeated": 0, "warning": None}
     again = fraud("history", "load", "payments.parquet", "--contract", "payments.toml")
     assert (again.exit_code, again.stdout) == (0, "")
     assert "200 rows: 0 events recorded, 200 " in again.stderr
@@ -67,7 +67,64 @@ def test_an_entity_of_another_key_is_read_from_the_log(fraud, loaded):
     assert {each["kind"] for each in profile["events"]} == {"event"}
 
 
-@pytest.mark.parametrize("arguments", [("3", "--key", "amount"), ("x", "--key", "terminal")])
+def test_an_entity_of_several_columns_has_the_features_that_go_by_them(fraud, loaded):
+    at = BEGINNING + timedelta(days=6)
+    own = payments_frame(200).filter(pl.col("card") == "C-4", pl.col("channel") == "web", pl.col("paid_at") <= at)
+    profile = shown(fraud, "C-4,web", "--key", "card,channel", "--at", at.isoformat())
+    assert profile["features"] == {"terminals_7d": own["terminal"].n_unique()}
+    assert len(profile["events"]) == min(20, own.height)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_features_of_a_file_are_those_that_training_reads(fraud, suffix):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame, contract = payments_frame(300).drop("opened_at"), payments_contract()
+    frame.write_parquet("payments.parquet")
+    done = fraud(
+        "history", "features", "payments.parquet", "--contract", "payments.toml", "--out", f"f.{suffix}", "--json"
+    )
+    assert json.loads(done.stdout) == {"rows": 300, "features": [*contract.history], "out": f"f.{suffix}"}
+    written = pl.read_csv(f"f.{suffix}") if suffix == "csv" else pl.read_parquet(f"f.{suffix}")
+    folded = history_of(frame.lazy(), contract, list(contract.history), (frame["is_fraud"] == 1).to_numpy())
+    assert written.columns == [*frame.columns, *contract.history]
+    for name, values in folded.items():
+        assert written[name].to_list() == [none_for_nan(value) for value in values.tolist()]
+
+
+def test_features_of_bad_rows_are_refused_and_nothing_is_written(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame = payments_frame(30).with_columns(amount=pl.when(pl.int_range(pl.len()) == 7).then(-1.0).otherwise(1.0))
+    frame.write_parquet("payments.parquet")
+    arguments = ("history", "features", "payments.parquet", "--contract", "payments.toml", "--out", "f.parquet")
+    assert refusal_of(fraud(*arguments)) is InvalidDataset
+    assert not Path("f.parquet").exists()
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "card"), ("--key", "terminal")])
+def test_of_equal_times_the_newest_arrival_comes_first(fraud, key):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame = payments_frame(1).select(pl.all().repeat_by(5).explode()).with_columns(payment=pl.Series([*"abcde"]))
+    frame.with_columns(card=pl.lit("3"), terminal=3).write_parquet("payments.parquet")
+    fraud("history", "load", "payments.parquet", "--contract", "payments.toml", "--event-id", "payment")
+    assert [each["id"] for each in shown(fraud, "3", *key, "--limit", "3")["events"]] == [*"edc"]
+
+
+def test_an_entity_is_found_however_its_accents_are_written(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    cards = ["caf\u00e9", "cafe\u0301"] * 2
+    payments_frame(4).with_columns(card=pl.Series(cards), device=pl.Series(cards)).write_csv("payments.csv")
+    fraud("history", "load", "payments.csv", "--contract", "payments.toml")
+    at = ("--at", (BEGINNING + timedelta(hours=23)).isoformat())
+    for written in cards[:2]:
+        profile = shown(fraud, written, *at)
+        assert (len(profile["events"]), profile["features"]["payments_1d"]) == (4, 4.0)
+    erased = json.loads(fraud("store", "erase", cards[1], "--json").stdout)
+    assert erased["events"] == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [("3", "--key", "amount"), ("x", "--key", "terminal"), ("C-1", "--key", "card,channel")]
+)
 def test_what_names_no_entity_is_an_error_of_usage(fraud, loaded, arguments):
     assert fraud("history", "show", *arguments, "--contract", "payments.toml").exit_code == 2
 

@@ -201,8 +201,10 @@ def test_the_contracts_delay_is_how_old_decisions_are_at_least(fraud, store, lab
 def test_an_export_of_nothing_fails_and_teaches(fraud, store):
     done = export(fraud)
     assert refusal_of(done) is NothingToExport
-    assert numbers_in(done.stderr) == [6, 0, 0, 0]
+    assert numbers_in(done.stderr) == [0, 6, 0, 0, 0]
     assert "fraud labels import" in done.stderr
+    young = export(fraud, "--matured-days", "36500", "--since", "2020-01-01T00:00:00Z")
+    assert numbers_in(young.stderr) == [6, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("option", ["--since", "--until"])

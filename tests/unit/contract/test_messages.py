@@ -92,6 +92,22 @@ PROBLEMS = {
     COUNT + "where = \"channel == ' web'\"\n": (
         "line 17: history.h.where: compares 'channel' with ' web', which is read as 'web'; write it so"
     ),
+    COUNT + 'where = "amount = 5"\n': ("line 17: history.h.where: 'amount = 5' is not a formula; write == to compare"),
+    COUNT.replace("1d", "99999999999w"): (
+        'line 16: history.h.window: is too large; give at most six digits, such as "30d" or "unlimited"'
+    ),
+    COUNT.replace("1d", "1D"): 'line 16: history.h.window: must have its unit in lower case: "1d"',
+    COUNT.replace('by = "card"', 'by = ["card", "shop"]').replace('"count"', '"distinct"\nof = "shop"'): (
+        "line 16: history.h.of: 'shop' is in `by`, so an entity has one value of it; name another column"
+    ),
+    MEAN + 'of = "d"\n[derived.d]\nformula = "amount * 2"\n': (
+        "line 17: history.h.of: 'd' is derived, and history features measure what records have; name an int, float or bool "
+        "feature"
+    ),
+    SOUND + '[derived.d]\nformula = "amount * 2"\n[derived.e]\nformula = "d * 2"\n': (
+        "line 9: derived.e.formula: reads 'd', which is derived; formulas cannot read derived features: write out its "
+        "formula instead"
+    ),
     COUNT + 'where = "h > 1"\n': ("line 17: history.h.where: reads 'h', which is not a key or a feature"),
     COUNT + CONSTRAINT.format(check="h > 1"): (
         "line 18: constraints.r.check: reads 'h', which callers do not send; a constraint may read what they send"

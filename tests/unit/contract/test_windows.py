@@ -208,5 +208,6 @@ def test_levels_that_a_condition_can_never_meet_are_refused():
     folded = ('[features.channel]\ndtype = "category"', '[features.channel]\ndtype = "category"\nfold_case = true')
     upper = ("channel == 'web'", "channel == 'WEB'")
     assert keys_of(changed(folded, upper)) == ["history.since_web_payment.where"]
-    listed = (folded[0], f'{folded[0]}\nlevels = ["shop"]\nunseen = "refuse"')
-    assert keys_of(changed(listed)) == ["history.since_web_payment.where"]
+    for unseen in ("flag", "refuse"):
+        listed = (folded[0], f'{folded[0]}\nlevels = ["shop"]\nunseen = "{unseen}"')
+        assert keys_of(changed(listed)) == ["history.since_web_payment.where"]

@@ -1,5 +1,7 @@
 """The job behind `fraud serve`: what it announces, and what it asks of the server."""
 
+import json
+
 import pytest
 
 from fraud_detection_api.container import process
@@ -8,6 +10,7 @@ from fraud_detection_api.jobs.listener import Listener
 from fraud_detection_api.settings import Settings
 from support.builders import OVERDRAWN, every_dtype_files, registry_with_champion
 from support.fakes import InMemoryRegistry
+from support.payments import payments_files
 
 
 @pytest.fixture
@@ -36,6 +39,11 @@ def announced(monkeypatch):
 def test_the_example_is_a_record_of_the_champions_contract(announced, registry):
     assert announced(registry) == OVERDRAWN
     assert set(announced(registry_with_champion(every_dtype_files()))) >= {"amount_eur", "channel"}
+
+
+def test_the_example_is_no_newer_than_the_records_that_the_model_learned_from(announced):
+    files = payments_files()
+    assert announced(registry_with_champion(files))["paid_at"] == json.loads(files["card.json"])["data"]["period"][1]
 
 
 def test_without_a_champion_the_example_follows_the_configured_contract(announced):

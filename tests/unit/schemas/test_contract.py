@@ -14,7 +14,7 @@ from fraud_detection_api.schemas.contract import contract_schema, example_record
 from fraud_detection_api.schemas.records.parser import RecordParser
 from fraud_detection_api.tables.inference import infer_contract
 from support.builders import EVERY_DTYPE, OVERDRAWN, every_dtype_contract, every_dtype_frame
-from support.payments import payments_contract
+from support.payments import PAYMENTS, payments_contract
 
 HEAD = 'name = "a"\n[target]\nname = "y"\n'
 
@@ -91,6 +91,12 @@ def test_an_example_is_found_within_ranges_and_constraints(features, check):
     constraint = f'[constraints.r]\nfield = "a"\nmessage = "m"\ncheck = "{check}"\n' if check else ""
     contract = contract_from_toml(HEAD + features + constraint, source="a.toml")
     assert parses(contract, example_record(contract))
+
+
+def test_an_example_has_a_level_that_is_declared_and_the_time_that_is_given():
+    text = PAYMENTS.replace('dtype = "category"', 'dtype = "category"\nlevels = ["web", "app"]')
+    example = example_record(contract_from_toml(text, source="a.toml"), at="2025-01-31T10:00:00Z")
+    assert (example["channel"], example["paid_at"]) == ("web", "2025-01-31T10:00:00Z")
 
 
 def test_constraints_that_nothing_simple_passes_leave_an_example_of_the_right_types():

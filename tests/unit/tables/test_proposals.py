@@ -35,7 +35,10 @@ def draft(frame: pl.DataFrame, **options) -> str:
 def accepted(text: str):
     """The contract of a person who removes the # of all that is proposed."""
     plain, proposed = re.split(r"^# The server can.*\n.*\n", text, flags=re.MULTILINE)
-    sections = "\n".join(line.removeprefix("#").strip() for line in proposed.splitlines() if "out of" not in line)
+    for name in re.findall(r"^# in place of (\[.*\]):", proposed, flags=re.MULTILINE):
+        plain = re.sub(re.escape(name) + r"\n(.+\n)*", "", plain)
+    lines = [line.removeprefix("#").strip() for line in proposed.splitlines()]
+    sections = "\n".join(line for line in lines if "out of" not in line and "in place of" not in line)
     return contract_from_toml(plain + sections, source="x")
 
 
@@ -51,6 +54,8 @@ def test_what_is_proposed_changes_nothing_until_the_comments_are_removed():
         "records_30d": (("card",), "count", "30d"),
         "mean_amount_30d": (("card",), "mean of amount", "30d"),
         "records_by_terminal_id_1d": (("terminal_id",), "count", "1d"),
+        "card_by_terminal_id_7d": (("terminal_id",), "distinct of card", "7d"),
+        "fraud_by_terminal_id_28d": (("terminal_id",), "share_fraud", "28d"),
     }
 
 
@@ -80,3 +85,11 @@ def test_names_that_columns_have_and_names_that_need_quotes_are_no_obstacle():
     history = accepted(draft(frame)).history
     assert "records_1d" not in history
     assert {"mean_Betrag in €_1d", "records_by_terminal nr_1d"} <= history.keys()
+
+
+def test_texts_with_many_values_are_proposed_as_a_key_that_may_be_missing():
+    devices = [None if row % 9 == 0 else f"D-{row % 70}" for row in range(ROWS)]
+    contract = accepted(draft(payments(device=devices).drop("terminal_id")))
+    assert (contract.keys["device"].dtype, contract.keys["device"].nullable) == ("str", True)
+    assert "device" not in contract.features
+    assert contract.history["fraud_by_device_28d"].delay == "7d"

@@ -1,5 +1,6 @@
 """fraud history …"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,7 +35,8 @@ def load(
     """Seed the store with a file of events, so that history features know what came before the first decision.
 
     The file has the contract's id, time, keys and the features that history features read. Other features may be missing.
-    The target, if it is there, says which events are known as fraud. Rows are recorded in their order.
+    The target, if it is there, says which events are known as fraud, and is read as `fraud train` reads it; where it is
+    empty, nothing is known. Rows are recorded in their order.
 
     If any row is invalid, nothing is recorded. A load that was interrupted goes on when it is started again: events that
     are recorded already change nothing.
@@ -51,16 +53,50 @@ def load(
     if as_json:
         print_json(done._asdict())
     else:
+        if done.warning is not None:
+            say(f"warning: {done.warning}")
         say(f"{done.rows:,} rows: {done.recorded:,} events recorded, {done.repeated:,} had been recorded before")
+
+
+@app.command(
+    epilog="Example: `fraud history features payments.parquet --contract payments.toml --out features.parquet`"
+)
+def features(
+    file: options.DataFile,
+    out: Annotated[Path, typer.Option("--out", metavar="TARGET", help="The file to write (.csv, .parquet).")],
+    separator: options.Separator = None,
+    registry: options.Registry = None,
+    contract: options.StoredContract = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write a file's rows with their history features beside them, as training and scoring compute them.
+
+    The file has what `fraud history load` needs, in any order of rows. Labels are known after the contract's
+    `label_delay_days`. Features that the file has are left as they are.
+    """
+    settings = settings_with(registry=registry, contract=contract)
+    given = options.of_csv(separator, file)
+    from fraud_detection_api.jobs.history import write_features
+
+    done = write_features(settings, file, out, separator=given, listener=JSON_LISTENER if as_json else LISTENER)
+    if as_json:
+        print_json({**done._asdict(), "out": str(out)})
+    else:
+        say(f"{done.rows:,} rows with {', '.join(done.features)}; wrote {out}")
 
 
 @app.command(epilog="Example: `fraud history show C-345435`")
 def show(
-    entity: Annotated[str, typer.Argument(metavar="ENTITY", help="The entity's id, or its value of the column --key.")],
+    entity: Annotated[
+        str, typer.Argument(metavar="ENTITY", help="The entity's id, or its values of the columns --key.")
+    ],
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="COLUMN", help="A column that history features go by, such as a key. Default: the id."
+            "--key",
+            metavar="COLUMN",
+            help="A column that history features go by, such as a key, or several with commas between them, as ENTITY then "
+            "has a value of each. Default: the id.",
         ),
     ] = None,
     at: Annotated[
@@ -82,14 +118,16 @@ def show(
 ) -> None:
     """Show what an entity did, newest first, and the history features that a record of it would have.
 
-    With --key, the whole log of the store is read. Features that go by several columns are not shown.
+    Shown are features that go by these columns. With --key, unless it has the id, the whole log of the store is read.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
     from fraud_detection_api.jobs.history import entity_profile
     from fraud_detection_api.schemas.entities import entity_history_body
 
     with usage_errors():
-        profile = entity_profile(settings, entity, column=key, at=at, limit=limit, listener=LISTENER)
+        profile = entity_profile(
+            settings, entity, columns=key.split(",") if key else (), at=at, limit=limit, listener=LISTENER
+        )
     if as_json:
         print_json(entity_history_body(profile).model_dump())
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraud_detection_api.cli.decisions.wording import label_text, words_of_labels
+from fraud_detection_api.cli.decisions.wording import computed_by, label_text, words_of_labels
 from fraud_detection_api.cli.options import (
     AsJson,
     DecisionId,
@@ -74,7 +74,11 @@ def show(
         return
     print_table(("decision", shown.decision_id), _facts(shown, _label_texts(settings, [shown])))
     if shown.record is not None:
-        print_table(("field", "sent"), [(name, _text(sent)) for name, sent in shown.record.items()], title="Record")
+        computed = frozenset() if shown.model is None else computed_by(settings, shown.model.version)
+        fields = [(name, _text(sent), name in computed) for name, sent in shown.record.items()]
+        print_table(("field", "sent"), [(name, text) for name, text, is_own in fields if not is_own], title="Record")
+        if own := [(name, text) for name, text, is_own in fields if is_own]:
+            print_table(("history feature", "computed"), own, title="History")
     if shown.reasons:
         reasons = [
             (reason.code, f"{reason.contribution_log_odds:+.3f}", reason.description) for reason in shown.reasons

@@ -16,6 +16,16 @@ def label_text(words: "Words", *, is_fraud: bool) -> str:
     return words.event if is_fraud else words.other
 
 
+def computed_by(settings: "Settings", version: str) -> frozenset[str]:
+    """The fields of records that are history features of this model. None where the registry cannot be read."""
+    from fraud_detection_api.container.registry import build_registry
+    from fraud_detection_api.services.models.contracts import history_held
+
+    with suppress(RegistryUnavailable, MissingExtra):
+        return history_held(build_registry(settings.registry), version)
+    return frozenset()
+
+
 def words_of_labels(settings: "Settings") -> "Words":
     """The words of the contract that the settings name, else of the registry's, else of fraud.
 

@@ -1,5 +1,6 @@
 """What a valid contract should still be changed in: protected attributes, unused keys, and reasons without use."""
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -10,7 +11,12 @@ _SHOWN = 5
 
 def advice(contract: Contract) -> list[str]:
     """A sentence for each finding, with names of columns."""
-    return [*protected_advice(contract), *_key_advice(contract), *_adverse_action_advice(contract)]
+    return [
+        *protected_advice(contract),
+        *_key_advice(contract),
+        *_delay_advice(contract),
+        *_adverse_action_advice(contract),
+    ]
 
 
 def protected_advice(contract: Contract) -> list[str]:
@@ -31,6 +37,17 @@ def protected_advice(contract: Contract) -> list[str]:
 def _key_advice(contract: Contract) -> Iterator[str]:
     if unused := [name for name in contract.keys if name not in contract.read_by_history]:
         yield f"{_named(unused)} declared as a key, and no history feature reads it: add one, or remove the key"
+
+
+def _delay_advice(contract: Contract) -> Iterator[str]:
+    """Shares of fraud whose windows hold events that labels have not reached."""
+    days = contract.target.label_delay_days
+    shares = {name: each for name, each in contract.history.items() if each.measure == "share_fraud"}
+    if early := [name for name, each in shares.items() if each.delay_us < days * 86_400e6]:
+        yield (
+            f"{_named(early)} a share of fraud with a delay shorter than the target's label_delay_days ({days:g}): frauds "
+            f'that are not known yet count as no fraud; give it delay = "{math.ceil(days)}d"'
+        )
 
 
 def _adverse_action_advice(contract: Contract) -> Iterator[str]:

@@ -89,13 +89,14 @@ class FastReader:
     def _is_good(self, records: list[dict[str, Any]], body: bytes, own_keys: int) -> bool:
         """Whether all is good that the decoder does not check: keys, blanks, times, constraints.
 
-        Texts of times are replaced by the times, and levels are composed. The request has `own_keys` beside its records.
+        Texts of times are replaced by the times, and levels, ids and keys are composed. The request has `own_keys`
+        beside its records.
         """
         colons = body.count(b":") - own_keys - sum(map(len, records))
         # each key has a colon, and so have texts: the rest is of keys that are unknown or occur twice
         if colons and colons != sum(text.count(":") for text in self._texts_in(records)):
             return False
-        if self._levels and not body.isascii() and not all(map(self._has_composed_levels, records)):
+        if self._padded and not body.isascii() and not all(map(self._has_composed_texts, records)):
             return False
         for check in self._checks:
             for record in records:  # a generator or a list for `all` would take longer than the check
@@ -116,13 +117,13 @@ class FastReader:
                 record[name] = int(number)
         return True
 
-    def _has_composed_levels(self, record: dict[str, Any]) -> bool:
-        """Whether no level is too long once it is composed, which it is from now on."""
-        return all(_replace_level(record, name, composed) for name in self._levels)
+    def _has_composed_texts(self, record: dict[str, Any]) -> bool:
+        """Whether no level, no id and no key is too long once it is composed, which it is from now on."""
+        return all(_replace_text(record, name, composed) for name in self._padded)
 
     def _has_folded_levels(self, record: dict[str, Any]) -> bool:
         """The same, of levels whose case is folded."""
-        return all(_replace_level(record, name, folded) for name in self._folded)
+        return all(_replace_text(record, name, folded) for name in self._folded)
 
     def _has_allowed_levels(self, record: dict[str, Any]) -> bool:
         """Whether no level is one that the contract refuses."""
@@ -147,10 +148,10 @@ class FastReader:
         return True
 
 
-def _replace_level(record: dict[str, Any], name: str, level_of: Callable[[str], str]) -> bool:
-    """Replace the level by what is made of it, and say whether that is short enough."""
-    if (level := record.get(name)) is not None:
-        record[name] = level_of(level)
+def _replace_text(record: dict[str, Any], name: str, replacing: Callable[[str], str]) -> bool:
+    """Replace the text by what is made of it, and say whether that is short enough."""
+    if (text := record.get(name)) is not None:
+        record[name] = replacing(text)
         return len(record[name]) <= MAX_TEXT
     return True
 

@@ -22,7 +22,7 @@ from fraud_detection_api.contract.declaration import Contract, Feature
 from fraud_detection_api.contract.windows import Key
 from fraud_detection_api.contract.written import Written
 from fraud_detection_api.field_texts import one_of
-from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, TextId, whole_number
+from fraud_detection_api.schemas.request import NOT_BLANK, STRIPPED, IntegerId, Moment, StoredId, whole_number
 
 RECORDS, EXPLAIN, DRY_RUN = "records", "explain", "dry_run"
 DECISION_REQUEST_FIELDS = (RECORDS, EXPLAIN, DRY_RUN)
@@ -94,7 +94,7 @@ def record_type(contract: Contract, extra: ExtraValues = "forbid") -> Any:
     return record
 
 
-_IDS: Mapping[str, tuple[Any, int | str]] = {"int": (IntegerId, 345435), "str": (TextId, "C-345435")}
+_IDS: Mapping[str, tuple[Any, int | str]] = {"int": (IntegerId, 345435), "str": (StoredId, "C-345435")}
 """The type of an id or a key of each dtype, and an example of an id."""
 
 

@@ -2,6 +2,7 @@
 
 import hmac
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -11,6 +12,7 @@ from pydantic_core import to_json
 
 from fraud_detection_api.contract.columns import Record
 from fraud_detection_api.contract.declaration import Contract
+from fraud_detection_api.contract.levels import as_id
 from fraud_detection_api.decision.decided import Decisions
 from fraud_detection_api.decision.event import EVENT_ROWS, GivenEvent, StoredEvent
 from fraud_detection_api.decision.label import LABEL_ROWS, Label, SealedLabel
@@ -140,9 +142,12 @@ class Recorder:
     def entities(self, written: str) -> list[str]:
         """How an entity with this id may be stored. People write ids without the quotes that distinguish text from a number.
 
-        With pseudonyms, under one, or as it was kept before there were any.
+        With pseudonyms, under one, or as it was kept before there were any. Earlier releases did not compose texts, so it
+        may also be stored as it is written here, or decomposed.
         """
-        forms: list[int | str] = [written, int(written)] if _WHOLE_NUMBER.fullmatch(written) else [written]
+        text = written.strip()
+        forms: list[int | str] = [as_id(text), text, unicodedata.normalize("NFD", text)]
+        forms += [int(text)] if _WHOLE_NUMBER.fullmatch(text) else []
         kept = [to_json(form).decode() for form in forms] + [self.entity(form) for form in forms]
         return [entity for entity in dict.fromkeys(kept) if entity is not None]
 

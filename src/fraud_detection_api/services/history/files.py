@@ -27,7 +27,7 @@ from fraud_detection_api.tables.checking import (
 )
 from fraud_detection_api.tables.files import reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_ids
-from fraud_detection_api.tables.targets import is_positive, target_column
+from fraud_detection_api.tables.targets import TargetLevels, is_positive, target_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,11 +45,15 @@ _DIGEST_BYTES = 8
 
 
 class Loaded(NamedTuple):
-    """How many rows a file has, how many events of them were recorded, and how many had been before."""
+    """How many rows a file has, how many events of them were recorded, and how many had been before.
+
+    `warning` says what may be wrong with the file, if anything.
+    """
 
     rows: int
     recorded: int
     repeated: int
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,18 +85,22 @@ class EventLoader:
         if reader.missing:
             raise InvalidDataset(str(source), reader.missing)
         problems: dict[str, NDArray[np.int64]] = {}
+        levels = TargetLevels(self.contract)
         for first, frame in self._batches(scan, reader, source):
             for problem, bad in reader.check(frame, first).bad_rows.items():
                 problems[problem] = np.append(problems.get(problem, bad[:0]), bad)
+            if (said := reader.target(frame)) is not None:
+                levels.add(said)
             self.on_progress((first + frame.height) / rows / 2)
-        if problems:
-            raise InvalidDataset(str(source), problem_texts(problems))
+        of_target = levels.problem()
+        if problems or of_target:
+            raise InvalidDataset(str(source), [*problem_texts(problems), *([of_target] if of_target else [])])
         recorded = repeated = 0
         for done in self._recorded(self._transactions(scan, reader, source)):
             recorded, repeated = recorded + len(done.recorded), repeated + done.repeated
             self.on_progress(0.5 + (recorded + repeated) / rows / 2)
         require_rows(source, recorded + repeated, rows, self.separator)
-        return Loaded(rows, recorded, repeated)
+        return Loaded(rows, recorded, repeated, levels.warning())
 
     def _recorded(self, transactions: Iterator[list[GivenEvent]]) -> Iterator[EventsRecorded]:
         """What each transaction recorded. One is written while the next ones are read."""
@@ -187,12 +195,15 @@ class _Reader:
 
     def _known(self, frame: pl.DataFrame) -> list[bool | None]:
         """Whether each event is known as fraud; None where the file does not say."""
-        name = self.contract.target.name
-        if name not in frame.columns:
+        if (said := self.target(frame)) is None:
             return [None] * frame.height
-        said = target_column(frame[name], self.contract)
         known: list[bool | None] = pl.Series(is_positive(said, self.contract)).set(said.is_null(), None).to_list()
         return known
+
+    def target(self, frame: pl.DataFrame) -> pl.Series | None:
+        """The target's column, null where it is empty, if the file has it."""
+        name = self.contract.target.name
+        return target_column(frame[name], self.contract) if name in frame.columns else None
 
 
 def _as_sent(series: pl.Series) -> pl.Series:

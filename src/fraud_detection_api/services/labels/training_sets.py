@@ -23,10 +23,12 @@ from fraud_detection_api.services.models.stored_models import Absent, StoredMode
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore
 from fraud_detection_api.tables.checking import column_types
 from fraud_detection_api.tables.files import is_csv, require_suffix, write_frames
+from fraud_detection_api.tables.targets import written_negative
 from fraud_detection_api.tables.whole_files import written_whole
 from fraud_detection_api.telemetry import utc_text
 
 ROWS_A_PAGE = 5_000
+_IDS_A_PAGE = 100_000
 
 _WRITTEN = ("fraud", "legitimate", "assumed_legitimate")
 
@@ -77,10 +79,13 @@ class TrainingSetExporter:
         """The contract's history features that the models of decisions declare alike, by version and digest."""
         return {}
 
-    def export(self, target: Path, *, since: int, until: int, assumed_before: int | None) -> Exported:
+    def export(
+        self, target: Path, *, since: int, until: int, assumed_before: int | None, young_until: int | None = None
+    ) -> Exported:
         """Write the labelled records decided from `since` to before `until`, in milliseconds since 1970.
 
-        Records without a label that were decided before `assumed_before` count as legitimate. The file holds the contract's
+        Records without a label that were decided before `assumed_before` count as legitimate. Where there is nothing to
+        export, those decided from `until` to before `young_until` are counted as too young. The file holds the contract's
         columns, the history features that all its records have, its target, the days from decision to label, null if the
         label is assumed, and who said it; it is written whole or not at all. Raises NothingToExport, InvalidContract,
         InvalidSetting, InvalidDataset, StoreUnavailable.
@@ -101,8 +106,15 @@ class TrainingSetExporter:
                 schema |= dict.fromkeys(self._commas, pl.String())
             write_frames(frames, schema, waiting)
             if not done.rows:
-                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered)
+                young = 0 if young_until is None else self._count(DecisionFilter(since=until, until=young_until))
+                raise NothingToExport(done.unlabelled, done.other_contract, done.erased, done.tampered, young=young)
         return done
+
+    def _count(self, where: DecisionFilter) -> int:
+        counted, after = 0, None
+        while ids := self.store.ids(where, limit=_IDS_A_PAGE, after=after):
+            counted, after = counted + len(ids), ids[-1]
+        return counted
 
     @property
     def _commas(self) -> list[str]:
@@ -227,12 +239,7 @@ class TrainingSetExporter:
         return entity_id
 
     def _target(self, *, is_fraud: bool) -> bool | int | str:
-        positive = self.contract.target.positive
-        if is_fraud:
-            return positive
-        if isinstance(positive, bool):
-            return not positive
-        return f"not {positive}" if isinstance(positive, str) else int(positive == 0)
+        return self.contract.target.positive if is_fraud else written_negative(self.contract)
 
 
 def _with_commas(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

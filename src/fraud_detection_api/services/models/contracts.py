@@ -45,6 +45,14 @@ def purpose_held(registry: ModelRegistry) -> str | None:
     return purpose if purpose in {"fraud", "credit"} else None
 
 
+def history_held(registry: ModelRegistry, version: str) -> frozenset[str]:
+    """The names of the history features of a model; none where the registry does not have it."""
+    contract = None
+    with suppress(CorruptBundle, UnknownModel):
+        contract = _contract_in(registry.fetch(version))
+    return frozenset() if contract is None else frozenset(contract.get("history", {}))
+
+
 def require_registry_of(registry: ModelRegistry, contract: str, *, where: str) -> None:
     """Raise ContractMismatch where the models of the registry at `where` follow a contract of another name."""
     held = contract_held(registry)

@@ -27,7 +27,7 @@ from fraud_detection_api.tables.checking import (
 )
 from fraud_detection_api.tables.files import is_row_number, reading, require_rows, scan_file
 from fraud_detection_api.tables.reading import read_column, read_ids
-from fraud_detection_api.tables.targets import is_positive, target_column
+from fraud_detection_api.tables.targets import TargetLevels, is_positive, target_column
 from fraud_detection_api.training.data.dataset import Dataset, EncodedRecords
 
 CHUNK_ROWS = 100_000
@@ -249,15 +249,13 @@ def _target_problems(series: pl.Series, contract: Contract, *, trains: bool) -> 
     if series.null_count():
         rows = series.is_null().arg_true().to_numpy() + 1
         problems.append(f"target {name} is empty: {rows_text(rows)}")
-    levels = series.drop_nulls().n_unique()
-    if levels > 2:
-        fix = "leave out rows whose outcome is not known yet, and write the rest as two values"
-        problems.append(f"target {name} has {levels} different values and must have two; {fix}")
-    positives = int(is_positive(series, contract).sum())
-    if trains and levels <= 2 and positives in (0, len(series)):
-        share = "no row" if positives == 0 else "every row"
-        fix = f"positive = {contract.target.positive!r} in the contract's [target] must occur, and another value too"
-        problems.append(f"target {name} has a single class: {share} of {len(series)} has that value; {fix}")
+    levels = TargetLevels(contract)
+    for piece in series.to_frame().iter_slices(CHUNK_ROWS):
+        levels.add(piece.to_series())
+    if (problem := levels.problem()) is not None:
+        problems.append(problem)
+    elif trains and levels.frauds in (0, levels.rows):
+        problems.append(levels.single_class("every row" if levels.frauds else "no row"))
     return problems
 
 

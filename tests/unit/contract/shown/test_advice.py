@@ -46,6 +46,14 @@ def test_keys_that_no_history_feature_reads_are_named():
     assert line.partition(" is ")[0] == "'device'"
 
 
+def test_a_share_of_fraud_before_labels_are_known_is_named():
+    contract = payments_contract()
+    target = contract.target.model_copy(update={"label_delay_days": 30})
+    found = advice(contract.model_copy(update={"target": target}))
+    assert [line.partition(" is ")[0] for line in found] == ["'device'", "'terminal_fraud_28d'"]
+    assert found[1].endswith('"30d"')
+
+
 def test_the_packaged_contract_needs_no_advice():
     document = load_contract("credit").model_copy(update={"purpose": "credit"})
     assert advice(document) == []

@@ -11,7 +11,7 @@ from fraud_detection_api.schemas.events import parse_events
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.history import files
 from fraud_detection_api.services.history.events import EventService
-from fraud_detection_api.services.history.files import EventLoader
+from fraud_detection_api.services.history.files import EventLoader, Loaded
 from support.builders import every_dtype_contract
 from support.payments import payments_contract, payments_frame
 from support.refusals import numbers_in
@@ -57,7 +57,7 @@ def load(tmp_path, monkeypatch):
 def test_a_row_is_recorded_as_if_it_were_sent(load, suffix):
     frame, from_file, sent = payments_frame(60), Kept(), Kept()
     frame = frame.with_columns(pl.col("paid_at") + pl.duration(microseconds=pl.int_range(pl.len()) % 3 * 1_500))
-    assert load(frame, from_file, suffix) == (60, 60, 0)
+    assert load(frame, from_file, suffix) == Loaded(60, 60, 0)
     events = [
         {"event_id": str(number), "record": {**row, "is_fraud": None}, "is_fraud": bool(row["is_fraud"])}
         for number, row in enumerate(frame.to_dicts())
@@ -71,9 +71,9 @@ def test_a_row_is_recorded_as_if_it_were_sent(load, suffix):
 @pytest.mark.parametrize("id_column", [None, "payment"])
 def test_a_file_that_is_loaded_again_or_has_grown_adds_what_is_new(load, id_column):
     frame, store = payments_frame(90).with_row_index("payment"), Kept()
-    assert load(frame[:60], store, id_column=id_column) == (60, 60, 0)
-    assert load(frame[:60], store, id_column=id_column) == (60, 0, 60)
-    assert load(frame, store, id_column=id_column) == (90, 30, 60)
+    assert load(frame[:60], store, id_column=id_column) == Loaded(60, 60, 0)
+    assert load(frame[:60], store, id_column=id_column) == Loaded(60, 0, 60)
+    assert load(frame, store, id_column=id_column) == Loaded(90, 30, 60)
 
 
 @pytest.mark.parametrize("failing", [1, 4, 9])
@@ -83,7 +83,7 @@ def test_a_load_that_ended_half_way_goes_on(load, failing):
         load(frame, store)
     done = len(store.events)
     assert done < 60
-    assert load(frame, store) == (60, 60 - done, done)
+    assert load(frame, store) == Loaded(60, 60 - done, done)
     load(frame, whole)
     assert sorted(map(str, store.seen())) == sorted(map(str, whole.seen()))
 
@@ -115,6 +115,57 @@ def test_bad_rows_are_counted_over_the_file_and_nothing_is_recorded(load):
     found = {problem.split()[0]: numbers_in(problem.rpartition(":")[2]) for problem in caught.value.problems}
     assert found == {"amount": [2, 4, 51], "card": [1, 22], "paid_at": [1, 23], "payment": [1, 60]}
     assert not store.events
+
+
+@pytest.mark.parametrize(
+    ("positive", "fraud", "other", "dtype"),
+    [
+        (1, "true", "FALSE", pl.String),
+        (1, "true", "false", pl.Boolean),
+        (True, "1", "0", pl.Int64),
+        (1, "1.0", "NaN", pl.Float64),
+        ("yes", "YES", "not yes", pl.String),
+        ("yes", "yes", "", pl.String),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_target_is_read_as_training_reads_it(load, suffix, positive, fraud, other, dtype):
+    contract, store = _positive(positive), Kept()
+    target = pl.when(pl.col("is_fraud") == 1).then(pl.lit(fraud)).otherwise(pl.lit(other)).alias("is_fraud")
+    frame = payments_frame(60).with_row_index("payment")
+    if dtype == pl.Boolean:
+        target = pl.col("is_fraud") == 1
+    elif dtype != pl.String:
+        target = target.cast(dtype)
+    assert load(frame.with_columns(target), store, suffix, contract, id_column="payment").warning is None
+    known = None if other in {"", "NaN"} else 0
+    expected = [1 if each else known for each in frame["is_fraud"].to_list()]
+    assert [each.is_fraud for each in store.events.values()] == expected
+
+
+def test_a_third_value_of_the_target_is_refused_with_its_row(load):
+    store = Kept()
+    values = ["no" if row else "yes" for row in range(60)]
+    values[44] = "maybe"
+    frame = payments_frame(60).with_columns(pl.Series("is_fraud", values))
+    with pytest.raises(InvalidDataset) as caught:
+        load(frame, store, contract=_positive("yes"))
+    assert numbers_in(caught.value.problems[0]) == [3, 45]
+    assert "is_fraud" in caught.value.problems[0]
+    assert not store.events
+
+
+def test_two_values_of_which_none_is_positive_are_refused_and_one_is_noted(load):
+    store, frame = Kept(), payments_frame(60)
+    with pytest.raises(InvalidDataset):
+        load(frame.with_columns(is_fraud=pl.Series(["Y", "N"] * 30)), store)
+    assert not store.events
+    assert "is_fraud" in load(frame.with_columns(is_fraud=pl.lit("N")), store).warning
+    assert {each.is_fraud for each in store.events.values()} == {0}
+
+
+def _positive(positive):
+    return PAYMENTS.model_copy(update={"target": PAYMENTS.target.model_copy(update={"positive": positive})})
 
 
 def test_a_contract_without_history_has_no_events(load):

@@ -181,6 +181,10 @@ def test_training_takes_the_file_as_it_is(exporting):
     exporting.export(contract)
     dataset = load_dataset(exporting.target, contract)
     assert dataset.is_fraud.tolist() == [False, True] * 10
+    both = exporting.target.with_name("both.parquet")  # appended to a file with another negative value
+    own = exporting.table().with_columns(outcome=pl.col("outcome").replace("not fraud", "legitimate"))
+    pl.concat([exporting.table(), own]).write_parquet(both)
+    assert load_dataset(both, contract).is_fraud.tolist() == [False, True] * 20
 
 
 def test_training_takes_texts_that_a_csv_holds_behind_an_apostrophe_as_they_were_sent(exporting):
@@ -254,7 +258,9 @@ def test_a_contract_with_a_column_of_the_exports_name_is_refused(exporting):
         exporting.export(contract)
 
 
-@pytest.mark.parametrize(("positive", "other"), [("true", False), ("1", 0), ("0", 1), ('"fraud"', "not fraud")])
+@pytest.mark.parametrize(
+    ("positive", "other"), [("true", False), ("1", 0), ("0", 1), ("2", 1), ("-1", 1), ('"fraud"', "not fraud")]
+)
 def test_the_target_has_two_values(exporting, positive, other):
     contract = contract_from_toml(EVERY_DTYPE.replace('positive = "fraud"', f"positive = {positive}"), source="x")
     for number in (1, 2):

@@ -167,7 +167,7 @@ def test_a_target_spelled_otherwise_than_the_contract_says_is_a_single_class(cre
 def test_a_target_of_three_values_is_told(credit):
     (problem,) = problems_of(with_values(credit, "is_fraud", 2, [5]))
     mend = "leave out rows whose outcome is not known yet, and write the rest as two values"
-    assert problem == f"target is_fraud has 3 different values and must have two; {mend}"
+    assert problem == f"target is_fraud has 3 different values and must have two: row 5 has the third; {mend}"
 
 
 def test_an_empty_target_is_counted_with_its_first_rows(credit):
@@ -176,11 +176,9 @@ def test_an_empty_target_is_counted_with_its_first_rows(credit):
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.Boolean, pl.String])
-def test_the_positive_value_is_known_in_every_type(credit, dtype):
-    if dtype == pl.Boolean:
-        contract = CREDIT.model_copy(update={"target": CREDIT.target.model_copy(update={"positive": True})})
-    else:
-        contract = CREDIT
+@pytest.mark.parametrize("positive", [1, True])
+def test_the_positive_value_is_known_in_every_type(credit, dtype, positive):
+    contract = CREDIT.model_copy(update={"target": CREDIT.target.model_copy(update={"positive": positive})})
     typed = credit.with_columns(pl.col("is_fraud").cast(dtype))
     dataset = dataset_from_frame(typed, contract, source="data.parquet")
     assert dataset.is_fraud.sum() == credit["is_fraud"].sum()
