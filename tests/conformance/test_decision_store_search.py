@@ -6,14 +6,16 @@ import pytest
 from pydantic_core import to_json
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.decided import Unseen, warnings_text
-from fraud_detection_api.decision.label import Finding, Label
+from fraud_detection_api.decision.label import EventNamed, Finding, Label
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
 from support.fakes import InMemoryDecisionStore
+from support.happened import happened
 from support.kept import BEGINNING, decision_id, kept, numbers_of
 
 EVERYTHING = DecisionFilter()
@@ -60,6 +62,9 @@ def filled(request, tmp_path) -> Iterator[DecisionStore]:
         for at in (2, 1)
     ]
     SqlLabelStore(database).record(findings)
+    # later, and no decisions: a search for labels does not look at them
+    SqlEventStore(database).record([happened(100 + number) for number in range(9)])
+    SqlLabelStore(database).record([Finding(EventNamed(f"event-{100 + number}"), True, "rule") for number in range(9)])
     yield store
     store.close()
 
