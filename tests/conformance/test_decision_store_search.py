@@ -108,6 +108,12 @@ def test_no_more_decisions_are_looked_at_than_asked(filled):
     assert (rows, reached) == ([], decision_id(10))
 
 
-def test_labelled_decisions_are_found_among_the_labelled_ones(filled):
-    rows, _ = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=5)
-    assert numbers_of(rows) == [25, 20]
+@pytest.mark.parametrize(
+    ("among", "found", "last"),
+    [(1, [], 26), (5, [25, 20], 16), (12, list(FRAUD)[::-1], 0), (13, list(FRAUD)[::-1], None)],
+)
+def test_labelled_decisions_are_found_among_the_labelled_ones(filled, among, found, last):
+    """Labels of events take none of their places."""
+    rows, reached = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=among)
+    assert numbers_of(rows) == found
+    assert reached == (None if last is None else decision_id(last))

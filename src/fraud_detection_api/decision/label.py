@@ -91,7 +91,7 @@ def label_in_force(history: Sequence[Label]) -> Label | None:
 
 
 class LabelHistory:
-    """The labels of a decision or event, as recording asks for them. The time of an answer does not grow with their number."""
+    """The labels of a decision or event, as recording asks for them. An answer takes as long with few as with many."""
 
     __slots__ = ("_in_force", "_known", "_next_free", "_recorded_at")
 
