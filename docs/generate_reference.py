@@ -217,6 +217,7 @@ _EXPLAINED = {
     "Record": "contract.md",
     "LabelOfDecision": "../how-to/labels.md",
     "LabelOfEntity": "../how-to/labels.md",
+    "LabelOfEvent": "../how-to/labels.md",
     "SentEvent": "../how-to/history-features.md#events-without-a-decision",
 }
 """The page that describes the fields of a type."""

@@ -11,7 +11,7 @@ from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.log import SqlLogStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.decision.identifiers import uuid_bytes, uuid_text
-from fraud_detection_api.decision.label import Finding
+from fraud_detection_api.decision.label import EventNamed, Finding
 from fraud_detection_api.decision.log import LogKey
 from fraud_detection_api.decision.stored import StoredRequest
 from fraud_detection_api.errors import StoreUnavailable
@@ -168,6 +168,27 @@ def test_a_label_says_what_is_in_force_once_it_is_recorded(followed):
         assert {(each.record, each.recorded_at - each.place) for each in found} == {
             (kept(1).record, kept(1).decided_at)
         }
+        followed.sequence()
+
+
+def test_a_label_of_an_event_arrives_with_the_event_and_what_is_in_force(followed):
+    """Whatever was said of the event when it was sent."""
+    event = happened(4, is_fraud=1)
+    followed.events.record([event])
+    followed.save(1)
+    for about, is_fraud, effective_at in (("event-4", False, 9), ("event-4", True, 5)):
+        followed.labels.record([Finding(EventNamed(about), is_fraud, "chargeback", effective_at)])
+    followed.labels.record(
+        [Finding(EventNamed("event-4"), True, "chargeback", 10), Finding(decision_id(1), True, "rule")]
+    )
+    sent = Arrival(0, "event", uuid_bytes(event.event_id), event.recorded_at, event.entity, event.record, is_fraud=1)
+    for _ in range(2):
+        found = SqlArrivalStore(followed.database).following(0, limit=9)
+        assert found[0] == sent
+        assert found[2:5] == [
+            sent._replace(position=at, kind="label", is_fraud=said) for at, said in ((2, 0), (3, 0), (4, 1))
+        ]
+        assert (found[5].subject, found[5].record, found[5].is_fraud) == (found[1].subject, kept(1).record, 1)
         followed.sequence()
 
 

@@ -6,14 +6,16 @@ import pytest
 from pydantic_core import to_json
 
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
 from fraud_detection_api.decision.decided import Unseen, warnings_text
-from fraud_detection_api.decision.label import Finding, Label
+from fraud_detection_api.decision.label import EventNamed, Finding, Label
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.services.storage.decision_store import DecisionFilter, DecisionStore, Traits
 from support.fakes import InMemoryDecisionStore
+from support.happened import happened
 from support.kept import BEGINNING, decision_id, kept, numbers_of
 
 EVERYTHING = DecisionFilter()
@@ -60,6 +62,9 @@ def filled(request, tmp_path) -> Iterator[DecisionStore]:
         for at in (2, 1)
     ]
     SqlLabelStore(database).record(findings)
+    # later, and no decisions: a search for labels does not look at them
+    SqlEventStore(database).record([happened(100 + number) for number in range(9)])
+    SqlLabelStore(database).record([Finding(EventNamed(f"event-{100 + number}"), True, "rule") for number in range(9)])
     yield store
     store.close()
 
@@ -103,6 +108,12 @@ def test_no_more_decisions_are_looked_at_than_asked(filled):
     assert (rows, reached) == ([], decision_id(10))
 
 
-def test_labelled_decisions_are_found_among_the_labelled_ones(filled):
-    rows, _ = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=5)
-    assert numbers_of(rows) == [25, 20]
+@pytest.mark.parametrize(
+    ("among", "found", "last"),
+    [(1, [], 26), (5, [25, 20], 16), (12, list(FRAUD)[::-1], 0), (13, list(FRAUD)[::-1], None)],
+)
+def test_labelled_decisions_are_found_among_the_labelled_ones(filled, among, found, last):
+    """Labels of events take none of their places."""
+    rows, reached = filled.search(EVERYTHING, Traits(label="fraud"), limit=10, among=among)
+    assert numbers_of(rows) == found
+    assert reached == (None if last is None else decision_id(last))

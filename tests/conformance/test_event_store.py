@@ -6,7 +6,9 @@ import pytest
 
 from fraud_detection_api.adapters.sql.arrivals import SqlArrivalStore
 from fraud_detection_api.adapters.sql.events import SqlEventStore, events_of
+from fraud_detection_api.adapters.sql.labels import sealed_labels
 from fraud_detection_api.decision.identifiers import uuid_bytes
+from fraud_detection_api.decision.label import EventNamed, Finding
 from support.happened import happened
 from support.logged import SEALING, Logged
 from support.sealed_rows import keep_rows, kept_row
@@ -123,12 +125,57 @@ def test_labels_that_an_erasure_logged_again_say_the_same(logged):
     assert [(each.subject, each.is_fraud) for each in after] == before
 
 
-def test_a_purge_of_events_is_in_the_log(logged):
-    SqlEventStore(logged.database).record([happened(1, recorder=SEALING)])
+def labelled(logged, *numbers):
+    """Events with a label each, whose note names a person."""
+    events = [happened(number, recorder=SEALING) for number in numbers]
+    SqlEventStore(logged.database).record(events)
+    findings = [Finding(EventNamed(event.external_id), True, "analyst", 5, "called Ms Doe") for event in events]
+    assert logged.labels.record(findings) == ["recorded"] * len(events)
     logged.sign()
+    return events
+
+
+def notes(logged, *events):
+    with logged.database.reading() as session:
+        return [label.note for _, label in sealed_labels(session, [uuid_bytes(event.event_id) for event in events])]
+
+
+def test_a_purge_of_events_and_their_labels_is_in_the_log(logged):
+    [event] = labelled(logged, 1)
     assert logged.upkeep.purge(0, lambda _removed: None)[:2] == (8, 1)
-    assert (logged.faults(), logged.verified().events) == ([], 0)
-    assert SqlArrivalStore(logged.database).position() == 12 + 1 + 9
+    assert (logged.faults(), logged.verified().events, logged.verified().labels) == ([], 0, 0)
+    assert notes(logged, event) == []
+    assert SqlArrivalStore(logged.database).position() == 12 + 2 + 9
+
+
+def test_an_erasure_removes_the_notes_of_an_events_labels_and_the_log_is_sound(logged):
+    [event] = labelled(logged, 1)
+    logged.upkeep.erase("345435", residue=_residue)
+    assert notes(logged, event) == [""]
+    assert logged.labels.in_force([event.event_id])[event.event_id].is_fraud
+    assert logged.faults() == []
+    arrived = SqlArrivalStore(logged.database).following(12, limit=10)
+    assert [each.is_fraud for each in arrived if each.kind == "label"] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE labels SET is_fraud = 0 WHERE event_id IS NOT NULL", "label_changed"),
+        ("DELETE FROM labels WHERE event_id IS NOT NULL", "label_missing"),
+        (
+            "UPDATE labels SET event_id = events.event_id FROM events WHERE external_id = 'event-2' AND decision_id IS NULL",
+            "label_missing",
+        ),
+    ],
+)
+def test_what_somebody_does_to_a_label_of_an_event_is_a_break(logged, statement, fault):
+    [event] = labelled(logged, 1)
+    SqlEventStore(logged.database).record([happened(2, recorder=SEALING)])
+    logged.sign()
+    assert logged.faults() == []
+    logged.change(statement)
+    assert (fault, event.event_id) in logged.faults()
 
 
 def test_an_event_that_somebody_adds_without_an_entry_is_a_break(logged):

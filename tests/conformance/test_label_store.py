@@ -10,11 +10,23 @@ from pydantic_core import to_json
 
 from fraud_detection_api.adapters.sql.database import IDS_A_STATEMENT
 from fraud_detection_api.adapters.sql.decisions import SqlDecisionStore
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.labels import SqlLabelStore, sealed_labels
+from fraud_detection_api.adapters.sql.log import SqlLogStore
 from fraud_detection_api.adapters.sql.postgres import PostgresDatabase
 from fraud_detection_api.adapters.sql.sqlite import SqliteDatabase
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.identifiers import uuid_bytes
-from fraud_detection_api.decision.label import LABEL_ROWS, LABEL_SOURCES, EntityAt, Finding, Label, SealedLabel
+from fraud_detection_api.decision.label import (
+    LABEL_ROWS,
+    LABEL_SOURCES,
+    EntityAt,
+    EventNamed,
+    Finding,
+    Label,
+    SealedLabel,
+)
+from fraud_detection_api.decision.log import runs_of
 from fraud_detection_api.decision.row_format import seal
 from fraud_detection_api.decision.stored import StoredDecision, StoredRequest
 from fraud_detection_api.errors import UnknownDecision
@@ -22,6 +34,7 @@ from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels.recording import LabelStore
 from support.earlier_stores import of_first_seals
 from support.fakes import InMemoryLabelStore
+from support.happened import happened
 from support.labelling import DAY, NOON, kept
 
 NOBODYS = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
@@ -42,6 +55,7 @@ class Labelled:
 
     labels: LabelStore
     save: Callable[[list[StoredDecision]], None]
+    save_events: Callable[[list[StoredEvent]], None]
     clock: Clock
 
     def record(self, *findings: Finding) -> list[str]:
@@ -53,17 +67,27 @@ class Labelled:
         self.save([decision])
         return decision
 
+    def event(self, number: int = 1, **given) -> StoredEvent:
+        """An event, stored."""
+        event = happened(number, **given)
+        self.save_events([event])
+        return event
+
 
 def in_memory(clock) -> Labelled:
     decisions: list[StoredDecision] = []
-    return Labelled(InMemoryLabelStore(decisions, clock), decisions.extend, clock)
+    events: list[StoredEvent] = []
+    return Labelled(InMemoryLabelStore(decisions, clock, events), decisions.extend, events.extend, clock)
 
 
 def in_sql(database, clock) -> Labelled:
     store = SqlDecisionStore(database, idempotency_seconds=1)
     store.migrate()
     return Labelled(
-        SqlLabelStore(database, wall_clock=clock), lambda rows: store.save([StoredRequest(rows)]) and None, clock
+        SqlLabelStore(database, wall_clock=clock),
+        lambda rows: store.save([StoredRequest(rows)]) and None,
+        lambda events: SqlEventStore(database).record(events) and None,
+        clock,
     )
 
 
@@ -186,6 +210,37 @@ def test_an_erased_decision_cannot_be_labelled(store):
     assert store.labels.history(erased.decision_id) == []
 
 
+def test_events_are_labelled_under_the_ids_that_callers_gave_them_beside_decisions(store):
+    decision, event = store.one(), store.event()
+    about = [EventNamed(event.external_id), decision.decision_id, EventNamed("event-2"), EventNamed(event.event_id)]
+    answered = store.record(*(Finding(one, True, "chargeback", NOON) for one in about))
+    assert answered == ["recorded", "recorded", "unknown_event", "unknown_event"]
+    in_force = store.labels.in_force([event.event_id, decision.decision_id])
+    label = Label(event.event_id, True, "chargeback", NOON, "", NOON + DAY)
+    assert in_force == {
+        event.event_id: label,
+        decision.decision_id: label._replace(subject_id=decision.decision_id),
+    }
+    with pytest.raises(UnknownDecision):
+        store.labels.history(event.event_id)
+
+
+def test_labels_of_an_event_are_repeated_and_corrected_as_those_of_a_decision(store):
+    event = store.event(is_fraud=1)
+    first, second = (
+        Finding(EventNamed(event.external_id), is_fraud, "analyst", NOON + at)
+        for is_fraud, at in ((True, 5), (False, 9))
+    )
+    assert store.record(second, first, second) == ["recorded", "recorded", "repeated"]
+    assert store.record(first) == ["repeated"]
+    assert store.labels.in_force([event.event_id])[event.event_id].effective_at == NOON + 9
+
+
+def test_an_erased_event_cannot_be_labelled(store):
+    event = store.event(record=None, entity=None)
+    assert store.record(Finding(EventNamed(event.external_id), True, "rule")) == ["erased"]
+
+
 def test_known_labels_are_recorded_beside_unknown_ones(store):
     first, second = store.one(1), store.one(2, at=NOON + 1)
     findings = [Finding(about, True, "rule") for about in (first.decision_id, NOBODYS, second.decision_id)]
@@ -276,4 +331,36 @@ def test_labels_of_an_earlier_release_keep_their_seals(database):
     with raw.reading() as session:
         found = [label for _, label in sealed_labels(session, [uuid_bytes(decision.decision_id)])]
     assert [(label.reviewer, Recorder().is_intact_label(label)) for label in found] == [(None, True), ("ann", True)]
+    raw.close()
+
+
+def test_labels_from_before_labels_of_events_stay_and_go_with_their_decisions(database):
+    raw, decisions = database(), [kept(1), kept(2, at=NOON + 1)]
+    raw.upgrade("0007")
+    store, sealing = SqlDecisionStore(raw, idempotency_seconds=1), Recorder(seal_key=b"k")
+    store.save([StoredRequest(decisions)])
+    labels = [
+        sealing.sealed_label(Label(each.decision_id, True, "rule", 5, "a note", 9 + number, "ann"))
+        for number, each in enumerate(decisions)
+    ]
+    columns = "decision_id, is_fraud, source, effective_at, note, recorded_at, reviewer, seal"
+    with raw.writing() as session:
+        for label in labels:
+            values = (uuid_bytes(label.subject_id), 1, *label[2:])
+            session.change(f"INSERT INTO labels ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    store.migrate()
+    event = happened(1)
+    SqlEventStore(raw).record([event])
+    assert SqlLabelStore(raw, sealing).record([Finding(EventNamed(event.external_id), True, "rule")]) == ["recorded"]
+    ids = [uuid_bytes(each) for each in (decisions[0].decision_id, decisions[1].decision_id, event.event_id)]
+    with raw.reading() as session:
+        found = list(sealed_labels(session, ids))
+    assert [label_id for label_id, _ in found] == [1, 2, 3]
+    assert [label for _, label in found[:2]] == labels
+    logged = [(run.kind, run.end - run.position) for run in runs_of(SqlLogStore(raw).waiting(limit=10), 0)]
+    assert logged == [("decision", 2), ("label", 2), ("event", 1), ("label", 1)]
+    with raw.writing() as session:
+        session.change("DELETE FROM decisions WHERE decision_id = ?", (ids[0],))
+        session.change("DELETE FROM events")
+        assert [label for _, label in sealed_labels(session, ids)] == labels[1:]
     raw.close()

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from fraud_detection_api.decision.label import LABEL_SOURCES
-from fraud_detection_api.schemas.labels import LabelOfDecision, LabelOfEntity
+from fraud_detection_api.schemas.labels import LabelOfDecision, LabelOfEntity, LabelOfEvent
 from fraud_detection_api.training.data.synthetic import simulate_credit_records
 from support.applications import application
 from support.builders import record
@@ -45,7 +45,7 @@ def test_the_request_of_the_page_is_taken(served):
 
 def test_the_fields_and_sources_of_the_page_are_those_there_are():
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*)", PAGE, re.MULTILINE))))
-    fields = {*LabelOfDecision.model_fields, *LabelOfEntity.model_fields}
+    fields = {*LabelOfDecision.model_fields, *LabelOfEntity.model_fields, *LabelOfEvent.model_fields}
     assert named == fields | set(LABEL_SOURCES)
 
 

@@ -64,6 +64,15 @@ def test_the_next_decision_counts_events(client):
     assert late["terminal_fraud_28d"] == 1.0  # of the events older than a week, all
 
 
+def test_a_label_of_an_event_counts_from_the_next_decision_on_and_so_does_its_correction(client):
+    send(client, event("a", paid_at="2026-11-12T09:00:00Z", known=False), event("b", paid_at="2026-11-12T09:00:00Z"))
+    shares = [decide(client)["terminal_fraud_28d"]]
+    for said in ({}, {"is_fraud": False, "source": "customer"}):
+        assert label(client, {"event_id": "a", **said}) == 1
+        shares.append(decide(client)["terminal_fraud_28d"])
+    assert shares == [0.0, 0.5, 0.0]
+
+
 def test_an_event_is_recorded_once_under_its_id(client):
     first, other = event("a"), event("a", amount=7.0)
     assert send(client, first, event("b"), other).json() == {"recorded": 2, "repeated": 1}
@@ -159,9 +168,10 @@ def test_those_who_ask_for_decisions_and_those_who_label_may_send_events(paying)
     assert_problem(send(client, event("e"), **bearer(MONITOR_KEY)), 403, "forbidden")
 
 
-def label(client, decision_id):
-    sent = {"decision_id": decision_id, "is_fraud": True, "source": "chargeback"}
-    return client.post("/v1/labels", json={"labels": [sent]})
+def label(client, *labels):
+    """How many were recorded."""
+    sent = [{"is_fraud": True, "source": "chargeback", **each} for each in labels]
+    return client.post("/v1/labels", json={"labels": sent}).json()["recorded"]
 
 
 @pytest.mark.parametrize("pseudonym_key", ["", "k" * 32], ids=["plain", "pseudonyms"])
@@ -170,7 +180,7 @@ def test_people_see_what_an_entity_did_and_its_features(paying, pseudonym_key):
     send(client, event("a", known=False, paid_at="2026-11-22T09:00:00Z"), event("b", card="C-2"))
     sent = {"records": [{**A_PAYMENT, "instalments": 1}]}
     (decided,) = client.post("/v1/decisions", json=sent).json()["decisions"]
-    label(client, decided["decision_id"])
+    assert label(client, {"decision_id": decided["decision_id"]}, {"event_id": " b "}) == 2
     shown = client.get("/v1/entities/C-1/history", params={"at": "2026-11-22T12:00:00Z"}).json()
     assert shown == {
         "at": "2026-11-22T12:00:00.000Z",
@@ -186,6 +196,8 @@ def test_people_see_what_an_entity_did_and_its_features(paying, pseudonym_key):
         ],
         "features": {"payments_1d": 2.0, "mean_amount_7d": 40.0, "since_web_payment": 7200.0},
     }
+    labelled = client.get("/v1/entities/C-2/history", params={"at": "2026-11-22T12:00:00Z"}).json()
+    assert [(each["id"], each["is_fraud"]) for each in labelled["events"]] == [("b", True)]
     before = client.get("/v1/entities/C-1/history", params={"at": "2026-11-22T09:30:00Z", "limit": 1}).json()
     assert [each["id"] for each in before["events"]] == ["a"]
     assert before["features"]["payments_1d"] == 1.0

@@ -229,3 +229,25 @@ def test_a_key_without_a_name_is_known_by_its_role_and_digest(keeping):
     label(client, chargeback(decision["decision_id"]), **bearer(ANALYST_KEY))
     [kept] = history(client, decision["decision_id"])
     assert re.fullmatch("analyst [0-9a-f]{8}", kept.reviewer)
+
+
+@pytest.mark.parametrize("event_id", [None, 7, "", " ", "x" * 257, "a\0"])
+def test_an_event_id_is_a_text(client, event_id):
+    assert refused(client, {"event_id": event_id, "is_fraud": True, "source": "rule"}) == ["/labels/0/event_id"]
+
+
+def test_an_event_is_named_by_its_id_alone(client):
+    sent = chargeback(NOBODYS, event_id="a")
+    assert refused(client, sent) == ["/labels/0/event_id"]
+    del sent["decision_id"]
+    assert refused(client, {**sent, "entity_id": 7, "decided_at": "2026-11-22"}) == [
+        "/labels/0/entity_id",
+        "/labels/0/decided_at",
+    ]
+
+
+def test_an_event_that_is_not_stored_is_told_as_a_decision_is(client):
+    sent = {"event_id": "a", "is_fraud": True, "source": "rule"}
+    assert label(client, sent).json()["unknown"] == [
+        {"pointer": "/labels/0", "detail": "no event with that id is stored"}
+    ]

@@ -8,6 +8,7 @@ from support.http import assert_problem
 NUL, LONE_SURROGATE = "a\\u0000b", "\\ud800"
 RECORD = '{"application": "A-1", "amount_eur": 1, "instalments": 1, "channel": "%s", "opened_at": "2025-01-01"}'
 LABEL = '{"is_fraud": true, "source": "analyst", "decision_id": "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "note": "%s"}'
+OF_EVENT = '{"is_fraud": true, "source": "analyst", "event_id": "%s"}'
 OF_ENTITY = '{"is_fraud": true, "source": "analyst", "decided_at": "2026-01-01T00:00:00Z", "entity_id": "%s"}'
 
 REQUESTS = {
@@ -19,6 +20,7 @@ REQUESTS = {
         "/records/0/application",
     ),
     "a note": ("/v1/labels", f'{{"labels": [{LABEL}]}}', "invalid_labels", "/labels/0/note"),
+    "an event": ("/v1/labels", f'{{"labels": [{OF_EVENT}]}}', "invalid_labels", "/labels/0/event_id"),
     "an entity": ("/v1/labels", f'{{"labels": [{OF_ENTITY}]}}', "invalid_labels", "/labels/0/entity_id"),
 }
 

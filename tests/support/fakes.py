@@ -8,8 +8,17 @@ from threading import Lock, RLock
 
 from pydantic_core import from_json
 
+from fraud_detection_api.decision.event import StoredEvent
 from fraud_detection_api.decision.identifiers import first_uuid7, uuid_bytes
-from fraud_detection_api.decision.label import EntityAt, Finding, Label, LabelHistory, LabelResult, label_in_force
+from fraud_detection_api.decision.label import (
+    EntityAt,
+    EventNamed,
+    Finding,
+    Label,
+    LabelHistory,
+    LabelResult,
+    label_in_force,
+)
 from fraud_detection_api.decision.log import Kind, LogState, Run, SignedRoot, Waiting
 from fraud_detection_api.decision.merkle import Tree
 from fraud_detection_api.decision.stored import IdempotencyKey, StoredAnswer, StoredDecision, StoredRequest
@@ -245,10 +254,12 @@ class InMemoryDecisionStore:
 
 
 class InMemoryLabelStore:
-    """LabelStore in a list, beside a list of decisions that others fill. The clock is in seconds."""
+    """LabelStore in a list, beside lists of decisions and events that others fill. The clock is in seconds."""
 
-    def __init__(self, decisions: Sequence[StoredDecision], wall_clock: Callable[[], float]) -> None:
-        self._decisions, self._wall_clock = decisions, wall_clock
+    def __init__(
+        self, decisions: Sequence[StoredDecision], wall_clock: Callable[[], float], events: Sequence[StoredEvent] = ()
+    ) -> None:
+        self._decisions, self._events, self._wall_clock = decisions, events, wall_clock
         self._labels: list[Label] = []
         self._alone = Lock()
 
@@ -261,39 +272,42 @@ class InMemoryLabelStore:
             raise UnknownDecision
         return self._of(decision_id)
 
-    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
-        return {one: label for one in decision_ids if (label := label_in_force(self._of(one)))}
+    def in_force(self, subject_ids: Sequence[str]) -> Mapping[str, Label]:
+        return {one: label for one in subject_ids if (label := label_in_force(self._of(one)))}
 
     def _record(self, finding: Finding) -> LabelResult:
-        decision_id = self._decision_id(finding.about)
-        if decision_id is None:
-            return "nothing_by_then"
-        decision = self._kept(decision_id)
-        if decision is None or decision.record is None:
-            return "unknown_decision" if decision is None else "erased"
-        if LabelHistory(self._of(decision_id)).repeats(finding):
+        subject = self._subject(finding.about)
+        if isinstance(subject, str):
+            return subject
+        if subject.record is None:
+            return "erased"
+        subject_id = subject[0]
+        if LabelHistory(self._of(subject_id)).repeats(finding):
             return "repeated"
         now = int(self._wall_clock() * 1000)
         effective_at = now if finding.effective_at is None else finding.effective_at
         said = finding.source, effective_at, finding.note, now, finding.reviewer
-        self._labels.append(Label(decision_id, finding.is_fraud, *said))
+        self._labels.append(Label(subject_id, finding.is_fraud, *said))
         return "recorded"
 
-    def _decision_id(self, about: str | EntityAt) -> str | None:
+    def _subject(self, about: str | EntityAt | EventNamed) -> StoredDecision | StoredEvent | LabelResult:
+        if isinstance(about, EventNamed):
+            named = (event for event in self._events if event.external_id == about.external_id)
+            return next(named, "unknown_event")
         if not isinstance(about, EntityAt):
-            return about
+            return self._kept(about) or "unknown_decision"
         by_then = [
-            decision.decision_id
+            decision
             for decision in self._decisions
             if decision.entity == about.entity and decision.decided_at <= about.at
         ]
-        return max(by_then, default=None)
+        return max(by_then, default="nothing_by_then", key=lambda decision: decision.decision_id)
 
     def _kept(self, decision_id: str) -> StoredDecision | None:
         return next((decision for decision in self._decisions if decision.decision_id == decision_id), None)
 
-    def _of(self, decision_id: str) -> list[Label]:
-        return [label for label in self._labels if label.decision_id == decision_id]
+    def _of(self, subject_id: str) -> list[Label]:
+        return [label for label in self._labels if label.subject_id == subject_id]
 
 
 class InMemoryObservationStore:

@@ -1,4 +1,4 @@
-"""Labels: whether a decision turned out to be about fraud."""
+"""Labels: whether a decision, or an event that is none, turned out to be about fraud."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
@@ -15,9 +15,9 @@ LONGEST_REVIEWER = 200
 LabelState = Literal["unlabelled", "fraud", "legitimate"]
 """What the label in force says of a decision."""
 
-LabelResult = Literal["recorded", "repeated", "unknown_decision", "erased", "nothing_by_then"]
-"""The result for a finding: it is a label now, or was one before; or there is no label because the decision is unknown, has
-lost its record, or because there was no decision on the entity by then."""
+LabelResult = Literal["recorded", "repeated", "unknown_decision", "unknown_event", "erased", "nothing_by_then"]
+"""The result for a finding: it is a label now, or was one before; or there is no label because the decision or event is
+unknown, has lost its record, or because there was no decision on the entity by then."""
 
 
 class EntityAt(NamedTuple):
@@ -27,14 +27,20 @@ class EntityAt(NamedTuple):
     at: int
 
 
+class EventNamed(NamedTuple):
+    """The event that the caller sent under this id."""
+
+    external_id: str
+
+
 class Finding(NamedTuple):
-    """A label that is submitted. `about` is a decision's id, or the entity and time of a decision.
+    """A label that is submitted. `about` is a decision's id, the entity and time of a decision, or an event.
 
     `effective_at`, when it became known, is in milliseconds since 1970; None means the time of recording. `reviewer` is who
     says so: the name of a key, or a person; None where nobody is named.
     """
 
-    about: str | EntityAt
+    about: str | EntityAt | EventNamed
     is_fraud: bool
     source: LabelSource
     effective_at: int | None = None
@@ -43,9 +49,12 @@ class Finding(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A recorded finding. Times are milliseconds since 1970. Labels of earlier releases have no `reviewer`."""
+    """A recorded finding. Times are milliseconds since 1970. Labels of earlier releases have no `reviewer`.
 
-    decision_id: str
+    `subject_id` is the id of the decision, or that which the store gave the event.
+    """
+
+    subject_id: str
     is_fraud: bool
     source: LabelSource
     effective_at: int
@@ -57,7 +66,7 @@ class Label(NamedTuple):
 class SealedLabel(NamedTuple):
     """A label with its seal. One that an earlier release stored has the seal `UNSEALED`."""
 
-    decision_id: str
+    subject_id: str
     is_fraud: bool
     source: LabelSource
     effective_at: int
@@ -82,7 +91,7 @@ def label_in_force(history: Sequence[Label]) -> Label | None:
 
 
 class LabelHistory:
-    """The labels of one decision, as recording asks for them. The time of an answer does not grow with their number."""
+    """The labels of a decision or event, as recording asks for them. An answer takes as long with few as with many."""
 
     __slots__ = ("_in_force", "_known", "_next_free", "_recorded_at")
 

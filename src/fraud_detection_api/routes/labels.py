@@ -1,4 +1,4 @@
-"""POST /v1/labels: record whether decisions were about fraud."""
+"""POST /v1/labels: record whether decisions and events were about fraud."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fraud_detection_api import errors
 from fraud_detection_api.contract.declaration import Identifier
 from fraud_detection_api.contract.times import epoch_milliseconds
-from fraud_detection_api.decision.label import EntityAt, Finding
+from fraud_detection_api.decision.label import EntityAt, EventNamed, Finding
 from fraud_detection_api.routes.protocol.body import RequestLimits
 from fraud_detection_api.routes.protocol.dependencies import Champion, admitted_body, provided, require_role, service_of
 from fraud_detection_api.routes.protocol.parameters import only_own_parameters
@@ -21,8 +21,9 @@ from fraud_detection_api.routes.protocol.problems import (
 )
 from fraud_detection_api.schemas.labels import (
     LabelOfDecision,
-    LabelOfEntity,
+    LabelOfEvent,
     LabelsRecorded,
+    SomeLabel,
     labels_recorded,
     parse_labels,
 )
@@ -43,6 +44,7 @@ _REQUEST: dict[str, Any] = {
                 "effective_at": "2026-11-24T08:30:00Z",
                 "note": "called, and knew of the purchase",
             },
+            {"event_id": "payment-7730", "is_fraud": True, "source": "chargeback"},
         ]
     },
 }
@@ -76,7 +78,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 @router.post(
     "",
     operation_id="record_labels",
-    summary="Record labels of decisions",
+    summary="Record labels of decisions and events",
     dependencies=[Depends(require_role("analyst")), Depends(only_own_parameters)],
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": _REQUEST}}},
     responses=_PROBLEMS,
@@ -88,11 +90,11 @@ def post_labels(
     champion: Champion,
     body: Annotated[bytes, Depends(_body)],
 ) -> LabelsRecorded:
-    """Record labels of decisions by their id, or of an entity's last decision at or before a time.
+    """Record labels of decisions by their id, of an entity's last decision by a time, or of events by your own id.
 
     Labels are added, never changed: the label that became known last is in force. A label that is sent again changes
-    nothing. Labels whose decisions are not stored are listed under `unknown`, and the others are recorded. One invalid
-    field refuses the whole request. The name of the caller's key is stored as the label's `reviewer`.
+    nothing. Labels whose decisions or events are not stored are listed under `unknown`, and the others are recorded. One
+    invalid field refuses the whole request. The name of the caller's key is stored as the label's `reviewer`.
     """
     given = parse_labels(body, limit=limits.records, latest=labels.latest())
     served, reviewer = champion.current, request.state.caller.reviewer
@@ -101,12 +103,12 @@ def post_labels(
     return labels_recorded(labels.record(findings))
 
 
-def _finding(
-    given: LabelOfDecision | LabelOfEntity, labels: LabelService, identifier: Identifier | None, reviewer: str | None
-) -> Finding:
-    about: str | EntityAt
+def _finding(given: SomeLabel, labels: LabelService, identifier: Identifier | None, reviewer: str | None) -> Finding:
+    about: str | EntityAt | EventNamed
     if isinstance(given, LabelOfDecision):
         about = given.decision_id
+    elif isinstance(given, LabelOfEvent):
+        about = EventNamed(given.event_id)
     else:
         entity_id = given.entity_id if identifier is None else identifier.as_declared(given.entity_id)
         about = labels.entity_at(entity_id, epoch_milliseconds(given.decided_at))

@@ -47,7 +47,7 @@ class HappenedBody(BaseModel):
     )
     outcome: Outcome | None = Field(description="The decision's outcome; null for an event.", examples=["approve"])
     is_fraud: bool | None = Field(
-        description="The label in force, or what was known when the event was recorded; null if nothing is.",
+        description="The label in force; of an event without one, what was known when it was recorded; null if nothing is.",
         examples=[False],
     )
 

@@ -33,7 +33,9 @@ class SentEvent(RequestBody):
         "may be left out."
     )
     is_fraud: bool | None = Field(
-        default=None, description="What is known of the event now; null or left out, if nothing is.", examples=[False]
+        default=None,
+        description="What is known of the event now; null or left out, if nothing is. Labels say what turns out later.",
+        examples=[False],
     )
 
 

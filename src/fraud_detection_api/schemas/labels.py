@@ -67,20 +67,41 @@ class LabelOfEntity(_GivenLabel):
     )
 
 
-_OF_DECISION, _OF_ENTITY = "of a decision", "of an entity"
+class LabelOfEvent(_GivenLabel):
+    """A label for an event that was recorded without a decision."""
+
+    event_id: StoredId = Field(description="Your own id of the event, as it was sent.", examples=["payment-7730"])
+
+
+_KINDS: dict[str, type[_GivenLabel]] = {
+    "of a decision": LabelOfDecision,
+    "of an event": LabelOfEvent,
+    "of an entity": LabelOfEntity,
+}
+_OF_DECISION, _OF_EVENT, _OF_ENTITY = _KINDS
+
+
+_OWN = {kind: each.model_fields.keys() - _GivenLabel.model_fields.keys() for kind, each in _KINDS.items()}
 
 
 def _kind(given: Any) -> str:
-    by_entity = isinstance(given, Mapping) and "decision_id" not in given and {"entity_id", "decided_at"} & given.keys()
-    return _OF_ENTITY if by_entity or isinstance(given, LabelOfEntity) else _OF_DECISION
+    """The first kind that a label has a field of its own of; one without any should name a decision."""
+    if isinstance(given, _GivenLabel):
+        return next(kind for kind, each in _KINDS.items() if isinstance(given, each))
+    sent = given.keys() if isinstance(given, Mapping) else set()
+    return next((kind for kind, own in _OWN.items() if own & sent), _OF_DECISION)
 
 
 GivenLabel = Annotated[
-    Annotated[LabelOfDecision, Tag(_OF_DECISION)] | Annotated[LabelOfEntity, Tag(_OF_ENTITY)], Discriminator(_kind)
+    Annotated[LabelOfDecision, Tag(_OF_DECISION)]
+    | Annotated[LabelOfEvent, Tag(_OF_EVENT)]
+    | Annotated[LabelOfEntity, Tag(_OF_ENTITY)],
+    Discriminator(_kind),
 ]
 
+SomeLabel = LabelOfDecision | LabelOfEvent | LabelOfEntity
 
-_FIELDS = frozenset({*LabelOfDecision.model_fields, *LabelOfEntity.model_fields})
+_FIELDS = frozenset(name for each in _KINDS.values() for name in each.model_fields)
 
 
 class LabelsRequest(RequestBody):
@@ -99,7 +120,7 @@ _EXACT = TypeAdapter(LabelsRequest)
 
 
 class UnknownLabel(BaseModel):
-    """A label that cannot be recorded, because its decision is not stored."""
+    """A label that cannot be recorded, because its decision or event is not stored."""
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the request.", examples=["/labels/3"])
     detail: str = Field(examples=["no decision with that id is stored"])
@@ -134,7 +155,7 @@ class DecisionLabels(BaseModel):
     labels: list[RecordedLabel]
 
 
-def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDecision | LabelOfEntity]:
+def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[SomeLabel]:
     """Labels of a request, in its order; none may have become known after `latest`, in milliseconds since 1970.
 
     Raises MalformedBody if the body is not JSON, TooManyLabels above `limit`, InvalidLabels with every bad field (up to
@@ -160,7 +181,7 @@ def parse_labels(body: bytes, *, limit: int, latest: int) -> Sequence[LabelOfDec
     return labels
 
 
-def _valid(body: bytes) -> Sequence[LabelOfDecision | LabelOfEntity] | None:
+def _valid(body: bytes) -> Sequence[SomeLabel] | None:
     """The labels, None where some are bad. Raises MalformedBody."""
     try:
         return _FirstBad.model_validate_json(body).labels
@@ -193,7 +214,7 @@ def _invalid(problems: Iterable[FieldProblem]) -> InvalidLabels:
     return InvalidLabels(listed, more=more)
 
 
-def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: int) -> Iterator[FieldProblem]:
+def _not_yet_known(labels: Sequence[SomeLabel], latest: int) -> Iterator[FieldProblem]:
     """Labels with a future time: they would stay in force whatever becomes known before that time."""
     for index, label in enumerate(labels):
         if label.effective_at is not None and epoch_milliseconds(label.effective_at) > latest:
@@ -201,7 +222,7 @@ def _not_yet_known(labels: Sequence[LabelOfDecision | LabelOfEntity], latest: in
 
 
 def _problem(detail: ErrorDetails) -> FieldProblem:
-    location = [part for part in detail["loc"] if part not in (_OF_DECISION, _OF_ENTITY)]
+    location = [part for part in detail["loc"] if part not in _KINDS]
     level: Literal["request", "label", "field"] = (
         "request" if len(location) < 2 else "field" if len(location) > 2 else "label"
     )
@@ -223,12 +244,13 @@ def _text(detail: ErrorDetails, name: str, level: Literal["request", "label", "f
         return (
             "is not a field of a request"
             if level == "request"
-            else "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at"
+            else "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at, "
+            "or its event by event_id"
         )
     if name == "entity_id" and kind != "missing":
         return f"must be a whole number, or text of 1 to {MAX_TEXT} characters without U+0000"
     if name == "decision_id" and kind == "missing":
-        return "is required, or entity_id and decided_at"
+        return "is required, or event_id, or entity_id and decided_at"
     if kind in ("model_type", "model_attributes_type") and level == "request":
         return 'must be an object: {"labels": [...]}'
     if kind == "string_pattern_mismatch" and name != "decision_id":

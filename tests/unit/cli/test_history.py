@@ -122,6 +122,23 @@ def test_an_entity_is_found_however_its_accents_are_written(fraud):
     assert erased["events"] == 4
 
 
+def test_a_file_of_labels_says_which_loaded_events_were_frauds(fraud):
+    Path("payments.toml").write_text(PAYMENTS)
+    frame = payments_frame(200).with_columns(payment=pl.format("p-{}", pl.row_index()))
+    frame.drop("is_fraud").write_parquet("payments.parquet")
+    fraud("history", "load", "payments.parquet", "--contract", "payments.toml", "--event-id", "payment")
+    known = frame.select(event_id="payment", is_fraud="is_fraud", source=pl.lit("chargeback"))
+    known.filter(pl.col("is_fraud") == 1).write_csv("labels.csv")
+    done = fraud("labels", "import", "labels.csv", "--contract", "payments.toml", "--json")
+    assert json.loads(done.stdout)["recorded"] == known["is_fraud"].sum() > 0
+    profile = shown(fraud, "3", "--key", "terminal", "--at", (BEGINNING + timedelta(days=14)).isoformat())
+    own = frame.filter(pl.col("terminal") == 3, pl.col("paid_at") <= BEGINNING + timedelta(days=7))
+    assert profile["features"] == {"terminal_fraud_28d": own["is_fraud"].mean()}
+    assert own["is_fraud"].sum() > 0
+    assert any(each["is_fraud"] for each in profile["events"])
+    assert fraud("store", "check").exit_code == 0
+
+
 @pytest.mark.parametrize(
     "arguments", [("3", "--key", "amount"), ("x", "--key", "terminal"), ("C-1", "--key", "card,channel")]
 )

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from fraud_detection_api.adapters.sql.database import Database, Row, Session, parts
+from fraud_detection_api.adapters.sql.labels import ABOUT, SUBJECT
 from fraud_detection_api.adapters.sql.log import SqlLogSnapshot
 from fraud_detection_api.decision.log import SUBJECT_BYTES, Kind, Run, Waiting, runs_of
 from fraud_detection_api.decision.row_format import SEAL_BYTES
@@ -44,21 +45,21 @@ SELECT event_id, recorded_at, entity, coalesce(record, residue), NULL, NULL, NUL
 FROM events WHERE event_id""",
 }
 
-_OF_ROWS: Mapping[Kind, Kind] = {"decision": "decision", "label": "decision", "event": "event"}
-"""Of leaves that are about rows: the kind of the rows."""
+_OF_ROWS: Mapping[Kind, Sequence[Kind]] = {"decision": ["decision"], "event": ["event"], "label": ["decision", "event"]}
+"""Of leaves that are about rows: what the rows may be."""
 
 _RANGE = "{select} BETWEEN ? AND ? ORDER BY 1 LIMIT ?"
 _SUBJECTS_A_RANGE = 1_000
 
-_LABELS = """
-SELECT decision_id, seal, effective_at, is_fraud FROM labels WHERE decision_id IN ({marks}) ORDER BY label_id"""
+_LABELS = f"""
+SELECT {SUBJECT}, seal, effective_at, is_fraud FROM labels WHERE {ABOUT} ORDER BY label_id"""  # noqa: S608 columns
 
 _FIRST = -(2**63)
 """Less than any number of an entry."""
 
 
 class _Label(NamedTuple):
-    """What tells a decision's labels apart, and which is in force."""
+    """What tells the labels of a decision or event apart, and which is in force."""
 
     seal: bytes
     effective_at: int
@@ -160,12 +161,12 @@ def _arrivals(database: Database, runs: Sequence[Run], known: Mapping[bytes, Jus
     rows: dict[bytes, Row] = {subject: (*each, None, None, None, None) for subject, each in known.items()}
     wanted: dict[Kind, set[bytes]] = defaultdict(set)
     for run, some in zip(runs, subjects, strict=True):
-        if (kind := _OF_ROWS.get(run.kind)) is not None:
-            wanted[kind].update(subject for subject in some if subject not in known)
+        if run.kind in _OF_ROWS:
+            wanted[run.kind].update(subject for subject in some if subject not in known)
     if any(wanted.values()):
         with database.asking() as session:
-            for kind, of_kind in wanted.items():
-                rows |= _rows(session, _SELECTS[kind], sorted(of_kind))
+            for leaves, kind in ((leaves, kind) for leaves, kinds in _OF_ROWS.items() for kind in kinds):
+                rows |= _rows(session, _SELECTS[kind], sorted(wanted[leaves] - rows.keys()))
     said = _said(database, [leaf for run in runs if run.kind == "label" for leaf in _leaves(run)])
     found: list[Arrival] = []
     for (position, kind, *_), some in zip(runs, subjects, strict=True):
@@ -206,13 +207,13 @@ def _leaves(run: Run) -> Iterator[_Leaf]:
 
 
 def _said(database: Database, leaves: Sequence[_Leaf]) -> dict[int, int]:
-    """What the label in force said once the label of each leaf was recorded, by position; of purged decisions nothing."""
+    """What the label in force said once the label of each leaf was recorded, by position; of what was purged nothing."""
     if not leaves:
         return {}
     labels: dict[bytes, list[_Label]] = defaultdict(list)
     with database.asking() as session:
         for marks, some in parts(sorted({leaf.subject for leaf in leaves})):
-            for subject, *fields in session.rows(_LABELS.format(marks=marks), some):
+            for subject, *fields in session.rows(_LABELS.format(marks=marks), [*some, *some]):
                 labels[subject].append(_Label(*fields))
     said, unclear = {}, []
     for leaf in leaves:
@@ -235,10 +236,10 @@ def _in_force(labels: Sequence[_Label]) -> int:
 
 
 def _numbered(snapshot: SqlLogSnapshot, unclear: Sequence[_Leaf]) -> Iterator[tuple[_Leaf, int]]:
-    """Each leaf with the number of its label among its decision's, from 0.
+    """Each leaf with the number of its label among those of its subject, from 0.
 
     The seals of labels changed when an erasure removed their notes, and those of earlier releases have none. The leaves of a
-    decision's labels are in the order of the labels. This reads the log from its beginning, for few leaves.
+    subject's labels are in the order of the labels. This reads the log from its beginning, for few leaves.
     """
     wanted = {leaf.position for leaf in unclear}
     counts = Counter({leaf.subject: 0 for leaf in unclear})

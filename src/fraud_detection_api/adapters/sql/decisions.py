@@ -1,7 +1,7 @@
 """DecisionStore in SQL."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from fraud_detection_api.adapters.sql.database import (
@@ -72,7 +72,7 @@ class DecisionTable:
 DECISIONS = DecisionTable(StoredDecision)
 
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Revisions of the tables that this version of the software knows, oldest first; it works with the last one."""
 
 _SELECT_IDS = "SELECT decision_id FROM decisions"
@@ -170,7 +170,9 @@ class SqlDecisionStore:
         conditions = _conditions(where, "DESC", before)
         by_label = traits.label in ("fraud", "legitimate") and where.entity is None and where.outcome is None
         ids = "SELECT DISTINCT decision_id FROM labels" if by_label else _SELECT_IDS
-        candidates = f"{ids}{_conjunction(conditions)} ORDER BY decision_id DESC LIMIT ?"
+        # after a bound on ids, which SQLite would not use beside it
+        which = [*conditions, *(["decision_id IS NOT NULL"] if by_label else [])]
+        candidates = f"{ids}{_conjunction(which)} ORDER BY decision_id DESC LIMIT ?"
         wanted = _traits(traits, self._database.dialect)
         statement = " AND ".join([f"{DECISIONS.select} WHERE decision_id IN ({candidates})", *wanted])
         with self._database.reading() as session:
@@ -257,7 +259,7 @@ def _conditions(where: DecisionFilter, order: Order, beyond: str | None) -> dict
     return conditions
 
 
-def _conjunction(conditions: Mapping[str, object]) -> str:
+def _conjunction(conditions: Collection[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
@@ -299,13 +301,14 @@ def decisions_of(session: Session, decision_ids: Sequence[bytes]) -> list[Stored
     ]
 
 
-def have_records(session: Session, decision_ids: Sequence[bytes]) -> dict[bytes, bool]:
-    """Whether each stored decision still has its record."""
-    statement = "SELECT decision_id, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM decisions WHERE decision_id IN "
+def have_records(
+    session: Session, ids: Sequence[bytes], *, of: Literal["decisions", "events"] = "decisions"
+) -> dict[bytes, bool]:
+    """Whether each stored decision or event still has its record."""
+    id_ = f"{of.removesuffix('s')}_id"
+    statement = f"SELECT {id_}, CASE WHEN record IS NULL THEN 0 ELSE 1 END FROM {of} WHERE {id_} IN "  # noqa: S608
     return {
-        bytes(row[0]): bool(row[1])
-        for marks, some in parts(decision_ids)
-        for row in session.rows(f"{statement}({marks})", some)
+        bytes(row[0]): bool(row[1]) for marks, some in parts(ids) for row in session.rows(f"{statement}({marks})", some)
     }
 
 

@@ -1,4 +1,4 @@
-"""LogStore in SQL. Triggers fill the queue (migrations 0004 and 0007)."""
+"""LogStore in SQL. Triggers fill the queue (migrations 0004, 0007 and 0008)."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +57,8 @@ WHERE NOT tgisinternal AND tgenabled = 'O' AND tgqual IS NULL
 ORDER BY tgname""",
 }
 _TRIGGERS_DIGEST = {
-    "sqlite": "0dc65933bdb959426ba0720ea4c26a1b942d9c27856aa10a688c3df4d745cbc4",
-    "postgresql": "4429dabf3702b6b45da07d693c1eb016bb7abadff30940b4d44249ef9cfe6e11",
+    "sqlite": "b1efc76a42240a55b381d292e87c74c01d37ec8e3188fe76a83fb85cca9bb487",
+    "postgresql": "0734f06f26b8550acc127a340b5113d30d4cdfa78a25c2fb1ba77281656b5dff",
 }
 """SHA-256 of what the migrations made, which never changes in a release."""
 

@@ -120,8 +120,9 @@ class SqlStoreUpkeep:
         with self._database.writing() as session:
             alone(session, self._database.dialect)
             erase_events(session, erased)
-            subjects = (uuid_bytes(event.event_id) for event in erased)
+            subjects = [uuid_bytes(event.event_id) for event in erased]
             session.change(ENTER, ("erased", b"".join(subjects), b"".join(event.seal for event in erased)))
+            self._erase_notes(session, subjects)
 
     def close(self) -> None:
         self._database.close()
@@ -146,7 +147,7 @@ class SqlStoreUpkeep:
         ]
         session.change_each(_ERASE_NOTE, [(label.seal, label_id) for label_id, label in bare])
         if bare:
-            logged = (uuid_bytes(label.decision_id) for _, label in bare), (label.seal for _, label in bare)
+            logged = (uuid_bytes(label.subject_id) for _, label in bare), (label.seal for _, label in bare)
             session.change(ENTER, ("label", *map(b"".join, logged)))
 
 

@@ -44,12 +44,12 @@ def import_labels(
 ) -> None:
     """Record a file of labels.
 
-    The file has these columns: `decision_id`, or `entity_id` (or the contract's id) and `decided_at`; `is_fraud`;
-    `source`; and optionally `effective_at`, `note` and `reviewer`.
+    The file has these columns: `decision_id`, or `event_id` for events that are no decisions, or `entity_id` (or the
+    contract's id) and `decided_at`; `is_fraud`; `source`; and optionally `effective_at`, `note` and `reviewer`.
 
-    If any row is unreadable, nothing is recorded. Rows about unknown decisions are reported, and the rest is recorded. A row
-    that repeats the current label, or an `effective_at` already recorded, changes nothing. A row without `effective_at`
-    takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
+    If any row is unreadable, nothing is recorded. Rows about unknown decisions or events are reported, and the rest is
+    recorded. A row that repeats the current label, or an `effective_at` already recorded, changes nothing. A row without
+    `effective_at` takes effect now, so an old file of such rows would override newer labels: write `effective_at` in files.
     """
     settings = settings_with(registry=registry, contract=contract, store=store)
     reviewer, given = options.order_of(by).by, options.of_csv(separator, file)

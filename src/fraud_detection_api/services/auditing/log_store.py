@@ -95,7 +95,7 @@ class LogSnapshot(Protocol):
         """Those of the events that are stored, in no order."""
 
     def labels(self, subjects: Sequence[bytes]) -> list[LabelRow]:
-        """The labels of these decisions."""
+        """The labels of these decisions and events."""
 
     def others(self, known: set[bytes]) -> Iterator[tuple[Kind, bytes]]:
         """Decisions and events that are stored and not among the known."""

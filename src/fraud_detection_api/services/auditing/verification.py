@@ -325,29 +325,29 @@ class _Walk:
                 explained.pop(subject, None)
 
     def _visit_labels(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
-        """The order of a decision's labels says which is in force, so a label may neither move nor be there twice."""
+        """The order of a subject's labels says which is in force, so a label may neither move nor be there twice."""
         waiting: dict[str, list[LabelRow]] = defaultdict(list)
         seen: set[tuple[str, bytes]] = set()
         for row in self._snapshot.labels(sorted({subject for subject, _ in pairs})):
             if row.label_id in self._labels_matched:
-                seen.add((row.label.decision_id, row.label.seal))
+                seen.add((row.label.subject_id, row.label.seal))
             else:
-                waiting[row.label.decision_id].append(row)
+                waiting[row.label.subject_id].append(row)
         for at, (subject, seal) in enumerate(pairs, position):
-            decision_id = uuid_text(subject)
-            rows = waiting[decision_id]
+            subject_id = uuid_text(subject)
+            rows = waiting[subject_id]
             place = next((place for place, row in enumerate(rows) if row.label.seal == seal), None)
             if place is None:
-                self._label_breaks[subject].append(Break("label_missing", decision_id, at))
+                self._label_breaks[subject].append(Break("label_missing", subject_id, at))
                 continue
             label_id, label = rows.pop(place)
             self._labels_matched.add(label_id)
             was_found = seal == UNSEALED and at < self._found
             if not was_found and not self._recorder.is_intact_label(label):
-                self._breaks.append(Break("label_changed", decision_id, at))
-            elif place or (not was_found and (decision_id, seal) in seen):
-                self._label_breaks[subject].append(Break("label_changed", decision_id, at))
-            seen.add((decision_id, seal))
+                self._breaks.append(Break("label_changed", subject_id, at))
+            elif place or (not was_found and (subject_id, seal) in seen):
+                self._label_breaks[subject].append(Break("label_changed", subject_id, at))
+            seen.add((subject_id, seal))
 
     def _visit_aliases(self, position: int, pairs: list[tuple[bytes, bytes]]) -> None:
         if self._alias_seals is None:

@@ -29,7 +29,7 @@ DECISIONS_A_PAGE, LEAVES_A_PAGE = 1_000, 5_000
 class Happened(NamedTuple):
     """A decision or an event at `at`, in milliseconds since 1970. `name` is the decision's id, or the caller's of an event.
 
-    `is_fraud` is what the label in force says, or what was known when the event was recorded.
+    `is_fraud` is what the label in force says; without one, what was known when the event was recorded.
     """
 
     at: int
@@ -234,18 +234,15 @@ class EntityProfiles:
             ids[arrival.kind].append(uuid_text(arrival.subject))
         decisions = {row.decision_id: row for row in stores.decisions.find_each(ids["decision"])}
         events = {row.event_id: row for row in stores.events.find_each(ids["event"])}
-        labels = stores.labels.in_force(ids["decision"]) if ids["decision"] else {}
+        labels = stores.labels.in_force([uuid_text(arrival.subject) for _, arrival in newest]) if newest else {}
         for at, arrival in newest:
             identifier = uuid_text(arrival.subject)
+            known = events[identifier].is_fraud if identifier in events else None
+            said = labels[identifier].is_fraud if identifier in labels else None if known is None else bool(known)
             if identifier in decisions:
-                label = labels.get(identifier)
-                said = None if label is None else label.is_fraud
                 yield Happened(at, "decision", identifier, decisions[identifier].outcome, said)
             elif identifier in events:
-                known = events[identifier].is_fraud
-                yield Happened(
-                    at, "event", events[identifier].external_id, None, None if known is None else bool(known)
-                )
+                yield Happened(at, "event", events[identifier].external_id, None, said)
 
 
 def _in_log(
@@ -276,25 +273,38 @@ def _has(arrival: Arrival, values: Mapping[str, int | str]) -> bool:
 
 def _of_entity(stores: ProfileStores, entity: str, most: int | None) -> Iterator[Arrival]:
     """What arrived of an entity, in another order than in the log. At most about `most` decisions, and `most` events."""
+    for page in _pages_about(stores, entity, most):
+        labels = stores.labels.in_force([uuid_text(each.subject) for each in page])
+        for each in page:
+            yield each
+            if (label := labels.get(uuid_text(each.subject))) is not None:
+                yield each._replace(kind="label", is_fraud=int(label.is_fraud))
+
+
+def _pages_about(stores: ProfileStores, entity: str, most: int | None) -> Iterator[list[Arrival]]:
+    """The decisions and events, without labels."""
     position, where, before = count(), DecisionFilter(entity=entity), None
     read = 0
     while rows := stores.decisions.page(where, limit=DECISIONS_A_PAGE, before=before):
-        labels = stores.labels.in_force([row.decision_id for row in rows])
-        for row in rows:
-            about = Arrival(
-                next(position), "decision", uuid_bytes(row.decision_id), row.decided_at, row.entity, row.record
-            )
-            yield about
-            if (label := labels.get(row.decision_id)) is not None:
-                yield about._replace(kind="label", is_fraud=int(label.is_fraud))
+        yield [
+            Arrival(next(position), "decision", uuid_bytes(row.decision_id), row.decided_at, row.entity, row.record)
+            for row in rows
+        ]
         before, read = rows[-1].decision_id, read + len(rows)
         if len(rows) < DECISIONS_A_PAGE or (most is not None and read >= most):
             break
-    for event in stores.events.about(entity, limit=sys.maxsize if most is None else most):
-        subject = uuid_bytes(event.event_id)
-        yield Arrival(
-            next(position), "event", subject, event.recorded_at, event.entity, event.record, is_fraud=event.is_fraud
+    yield [
+        Arrival(
+            next(position),
+            "event",
+            uuid_bytes(event.event_id),
+            event.recorded_at,
+            event.entity,
+            event.record,
+            is_fraud=event.is_fraud,
         )
+        for event in stores.events.about(entity, limit=sys.maxsize if most is None else most)
+    ]
 
 
 def _milliseconds(arrival: Arrival, column: str) -> int:

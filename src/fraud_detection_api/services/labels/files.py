@@ -10,7 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fraud_detection_api.contract.declaration import Contract
-from fraud_detection_api.decision.label import LABEL_SOURCES, LONGEST_NOTE, LONGEST_REVIEWER, EntityAt, Finding
+from fraud_detection_api.decision.label import (
+    LABEL_SOURCES,
+    LONGEST_NOTE,
+    LONGEST_REVIEWER,
+    EntityAt,
+    EventNamed,
+    Finding,
+)
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.field_texts import STORABLE
 from fraud_detection_api.services.labels.recording import LabelService
@@ -24,7 +31,7 @@ ROWS_A_TRANSACTION = 1_000
 ROW, WHY = "row", "why"
 """Columns of the file that lists unknown rows; it may be imported again with them."""
 
-_BY_ID, _BY_ENTITY = "decision_id", ("entity_id", "decided_at")
+_BY_ID, _BY_EVENT, _BY_ENTITY = "decision_id", "event_id", ("entity_id", "decided_at")
 _REQUIRED = ("is_fraud", "source")
 _OPTIONAL = ("effective_at", "note", "reviewer")
 _DECISION_ID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -80,11 +87,15 @@ class LabelImporter:
     def _required_columns(self, present: Sequence[str], source: Path) -> "_Columns":
         own = "entity_id" if self.contract.identifier is None else self.contract.identifier.name
         entity = next((name for name in ("entity_id", own) if name in present), None)
-        columns = _Columns(_BY_ID if _BY_ID in present else None, entity if "decided_at" in present else None)
+        columns = _Columns(
+            _BY_ID if _BY_ID in present else None,
+            _BY_EVENT if _BY_EVENT in present and own != _BY_EVENT else None,
+            entity if "decided_at" in present else None,
+        )
         problems = [f"column {name!r} is missing" for name in _REQUIRED if name not in present]
-        if columns.decision_id is None and columns.entity is None:
-            problems.append("column 'decision_id' is missing, or 'entity_id' and 'decided_at' instead")
-        known = {_BY_ID, *_BY_ENTITY, entity, *_REQUIRED, *_OPTIONAL, ROW, WHY}
+        if columns == _Columns(None, None, None):
+            problems.append("column 'decision_id' is missing, or 'event_id', or 'entity_id' and 'decided_at' instead")
+        known = {_BY_ID, _BY_EVENT, *_BY_ENTITY, entity, *_REQUIRED, *_OPTIONAL, ROW, WHY}
         if extra := [name for name in present if name not in known]:
             listed = ", ".join(repr(name) for name in extra)
             problems.append(f"a label has no columns {listed}; remove them")
@@ -119,8 +130,8 @@ class LabelImporter:
             f"reviewer must be at most {LONGEST_REVIEWER} characters",
             (reviewer.str.len_chars() > LONGEST_REVIEWER).to_numpy(),
         )
-        named = (("note", note), ("reviewer", reviewer), (columns.entity, _texts(frame, columns.entity)))
-        for name, texts in named:
+        named = ((name, _texts(frame, name)) for name in (columns.event_id, columns.entity) if name is not None)
+        for name, texts in (("note", note), ("reviewer", reviewer), *named):
             problems.add(f"{name} must not hold the character U+0000", ~texts.str.contains(STORABLE).to_numpy())
         about = self._subjects(frame, columns, problems)
         return [
@@ -130,17 +141,22 @@ class LabelImporter:
             )
         ]
 
-    def _subjects(self, frame: pl.DataFrame, columns: "_Columns", problems: "_Problems") -> list[str | EntityAt]:
-        """What each row is about: the decision with its id, or, without an id, its entity's decision at that time."""
-        by_id = _texts(frame, columns.decision_id).str.to_lowercase()  # some programs write UUIDs in capitals
-        without = (by_id == "").to_numpy()
-        problems.add(
-            "decision_id must be a decision's id, as it was answered",
-            ~without & ~by_id.str.contains(_DECISION_ID).to_numpy(),
-        )
+    def _subjects(
+        self, frame: pl.DataFrame, columns: "_Columns", problems: "_Problems"
+    ) -> list[str | EntityAt | EventNamed]:
+        """What each row is about: the decision or event with its id, or without one, its entity's decision at that time."""
+        decision_ids = _texts(frame, columns.decision_id).str.to_lowercase()  # some programs write UUIDs in capitals
+        is_wrong = (decision_ids != "") & ~decision_ids.str.contains(_DECISION_ID)
+        problems.add("decision_id must be a decision's id, as it was answered", is_wrong.to_numpy())
+        by_id = [
+            decision_id or (EventNamed(event_id) if event_id else "")
+            for decision_id, event_id in zip(decision_ids, _event_ids(frame, columns.event_id), strict=True)
+        ]
+        without = np.array([one == "" for one in by_id], dtype=np.bool_)
         if columns.entity is None:
-            problems.add("decision_id is empty", without)
-            return by_id.to_list()
+            named = [name for name in (columns.decision_id, columns.event_id) if name is not None]
+            problems.add(f"{' and '.join(named)} {'are' if named[1:] else 'is'} empty", without)
+            return [*by_id]
         dtype = "int" if self.contract.identifier is None else self.contract.identifier.dtype
         entities, unreadable, missing = read_ids(frame[columns.entity], dtype, self.contract.written(columns.entity))
         problems.add(f"{columns.entity} is empty", without & missing)
@@ -159,6 +175,7 @@ class _Columns(NamedTuple):
     """The columns that say what a row is about; None if the file lacks them."""
 
     decision_id: str | None
+    event_id: str | None
     entity: str | None
 
 
@@ -198,6 +215,11 @@ def _texts(frame: pl.DataFrame, name: str | None) -> pl.Series:
     if name is None or name not in frame.columns:
         return pl.Series([""] * frame.height, dtype=pl.String)
     return frame[name].cast(pl.String).str.strip_chars().fill_null("")
+
+
+def _event_ids(frame: pl.DataFrame, name: str | None) -> pl.Series:
+    """The ids of events as a file of events has them, "" where a value is missing."""
+    return _texts(frame, name) if name is None else read_ids(frame[name], "str")[0].fill_null("")
 
 
 def _unknown_rows(frame: pl.DataFrame, reasons: dict[int, str], *, first_row: int) -> pl.DataFrame:

@@ -10,34 +10,35 @@ from fraud_detection_api.services.deciding.recording import Recorder
 
 
 class LabelStore(Protocol):
-    """Stores labels beside their decisions; the decision store's `migrate` prepares it.
+    """Stores labels beside their decisions and events; the decision store's `migrate` prepares it.
 
     Labels are added, never changed. Any thread may call each method, which raises StoreUnavailable when the store cannot
     work.
     """
 
     def record(self, findings: Sequence[Finding]) -> list[LabelResult]:
-        """Record findings about decisions that have a record, in one transaction; returns a result for each, in order.
+        """Record findings about decisions and events that have a record, in one transaction.
 
-        A finding that repeats a label, or another finding in `findings`, changes nothing.
+        Returns a result for each, in order. A finding that repeats a label, or another one of `findings`, changes nothing.
         """
 
     def history(self, decision_id: str) -> list[Label]:
         """All labels of a decision, also of an erased one, in the order of recording. Raises UnknownDecision."""
 
-    def in_force(self, decision_ids: Sequence[str]) -> Mapping[str, Label]:
-        """The labels in force of these decisions, by decision id; decisions without a label are absent."""
+    def in_force(self, subject_ids: Sequence[str]) -> Mapping[str, Label]:
+        """The labels in force of these decisions and events, by their ids; those without a label are absent."""
 
 
 _REASONS: dict[LabelResult, str] = {
     "unknown_decision": "no decision with that id is stored",
-    "erased": "the decision's record was erased, so there is nothing to label",
+    "unknown_event": "no event with that id is stored",
+    "erased": "the record was erased, so there is nothing to label",
     "nothing_by_then": "there was no decision on that entity by then",
 }
 
 
 class UnknownSubject(NamedTuple):
-    """A finding about a decision that cannot be labelled: its index among those submitted, from 0, and the reason."""
+    """A finding about what cannot be labelled: its index among those submitted, from 0, and the reason."""
 
     finding_index: int
     reason: str

@@ -3,16 +3,20 @@
 import pytest
 from pydantic_core import from_json, to_json
 
+from fraud_detection_api.adapters.sql.events import SqlEventStore
 from fraud_detection_api.adapters.sql.sqlite_files import SqliteFiles
 from fraud_detection_api.adapters.sql.upkeep import SqlStoreUpkeep
+from fraud_detection_api.decision.event import GivenEvent
+from fraud_detection_api.decision.label import EventNamed, Finding
 from fraud_detection_api.decision.stored import ROWS
 from fraud_detection_api.errors import UnknownDecision
 from fraud_detection_api.services.entities.refolding import AHEAD, Sources, refold
+from fraud_detection_api.services.history.events import EventService
 from fraud_detection_api.services.history.replay import Difference, Replayer
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.storage.decision_store import DecisionFilter
 from support.builders import credit_files, registry_with_champion
-from support.cards import CardServer, cards_files, payment, with_payments
+from support.cards import BEGAN, CardServer, cards_files, payment, with_payments
 
 EVERYTHING = DecisionFilter()
 
@@ -40,6 +44,18 @@ def test_all_decisions_are_equal_however_far_the_log_is_read_ahead(server, ahead
     assert any(from_json(row.record)["terminal_fraud_7d"] for row in rows)
     assert any(row.record_index == 2 for row in rows)
     assert dict(refolded(server, ahead=ahead).counts) == {"equal": 90}
+
+
+def test_labels_of_events_are_folded_where_decisions_saw_them(server):
+    """The event was sent as no fraud, and found to be one, and to be none after all."""
+    events = EventService(SqlEventStore(server.database), server.recorder, wall_clock=BEGAN.timestamp)
+    events.record(server.contract, [GivenEvent("a", payment(0), is_fraud=False)])
+    rows = with_payments(server, 4)
+    for at, is_fraud in enumerate((True, False)):
+        server.labels.record([Finding(EventNamed("a"), is_fraud, "chargeback", at)])
+        rows += server.save(server.decide(payment(6)))
+    assert [from_json(row.record)["terminal_fraud_7d"] for row in rows[-2:]] == [1 / 3, 0.0]
+    assert dict(refolded(server).counts) == {"equal": len(rows)}
 
 
 def test_one_decision_is_refolded_with_all_that_it_saw(server):

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from fraud_detection_api.contract.loading import load_contract
+from fraud_detection_api.contract.loading import contract_from_toml, load_contract
 from fraud_detection_api.errors import InvalidDataset
 from fraud_detection_api.services.deciding.recording import Recorder
 from fraud_detection_api.services.labels import files as label_file
@@ -11,16 +11,17 @@ from fraud_detection_api.services.labels.files import LabelImporter
 from fraud_detection_api.services.labels.recording import LabelService
 from support.builders import every_dtype_contract
 from support.fakes import InMemoryLabelStore
+from support.happened import happened
 from support.labelling import DAY, NOON, kept
 
 FIRST, SECOND = kept(1), kept(2, at=NOON + 1)
 NOBODYS = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 
 
-def importer(*decisions, contract=None, recorder=None) -> LabelImporter:
+def importer(*decisions, contract=None, recorder=None, events=()) -> LabelImporter:
     clock = lambda: (NOON + DAY) / 1000  # noqa: E731
     labels = LabelService(
-        InMemoryLabelStore(decisions or (FIRST, SECOND), clock), recorder or Recorder(), wall_clock=clock
+        InMemoryLabelStore(decisions or (FIRST, SECOND), clock, events), recorder or Recorder(), wall_clock=clock
     )
     return LabelImporter(labels, contract or load_contract("credit"))
 
@@ -89,6 +90,30 @@ def test_a_parquet_file_with_types_is_recorded(tmp_path):
     assert counts(done) == (2, 2, 0, 0)
     assert into.labels.history(FIRST.decision_id)[0].effective_at == NOON + 123
     assert len(into.labels.history(SECOND.decision_id)) == 1
+
+
+def test_events_are_named_by_the_ids_that_their_callers_gave_them(tmp_path):
+    lines = (f"{FIRST.decision_id},event-9,1,rule", ", event-7 ,1,rule", ",event-8,1,rule")
+    event = happened(7)
+    into = importer(events=[event])
+    done = into.import_file(csv(tmp_path, "decision_id,event_id,is_fraud,source", *lines))
+    assert counts(done) == (3, 2, 0, 1)
+    assert done.unknown.row(0) == (None, "event-8", "1", "rule", 3, "no event with that id is stored")
+    assert len(into.labels.history(FIRST.decision_id)) == 1
+    assert counts(into.import_file(csv(tmp_path, "event_id,is_fraud,source", "event-7,1,rule"))) == (1, 0, 1, 0)
+
+
+def test_a_row_that_names_neither_a_decision_nor_an_event_is_refused(tmp_path):
+    header = "decision_id,event_id,is_fraud,source"
+    assert refusal(csv(tmp_path, header, ",,1,rule")) == ["decision_id and event_id are empty: 1 row (1)"]
+
+
+def test_an_id_of_the_contract_that_is_called_event_id_names_entities(tmp_path):
+    text = '[id]\nname = "event_id"\n[target]\nname = "is_fraud"\n[features.amount]\ndtype = "float"\n'
+    contract = contract_from_toml(f'name = "events"\n{text}', source="events.toml")
+    decision = kept(1, sent={"event_id": 7}, contract=contract)
+    path = csv(tmp_path, "event_id,decided_at,is_fraud,source", "7,2026-09-22,1,rule")
+    assert counts(importer(decision, contract=contract).import_file(path)) == (1, 1, 0, 0)
 
 
 def test_a_file_that_is_imported_again_changes_nothing(tmp_path):
@@ -174,10 +199,10 @@ def test_entities_that_cannot_be_read_are_reported(tmp_path):
     [
         ("decision_id,source", "column 'is_fraud' is missing"),
         ("decision_id,is_fraud", "column 'source' is missing"),
-        ("is_fraud,source", "column 'decision_id' is missing, or 'entity_id' and 'decided_at' instead"),
+        ("is_fraud,source", "column 'decision_id' is missing, or 'event_id', or 'entity_id' and 'decided_at' instead"),
         (
             "customer_id,is_fraud,source",
-            "column 'decision_id' is missing, or 'entity_id' and 'decided_at' instead",
+            "column 'decision_id' is missing, or 'event_id', or 'entity_id' and 'decided_at' instead",
         ),
         ("decision_id,is_fraud,source,effective", "a label has no columns 'effective'; remove them"),
     ],

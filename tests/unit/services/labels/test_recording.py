@@ -29,7 +29,7 @@ def test_counts_are_reported_and_the_unknown_ones_by_index_and_reason():
     assert (done.recorded, done.repeated) == (1, 1)
     assert done.unknown == [
         UnknownSubject(0, "no decision with that id is stored"),
-        UnknownSubject(2, "the decision's record was erased, so there is nothing to label"),
+        UnknownSubject(2, "the record was erased, so there is nothing to label"),
         UnknownSubject(4, "there was no decision on that entity by then"),
     ]
 
