@@ -45,7 +45,7 @@ def later(rows, begin, end, time) -> int:
     return low
 
 
-@njit(inline="always")
+@njit
 def total(rows, first, left, right, lane) -> int:
     """What a lane's total gains from the rows from `left` to before `right`."""
     if right <= left:
@@ -53,7 +53,7 @@ def total(rows, first, left, right, lane) -> int:
     return rows[right - 1, lane] - (rows[left - 1, lane] if left > first else 0)
 
 
-@njit(inline="always")
+@njit
 def joined(high, low) -> float:
     """The number of two parts of a sum."""
     if -_EXACT < high < _EXACT:
@@ -61,13 +61,13 @@ def joined(high, low) -> float:
     return float(high) * _TWO_TO_THE_LOW + float(low)
 
 
-@njit(inline="always")
+@njit
 def number_at(rows, first, index, low) -> float:
     """The number that an event added to a sum, in units."""
     return joined(total(rows, first, index, index + 1, low + 1), total(rows, first, index, index + 1, low))
 
 
-@njit(inline="always")
+@njit
 def reached(rows, first, left, right, lane, counted) -> int:
     """The first index from `left` to before `right` with which a lane's total has gained `counted`."""
     before = rows[left - 1, lane] if left > first else 0
@@ -80,7 +80,7 @@ def reached(rows, first, left, right, lane, counted) -> int:
     return left
 
 
-@njit(inline="always")
+@njit
 def extreme(rows, first, left, right, own, count, low, sign) -> float:
     """The largest number of the counted rows, or with sign -1 the smallest; NaN for none."""
     found = np.nan
@@ -93,7 +93,7 @@ def extreme(rows, first, left, right, own, count, low, sign) -> float:
     return found * sign
 
 
-@njit(inline="always")
+@njit
 def squares(rows, first, left, right, own, count, low, mean, unit) -> float:
     """The sum of squared distances from the mean, in the order of time."""
     found = 0.0
@@ -105,7 +105,7 @@ def squares(rows, first, left, right, own, count, low, mean, unit) -> float:
     return found
 
 
-@njit(inline="always")
+@njit
 def distinct(rows, left, right, own, code, at_most, seen, marks, mark) -> int:
     """How many codes the rows have, `at_most` so many. `seen` and `marks` are a hash table; `mark` is new in it."""
     found, mask = 0, len(seen) - 1
@@ -125,7 +125,7 @@ def distinct(rows, left, right, own, code, at_most, seen, marks, mark) -> int:
     return found
 
 
-@njit(inline="always")
+@njit
 def summed(rows, first, left, right, own, low) -> float:
     """The sum of a number, in units."""
     high, rest = total(rows, first, left, right, low + 1), total(rows, first, left, right, low)
@@ -135,7 +135,7 @@ def summed(rows, first, left, right, own, low) -> float:
     return joined(high, rest)
 
 
-@njit(inline="always")
+@njit
 def spread(rows, first, left, right, own, count, low, counted, unit) -> float:
     """The sample standard deviation of a number; NaN below two."""
     if counted < 2:
@@ -144,7 +144,7 @@ def spread(rows, first, left, right, own, count, low, counted, unit) -> float:
     return math.sqrt(squares(rows, first, left, right, own, count, low, mean, unit) / (counted - 1))
 
 
-@njit(inline="always")
+@njit
 def since(rows, first, left, right, count, counted, measure, time) -> float:
     """Seconds from the last, or the first, of the counted rows."""
     place = left if measure == _FIRST else right - 1
@@ -245,7 +245,7 @@ def answer_all(rows, firsts, order, edges, asked, units, slots, places, out) -> 
             mark += len(asked)
 
 
-@njit(inline="always")
+@njit
 def inserted(rows, first, length, totals, added) -> int:
     """Add an event to the `length` rows of an entity, which have room for it, after all events of its time.
 
@@ -261,7 +261,7 @@ def inserted(rows, first, length, totals, added) -> int:
     return own
 
 
-@njit(inline="always")
+@njit
 def taken_out(rows, first, length, totals, added, own) -> None:
     """Take the event at index `own` out of the `length` rows of an entity."""
     for index in range(own, first + length - 1):
@@ -269,7 +269,7 @@ def taken_out(rows, first, length, totals, added, own) -> None:
             rows[index, lane] = rows[index + 1, lane] - (added[lane] if totals[lane] else 0)
 
 
-@njit(inline="always")
+@njit
 def relabelled(rows, first, length, added, frauds, change) -> None:
     """Change by how much an event of an entity's `length` rows counts as fraud. Later rows are in the same windows."""
     begin = later(rows, first, first + length, added[TIME] - 1)
