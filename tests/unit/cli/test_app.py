@@ -42,6 +42,7 @@ ARGUMENTS = {
     "decisions show": ["0199"],
     "evaluate": ["1", "none.csv"],
     "export training-set": ["--since", "2026-01-01T00:00:00Z", "--out", "out.parquet"],
+    "history features": ["none.csv", "--out", "features.csv"],
     "history load": ["none.csv"],
     "history show": ["C-1"],
     "keys new": ["payments", "--role", "score"],

@@ -14,6 +14,7 @@ READERS = {
     "contract infer": ["--target", "outcome"],
     "contract reasons": [],
     "evaluate": [],
+    "history features": ["--out", "features.csv"],
     "history load": [],
     "labels import": [],
     "policy simulate": ["--policy", "costs.toml"],
@@ -41,7 +42,9 @@ def test_all_commands_that_read_a_table_have_it():
     assert tables == READERS.keys() == {name for name in options if "--separator" in options[name]}
 
 
-@pytest.mark.parametrize("command", [name for name in READERS if name not in {"contract infer", "history load"}])
+@pytest.mark.parametrize(
+    "command", [name for name in READERS if name not in {"contract infer", "history features", "history load"}]
+)
 def test_a_command_reads_columns_with_the_separator_that_is_named(fraud, registry, credit_file, command):
     Path("costs.toml").write_text("review_cost = 20\n")
     fraud("store", "migrate")

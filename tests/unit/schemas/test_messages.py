@@ -125,9 +125,12 @@ OF_LABELS = [
     ({"labels": [{**LABEL, "note": "x" * 1001}]}, "must be at most 1000 characters"),
     (
         {"labels": [{**LABEL, "amount": 1}]},
-        "is not a field of this kind of label; name its decision by decision_id, or by entity_id and decided_at",
+        (
+            "is not a field of this kind of label; "
+            "name its decision by decision_id, or by entity_id and decided_at, or its event by event_id"
+        ),
     ),
-    ({"labels": [{"is_fraud": True, "source": "analyst"}]}, "is required, or entity_id and decided_at"),
+    ({"labels": [{"is_fraud": True, "source": "analyst"}]}, "is required, or event_id, or entity_id and decided_at"),
     (
         {"labels": [{**BY_ENTITY, "entity_id": True}]},
         "must be a whole number, or text of 1 to 256 characters without U+0000",
