@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fraud_detection_api.contract.declaration import Contract, Derived
+from fraud_detection_api.contract.windows import Measure
 from fraud_detection_api.contract.wording import COLUMN_NAME_LENGTH, Reason
 from fraud_detection_api.services.workers.pool import Pool, ThisProcess, Workers
 from fraud_detection_api.training.data.dataset import Dataset
@@ -29,18 +30,37 @@ MOST_CANDIDATES = 100
 
 
 def candidate_ratios(contract: Contract) -> dict[str, Derived]:
-    """The ratio of each two numeric features of the same unit, by name; at most the first MOST_CANDIDATES.
+    """The ratio of each two numeric columns of the same unit, by name; at most the first MOST_CANDIDATES.
 
     Trees need many splits to express a ratio, such as the used share of a limit. Ratios that the contract has already are
-    left out. So are features without a unit, because it is not known what they can be divided by.
+    left out. So are features without a unit, because it is not known what they can be divided by. History features have that
+    of what they measure.
     """
     formulas = {derived.formula for derived in contract.derived.values()}
-    numeric = [(name, f) for name, f in contract.features.items() if f.dtype in ("int", "float") and f.unit]
-    pairs = [(one, other) for (one, f), (other, g) in combinations(numeric, 2) if f.unit == g.unit]
+    units = {name: unit for name, unit in _units(contract).items() if unit}
+    pairs = [(one, other) for one, other in combinations(units, 2) if units[one] == units[other]]
     found = {f"{one} / {other}"[:COLUMN_NAME_LENGTH]: _ratio(one, other) for one, other in pairs}
-    taken = {*contract.features, *contract.derived}
+    taken = {*contract.features, *contract.history, *contract.derived}
     new = {name: ratio for name, ratio in found.items() if name not in taken and ratio.formula not in formulas}
     return dict(list(new.items())[:MOST_CANDIDATES])
+
+
+def _units(contract: Contract) -> dict[str, str]:
+    """The unit of each numeric column; empty where it is not known."""
+    units = {name: each.unit for name, each in contract.features.items() if each.dtype in ("int", "float")}
+    for name, each in contract.history.items():
+        units[name] = each.unit or _MEASURED_IN.get(each.measure) or units.get(each.of or "", "")
+    return units
+
+
+_MEASURED_IN: Mapping[Measure, str] = {
+    "count": "events",
+    "distinct": "values",
+    "share_fraud": "share",
+    "since_last": "seconds",
+    "since_first": "seconds",
+}
+"""The units of measures that do not have that of their column."""
 
 
 def with_ratios(contract: Contract, ratios: Mapping[str, Derived], chosen: Iterable[str]) -> Contract:

@@ -250,6 +250,20 @@ def test_two_columns_of_one_unit_have_a_ratio():
     assert list(candidate_ratios(PAYMENT)) == ["amount / usual amount"]
 
 
+def test_history_features_are_divided_by_what_is_measured_alike():
+    rest = "".join(
+        f'[history.{name}]\nby = "card"\nwindow = "7d"\n{given}\n'
+        for name, given in {
+            "mean": 'measure = "mean"\nof = "amount"',
+            "count": 'measure = "count"',
+            "few": 'measure = "count"\nwhere = "amount > 5"',
+            "share": 'measure = "share_fraud"',
+        }.items()
+    )
+    rest += '[time]\nname = "at"\n[keys.card]\n'
+    assert list(candidate_ratios(contract_of(feature("amount", "EUR"), rest))) == ["amount / mean", "count / few"]
+
+
 def test_columns_without_a_unit_have_none():
     assert candidate_ratios(contract_of(feature("a", "") + feature("b", ""))) == {}
 
