@@ -5,6 +5,7 @@ from functools import partial
 
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
+from fraud_detection_api.container.accounts import People, build_people
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.entities import arrivals_in, build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
@@ -36,6 +37,7 @@ from fraud_detection_api.services.labels.recording import LabelService
 from fraud_detection_api.services.models.registry import ModelRegistry
 from fraud_detection_api.services.models.stored_models import StoredModels
 from fraud_detection_api.services.observing.observation_store import ObservationStore
+from fraud_detection_api.services.reporting.traffic import Traffic
 from fraud_detection_api.services.storage.decision_store import DecisionStore
 from fraud_detection_api.services.storage.decision_writer import DecisionWriter
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -48,7 +50,8 @@ OTLP = "otlp"
 
 @dataclass(frozen=True)
 class Container:
-    """The long-lived objects of a process. Where no decisions are stored, `store`, `upkeep` and `writer` are None."""
+    """The long-lived objects of a process. Where no decisions are stored, `store`, `upkeep`, `people` and `writer` are
+    None."""
 
     settings: Settings
     registry: ModelRegistry
@@ -65,6 +68,8 @@ class Container:
     events: EventService
     history: History
     replays: ReplayService
+    traffic: Traffic
+    people: People | None
     keys: ApiKeys
     key_reload: KeyReload | None
     drain: Drain
@@ -121,6 +126,8 @@ def build_container(
         events=EventService(events, recorder),
         history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
+        traffic=Traffic(seen),
+        people=build_people(settings, lookups),
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),
