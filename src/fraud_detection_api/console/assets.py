@@ -20,7 +20,9 @@ _FILES = ("console.css", "icon.svg")
 @cache
 def _assets() -> dict[str, Page]:
     folder = resources.files("fraud_detection_api.console") / "static"
-    return {name: page((folder / name).read_bytes(), _TYPES[name.rpartition(".")[2]], caching=_A_YEAR) for name in _FILES}
+    return {
+        name: page((folder / name).read_bytes(), _TYPES[name.rpartition(".")[2]], caching=_A_YEAR) for name in _FILES
+    }
 
 
 @cache

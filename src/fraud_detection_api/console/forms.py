@@ -40,7 +40,9 @@ async def read_form(request: Request) -> Form:
     bodies = service_of(request, Entrance).bodies
     body, held = await read_body(headers, request.receive, limits, bodies, caller)
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"))
+        return dict(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        )
     except ValueError as error:  # UnicodeDecodeError is one
         raise MalformedBody("the form cannot be read") from error
     finally:

@@ -44,7 +44,7 @@ NAVIGATION = (SERVICE,)
 """The pages that the navigation leads to, in its order. A person sees those that their role may open."""
 
 
-def render(  # noqa: PLR0913 what a page is made of
+def render(
     page: Page, visitor: Visitor, view: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The page, as this visitor sees it; the template has its view model as `view`."""

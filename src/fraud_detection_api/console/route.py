@@ -35,7 +35,7 @@ class ConsoleRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.allowed: Mapping[str, Allowed] = {method: ACCESS[method, path] for method in self.methods}
+        self.allowed: Mapping[str, Allowed] = {method: ACCESS[method, path] for method in self.methods or ()}
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         """The function behind what every route does."""

@@ -28,7 +28,7 @@ _OWN_PAGE = re.compile(r"/console(?:/[\w.~-]+)*(?:\?[\w.~%=&+,:-]*)?", re.ASCII)
 
 
 class SignInView(NamedTuple):
-    """What the form shows after a failure: the name again, where to go afterwards, and how long to wait if too many failed."""
+    """What the form shows: after a failure the name again, where to go afterwards, and how long to wait if many failed."""
 
     name: str = ""
     next: str = PATH

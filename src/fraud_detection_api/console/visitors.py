@@ -44,7 +44,7 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Console:
-    """What the console's frame needs: people, where there is a store; and whether all is open until somebody has an account."""
+    """Finds out who asks. `people` is None without a store; `is_open` says that all is open while nobody has an account."""
 
     people: People | None
     prefix: PublicPrefix

@@ -10,7 +10,9 @@ from importlib import resources
 def catalogue() -> Mapping[str, str]:
     """Each text under its section and name, such as `service.title`."""
     text = resources.files("fraud_detection_api.console").joinpath("texts.toml").read_text(encoding="utf-8")
-    return {f"{section}.{name}": words for section, texts in tomllib.loads(text).items() for name, words in texts.items()}
+    return {
+        f"{section}.{name}": words for section, texts in tomllib.loads(text).items() for name, words in texts.items()
+    }
 
 
 def say(key: str, **values: object) -> str:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fraud_detection_api.adapters.sql.accounts import SqlAccountStore
 from fraud_detection_api.container.storage import build_database, require_database, stores_in
-from fraud_detection_api.services.accounts.account_store import AccountStore
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, SignIn
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -24,7 +23,7 @@ def build_people(settings: Settings, threads: PatientThreads) -> People | None:
     database = build_database(settings)
     if database is None:
         return None
-    store: AccountStore = patient(SqlAccountStore(database), threads)
+    store = patient(SqlAccountStore(database), threads)
     return People(LocalAccounts(store), Sessions(store))
 
 

@@ -50,8 +50,10 @@ OTLP = "otlp"
 
 @dataclass(frozen=True)
 class Container:
-    """The long-lived objects of a process. Where no decisions are stored, `store`, `upkeep`, `people` and `writer` are
-    None."""
+    """The long-lived objects of a process.
+
+    Where no decisions are stored, `store`, `upkeep`, `people` and `writer` are None.
+    """
 
     settings: Settings
     registry: ModelRegistry

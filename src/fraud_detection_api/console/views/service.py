@@ -50,7 +50,7 @@ class OutcomeRow(NamedTuple):
     """An outcome's decisions of today, and their share of all, from 0 to 1."""
 
     outcome: Outcome
-    count: str
+    decisions: str
     share: float
 
 
@@ -142,16 +142,16 @@ def _promotion(change: AliasChange) -> Promotion:
 
 def outcome_rows(today: Today) -> tuple[OutcomeRow, ...]:
     """Outcomes in the order of the policy. A count that was not finished ends with a plus."""
-    total = sum(each.count for each in today.outcomes) or 1
+    total = sum(each.decisions for each in today.outcomes) or 1
     return tuple(
-        OutcomeRow(each.outcome, _number(each.count, is_capped=each.is_capped), each.count / total)
+        OutcomeRow(each.outcome, _number(each.decisions, is_capped=each.is_capped), each.decisions / total)
         for each in today.outcomes
     )
 
 
 def _total(today: Today) -> str:
     is_capped = any(each.is_capped for each in today.outcomes)
-    return _number(sum(each.count for each in today.outcomes), is_capped=is_capped)
+    return _number(sum(each.decisions for each in today.outcomes), is_capped=is_capped)
 
 
 def _number(count: int, *, is_capped: bool) -> str:

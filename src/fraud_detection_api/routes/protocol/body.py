@@ -59,9 +59,7 @@ async def read_json_body(
     return body.removeprefix(BOM_UTF8), held
 
 
-async def read_body(
-    headers: Headers, receive: Receive, limits: RequestLimits, bodies: Shares, caller: Caller
-) -> _Body:
+async def read_body(headers: Headers, receive: Receive, limits: RequestLimits, bodies: Shares, caller: Caller) -> _Body:
     """The whole body, of any type, and how much of the caller's share of `bodies` is to be given back.
 
     Raises UnsupportedMedia where it is compressed, BodyTooLarge, BodyTooSlow, Overloaded where bodies take too much memory,

@@ -39,7 +39,7 @@ class Session(NamedTuple):
 class Attempts(NamedTuple):
     """Failed or unfinished sign-ins in a row, and when the first of them was, in milliseconds since 1970."""
 
-    count: int
+    made: int
     since: int
 
 
@@ -68,7 +68,7 @@ class AccountStore(Protocol):
         """An account and the hash of its password."""
 
     def attempt(self, subject: bytes, at: int, *, since: int) -> Attempts:
-        """Count an attempt to sign in as `subject`, at once for all processes. Attempts begun before `since` are forgotten."""
+        """Count an attempt, for all processes at once. A row of attempts that began before `since` is forgotten."""
 
     def forget_attempts(self, subject: bytes) -> None:
         """Forget the attempts of a subject."""

@@ -21,11 +21,14 @@ class Lifetime(NamedTuple):
     absolute_seconds: int = 12 * 3600
 
 
+LIFETIME = Lifetime()
+
+
 class Sessions:
     """Opens, finds and ends sessions. A session gets a new token, so a token from before a sign-in is worth nothing."""
 
     def __init__(
-        self, store: AccountStore, lifetime: Lifetime = Lifetime(), wall_clock: Callable[[], float] = time.time
+        self, store: AccountStore, lifetime: Lifetime = LIFETIME, wall_clock: Callable[[], float] = time.time
     ) -> None:
         self._store, self._lifetime, self._wall_clock = store, lifetime, wall_clock
 

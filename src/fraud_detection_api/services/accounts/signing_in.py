@@ -27,6 +27,9 @@ class Throttle(NamedTuple):
     seconds: int = 900
 
 
+THROTTLE = Throttle()
+
+
 class SignIn(Protocol):
     """Finds out who somebody is."""
 
@@ -41,7 +44,7 @@ class LocalAccounts:
     """Accounts with passwords, in the store. `address` is where a sign-in comes from; empty where that says nothing."""
 
     def __init__(
-        self, store: AccountStore, throttle: Throttle = Throttle(), wall_clock: Callable[[], float] = time.time
+        self, store: AccountStore, throttle: Throttle = THROTTLE, wall_clock: Callable[[], float] = time.time
     ) -> None:
         self._store, self._throttle, self._wall_clock = store, throttle, wall_clock
 
@@ -97,7 +100,7 @@ class LocalAccounts:
     def _count(self, subject: bytes, most: int) -> None:
         now, window = self._now(), self._throttle.seconds * 1000
         attempts = self._store.attempt(subject, now, since=now - window)
-        if attempts.count > most:
+        if attempts.made > most:
             raise SignInThrottled(max(1, (attempts.since + window - now) // 1000))
 
     def _line(self, what: Deed, about: str, by: str) -> AuditLine:

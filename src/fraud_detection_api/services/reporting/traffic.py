@@ -18,7 +18,7 @@ class OutcomeCount(NamedTuple):
     """Decisions of an outcome; `is_capped` says that there may be more than were counted."""
 
     outcome: Outcome
-    count: int
+    decisions: int
     is_capped: bool
 
 
@@ -45,7 +45,9 @@ class Traffic:
         """Today's decisions by outcome. Raises NoStore, StoreUnavailable."""
         since = int(self._wall_clock() * 1000) // DAY_MS * DAY_MS
         wanted = [DecisionFilter(since=since, outcome=each) for each in OUTCOMES]
-        counted = [(each, self._stored.count(where, most=self._most)) for each, where in zip(OUTCOMES, wanted, strict=True)]
+        counted = [
+            (each, self._stored.count(where, most=self._most)) for each, where in zip(OUTCOMES, wanted, strict=True)
+        ]
         return Today(since, [OutcomeCount(outcome, count, count >= self._most) for outcome, count in counted])
 
     @property
