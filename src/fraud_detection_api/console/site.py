@@ -10,10 +10,14 @@ from fraud_detection_api.routes.health import Readiness
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 
 
+ROUTERS = (signing_in.router, service.router, service.unknown)
+"""The last is of addresses that no page has."""
+
+
 def add_console(app: FastAPI) -> None:
     """Add the console's routes."""
     app.router.routes.append(assets.ROUTE)
-    for router in (signing_in.router, service.router, service.unknown):
+    for router in ROUTERS:
         app.include_router(router)
 
 
