@@ -26,6 +26,6 @@ unknown = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 
 @unknown.api_route(f"{PATH}/{{path:path}}", methods=["GET", "POST"])
-def no_such_page(path: str) -> Response:
+def no_such_page() -> Response:
     """Every other address below the console's."""
-    raise UnknownPage(say("not_found.detail", length=len(path)))
+    raise UnknownPage(say("not_found.detail"))

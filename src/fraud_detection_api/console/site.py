@@ -9,7 +9,6 @@ from fraud_detection_api.container.process import Container
 from fraud_detection_api.routes.health import Readiness
 from fraud_detection_api.routes.protocol.prefix import PublicPrefix
 
-
 ROUTERS = (signing_in.router, service.router, service.unknown)
 """The last is of addresses that no page has."""
 

@@ -18,7 +18,9 @@ HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 
 
 def deployment(description="Cards of a bank.", name="cards", created_at="2026-11-22T10:00:00Z", history=()):
-    contract = SimpleNamespace(name=name, description=description, features={"a": 1, "b": 2}, history=dict.fromkeys(history))
+    contract = SimpleNamespace(
+        name=name, description=description, features={"a": 1, "b": 2}, history=dict.fromkeys(history)
+    )
     bundle = SimpleNamespace(digest="sha256:0123456789abcdef", created_at=created_at)
     return SimpleNamespace(
         champion=SimpleNamespace(version="7", bundle=bundle),
