@@ -36,6 +36,7 @@ _STATUSES: dict[type[errors.FraudError], int] = {
     errors.BodyTooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.MalformedBody: 400,
+    errors.CallerGone: 400,
     errors.Overloaded: 429,
     errors.StoreUnavailable: 503,
     errors.RegistryUnavailable: 503,
