@@ -104,6 +104,18 @@ def test_without_accounts_a_server_that_others_reach_is_closed_and_says_how_to_m
         assert "fraud users add NAME --role admin" in page.text
 
 
+def test_a_console_on_postgresql_opens_a_session_shows_its_page_and_ends_it(postgres_url):
+    served = Served(postgres_url)
+    served.add("mira")
+    browser = served.browser()
+    assert sign_in(browser, "mira").status_code == 303
+    page = browser.get("/console")
+    assert page.status_code == 200
+    assert "Decisions today" in page.text
+    send(browser, "/console/sign-out", token_of(page))
+    assert browser.get("/console", follow_redirects=False).status_code == 303
+
+
 def test_the_first_account_closes_a_console_that_was_open(tmp_path):
     served = Served(f"sqlite:///{tmp_path / 'decisions.db'}")
     browser = served.browser()

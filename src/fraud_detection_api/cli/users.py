@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from getpass import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,9 +88,13 @@ def audit(
 
 def _password() -> str:
     """From a prompt, twice; from standard input where that is no terminal: its first line."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    # click's prompt shows itself before the terminal stops to echo, so that what is typed quickly could be read
+    given = getpass("Password: ")
+    if getpass("The same again: ") != given:
+        raise typer.BadParameter("the passwords differ; nothing was changed", param_hint="password")
+    return given
 
 
 def _operator() -> str:

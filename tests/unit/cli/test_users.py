@@ -1,6 +1,12 @@
 """`fraud users`: accounts of the console. A password comes from standard input and is shown nowhere."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -58,6 +64,33 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(users, arguments, given)
 def test_a_name_has_one_account(users):
     users("add", "mira", "--role", "analyst", given=PASSWORD)
     assert users("add", "mira", "--role", "admin", given=PASSWORD).exit_code == 1
+
+
+def typed_at_a_terminal(*arguments, lines):
+    """What `fraud users …` shows on a terminal where somebody types these lines, and its exit status."""
+    terminal, inner = pty.openpty()
+    program = str(Path(sys.executable).parent / "fraud")
+    with subprocess.Popen(
+        [program, "users", *arguments], stdin=inner, stdout=inner, stderr=inner, start_new_session=True
+    ) as running:
+        os.close(inner)
+        shown = b""
+        with suppress(OSError):  # the end of a terminal
+            while piece := os.read(terminal, 1024):
+                shown += piece
+                if piece.endswith(b": ") and lines:
+                    os.write(terminal, lines.pop(0).encode() + b"\n")
+        ended = running.wait(60)
+    os.close(terminal)
+    return shown.decode(), ended
+
+
+@pytest.mark.parametrize(("second", "status"), [(PASSWORD, 0), ("correct horse", 2)])
+def test_at_a_terminal_a_password_is_typed_twice_and_not_shown(tmp_path, second, status):
+    store = ("--store", f"sqlite:///{tmp_path / 'decisions.db'}")
+    shown, ended = typed_at_a_terminal("add", "mira", "--role", "admin", *store, lines=[PASSWORD, second])
+    assert ended == status
+    assert "horse" not in shown
 
 
 def test_there_is_no_option_for_a_password(users):
