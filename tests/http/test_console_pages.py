@@ -45,15 +45,14 @@ def test_nobody_opens_anything_but_the_sign_in(served, browser):
 
 
 def test_a_role_that_may_not_gets_a_page_that_says_so(served, signed_in, monkeypatch):
-    [service] = [each for method, each in every_route() if (method, each.path) == ("GET", "/console")]
-    monkeypatch.setattr(service, "allowed", {"GET": frozenset({"admin"})})
+    monkeypatch.setitem(ACCESS, ("GET", "/console"), frozenset({"admin"}))
     answer = signed_in.get("/console")
     assert (answer.status_code, answer.headers["content-type"]) == (403, HTML)
     assert "the role analyst may not open this page" in answer.text
 
 
 def test_a_route_that_is_not_in_the_table_cannot_be_made():
-    with pytest.raises(KeyError):
+    with pytest.raises(LookupError):
         ConsoleRoute("/console/secret", lambda: None, methods=["GET"])
 
 
@@ -114,6 +113,7 @@ def test_a_console_on_postgresql_opens_a_session_shows_its_page_and_ends_it(post
     assert "Decisions today" in page.text
     send(browser, "/console/sign-out", token_of(page))
     assert browser.get("/console", follow_redirects=False).status_code == 303
+    served.close()
 
 
 def test_the_first_account_closes_a_console_that_was_open(tmp_path):

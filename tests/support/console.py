@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from fraud_detection_api.adapters.sql.accounts import SqlAccountStore
 from fraud_detection_api.container.accounts import People
 from fraud_detection_api.container.process import build_container
-from fraud_detection_api.container.storage import build_database, build_store
+from fraud_detection_api.container.storage import build_database
 from fraud_detection_api.main import create_app
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, Throttle
@@ -31,12 +31,17 @@ class Served:
         container = build_container(configured, registry=InMemoryRegistry())
         database = build_database(configured)
         if database is not None:
-            build_store(configured).migrate()
+            container.store.migrate()
             store = SqlAccountStore(database)
             self.accounts = LocalAccounts(store, Throttle(of_name=3), lambda: self.now[0])
             people = People(self.accounts, Sessions(store, wall_clock=lambda: self.now[0]))
             container = dataclasses.replace(container, people=people)
         self.app = create_app(configured, container=container)
+
+    def close(self) -> None:
+        """Release connections to a database server."""
+        self.accounts.close()
+        self.app.state.container.store.close()
 
     def add(self, name: str, role="analyst") -> None:
         self.accounts.add(name, PASSWORD, role, is_lead=False, by="root")

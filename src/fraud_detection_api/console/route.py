@@ -1,6 +1,6 @@
 """What every route of the console does: admits, finds out who asks, checks role and form, and answers errors as pages."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from fraud_detection_api.console.access import ACCESS, SIGN_IN, Allowed
+from fraud_detection_api.console.access import ACCESS, SIGN_IN
 from fraud_detection_api.console.failures import NO_ACCOUNTS, NO_STORE, failure_page, unexpected_page
 from fraud_detection_api.console.forms import read_form, require_own_form
 from fraud_detection_api.console.frame import HEADERS, render
@@ -35,7 +35,8 @@ class ConsoleRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.allowed: Mapping[str, Allowed] = {method: ACCESS[method, path] for method in self.methods or ()}
+        if unlisted := {(method, path) for method in self.methods or ()} - ACCESS.keys():
+            raise LookupError(f"no entry in console/access.py for {unlisted}")
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         """The function behind what every route does."""
@@ -64,8 +65,7 @@ class ConsoleRoute(APIRoute):
             return render(NO_STORE, visitor, None, status=503)
         if visitor.state == "no_accounts":
             return render(NO_ACCOUNTS, visitor, None, status=403)
-        allowed = self.allowed[request.method]
-        if not visitor.may(allowed):
+        if not visitor.may(ACCESS[request.method, self.path]):
             if visitor.account is None:
                 return _to_sign_in(request, visitor)
             raise Forbidden(say("forbidden.role", role=visitor.account.role))

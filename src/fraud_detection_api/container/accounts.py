@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from fraud_detection_api.adapters.sql.accounts import SqlAccountStore
-from fraud_detection_api.container.storage import build_database, require_database, stores_in
+from fraud_detection_api.adapters.sql.database import Database
+from fraud_detection_api.container.storage import require_database, stores_in
 from fraud_detection_api.services.accounts.sessions import Sessions
 from fraud_detection_api.services.accounts.signing_in import LocalAccounts, SignIn
 from fraud_detection_api.services.storage.patience import PatientThreads, patient
@@ -18,11 +19,8 @@ class People:
     sessions: Sessions
 
 
-def build_people(settings: Settings, threads: PatientThreads) -> People | None:
-    """For a server, which waits for the store in `threads`; None where there is no store. Raises as `build_database`."""
-    database = build_database(settings)
-    if database is None:
-        return None
+def people_in(database: Database, threads: PatientThreads) -> People:
+    """For a server, which waits for the database in `threads`."""
     store = patient(SqlAccountStore(database), threads)
     return People(LocalAccounts(store), Sessions(store))
 

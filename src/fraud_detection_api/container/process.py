@@ -5,7 +5,7 @@ from functools import partial
 
 from fraud_detection_api import __version__
 from fraud_detection_api.adapters.otlp import OtlpExporter, collector_url
-from fraud_detection_api.container.accounts import People, build_people
+from fraud_detection_api.container.accounts import People, people_in
 from fraud_detection_api.container.deployment import DeploymentServices, build_deployment
 from fraud_detection_api.container.entities import arrivals_in, build_history, build_profiles
 from fraud_detection_api.container.registry import patient_registry
@@ -88,14 +88,14 @@ def build_container(
 ) -> Container:
     """Everything, from settings; tests replace the last three. Raises InvalidSetting, InvalidContract, MissingExtra."""
     registry = registry or patient_registry(settings.registry)
-    recorder, labels, profiled, events, upkeep = build_recorder(settings), None, None, None, None
+    recorder, labels, profiled, events, upkeep, people = build_recorder(settings), None, None, None, None, None
     metrics = SharedMetrics(Tallies(), settings.metrics_folder)
     metrics.tallies.gauge(BUILD_INFO, __version__).set(1)
     metrics.tallies.gauge(WORKERS).set(settings.workers)
     lookups = PatientThreads(timeout_seconds=settings.store_timeout_seconds)
     if store is None and (database := build_database(settings)) is not None:
         store, labels, observations = stores_in(database, settings)
-        events = event_store_in(database)
+        events, people = event_store_in(database), people_in(database, lookups)
         log = partial(arrivals_in, database, lookups)
         profiled = ProfileStores(patient(store, lookups), patient(labels, lookups), patient(events, lookups), log)
         upkeep = build_upkeep(settings, lookups)
@@ -129,7 +129,7 @@ def build_container(
         history=History(seen, recorder, labels),
         replays=ReplayService(seen, Replayer(StoredModels(registry), recorder)),
         traffic=Traffic(seen),
-        people=build_people(settings, lookups),
+        people=people,
         keys=keys,
         key_reload=build_key_reload(settings, keys, metrics.tallies),
         drain=Drain(),
