@@ -96,9 +96,22 @@ def kept(request, client_for, tmp_path) -> Iterator[KeptDecisions]:
 
 
 @pytest.fixture
-def served(tmp_path) -> Served:
+def serve() -> Iterator[Callable[..., Served]]:
+    """Serves a console on a store, with settings."""
+    with ExitStack() as stack:
+
+        def started(location: str, **settings: object) -> Served:
+            console = Served(location, **settings)
+            stack.callback(console.close)
+            return console
+
+        yield started
+
+
+@pytest.fixture
+def served(serve, tmp_path) -> Served:
     """A console that mira may use, an analyst."""
-    console = Served(f"sqlite:///{tmp_path / 'decisions.db'}")
+    console = serve(f"sqlite:///{tmp_path / 'decisions.db'}")
     console.add("mira")
     return console
 

@@ -6,7 +6,7 @@ from fraud_detection_api.console.access import ACCESS
 from fraud_detection_api.console.route import ConsoleRoute
 from fraud_detection_api.console.site import ROUTERS
 from fraud_detection_api.services.accounts.account_store import ROLES
-from support.console import HTML, PASSWORD, Served, cookie_of, send, sign_in, token_of
+from support.console import HTML, PASSWORD, cookie_of, send, sign_in, token_of
 from support.http import API_KEYS
 
 
@@ -56,7 +56,7 @@ def test_a_route_that_is_not_in_the_table_cannot_be_made():
         ConsoleRoute("/console/secret", lambda: None, methods=["GET"])
 
 
-def every_page(served, tmp_path):
+def every_page(serve, served, tmp_path):
     """An answer of each page, in each state."""
     browser = served.browser()
     yield browser.get("/console/sign-in")
@@ -65,13 +65,13 @@ def every_page(served, tmp_path):
     yield browser.get("/console")
     yield browser.get("/console/absent")
     yield send(browser, "/console/sign-out", "wrong")
-    yield Served("none").browser().get("/console")
-    yield Served(f"sqlite:///{tmp_path / 'other.db'}", api_keys=API_KEYS).browser().get("/console")
-    yield Served(f"sqlite:///{tmp_path / 'open.db'}").browser().get("/console")
+    yield serve("none").browser().get("/console")
+    yield serve(f"sqlite:///{tmp_path / 'other.db'}", api_keys=API_KEYS).browser().get("/console")
+    yield serve(f"sqlite:///{tmp_path / 'open.db'}").browser().get("/console")
 
 
-def test_no_page_runs_a_script_loads_from_elsewhere_or_is_framed(served, tmp_path):
-    for answer in every_page(served, tmp_path):
+def test_no_page_runs_a_script_loads_from_elsewhere_or_is_framed(serve, served, tmp_path):
+    for answer in every_page(serve, served, tmp_path):
         assert answer.headers["content-security-policy"] == (
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; "
             "base-uri 'none'"
@@ -85,8 +85,8 @@ def test_no_page_runs_a_script_loads_from_elsewhere_or_is_framed(served, tmp_pat
         assert len(answer.content) < 150_000
 
 
-def test_without_accounts_and_keys_all_is_open_on_loopback_and_each_page_says_so(tmp_path):
-    browser = Served(f"sqlite:///{tmp_path / 'decisions.db'}").browser()
+def test_without_accounts_and_keys_all_is_open_on_loopback_and_each_page_says_so(serve, tmp_path):
+    browser = serve(f"sqlite:///{tmp_path / 'decisions.db'}").browser()
     for path, status in (("/console", 200), ("/console/absent", 404)):
         page = browser.get(path)
         assert page.status_code == status
@@ -95,16 +95,16 @@ def test_without_accounts_and_keys_all_is_open_on_loopback_and_each_page_says_so
 
 
 @pytest.mark.parametrize("settings", [{"api_keys": API_KEYS}, {"host": "0.0.0.0", "allow_anonymous": True}])
-def test_without_accounts_a_server_that_others_reach_is_closed_and_says_how_to_make_one(tmp_path, settings):
-    browser = Served(f"sqlite:///{tmp_path / 'decisions.db'}", **settings).browser()
+def test_without_accounts_a_server_that_others_reach_is_closed_and_says_how_to_make_one(serve, tmp_path, settings):
+    browser = serve(f"sqlite:///{tmp_path / 'decisions.db'}", **settings).browser()
     for path in ("/console", "/console/sign-in", "/console/absent"):
         page = browser.get(path)
         assert page.status_code == 403
         assert "fraud users add NAME --role admin" in page.text
 
 
-def test_a_console_on_postgresql_opens_a_session_shows_its_page_and_ends_it(postgres_url):
-    served = Served(postgres_url)
+def test_a_console_on_postgresql_opens_a_session_shows_its_page_and_ends_it(postgres_url, serve):
+    served = serve(postgres_url)
     served.add("mira")
     browser = served.browser()
     assert sign_in(browser, "mira").status_code == 303
@@ -113,19 +113,18 @@ def test_a_console_on_postgresql_opens_a_session_shows_its_page_and_ends_it(post
     assert "Decisions today" in page.text
     send(browser, "/console/sign-out", token_of(page))
     assert browser.get("/console", follow_redirects=False).status_code == 303
-    served.close()
 
 
-def test_the_first_account_closes_a_console_that_was_open(tmp_path):
-    served = Served(f"sqlite:///{tmp_path / 'decisions.db'}")
+def test_the_first_account_closes_a_console_that_was_open(serve, tmp_path):
+    served = serve(f"sqlite:///{tmp_path / 'decisions.db'}")
     browser = served.browser()
     assert browser.get("/console").status_code == 200
     served.add("mira")
     assert browser.get("/console", follow_redirects=False).status_code == 303
 
 
-def test_without_a_store_there_is_one_page_that_says_so():
-    browser = Served("none").browser()
+def test_without_a_store_there_is_one_page_that_says_so(serve):
+    browser = serve("none").browser()
     for path in ("/console", "/console/sign-in", "/console/absent"):
         page = browser.get(path)
         assert page.status_code == 503
@@ -156,8 +155,8 @@ def test_the_stylesheet_is_kept_for_a_year_under_a_name_that_changes_with_it(sig
     assert signed_in.get("/console/static/console.css").status_code == 404
 
 
-def test_behind_a_prefix_links_cookies_and_forms_have_it(tmp_path):
-    served = Served(f"sqlite:///{tmp_path / 'decisions.db'}", root_path="/fraud")
+def test_behind_a_prefix_links_cookies_and_forms_have_it(serve, tmp_path):
+    served = serve(f"sqlite:///{tmp_path / 'decisions.db'}", root_path="/fraud")
     served.add("mira")
     browser = served.browser()
     assert browser.get("/console", follow_redirects=False).headers["location"].startswith("/fraud/console/sign-in?")

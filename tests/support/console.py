@@ -39,9 +39,10 @@ class Served:
         self.app = create_app(configured, container=container)
 
     def close(self) -> None:
-        """Release connections to a database server."""
-        self.accounts.close()
-        self.app.state.container.store.close()
+        """Release connections."""
+        if (store := self.app.state.container.store) is not None:
+            self.accounts.close()
+            store.close()
 
     def add(self, name: str, role="analyst") -> None:
         self.accounts.add(name, PASSWORD, role, is_lead=False, by="root")
