@@ -48,7 +48,7 @@ def test_a_role_that_may_not_gets_a_page_that_says_so(served, signed_in, monkeyp
     monkeypatch.setitem(ACCESS, ("GET", "/console"), frozenset({"admin"}))
     answer = signed_in.get("/console")
     assert (answer.status_code, answer.headers["content-type"]) == (403, HTML)
-    assert "the role analyst may not open this page" in answer.text
+    assert "role analyst may not open this page" in answer.text
 
 
 def test_a_route_that_is_not_in_the_table_cannot_be_made():
